@@ -1,0 +1,3 @@
+//! check-reqs beside its peers, in one run.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! cron-render beside its peers, in one run.
+
+fn main() {}

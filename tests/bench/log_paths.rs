@@ -1,0 +1,3 @@
+//! log-paths beside its peers, in one run.
+
+fn main() {}

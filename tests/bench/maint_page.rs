@@ -1,0 +1,3 @@
+//! maint-page beside its peers, in one run.
+
+fn main() {}

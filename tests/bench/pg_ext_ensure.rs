@@ -1,0 +1,3 @@
+//! pg-ext-ensure beside its peers, in one run.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! svc-cycle beside its peers, in one run.
+
+fn main() {}

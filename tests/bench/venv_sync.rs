@@ -1,0 +1,3 @@
+//! venv-sync beside its peers, in one run.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The README's recipes, run as written.

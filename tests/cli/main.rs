@@ -1,0 +1,9 @@
+//! Flags, reports and exit codes of each tool, run as a user runs it.
+
+mod check_reqs;
+mod cron_render;
+mod log_paths;
+mod maint_page;
+mod pg_ext_ensure;
+mod svc_cycle;
+mod venv_sync;

@@ -1,0 +1,1 @@
+//! What all seven tools keep: envelope, exit codes, common options.

@@ -1,0 +1,1 @@
+//! maint-page.

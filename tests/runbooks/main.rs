@@ -1,0 +1,1 @@
+//! The five sites' runbooks, run for real.

@@ -1,0 +1,9 @@
+//! Each tool against the real programs it speaks of.
+
+mod check_reqs;
+mod cron_render;
+mod log_paths;
+mod maint_page;
+mod pg_ext_ensure;
+mod svc_cycle;
+mod venv_sync;
