@@ -23,9 +23,12 @@ mod dist;
 mod environment;
 mod error;
 pub mod files;
+pub mod marker;
 pub mod metadata;
 pub mod name;
+pub mod requirement;
 pub mod site;
+pub mod specifier;
 
 pub use dist::{Dist, Form};
 pub use environment::{Environment, Interpreter, Kind, PythonVersion, PyvenvCfg};
