@@ -15,13 +15,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-/// One of the programs.
+/// One of the programs. Each tool's library exports its own as `App`, its `main.rs` is one call of [`main`], and one line in
+/// `shared/docgen/src/tools.rs` gives it a manual, completions and a schema (`cargo run -p runbook-docgen` writes them).
 pub trait Tool {
     /// Its command line.
     const COMMAND_LINE: &'static CommandLine;
 
     /// Its own part of the report.
-    type Body: Body;
+    type Body: Body + 'static;
 
     /// Reads the arguments. A tool with subcommands puts clap's reader here.
     ///
