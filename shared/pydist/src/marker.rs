@@ -39,18 +39,9 @@ const VARIABLES: [(&str, Variable); 18] = [
     ("platform.version", Variable::PlatformVersion),
     ("platform_machine", Variable::PlatformMachine),
     ("platform.machine", Variable::PlatformMachine),
-    (
-        "platform_python_implementation",
-        Variable::PlatformPythonImplementation,
-    ),
-    (
-        "platform.python_implementation",
-        Variable::PlatformPythonImplementation,
-    ),
-    (
-        "python_implementation",
-        Variable::PlatformPythonImplementation,
-    ),
+    ("platform_python_implementation", Variable::PlatformPythonImplementation),
+    ("platform.python_implementation", Variable::PlatformPythonImplementation),
+    ("python_implementation", Variable::PlatformPythonImplementation),
     ("implementation_name", Variable::ImplementationName),
     ("implementation_version", Variable::ImplementationVersion),
     ("extra", Variable::Extra),
@@ -111,11 +102,7 @@ impl MarkerValues {
         let pypy = implementation.eq_ignore_ascii_case("pypy");
         MarkerValues {
             python_version: python.minor_text(),
-            python_full_version: crate::PythonVersion {
-                patch: Some(python.patch.unwrap_or(0)),
-                ..python
-            }
-            .to_string(),
+            python_full_version: crate::PythonVersion { patch: Some(python.patch.unwrap_or(0)), ..python }.to_string(),
             implementation_name: if pypy { "pypy" } else { "cpython" }.to_owned(),
             platform_python_implementation: if pypy { "PyPy" } else { "CPython" }.to_owned(),
             platform_machine: text(host.machine()),
@@ -127,9 +114,7 @@ impl MarkerValues {
     fn get<'a>(&'a self, variable: Variable, extra: &'a str) -> &'a str {
         match variable {
             Variable::PythonVersion => &self.python_version,
-            Variable::PythonFullVersion | Variable::ImplementationVersion => {
-                &self.python_full_version
-            }
+            Variable::PythonFullVersion | Variable::ImplementationVersion => &self.python_full_version,
             Variable::OsName => "posix",
             Variable::SysPlatform => "linux",
             Variable::PlatformSystem => "Linux",
@@ -149,11 +134,7 @@ impl Marker {
         let mut parser = Parser { rest: text };
         let tree = parser.any(0)?;
         parser.space();
-        if parser.rest.is_empty() {
-            Ok(Marker(tree))
-        } else {
-            Err(format!("`{}` is not part of a marker", parser.rest))
-        }
+        if parser.rest.is_empty() { Ok(Marker(tree)) } else { Err(format!("`{}` is not part of a marker", parser.rest)) }
     }
 
     /// Whether it holds, with `extra` (normalized, empty for none) asked for.
@@ -168,12 +149,7 @@ impl Tree {
         match self {
             Tree::All(parts) => parts.iter().all(|part| part.holds(values, extra)),
             Tree::Any(parts) => parts.iter().any(|part| part.holds(values, extra)),
-            Tree::Compare {
-                left,
-                operator,
-                right,
-                specifiers,
-            } => {
+            Tree::Compare { left, operator, right, specifiers } => {
                 let text = |operand: &'a Operand| match operand {
                     Operand::Variable(variable) => values.get(*variable, extra),
                     Operand::Text(text) => text,
@@ -263,35 +239,24 @@ impl Parser<'_> {
             (Operand::Variable(_), Operand::Variable(_)) => {
                 return Err("the marker compares a variable with a variable".to_owned());
             }
-            (variable, Operand::Text(text)) | (Operand::Text(text), variable)
-                if *variable == extra =>
-            {
+            (variable, Operand::Text(text)) | (Operand::Text(text), variable) if *variable == extra => {
                 *text = normalize(text);
             }
             _ => {}
         }
         let specifiers = match (&operator, &left, &right) {
             (_, left, right) if *left == extra || *right == extra => None,
-            (Operator::Compare(operator), _, Operand::Text(text)) => {
-                Specifiers::parse(&format!("{operator}{text}")).ok()
-            }
+            (Operator::Compare(operator), _, Operand::Text(text)) => Specifiers::parse(&format!("{operator}{text}")).ok(),
             _ => None,
         };
-        Ok(Tree::Compare {
-            left,
-            operator,
-            right,
-            specifiers,
-        })
+        Ok(Tree::Compare { left, operator, right, specifiers })
     }
 
     fn operand(&mut self) -> Result<Operand, String> {
         self.space();
         for quote in ['\'', '"'] {
             if let Some(rest) = self.rest.strip_prefix(quote) {
-                let (text, rest) = rest
-                    .split_once(quote)
-                    .ok_or("a quotation mark of the marker is not closed")?;
+                let (text, rest) = rest.split_once(quote).ok_or("a quotation mark of the marker is not closed")?;
                 self.rest = rest;
                 return Ok(Operand::Text(text.to_owned()));
             }
@@ -370,18 +335,9 @@ mod tests {
         assert!(holds("python_version >= '3.8'", ""));
         assert!(holds("python_version in \"3.10,3.11\"", ""));
         assert!(!holds("python_version not in \"3.10,3.11\"", ""));
-        assert!(holds(
-            "python_full_version < '3.11.3' and os_name == 'posix'",
-            ""
-        ));
-        assert!(holds(
-            "'linux' in sys_platform or sys_platform == 'win32'",
-            ""
-        ));
-        assert!(holds(
-            "platform_machine == 'x86_64' and (python_version<'3' or python_version>'3')",
-            ""
-        ));
+        assert!(holds("python_full_version < '3.11.3' and os_name == 'posix'", ""));
+        assert!(holds("'linux' in sys_platform or sys_platform == 'win32'", ""));
+        assert!(holds("platform_machine == 'x86_64' and (python_version<'3' or python_version>'3')", ""));
         assert!(!holds("sys.platform == 'win32'", ""));
         assert!(holds("extra == 'Foo_Bar'", "foo-bar"));
         assert!(!holds("extra == 'Foo_Bar'", ""));

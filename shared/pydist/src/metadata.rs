@@ -81,8 +81,7 @@ impl Metadata {
             } else if marker.is_empty() {
                 self.requires_dist.push(line.to_owned());
             } else if let Some((requirement, own)) = line.split_once(';') {
-                self.requires_dist
-                    .push(format!("{requirement} ; ({own}) and ({marker})"));
+                self.requires_dist.push(format!("{requirement} ; ({own}) and ({marker})"));
             } else {
                 self.requires_dist.push(format!("{line} ; {marker}"));
             }
@@ -91,13 +90,7 @@ impl Metadata {
 }
 
 fn wanted(field: &str) -> bool {
-    const WANTED: [&str; 5] = [
-        "name",
-        "version",
-        "requires-dist",
-        "requires-python",
-        "provides-extra",
-    ];
+    const WANTED: [&str; 5] = ["name", "version", "requires-dist", "requires-python", "provides-extra"];
     WANTED.iter().any(|name| name.eq_ignore_ascii_case(field))
 }
 

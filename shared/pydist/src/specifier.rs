@@ -19,13 +19,8 @@ impl InstalledVersion {
     /// Reads a version as a `dist-info` directory's name has it.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let parsed = Version::from_str(text)
-            .or_else(|_| Version::from_str(&text.replace('_', "-")))
-            .ok();
-        InstalledVersion {
-            text: text.to_owned(),
-            parsed,
-        }
+        let parsed = Version::from_str(text).or_else(|_| Version::from_str(&text.replace('_', "-"))).ok();
+        InstalledVersion { text: text.to_owned(), parsed }
     }
 
     /// Whether it is a version by PEP 440. One that isn't satisfies only `===`.
@@ -59,12 +54,7 @@ pub struct Specifiers {
 impl Specifiers {
     /// Reads `>=1.0,<2`. Empty clauses, as behind a last comma, are let pass, as pip lets them.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let clauses = text
-            .split(',')
-            .map(str::trim)
-            .filter(|clause| !clause.is_empty())
-            .map(clause)
-            .collect::<Result<_, _>>()?;
+        let clauses = text.split(',').map(str::trim).filter(|clause| !clause.is_empty()).map(clause).collect::<Result<_, _>>()?;
         Ok(Specifiers { clauses })
     }
 
@@ -82,10 +72,7 @@ impl Specifiers {
                 let normal = version.parsed.as_ref().map(ToString::to_string);
                 text.eq_ignore_ascii_case(normal.as_deref().unwrap_or(&version.text))
             }
-            Clause::Ordered(specifier) => version
-                .parsed
-                .as_ref()
-                .is_some_and(|version| contains(specifier, version)),
+            Clause::Ordered(specifier) => version.parsed.as_ref().is_some_and(|version| contains(specifier, version)),
         })
     }
 }
@@ -113,9 +100,7 @@ fn clause(text: &str) -> Result<Clause, String> {
         }
         return Ok(Clause::Arbitrary(version.to_owned()));
     }
-    VersionSpecifier::from_str(text)
-        .map(Clause::Ordered)
-        .map_err(|error| format!("`{text}` is not a version specifier: {error}"))
+    VersionSpecifier::from_str(text).map(Clause::Ordered).map_err(|error| format!("`{text}` is not a version specifier: {error}"))
 }
 
 /// `pep440_rs` compares as the standard says.

@@ -20,15 +20,9 @@ pub struct Line {
 pub fn logical(content: &str, variable: &dyn Fn(&str) -> Option<String>) -> Vec<Line> {
     join(&split(content))
         .into_iter()
-        .map(|line| Line {
-            text: strip(without_comment(&line.text)).to_owned(),
-            ..line
-        })
+        .map(|line| Line { text: strip(without_comment(&line.text)).to_owned(), ..line })
         .filter(|line| !line.text.is_empty())
-        .map(|line| Line {
-            text: expand(&line.text, variable),
-            ..line
-        })
+        .map(|line| Line { text: expand(&line.text, variable), ..line })
         .collect()
 }
 
@@ -55,9 +49,7 @@ pub fn decode(bytes: &[u8]) -> Result<String, String> {
 fn coding(line: &[u8]) -> Option<&str> {
     let line = std::str::from_utf8(line.strip_prefix(b"#")?).ok()?;
     line.match_indices("coding").find_map(|(at, word)| {
-        let rest = line[at + word.len()..]
-            .strip_prefix([':', '='])?
-            .trim_start();
+        let rest = line[at + word.len()..].strip_prefix([':', '='])?.trim_start();
         let end = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.')));
         let name = &rest[..end.unwrap_or(rest.len())];
         (!name.is_empty()).then_some(name)
@@ -80,7 +72,7 @@ fn decode_as(bytes: &[u8], encoding: &str) -> Result<String, String> {
         "utf-32-le" => utf32(bytes, u32::from_le_bytes).ok_or_else(wrong),
         "utf-32-be" => utf32(bytes, u32::from_be_bytes).ok_or_else(wrong),
         label => {
-            let label = label.replace("cp12", "windows-12");
+            let label = label.replace("cp12", "windows-12").replace("16-", "16");
             let known = Encoding::for_label(label.as_bytes());
             let known = known.ok_or_else(|| format!("declares the unknown encoding {encoding}"))?;
             let decoded = known.decode_without_bom_handling_and_without_replacement(bytes);
@@ -111,10 +103,7 @@ fn split(content: &str) -> Vec<&str> {
 }
 
 fn is_line_end(c: char) -> bool {
-    matches!(
-        c,
-        '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}'
-    )
+    matches!(c, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// What Python's `str.isspace` and `\s` call space.
@@ -132,10 +121,7 @@ fn join(lines: &[&str]) -> Vec<Line> {
     let mut open: Option<Line> = None;
     for (index, text) in lines.iter().enumerate() {
         let comment = text.trim_start_matches(is_space).starts_with('#');
-        let line = open.get_or_insert_with(|| Line {
-            number: index + 1,
-            text: String::new(),
-        });
+        let line = open.get_or_insert_with(|| Line { number: index + 1, text: String::new() });
         if text.ends_with('\\') && !comment {
             line.text.push_str(text.trim_matches('\\'));
             continue;
@@ -192,31 +178,18 @@ mod tests {
     }
 
     fn one(content: &str) -> String {
-        lines(content)
-            .into_iter()
-            .map(|(_, text)| text)
-            .collect::<Vec<_>>()
-            .join("|")
+        lines(content).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("|")
     }
 
     #[test]
     fn continuations_comments_and_variables() {
         assert_eq!(one("a\\\n>=1\nb"), "a>=1|b");
-        assert_eq!(
-            one("a==1 \\\n  --hash=sha256:00 # why\nb#c"),
-            "a==1   --hash=sha256:00|b#c"
-        );
+        assert_eq!(one("a==1 \\\n  --hash=sha256:00 # why\nb#c"), "a==1   --hash=sha256:00|b#c");
         assert_eq!(one("a \\\n# comment\nb"), "a|b");
         assert_eq!(one("# a \\\nb"), "b");
         assert_eq!(one("a \\"), "a");
-        assert_eq!(
-            one("https://u:${TOKEN}@h/ ${unset} ${NONE}"),
-            "https://u:s#cret@h/ ${unset} ${NONE}"
-        );
-        assert_eq!(
-            lines("\n\na\\\nb\nc"),
-            [(3, "ab".to_owned()), (5, "c".to_owned())]
-        );
+        assert_eq!(one("https://u:${TOKEN}@h/ ${unset} ${NONE}"), "https://u:s#cret@h/ ${unset} ${NONE}");
+        assert_eq!(lines("\n\na\\\nb\nc"), [(3, "ab".to_owned()), (5, "c".to_owned())]);
     }
 
     #[test]
@@ -229,14 +202,8 @@ mod tests {
         assert_eq!(decode(b"\xef\xbb\xbfa").as_deref(), Ok("a"));
         assert_eq!(decode(b"\xff\xfea\0b\0").as_deref(), Ok("ab"));
         assert_eq!(decode(b"\xff\xfe\0\0a\0\0\0").as_deref(), Ok("a"));
-        assert_eq!(
-            decode(b"# -*- coding: latin-1 -*-\n\xe9").as_deref(),
-            Ok("# -*- coding: latin-1 -*-\n\u{e9}")
-        );
-        assert_eq!(
-            decode(b"\n# vim: set fileencoding=koi8-r :\n\xc1").as_deref(),
-            Ok("\n# vim: set fileencoding=koi8-r :\n\u{430}")
-        );
+        assert_eq!(decode(b"# -*- coding: latin-1 -*-\n\xe9").as_deref(), Ok("# -*- coding: latin-1 -*-\n\u{e9}"));
+        assert_eq!(decode(b"\n# vim: set fileencoding=koi8-r :\n\xc1").as_deref(), Ok("\n# vim: set fileencoding=koi8-r :\n\u{430}"));
         assert_eq!(decode(b"a\n\xe9").unwrap_err(), "line 2 is not valid UTF-8");
         assert!(decode(b"# coding: nonsense\n").is_err());
     }

@@ -28,10 +28,7 @@ const VCS_SCHEMES: [&str; 18] = [
     "bzr+http",
     "bzr+https",
 ];
-const ARCHIVES: [&str; 11] = [
-    ".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz",
-    ".tar.lz",
-];
+const ARCHIVES: [&str; 11] = [".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lz"];
 
 /// A URL that a requirement names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +43,7 @@ impl Link {
         let (scheme, _) = text.split_once(':')?;
         let scheme = scheme.to_ascii_lowercase();
         let known = SCHEMES.contains(&scheme.as_str()) || VCS_SCHEMES.contains(&scheme.as_str());
-        known.then(|| Link {
-            url: text.to_owned(),
-        })
+        known.then(|| Link { url: text.to_owned() })
     }
 
     /// The `file:` URL of a path, which is made absolute from `cwd`.
@@ -83,9 +78,7 @@ impl Link {
 
     /// Whether it is a `file:` URL.
     pub fn is_file(&self) -> bool {
-        self.url
-            .get(..5)
-            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"))
+        self.url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"))
     }
 
     /// The name and version in the file name of a wheel.
@@ -95,9 +88,7 @@ impl Link {
         let stem = decode_percent(stem);
         let parts: Vec<&str> = stem.split('-').collect();
         match parts[..] {
-            [name, version, _, _, _] | [name, version, _, _, _, _] => {
-                Some((name.to_owned(), version.replace('_', "-")))
-            }
+            [name, version, _, _, _] | [name, version, _, _, _, _] => Some((name.to_owned(), version.replace('_', "-"))),
             _ => None,
         }
     }
@@ -130,11 +121,9 @@ impl Link {
     }
 
     fn hashes_agree(&self, have: &DirectUrl) -> bool {
-        ["sha256", "sha384", "sha512"].iter().all(|algorithm| {
-            match (self.fragment(algorithm), have.hash(algorithm)) {
-                (Some(wanted), Some(have)) => wanted.eq_ignore_ascii_case(&have),
-                _ => true,
-            }
+        ["sha256", "sha384", "sha512"].iter().all(|algorithm| match (self.fragment(algorithm), have.hash(algorithm)) {
+            (Some(wanted), Some(have)) => wanted.eq_ignore_ascii_case(&have),
+            _ => true,
         })
     }
 
@@ -226,11 +215,7 @@ pub fn absolute(path: &Path, cwd: &Path) -> PathBuf {
 
 /// Whether `path` has the ending of an archive that can be installed.
 pub fn is_archive(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_lowercase();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     ARCHIVES.iter().any(|ending| name.ends_with(ending))
 }
 
@@ -333,9 +318,7 @@ mod tests {
 
     fn matches(link: &str, editable: bool, json: &str) -> bool {
         let have: DirectUrl = serde_json::from_str(json).unwrap();
-        Link::from_url(link)
-            .unwrap()
-            .matches(&have, editable, Path::new("/srv/venv"))
+        Link::from_url(link).unwrap().matches(&have, editable, Path::new("/srv/venv"))
     }
 
     #[test]
@@ -346,11 +329,7 @@ mod tests {
         assert!(matches("git+https://user:pw@h/r.git@0123456", false, have));
         assert!(matches("git+https://h/r.git#egg=r", false, have));
         assert!(!matches("git+https://h/r.git@v2", false, have));
-        assert!(!matches(
-            "git+https://h/r.git@v1#subdirectory=a",
-            false,
-            have
-        ));
+        assert!(!matches("git+https://h/r.git@v1#subdirectory=a", false, have));
         assert!(!matches("git+https://h/s.git@v1", false, have));
         let ssh = r#"{"url": "ssh://git@h/r.git", "vcs_info": {"vcs": "git", "commit_id": "01"}}"#;
         assert!(matches("git+ssh://git@h/r.git", false, ssh));
