@@ -3,6 +3,7 @@
 
 mod completions;
 mod man;
+mod overview;
 mod schema;
 mod tools;
 
@@ -32,6 +33,7 @@ pub fn pages(top: &Path) -> Result<Vec<Page>> {
         pages.extend(completions::pages(tool.line));
         pages.push(schema::page(tool));
     }
+    pages.push(overview::page(&release));
     Ok(pages)
 }
 
