@@ -28,6 +28,7 @@ file:/usr/include/openssl/ssl.h  libssl-dev
 needed_by_demo='
 file:/etc/ssl/certs/ca-certificates.crt  ca-certificates
 cmd:curl                    curl
+cmd:git                     git
 cmd:jq                      jq
 cmd:crontab                 cron
 cmd:nginx                   nginx
@@ -46,7 +47,6 @@ cmd:caddy                   caddy
 cmd:dbus-daemon             dbus
 cmd:dpkg-deb                dpkg
 cmd:fish                    fish
-cmd:git                     git
 cmd:hyperfine               hyperfine
 cmd:ip                      iproute2
 cmd:lintian                 lintian
@@ -65,6 +65,9 @@ cmd:uwsgi                   uwsgi
 file:/usr/lib/uwsgi/plugins/python3_plugin.so  uwsgi-plugin-python3
 cmd:zsh                     zsh
 '
+
+# Which of the above start at boot unless told otherwise.
+servers='apache2 caddy cron nginx postgresql redis-server supervisor uwsgi'
 
 say() { printf '%s\n' "setup: $*" >&2; }
 die() {
@@ -160,10 +163,11 @@ POLICY
     fi
 }
 
-# What the install enabled would start at the next boot: only these are disabled.
+# Servers that the install enabled would start at the next boot.
 disable_since() {
     enabled_here | while read -r service; do
         case " $1 " in *" $service "*) continue ;; esac
+        case " $servers " in *" $service "*) ;; *) continue ;; esac
         say "$service: installed, left disabled"
         if command -v systemctl >/dev/null 2>&1; then
             systemctl --quiet disable "$service" >/dev/null 2>&1 || :
