@@ -6,6 +6,7 @@
 pub mod configparser;
 pub mod files;
 pub mod format;
+pub mod nginx;
 pub mod pattern;
 pub mod shlex;
 pub mod supervisor;
