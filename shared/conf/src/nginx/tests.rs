@@ -34,7 +34,7 @@ fn words_quotations_and_escapes() {
         ["1:a|\"|x\\ y|\\.z|\t\\d;"]
     );
     assert_eq!(read("a x'y\"z #c ; {\n b#c;").unwrap(), ["1:a|x'y\"z|b#c;"]);
-    assert_eq!(read("a ${v}x $w{b;}").unwrap(), ["1:a|${v}x|$w{b;", "1:}"]);
+    assert_eq!(read("a ${v}x $w{b;}").unwrap(), ["1:a|${v}x|$w{", "1:b;", "1:}"]);
     assert_eq!(read("if (a = 'b') {}").unwrap(), ["1:if|(a|=|b{", "1:}"]);
 }
 
