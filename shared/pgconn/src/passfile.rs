@@ -121,7 +121,12 @@ mod tests {
             found("db.example:5432:a\\:b:u\\\\v:p\\:a\\\\s\\s:rest\r\n").as_deref(),
             Some("p:a\\ss")
         );
-        assert_eq!(found("db.example:5432:a:b:u\\\\v:no"), None);
+        // Like libpq, a colon that is wanted need not be escaped.
+        assert_eq!(
+            found("db.example:5432:a:b:u\\\\v:yes").as_deref(),
+            Some("yes")
+        );
+        assert_eq!(found("db.example:5432:a\\:b:u\\v:no"), None);
     }
 
     #[test]
