@@ -9,6 +9,7 @@
 //! GSSAPI, or weaken an `sslmode` it was given.
 //!
 //! ```no_run
+//! # use runbook_pgconn as pgconn;
 //! let request = pgconn::Request::new(Some("service=app")).application("check-reqs");
 //! let connected = pgconn::connect(&request)?;
 //! # let mut client = connected.client;
