@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 pub mod ports;
+pub mod postgres;
 pub mod process;
 pub mod run;
 pub mod schema;
