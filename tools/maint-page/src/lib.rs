@@ -1,1 +1,8 @@
-//! placeholder
+//! Put a site behind an honest maintenance page, and take it away again.
+mod hold;
+mod notice;
+mod page;
+mod plain;
+mod snippet;
+mod standing;
+mod when;
