@@ -1,4 +1,5 @@
 //! Put a site behind an honest maintenance page, and take it away again.
+mod change;
 mod hold;
 mod notice;
 mod page;
