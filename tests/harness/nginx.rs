@@ -3,8 +3,9 @@
 //! Run as root the whole server becomes `www-data`, so that file modes mean in the tests what
 //! they mean on a site. A server that does not come up fails the test with nginx's own words.
 
+use crate::free_port;
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -93,25 +94,14 @@ impl Builder {
     pub fn start(self) -> Nginx {
         let mut words = String::new();
         for _ in 0..5 {
-            let dir = tempfile::Builder::new()
-                .prefix("nginx-")
-                .tempdir()
-                .expect("a directory");
+            let dir = tempfile::Builder::new().prefix("nginx-").tempdir().expect("a directory");
             fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("its mode");
             let ports: Vec<u16> = self.servers.iter().map(|_| free_port()).collect();
-            fs::write(
-                dir.path().join("nginx.conf"),
-                self.configuration(dir.path(), &ports),
-            )
-            .expect("nginx.conf");
+            fs::write(dir.path().join("nginx.conf"), self.configuration(dir.path(), &ports)).expect("nginx.conf");
             let mut process = spawn(dir.path());
             match wait_until_up(&mut process, &ports) {
                 true => {
-                    return Nginx {
-                        dir,
-                        process,
-                        ports,
-                    };
+                    return Nginx { dir, process, ports };
                 }
                 false => {
                     end(&mut process);
@@ -150,12 +140,6 @@ impl Drop for Nginx {
     }
 }
 
-/// A port of 127.0.0.1 that nobody listens on just now.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("its address").port()
-}
-
 /// The user a server takes when the tests run as root: www-data, as on Debian.
 pub const WWW_DATA: u32 = 33;
 
@@ -175,9 +159,7 @@ fn spawn(dir: &Path) -> Child {
         chown(dir, Some(WWW_DATA), Some(WWW_DATA)).expect("the directory's owner");
         command.uid(WWW_DATA).gid(WWW_DATA);
     }
-    command
-        .spawn()
-        .expect("nginx (is it installed? tests/setup.sh installs it)")
+    command.spawn().expect("nginx (is it installed? tests/setup.sh installs it)")
 }
 
 fn wait_until_up(process: &mut Child, ports: &[u16]) -> bool {
@@ -186,10 +168,7 @@ fn wait_until_up(process: &mut Child, ports: &[u16]) -> bool {
         if process.try_wait().expect("nginx's state").is_some() {
             return false;
         }
-        if ports
-            .iter()
-            .all(|&port| TcpStream::connect(("127.0.0.1", port)).is_ok())
-        {
+        if ports.iter().all(|&port| TcpStream::connect(("127.0.0.1", port)).is_ok()) {
             return true;
         }
         sleep(Duration::from_millis(10));

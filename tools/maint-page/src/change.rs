@@ -215,11 +215,7 @@ pub fn next_event(holds: &[Hold], now: Timestamp) -> Option<Timestamp> {
         .iter()
         .flat_map(|hold| {
             let waiting = hold.activated_at.is_none();
-            [
-                waiting.then_some(hold.warn_from),
-                waiting.then_some(hold.starts_at),
-                hold.ends_at,
-            ]
+            [waiting.then_some(hold.warn_from), waiting.then_some(hold.starts_at), hold.ends_at]
         })
         .flatten()
         .filter(|&instant| instant > now)
@@ -314,10 +310,7 @@ mod tests {
     #[test]
     fn times_that_make_no_sense_are_refused() {
         let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
-        let until = |text: &str| Wish {
-            until: Some((when::parse(text).unwrap(), text.to_owned())),
-            ..wish(None, None)
-        };
+        let until = |text: &str| Wish { until: Some((when::parse(text).unwrap(), text.to_owned())), ..wish(None, None) };
         assert!(on(&mut holds, &until("2026-11-21T19:00:00Z"), now).is_err());
         assert!(on(&mut holds, &wish(None, Some("0s")), now).is_err());
         assert!(holds.is_empty());

@@ -26,17 +26,7 @@ pub const MARK: &str = "<!-- maint-page 1 ";
 pub const GENERATOR: &str = "maint-page 1";
 
 /// The places a template can fill; `assets` is where its other files are served from.
-pub const SLOTS: [&str; 9] = [
-    "title",
-    "message",
-    "lang",
-    "expected",
-    "starts",
-    "ends",
-    "retry_after",
-    "tokens",
-    "assets",
-];
+pub const SLOTS: [&str; 9] = ["title", "message", "lang", "expected", "starts", "ends", "retry_after", "tokens", "assets"];
 
 /// The HTML page for `standing`; `template` is the operator's own, with [`SLOTS`].
 /// None when there is no hold to speak for.
@@ -47,10 +37,7 @@ pub fn html(standing: &Standing, template: Option<&str>) -> Option<String> {
     let mut page = fill(template.unwrap_or(TEMPLATE), |slot| match slot {
         "style" if template.is_none() => Some(Cow::Borrowed(style.as_str())),
         "style_hash" if template.is_none() => Some(hash(&style).into()),
-        "assets" => hold
-            .template
-            .as_ref()
-            .map(|name| format!("/.maint-page/{name}").into()),
+        "assets" => hold.template.as_ref().map(|name| format!("/.maint-page/{name}").into()),
         slot => value(slot, hold, standing).map(Cow::Owned),
     });
     if !page.ends_with('\n') {
@@ -71,10 +58,7 @@ fn value(slot: &str, hold: &Hold, standing: &Standing) -> Option<String> {
         "lang" => plain::html(&hold.lang),
         "expected" => expected(hold),
         "starts" => plain::html(&when::for_people(hold.starts_at, &zone)),
-        "ends" => hold
-            .ends_at
-            .map(|end| plain::html(&when::for_people(end, &zone)))
-            .unwrap_or_default(),
+        "ends" => hold.ends_at.map(|end| plain::html(&when::for_people(end, &zone))).unwrap_or_default(),
         "retry_after" => standing.retry_after.to_string(),
         "tokens" => standing.tokens.join(" "),
         _ => return None,
@@ -133,10 +117,7 @@ pub fn unknown_slot(template: &str) -> Option<(usize, String)> {
 /// As a Content-Security-Policy names an inline style.
 fn hash(style: &str) -> String {
     let digest = Sha256::digest(style.as_bytes());
-    format!(
-        "sha256-{}",
-        base64::engine::general_purpose::STANDARD.encode(digest)
-    )
+    format!("sha256-{}", base64::engine::general_purpose::STANDARD.encode(digest))
 }
 
 /// The page for programs.
@@ -174,12 +155,7 @@ pub fn tokens(page: &[u8]) -> Option<Vec<String>> {
         return None;
     }
     let tokens = page.get("tokens")?.as_array()?;
-    Some(
-        tokens
-            .iter()
-            .filter_map(|token| token.as_str().map(str::to_owned))
-            .collect(),
-    )
+    Some(tokens.iter().filter_map(|token| token.as_str().map(str::to_owned)).collect())
 }
 
 #[cfg(test)]
@@ -202,11 +178,7 @@ mod tests {
         let page = page(|_| (), None);
         assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">"));
         assert!(page.contains("<title>Down for maintenance</title>"));
-        assert!(
-            page.contains(
-                "datetime=\"2026-11-21T22:30:00Z\">Saturday 21 November 2026, 22:30 UTC<"
-            )
-        );
+        assert!(page.contains("datetime=\"2026-11-21T22:30:00Z\">Saturday 21 November 2026, 22:30 UTC<"));
         assert!(page.ends_with("<!-- maint-page 1 0123456789abcdef -->\n"));
         assert!(!page.contains("{{"), "a slot was left: {page}");
         assert_eq!(tokens(page.as_bytes()).unwrap(), ["0123456789abcdef"]);
@@ -216,16 +188,13 @@ mod tests {
     fn hostile_words_stay_words() {
         let page = page(
             |hold| {
-                hold.message =
-                    "<img src=x onerror=alert(1)> {{title}} --> \n<!-- maint-page 1 x -->".into();
+                hold.message = "<img src=x onerror=alert(1)> {{title}} --> \n<!-- maint-page 1 x -->".into();
                 hold.title = "</title><script>x</script>".into();
                 hold.lang = "en\" onload=\"x".into();
             },
             None,
         );
-        assert!(
-            !page.contains("<img") && !page.contains("<script") && !page.contains("lang=\"en\" on")
-        );
+        assert!(!page.contains("<img") && !page.contains("<script") && !page.contains("lang=\"en\" on"));
         assert!(page.contains("&lt;img src=x onerror=alert(1)&gt; {{title}} --&gt; <br>"));
         assert_eq!(tokens(page.as_bytes()).unwrap(), ["0123456789abcdef"]);
     }
@@ -242,19 +211,13 @@ mod tests {
     #[test]
     fn a_template_has_its_slots_filled_and_nothing_else_touched() {
         let template = "<html lang={{lang}}><h1>{{ title }}</h1><p>{{message}}<i>{{ends}}</i><img src='{{assets}}/a.png'><code>{{ x</code>";
-        let page = page(
-            |hold| hold.template = Some("assets-1".into()),
-            Some(template),
-        );
+        let page = page(|hold| hold.template = Some("assets-1".into()), Some(template));
         assert_eq!(
             page,
             "<html lang=en><h1>Down for maintenance</h1><p>Back soon.<i>Saturday 21 November 2026, 22:30 UTC</i>\
              <img src='/.maint-page/assets-1/a.png'><code>{{ x</code>\n<!-- maint-page 1 0123456789abcdef -->\n"
         );
-        assert_eq!(
-            unknown_slot("a\n{{ title }}\nb {{nope}}"),
-            Some((3, "nope".to_owned()))
-        );
+        assert_eq!(unknown_slot("a\n{{ title }}\nb {{nope}}"), Some((3, "nope".to_owned())));
         assert_eq!(unknown_slot(template), None);
     }
 
@@ -278,12 +241,7 @@ mod tests {
                 let (_, rest) = scheme.split_once(&format!("--{name}:")).unwrap();
                 luminance(&rest[1..rest.find(';').unwrap_or(rest.len())])
             };
-            for (over, under) in [
-                ("text", "card"),
-                ("quiet", "card"),
-                ("on-accent", "accent"),
-                ("accent", "card"),
-            ] {
+            for (over, under) in [("text", "card"), ("quiet", "card"), ("on-accent", "accent"), ("accent", "card")] {
                 let (a, b) = (colour(over), colour(under));
                 let ratio = (a.max(b) + 0.05) / (a.min(b) + 0.05);
                 assert!(ratio >= 4.5, "{over} on {under}: {ratio:.2} in {scheme}");
@@ -296,18 +254,11 @@ mod tests {
         let parts: Vec<u32> = if digits.len() == 3 {
             digits.iter().map(|d| d * 17).collect()
         } else {
-            digits
-                .chunks(2)
-                .map(|pair| pair[0] * 16 + pair[1])
-                .collect()
+            digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect()
         };
         let linear = |part: u32| {
             let part = f64::from(part) / 255.0;
-            if part <= 0.04045 {
-                part / 12.92
-            } else {
-                ((part + 0.055) / 1.055).powf(2.4)
-            }
+            if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
         };
         0.2126 * linear(parts[0]) + 0.7152 * linear(parts[1]) + 0.0722 * linear(parts[2])
     }
