@@ -15,16 +15,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-/// Whether the server is there. A test that needs it fails where it isn't, unless SKIP_SERVERS=1 allows it to be left out.
-///
-/// # Panics
-/// It isn't, and nobody said that this is fine.
+/// Whether the server is there; where it isn't the test fails, unless SKIP_SERVERS=1 allows it to be left out.
 pub fn available() -> bool {
-    let found = Path::new("/usr/bin/supervisord").exists();
-    if !found && std::env::var_os("SKIP_SERVERS").is_none_or(|value| value != "1") {
-        panic!("supervisord is not installed: run tests/setup.sh, or set SKIP_SERVERS=1");
-    }
-    found
+    crate::need("supervisord").is_some()
 }
 
 /// A running supervisord; dropping it ends it and everything it started.
