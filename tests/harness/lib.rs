@@ -8,6 +8,7 @@ pub mod postgres;
 pub mod process;
 pub mod run;
 pub mod schema;
+pub mod supervisor;
 
 pub use ports::{free_port, wait_until};
 pub use process::Server;
