@@ -4,5 +4,3 @@
 mod nested;
 mod readme;
 mod recipe;
-//! The README's recipes, run as written.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

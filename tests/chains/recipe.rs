@@ -55,9 +55,7 @@ pub fn recipes(text: &str) -> Result<Vec<Recipe>, String> {
             let body = lines[at + 1..end].join("\n");
             match (mark.take(), language.trim()) {
                 (Some((_, "output")), _) => {
-                    let recipe = found
-                        .last_mut()
-                        .ok_or_else(|| format!("line {}: output of what?", at + 1))?;
+                    let recipe = found.last_mut().ok_or_else(|| format!("line {}: output of what?", at + 1))?;
                     recipe.output = Some((body, at + 1..end));
                 }
                 (Some((at, said)), "sh") => found.push(marked(at + 1, said, body)?),
@@ -94,18 +92,9 @@ fn marked(line: usize, said: &str, script: String) -> Result<Recipe, String> {
     };
     let exit = match words.next().map(str::trim) {
         None => 0,
-        Some(word) => word
-            .strip_prefix("exit ")
-            .and_then(|n| n.parse().ok())
-            .ok_or_else(wrong)?,
+        Some(word) => word.strip_prefix("exit ").and_then(|n| n.parse().ok()).ok_or_else(wrong)?,
     };
-    Ok(Recipe {
-        line,
-        place,
-        exit,
-        script,
-        output: None,
-    })
+    Ok(Recipe { line, place, exit, script, output: None })
 }
 
 /// Output with what differs from run to run taken out: the site's directory reads
@@ -167,13 +156,7 @@ fn place_exit_and_output_are_read() {
     let found = recipes(text).unwrap();
     assert_eq!(
         found,
-        [Recipe {
-            line: 2,
-            place: Place::Anywhere,
-            exit: 1,
-            script: "false".to_owned(),
-            output: Some(("{}".to_owned(), 7..8)),
-        }]
+        [Recipe { line: 2, place: Place::Anywhere, exit: 1, script: "false".to_owned(), output: Some(("{}".to_owned(), 7..8)) }]
     );
 }
 

@@ -6,8 +6,10 @@
 //! to its standard input closes, however the test ends.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use crate::run::Output;
 
 /// A running site, and the user it belongs to.
 #[derive(Debug)]
@@ -19,56 +21,14 @@ pub struct Site {
     held_by: Option<ChildStdin>,
 }
 
-/// What a command said and how it ended.
-#[derive(Debug)]
-pub struct Said {
-    /// Exit status.
-    pub status: ExitStatus,
-    /// Standard output.
-    pub stdout: String,
-    /// Standard error.
-    pub stderr: String,
-}
-
-impl Said {
-    /// The exit code; 128+N for a signal, as a shell has it.
-    #[must_use]
-    pub fn code(&self) -> i32 {
-        use std::os::unix::process::ExitStatusExt;
-        self.status
-            .code()
-            .unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
-    }
-
-    /// Standard output as one JSON document.
-    #[must_use]
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|e| panic!("{e}\nstdout: {}\nstderr: {}", self.stdout, self.stderr))
-    }
-
-    /// Stops the test unless the exit code is `code`.
-    #[must_use]
-    pub fn exits(self, code: i32) -> Self {
-        assert_eq!(
-            self.code(),
-            code,
-            "\nstdout: {}\nstderr: {}",
-            self.stdout,
-            self.stderr
-        );
-        self
-    }
-}
-
 impl Site {
-    /// Brings a site up with the tools in `tools`; ten seconds or so, packages from PyPI.
+    /// Brings a site up; ten seconds or so, its packages come from PyPI.
     #[must_use]
-    pub fn up(repository: &Path, tools: &Path) -> Self {
+    pub fn up() -> Self {
         let mut script = Command::new("sh")
-            .arg(repository.join("tests/demo/run.sh"))
+            .arg(crate::source_root().join("tests/demo/run.sh"))
             .arg("--hold")
-            .env("RUNBOOK_TOOLS", tools)
+            .env("RUNBOOK_TOOLS", crate::run::tools())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -85,21 +45,12 @@ impl Site {
         let mut line = String::new();
         stdout.read_line(&mut line).expect("the script's output");
         let mut words = line.split_whitespace();
-        let (Some("ready"), Some(home), Some(user)) = (words.next(), words.next(), words.next())
-        else {
+        let (Some("ready"), Some(home), Some(user)) = (words.next(), words.next(), words.next()) else {
             drop(held_by);
             let _ = script.wait();
-            panic!(
-                "the site did not come up: {line}{}",
-                errors.join().unwrap_or_default()
-            );
+            panic!("the site did not come up: {line}{}", errors.join().unwrap_or_default());
         };
-        Self {
-            home: PathBuf::from(home),
-            user: user.to_owned(),
-            script,
-            held_by,
-        }
+        Self { home: PathBuf::from(home), user: user.to_owned(), script, held_by }
     }
 
     /// A shell command line in the site's directory, as the site's user, with the
@@ -108,10 +59,12 @@ impl Site {
     pub fn command(&self, line: &str) -> Command {
         let mut command = if nix::unistd::geteuid().is_root() {
             let mut setpriv = Command::new("setpriv");
-            setpriv
-                .args(["--reuid", &self.user, "--regid"])
-                .arg(self.group())
-                .args(["--init-groups", "--inh-caps=-all", "--no-new-privs", "sh"]);
+            setpriv.args(["--reuid", &self.user, "--regid"]).arg(self.group()).args([
+                "--init-groups",
+                "--inh-caps=-all",
+                "--no-new-privs",
+                "sh",
+            ]);
             setpriv
         } else {
             Command::new("sh")
@@ -123,40 +76,26 @@ impl Site {
             .env("HOME", &self.home)
             .env("USER", &self.user)
             .env("LOGNAME", &self.user)
-            .env(
-                "PATH",
-                format!("{}/bin:{path}:/usr/sbin:/sbin", self.home.display()),
-            )
+            .env("PATH", format!("{}/bin:{path}:/usr/sbin:/sbin", self.home.display()))
             .stdin(Stdio::null());
         command
     }
 
     /// Runs a command line to its end.
     #[must_use]
-    pub fn run(&self, line: &str) -> Said {
-        let done = self.command(line).output().expect("sh");
-        Said {
-            status: done.status,
-            stdout: String::from_utf8_lossy(&done.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
-        }
+    pub fn run(&self, line: &str) -> Output {
+        Output::of(line.to_owned(), self.command(line).output().expect("sh"))
     }
 
     /// Visitors who keep asking until they are called off.
     #[must_use]
     pub fn visitors(&self) -> Visitors<'_> {
-        let script = self
-            .command("exec python3 demo/client.py \"${web##*:}\" log/client.json")
-            .spawn()
-            .expect("sh");
+        let script = self.command("exec python3 demo/client.py \"${web##*:}\" log/client.json").spawn().expect("sh");
         Visitors { site: self, script }
     }
 
     fn group(&self) -> String {
-        nix::unistd::User::from_name(&self.user)
-            .ok()
-            .flatten()
-            .map_or_else(|| "65534".to_owned(), |user| user.gid.to_string())
+        nix::unistd::User::from_name(&self.user).ok().flatten().map_or_else(|| "65534".to_owned(), |user| user.gid.to_string())
     }
 }
 
