@@ -58,7 +58,3 @@ pub fn test_venv() -> std::path::PathBuf {
 pub fn full_sweep() -> bool {
     std::env::var_os("RUNBOOK_SWEEP").is_some_and(|v| v == "full")
 }
-//! Real servers and real tools for the tests, each ended when it is dropped.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-pub mod supervisor;
