@@ -22,9 +22,18 @@ fn version(site: &Site) -> Option<i64> {
 fn a_deploy_in_one_line() {
     let site = Site::up();
 
+    the_visitors_notice(&site);
     exit_codes_come_through(&site);
     a_pipeline_reads_reports(&site);
     the_update_itself(&site);
+}
+
+/// The other checks lean on the visitors; so first, that they see a stop without a page.
+fn the_visitors_notice(site: &Site) {
+    let visitors = site.visitors();
+    site.run("svc-cycle cycle -f etc/services.toml --on-failure start -- true").expect_code(0);
+    let told = visitors.told();
+    assert!(told.keys().any(|kind| kind.starts_with("wrong")), "{told:?}");
 }
 
 fn exit_codes_come_through(site: &Site) {
