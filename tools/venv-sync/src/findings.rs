@@ -4,10 +4,10 @@ use std::path::Path;
 
 use base::bytes;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The kinds of drift.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Its interpreter is gone or can't be executed.
@@ -57,7 +57,7 @@ pub enum Kind {
 }
 
 /// One thing that isn't as it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// What kind of thing.
     pub kind: Kind,
@@ -72,7 +72,7 @@ pub struct Finding {
     /// Where.
     pub path: Option<String>,
     /// The path's exact bytes in base64, where they aren't UTF-8.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_b64: Option<String>,
     /// In a sentence.
     pub msg: String,
