@@ -23,6 +23,9 @@ const LATE: i64 = 5;
 /// No schedule that runs at all pauses longer than 29 February on one weekday across 2100.
 const LONGEST_PAUSE: i64 = 41 * 366 * DAY;
 
+/// A local minute that never comes, far enough from the end of the numbers to count on.
+const FOREVER: i64 = i64::MAX / 4;
+
 /// What the change of time did to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dst {
@@ -92,7 +95,7 @@ impl<'a> Runs<'a> {
             cursor: minute,
             last: 0,
             missed: None,
-            comes_again: i64::MAX,
+            comes_again: FOREVER,
             barren_since: minute,
         };
         runs.measure();
@@ -105,14 +108,14 @@ impl<'a> Runs<'a> {
     /// Finds this stretch's last minute, and which of its minutes come again.
     fn measure(&mut self) {
         if self.stretch.end == i64::MAX {
-            self.last = i64::MAX;
-            self.comes_again = i64::MAX;
+            self.last = FOREVER;
+            self.comes_again = FOREVER;
             return;
         }
         self.last = self.stretch.minute_of(self.stretch.end - 1);
         self.comes_again = match self.zone.after(&self.stretch) {
             Some(next) if next.offset < self.stretch.offset => next.minute_of(next.start) - 1,
-            _ => i64::MAX,
+            _ => FOREVER,
         };
     }
 

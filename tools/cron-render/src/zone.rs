@@ -1,8 +1,7 @@
 //! A time zone as cron sees it: stretches of time with one offset each.
 //!
 //! The daemon knows only "the offset now"; everything it does at a change of time follows from the
-//! jump between two stretches. The database is the system's (or the one built in, where none is
-//! installed), read by jiff.
+//! jump between two stretches. The database is the system's, read by jiff.
 
 use base::error::{Error, Result};
 use jiff::{Timestamp, tz::TimeZone};
