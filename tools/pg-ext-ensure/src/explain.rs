@@ -190,14 +190,17 @@ impl Cause {
     }
 
     fn by_somebody_else(&self, scene: &Scene<'_>) -> Vec<String> {
-        let mut commands: Vec<String> = scene.sql.iter().map(|statement| format!("{statement};")).collect();
-        if let Cause::Owner(owner) = self {
-            let role = sql::identifier(&scene.database.role.name);
-            commands.push(format!("GRANT {} TO {role};", sql::identifier(owner)));
-        }
         let name = package::shell(&quoted_want(scene.name));
-        let absent = if scene.action == Action::Drop { "--absent " } else { "" };
-        commands.push(format!("pg-ext-ensure --admin DSN {absent}{name}"));
+        let options = match scene.action {
+            Action::Drop => "--absent ",
+            _ if scene.sql.len() > 1 => "--cascade ",
+            _ => "",
+        };
+        let mut commands = vec![format!("pg-ext-ensure --admin DSN {options}{name}")];
+        commands.extend(scene.sql.iter().map(|statement| format!("{statement};")));
+        if let Cause::Owner(owner) = self {
+            commands.push(format!("GRANT {} TO {};", sql::identifier(owner), sql::identifier(&scene.database.role.name)));
+        }
         commands
     }
 }

@@ -66,10 +66,16 @@ fn error(items: &[Item]) -> Option<Error> {
     };
     let cause = failure.hint.as_ref().filter(|_| failure.code != "other").map(|hint| format!(" ({hint})")).unwrap_or_default();
     let error = Error::new(kind, format!("{} in {}: {}{cause}{others}", item.name, item.db, failure.message));
-    match item.fix.as_ref().and_then(|fix| fix.commands.first()) {
-        Some(command) => Some(error.hint(command)),
-        None => Some(error),
+    let commands = item.fix.as_ref().map_or(&[][..], |fix| &fix.commands);
+    match (commands, &item.fix.as_ref().and_then(|fix| fix.package.as_ref())) {
+        ([], _) => error,
+        ([command, ..], Some(_)) => error.hint(format!("on the server's machine, as root: {command}")),
+        ([command], None) if command.ends_with(';') => error.hint(format!("as the owner or a superuser, in psql: {command}")),
+        ([command], None) => error.hint(command),
+        ([command, other, ..], None) if other.ends_with(';') => error.hint(format!("{command}, or as a superuser in psql: {other}")),
+        ([command, other, ..], None) => error.hint(format!("{command}, or: {other}")),
     }
+    .into()
 }
 
 /// What kind of trying again it is, if it is one.
