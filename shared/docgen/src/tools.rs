@@ -26,4 +26,4 @@ fn schema<T: Tool>() -> Schema {
 }
 
 /// All of them.
-pub const TOOLS: &[Described] = &[of::<maint_page::App>()];
+pub const TOOLS: &[Described] = &[of::<maint_page::App>(), of::<venv_sync::App>()];
