@@ -122,6 +122,9 @@ fn versions(rest: &str) -> Result<(&str, Option<&str>), String> {
         Some(inner) => inner.strip_suffix(')').ok_or_else(|| format!("a parenthesis of `{versions}` is not closed"))?.trim(),
         None => versions,
     };
+    if !versions.is_empty() && !versions.starts_with(['=', '<', '>', '!', '~', ',']) {
+        return Err(format!("`{versions}` is neither a version specifier nor a marker"));
+    }
     let empty = |clause: &str| clause.trim().is_empty();
     if versions.starts_with(',') || versions.split(',').rev().skip(1).any(empty) {
         return Err(format!("`{versions}` has a comma too many"));
