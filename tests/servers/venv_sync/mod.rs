@@ -1,5 +1,7 @@
 //! venv-sync against real environments, real installers, and a real site.
 
 mod drift;
+mod live;
 mod readers;
+mod sources;
 mod verdicts;
