@@ -2,10 +2,15 @@
 //! and servers that are gone when the test is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+pub mod nginx;
 pub mod ports;
+pub mod postgres;
+pub mod postgres;
 pub mod process;
 pub mod run;
 pub mod schema;
+pub mod supervisor;
+pub mod supervisor;
 
 pub use ports::{free_port, wait_until};
 pub use process::Server;
@@ -55,7 +60,3 @@ pub fn test_venv() -> std::path::PathBuf {
 pub fn full_sweep() -> bool {
     std::env::var_os("RUNBOOK_SWEEP").is_some_and(|v| v == "full")
 }
-//! Real servers and real tools for the tests, each ended when it is dropped.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-pub mod supervisor;
