@@ -32,6 +32,7 @@ use crate::fix::Fix;
 use crate::scene::Scene;
 use base::Result;
 use base::clock::Deadline;
+use std::time::Duration;
 
 /// One requirement, ready to be looked at.
 pub trait Check: Send + Sync {
@@ -43,6 +44,11 @@ pub trait Check: Send + Sync {
 
     /// How it is found out, for `--explain`.
     fn how(&self) -> String;
+
+    /// How long one look may take where nobody says otherwise.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(10)
+    }
 
     /// Looks, and is back before the deadline.
     fn look(&self, scene: &Scene, deadline: Deadline) -> Finding;

@@ -70,3 +70,22 @@ fn index(place: &Path) -> Result<DistIndex, String> {
     }
     Ok(DistIndex { environment, dists })
 }
+
+/// What conditions may ask of this host.
+pub fn facts(settings: &crate::document::Settings) -> crate::when::Facts {
+    let platform = Platform::here();
+    let host = nix::sys::utsname::uname();
+    let name = host.as_ref().map(|host| host.nodename().to_string_lossy().into_owned()).unwrap_or_default();
+    let mut facts: crate::when::Facts = [
+        ("os.id", platform.id),
+        ("os.version", platform.version),
+        ("os.like", platform.like),
+        ("arch", std::env::consts::ARCH.to_string()),
+        ("hostname", name),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_string(), value))
+    .collect();
+    facts.extend(settings.iter().map(|(key, value)| (format!("set.{key}"), value.clone())));
+    facts
+}
