@@ -72,21 +72,11 @@ impl Builder {
     /// Starts it and waits until it answers.
     #[must_use]
     pub fn start(self) -> Postgres {
-        let directory = tempfile::Builder::new()
-            .prefix("rbpg-")
-            .tempdir()
-            .expect("a temporary directory");
+        let directory = tempfile::Builder::new().prefix("rbpg-").tempdir().expect("a temporary directory");
         open_to_all(directory.path());
         let sweeper = sweep_after(directory.path());
         lay_out(directory.path());
-        let mut server = Postgres {
-            directory,
-            port: 0,
-            keeper: None,
-            settings: self.settings,
-            environment: self.environment,
-            sweeper,
-        };
+        let mut server = Postgres { directory, port: 0, keeper: None, settings: self.settings, environment: self.environment, sweeper };
         if let Some(text) = self.hba {
             server.write_hba(&text);
         }
@@ -174,14 +164,8 @@ impl Postgres {
     /// If psql or a statement fails.
     pub fn psql(&self, database: &str, sql: &str) -> String {
         let output = self.psql_as(SUPERUSER, database, sql);
-        assert!(
-            output.status.success(),
-            "psql: {sql}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8_lossy(&output.stdout)
-            .trim_end()
-            .to_owned()
+        assert!(output.status.success(), "psql: {sql}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
     /// Runs SQL as a role with the real psql, whatever comes of it. Standard input, so that several
@@ -204,14 +188,8 @@ impl Postgres {
 
     /// A database owned by a new role that may log in and nothing else; both have this name.
     pub fn create_app(&self, name: &str) {
-        self.psql(
-            "postgres",
-            &format!("CREATE ROLE {} LOGIN;", identifier(name)),
-        );
-        self.psql(
-            "postgres",
-            &format!("CREATE DATABASE {0} OWNER {0};", identifier(name)),
-        );
+        self.psql("postgres", &format!("CREATE ROLE {} LOGIN;", identifier(name)));
+        self.psql("postgres", &format!("CREATE DATABASE {0} OWNER {0};", identifier(name)));
     }
 
     /// Changes a setting and reloads.
@@ -347,9 +325,7 @@ impl Postgres {
             // A Ctrl-C at the terminal is for the tests; they end the server.
             .process_group(0);
         unprivileged(&mut command);
-        Keeper {
-            shell: command.spawn().expect("sh starts"),
-        }
+        Keeper { shell: command.spawn().expect("sh starts") }
     }
 
     fn answers(&self, keeper: &Keeper) -> bool {
@@ -456,9 +432,7 @@ pub fn account() -> Option<User> {
     if !geteuid().is_root() {
         return None;
     }
-    ["postgres", "nobody"]
-        .iter()
-        .find_map(|name| User::from_name(name).ok().flatten())
+    ["postgres", "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten())
 }
 
 fn unprivileged(command: &mut Command) {
@@ -479,18 +453,12 @@ fn open_to_all(path: &Path) {
 
 fn version_name() -> String {
     let bin = installation();
-    let version = bin
-        .parent()
-        .and_then(Path::file_name)
-        .and_then(OsStr::to_str);
+    let version = bin.parent().and_then(Path::file_name).and_then(OsStr::to_str);
     version.expect("a version in the path").to_owned()
 }
 
 fn binary_dir(directory: &Path) -> PathBuf {
-    directory
-        .join("lib/postgresql")
-        .join(version_name())
-        .join("bin")
+    directory.join("lib/postgresql").join(version_name()).join("bin")
 }
 
 fn share_dir(directory: &Path) -> PathBuf {
@@ -502,11 +470,7 @@ fn lay_out(directory: &Path) {
     let bin = binary_dir(directory);
     fs::create_dir_all(&bin).expect("the bin directory");
     fs::copy(installation().join("postgres"), bin.join("postgres")).expect("a copy of postgres");
-    symlink(
-        installation().with_file_name("lib"),
-        bin.with_file_name("lib"),
-    )
-    .expect("lib");
+    symlink(installation().with_file_name("lib"), bin.with_file_name("lib")).expect("lib");
     let share = share_dir(directory);
     fs::create_dir_all(share.join("extension")).expect("the extension directory");
     let installed = PathBuf::from("/usr/share/postgresql").join(version_name());
@@ -520,14 +484,9 @@ fn lay_out(directory: &Path) {
     }
     fs::set_permissions(directory.join("data"), fs::Permissions::from_mode(0o700)).expect("chmod");
     let mut copy = Command::new("cp");
-    copy.args(["-R", "--reflink=auto", "--"])
-        .arg(cluster().join("."))
-        .arg(directory.join("data"));
+    copy.args(["-R", "--reflink=auto", "--"]).arg(cluster().join(".")).arg(directory.join("data"));
     unprivileged(&mut copy);
-    assert!(
-        copy.status().expect("cp runs").success(),
-        "the cluster is copied"
-    );
+    assert!(copy.status().expect("cp runs").success(), "the cluster is copied");
 }
 
 fn link_all(from: &Path, to: &Path, except: &str) {
@@ -550,39 +509,21 @@ struct Cluster {
 
 impl Cluster {
     fn make() -> Self {
-        let directory = tempfile::Builder::new()
-            .prefix("rbpg-initdb-")
-            .tempdir()
-            .expect("a temporary directory")
-            .keep();
+        let directory = tempfile::Builder::new().prefix("rbpg-initdb-").tempdir().expect("a temporary directory").keep();
         open_to_all(&directory);
         owned(&directory);
         std::mem::forget(sweep_after(&directory));
         let data = directory.join("data");
         let mut initdb = Command::new(program("initdb"));
         initdb
-            .args([
-                "-N",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale=C.UTF-8",
-                "-U",
-                SUPERUSER,
-                "-D",
-            ])
+            .args(["-N", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-U", SUPERUSER, "-D"])
             .arg(&data)
             .current_dir("/")
             .env_clear()
             .env("PATH", "/usr/bin:/bin");
         unprivileged(&mut initdb);
         let output = initdb.output().expect("initdb runs");
-        assert!(
-            output.status.success(),
-            "initdb: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
         Self { data }
     }
 }

@@ -14,7 +14,6 @@ fn the_harness_ends_what_it_started() {
     assert!(std::path::Path::new(&format!("/proc/{pid}")).exists());
     drop(supervisor);
     std::thread::sleep(std::time::Duration::from_millis(50));
-    let gone = std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .map_or(true, |stat| stat.contains(") Z "));
+    let gone = std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "));
     assert!(gone);
 }

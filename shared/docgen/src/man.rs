@@ -38,7 +38,38 @@ pub fn page(line: &'static CommandLine, date: &str) -> Page {
         paragraphs(&mut roff, line.security);
     }
     see_also(&mut roff, line);
-    Page { path: format!("man/{}.{}", line.name, line.section), text: roff.to_roff() }
+    Page { path: format!("man/{}.{}", line.name, line.section), text: fold(&roff.to_roff()) }
+}
+
+/// Breaks text lines at 80 columns, as people who read the source expect; not those set as they are (between nf and fi).
+pub(crate) fn fold(source: &str) -> String {
+    const WIDTH: usize = 78;
+    let mut out = String::with_capacity(source.len() + 256);
+    let mut as_is = false;
+    for line in source.lines() {
+        as_is = line.starts_with(".nf") || as_is && !line.starts_with(".fi");
+        if as_is || line.starts_with('.') || line.len() <= WIDTH {
+            out.push_str(line);
+            out.push('\n');
+            continue;
+        }
+        let mut column = 0;
+        for word in line.split(' ') {
+            // A line that begins with a dot or an apostrophe would be taken for a macro.
+            let may_lead = !word.is_empty() && !word.starts_with(['.', '\'']);
+            if column > 0 && column + 1 + word.len() > WIDTH && may_lead {
+                out.push('\n');
+                column = 0;
+            } else if column > 0 {
+                out.push(' ');
+                column += 1;
+            }
+            out.push_str(word);
+            column += word.len();
+        }
+        out.push('\n');
+    }
+    out
 }
 
 fn synopsis(roff: &mut Roff, line: &'static CommandLine) {
@@ -68,7 +99,7 @@ fn synopsis(roff: &mut Roff, line: &'static CommandLine) {
     }
 }
 
-fn paragraphs(roff: &mut Roff, texts: &[&str]) {
+pub(crate) fn paragraphs(roff: &mut Roff, texts: &[&str]) {
     for (i, text) in texts.iter().enumerate() {
         if i > 0 {
             roff.control("PP", []);
@@ -124,7 +155,7 @@ fn option(roff: &mut Roff, opt: &Opt) {
     item(roff, tag, &text);
 }
 
-fn item(roff: &mut Roff, tag: Vec<Inline>, text: &str) {
+pub(crate) fn item(roff: &mut Roff, tag: Vec<Inline>, text: &str) {
     roff.control("TP", []);
     roff.text(tag);
     roff.text([roman(sentence(text))]);

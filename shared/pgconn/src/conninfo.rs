@@ -30,14 +30,10 @@ fn pairs(text: &str) -> Result<Settings> {
     let mut settings = Settings::default();
     let mut rest = text.trim_start_matches(is_space);
     while !rest.is_empty() {
-        let end = rest
-            .find(|c: char| c == '=' || is_space(c))
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| c == '=' || is_space(c)).unwrap_or(rest.len());
         let (name, after) = rest.split_at(end);
         let Some(after) = after.trim_start_matches(is_space).strip_prefix('=') else {
-            return Err(Error::settings(format!(
-                "missing \"=\" after \"{name}\" in connection info string"
-            )));
+            return Err(Error::settings(format!("missing \"=\" after \"{name}\" in connection info string")));
         };
         let after = after.trim_start_matches(is_space);
         let (value, after) = match after.strip_prefix('\'') {
@@ -73,9 +69,7 @@ fn quoted_value(text: &str) -> Result<(String, &str)> {
             c => value.push(c),
         }
     }
-    Err(Error::settings(
-        "unterminated quoted string in connection info string",
-    ))
+    Err(Error::settings("unterminated quoted string in connection info string"))
 }
 
 #[cfg(test)]

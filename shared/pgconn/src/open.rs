@@ -101,12 +101,7 @@ impl Resolved {
         hosts
     }
 
-    fn try_host(
-        &self,
-        host: &Host,
-        attributes: Attributes,
-        failures: &mut Vec<Error>,
-    ) -> std::result::Result<Connected, Next> {
+    fn try_host(&self, host: &Host, attributes: Attributes, failures: &mut Vec<Error>) -> std::result::Result<Connected, Next> {
         let addresses = match host.addresses() {
             Ok(addresses) => addresses,
             Err(error) => {
@@ -125,8 +120,7 @@ impl Resolved {
                     if failure.error.sqlstate.as_deref() == Some(SqlState::INVALID_PASSWORD.code())
                         && let Some(file) = &from_file
                     {
-                        failure.error.hint =
-                            Some(format!("the password came from {}", file.display()));
+                        failure.error.hint = Some(format!("the password came from {}", file.display()));
                     }
                     if failure.error.hint.is_none() && failure.error.kind == Kind::Refused {
                         failure.error.hint.clone_from(&warning);
@@ -150,12 +144,7 @@ impl Resolved {
             return (None, None, None);
         };
         let (name, port) = (host.for_passfile(), host.port.to_string());
-        let wanted = Wanted {
-            host: &name,
-            port: &port,
-            database: &self.database,
-            user: &self.user,
-        };
+        let wanted = Wanted { host: &name, port: &port, database: &self.database, user: &self.user };
         let (password, warning) = passfile::lookup(file, wanted);
         let from = password.is_some().then(|| file.clone());
         (password, warning, from)
@@ -192,10 +181,7 @@ impl Resolved {
                 }
             }
         }
-        Err(last.unwrap_or_else(|| Failure {
-            error: Error::settings("no way to connect"),
-            next: Next::Stop,
-        }))
+        Err(last.unwrap_or_else(|| Failure { error: Error::settings("no way to connect"), next: Next::Stop }))
     }
 
     /// One socket. The flag says that the other TLS level is worth a try.
@@ -209,33 +195,23 @@ impl Resolved {
     ) -> std::result::Result<Connected, (Failure, bool)> {
         let place = host.describe(address);
         let limit = self.limit().map_err(|failure| (failure, false))?;
-        let config = self
-            .config(host, address, password, level)
-            .map_err(|error| {
-                let next = Next::Stop;
-                (Failure { error, next }, false)
-            })?;
+        let config = self.config(host, address, password, level).map_err(|error| {
+            let next = Next::Stop;
+            (Failure { error, next }, false)
+        })?;
         let handshake = Handshake::new(&self.trust, &host.name);
         let mut client = match greet(config, handshake.clone(), limit) {
             Ok(Ok(client)) => client,
             Ok(Err(error)) => return Err(explain(&place, &error, &handshake, level)),
             Err(TimedOut) => {
-                let error = Error::new(
-                    Kind::Deadline,
-                    format!("connection to server {place} failed: timeout expired"),
-                );
+                let error = Error::new(Kind::Deadline, format!("connection to server {place} failed: timeout expired"));
                 let next = Next::Address;
                 return Err((Failure { error, next }, false));
             }
         };
-        let objection = attributes
-            .objection(&mut client)
-            .map_err(|error| explain(&place, &error, &handshake, SslMode::Disable))?;
+        let objection = attributes.objection(&mut client).map_err(|error| explain(&place, &error, &handshake, SslMode::Disable))?;
         if let Some(objection) = objection {
-            let error = Error::new(
-                Kind::Refused,
-                format!("connection to server {place} failed: {objection}"),
-            );
+            let error = Error::new(Kind::Refused, format!("connection to server {place} failed: {objection}"));
             let next = Next::Host;
             return Err((Failure { error, next }, false));
         }
@@ -246,14 +222,7 @@ impl Resolved {
         let tls = handshake.outcome().encrypted;
         Ok(Connected {
             client,
-            target: Target {
-                host: host_name,
-                address,
-                port: host.port,
-                user: self.user.clone(),
-                database: self.database.clone(),
-                tls,
-            },
+            target: Target { host: host_name, address, port: host.port, user: self.user.clone(), database: self.database.clone(), tls },
             warnings: Vec::new(),
         })
     }
@@ -265,21 +234,12 @@ impl Resolved {
         };
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(Failure {
-                error: Error::new(Kind::Deadline, "no time left to connect"),
-                next: Next::Stop,
-            });
+            return Err(Failure { error: Error::new(Kind::Deadline, "no time left to connect"), next: Next::Stop });
         }
         Ok(Some(self.connect_timeout.map_or(left, |own| own.min(left))))
     }
 
-    fn config(
-        &self,
-        host: &Host,
-        address: Option<IpAddr>,
-        password: Option<&[u8]>,
-        level: SslMode,
-    ) -> Result<Config> {
+    fn config(&self, host: &Host, address: Option<IpAddr>, password: Option<&[u8]>, level: SslMode) -> Result<Config> {
         let mut config = Config::new();
         config
             .user(&self.user)
@@ -318,9 +278,7 @@ fn channel_binding(settings: &Settings) -> Result<ChannelBinding> {
         None | Some("prefer") => Ok(ChannelBinding::Prefer),
         Some("disable") => Ok(ChannelBinding::Disable),
         Some("require") => Ok(ChannelBinding::Require),
-        Some(other) => Err(Error::settings(format!(
-            "invalid channel_binding value: \"{other}\""
-        ))),
+        Some(other) => Err(Error::settings(format!("invalid channel_binding value: \"{other}\""))),
     }
 }
 
@@ -329,11 +287,9 @@ fn keepalives(settings: &Settings, config: &mut Config) -> Result<()> {
         settings
             .filled(name)
             .map(|text| {
-                text.trim().parse().map_err(|_| {
-                    Error::settings(format!(
-                        "invalid integer value \"{text}\" for connection option \"{name}\""
-                    ))
-                })
+                text.trim()
+                    .parse()
+                    .map_err(|_| Error::settings(format!("invalid integer value \"{text}\" for connection option \"{name}\"")))
             })
             .transpose()
     };
@@ -359,11 +315,7 @@ type Greeted = std::result::Result<Client, postgres::Error>;
 
 /// Connects, giving up after `limit`: the crate's own timeout ends with the TCP handshake, and a
 /// server that accepts and then says nothing would hold us for ever. The thread is left behind.
-fn greet(
-    config: Config,
-    handshake: Handshake,
-    limit: Option<Duration>,
-) -> std::result::Result<Greeted, TimedOut> {
+fn greet(config: Config, handshake: Handshake, limit: Option<Duration>) -> std::result::Result<Greeted, TimedOut> {
     let Some(limit) = limit else {
         return Ok(config.connect(handshake));
     };
@@ -378,12 +330,7 @@ fn greet(
 }
 
 /// Words for a failed attempt, where libpq would go next, and whether the other TLS level is due.
-fn explain(
-    place: &str,
-    error: &postgres::Error,
-    handshake: &Handshake,
-    level: SslMode,
-) -> (Failure, bool) {
+fn explain(place: &str, error: &postgres::Error, handshake: &Handshake, level: SslMode) -> (Failure, bool) {
     let outcome = handshake.outcome();
     let fail = |kind: Kind, next: Next, what: String| Failure {
         error: Error::new(kind, format!("connection to server {place} failed: {what}")),
@@ -396,16 +343,11 @@ fn explain(
             "53300" | "57P01" | "57P02" => (Kind::Unreachable, Next::Stop),
             _ => (Kind::Refused, Next::Stop),
         };
-        let mut failure = fail(
-            kind,
-            next,
-            format!("{}: {}", server.severity(), server.message()),
-        );
+        let mut failure = fail(kind, next, format!("{}: {}", server.severity(), server.message()));
         failure.error.sqlstate = Some(code.to_owned());
         failure.error.hint = server.hint().map(str::to_owned);
         // Only what is said before the password is accepted: pg_hba may want the other kind.
-        let other_level =
-            code.starts_with("28") && (level == SslMode::Disable || outcome.encrypted);
+        let other_level = code.starts_with("28") && (level == SslMode::Disable || outcome.encrypted);
         return (failure, other_level);
     }
     if let Some(what) = &outcome.failure {
@@ -419,11 +361,7 @@ fn explain(
             _ => Next::Stop,
         };
         let words = io.to_string();
-        let words = words
-            .split(" (os error")
-            .next()
-            .unwrap_or(&words)
-            .to_owned();
+        let words = words.split(" (os error").next().unwrap_or(&words).to_owned();
         return (fail(Kind::Unreachable, next, words), false);
     }
     if error.is_closed() {
@@ -436,8 +374,7 @@ fn explain(
     }
     if words == "password missing" {
         let mut failure = fail(Kind::Refused, Next::Stop, "no password supplied".to_owned());
-        failure.error.hint =
-            Some("give it in ~/.pgpass (mode 0600), PGPASSWORD or a service file".to_owned());
+        failure.error.hint = Some("give it in ~/.pgpass (mode 0600), PGPASSWORD or a service file".to_owned());
         return (failure, false);
     }
     (fail(Kind::Refused, Next::Stop, words), false)

@@ -81,10 +81,7 @@ impl TryFrom<Written> for Probe {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        let http_only = written.status.is_some()
-            || written.host.is_some()
-            || written.contains.is_some()
-            || written.connect.is_some();
+        let http_only = written.status.is_some() || written.host.is_some() || written.contains.is_some() || written.connect.is_some();
         if http_only && written.http.is_none() {
             return Err("status, host, contains and connect belong to an http probe".to_owned());
         }
@@ -101,33 +98,13 @@ impl TryFrom<Written> for Probe {
             written.command.is_some(),
         ];
         if kinds.iter().filter(|kind| **kind).count() != 1 {
-            return Err(
-                "a probe names exactly one of port, socket, http, pidfile, file, log, command"
-                    .to_owned(),
-            );
+            return Err("a probe names exactly one of port, socket, http, pidfile, file, log, command".to_owned());
         }
         if let Some(url) = written.http {
-            let request = Request {
-                socket: written.socket,
-                host: written.host,
-                connect: written.connect,
-                ..Request::get(&url)
-            };
-            return Ok(Self::Http {
-                request: Box::new(request),
-                status: written.status.unwrap_or_default(),
-                contains: written.contains,
-            });
+            let request = Request { socket: written.socket, host: written.host, connect: written.connect, ..Request::get(&url) };
+            return Ok(Self::Http { request: Box::new(request), status: written.status.unwrap_or_default(), contains: written.contains });
         }
-        match (
-            written.port,
-            written.socket,
-            written.pidfile,
-            written.file,
-            written.log,
-            written.line,
-            written.command,
-        ) {
+        match (written.port, written.socket, written.pidfile, written.file, written.log, written.line, written.command) {
             (Some(PortWritten::Number(port)), ..) => Ok(Self::Port(format!("127.0.0.1:{port}"))),
             (Some(PortWritten::Address(address)), ..) => address_of(&address).map(Self::Port),
             (_, Some(path), ..) => Ok(Self::Socket(path)),
@@ -145,11 +122,7 @@ fn address_of(written: &str) -> Result<String, String> {
     if numbered.parse::<u16>().is_err() {
         return Err(format!("port = {written:?}: neither a port nor host:port"));
     }
-    Ok(if written.contains(':') {
-        written.to_owned()
-    } else {
-        format!("127.0.0.1:{written}")
-    })
+    Ok(if written.contains(':') { written.to_owned() } else { format!("127.0.0.1:{written}") })
 }
 
 impl fmt::Display for Probe {
@@ -204,12 +177,7 @@ impl LogMark {
     fn of(path: &Path) -> Option<Self> {
         let file = fs::File::open(path).ok()?;
         let meta = file.metadata().ok()?;
-        Some(Self {
-            device: meta.dev(),
-            inode: meta.ino(),
-            size: meta.size(),
-            _held: Arc::new(file),
-        })
+        Some(Self { device: meta.dev(), inode: meta.ino(), size: meta.size(), _held: Arc::new(file) })
     }
 }
 
@@ -217,11 +185,7 @@ impl Probe {
     /// Marks the beginning; to be called before the service is started.
     #[must_use]
     pub fn arm(self) -> Armed {
-        let log = if let Self::Log { path, .. } = &self {
-            LogMark::of(path)
-        } else {
-            None
-        };
+        let log = if let Self::Log { path, .. } = &self { LogMark::of(path) } else { None };
         Armed { probe: self, log }
     }
 
@@ -237,8 +201,7 @@ impl Probe {
             _ => return None,
         };
         let (host, port) = address.rsplit_once(':')?;
-        let local = matches!(host, "localhost" | "[::1]" | "::1" | "0.0.0.0" | "[::]")
-            || host.starts_with("127.");
+        let local = matches!(host, "localhost" | "[::1]" | "::1" | "0.0.0.0" | "[::]") || host.starts_with("127.");
         if local { port.parse().ok() } else { None }
     }
 
@@ -250,22 +213,12 @@ impl Probe {
 }
 
 fn authority(url: &str) -> Option<String> {
-    let (rest, default) = url
-        .strip_prefix("http://")
-        .map(|rest| (rest, "80"))
-        .or_else(|| url.strip_prefix("https://").map(|rest| (rest, "443")))?;
+    let (rest, default) =
+        url.strip_prefix("http://").map(|rest| (rest, "80")).or_else(|| url.strip_prefix("https://").map(|rest| (rest, "443")))?;
     let authority = rest.split(['/', '?', '#']).next()?;
-    let authority = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
-    let numbered = authority
-        .rsplit_once(':')
-        .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    Some(if numbered {
-        authority.to_owned()
-    } else {
-        format!("{authority}:{default}")
-    })
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let numbered = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    Some(if numbered { authority.to_owned() } else { format!("{authority}:{default}") })
 }
 
 impl Armed {
@@ -277,17 +230,11 @@ impl Armed {
         match &self.probe {
             Probe::Port(address) => port::connect(address, timeout),
             Probe::Socket(path) => socket::connect(path),
-            Probe::Http {
-                request,
-                status,
-                contains,
-            } => page(request, status, contains.as_deref(), timeout),
+            Probe::Http { request, status, contains } => page(request, status, contains.as_deref(), timeout),
             Probe::Pidfile(path) => pidfile(path),
             Probe::File(path) => match fs::symlink_metadata(path) {
                 Ok(_) => Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    Err(format!("{}: not there", path.display()))
-                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(format!("{}: not there", path.display())),
                 Err(error) => Err(format!("{}: {error}", path.display())),
             },
             Probe::Log { path, line } => self.log_line(path, line),
@@ -303,20 +250,12 @@ impl Armed {
         let from = self
             .log
             .as_ref()
-            .filter(|mark| {
-                mark.device == meta.dev() && mark.inode == meta.ino() && mark.size <= meta.size()
-            })
+            .filter(|mark| mark.device == meta.dev() && mark.inode == meta.ino() && mark.size <= meta.size())
             .map_or(0, |mark| mark.size);
         file.seek(SeekFrom::Start(from)).map_err(failed)?;
         let mut bytes = Vec::new();
-        file.take(16 << 20)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
-        if !line.is_empty()
-            && bytes
-                .windows(line.len())
-                .any(|window| window == line.as_bytes())
-        {
+        file.take(16 << 20).read_to_end(&mut bytes).map_err(failed)?;
+        if !line.is_empty() && bytes.windows(line.len()).any(|window| window == line.as_bytes()) {
             Ok(())
         } else {
             Err(format!("{}: no new line with {line:?}", path.display()))
@@ -324,29 +263,15 @@ impl Armed {
     }
 }
 
-fn page(
-    request: &Request,
-    accepted: &[u16],
-    contains: Option<&str>,
-    timeout: Duration,
-) -> Result<(), String> {
-    let request = Request {
-        timeout: timeout.min(request.timeout),
-        ..request.clone()
-    };
+fn page(request: &Request, accepted: &[u16], contains: Option<&str>, timeout: Duration) -> Result<(), String> {
+    let request = Request { timeout: timeout.min(request.timeout), ..request.clone() };
     let answer = request.send().map_err(|failure| failure.to_string())?;
-    let fine = if accepted.is_empty() {
-        answer.status < 400
-    } else {
-        accepted.contains(&answer.status)
-    };
+    let fine = if accepted.is_empty() { answer.status < 400 } else { accepted.contains(&answer.status) };
     if !fine {
         return Err(format!("{}: status {}", request.url, answer.status));
     }
     match contains {
-        Some(text) if !answer.contains(text) => {
-            Err(format!("{}: the page lacks {text:?}", request.url))
-        }
+        Some(text) if !answer.contains(text) => Err(format!("{}: the page lacks {text:?}", request.url)),
         _ => Ok(()),
     }
 }
@@ -354,11 +279,7 @@ fn page(
 fn pidfile(path: &Path) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let first = text.lines().next().unwrap_or_default().trim();
-    let pid: i32 = first
-        .parse()
-        .ok()
-        .filter(|pid| *pid > 0)
-        .ok_or_else(|| format!("{}: no pid in it", path.display()))?;
+    let pid: i32 = first.parse().ok().filter(|pid| *pid > 0).ok_or_else(|| format!("{}: no pid in it", path.display()))?;
     match Identity::of(pid) {
         Ok(_) => Ok(()),
         Err(_) => Err(format!("{}: process {pid} isn't running", path.display())),
@@ -379,10 +300,7 @@ fn command(argv: &[String], timeout: Duration) -> Result<(), String> {
         .spawn()
         .map_err(|error| format!("{program}: {error}"))?;
     let began = Instant::now();
-    if let Ok(process) = i32::try_from(child.id())
-        .map_err(io::Error::other)
-        .and_then(Process::open)
-    {
+    if let Ok(process) = i32::try_from(child.id()).map_err(io::Error::other).and_then(Process::open) {
         let ended = process.wait(timeout).unwrap_or(false);
         if !ended {
             if let Some(group) = rustix::process::Pid::from_raw(process.identity.pid) {
@@ -390,10 +308,7 @@ fn command(argv: &[String], timeout: Duration) -> Result<(), String> {
                 let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
             }
             let _ = child.wait();
-            return Err(format!(
-                "{program}: still running after {:.1} s",
-                began.elapsed().as_secs_f64()
-            ));
+            return Err(format!("{program}: still running after {:.1} s", began.elapsed().as_secs_f64()));
         }
     }
     match child.wait() {
@@ -416,53 +331,23 @@ mod tests {
     #[test]
     fn one_table_names_one_thing() {
         assert_eq!(
-            Probe::try_from(Written {
-                port: Some(PortWritten::Number(8001)),
-                ..written()
-            })
-            .unwrap(),
+            Probe::try_from(Written { port: Some(PortWritten::Number(8001)), ..written() }).unwrap(),
             Probe::Port("127.0.0.1:8001".into())
         );
         assert_eq!(
-            Probe::try_from(Written {
-                port: Some(PortWritten::Address("db:5432".into())),
-                ..written()
-            })
-            .unwrap(),
+            Probe::try_from(Written { port: Some(PortWritten::Address("db:5432".into())), ..written() }).unwrap(),
             Probe::Port("db:5432".into())
         );
-        let over = Probe::try_from(Written {
-            http: Some("http://x/".into()),
-            socket: Some("/run/g".into()),
-            ..written()
-        })
-        .unwrap();
+        let over = Probe::try_from(Written { http: Some("http://x/".into()), socket: Some("/run/g".into()), ..written() }).unwrap();
         assert_eq!(over.to_string(), "http://x/ over /run/g");
         assert_eq!(over.local_port(), None);
         for wrong in [
             written(),
-            Written {
-                status: Some(vec![200]),
-                file: Some("/x".into()),
-                ..written()
-            },
-            Written {
-                file: Some("/x".into()),
-                pidfile: Some("/y".into()),
-                ..written()
-            },
-            Written {
-                log: Some("/x".into()),
-                ..written()
-            },
-            Written {
-                command: Some(vec![]),
-                ..written()
-            },
-            Written {
-                port: Some(PortWritten::Address("http".into())),
-                ..written()
-            },
+            Written { status: Some(vec![200]), file: Some("/x".into()), ..written() },
+            Written { file: Some("/x".into()), pidfile: Some("/y".into()), ..written() },
+            Written { log: Some("/x".into()), ..written() },
+            Written { command: Some(vec![]), ..written() },
+            Written { port: Some(PortWritten::Address("http".into())), ..written() },
         ] {
             assert!(Probe::try_from(wrong).is_err());
         }
@@ -470,14 +355,7 @@ mod tests {
 
     #[test]
     fn the_local_port_is_known_only_for_this_host() {
-        let port = |url: &str| {
-            Probe::try_from(Written {
-                http: Some(url.into()),
-                ..written()
-            })
-            .unwrap()
-            .local_port()
-        };
+        let port = |url: &str| Probe::try_from(Written { http: Some(url.into()), ..written() }).unwrap().local_port();
         assert_eq!(port("http://127.0.0.1:8001/x"), Some(8001));
         assert_eq!(port("http://localhost/"), Some(80));
         assert_eq!(port("http://[::1]:81/"), Some(81));
@@ -488,18 +366,9 @@ mod tests {
     fn a_log_probe_counts_only_what_is_new() {
         let path = std::env::temp_dir().join(format!("probe-log-{}", std::process::id()));
         fs::write(&path, "ready\n").unwrap();
-        let armed = Probe::Log {
-            path: path.clone(),
-            line: "ready".into(),
-        }
-        .arm();
+        let armed = Probe::Log { path: path.clone(), line: "ready".into() }.arm();
         assert!(armed.once(Duration::ZERO).is_err());
-        fs::OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .unwrap()
-            .write_all(b"now ready\n")
-            .unwrap();
+        fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"now ready\n").unwrap();
         armed.once(Duration::ZERO).unwrap();
         // Rotated: the new file is shorter and all of it counts.
         fs::remove_file(&path).unwrap();
@@ -511,18 +380,10 @@ mod tests {
 
     #[test]
     fn a_command_is_believed_by_its_exit_and_ended_in_time() {
-        let run = |argv: &[&str], timeout| {
-            Probe::Command(argv.iter().map(|each| (*each).to_owned()).collect())
-                .arm()
-                .once(timeout)
-        };
+        let run = |argv: &[&str], timeout| Probe::Command(argv.iter().map(|each| (*each).to_owned()).collect()).arm().once(timeout);
         run(&["/bin/true"], Duration::from_secs(5)).unwrap();
         assert!(run(&["/bin/false"], Duration::from_secs(5)).is_err());
-        assert!(
-            run(&["/bin/sleep", "60"], Duration::from_millis(50))
-                .unwrap_err()
-                .contains("still running")
-        );
+        assert!(run(&["/bin/sleep", "60"], Duration::from_millis(50)).unwrap_err().contains("still running"));
         assert!(run(&["/no/such/program"], Duration::from_secs(5)).is_err());
     }
 
@@ -531,12 +392,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("probe-pid-{}", std::process::id()));
         let armed = Probe::Pidfile(path.clone()).arm();
         assert!(armed.once(Duration::ZERO).is_err());
-        for (text, ok) in [
-            (std::process::id().to_string(), true),
-            ("".into(), false),
-            ("-1".into(), false),
-            ("4194305".into(), false),
-        ] {
+        for (text, ok) in [(std::process::id().to_string(), true), ("".into(), false), ("-1".into(), false), ("4194305".into(), false)] {
             fs::write(&path, format!("{text}\n")).unwrap();
             assert_eq!(armed.once(Duration::ZERO).is_ok(), ok, "{text}");
         }

@@ -62,9 +62,8 @@ impl Snapshot {
         while grew {
             grew = false;
             for each in self.processes.values() {
-                let belongs = members.contains(&each.parent)
-                    || (leads_session && each.session == root)
-                    || (leads_group && each.group == root);
+                let belongs =
+                    members.contains(&each.parent) || (leads_session && each.session == root) || (leads_group && each.group == root);
                 if belongs && members.insert(each.pid) {
                     grew = true;
                 }
@@ -77,11 +76,7 @@ impl Snapshot {
     /// The children of `pid` that live, sorted: a master's workers.
     #[must_use]
     pub fn children(&self, pid: i32) -> BTreeSet<i32> {
-        self.processes
-            .values()
-            .filter(|stat| stat.parent == pid && !stat.is_dead())
-            .map(|stat| stat.pid)
-            .collect()
+        self.processes.values().filter(|stat| stat.parent == pid && !stat.is_dead()).map(|stat| stat.pid).collect()
     }
 
     /// Whether `pid` is `ancestor` or descends from it.
@@ -109,20 +104,13 @@ impl Snapshot {
 pub fn identities(roots: &[i32]) -> io::Result<Vec<Identity>> {
     let snapshot = Snapshot::take()?;
     let members: BTreeSet<i32> = roots.iter().flat_map(|root| snapshot.tree(*root)).collect();
-    Ok(members
-        .into_iter()
-        .filter_map(|pid| Identity::of(pid).ok())
-        .collect())
+    Ok(members.into_iter().filter_map(|pid| Identity::of(pid).ok()).collect())
 }
 
 /// Those of `written` that still live: the leftovers of a stop.
 #[must_use]
 pub fn leftovers(written: &[Identity]) -> Vec<Identity> {
-    written
-        .iter()
-        .filter(|identity| identity.lives())
-        .cloned()
-        .collect()
+    written.iter().filter(|identity| identity.lives()).cloned().collect()
 }
 
 #[cfg(test)]
@@ -131,21 +119,11 @@ mod tests {
     use super::*;
 
     fn process(pid: i32, parent: i32, group: i32, session: i32, state: char) -> Stat {
-        Stat {
-            pid,
-            comm: String::new(),
-            state,
-            parent,
-            group,
-            session,
-            start: 1,
-        }
+        Stat { pid, comm: String::new(), state, parent, group, session, start: 1 }
     }
 
     fn snapshot(all: &[Stat]) -> Snapshot {
-        Snapshot {
-            processes: all.iter().map(|each| (each.pid, each.clone())).collect(),
-        }
+        Snapshot { processes: all.iter().map(|each| (each.pid, each.clone())).collect() }
     }
 
     #[test]

@@ -1,0 +1,212 @@
+//! Reading configuration files without disturbing or trusting them.
+//!
+//! A configuration may name a FIFO, a device, a directory, itself, or fifteen megabytes of noise. A file is looked at before it
+//! is opened, opened without blocking, read only when it is regular and at most [`LIMIT`] bytes long. With a root, every name
+//! (and every symbolic link) is resolved inside that directory, by the kernel.
+
+use crate::pattern::{self, Pattern};
+use crate::{Error, Kind};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+use std::cell::Cell;
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// The most that one file may hold, in bytes.
+pub const LIMIT: u64 = 16 * 1024 * 1024;
+/// The most files that one run reads.
+pub const MOST: usize = 10_000;
+/// How deep includes may go.
+pub const DEPTH: usize = 16;
+
+/// The file system that configurations are read from: the machine's own, or one below a directory.
+#[derive(Debug, Default)]
+pub struct Files {
+    root: Option<OwnedFd>,
+    read: Cell<usize>,
+}
+
+impl Files {
+    /// The machine's own files.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Everything below `root`, as a process chrooted there would see it.
+    ///
+    /// # Errors
+    /// When `root` is no directory that can be opened.
+    pub fn below(root: &Path) -> Result<Self, Error> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(CWD, root, flags, Mode::empty()).map_err(|why| failure(root, why))?;
+        Ok(Self { root: Some(fd), read: Cell::new(0) })
+    }
+
+    /// Is there a root other than the machine's?
+    #[must_use]
+    pub fn is_rooted(&self) -> bool {
+        self.root.is_some()
+    }
+
+    /// The whole of one regular file.
+    ///
+    /// # Errors
+    /// When it is missing, unreadable, not a regular file, too large, or the ten-thousandth.
+    pub fn read(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        let count = self.read.get() + 1;
+        self.read.set(count);
+        if count > MOST {
+            let message = format!("not read: {MOST} files were read before it");
+            return Err(Error::new(Kind::TooLarge, path, 0, message));
+        }
+        regular(path, &self.stat(path).map_err(|why| failure(path, why))?)?;
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let fd = self.open(path, flags).map_err(|why| failure(path, why))?;
+        let stat = rustix::fs::fstat(&fd).map_err(|why| failure(path, why))?;
+        regular(path, &stat)?;
+        let size = usize::try_from(stat.st_size).unwrap_or(0);
+        let mut bytes = Vec::with_capacity(size + 1);
+        let read = std::fs::File::from(fd).take(LIMIT + 1).read_to_end(&mut bytes);
+        read.map_err(|why| Error::new(Kind::Unreadable, path, 0, format!("cannot be read: {why}")))?;
+        if bytes.len() as u64 > LIMIT {
+            return Err(too_large(path, bytes.len() as u64));
+        }
+        Ok(bytes)
+    }
+
+    /// What a path leads to, links followed.
+    ///
+    /// # Errors
+    /// As stat(2).
+    pub fn stat(&self, path: &Path) -> Result<Stat, Errno> {
+        match &self.root {
+            None => rustix::fs::stat(path),
+            Some(_) => rustix::fs::fstat(self.open(path, OFlags::PATH | OFlags::CLOEXEC)?),
+        }
+    }
+
+    /// What a path is itself.
+    ///
+    /// # Errors
+    /// As lstat(2).
+    pub fn lstat(&self, path: &Path) -> Result<Stat, Errno> {
+        match &self.root {
+            None => rustix::fs::lstat(path),
+            Some(_) => rustix::fs::fstat(self.open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC)?),
+        }
+    }
+
+    /// Opens a path with these flags, inside the root where there is one.
+    ///
+    /// # Errors
+    /// As open(2).
+    pub fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+        match &self.root {
+            None => rustix::fs::openat(CWD, path, flags, Mode::empty()),
+            Some(root) => rustix::fs::openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT),
+        }
+    }
+
+    /// Where a symbolic link points; `None` when it is none.
+    #[must_use]
+    pub fn link(&self, path: &Path) -> Option<PathBuf> {
+        let target = match &self.root {
+            None => rustix::fs::readlink(path, Vec::new()).ok()?,
+            Some(_) => {
+                let fd = self.open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC).ok()?;
+                rustix::fs::readlinkat(fd, "", Vec::new()).ok()?
+            }
+        };
+        Some(PathBuf::from(OsString::from_vec(target.into_bytes())))
+    }
+
+    /// The names in a directory, sorted by byte; `.` and `..` left out.
+    ///
+    /// # Errors
+    /// As open(2) and getdents(2).
+    pub fn list(&self, path: &Path) -> Result<Vec<OsString>, Errno> {
+        let fd = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC)?;
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(fd.as_fd())? {
+            let name = entry?.file_name().to_bytes().to_vec();
+            if name != b"." && name != b".." {
+                names.push(OsString::from_vec(name));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// The existing paths a pattern stands for, sorted by byte, a component at a time.
+    #[must_use]
+    pub fn glob(&self, path: &Path) -> Vec<PathBuf> {
+        let bytes = path.as_os_str().as_bytes();
+        if !pattern::is_pattern(bytes) {
+            return if self.lstat(path).is_ok() { vec![path.to_path_buf()] } else { Vec::new() };
+        }
+        let mut found: Vec<PathBuf> = vec![if bytes.starts_with(b"/") { PathBuf::from("/") } else { PathBuf::new() }];
+        let mut components = bytes.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).peekable();
+        while let Some(component) = components.next() {
+            let last = components.peek().is_none();
+            found = self.step(&found, &Pattern::new(component), last);
+        }
+        found
+    }
+
+    fn step(&self, parents: &[PathBuf], component: &Pattern, last: bool) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for parent in parents {
+            if let Some(literal) = component.literal() {
+                let path = parent.join(OsStr::from_bytes(literal));
+                if !last || self.lstat(&path).is_ok() {
+                    found.push(path);
+                }
+                continue;
+            }
+            let listed = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            let names = self.list(listed).unwrap_or_default();
+            found.extend(names.into_iter().filter(|name| component.matches(name.as_bytes())).map(|name| parent.join(name)));
+            if found.len() > MOST {
+                break;
+            }
+        }
+        found
+    }
+}
+
+/// `fstatat` with the flags that never follow, for callers that hold a directory.
+///
+/// # Errors
+/// As fstatat(2).
+pub fn lstat_at(dir: impl AsFd, name: &OsStr) -> Result<Stat, Errno> {
+    rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+}
+
+fn regular(path: &Path, stat: &Stat) -> Result<(), Error> {
+    let kind = FileType::from_raw_mode(stat.st_mode);
+    let what = match kind {
+        FileType::RegularFile => {
+            let size = u64::try_from(stat.st_size).unwrap_or(0);
+            return if size > LIMIT { Err(too_large(path, size)) } else { Ok(()) };
+        }
+        FileType::Directory => "a directory",
+        FileType::Fifo => "a FIFO",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        _ => "not a regular file",
+    };
+    Err(Error::new(Kind::Unreadable, path, 0, format!("is {what}, not a configuration file")))
+}
+
+fn too_large(path: &Path, size: u64) -> Error {
+    Error::new(Kind::TooLarge, path, 0, format!("is {size} bytes long; {LIMIT} is the most that is read"))
+}
+
+fn failure(path: &Path, why: Errno) -> Error {
+    let kind = if matches!(why, Errno::NOENT | Errno::NOTDIR) { Kind::Missing } else { Kind::Unreadable };
+    Error::new(kind, path, 0, std::io::Error::from(why).to_string())
+}
