@@ -2,21 +2,21 @@
 //! and servers that are gone when the test is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-pub mod nginx;
-pub mod ports;
-pub mod postgres;
-pub mod postgres;
 pub mod fleet;
 pub mod gunicorn;
 pub mod nginx;
+pub mod nginx;
 pub mod ports;
+pub mod ports;
+pub mod postgres;
+pub mod postgres;
 pub mod postgres;
 pub mod process;
 pub mod redis;
 pub mod run;
 pub mod schema;
-pub mod supervisor;
 pub mod site;
+pub mod supervisor;
 pub mod supervisor;
 
 pub use ports::{free_port, wait_until};

@@ -26,4 +26,4 @@ fn schema<T: Tool>() -> Schema {
 }
 
 /// All of them.
-pub const TOOLS: &[Described] = &[];
+pub const TOOLS: &[Described] = &[of::<check_reqs::CheckReqs>()];

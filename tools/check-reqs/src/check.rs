@@ -60,8 +60,8 @@ pub struct Type {
     pub name: &'static str,
     /// What it checks, for manuals.
     pub about: &'static str,
-    /// Its keys, for manuals.
-    pub keys: &'static str,
+    /// Its own keys and what each is for.
+    pub keys: &'static [(&'static str, &'static str)],
     /// Reads its keys.
     pub read: fn(&mut Fields<'_>) -> Result<Box<dyn Check>>,
 }
@@ -191,7 +191,7 @@ pub fn size(bytes: u64) -> String {
     for (unit, shift) in [("T", 40), ("G", 30), ("M", 20), ("K", 10)] {
         if bytes >> shift > 0 {
             let whole = bytes >> shift;
-            let tenth = (u128::from(bytes) * 10 >> shift) % 10;
+            let tenth = ((u128::from(bytes) * 10) >> shift) % 10;
             return match tenth > 0 && whole < 100 {
                 true => format!("{whole}.{tenth}{unit}"),
                 false => format!("{whole}{unit}"),

@@ -225,12 +225,8 @@ impl<'p> Pass<'p> {
 
     /// A look that is past its time and the grace is left behind, and its thread with it.
     fn give_up_overdue(&mut self, workers: &mut Workers) {
-        let overdue: Vec<(usize, Duration)> = self
-            .running
-            .iter()
-            .filter(|(_, _, end)| *end <= Instant::now())
-            .map(|(i, at, _)| (*i, at.elapsed()))
-            .collect();
+        let overdue: Vec<(usize, Duration)> =
+            self.running.iter().filter(|(_, _, end)| *end <= Instant::now()).map(|(i, at, _)| (*i, at.elapsed())).collect();
         for (i, elapsed) in overdue {
             let finding = Finding::timeout(self.requirements[i].check.expected());
             workers.start(1);

@@ -82,7 +82,9 @@ impl List {
             });
         };
         let Value::List(checks) = &list.value else {
-            return Err(origin.error(list.at, format!("check must be a list of tables, not {}", list.value.kind())).hint("write [[check]]"));
+            return Err(origin
+                .error(list.at, format!("check must be a list of tables, not {}", list.value.kind()))
+                .hint("write [[check]]"));
         };
         for node in checks {
             self.add(origin, &settings, &facts, node)?;
@@ -96,7 +98,8 @@ impl List {
         let origin = Origin { name: format!("'{shown}'"), text: String::new() };
         let text = document::fill(text, settings).map_err(|what| Error::usage(format!("'{shown}': {what}")))?;
         let node = need::table(&text).map_err(|what| {
-            Error::usage(base::mask::text(&what)).hint("check-reqs --help lists the forms, such as 'python>=3.10' disk:/srv:2G port:8000:free")
+            Error::usage(base::mask::text(&what))
+                .hint("check-reqs --help lists the forms, such as 'python>=3.10' disk:/srv:2G port:8000:free")
         })?;
         // What was filled in is not filled in again.
         let none = Settings::new();
@@ -114,6 +117,8 @@ impl List {
                 None => error.hint(format!("the types are: {}", names.join(", "))),
             });
         };
+        let known: Vec<&str> = type_.keys.iter().chain(COMMON_KEYS).map(|(key, _)| *key).collect();
+        fields.only(&known)?;
         let check = (type_.read)(&mut fields)?;
         let id = fields.text("id")?.filter(|id| !id.is_empty());
         let id = base::mask::text(&id.unwrap_or_else(|| format!("{kind}:{}", check.subject())));
@@ -134,18 +139,7 @@ impl List {
             let again = origin.error(at, format!("the id '{id}' is there already, at {before}"));
             return Err(again.hint("every id names one requirement: give one of them another id"));
         }
-        self.requirements.push(Requirement {
-            id,
-            kind: type_.name,
-            check,
-            severity,
-            needs,
-            tags,
-            skipped,
-            timeout,
-            fix,
-            origin: place,
-        });
+        self.requirements.push(Requirement { id, kind: type_.name, check, severity, needs, tags, skipped, timeout, fix, origin: place });
         Ok(())
     }
 }

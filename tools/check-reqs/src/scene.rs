@@ -1,8 +1,8 @@
 //! What all checks of a run share: the distribution, and readings that are taken once and used often (the package database, an
 //! environment's distributions). Filled on first use, from whichever check comes first.
 
-use crate::platform::Platform;
 use crate::package_db::PackageDb;
+use crate::platform::Platform;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

@@ -14,7 +14,12 @@ use base::clock::Deadline;
 pub const TYPE: Type = Type {
     name: "command",
     about: "a command on PATH (or in an sbin directory), and the version it prints",
-    keys: "name: a name or a path; version: \">=2.30\"; args: how it is asked for its version (--version); package: what has it here",
+    keys: &[
+        ("name", "a name or a path"),
+        ("version", "\">=2.30\"; alternatives in a list"),
+        ("args", "how it is asked for its version (--version)"),
+        ("package", "the package that has it here"),
+    ],
     read,
 };
 
@@ -107,7 +112,8 @@ impl Check for Command {
         }
         let (out, err) = (finished.out(), finished.err());
         let Some(version) = plain::find(&out).or_else(|| plain::find(&err)) else {
-            return Finding::unknown("no_version", format!("{shown} {} prints no version", self.args().join(" "))).evidence(tail(&(out + &err)));
+            return Finding::unknown("no_version", format!("{shown} {} prints no version", self.args().join(" ")))
+                .evidence(tail(&(out + &err)));
         };
         match self.wanted.admits(version, Order::Plain) {
             Some(true) => Finding::met(version, format!("{} {version} is {shown}", self.name)).evidence(shown),

@@ -16,7 +16,7 @@ use std::io;
 pub const TYPE: Type = Type {
     name: "crontab",
     about: "crontabs that are run: the command, a running daemon, and a user who may have one",
-    keys: "user (default: who runs the check); daemon: false where a running daemon is not asked for",
+    keys: &[("user", "who has to be allowed to have one (who runs the check)"), ("daemon", "false: cron need not run")],
     read,
 };
 
@@ -72,8 +72,11 @@ impl Crontab {
             // Without either file Debian lets everybody, the others only root.
             None if matches!(family, Family::Apt | Family::Apk | Family::Other) => Ok(None),
             None => Ok(Some(
-                Finding::unmet("not_allowed", format!("without /etc/cron.allow and /etc/cron.deny only root may have a crontab, not {who}"))
-                    .fix(Fix::root("let everybody have a crontab", vec!["touch /etc/cron.deny".into()])),
+                Finding::unmet(
+                    "not_allowed",
+                    format!("without /etc/cron.allow and /etc/cron.deny only root may have a crontab, not {who}"),
+                )
+                .fix(Fix::root("let everybody have a crontab", vec!["touch /etc/cron.deny".into()])),
             )),
         }
     }

@@ -15,7 +15,11 @@ use std::path::{Path, PathBuf};
 pub const TYPE: Type = Type {
     name: "dist",
     about: "an installed Python distribution and its version",
-    keys: "name; version: \">=8.0\", alternatives in a list; venv: a virtual environment, prefix or interpreter (python3's own)",
+    keys: &[
+        ("name", "the distribution"),
+        ("version", "\">=8.0\"; alternatives in a list"),
+        ("venv", "a virtual environment, a prefix or an interpreter (python3's own)"),
+    ],
     read,
 };
 
@@ -52,7 +56,9 @@ impl Distribution {
                     None => Fix::plain(text, vec![shell(&words)]),
                 }
             }
-            None => Fix::advice(format!("{text}, better in a virtual environment: python3 -m venv VENV; VENV/bin/pip install '{requirement}'")),
+            None => {
+                Fix::advice(format!("{text}, better in a virtual environment: python3 -m venv VENV; VENV/bin/pip install '{requirement}'"))
+            }
         }
     }
 }
@@ -74,9 +80,11 @@ impl Check for Distribution {
         "names of *.dist-info and *.egg-info in the environment's site-packages; no Python is started".into()
     }
 
-    fn look(&self, scene: &Scene, _: Deadline) -> Finding {
-        let Some(place) = self.venv.clone().or_else(|| programs::find("python3")) else {
-            return Finding::unmet("no_python", "there is no python3 on PATH").fix(crate::fix::install_of_command(&scene.platform, "python3"));
+    fn look(&self, scene: &Scene, deadline: Deadline) -> Finding {
+        let default = || programs::find("python3").map(|path| python::behind_shim(&path, deadline));
+        let Some(place) = self.venv.clone().or_else(default) else {
+            return Finding::unmet("no_python", "there is no python3 on PATH")
+                .fix(crate::fix::install_of_command(&scene.platform, "python3"));
         };
         if let Err(error) = std::fs::metadata(&place) {
             let finding = Finding::io(place.display(), &error);

@@ -29,9 +29,17 @@ use std::path::{Path, PathBuf};
 pub const TYPE: Type = Type {
     name: "django",
     about: "a Django site: deployment check, migrations made and applied, static files collect",
-    keys: "directory: where manage.py is; venv; settings: DJANGO_SETTINGS_MODULE; user (the directory's owner, if root asks); env: a table; \
-        env_file: lines of NAME=VALUE; checks: some of check, makemigrations, migrate, collectstatic, or other commands; \
-        manage: its file name (manage.py); static: scratch or dry-run",
+    keys: &[
+        ("directory", "where manage.py is"),
+        ("venv", "its virtual environment"),
+        ("settings", "DJANGO_SETTINGS_MODULE"),
+        ("user", "who runs it (the directory's owner, if root asks)"),
+        ("env", "a table of variables"),
+        ("env_file", "a file of NAME=VALUE lines"),
+        ("checks", "some of check, makemigrations, migrate, collectstatic, or other commands"),
+        ("manage", "the file's name (manage.py)"),
+        ("static", "scratch (collected for real and thrown away) or dry-run"),
+    ],
     read,
 };
 
@@ -112,9 +120,8 @@ impl Django {
         }
         let user = match &self.user {
             Some(name) => {
-                let identity = Identity::of_name(name).map_err(|error| {
-                    Box::new(Finding::unmet("no_user", error.message).fix(super::user::creation(name, &[], None)))
-                })?;
+                let identity = Identity::of_name(name)
+                    .map_err(|error| Box::new(Finding::unmet("no_user", error.message).fix(super::user::creation(name, &[], None))))?;
                 if !scene.root && !identity.is_current() {
                     return Err(Box::new(Finding::unknown("permission", format!("only root can run the site's commands as {name}"))));
                 }
@@ -214,8 +221,12 @@ impl Django {
             ("makemigrations", "missing_migration") => {
                 Fix::advice("make the migration where the site is developed (manage.py makemigrations), commit it and deploy it")
             }
-            ("check", "warnings") => Fix::advice("change the settings that `check --deploy` names; https://docs.djangoproject.com/en/stable/howto/deployment/checklist/"),
-            ("collectstatic", _) => Fix::advice("mend what the collection stumbles over: a file that a stylesheet or template names and that is not there"),
+            ("check", "warnings") => Fix::advice(
+                "change the settings that `check --deploy` names; https://docs.djangoproject.com/en/stable/howto/deployment/checklist/",
+            ),
+            ("collectstatic", _) => {
+                Fix::advice("mend what the collection stumbles over: a file that a stylesheet or template names and that is not there")
+            }
             _ => Fix::advice(format!("see what it says: {}", self.by_hand(stage, &[step]))),
         }
     }
@@ -246,8 +257,7 @@ impl Check for Django {
             Err(finding) => return *finding,
         };
         let answers: Vec<(&str, Answer)> = std::thread::scope(|scope| {
-            let running: Vec<_> =
-                self.steps.iter().map(|step| (step, scope.spawn(|| self.step(&stage, step, deadline)))).collect();
+            let running: Vec<_> = self.steps.iter().map(|step| (step, scope.spawn(|| self.step(&stage, step, deadline)))).collect();
             running
                 .into_iter()
                 .map(|(step, thread)| (step.as_str(), thread.join().unwrap_or_else(|_| Answer::unknown("error", "internal error".into()))))

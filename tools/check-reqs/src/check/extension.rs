@@ -14,7 +14,13 @@ use base::clock::Deadline;
 pub const TYPE: Type = Type {
     name: "extension",
     about: "a PostgreSQL extension that is available on the server, or created in the database",
-    keys: "name; version: \">=1.4\"; created: true where it has to be in the database already; connection and database as for postgres",
+    keys: &[
+        ("name", "the extension"),
+        ("version", "\">=1.4\""),
+        ("created", "true: it has to be in the database already"),
+        ("connection", "as for postgres"),
+        ("database", "as for postgres"),
+    ],
     read,
 };
 
@@ -62,7 +68,8 @@ impl Check for Extension {
         let name = &self.name;
         let database = connected.target.database.clone();
         let Some(available) = available else {
-            let major = if number >= 100_000 { (number / 10_000).to_string() } else { format!("{}.{}", number / 10_000, number / 100 % 100) };
+            let major =
+                if number >= 100_000 { (number / 10_000).to_string() } else { format!("{}.{}", number / 10_000, number / 100 % 100) };
             let mut fix = fix::install_extension(&scene.platform, name, &major);
             if !connected.target.is_local() {
                 fix.text = format!("on the server's host {}: {}", connected.target.host, fix.text);
@@ -75,7 +82,7 @@ impl Check for Extension {
         );
         let found = match (&created, self.created) {
             (Some(version), _) => version.clone(),
-            (None, false) => available.clone(),
+            (None, false) => available,
             (None, true) => {
                 return Finding::unmet("not_created", format!("{name} {available} is available, but not created in {database}"))
                     .found("available")

@@ -15,9 +15,20 @@ use std::time::Duration;
 pub const TYPE: Type = Type {
     name: "http",
     about: "a page: its status, headers and text; redirects are not followed unless asked",
-    keys: "url; status: one or a list (200); header: a table of names and the text each must hold (\"\" for any); contains and lacks: texts; \
-        redirects: how many to follow (0); method: GET or HEAD; host: the Host header; connect: HOST:PORT in the URL's place; \
-        socket: a unix socket; insecure: true for any certificate",
+    keys: &[
+        ("url", "the page"),
+        ("status", "one or a list (200)"),
+        ("header", "a table of headers and the text each must hold, \"\" for any"),
+        ("contains", "texts the page has to hold"),
+        ("lacks", "texts it must not hold"),
+        ("redirects", "how many to follow (0)"),
+        ("method", "GET or HEAD"),
+        ("host", "the Host header"),
+        ("connect", "HOST:PORT to connect to, in the URL's place"),
+        ("socket", "a unix socket to speak over"),
+        ("send", "a table of headers to send"),
+        ("insecure", "true: any certificate will do"),
+    ],
     read,
 };
 
@@ -69,7 +80,9 @@ impl Page {
             Failure::Timeout(_) => Finding::unknown("timeout", msg),
             Failure::Address(_) => Finding::unmet("no_such_name", msg).fix(Fix::advice("check the name, and its DNS record")),
             Failure::Tls(_) => Finding::unmet("tls", msg).fix(Fix::advice("put a certificate in place that is valid for this name")),
-            Failure::Broken(text) if text.contains("redirect") => Finding::unmet("redirect_loop", msg).fix(Fix::advice("end the redirects")),
+            Failure::Broken(text) if text.contains("redirect") => {
+                Finding::unmet("redirect_loop", msg).fix(Fix::advice("end the redirects"))
+            }
             Failure::Broken(_) => Finding::unmet("broken_answer", msg).fix(start),
         }
     }

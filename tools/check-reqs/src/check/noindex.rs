@@ -17,8 +17,16 @@ use std::path::PathBuf;
 pub const TYPE: Type = Type {
     name: "noindex",
     about: "a directory of the site that is not listed: 403, 404, or a page without a listing",
-    keys: "url; directory: where it is on this host, so that a directory that does not exist is not taken for a safe one; \
-        host, connect, socket, insecure as for http",
+    keys: &[
+        ("url", "the directory's URL"),
+        ("directory", "where it is on this host, so that a directory that does not exist is not taken for a safe one"),
+        ("method", "GET or HEAD"),
+        ("host", "the Host header"),
+        ("connect", "HOST:PORT to connect to, in the URL's place"),
+        ("socket", "a unix socket to speak over"),
+        ("send", "a table of headers to send"),
+        ("insecure", "true: any certificate will do"),
+    ],
     read,
 };
 
@@ -91,7 +99,9 @@ impl Check for NoIndex {
         match answer.status {
             403 => Finding::met(found, format!("{url} is forbidden")),
             404 | 410 if self.directory.is_some() => Finding::met(found, format!("{url} is not found, and the directory is there")),
-            404 | 410 => Finding::met(found, format!("{url} is not found (directory = \"…\" would tell whether there is such a directory)")),
+            404 | 410 => {
+                Finding::met(found, format!("{url} is not found (directory = \"…\" would tell whether there is such a directory)"))
+            }
             200 => match listing(&answer.body, &names) {
                 None => Finding::met(found, format!("{url} answers with a page that is no listing")),
                 Some(why) => Finding::unmet("listed", format!("{url} lists its files: {why}"))

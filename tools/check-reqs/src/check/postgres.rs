@@ -15,7 +15,12 @@ use std::time::Duration;
 pub const TYPE: Type = Type {
     name: "postgres",
     about: "a PostgreSQL server that can be logged in to, and its version",
-    keys: "version: \">=13,<18\"; connection: a URI or keywords, as for psql; what it leaves out comes from PG* variables, the service file and ~/.pgpass; user and database override it; superuser: true",
+    keys: &[
+        ("version", "\">=13,<18\""),
+        ("connection", "a URI or keywords, as for psql; what it leaves out comes from PG* variables, the service file and ~/.pgpass"),
+        ("database", "the database, over what the connection says"),
+        ("superuser", "true: the login has to be a superuser's"),
+    ],
     read,
 };
 
@@ -73,8 +78,8 @@ impl Connection {
 
 /// Installs or starts a server on this host.
 fn server_fix(scene: &Scene) -> Fix {
-    let installed = fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut dir| dir.next().is_some())
-        || crate::programs::find("postgres").is_some();
+    let installed =
+        fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut dir| dir.next().is_some()) || crate::programs::find("postgres").is_some();
     match (installed, scene.platform.family) {
         (false, _) => fix::install_of_command(&scene.platform, "postgres"),
         (true, Family::Apk) => Fix::root("start PostgreSQL", vec!["rc-service postgresql start".into()]),
@@ -126,10 +131,9 @@ impl Check for Postgres {
             Ok(connected) => connected,
             Err(finding) => return *finding,
         };
-        let asked = connected.client.query_one(
-            "SELECT current_setting('server_version'), rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user",
-            &[],
-        );
+        let asked = connected
+            .client
+            .query_one("SELECT current_setting('server_version'), rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user", &[]);
         let (version, superuser): (String, bool) = match asked {
             Ok(row) => (row.get(0), row.get(1)),
             Err(error) => return query_failed(&error),
@@ -137,7 +141,11 @@ impl Check for Postgres {
         let target = &connected.target;
         let evidence = format!("{}:{} as {}, database {}", target.host, target.port, target.user, target.database);
         match self.wanted.admits(&version, Order::Postgres) {
-            None => return Finding::unknown("version", format!("'{version}' is not a version of PostgreSQL")).found(version).evidence(evidence),
+            None => {
+                return Finding::unknown("version", format!("'{version}' is not a version of PostgreSQL"))
+                    .found(version)
+                    .evidence(evidence);
+            }
             Some(false) => {
                 let text = format!("bring PostgreSQL to {} (pg_upgrade, or dump and restore into a new server)", self.wanted.text());
                 return Finding::unmet("version", format!("the server is PostgreSQL {version}, wanted is {}", self.wanted.text()))

@@ -20,7 +20,10 @@ use std::path::{Path, PathBuf};
 pub const TYPE: Type = Type {
     name: "python",
     about: "a Python interpreter, on PATH, at a path or in a virtual environment",
-    keys: "version: \">=3.10,<4\", alternatives in a list or joined by ||; interpreter: a name, a path or a virtual environment (python3)",
+    keys: &[
+        ("version", "\">=3.10,<4\"; alternatives in a list, or joined by ||"),
+        ("interpreter", "a name, a path or a virtual environment (python3)"),
+    ],
     read,
 };
 
@@ -116,9 +119,14 @@ impl Python {
     }
 }
 
-/// Makes a virtual environment again; on Debian the module for that is a package of its own.
+/// Makes a virtual environment (again); on Debian the module for that is a package of its own. What is no virtual environment is left
+/// alone: `--clear` empties whatever directory it is given.
 pub fn venv_fix(family: &Family, venv: &Path) -> Fix {
-    let venv = venv.display().to_string();
+    let shown = venv.display().to_string();
+    let again = venv.join("pyvenv.cfg").exists();
+    if !again && fs::read_dir(venv).map_or(venv.symlink_metadata().is_ok(), |mut entries| entries.next().is_some()) {
+        return Fix::advice(format!("{shown} is no virtual environment: name one, or make one elsewhere (python3 -m venv DIRECTORY)"));
+    }
     let mut commands = Vec::new();
     let package = match family {
         Family::Apt => Some("python3-venv"),
@@ -127,8 +135,38 @@ pub fn venv_fix(family: &Family, venv: &Path) -> Fix {
         Family::Other => None,
     };
     commands.extend(package.and_then(|package| fix::install_command(*family, &[package])));
-    commands.push(shell(&["python3", "-m", "venv", "--clear", &venv]));
-    Fix::root(format!("make the virtual environment {venv} (again) and install its requirements into it"), commands)
+    let make: &[&str] = if again { &["python3", "-m", "venv", "--clear", &shown] } else { &["python3", "-m", "venv", &shown] };
+    let owner = venv.metadata().ok().filter(|meta| meta.uid() != 0).map(|meta| super::file::user_name(meta.uid()));
+    commands.push(match owner.filter(|_| nix::unistd::geteuid().is_root()) {
+        Some(owner) => shell(&[&["runuser", "-u", &owner, "--"], make].concat()),
+        None => shell(make),
+    });
+    let text = if again { "make the virtual environment again" } else { "make the virtual environment" };
+    Fix::root(format!("{text} in {shown}, and install its requirements into it"), commands)
+}
+
+/// The interpreter behind a script that starts another (pyenv's and asdf's shims), as that one says; anything else is what it is.
+pub fn behind_shim(path: &Path, deadline: Deadline) -> PathBuf {
+    let script = fs::File::open(path).is_ok_and(|mut file| {
+        let mut magic = [0u8; 2];
+        std::io::Read::read_exact(&mut file, &mut magic).is_ok() && &magic == b"#!"
+    });
+    if !script {
+        return path.to_path_buf();
+    }
+    let said = ask(path, deadline).ok().filter(base::child::Finished::success).map(|finished| finished.out());
+    said.and_then(|out| out.lines().nth(1).map(PathBuf::from)).unwrap_or_else(|| path.to_path_buf())
+}
+
+/// Asks an interpreter who it is. -E and -S: neither PYTHONPATH nor somebody's sitecustomize has a say in it, and it starts faster.
+fn ask(path: &Path, deadline: Deadline) -> Result<base::child::Finished> {
+    let home = std::env::var_os("HOME").unwrap_or_else(|| "/".into());
+    let run = Run::new(path).args(["-E", "-S", "-c", ASK]).clean().env("PATH", programs::SYSTEM_PATH).env("HOME", home);
+    let run = ["PYENV_ROOT", "PYENV_VERSION", "ASDF_DATA_DIR"]
+        .into_iter()
+        .filter_map(|key| std::env::var_os(key).map(|value| (key, value)))
+        .fold(run, |run, (key, value)| run.env(key, value));
+    run.user(owner_of(path)).deadline(deadline).run()
 }
 
 /// The user that somebody else's interpreter runs as: root runs nothing that another user could have planted.
@@ -138,7 +176,11 @@ pub fn owner_of(path: &Path) -> Option<Identity> {
     }
     let shown = path.symlink_metadata().ok();
     let real = path.canonicalize().ok();
-    let files = [shown, real.as_deref().and_then(|real| real.metadata().ok()), real.as_deref().and_then(Path::parent).and_then(|up| up.metadata().ok())];
+    let files = [
+        shown,
+        real.as_deref().and_then(|real| real.metadata().ok()),
+        real.as_deref().and_then(Path::parent).and_then(|up| up.metadata().ok()),
+    ];
     let other = files.into_iter().flatten().find(|meta| meta.uid() != 0)?;
     Identity::of_uid(other.uid(), other.gid()).ok()
 }
@@ -164,14 +206,7 @@ impl Check for Python {
             Found::At(path) => path,
             Found::Not(finding) => return finding,
         };
-        // -E and -S: neither PYTHONPATH nor somebody's sitecustomize has a say in it, and it starts faster.
-        let home = std::env::var_os("HOME").unwrap_or_else(|| "/".into());
-        let run = Run::new(&path).args(["-E", "-S", "-c", ASK]).clean().env("PATH", programs::SYSTEM_PATH).env("HOME", home);
-        let run = ["PYENV_ROOT", "PYENV_VERSION", "ASDF_DATA_DIR"]
-            .into_iter()
-            .filter_map(|key| std::env::var_os(key).map(|value| (key, value)))
-            .fold(run, |run, (key, value)| run.env(key, value));
-        let finished = match run.user(owner_of(&path)).deadline(deadline).run() {
+        let finished = match ask(&path, deadline) {
             Ok(finished) => finished,
             Err(error) => {
                 return Finding::unmet("not_executable", error.message).fix(fix::install_of_command(&scene.platform, "python3"));

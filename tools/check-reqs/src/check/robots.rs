@@ -12,7 +12,16 @@ use base::clock::Deadline;
 pub const TYPE: Type = Type {
     name: "robots",
     about: "a robots.txt that keeps crawlers from a path",
-    keys: "url: the site's or robots.txt itself; disallow: the path (/); host, connect, socket, insecure as for http",
+    keys: &[
+        ("url", "robots.txt"),
+        ("disallow", "the path it has to keep crawlers from (/)"),
+        ("method", "GET or HEAD"),
+        ("host", "the Host header"),
+        ("connect", "HOST:PORT to connect to, in the URL's place"),
+        ("socket", "a unix socket to speak over"),
+        ("send", "a table of headers to send"),
+        ("insecure", "true: any certificate will do"),
+    ],
     read,
 };
 

@@ -17,7 +17,12 @@ use std::path::Path;
 pub const TYPE: Type = Type {
     name: "service",
     about: "a service that runs, under systemd, OpenRC, init scripts or supervisor",
-    keys: "name; manager: systemd, openrc, sysv or supervisor (what this host has); conf: supervisor's configuration; enabled: true for starting at boot",
+    keys: &[
+        ("name", "the service"),
+        ("manager", "systemd, openrc, sysv or supervisor (what this host has)"),
+        ("conf", "supervisor's configuration"),
+        ("enabled", "true: it has to be started at boot"),
+    ],
     read,
 };
 
@@ -221,10 +226,14 @@ impl Check for Service {
                 if self.enabled && manager != Manager::Supervisor {
                     commands.push(self.command(manager, "enable"));
                 }
-                Finding::unmet("stopped", format!("{name} does not run")).found(tail(&words)).fix(Fix::root(format!("start {name}"), commands))
+                Finding::unmet("stopped", format!("{name} does not run"))
+                    .found(tail(&words))
+                    .fix(Fix::root(format!("start {name}"), commands))
             }
             State::Absent => Finding::unmet("missing", format!("there is no service {name}")).fix(match manager {
-                Manager::Supervisor => Fix::advice(format!("add [program:{name}] to supervisor's configuration, then supervisorctl update")),
+                Manager::Supervisor => {
+                    Fix::advice(format!("add [program:{name}] to supervisor's configuration, then supervisorctl update"))
+                }
                 _ => crate::fix::install_of_command(&scene.platform, name),
             }),
             State::Unclear(words) => Finding::unknown("unclear", format!("{name}: {words}")),
@@ -238,7 +247,8 @@ mod tests {
 
     #[test]
     fn systemds_properties_are_read() {
-        let shown = |load: &str, active: &str| systemd(&format!("LoadState={load}\nActiveState={active}\nSubState=x\nUnitFileState=disabled\n"));
+        let shown =
+            |load: &str, active: &str| systemd(&format!("LoadState={load}\nActiveState={active}\nSubState=x\nUnitFileState=disabled\n"));
         assert!(matches!(shown("loaded", "active"), State::Running { enabled: Some(false), .. }));
         assert!(matches!(shown("loaded", "failed"), State::Stopped { .. }));
         assert!(matches!(shown("not-found", "inactive"), State::Absent));

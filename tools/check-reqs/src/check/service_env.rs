@@ -16,7 +16,13 @@ use std::os::unix::ffi::OsStrExt;
 pub const TYPE: Type = Type {
     name: "service_env",
     about: "a variable in a running process's own environment: set or not, and its length",
-    keys: "process: its name, or pid_file; variable; set: false where it must not be set; filled: true where it must not be empty",
+    keys: &[
+        ("process", "the process's name"),
+        ("pid_file", "a file with its pid, in its place"),
+        ("variable", "the variable"),
+        ("set", "false: it must not be set"),
+        ("filled", "true: it must not be empty"),
+    ],
     read,
 };
 
@@ -39,12 +45,7 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
         _ => return Err(fields.error("process", "either process or pid_file is needed")),
     };
     let variable = fields.required("variable")?;
-    Ok(Box::new(ServiceEnv {
-        which,
-        variable,
-        set: fields.flag("set")?.unwrap_or(true),
-        filled: fields.flag("filled")?.unwrap_or(false),
-    }))
+    Ok(Box::new(ServiceEnv { which, variable, set: fields.flag("set")?.unwrap_or(true), filled: fields.flag("filled")?.unwrap_or(false) }))
 }
 
 impl ServiceEnv {
@@ -122,9 +123,13 @@ impl Check for ServiceEnv {
             };
             if let Some(reason) = self.wrong(length) {
                 let is = length.map_or("not set".to_string(), |length| format!("set, {length} bytes"));
-                let text = format!("set {variable} where {who} is started (its unit, init script, uwsgi's --env or supervisor's environment=), and restart it");
+                let text = format!(
+                    "set {variable} where {who} is started (its unit, init script, uwsgi's --env or supervisor's environment=), and restart it"
+                );
                 let text = if self.set { text } else { format!("take {variable} out where {who} is started, and restart it") };
-                return Finding::unmet(reason, format!("{variable} is {is} in {who} (pid {})", process.pid)).found(is).fix(Fix::advice(text));
+                return Finding::unmet(reason, format!("{variable} is {is} in {who} (pid {})", process.pid))
+                    .found(is)
+                    .fix(Fix::advice(text));
             }
             seen = Some(length.map_or("not set".to_string(), |length| format!("set, {length} bytes")));
         }

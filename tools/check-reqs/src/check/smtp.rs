@@ -18,7 +18,12 @@ use std::time::Duration;
 pub const TYPE: Type = Type {
     name: "smtp",
     about: "a mail server that greets, and speaks STARTTLS where asked",
-    keys: "host (localhost); port (25); starttls: true; verify: true for a certificate that is valid for the host",
+    keys: &[
+        ("host", "the mail server (localhost)"),
+        ("port", "its port (25)"),
+        ("starttls", "true: it has to speak TLS"),
+        ("verify", "true: its certificate has to be valid for the host"),
+    ],
     read,
 };
 

@@ -19,8 +19,13 @@ use std::time::Duration;
 pub const TYPE: Type = Type {
     name: "tls",
     about: "a certificate: its name, its chain, and how long it is still valid",
-    keys: "host; port (443); left: the least time until it expires (14d); name: what it must be valid for (host); ca: a file of trusted \
-        certificates (the system's)",
+    keys: &[
+        ("host", "the server"),
+        ("port", "its port (443)"),
+        ("left", "the least time until it expires (14d)"),
+        ("name", "what it has to be valid for (host)"),
+        ("ca", "a file of trusted certificates (the system's)"),
+    ],
     read,
 };
 
@@ -88,12 +93,16 @@ impl Tls {
         let found = format!("valid until {until}");
         let renew = Fix::advice(format!("renew the certificate of {} (certbot renew) and reload the server", self.name));
         if seen.seconds < 0 {
-            return Finding::unmet("expired", format!("the certificate of {place} expired on {until}")).found(found).evidence(evidence).fix(renew);
+            return Finding::unmet("expired", format!("the certificate of {place} expired on {until}"))
+                .found(found)
+                .evidence(evidence)
+                .fix(renew);
         }
         if seen.verify == X509VerifyResult::OK {
             let days = seen.seconds / 86400;
             return match u64::try_from(seen.seconds).is_ok_and(|left| left >= self.left.as_secs()) {
-                true => Finding::met(found, format!("the certificate of {place} is valid for {} for {days} more days", self.name)).evidence(evidence),
+                true => Finding::met(found, format!("the certificate of {place} is valid for {} for {days} more days", self.name))
+                    .evidence(evidence),
                 false => Finding::unmet("expires_soon", format!("the certificate of {place} expires in {days} days, on {until}"))
                     .found(found)
                     .evidence(evidence)
@@ -132,9 +141,7 @@ impl Check for Tls {
         match self.shake(stream) {
             Ok(seen) => self.judge(&seen),
             Err(_) if deadline.passed() => Trouble::Timeout(place).finding(Fix::advice("")),
-            Err(why) => {
-                Finding::unmet("no_tls", format!("{place}: {why}")).fix(Fix::advice(format!("switch TLS on at {place}")))
-            }
+            Err(why) => Finding::unmet("no_tls", format!("{place}: {why}")).fix(Fix::advice(format!("switch TLS on at {place}"))),
         }
     }
 }

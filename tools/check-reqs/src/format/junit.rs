@@ -33,9 +33,8 @@ pub fn text(whole: &Whole<'_>) -> String {
         counts.skipped,
         whole.elapsed.as_secs_f64()
     );
-    let mut out = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {totals}>\n  <testsuite name=\"check-reqs\" {totals}>\n"
-    );
+    let mut out =
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {totals}>\n  <testsuite name=\"check-reqs\" {totals}>\n");
     for item in whole.items {
         let seconds = item.elapsed_ms as f64 / 1000.0;
         out += &format!("    <testcase classname=\"check-reqs.{}\" name=\"{}\" time=\"{seconds:.3}\"", item.kind, escaped(&item.id));

@@ -31,9 +31,7 @@ fn own_line<'o>(step: &str, out: &'o str, err: &'o str) -> Option<&'o str> {
             .or_else(|| line(err, &|l| l.starts_with("System check identified no issues"))),
         "makemigrations" => line(out, &|l| l.starts_with("No changes detected")),
         "migrate" => line(out, &|l| l == "No planned migration operations."),
-        "collectstatic" => {
-            line(out, &|l| l.contains(" static file") && l.starts_with(|c: char| c.is_ascii_digit()))
-        }
+        "collectstatic" => line(out, &|l| l.contains(" static file") && l.starts_with(|c: char| c.is_ascii_digit())),
         // A command that is not known here says what it likes, but something.
         _ => line(out, &|l| !l.is_empty()).or_else(|| line(err, &|l| !l.is_empty())),
     }
@@ -54,9 +52,11 @@ pub fn of(step: &str, finished: &Finished) -> Answer {
     }
     match (finished.ending, own_line(step, &out, &err)) {
         (Ending::Exit(0), Some(line)) => answer(Verdict::Met, None, line.to_string()),
-        (Ending::Exit(0), None) => {
-            answer(Verdict::Unknown, Some("no_answer"), "exit status 0, but none of its own words: settings or manage.py may end the program".into())
-        }
+        (Ending::Exit(0), None) => answer(
+            Verdict::Unknown,
+            Some("no_answer"),
+            "exit status 0, but none of its own words: settings or manage.py may end the program".into(),
+        ),
         (Ending::Exit(code), _) => {
             let (reason, line) = refusal(step, &out, &err);
             let line = line.map_or_else(|| finished.last_words(), str::to_string);
@@ -115,7 +115,13 @@ mod tests {
         for (step, code, out, err, answer) in [
             ("check", 0, "System check identified no issues (0 silenced).\n", "", (Verdict::Met, None)),
             ("check", 0, "", "", (Verdict::Unknown, Some("no_answer"))),
-            ("check", 1, "", "SystemCheckError: System check identified some issues:\n\nWARNINGS:\n?: (security.W004) x\n\nSystem check identified 1 issue", (Verdict::Unmet, Some("warnings"))),
+            (
+                "check",
+                1,
+                "",
+                "SystemCheckError: System check identified some issues:\n\nWARNINGS:\n?: (security.W004) x\n\nSystem check identified 1 issue",
+                (Verdict::Unmet, Some("warnings")),
+            ),
             ("check", 1, "", "ModuleNotFoundError: No module named 'site'", (Verdict::Unmet, Some("failed"))),
             ("makemigrations", 0, "No changes detected\n", "", (Verdict::Met, None)),
             ("makemigrations", 0, "No changes detected\n", down, (Verdict::Unknown, Some("database"))),
