@@ -33,3 +33,4 @@ pub const TOOLS: &[Described] = &[
 ];
 /// All of them.
 pub const TOOLS: &[Described] = &[of::<maint_page::App>(), of::<venv_sync::App>()];
+pub const TOOLS: &[Described] = &[of::<check_reqs::CheckReqs>()];
