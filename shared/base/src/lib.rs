@@ -1,1 +1,22 @@
-//! placeholder
+//! The contract that all seven tools keep, in one place: what a report looks like, which exit code means what, how a command line is
+//! defined and read, how a file is replaced, a lock taken, a child run and ended. A tool that needs one of these things takes it from
+//! here; nothing here knows any tool, and nothing here depends on clap.
+
+pub mod atomic;
+pub mod bytes;
+pub mod child;
+pub mod cli;
+pub mod clock;
+pub mod error;
+pub mod exit;
+pub mod guardian;
+pub mod lock;
+pub mod mask;
+pub mod report;
+pub mod signals;
+pub mod source;
+pub mod terminal;
+pub mod tool;
+
+pub use error::{Error, Kind, Result};
+pub use exit::Exit;

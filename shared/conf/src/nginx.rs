@@ -68,12 +68,7 @@ impl<'a> Statements<'a> {
     /// Starts at the top of a file, whose name is used in errors only.
     #[must_use]
     pub fn new(file: &'a Path, bytes: &'a [u8]) -> Self {
-        Self {
-            file,
-            bytes,
-            at: 0,
-            line: 1,
-        }
+        Self { file, bytes, at: 0, line: 1 }
     }
 
     fn statement(&mut self) -> Result<Option<Statement<'a>>, Error> {
@@ -82,11 +77,7 @@ impl<'a> Statements<'a> {
         loop {
             self.skip_blank();
             let Some(byte) = self.peek() else {
-                return if words.is_empty() {
-                    Ok(None)
-                } else {
-                    Err(self.unfinished())
-                };
+                return if words.is_empty() { Ok(None) } else { Err(self.unfinished()) };
             };
             let line = if words.is_empty() { self.line } else { first };
             first = line;
@@ -95,11 +86,7 @@ impl<'a> Statements<'a> {
                 b'}' if !words.is_empty() => return Err(self.unexpected(byte)),
                 b';' | b'}' => {
                     self.at += 1;
-                    let end = if byte == b';' {
-                        End::Semicolon
-                    } else {
-                        End::Close
-                    };
+                    let end = if byte == b';' { End::Semicolon } else { End::Close };
                     return Ok(Some(Statement { words, line, end }));
                 }
                 b'{' => return self.open(words, line).map(Some),
@@ -111,20 +98,10 @@ impl<'a> Statements<'a> {
 
     fn open(&mut self, words: Vec<Cow<'a, [u8]>>, line: usize) -> Result<Statement<'a>, Error> {
         self.at += 1;
-        let mut statement = Statement {
-            words,
-            line,
-            end: End::Open,
-        };
+        let mut statement = Statement { words, line, end: End::Open };
         if statement.name().ends_with(b"_by_lua_block") {
-            let length = lua::block(&self.bytes[self.at..]).ok_or_else(|| {
-                Error::new(
-                    Kind::Syntax,
-                    self.file,
-                    line,
-                    "a Lua block that is not closed",
-                )
-            })?;
+            let length = lua::block(&self.bytes[self.at..])
+                .ok_or_else(|| Error::new(Kind::Syntax, self.file, line, "a Lua block that is not closed"))?;
             self.line += count_lines(&self.bytes[self.at..self.at + length]);
             self.at += length;
             statement.end = End::Lua;
@@ -142,10 +119,7 @@ impl<'a> Statements<'a> {
                 b'\n' => self.line += 1,
                 b'#' => {
                     let rest = &self.bytes[self.at..];
-                    self.at += rest
-                        .iter()
-                        .position(|byte| *byte == b'\n')
-                        .unwrap_or(rest.len());
+                    self.at += rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
                     continue;
                 }
                 _ if is_blank(byte) => {}
@@ -163,10 +137,7 @@ impl<'a> Statements<'a> {
         loop {
             match self.peek() {
                 None => {
-                    let message = format!(
-                        "a quotation that is not closed; {} is missing",
-                        char::from(mark)
-                    );
+                    let message = format!("a quotation that is not closed; {} is missing", char::from(mark));
                     return Err(Error::new(Kind::Syntax, self.file, opened, message));
                 }
                 Some(b'\\') => self.escape(),
@@ -222,12 +193,7 @@ impl<'a> Statements<'a> {
     }
 
     fn unfinished(&self) -> Error {
-        Error::new(
-            Kind::Syntax,
-            self.file,
-            self.line,
-            "the file ends in the middle of a directive; a ; or } is missing",
-        )
+        Error::new(Kind::Syntax, self.file, self.line, "the file ends in the middle of a directive; a ; or } is missing")
     }
 }
 

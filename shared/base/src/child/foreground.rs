@@ -1,0 +1,216 @@
+//! The COMMAND that a user put after `--`: as whoever called the tool, in a process group of its own which is given the terminal, its
+//! output on our standard error, its last words kept, our ending signals handed on to it.
+
+use super::captured::{nonblocking, pidfd, poll_until};
+use super::{Ending, Kill, not_started, signal_group};
+use crate::clock::Deadline;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::signals::Watch;
+use nix::sys::signal::Signal;
+use rustix::event::{PollFd, PollFlags};
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How much of its last words is kept, in bytes.
+const TAIL: usize = 4 << 10;
+
+/// How long its streams are still read after it has ended.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// A COMMAND to run.
+#[derive(Debug)]
+pub struct Foreground<'a> {
+    argv: &'a [OsString],
+    deadline: Deadline,
+    grace: Duration,
+}
+
+/// What became of it.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// The last 4 KiB of what it said, both streams as they came.
+    pub tail: String,
+    /// The first signal that asked us to end meanwhile.
+    pub interrupted: Option<Signal>,
+    /// The time was up.
+    pub timed_out: bool,
+    /// How long it ran.
+    pub elapsed: Duration,
+}
+
+impl Outcome {
+    /// The exit code that its ending means for us: its own.
+    pub fn exit(&self) -> Exit {
+        Exit::Command(self.ending.shell_code())
+    }
+}
+
+impl<'a> Foreground<'a> {
+    /// This command.
+    pub fn new(argv: &'a [OsString]) -> Foreground<'a> {
+        Foreground { argv, deadline: Deadline::NEVER, grace: Duration::from_secs(10) }
+    }
+
+    /// End it at this time: TERM to its group, and KILL after the grace.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Deadline) -> Foreground<'a> {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How long its group may take to end, once asked, before it is killed; 10 s unless told.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Foreground<'a> {
+        self.grace = grace;
+        self
+    }
+
+    /// Runs it. `watch` is whoever holds the ending signals back; each goes to COMMAND's group as it comes.
+    ///
+    /// # Errors
+    /// `Kind::CommandNotFound` (exit 127), `Kind::CommandNotExecutable` (126); `Kind::Io`.
+    pub fn run(&self, watch: &Watch) -> Result<Outcome> {
+        let began = Instant::now();
+        let (program, args) = self.argv.split_first().ok_or_else(|| Error::usage("there is no command to run"))?;
+        let mut command = Command::new(program);
+        command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        super::identity::release_signals(&mut command);
+        let mut child = command.spawn().map_err(|e| not_started(program, &e))?;
+        let leader = child.id();
+        let terminal = Terminal::lend(leader);
+        let pidfd = pidfd(leader)?;
+        let mut pipes = [pipe(child.stdout.take()), pipe(child.stderr.take())];
+        let mut seen =
+            Outcome { ending: Ending::Exit(0), tail: String::new(), interrupted: None, timed_out: false, elapsed: Duration::ZERO };
+        let mut tail = Vec::new();
+        let mut kill_at = Deadline::NEVER;
+        let mut ended: Option<Deadline> = None;
+        let status = loop {
+            let until = match ended {
+                Some(until) => until,
+                None => sooner(self.deadline, kill_at, seen.timed_out),
+            };
+            let mut fds = vec![PollFd::new(watch, PollFlags::IN)];
+            if ended.is_none() {
+                fds.push(PollFd::new(&pidfd, PollFlags::IN));
+            }
+            fds.extend(pipes.iter().flatten().map(|p| PollFd::new(p, PollFlags::IN)));
+            poll_until(&mut fds, until).map_err(|e| Error::io("cannot follow the command", &e))?;
+            pipes.iter_mut().for_each(|pipe| tee(pipe, &mut tail));
+            while let Some(signal) = watch.next() {
+                seen.interrupted.get_or_insert(signal);
+                hand_on(leader, signal);
+                if kill_at.left().is_none() {
+                    kill_at = Deadline::after(Some(self.grace));
+                }
+            }
+            let open = pipes.iter().any(Option::is_some);
+            match child.try_wait().map_err(|e| Error::io("cannot follow the command", &e))? {
+                Some(status) if !open || ended.is_some_and(Deadline::passed) => break status,
+                Some(_) if ended.is_none() => ended = Some(Deadline::after(Some(LINGER))),
+                Some(_) => {}
+                None if kill_at.passed() => {
+                    signal_group(leader, Kill::KILL);
+                    kill_at = Deadline::after(Some(self.grace));
+                }
+                None if self.deadline.passed() && !seen.timed_out => {
+                    seen.timed_out = true;
+                    signal_group(leader, Kill::TERM);
+                    kill_at = Deadline::after(Some(self.grace));
+                }
+                None => {}
+            }
+        };
+        drop(terminal);
+        seen.ending = Ending::of(status);
+        seen.tail = String::from_utf8_lossy(&tail).into_owned();
+        seen.elapsed = began.elapsed();
+        Ok(seen)
+    }
+}
+
+fn sooner(deadline: Deadline, kill_at: Deadline, timed_out: bool) -> Deadline {
+    if timed_out {
+        return kill_at;
+    }
+    match kill_at.left() {
+        Some(left) => deadline.or_after(left),
+        None => deadline,
+    }
+}
+
+fn hand_on(leader: u32, signal: Signal) {
+    let kill = match signal {
+        Signal::SIGINT => Kill::INT,
+        Signal::SIGHUP => Kill::HUP,
+        Signal::SIGQUIT => Kill::QUIT,
+        _ => Kill::TERM,
+    };
+    signal_group(leader, kill);
+}
+
+fn pipe(end: Option<impl Into<OwnedFd>>) -> Option<std::fs::File> {
+    let file = std::fs::File::from(end?.into());
+    nonblocking(&file);
+    Some(file)
+}
+
+fn tee(pipe: &mut Option<std::fs::File>, tail: &mut Vec<u8>) {
+    let mut buffer = [0u8; 16 << 10];
+    for _ in 0..16 {
+        let Some(file) = pipe else { return };
+        match file.read(&mut buffer) {
+            Ok(0) => *pipe = None,
+            Ok(n) => {
+                let _ = std::io::stderr().write_all(&buffer[..n]);
+                tail.extend_from_slice(&buffer[..n]);
+                let over = tail.len().saturating_sub(TAIL);
+                tail.drain(..over);
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return,
+            Err(_) => *pipe = None,
+        }
+    }
+}
+
+/// The terminal, lent to COMMAND's group as a shell does, so that it can ask for a password and gets the Ctrl-C; taken back at the end.
+struct Terminal {
+    ours: rustix::process::Pid,
+}
+
+impl Terminal {
+    fn lend(leader: u32) -> Option<Terminal> {
+        let ours = rustix::process::getpgrp();
+        let held = rustix::termios::tcgetpgrp(rustix::stdio::stdin()).ok()?;
+        if held != ours {
+            return None;
+        }
+        let leader = i32::try_from(leader).ok().and_then(rustix::process::Pid::from_raw)?;
+        give(leader).then_some(Terminal { ours })
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        give(self.ours);
+    }
+}
+
+/// Changing the terminal's group from the background raises SIGTTOU unless it is blocked (tcsetpgrp(3)).
+fn give(group: rustix::process::Pid) -> bool {
+    let blocked: nix::sys::signal::SigSet = [Signal::SIGTTOU].into_iter().collect();
+    let before = blocked.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK);
+    let given = rustix::termios::tcsetpgrp(rustix::stdio::stdin(), group).is_ok();
+    if let Ok(before) = before {
+        let _ = before.thread_set_mask();
+    }
+    given
+}

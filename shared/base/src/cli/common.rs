@@ -1,0 +1,25 @@
+//! The options that mean the same in every tool.
+
+use super::{Opt, Value};
+
+/// In the order that manuals list them.
+pub const COMMON: &[Opt] = &[
+    Opt::flag("dry-run", "Say what would be done and do nothing").short('n').more("Exit status 1 means that something would change."),
+    Opt::value("output", Value::Choice("FORMAT", &["json", "text"]), "How to report")
+        .short('o')
+        .more("The default is text on a terminal and json, one object on one line, everywhere else."),
+    Opt::flag("diff", "Also report what changes, line by line"),
+    Opt::flag("quiet", "Print nothing when nothing changed and nothing is wrong").short('q').more("For cron: no output, no mail."),
+    Opt::flag("verbose", "Say more").short('v'),
+    Opt::value("timeout", Value::Duration("DURATION"), "The longest the whole run may take").more("Such as 90s or 1h 30m."),
+    Opt::value("lock-wait", Value::Duration("DURATION"), "How long to wait for a lock that somebody else holds")
+        .more("The default is not to wait: exit status 75."),
+    Opt::value("journal", Value::File("FILE"), "Append the report to FILE, too, as one line"),
+    Opt::value("color", Value::Choice("WHEN", &["auto", "always", "never"]), "When to use colour")
+        .more("auto, the default, is on a terminal that is not dumb, unless NO_COLOR is set."),
+    Opt::value("ansible-args", Value::File("FILE"), "Read the options from FILE, as Ansible writes it for a module").more(
+        "FILE holds one JSON object; its keys are the long options with _ for -. Exactly one JSON object is printed, whatever happens.",
+    ),
+    Opt::flag("help", "Print help: -h a summary, --help the whole").short('h'),
+    Opt::flag("version", "Print the version").short('V'),
+];

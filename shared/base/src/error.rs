@@ -1,0 +1,147 @@
+//! One error type: a kind (which decides the exit code), a message that names the thing and its value, and a hint that says what to
+//! type next.
+
+use crate::exit::Exit;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::fmt;
+use std::io;
+
+/// A result with the house's error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, as programs tell it apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The command line is wrong.
+    Usage,
+    /// An input file is wrong.
+    Input,
+    /// It was tried and did not work.
+    Failed,
+    /// Something that has to be there is not.
+    NotFound,
+    /// The system refused.
+    Permission,
+    /// Reading or writing failed.
+    Io,
+    /// It could not be told.
+    Unknown,
+    /// Somebody else holds the lock.
+    Locked,
+    /// A server does not answer.
+    Unreachable,
+    /// The time was up.
+    Deadline,
+    /// COMMAND could not be executed.
+    CommandNotExecutable,
+    /// COMMAND was not found.
+    CommandNotFound,
+}
+
+impl Kind {
+    /// The exit code that an error of this kind ends a tool with.
+    pub const fn exit(self) -> Exit {
+        match self {
+            Kind::Usage | Kind::Input => Exit::Usage,
+            Kind::Failed | Kind::NotFound | Kind::Permission | Kind::Io | Kind::Unknown => Exit::Failed,
+            Kind::Locked | Kind::Unreachable | Kind::Deadline => Exit::Retry,
+            Kind::CommandNotExecutable => Exit::NotExecutable,
+            Kind::CommandNotFound => Exit::NotFound,
+        }
+    }
+}
+
+/// An error as reports and terminals show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Error {
+    /// What sort of error.
+    pub kind: Kind,
+    /// What and why, naming the thing and its value.
+    pub message: String,
+    /// What to do or type next.
+    pub hint: Option<String>,
+}
+
+impl Error {
+    /// An error of any kind.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Error {
+        Error { kind, message: message.into(), hint: None }
+    }
+
+    /// The command line is wrong (exit 2).
+    pub fn usage(message: impl Into<String>) -> Error {
+        Error::new(Kind::Usage, message)
+    }
+
+    /// An input file is wrong (exit 2).
+    pub fn input(message: impl Into<String>) -> Error {
+        Error::new(Kind::Input, message)
+    }
+
+    /// It was tried and failed (exit 3).
+    pub fn failed(message: impl Into<String>) -> Error {
+        Error::new(Kind::Failed, message)
+    }
+
+    /// A lock is held (exit 75).
+    pub fn locked(message: impl Into<String>) -> Error {
+        Error::new(Kind::Locked, message)
+    }
+
+    /// A server does not answer (exit 75).
+    pub fn unreachable(message: impl Into<String>) -> Error {
+        Error::new(Kind::Unreachable, message)
+    }
+
+    /// The time was up (exit 75).
+    pub fn deadline(message: impl Into<String>) -> Error {
+        Error::new(Kind::Deadline, message)
+    }
+
+    /// What an operating system call said of `what` (exit 3): `cannot open /etc/x: Permission denied`.
+    pub fn io(what: impl fmt::Display, error: &io::Error) -> Error {
+        let kind = match error.kind() {
+            io::ErrorKind::NotFound => Kind::NotFound,
+            io::ErrorKind::PermissionDenied => Kind::Permission,
+            _ => Kind::Io,
+        };
+        Error::new(kind, format!("{what}: {}", plain(error)))
+    }
+
+    /// The same error with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Error {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The exit code it ends a tool with.
+    pub const fn exit(&self) -> Exit {
+        self.kind.exit()
+    }
+}
+
+/// The system's words without Rust's ` (os error 2)`.
+pub fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(at) => text[..at].to_string(),
+        None => text,
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<nix::errno::Errno> for Error {
+    fn from(errno: nix::errno::Errno) -> Error {
+        Error::new(Kind::Io, errno.desc())
+    }
+}

@@ -1,0 +1,75 @@
+//! The exit table. Every tool, every man page and the README take it from here.
+
+use std::process::ExitCode;
+
+/// What a tool's exit status says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: it is so now, changed or not.
+    Ok,
+    /// 1: the answer is no.
+    No,
+    /// 2: wrong usage or a bad input file; nothing was touched.
+    Usage,
+    /// 3: tried and failed, or could not tell.
+    Failed,
+    /// 75: try again (`EX_TEMPFAIL` of sysexits.h).
+    Retry,
+    /// 125: the tool's own work failed around a COMMAND.
+    AroundCommand,
+    /// 126: COMMAND was found and could not be executed.
+    NotExecutable,
+    /// 127: COMMAND was not found.
+    NotFound,
+    /// COMMAND's own status, 128+N for signal N.
+    Command(u8),
+}
+
+impl Exit {
+    /// The number the process exits with.
+    pub const fn code(self) -> u8 {
+        match self {
+            Exit::Ok => 0,
+            Exit::No => 1,
+            Exit::Usage => 2,
+            Exit::Failed => 3,
+            Exit::Retry => 75,
+            Exit::AroundCommand => 125,
+            Exit::NotExecutable => 126,
+            Exit::NotFound => 127,
+            Exit::Command(code) => code,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
+    }
+}
+
+/// One line of the exit table, as manuals print it.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The code or codes, as text.
+    pub code: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+/// The codes every tool has.
+pub const TABLE: &[Row] = &[
+    Row { code: "0", meaning: "It is so now, changed or not." },
+    Row { code: "1", meaning: "The answer is no: unmet, drifted, nothing found, or a dry run would change something." },
+    Row { code: "2", meaning: "Wrong usage or a bad input file. Nothing was touched and standard output is empty." },
+    Row { code: "3", meaning: "Tried and failed, or could not tell. The items say how far it came." },
+    Row { code: "75", meaning: "Try again: a lock is held, a server cannot be reached, or the time was up." },
+];
+
+/// The codes of a tool that runs `-- COMMAND`.
+pub const COMMAND_TABLE: &[Row] = &[
+    Row { code: "COMMAND's own", meaning: "The tool's own work succeeded. 128+N if signal N ended COMMAND." },
+    Row { code: "125", meaning: "The tool's own work failed." },
+    Row { code: "126", meaning: "COMMAND was found but could not be executed." },
+    Row { code: "127", meaning: "COMMAND was not found." },
+];

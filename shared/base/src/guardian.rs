@@ -1,0 +1,102 @@
+//! What must not stay (a superuser, stopped services, a page) has a guardian: the same program once more, in a session of its own, that
+//! waits at the end of a pipe. The pipe's other end closes when the tool ends, however it ends, SIGKILL included; unless the tool said
+//! before that all is done, the guardian then does it.
+
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+const WORD: &str = "--guardian";
+const DISARM: u8 = b'.';
+
+/// The guardian's other end.
+#[derive(Debug)]
+pub struct Guardian {
+    child: Child,
+    pipe: Option<ChildStdin>,
+}
+
+/// Starts one: `kind` and `payload` are what [`crate::tool::Tool::guardian`] will be called with. It is ready when this returns.
+///
+/// # Errors
+/// `Kind::Io` where the process cannot be started or does not answer: then nothing may be begun that needs it.
+pub fn start(kind: &str, payload: &[u8]) -> Result<Guardian> {
+    let io = |e: &std::io::Error| Error::io("cannot start the guardian process", e);
+    let mut child = Command::new("/proc/self/exe")
+        .arg(WORD)
+        .arg(kind)
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| io(&e))?;
+    let mut pipe = child.stdin.take().ok_or_else(|| Error::failed("the guardian has no pipe"))?;
+    let send = |pipe: &mut ChildStdin| -> std::io::Result<()> {
+        pipe.write_all(&(payload.len() as u64).to_le_bytes())?;
+        pipe.write_all(payload)?;
+        pipe.flush()
+    };
+    send(&mut pipe).map_err(|e| io(&e))?;
+    let mut ready = [0u8];
+    let mut answers = child.stdout.take().ok_or_else(|| Error::failed("the guardian has no voice"))?;
+    answers.read_exact(&mut ready).map_err(|e| io(&e))?;
+    Ok(Guardian { child, pipe: Some(pipe) })
+}
+
+impl Guardian {
+    /// The guardian's process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything is as it should be: the guardian may go, and does nothing.
+    pub fn disarm(mut self) {
+        if let Some(mut pipe) = self.pipe.take() {
+            let _ = pipe.write_all(&[DISARM]);
+        }
+        let _ = self.child.wait();
+    }
+
+    /// The guardian is to do its work now; true if it said that it succeeded.
+    pub fn release(mut self) -> bool {
+        drop(self.pipe.take());
+        self.child.wait().is_ok_and(|status| status.success())
+    }
+}
+
+/// Whether these arguments mean that this process is a guardian, and of which kind.
+pub fn asked(args: &[OsString]) -> Option<String> {
+    match args {
+        [word, kind] if word == WORD => kind.to_str().map(str::to_string),
+        _ => None,
+    }
+}
+
+/// A guardian's whole life.
+pub fn serve(kind: &str, act: fn(&str, &[u8]) -> Exit) -> Exit {
+    let _ = nix::unistd::setsid();
+    let Ok(_held) = crate::signals::Watch::begin() else {
+        return Exit::Failed;
+    };
+    let mut pipe = std::io::stdin();
+    let mut len = [0u8; 8];
+    if pipe.read_exact(&mut len).is_err() {
+        return Exit::Usage;
+    }
+    let mut payload = Vec::new();
+    let wanted = u64::from_le_bytes(len);
+    if wanted > 1 << 24 || pipe.by_ref().take(wanted).read_to_end(&mut payload).is_err() || payload.len() as u64 != wanted {
+        return Exit::Usage;
+    }
+    if rustix::io::write(rustix::stdio::stdout(), b"r").is_err() {
+        return Exit::Failed;
+    }
+    let mut said = Vec::new();
+    let _ = pipe.read_to_end(&mut said);
+    if said.first() == Some(&DISARM) {
+        return Exit::Ok;
+    }
+    act(kind, &payload)
+}

@@ -1,0 +1,159 @@
+//! One lock for each thing that is changed: flock(2) on a file beside it, or in the state directory. The kernel lets go of it when the
+//! process ends, however it ends, so there is no stale lock; the file is never removed, since removing it would let two hold it.
+
+use crate::clock::Deadline;
+use crate::error::{Error, Kind, Result};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A lock that is held until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    file: std::fs::File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Takes the lock, waiting for `wait` at the most.
+    ///
+    /// # Errors
+    /// `Kind::Locked` (exit 75) with the holder's pid; `Kind::Permission` where the file is somebody else's or others may write it.
+    pub fn acquire(path: &Path, wait: Duration) -> Result<Lock> {
+        let named = |e: rustix::io::Errno| Error::io(format!("cannot open the lock {}", path.display()), &e.into());
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let fd = rustix::fs::open(path, flags, Mode::from_raw_mode(0o600)).map_err(named)?;
+        let lock = Lock { file: fd.into(), path: path.to_path_buf() };
+        lock.trusted()?;
+        let deadline = Deadline::after(Some(wait));
+        let mut pause = Duration::from_millis(2);
+        loop {
+            match rustix::fs::flock(&lock.file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) if !deadline.passed() => {
+                    std::thread::sleep(deadline.slice(pause));
+                    pause = (pause * 2).min(Duration::from_millis(50));
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => return Err(lock.held()),
+                Err(e) => return Err(named(e)),
+            }
+        }
+        lock.sign()
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A lock that another user could hold or replace protects nothing.
+    fn trusted(&self) -> Result<()> {
+        let refuse = |why: &str| {
+            Err(Error::new(Kind::Permission, format!("the lock {} {why}", self.path.display()))
+                .hint("look at who put it there, and remove it"))
+        };
+        let meta = self.file.metadata().map_err(|e| Error::io(format!("cannot look at {}", self.path.display()), &e))?;
+        let me = rustix::process::geteuid().as_raw();
+        if !meta.is_file() {
+            return refuse("is not a regular file");
+        }
+        if meta.uid() != me && meta.uid() != 0 && me != 0 {
+            return refuse(&format!("belongs to uid {}", meta.uid()));
+        }
+        if meta.mode() & 0o022 != 0 {
+            return refuse(&format!("can be written by others (mode {:04o})", meta.mode() & 0o7777));
+        }
+        Ok(())
+    }
+
+    fn held(mut self) -> Error {
+        let mut text = String::new();
+        let _ = self.file.rewind();
+        let _ = (&mut self.file).take(64).read_to_string(&mut text);
+        let by = match text.trim().parse::<u32>() {
+            Ok(pid) => format!("pid {pid}{}", program(pid)),
+            Err(_) => "another process".to_string(),
+        };
+        Error::locked(format!("{} is locked by {by}", self.path.display())).hint("wait for it, or give --lock-wait 5m")
+    }
+
+    fn sign(mut self) -> Result<Lock> {
+        let written = self.file.set_len(0).and_then(|()| self.file.rewind()).and_then(|()| writeln!(self.file, "{}", std::process::id()));
+        // A full disk does not make the lock less held: only its message is poorer.
+        let _ = written;
+        Ok(self)
+    }
+}
+
+fn program(pid: u32) -> String {
+    match std::fs::read_to_string(format!("/proc/{pid}/comm")) {
+        Ok(name) => format!(" ({})", crate::terminal::escape(name.trim_end())),
+        Err(_) => String::new(),
+    }
+}
+
+/// The directory for locks and journals that belong to no directory of their own: `/run/runbook-tools` for root,
+/// `$XDG_RUNTIME_DIR/runbook-tools` or `~/.local/state/runbook-tools` for others. It is made if need be, for its owner alone.
+///
+/// # Errors
+/// `Kind::Permission` where it is not its owner's alone.
+pub fn state_directory() -> Result<PathBuf> {
+    let me = rustix::process::geteuid();
+    let path = if me.is_root() {
+        PathBuf::from("/run/runbook-tools")
+    } else {
+        match (absolute("XDG_RUNTIME_DIR"), absolute("HOME")) {
+            (Some(run), _) => run.join("runbook-tools"),
+            (None, Some(home)) => home.join(".local/state/runbook-tools"),
+            (None, None) => return Err(Error::failed("there is no place for locks: neither XDG_RUNTIME_DIR nor HOME is set")),
+        }
+    };
+    private_directory(&path)?;
+    Ok(path)
+}
+
+fn absolute(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).map(PathBuf::from).filter(|p| p.is_absolute())
+}
+
+/// Makes a directory (and those above it) for its owner alone, or checks that it is so.
+///
+/// # Errors
+/// `Kind::Io`, or `Kind::Permission` where somebody else owns it or may write there.
+pub fn private_directory(path: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|e| Error::io(format!("cannot make {}", path.display()), &e))?;
+    let meta = std::fs::symlink_metadata(path).map_err(|e| Error::io(format!("cannot look at {}", path.display()), &e))?;
+    if !meta.is_dir() || meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
+        let hint = format!("it has to be a directory that only uid {} can write", rustix::process::geteuid().as_raw());
+        return Err(Error::new(Kind::Permission, format!("{} cannot be trusted", path.display())).hint(hint));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_told_who_holds_it() {
+        let dir = std::env::temp_dir().join(format!("lock-test-{}", std::process::id()));
+        private_directory(&dir).unwrap();
+        let path = dir.join("lock");
+        let first = Lock::acquire(&path, Duration::ZERO).unwrap();
+        let error = Lock::acquire(&path, Duration::from_millis(5)).unwrap_err();
+        assert_eq!(error.kind, Kind::Locked);
+        assert!(error.message.contains(&format!("pid {}", std::process::id())), "{}", error.message);
+        drop(first);
+        Lock::acquire(&path, Duration::ZERO).unwrap();
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}

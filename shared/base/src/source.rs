@@ -1,0 +1,143 @@
+//! Structured input: TOML or JSON, from a file or standard input. What is wrong in it is named with line and column.
+
+use crate::error::{Error, Kind, Result};
+use serde::de::DeserializeOwned;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// The largest input that is read, in bytes.
+pub const LIMIT: u64 = 16 << 20;
+
+/// An input that was read.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// What messages call it.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+    json: bool,
+}
+
+/// Where something stands, counted from 1; columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// The line and column of a byte offset.
+pub fn position(text: &str, offset: usize) -> Position {
+    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
+    let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+    let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+    Position { line, column: String::from_utf8_lossy(&before[start..]).chars().count() + 1 }
+}
+
+/// The bytes of a regular file, or of standard input for `-`; at most [`LIMIT`]. Never waits for a FIFO's writer.
+///
+/// # Errors
+/// `Kind::Input`, naming the path.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    let shown = crate::terminal::escape_bytes(path.as_os_str().as_encoded_bytes());
+    let input = |e: &std::io::Error| Error::input(format!("cannot read {shown}: {}", crate::error::plain(e)));
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().take(LIMIT + 1).read_to_end(&mut bytes)
+    } else {
+        let file = std::fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits() | nix::fcntl::OFlag::O_CLOEXEC.bits() | nix::fcntl::OFlag::O_NOCTTY.bits())
+            .open(path)
+            .map_err(|e| input(&e))?;
+        if !file.metadata().map_err(|e| input(&e))?.is_file() {
+            return Err(Error::input(format!("cannot read {shown}: it is not a regular file")));
+        }
+        file.take(LIMIT + 1).read_to_end(&mut bytes)
+    };
+    read.map_err(|e| input(&e))?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(Error::input(format!("{shown} is larger than {} MiB", LIMIT >> 20)));
+    }
+    Ok(bytes)
+}
+
+/// As [`read_bytes`], as text.
+///
+/// # Errors
+/// `Kind::Input`, with the place of the first byte that is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String> {
+    let bytes = read_bytes(path)?;
+    String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        let good = String::from_utf8_lossy(&e.as_bytes()[..at]).into_owned();
+        let place = position(&good, at);
+        let shown = crate::terminal::escape_bytes(path.as_os_str().as_encoded_bytes());
+        Error::input(format!("{shown}:{place}: byte 0x{:02x} is not UTF-8", e.as_bytes()[at]))
+    })
+}
+
+impl Source {
+    /// Reads FILE, or standard input for `-`. JSON is what is called `.json` or begins with `{`; the rest is TOML.
+    ///
+    /// # Errors
+    /// `Kind::Input`.
+    pub fn read(path: &Path) -> Result<Source> {
+        let text = read_text(path)?;
+        let name = if path == Path::new("-") { "standard input".to_string() } else { path.display().to_string() };
+        Ok(Source::new(name, text))
+    }
+
+    /// A text that is there already.
+    pub fn new(name: impl Into<String>, text: String) -> Source {
+        let name = name.into();
+        let json = match Path::new(&name).extension().and_then(|e| e.to_str()) {
+            Some("json") => true,
+            Some("toml") => false,
+            _ => text.trim_start().starts_with('{'),
+        };
+        Source { name, text, json }
+    }
+
+    /// Whether it is JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Reads it into `T`, which says with `deny_unknown_fields` which keys there are.
+    ///
+    /// # Errors
+    /// `Kind::Input`, with line and column.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+        if self.json {
+            serde_json::from_str(&self.text).map_err(|e| {
+                let text = e.to_string();
+                let words = text.rfind(" at line ").map_or(text.as_str(), |at| &text[..at]);
+                self.wrong(Position { line: e.line(), column: e.column() }, words)
+            })
+        } else {
+            toml::from_str(&self.text).map_err(|e| {
+                let at = e.span().map_or(self.text.len(), |s| s.start);
+                self.wrong(position(&self.text, at), e.message())
+            })
+        }
+    }
+
+    /// The place of a byte offset.
+    pub fn position(&self, offset: usize) -> Position {
+        position(&self.text, offset)
+    }
+
+    /// The error for something wrong at a place.
+    pub fn wrong(&self, place: Position, words: &str) -> Error {
+        Error::new(Kind::Input, format!("{}:{place}: {}", crate::terminal::escape(&self.name), crate::terminal::escape_lines(words)))
+    }
+}

@@ -1,0 +1,76 @@
+//! What may reach a person's terminal: text without a byte that could drive it.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+
+/// `text` with every control, format and bidi character written as an escape (`\n`, `\x1b`, `\u{202e}`), so that a name from a
+/// file system or a server cannot move the cursor, change colours or reorder what stands beside it.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if (c as u32) < 0x20 || c as u32 == 0x7f => {
+                let _ = write!(out, "\\x{:02x}", c as u32);
+            }
+            c if steers(c) => {
+                let _ = write!(out, "\\u{{{:x}}}", c as u32);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// As [`escape`], of bytes; what is not UTF-8 comes as `\xNN`.
+pub fn escape_bytes(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(&escape(chunk.valid()));
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+/// As [`escape`], but lines stay lines: for messages of several lines.
+pub fn escape_lines(text: &str) -> String {
+    text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
+}
+
+/// C1 controls, and Unicode's format characters that change the order or the visibility of others (UAX #9, Trojan Source).
+fn steers(c: char) -> bool {
+    matches!(c as u32, 0x80..=0x9f | 0x061c | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x2069 | 0xfeff | 0xe0000..=0xe007f)
+}
+
+/// Whether standard output is a terminal.
+pub fn stdout_is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Whether standard error is a terminal.
+pub fn stderr_is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Whether colour is wanted where nobody said so: a terminal that is not dumb, and no `NO_COLOR` (<https://no-color.org>).
+pub fn color_wanted(is_terminal: bool) -> bool {
+    is_terminal
+        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+        && std::env::var_os("TERM").is_some_and(|term| term != "dumb" && !term.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_drives_a_terminal_gets_through() {
+        assert_eq!(escape("a\x1b[31mb\u{9b}c\u{202e}d\n\t\x7f"), "a\\x1b[31mb\\u{9b}c\\u{202e}d\\n\\t\\x7f");
+        assert_eq!(escape_bytes(b"caf\xe9 \xc3\xa9"), "caf\\xe9 é");
+        assert_eq!(escape_lines("a\nb\x07"), "a\nb\\x07");
+    }
+}

@@ -1,0 +1,328 @@
+//! What a program is: a command line, a report, and the function between them. The one `main` that all seven share is here, and with it
+//! the one place that writes to standard output, appends to journals and decides the exit code.
+
+use crate::cli::{self, Asked, CommandLine, Parsed};
+use crate::clock::{Deadline, millis, rfc3339};
+use crate::error::{Error, Kind, Result};
+use crate::exit::Exit;
+use crate::report::{Body, Envelope, Raw, Report, Text, failed};
+use crate::terminal;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime};
+
+/// One of the programs. Each tool's library exports its own as `App`, its `main.rs` is one call of [`main`], and one line in
+/// `shared/docgen/src/tools.rs` gives it a manual, completions and a schema (`cargo run -p runbook-docgen` writes them).
+pub trait Tool {
+    /// Its command line.
+    const COMMAND_LINE: &'static CommandLine;
+
+    /// Its own part of the report.
+    type Body: Body + 'static;
+
+    /// Reads the arguments. A tool with subcommands puts clap's reader here.
+    ///
+    /// # Errors
+    /// `Kind::Usage`.
+    fn parse(args: Vec<OsString>) -> Result<Asked> {
+        cli::parse(Self::COMMAND_LINE, args)
+    }
+
+    /// Does the work.
+    ///
+    /// # Errors
+    /// Only what happens before there is anything to report: wrong usage, a bad input file, a held lock.
+    fn run(parsed: &Parsed, context: &Context) -> Result<Report<Self::Body>>;
+
+    /// What its guardian process does once the tool is gone ([`crate::guardian`]).
+    fn guardian(kind: &str, payload: &[u8]) -> Exit {
+        let _ = (kind, payload);
+        Exit::Usage
+    }
+}
+
+/// How the report is to be printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One object on one line.
+    Json,
+    /// For a person.
+    Text,
+    /// A format of the tool's own.
+    Other(String),
+}
+
+/// What the common options mean.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Say, don't do.
+    pub dry_run: bool,
+    /// Report what changes, too.
+    pub diff: bool,
+    /// Say nothing where there is nothing to say.
+    pub quiet: bool,
+    /// Say more.
+    pub verbose: bool,
+    /// The end of the whole run.
+    pub deadline: Deadline,
+    /// How long to wait for a lock.
+    pub lock_wait: Duration,
+    /// How the report is printed.
+    pub format: Format,
+    /// Whether text on standard output is coloured.
+    pub color: bool,
+    /// Whether a person watches standard error: progress is welcome.
+    pub progress: bool,
+    /// What Ansible asks for.
+    pub modes: cli::Modes,
+    started: (SystemTime, Instant),
+    journal: Option<PathBuf>,
+}
+
+impl Context {
+    /// From the command line.
+    pub fn new(parsed: &Parsed) -> Context {
+        let modes = parsed.modes();
+        let format = match parsed.text("output") {
+            Some("json") => Format::Json,
+            Some("text") => Format::Text,
+            Some(other) => Format::Other(other.to_string()),
+            None if !modes.ansible && terminal::stdout_is_terminal() => Format::Text,
+            None => Format::Json,
+        };
+        let color = match parsed.text("color") {
+            Some("always") => true,
+            Some("never") => false,
+            _ => terminal::color_wanted(terminal::stdout_is_terminal()),
+        };
+        Context {
+            dry_run: parsed.flag("dry-run"),
+            diff: parsed.flag("diff"),
+            quiet: parsed.flag("quiet"),
+            verbose: parsed.flag("verbose"),
+            deadline: Deadline::after(parsed.duration("timeout")),
+            lock_wait: parsed.duration("lock-wait").unwrap_or(Duration::ZERO),
+            format,
+            color,
+            progress: !parsed.flag("quiet") && terminal::stderr_is_terminal(),
+            modes,
+            started: (SystemTime::now(), Instant::now()),
+            journal: parsed.path("journal").map(PathBuf::from),
+        }
+    }
+
+    /// How long the run has taken so far.
+    pub fn elapsed(&self) -> Duration {
+        self.started.1.elapsed()
+    }
+}
+
+/// The `main` of every tool.
+pub fn main<T: Tool>() -> ExitCode {
+    crate::signals::ignore_file_size_signal();
+    let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(kind) = crate::guardian::asked(&args) {
+        return crate::guardian::serve(&kind, T::guardian).into();
+    }
+    let name = T::COMMAND_LINE.name;
+    std::panic::set_hook(Box::new(|_| {}));
+    let outcome = catch_unwind(AssertUnwindSafe(|| whole::<T>(std::mem::take(&mut args))));
+    let exit = match outcome {
+        Ok(exit) => exit,
+        Err(panic) => {
+            let why = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            let error = Error::failed(format!("internal error: {}", why.unwrap_or("no reason given")));
+            complain(name, &error.hint("please report it, with the command line"));
+            Exit::Failed
+        }
+    };
+    exit.into()
+}
+
+fn whole<T: Tool>(args: Vec<OsString>) -> Exit {
+    let name = T::COMMAND_LINE.name;
+    let ansible = args.iter().any(|a| a.as_encoded_bytes().starts_with(b"--ansible-args"));
+    let asked = T::parse(args).and_then(|asked| match asked {
+        Asked::Ansible(path) => {
+            let text = crate::source::read_text(&path)?;
+            cli::from_ansible(T::COMMAND_LINE, &text).map(|p| Asked::Run(Box::new(p)))
+        }
+        other => Ok(other),
+    });
+    match asked {
+        Ok(Asked::Run(parsed)) => run::<T>(&parsed),
+        Ok(Asked::Help(command, length)) => print(&cli::render_help(T::COMMAND_LINE, command.as_deref(), length)),
+        Ok(Asked::Version) => print(&format!("{name} {}\n", T::COMMAND_LINE.version)),
+        Ok(Asked::Ansible(_)) => Exit::Usage,
+        Err(error) => refuse(name, &error, ansible),
+    }
+}
+
+fn run<T: Tool>(parsed: &Parsed) -> Exit {
+    let line = T::COMMAND_LINE;
+    let context = Context::new(parsed);
+    let journal = match context.journal.as_deref().map(open_journal).transpose() {
+        Ok(journal) => journal,
+        Err(error) => return refuse(line.name, &error, context.modes.ansible),
+    };
+    match T::run(parsed, &context) {
+        Ok(report) => deliver(line, &context, journal, &report),
+        Err(error) => refuse(line.name, &error, context.modes.ansible),
+    }
+}
+
+/// An error before there is a report: standard output stays empty, but for Ansible, which needs one object.
+fn refuse(name: &str, error: &Error, ansible: bool) -> Exit {
+    if ansible {
+        let object = serde_json::json!({
+            "failed": true, "changed": false, "rc": error.exit().code(), "tool": name, "msg": error.message, "error": error,
+        });
+        return match emit(format!("{object}\n").as_bytes()) {
+            Ok(()) => error.exit(),
+            Err(_) => Exit::Failed,
+        };
+    }
+    complain(name, error);
+    error.exit()
+}
+
+/// The report goes where it belongs, and the exit code comes out.
+fn deliver<B: Body>(line: &CommandLine, context: &Context, journal: Option<File>, report: &Report<B>) -> Exit {
+    let rc = report.rc();
+    let silent = context.modes.no_log;
+    let envelope = Envelope {
+        schema: crate::report::SCHEMA,
+        tool: line.name,
+        version: line.version,
+        status: report.status,
+        changed: report.changed,
+        failed: failed(report.status, context.dry_run, report.changed) && !matches!(rc, Exit::Ok),
+        rc: rc.code(),
+        dry_run: context.dry_run,
+        msg: &report.msg,
+        comment: &report.msg,
+        body: &report.body,
+        warnings: &report.warnings,
+        error: report.error.as_ref(),
+        diff: report.diff.as_ref().filter(|_| context.diff && !silent),
+        started_at: rfc3339(context.started.0),
+        elapsed_ms: millis(context.elapsed()),
+    };
+    let json = match serde_json::to_string(&envelope) {
+        Ok(json) => json + "\n",
+        Err(e) => {
+            complain(line.name, &Error::failed(format!("cannot set the report: {e}")));
+            return Exit::Failed;
+        }
+    };
+    let mut written = journal.map_or(Ok(()), |file| append(file, json.as_bytes()));
+    if let Some(error) = report.error.as_ref().filter(|_| !context.modes.ansible) {
+        complain(line.name, error);
+    }
+    let nothing_to_say = report.error.is_none() && report.warnings.is_empty() && !report.changed && rc == Exit::Ok;
+    if !(context.quiet && nothing_to_say) {
+        let out = printed(context, report, json);
+        written = written.and(emit(&out));
+    }
+    match written {
+        Ok(()) => rc,
+        Err(error) => {
+            complain(line.name, &error);
+            if matches!(rc, Exit::AroundCommand | Exit::Failed) { rc } else { Exit::Failed }
+        }
+    }
+}
+
+fn printed<B: Body>(context: &Context, report: &Report<B>, json: String) -> Vec<u8> {
+    match (&report.raw, &context.format) {
+        (Some(Raw::Always(bytes)), _) | (Some(Raw::AsText(bytes)), Format::Text) => bytes.clone(),
+        (_, Format::Json | Format::Other(_)) => json.into_bytes(),
+        (_, Format::Text) => {
+            let mut text = Text::new(context.color, context.verbose);
+            report.body.text(&mut text);
+            for warning in &report.warnings {
+                text.row(crate::report::Mark::Warn, &[warning]);
+            }
+            text.line(&report.msg);
+            text.finish().into_bytes()
+        }
+    }
+}
+
+fn print(text: &str) -> Exit {
+    match emit(text.as_bytes()) {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            complain("standard output", &error);
+            Exit::Failed
+        }
+    }
+}
+
+/// Writes to standard output. A reader that has gone away is no error: what was done stays done, and its exit code with it.
+///
+/// # Errors
+/// `Kind::Io` for every other failure: a full disk.
+pub fn emit(bytes: &[u8]) -> Result<()> {
+    // `io::stdout` buffers by line and would write the rest at exit, where an error is lost: straight to the descriptor.
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match rustix::io::write(rustix::stdio::stdout(), rest) {
+            Ok(0) => return Err(Error::new(Kind::Io, "cannot write the report: nothing is taken")),
+            Ok(n) => rest = &rest[n..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::PIPE) => return Ok(()),
+            Err(rustix::io::Errno::AGAIN) => std::thread::sleep(Duration::from_millis(1)),
+            Err(e) => return Err(Error::io("cannot write the report", &e.into())),
+        }
+    }
+    Ok(())
+}
+
+/// An error as people read it, on standard error.
+pub fn complain(name: &str, error: &Error) {
+    let mut text = format!("{name}: {}\n", terminal::escape_lines(&error.message));
+    if let Some(hint) = &error.hint {
+        text += &format!("hint: {}\n", terminal::escape_lines(hint));
+    }
+    say(&text);
+}
+
+/// A line of progress or a note, on standard error. Nothing can be done if that fails.
+pub fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+fn open_journal(path: &std::path::Path) -> Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o640)
+        .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits() | nix::fcntl::OFlag::O_NONBLOCK.bits() | nix::fcntl::OFlag::O_CLOEXEC.bits())
+        .open(path)
+        .and_then(|file| match file.metadata()?.file_type().is_dir() {
+            true => Err(std::io::ErrorKind::IsADirectory.into()),
+            false => Ok(file),
+        })
+        .map_err(|e| {
+            Error::io(format!("cannot open the journal {}", path.display()), &e)
+                .hint("nothing was done; give --journal a file you can write")
+        })
+}
+
+/// One line, whole, however many write at once: under a lock, in one write; a line that did not fit is taken back.
+fn append(file: File, line: &[u8]) -> Result<()> {
+    let named = |e: std::io::Error| Error::io("cannot write the journal", &e);
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).map_err(|e| named(e.into()))?;
+    let before = file.metadata().map_err(named)?.len();
+    let mut writer = &file;
+    writer.write_all(line).and_then(|()| writer.flush()).map_err(|e| {
+        let _ = file.set_len(before);
+        named(e)
+    })
+}

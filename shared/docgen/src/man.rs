@@ -1,0 +1,234 @@
+//! Manual pages, set in man(7)'s macros.
+
+use crate::Page;
+use base::cli::{COMMON, Command, CommandLine, Entry, Opt, Positional, Scope, Trailing};
+use base::exit::{COMMAND_TABLE, Row, TABLE};
+use roff::{Inline, Roff, bold, italic, roman};
+
+/// A tool's page.
+pub fn page(line: &'static CommandLine, date: &str) -> Page {
+    let mut roff = Roff::new();
+    let version = format!("runbook-tools {}", line.version);
+    let section = line.section.to_string();
+    let volume = if line.section == 8 { "System Administration" } else { "User Commands" };
+    roff.control("TH", [line.name.to_uppercase().as_str(), section.as_str(), date, version.as_str(), volume]);
+    roff.control("SH", ["NAME"]);
+    roff.text([roman(format!("{} - {}", line.name, line.about))]);
+    roff.control("SH", ["SYNOPSIS"]);
+    synopsis(&mut roff, line);
+    roff.control("SH", ["DESCRIPTION"]);
+    paragraphs(&mut roff, line.description);
+    let root = Scope { line, command: None }.or_default();
+    if !root.positionals().is_empty() {
+        roff.control("SH", ["ARGUMENTS"]);
+        positionals(&mut roff, root.positionals());
+    }
+    commands(&mut roff, line);
+    let own: Vec<&Opt> = root.own().collect();
+    roff.control("SH", ["OPTIONS"]);
+    own.iter().for_each(|opt| option(&mut roff, opt));
+    roff.control("SS", ["Common options"]);
+    COMMON.iter().filter(|c| !own.iter().any(|o| o.long == c.long)).for_each(|opt| option(&mut roff, opt));
+    exit_status(&mut roff, line);
+    examples(&mut roff, line);
+    entries(&mut roff, "FILES", line.files);
+    entries(&mut roff, "ENVIRONMENT", line.environment);
+    if !line.security.is_empty() {
+        roff.control("SH", ["SECURITY"]);
+        paragraphs(&mut roff, line.security);
+    }
+    see_also(&mut roff, line);
+    Page { path: format!("man/{}.{}", line.name, line.section), text: fold(&roff.to_roff()) }
+}
+
+/// Breaks text lines at 80 columns, as people who read the source expect; not those set as they are (between nf and fi).
+pub(crate) fn fold(source: &str) -> String {
+    const WIDTH: usize = 78;
+    let mut out = String::with_capacity(source.len() + 256);
+    let mut as_is = false;
+    for line in source.lines() {
+        as_is = line.starts_with(".nf") || as_is && !line.starts_with(".fi");
+        if as_is || line.starts_with('.') || line.len() <= WIDTH {
+            out.push_str(line);
+            out.push('\n');
+            continue;
+        }
+        let mut column = 0;
+        for word in line.split(' ') {
+            // A line that begins with a dot or an apostrophe would be taken for a macro.
+            let may_lead = !word.is_empty() && !word.starts_with(['.', '\'']);
+            if column > 0 && column + 1 + word.len() > WIDTH && may_lead {
+                out.push('\n');
+                column = 0;
+            } else if column > 0 {
+                out.push(' ');
+                column += 1;
+            }
+            out.push_str(word);
+            column += word.len();
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn synopsis(roff: &mut Roff, line: &'static CommandLine) {
+    let mut scopes: Vec<Scope<'static>> = line.commands.iter().map(|c| Scope { line, command: Some(c) }).collect();
+    if scopes.is_empty() {
+        scopes.push(Scope { line, command: None });
+    }
+    for (i, scope) in scopes.into_iter().enumerate() {
+        if i > 0 {
+            roff.control("br", []);
+        }
+        let mut words = vec![bold(scope.title())];
+        for opt in scope.own().filter(|o| o.required) {
+            words.extend([roman(" "), bold(format!("--{}", opt.long)), roman(" ")]);
+            words.extend(opt.value.map(|v| italic(v.name())));
+        }
+        words.extend([roman(" ["), italic("OPTION"), roman("...]")]);
+        for place in scope.positionals() {
+            let dots = if place.many { "..." } else { "" };
+            let (open, close) = if place.required { (" ", "") } else { (" [", "]") };
+            words.extend([roman(open), italic(place.name), roman(format!("{dots}{close}"))]);
+        }
+        if scope.trailing() == Trailing::Required {
+            words.extend([roman(" "), bold("--"), roman(" "), italic("COMMAND"), roman("...")]);
+        }
+        roff.text(words);
+    }
+}
+
+pub(crate) fn paragraphs(roff: &mut Roff, texts: &[&str]) {
+    for (i, text) in texts.iter().enumerate() {
+        if i > 0 {
+            roff.control("PP", []);
+        }
+        roff.text([roman(*text)]);
+    }
+}
+
+fn commands(roff: &mut Roff, line: &'static CommandLine) {
+    let named: Vec<&Command> = line.commands.iter().filter(|c| !c.default).collect();
+    if named.is_empty() {
+        return;
+    }
+    roff.control("SH", ["COMMANDS"]);
+    for command in named {
+        roff.control("SS", [command.name]);
+        roff.text([roman(sentence(command.about))]);
+        for text in command.description {
+            roff.control("PP", []);
+            roff.text([roman(*text)]);
+        }
+        positionals(roff, command.positionals);
+        command.options.iter().copied().flatten().for_each(|opt| option(roff, opt));
+    }
+}
+
+fn positionals(roff: &mut Roff, places: &[Positional]) {
+    for place in places {
+        item(roff, vec![italic(place.name)], place.help);
+    }
+}
+
+fn option(roff: &mut Roff, opt: &Opt) {
+    let mut tag = Vec::new();
+    if let Some(letter) = opt.short {
+        tag.extend([bold(format!("-{letter}")), roman(", ")]);
+    }
+    tag.push(bold(format!("--{}", opt.long)));
+    if let Some(value) = opt.value {
+        tag.push(roman(" "));
+        match value {
+            base::cli::Value::Choice(_, words) => tag.push(roman(words.join("|"))),
+            other => tag.push(italic(other.name())),
+        }
+    }
+    let mut text = sentence(opt.help);
+    if !opt.more.is_empty() {
+        text = format!("{text} {}", opt.more);
+    }
+    if opt.many {
+        text.push_str(" May be given more than once.");
+    }
+    item(roff, tag, &text);
+}
+
+pub(crate) fn item(roff: &mut Roff, tag: Vec<Inline>, text: &str) {
+    roff.control("TP", []);
+    roff.text(tag);
+    roff.text([roman(sentence(text))]);
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let text = first + chars.as_str();
+    if text.ends_with(['.', ':', '!', '?']) || text.is_empty() { text } else { text + "." }
+}
+
+fn exit_status(roff: &mut Roff, line: &CommandLine) {
+    roff.control("SH", ["EXIT STATUS"]);
+    let own = |code: &str| line.exit.iter().find(|r| r.code == code);
+    let around = line.commands.iter().any(|c| c.trailing == Trailing::Required);
+    let common = TABLE.iter().chain(if around { COMMAND_TABLE } else { &[] });
+    let rows: Vec<&Row> = common.map(|r| own(r.code).unwrap_or(r)).collect();
+    let more = line.exit.iter().filter(|r| !rows.iter().any(|known| known.code == r.code));
+    for row in rows.iter().copied().chain(more) {
+        item(roff, vec![bold(row.code)], row.meaning);
+    }
+    if around {
+        roff.control("PP", []);
+        roff.text([roman("The last rows hold where a "), italic("COMMAND"), roman(" is run.")]);
+    }
+}
+
+fn examples(roff: &mut Roff, line: &CommandLine) {
+    if line.examples.is_empty() {
+        return;
+    }
+    roff.control("SH", ["EXAMPLES"]);
+    for (i, example) in line.examples.iter().enumerate() {
+        if i > 0 {
+            roff.control("PP", []);
+        }
+        roff.text([roman(sentence(example.text))]);
+        roff.control("PP", []);
+        roff.control("RS", ["4"]);
+        roff.control("nf", []);
+        for text in example.command.lines() {
+            roff.text([roman(text)]);
+        }
+        roff.control("fi", []);
+        roff.control("RE", []);
+    }
+}
+
+fn entries(roff: &mut Roff, title: &str, entries: &[Entry]) {
+    if entries.is_empty() {
+        return;
+    }
+    roff.control("SH", [title]);
+    for entry in entries {
+        let tag = if title == "FILES" { italic(entry.name) } else { bold(entry.name) };
+        item(roff, vec![tag], entry.text);
+    }
+}
+
+fn see_also(roff: &mut Roff, line: &CommandLine) {
+    roff.control("SH", ["SEE ALSO"]);
+    let mut pages: Vec<&str> = line.see_also.to_vec();
+    if !pages.contains(&"runbook-tools(7)") {
+        pages.push("runbook-tools(7)");
+    }
+    let mut words = Vec::new();
+    for (i, page) in pages.iter().enumerate() {
+        let (name, section) = page.split_once('(').unwrap_or((page, ""));
+        if i > 0 {
+            words.push(roman(", "));
+        }
+        words.extend([bold(name), roman(if section.is_empty() { String::new() } else { format!("({section}") })]);
+    }
+    roff.text(words);
+}

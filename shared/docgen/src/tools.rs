@@ -1,0 +1,29 @@
+//! The one list of everything that is documented.
+
+use base::cli::CommandLine;
+use base::report::Envelope;
+use base::tool::Tool;
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
+
+/// A tool, as far as documents need it.
+#[derive(Debug)]
+pub struct Described {
+    /// Its command line.
+    pub line: &'static CommandLine,
+    /// The schema of its whole report.
+    pub schema: fn() -> Schema,
+}
+
+#[allow(dead_code)]
+const fn of<T: Tool>() -> Described {
+    Described { line: T::COMMAND_LINE, schema: schema::<T> }
+}
+
+/// Reports are written, not read: the schema says what will be there.
+fn schema<T: Tool>() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Envelope<'static, T::Body>>()
+}
+
+/// All of them.
+pub const TOOLS: &[Described] = &[];

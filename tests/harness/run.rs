@@ -1,0 +1,167 @@
+//! One of the seven programs, run as a user runs it, and fluent checks of what came of it.
+
+use crate::schema;
+use serde_json::Value;
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The path of a program of this workspace, as built.
+pub fn bin(name: &str) -> PathBuf {
+    let exe = std::env::current_exe().expect("the test's own path");
+    let profile = exe.ancestors().find(|p| p.join("deps").is_dir()).expect("a target directory");
+    let path = profile.join(name);
+    assert!(path.is_file(), "{} is not built: `make build`, or `cargo build --workspace`", path.display());
+    path
+}
+
+/// One of the tools, about to be run.
+pub fn tool(name: &str) -> Tool {
+    Tool { name: name.to_string(), command: Command::new(bin(name)), input: None }
+}
+
+/// A tool with its arguments.
+#[derive(Debug)]
+pub struct Tool {
+    name: String,
+    command: Command,
+    input: Option<Vec<u8>>,
+}
+
+impl Tool {
+    /// One argument.
+    pub fn arg(mut self, word: impl AsRef<OsStr>) -> Tool {
+        self.command.arg(word);
+        self
+    }
+
+    /// More arguments.
+    pub fn args<S: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = S>) -> Tool {
+        self.command.args(words);
+        self
+    }
+
+    /// A variable.
+    pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Tool {
+        self.command.env(key, value);
+        self
+    }
+
+    /// A variable less.
+    pub fn env_remove(mut self, key: &str) -> Tool {
+        self.command.env_remove(key);
+        self
+    }
+
+    /// None of our environment.
+    pub fn env_clear(mut self) -> Tool {
+        self.command.env_clear();
+        self
+    }
+
+    /// In this directory.
+    pub fn dir(mut self, dir: impl AsRef<Path>) -> Tool {
+        self.command.current_dir(dir);
+        self
+    }
+
+    /// With this on standard input.
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Tool {
+        self.input = Some(bytes.into());
+        self
+    }
+
+    /// The command, for what these methods don't offer.
+    pub fn command(&mut self) -> &mut Command {
+        &mut self.command
+    }
+
+    /// Runs it to its end. Whatever JSON report it prints is checked against the tool's schema.
+    pub fn run(mut self) -> Output {
+        self.command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
+        let shown = format!("{:?}", self.command);
+        let mut child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap_or_else(|e| panic!("{shown}: {e}"));
+        if let Some(input) = self.input.take() {
+            let mut pipe = child.stdin.take().expect("a pipe");
+            std::thread::spawn(move || pipe.write_all(&input));
+        }
+        let done = child.wait_with_output().expect("its end");
+        let output = Output { shown, status: done.status, stdout: done.stdout, stderr: done.stderr };
+        if let Some(report) = output.report() {
+            schema::check(&self.name, &report, &output.shown);
+        }
+        output
+    }
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Output {
+    shown: String,
+    status: std::process::ExitStatus,
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    /// The exit code, 128+N for signal N.
+    pub fn code(&self) -> i32 {
+        use std::os::unix::process::ExitStatusExt;
+        self.status.code().unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
+    }
+
+    /// Fails the test unless it ended with this code.
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Output {
+        assert_eq!(self.code(), code, "{}\nstdout: {}\nstderr: {}", self.shown, self.out(), self.err());
+        self
+    }
+
+    /// Standard output as text.
+    pub fn out(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Standard error as text.
+    pub fn err(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    /// Fails the test unless standard error has this in it.
+    #[track_caller]
+    pub fn expect_err(self, part: &str) -> Output {
+        assert!(self.err().contains(part), "{}\nstandard error lacks {part:?}: {}", self.shown, self.err());
+        self
+    }
+
+    /// Fails the test unless standard output is empty.
+    #[track_caller]
+    pub fn expect_silence(self) -> Output {
+        assert!(self.stdout.is_empty(), "{}\nstdout: {}", self.shown, self.out());
+        self
+    }
+
+    /// The report; fails the test where standard output is anything else than exactly one JSON object on one line.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        let text = self.out();
+        assert!(text.ends_with('\n') && text.lines().count() == 1, "{}\nnot one line: {text:?}\nstderr: {}", self.shown, self.err());
+        let value: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}\n{e}: {text}", self.shown));
+        assert_eq!(value["rc"], self.code(), "{}: rc is not the exit status: {text}", self.shown);
+        value
+    }
+
+    fn report(&self) -> Option<Value> {
+        let text = std::str::from_utf8(&self.stdout).ok()?;
+        let value: Value = serde_json::from_str(text).ok()?;
+        (value.get("schema").is_some() && value.get("tool").is_some()).then_some(value)
+    }
+}
+
+/// Words as an argument vector.
+pub fn words(text: &str) -> Vec<OsString> {
+    text.split_whitespace().map(OsString::from).collect()
+}

@@ -1,0 +1,68 @@
+//! A group, and who has to be in it.
+
+use super::{Check, Finding, Type};
+use crate::document::Fields;
+use crate::fix::Fix;
+use crate::platform::shell;
+use crate::scene::Scene;
+use base::Result;
+use base::clock::Deadline;
+use nix::unistd::{Group, User, getgrouplist};
+use std::ffi::CString;
+
+/// `type = "group"`.
+pub const TYPE: Type = Type { name: "group", about: "a group and its members", keys: "name; members: a list", read };
+
+struct Members {
+    name: String,
+    members: Vec<String>,
+}
+
+fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
+    Ok(Box::new(Members { name: fields.required("name")?, members: fields.texts("members")? }))
+}
+
+impl Check for Members {
+    fn subject(&self) -> String {
+        self.name.clone()
+    }
+
+    fn expected(&self) -> String {
+        match self.members.is_empty() {
+            true => format!("group {}", self.name),
+            false => format!("group {} with {}", self.name, self.members.join(", ")),
+        }
+    }
+
+    fn how(&self) -> String {
+        "getgrnam(3), and getgrouplist(3) for each member".into()
+    }
+
+    fn look(&self, _: &Scene, _: Deadline) -> Finding {
+        let name = &self.name;
+        let group = match Group::from_name(name) {
+            Ok(Some(group)) => group,
+            Ok(None) => {
+                let mut commands = vec![shell(&["groupadd", "--system", name])];
+                commands.extend(self.members.iter().map(|member| shell(&["usermod", "-aG", name, member])));
+                return Finding::unmet("missing", format!("there is no group {name}"))
+                    .fix(Fix::root(format!("make the group {name}"), commands));
+            }
+            Err(errno) => return Finding::unknown("error", format!("cannot look up the group {name}: {}", errno.desc())),
+        };
+        let is_member = |member: &String| {
+            let user = User::from_name(member).ok().flatten();
+            let groups = user.and_then(|user| getgrouplist(&CString::new(user.name).ok()?, user.gid).ok());
+            groups.is_some_and(|groups| groups.contains(&group.gid))
+        };
+        let missing: Vec<&str> = self.members.iter().filter(|member| !is_member(member)).map(String::as_str).collect();
+        let found = format!("gid {}", group.gid);
+        if missing.is_empty() {
+            return Finding::met(found.clone(), format!("{name}: {found}"));
+        }
+        let commands = missing.iter().map(|member| shell(&["usermod", "-aG", name, member])).collect();
+        Finding::unmet("members", format!("{} not in {name}", missing.join(", ")))
+            .found(found)
+            .fix(Fix::root(format!("put {} into {name}", missing.join(", ")), commands))
+    }
+}

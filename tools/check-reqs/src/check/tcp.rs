@@ -1,0 +1,59 @@
+//! Somebody accepts connections at an address or a unix socket.
+
+use super::{Check, Finding, Type, port};
+use crate::document::Fields;
+use crate::fix::Fix;
+use crate::net::{self, Trouble};
+use crate::scene::Scene;
+use base::Result;
+use base::clock::Deadline;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+/// `type = "tcp"`.
+pub const TYPE: Type =
+    Type { name: "tcp", about: "a connection that is accepted, over TCP or a unix socket", keys: "host and port, or socket", read };
+
+enum Tcp {
+    Port { host: String, port: u16 },
+    Socket(PathBuf),
+}
+
+fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
+    let (host, port, socket) = (fields.text("host")?, fields.parsed("port", port::number)?, fields.text("socket")?);
+    match (host, port, socket) {
+        (host, Some(port), None) => Ok(Box::new(Tcp::Port { host: host.unwrap_or_else(|| "localhost".into()), port })),
+        (None, None, Some(socket)) => Ok(Box::new(Tcp::Socket(socket.into()))),
+        _ => Err(fields.error("type", "either host and port, or socket is needed")),
+    }
+}
+
+impl Check for Tcp {
+    fn subject(&self) -> String {
+        match self {
+            Tcp::Port { host, port } => net::place(host, *port),
+            Tcp::Socket(path) => path.display().to_string(),
+        }
+    }
+
+    fn expected(&self) -> String {
+        format!("connections accepted at {}", self.subject())
+    }
+
+    fn how(&self) -> String {
+        "a connection, closed at once".into()
+    }
+
+    fn look(&self, _: &Scene, deadline: Deadline) -> Finding {
+        let place = self.subject();
+        let tried = match self {
+            Tcp::Port { host, port } => net::connect(host, *port, deadline).map(|(_, address)| address.to_string()),
+            // connect(2) of a unix socket answers at once, unless the backlog is full.
+            Tcp::Socket(path) => UnixStream::connect(path).map(|_| place.clone()).map_err(|error| Trouble::of(&place, &error)),
+        };
+        match tried {
+            Ok(address) => Finding::met("accepted", format!("{place} accepts connections")).evidence(address),
+            Err(trouble) => trouble.finding(Fix::advice(format!("start the service that is to accept connections at {place}"))),
+        }
+    }
+}

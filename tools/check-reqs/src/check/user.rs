@@ -1,0 +1,101 @@
+//! A user account: there, in the groups it needs, with the home and shell it should have.
+
+use super::{Check, Finding, Type, file};
+use crate::document::Fields;
+use crate::fix::Fix;
+use crate::platform::shell;
+use crate::scene::Scene;
+use base::Result;
+use base::clock::Deadline;
+use nix::unistd::{Group, User, getgrouplist};
+use std::ffi::CString;
+
+/// `type = "user"`.
+pub const TYPE: Type = Type {
+    name: "user",
+    about: "a user account and the groups it is in",
+    keys: "name; groups: a list; home; shell",
+    read,
+};
+
+struct Account {
+    name: String,
+    groups: Vec<String>,
+    home: Option<String>,
+    shell: Option<String>,
+}
+
+fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
+    Ok(Box::new(Account {
+        name: fields.required("name")?,
+        groups: fields.texts("groups")?,
+        home: fields.text("home")?,
+        shell: fields.text("shell")?,
+    }))
+}
+
+/// How an account is made: a system account, since services run under it.
+pub fn creation(name: &str, groups: &[String], home: Option<&str>) -> Fix {
+    let mut words = vec!["useradd", "--system", "--create-home", "--user-group"];
+    if let Some(home) = home {
+        words.extend(["--home-dir", home]);
+    }
+    let list = groups.join(",");
+    if !groups.is_empty() {
+        words.extend(["--groups", &list]);
+    }
+    words.extend(["--shell", "/usr/sbin/nologin", name]);
+    Fix::root(format!("make the account {name}"), vec![shell(&words)])
+}
+
+impl Check for Account {
+    fn subject(&self) -> String {
+        self.name.clone()
+    }
+
+    fn expected(&self) -> String {
+        match self.groups.is_empty() {
+            true => format!("user {}", self.name),
+            false => format!("user {} in {}", self.name, self.groups.join(", ")),
+        }
+    }
+
+    fn how(&self) -> String {
+        "getpwnam(3) and getgrouplist(3), so LDAP and the like count".into()
+    }
+
+    fn look(&self, _: &Scene, _: Deadline) -> Finding {
+        let name = &self.name;
+        let user = match User::from_name(name) {
+            Ok(Some(user)) => user,
+            Ok(None) => {
+                return Finding::unmet("missing", format!("there is no user {name}"))
+                    .fix(creation(name, &self.groups, self.home.as_deref()));
+            }
+            Err(errno) => return Finding::unknown("error", format!("cannot look up the user {name}: {}", errno.desc())),
+        };
+        let member = CString::new(name.as_str()).ok().and_then(|name| getgrouplist(&name, user.gid).ok()).unwrap_or_default();
+        let missing: Vec<&String> = self
+            .groups
+            .iter()
+            .filter(|group| Group::from_name(group).ok().flatten().is_none_or(|group| !member.contains(&group.gid)))
+            .collect();
+        let names: Vec<String> = member.iter().map(|gid| file::group_name(gid.as_raw())).collect();
+        let found = format!("uid {}, groups {}", user.uid, names.join(", "));
+        if !missing.is_empty() {
+            let list = missing.iter().map(|group| group.as_str()).collect::<Vec<_>>().join(",");
+            return Finding::unmet("groups", format!("{name} is not in {list}"))
+                .found(found)
+                .fix(Fix::root(format!("put {name} into {list}"), vec![shell(&["usermod", "-aG", &list, name])]));
+        }
+        for (what, option, wanted, is) in
+            [("home", "--home", &self.home, &user.dir), ("shell", "--shell", &self.shell, &user.shell)]
+        {
+            if let Some(wanted) = wanted.as_deref().filter(|wanted| is.as_os_str() != *wanted) {
+                let fix = Fix::root(format!("set the {what} of {name}"), vec![shell(&["usermod", option, wanted, name])]);
+                return Finding::unmet("account", format!("the {what} of {name} is {}, not {wanted}", is.display())).found(found).fix(fix);
+            }
+        }
+        Finding::met(found.clone(), format!("{name}: {found}"))
+    }
+}

@@ -1,0 +1,196 @@
+//! Which packages are installed, read from the package manager's own database: dpkg's status file, apk's installed file, pacman's
+//! directories. rpm's database has no text form, so `rpm` itself is asked, once.
+
+use crate::platform::Family;
+use crate::version::Order;
+use base::child;
+use base::clock::Deadline;
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+/// One installed package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version, as the package manager writes it.
+    pub version: String,
+}
+
+/// Every installed package.
+#[derive(Debug, Default)]
+pub struct PackageDb {
+    installed: HashMap<String, Package>,
+    provided: HashMap<String, Package>,
+    order: Option<Order>,
+}
+
+impl PackageDb {
+    /// Reads the database of this family.
+    pub fn read(family: Family) -> Result<PackageDb, String> {
+        match family {
+            Family::Apt => read_text(Path::new("/var/lib/dpkg/status")).map(|text| PackageDb::dpkg(&text)),
+            Family::Apk => read_text(Path::new("/lib/apk/db/installed"))
+                .or_else(|_| read_text(Path::new("/usr/lib/apk/db/installed")))
+                .map(|text| PackageDb::apk(&text)),
+            Family::Pacman => pacman(Path::new("/var/lib/pacman/local")),
+            Family::Dnf => rpm(),
+            Family::Other => Err("the package manager of this distribution is not known".into()),
+        }
+    }
+
+    /// Whose order its versions are in.
+    pub fn order(&self) -> Order {
+        self.order.unwrap_or(Order::Dpkg)
+    }
+
+    /// The package of that name, or one that provides it.
+    pub fn find(&self, name: &str) -> Option<&Package> {
+        // `libc6:amd64` is how dpkg itself names one of several architectures.
+        let bare = name.split(':').next().unwrap_or(name);
+        self.installed.get(name).or_else(|| self.installed.get(bare)).or_else(|| self.provided.get(bare))
+    }
+
+    /// Every installed package, sorted by name.
+    pub fn all(&self) -> Vec<&Package> {
+        let mut all: Vec<&Package> = self.installed.values().collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    fn add(&mut self, name: &str, version: &str) {
+        self.installed.insert(name.to_string(), Package { name: name.to_string(), version: version.to_string() });
+    }
+
+    fn provide(&mut self, what: &str, by: &str, version: &str) {
+        self.provided.entry(what.to_string()).or_insert_with(|| Package { name: by.to_string(), version: version.to_string() });
+    }
+
+    /// dpkg's status file: paragraphs; only `install ok installed` (or held, or with triggers pending) counts.
+    pub fn dpkg(text: &str) -> PackageDb {
+        let mut db = PackageDb { order: Some(Order::Dpkg), ..PackageDb::default() };
+        for paragraph in text.split("\n\n") {
+            let (mut name, mut version, mut provides, mut installed) = ("", "", "", false);
+            for line in paragraph.lines() {
+                match line.split_once(": ") {
+                    Some(("Package", value)) => name = value.trim(),
+                    Some(("Version", value)) => version = value.trim(),
+                    Some(("Provides", value)) => provides = value,
+                    Some(("Status", value)) => {
+                        let state = value.split_whitespace().last().unwrap_or("");
+                        installed = matches!(state, "installed" | "triggers-pending" | "triggers-awaited");
+                    }
+                    _ => {}
+                }
+            }
+            if installed && !name.is_empty() {
+                db.add(name, version);
+                for what in provides.split(',').filter_map(|p| p.split_whitespace().next()) {
+                    db.provide(what, name, version);
+                }
+            }
+        }
+        db
+    }
+
+    /// apk's database: paragraphs of `P:name`, `V:version`, `p:provided`.
+    pub fn apk(text: &str) -> PackageDb {
+        let mut db = PackageDb { order: Some(Order::Alpine), ..PackageDb::default() };
+        for paragraph in text.split("\n\n") {
+            let value = |key: &str| paragraph.lines().find_map(|line| line.strip_prefix(key)).unwrap_or("");
+            let (name, version) = (value("P:"), value("V:"));
+            if !name.is_empty() {
+                db.add(name, version);
+                for what in value("p:").split_whitespace() {
+                    db.provide(what.split(['=', '<', '>', '~']).next().unwrap_or(what), name, version);
+                }
+            }
+        }
+        db
+    }
+
+    /// One `desc` file of pacman: `%NAME%` and `%VERSION%`, each with its value on the next line.
+    fn pacman_desc(&mut self, text: &str) {
+        let value = |key: &str| {
+            let mut lines = text.lines().skip_while(|line| *line != key).skip(1);
+            lines.next().unwrap_or("").to_string()
+        };
+        let (name, version) = (value("%NAME%"), value("%VERSION%"));
+        if !name.is_empty() {
+            self.add(&name, &version);
+            let provides = text.lines().skip_while(|line| *line != "%PROVIDES%").skip(1).take_while(|line| !line.is_empty());
+            for what in provides {
+                self.provide(what.split(['=', '<', '>']).next().unwrap_or(what), &name, &version);
+            }
+        }
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let bytes = fs::read(path).map_err(|error| format!("{}: {}", path.display(), base::error::plain(&error)))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn pacman(dir: &Path) -> Result<PackageDb, String> {
+    let mut db = PackageDb { order: Some(Order::Rpm), ..PackageDb::default() };
+    let entries = fs::read_dir(dir).map_err(|error| format!("{}: {}", dir.display(), base::error::plain(&error)))?;
+    for entry in entries.flatten() {
+        if let Ok(text) = read_text(&entry.path().join("desc")) {
+            db.pacman_desc(&text);
+        }
+    }
+    Ok(db)
+}
+
+/// `rpm -qa`, a line for each package: epoch, version and release as rpm compares them.
+fn rpm() -> Result<PackageDb, String> {
+    let format = "%{NAME}\\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\\t[%{PROVIDENAME} ]\\n";
+    let run = child::Child::new("rpm").args(["-qa", "--qf", format]).cap(64 << 20).run(Deadline::after(Some(Duration::from_secs(10))));
+    let output = run.map_err(|error| error.message)?;
+    if !output.success() {
+        return Err(format!("rpm -qa: {}", output.stderr_text().trim()));
+    }
+    let mut db = PackageDb { order: Some(Order::Rpm), ..PackageDb::default() };
+    for line in output.stdout_text().lines() {
+        let mut parts = line.split('\t');
+        if let (Some(name), Some(version)) = (parts.next(), parts.next()) {
+            db.add(name, version.strip_prefix("0:").unwrap_or(version));
+            for what in parts.next().unwrap_or("").split_whitespace() {
+                db.provide(what, name, version);
+            }
+        }
+    }
+    Ok(db)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dpkg_counts_only_what_is_installed() {
+        let text = "Package: nginx\nStatus: install ok installed\nVersion: 1.22.1-9\nProvides: httpd, httpd-cgi (= 2)\n\n\
+                    Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n\n\
+                    Package: half\nStatus: install ok half-configured\nVersion: 1\n\n\
+                    Package: held\nStatus: hold ok installed\nVersion: 2\n";
+        let db = PackageDb::dpkg(text);
+        assert_eq!(db.find("nginx").unwrap().version, "1.22.1-9");
+        assert_eq!(db.find("nginx:amd64").unwrap().version, "1.22.1-9");
+        assert_eq!(db.find("httpd-cgi").unwrap().name, "nginx");
+        assert_eq!(db.find("held").unwrap().version, "2");
+        assert!(db.find("gone").is_none() && db.find("half").is_none());
+    }
+
+    #[test]
+    fn apk_and_pacman_have_their_own_files() {
+        let db = PackageDb::apk("C:Q1x=\nP:nginx\nV:1.26.1-r0\np:cmd:nginx=1.26.1-r0\n\nP:musl\nV:1.2.5-r0\n");
+        assert_eq!(db.find("nginx").unwrap().version, "1.26.1-r0");
+        let mut db = PackageDb::default();
+        db.pacman_desc("%NAME%\nnginx\n\n%VERSION%\n1.26.1-1\n\n%PROVIDES%\nhttp-server\nx=1\n\n%DEPENDS%\npcre2\n");
+        assert_eq!(db.find("http-server").unwrap().name, "nginx");
+        assert!(db.find("pcre2").is_none());
+    }
+}

@@ -1,0 +1,72 @@
+//! What all checks of a run share: the distribution, and readings that are taken once and used often (the package database, an
+//! environment's distributions). Filled on first use, from whichever check comes first.
+
+use crate::platform::Platform;
+use crate::package_db::PackageDb;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// The distributions of one Python environment, by normalized name, or why they cannot be read.
+pub type Dists = Arc<Result<DistIndex, String>>;
+
+/// An environment that was read.
+#[derive(Debug)]
+pub struct DistIndex {
+    /// The environment itself.
+    pub environment: pydist::Environment,
+    /// What is installed in it, by normalized name.
+    pub dists: HashMap<String, pydist::Dist>,
+}
+
+/// What a run knows of this host.
+pub struct Scene {
+    /// The distribution.
+    pub platform: Platform,
+    /// Whether the caller is root.
+    pub root: bool,
+    packages: OnceLock<Result<PackageDb, String>>,
+    dists: Mutex<HashMap<PathBuf, Arc<OnceLock<Dists>>>>,
+}
+
+impl Scene {
+    /// Of this host.
+    pub fn here() -> Scene {
+        Scene {
+            platform: Platform::here(),
+            root: nix::unistd::geteuid().is_root(),
+            packages: OnceLock::new(),
+            dists: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// The package database.
+    pub fn packages(&self) -> &Result<PackageDb, String> {
+        self.packages.get_or_init(|| PackageDb::read(self.platform.family))
+    }
+
+    /// What is installed in an environment.
+    pub fn dists(&self, place: &Path) -> Dists {
+        let cell = {
+            let mut dists = self.dists.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(dists.entry(place.to_path_buf()).or_default())
+        };
+        Arc::clone(cell.get_or_init(|| Arc::new(index(place))))
+    }
+}
+
+fn index(place: &Path) -> Result<DistIndex, String> {
+    let environment = pydist::Environment::open(place).map_err(|error| error.to_string())?;
+    let mut all = environment.distributions().map_err(|error| error.to_string())?;
+    // With include-system-site-packages the base interpreter's distributions can be imported, too; the environment's own come first.
+    if environment.config.system_site {
+        if let Some(base) = environment.base() {
+            all.extend(base.distributions().unwrap_or_default());
+        }
+    }
+    let mut dists = HashMap::with_capacity(all.len());
+    for dist in all {
+        dists.entry(dist.key.clone()).or_insert(dist);
+    }
+    Ok(DistIndex { environment, dists })
+}

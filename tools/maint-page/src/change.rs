@@ -1,0 +1,330 @@
+//! What a command does to the holds. Pure: holds in, holds out.
+//!
+//! Files are nobody's business here; `plan` compares the holds' consequences with the disk.
+
+use crate::hold::{Asked, Hold, SCHEMA, State};
+use crate::when::{self, When};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::time::Duration;
+
+/// What visitors read when the operator said nothing.
+pub const MESSAGE: &str = "We are doing some maintenance and will be back shortly.";
+/// The heading when the operator said nothing.
+pub const TITLE: &str = "Down for maintenance";
+
+/// What `on` was asked; what was not said keeps its value in a hold that exists.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Whose hold.
+    pub id: String,
+    /// For visitors, cleaned.
+    pub message: Option<String>,
+    /// The heading, cleaned.
+    pub title: Option<String>,
+    /// The message's language.
+    pub lang: Option<String>,
+    /// The zone for clock times.
+    pub tz: Option<String>,
+    /// `--start`, and as typed.
+    pub start: Option<(When, String)>,
+    /// `--until`, and as typed.
+    pub until: Option<(When, String)>,
+    /// `--for`.
+    pub lasting: Option<Duration>,
+    /// `--warn`.
+    pub warn: Option<Duration>,
+    /// `--auto-off`.
+    pub auto_off: bool,
+    /// The copied template's directory name.
+    pub template: Option<String>,
+    /// Who asks.
+    pub by: String,
+    /// For a hold that is new.
+    pub token: String,
+}
+
+impl Wish {
+    fn asked(&self) -> Asked {
+        Asked {
+            start: self.start.as_ref().map(|(_, typed)| typed.clone()),
+            until: self.until.as_ref().map(|(_, typed)| typed.clone()),
+            for_s: self.lasting.map(|length| length.as_secs()),
+            warn_s: self.warn.map(|length| length.as_secs()),
+        }
+    }
+}
+
+/// Adds the wished hold, or brings the one with its id to what was wished.
+/// An error is a sentence about the times asked for.
+pub fn on(holds: &mut Vec<Hold>, wish: &Wish, now: Timestamp) -> Result<(), String> {
+    let zone = when::zone(wish.tz.as_deref())?;
+    match holds.iter_mut().find(|hold| hold.id == wish.id) {
+        Some(hold) => update(hold, wish, now, &zone),
+        None => {
+            let hold = begin(wish, now, &zone)?;
+            holds.push(hold);
+            Ok(())
+        }
+    }
+}
+
+fn begin(wish: &Wish, now: Timestamp, zone: &TimeZone) -> Result<Hold, String> {
+    let starts_at = match &wish.start {
+        Some((start, _)) => when::resolve(start, now, zone)?,
+        None => now,
+    };
+    let mut hold = Hold {
+        schema: SCHEMA,
+        id: wish.id.clone(),
+        token: wish.token.clone(),
+        message: wish.message.clone().unwrap_or_else(|| MESSAGE.to_owned()),
+        title: wish.title.clone().unwrap_or_else(|| TITLE.to_owned()),
+        lang: wish.lang.clone().unwrap_or_else(|| "en".to_owned()),
+        tz: wish.tz.clone().or_else(|| zone.iana_name().map(str::to_owned)),
+        created_by: wish.by.clone(),
+        created_at: now,
+        asked: wish.asked(),
+        starts_at,
+        ends_at: None,
+        warn_from: now,
+        activated_at: (starts_at <= now).then_some(now),
+        auto_off: wish.auto_off,
+        template: wish.template.clone(),
+        overdue_since: None,
+    };
+    set_end(&mut hold, wish, now, zone)?;
+    set_warning(&mut hold, wish, now)?;
+    Ok(hold)
+}
+
+/// The same request again changes nothing, unless the hold is overdue: then it is a longer one.
+fn update(hold: &mut Hold, wish: &Wish, now: Timestamp, zone: &TimeZone) -> Result<(), String> {
+    let say = |to: &mut String, new: &Option<String>| {
+        if let Some(new) = new {
+            to.clone_from(new);
+        }
+    };
+    say(&mut hold.message, &wish.message);
+    say(&mut hold.title, &wish.title);
+    say(&mut hold.lang, &wish.lang);
+    if wish.tz.is_some() {
+        hold.tz.clone_from(&wish.tz);
+    }
+    if wish.template.is_some() {
+        hold.template.clone_from(&wish.template);
+    }
+    hold.auto_off |= wish.auto_off;
+    let asked = wish.asked();
+    let repeated = asked == hold.asked && hold.state(now) != State::Overdue;
+    if repeated || asked == Asked::default() && hold.activated_at.is_some() {
+        return Ok(());
+    }
+    match &wish.start {
+        Some((start, _)) => {
+            let starts_at = when::resolve(start, now, zone)?;
+            if hold.activated_at.is_some() && starts_at > now {
+                return Err("the page is up already for this hold; take it off before announcing a new start".to_owned());
+            }
+            hold.starts_at = starts_at;
+        }
+        None if asked == Asked::default() => hold.starts_at = now,
+        None => {}
+    }
+    if hold.starts_at <= now && hold.activated_at.is_none() {
+        hold.activated_at = Some(now);
+    }
+    hold.asked = asked;
+    hold.overdue_since = None;
+    set_end(hold, wish, now, zone)?;
+    set_warning(hold, wish, now)
+}
+
+fn set_end(hold: &mut Hold, wish: &Wish, now: Timestamp, zone: &TimeZone) -> Result<(), String> {
+    let from = hold.starts_at.max(now);
+    let end = match (&wish.until, wish.lasting) {
+        (Some((until, _)), _) => Some(when::resolve(until, from, zone)?),
+        (None, Some(length)) => Some(when::plus(from, length)?),
+        (None, None) => return Ok(()),
+    };
+    if end.is_some_and(|end| end <= from) {
+        return Err("the end is not after the start".to_owned());
+    }
+    hold.ends_at = end;
+    Ok(())
+}
+
+fn set_warning(hold: &mut Hold, wish: &Wish, now: Timestamp) -> Result<(), String> {
+    hold.warn_from = match wish.warn {
+        Some(ahead) => when::minus(hold.starts_at, ahead)?,
+        None => hold.warn_from.min(hold.starts_at).min(now.max(hold.created_at)),
+    };
+    Ok(())
+}
+
+/// Releases the holds with these ids; says which there were.
+pub fn release(holds: &mut Vec<Hold>, ids: &[String]) -> Vec<String> {
+    let (gone, kept) = std::mem::take(holds).into_iter().partition(|hold| ids.contains(&hold.id));
+    *holds = kept;
+    gone.into_iter().map(|hold: Hold| hold.id).collect()
+}
+
+/// What time alone has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Its start came: the page goes up for it.
+    Began(String),
+    /// Its end came, and it had asked to be released then.
+    Ended(String),
+    /// Its end came and went before anybody raised the page for it.
+    Lapsed(String),
+    /// Its end came, and the page is still up for it.
+    Overdue(String),
+}
+
+/// Moves every hold on to `now`. Said once: a second call at the same instant says nothing.
+pub fn tick(holds: &mut Vec<Hold>, now: Timestamp) -> Vec<Event> {
+    let mut events = Vec::new();
+    holds.retain_mut(|hold| {
+        let over = hold.ends_at.is_some_and(|end| now >= end);
+        if hold.is_due(now) {
+            if over {
+                // Raising the page after the window would take the site down for nothing.
+                events.push(Event::Lapsed(hold.id.clone()));
+                return false;
+            }
+            hold.activated_at = Some(now);
+            events.push(Event::Began(hold.id.clone()));
+        }
+        if hold.is_spent(now) {
+            events.push(Event::Ended(hold.id.clone()));
+            return false;
+        }
+        if hold.state(now) == State::Overdue && hold.overdue_since.is_none() {
+            hold.overdue_since = Some(now);
+            events.push(Event::Overdue(hold.id.clone()));
+        }
+        true
+    });
+    events
+}
+
+/// The next instant at which time alone will change something.
+pub fn next_event(holds: &[Hold], now: Timestamp) -> Option<Timestamp> {
+    holds
+        .iter()
+        .flat_map(|hold| {
+            let waiting = hold.activated_at.is_none();
+            [waiting.then_some(hold.warn_from), waiting.then_some(hold.starts_at), hold.ends_at]
+        })
+        .flatten()
+        .filter(|&instant| instant > now)
+        .min()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn wish(start: Option<&str>, lasting: Option<&str>) -> Wish {
+        Wish {
+            id: "deploy".into(),
+            tz: Some("UTC".into()),
+            start: start.map(|text| (when::parse(text).unwrap(), text.to_owned())),
+            lasting: lasting.map(|text| text.parse::<humantime::Duration>().unwrap().into()),
+            by: "root".into(),
+            token: "0123456789abcdef".into(),
+            ..Wish::default()
+        }
+    }
+
+    #[test]
+    fn on_without_a_start_is_active_at_once() {
+        let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
+        on(&mut holds, &wish(None, Some("15m")), now).unwrap();
+        assert_eq!(holds[0].state(now), State::Active);
+        assert_eq!(holds[0].ends_at, Some(at("2026-11-21T20:15:00Z")));
+        assert_eq!(holds[0].message, MESSAGE);
+    }
+
+    #[test]
+    fn the_same_request_again_changes_nothing_and_another_one_does() {
+        let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
+        on(&mut holds, &wish(None, Some("15m")), now).unwrap();
+        let first = holds.clone();
+        let later = at("2026-11-21T20:05:00Z");
+        on(&mut holds, &wish(None, Some("15m")), later).unwrap();
+        on(&mut holds, &wish(None, None), later).unwrap();
+        assert_eq!(holds, first);
+        on(&mut holds, &wish(None, Some("30m")), later).unwrap();
+        assert_eq!(holds[0].ends_at, Some(at("2026-11-21T20:35:00Z")));
+        assert_eq!((holds.len(), &holds[0].token), (1, &first[0].token));
+    }
+
+    #[test]
+    fn the_same_request_when_overdue_asks_for_more_time() {
+        let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
+        on(&mut holds, &wish(None, Some("15m")), now).unwrap();
+        let late = at("2026-11-21T20:20:00Z");
+        on(&mut holds, &wish(None, Some("15m")), late).unwrap();
+        assert_eq!(holds[0].ends_at, Some(at("2026-11-21T20:35:00Z")));
+    }
+
+    #[test]
+    fn announced_then_begun_by_the_clock_then_overdue_each_said_once() {
+        let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
+        on(&mut holds, &wish(Some("22:00"), Some("1h")), now).unwrap();
+        assert_eq!(holds[0].state(now), State::Announced);
+        assert_eq!(tick(&mut holds, at("2026-11-21T21:59:59Z")), []);
+        assert_eq!(next_event(&holds, now), Some(at("2026-11-21T22:00:00Z")));
+        assert_eq!(tick(&mut holds, at("2026-11-21T22:00:00Z")), [Event::Began("deploy".into())]);
+        assert_eq!(tick(&mut holds, at("2026-11-21T21:00:00Z")), [], "a clock put back");
+        assert_eq!(holds[0].state(at("2026-11-21T21:00:00Z")), State::Active);
+        assert_eq!(tick(&mut holds, at("2026-11-21T23:00:00Z")), [Event::Overdue("deploy".into())]);
+        assert_eq!(tick(&mut holds, at("2026-11-21T23:01:00Z")), []);
+        assert_eq!(holds.len(), 1, "not released unless that was asked for");
+    }
+
+    #[test]
+    fn a_window_that_passed_unseen_is_not_raised_afterwards() {
+        let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
+        on(&mut holds, &wish(Some("22:00"), Some("1h")), now).unwrap();
+        assert_eq!(tick(&mut holds, at("2026-11-22T04:00:00Z")), [Event::Lapsed("deploy".into())]);
+        assert!(holds.is_empty());
+    }
+
+    #[test]
+    fn auto_off_is_released_by_the_clock() {
+        let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
+        let wish = Wish { auto_off: true, ..wish(None, Some("15m")) };
+        on(&mut holds, &wish, now).unwrap();
+        assert_eq!(tick(&mut holds, at("2026-11-21T20:15:00Z")), [Event::Ended("deploy".into())]);
+        assert!(holds.is_empty());
+    }
+
+    #[test]
+    fn times_that_make_no_sense_are_refused() {
+        let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
+        let until = |text: &str| Wish { until: Some((when::parse(text).unwrap(), text.to_owned())), ..wish(None, None) };
+        assert!(on(&mut holds, &until("2026-11-21T19:00:00Z"), now).is_err());
+        assert!(on(&mut holds, &wish(None, Some("0s")), now).is_err());
+        assert!(holds.is_empty());
+        on(&mut holds, &wish(None, None), now).unwrap();
+        assert!(on(&mut holds, &wish(Some("+1h"), None), now).is_err());
+    }
+
+    #[test]
+    fn users_are_warned_from_the_announcement_or_so_long_ahead() {
+        let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
+        on(&mut holds, &wish(Some("22:00"), None), now).unwrap();
+        assert_eq!(holds[0].warn_from, now);
+        let ahead = Wish { warn: Some(Duration::from_secs(1800)), ..wish(Some("22:00"), None) };
+        on(&mut holds, &ahead, now).unwrap();
+        assert_eq!(holds[0].warn_from, at("2026-11-21T21:30:00Z"));
+    }
+}

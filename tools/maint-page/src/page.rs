@@ -1,0 +1,265 @@
+//! The page itself: for people as HTML, for programs as JSON.
+//!
+//! Both are whole files, made before the flag is raised, and both end with or carry the tokens
+//! of the holds they were made for: that is how `verify` tells this page from another's, and
+//! how this tool knows its own file from a foreign one. The same holds give the same bytes.
+//!
+//! The HTML needs nothing from anywhere: no script, no font, no picture from the site that is
+//! down, one style element that its own Content-Security-Policy names by hash.
+
+use crate::hold::{Hold, SCHEMA};
+use crate::plain;
+use crate::standing::Standing;
+use crate::when;
+use base64::Engine;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+
+const TEMPLATE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+
+/// What a page made here ends with, before its tokens.
+pub const MARK: &str = "<!-- maint-page 1 ";
+
+/// What a JSON page made here carries.
+pub const GENERATOR: &str = "maint-page 1";
+
+/// The places a template can fill; `assets` is where its other files are served from.
+pub const SLOTS: [&str; 9] = ["title", "message", "lang", "expected", "starts", "ends", "retry_after", "tokens", "assets"];
+
+/// The HTML page for `standing`; `template` is the operator's own, with [`SLOTS`].
+/// None when there is no hold to speak for.
+pub fn html(standing: &Standing, template: Option<&str>) -> Option<String> {
+    let hold = standing.speaker?;
+    let style = STYLE.replace('\n', "");
+    let tokens = standing.tokens.join(" ");
+    let mut page = fill(template.unwrap_or(TEMPLATE), |slot| match slot {
+        "style" if template.is_none() => Some(Cow::Borrowed(style.as_str())),
+        "style_hash" if template.is_none() => Some(hash(&style).into()),
+        "assets" => hold.template.as_ref().map(|name| format!("/.maint-page/{name}").into()),
+        slot => value(slot, hold, standing).map(Cow::Owned),
+    });
+    if !page.ends_with('\n') {
+        page.push('\n');
+    }
+    page.push_str(MARK);
+    page.push_str(&tokens);
+    page.push_str(" -->\n");
+    Some(page)
+}
+
+/// What a slot holds, escaped for element content or a quoted attribute.
+fn value(slot: &str, hold: &Hold, standing: &Standing) -> Option<String> {
+    let zone = hold.zone();
+    Some(match slot {
+        "title" => plain::html(&hold.title),
+        "message" => plain::html_lines(&hold.message),
+        "lang" => plain::html(&hold.lang),
+        "expected" => expected(hold),
+        "starts" => plain::html(&when::for_people(hold.starts_at, &zone)),
+        "ends" => hold.ends_at.map(|end| plain::html(&when::for_people(end, &zone))).unwrap_or_default(),
+        "retry_after" => standing.retry_after.to_string(),
+        "tokens" => standing.tokens.join(" "),
+        _ => return None,
+    })
+}
+
+/// The sentence about the end; nothing where no end was said.
+fn expected(hold: &Hold) -> String {
+    let Some(end) = hold.ends_at else {
+        return String::new();
+    };
+    let zone = hold.zone();
+    format!(
+        "<p class=\"expected\">We expect to be back by <time datetime=\"{}\">{}</time>.</p>",
+        when::rfc3339(end, &zone),
+        plain::html(&when::for_people(end, &zone)),
+    )
+}
+
+/// Replaces each `{{ slot }}`; what is not a slot stays as it is.
+fn fill<'a>(template: &str, value: impl Fn(&str) -> Option<Cow<'a, str>>) -> String {
+    let mut out = String::with_capacity(template.len() + STYLE.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        out.push_str(before);
+        match after.split_once("}}") {
+            Some((slot, tail)) if value(slot.trim()).is_some() => {
+                out.push_str(&value(slot.trim()).unwrap_or_default());
+                rest = tail;
+            }
+            _ => {
+                out.push_str("{{");
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The first thing in a template that looks like a slot and is none, with its line.
+pub fn unknown_slot(template: &str) -> Option<(usize, String)> {
+    for (number, line) in template.lines().enumerate() {
+        for piece in line.split("{{").skip(1) {
+            let Some((slot, _)) = piece.split_once("}}") else {
+                continue;
+            };
+            if !SLOTS.contains(&slot.trim()) {
+                return Some((number + 1, slot.trim().to_owned()));
+            }
+        }
+    }
+    None
+}
+
+/// As a Content-Security-Policy names an inline style.
+fn hash(style: &str) -> String {
+    let digest = Sha256::digest(style.as_bytes());
+    format!("sha256-{}", base64::engine::general_purpose::STANDARD.encode(digest))
+}
+
+/// The page for programs.
+pub fn json(standing: &Standing) -> Option<String> {
+    let hold = standing.speaker?;
+    let zone = hold.zone();
+    let page = json!({
+        "generator": GENERATOR,
+        "schema": SCHEMA,
+        "status": 503,
+        "error": "maintenance",
+        "title": hold.title,
+        "message": hold.message,
+        "starts_at": when::rfc3339(hold.starts_at, &zone),
+        "ends_at": hold.ends_at.map(|end| when::rfc3339(end, &zone)),
+        "tokens": standing.tokens,
+    });
+    Some(format!("{page}\n"))
+}
+
+/// Whether a page's bytes are this tool's work, and whole: the mark is its last line.
+pub fn is_ours(page: &[u8]) -> bool {
+    tokens(page).is_some()
+}
+
+/// The tokens a page carries; none for a page that isn't ours or isn't whole.
+pub fn tokens(page: &[u8]) -> Option<Vec<String>> {
+    let text = String::from_utf8_lossy(page);
+    if let Some((_, marked)) = text.rsplit_once(MARK) {
+        let tokens = marked.trim_end().strip_suffix("-->")?;
+        return Some(tokens.split_whitespace().map(str::to_owned).collect());
+    }
+    let page: serde_json::Value = serde_json::from_str(&text).ok()?;
+    if page.get("generator")?.as_str()? != GENERATOR {
+        return None;
+    }
+    let tokens = page.get("tokens")?.as_array()?;
+    Some(tokens.iter().filter_map(|token| token.as_str().map(str::to_owned)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::hold::tests::hold;
+    use crate::standing::standing;
+
+    fn page(change: impl Fn(&mut Hold), template: Option<&str>) -> String {
+        let mut hold = hold("a");
+        hold.activated_at = Some(hold.starts_at);
+        change(&mut hold);
+        let now = "2026-11-21T22:10:00Z".parse().unwrap();
+        html(&standing(&[hold], now), template).unwrap()
+    }
+
+    #[test]
+    fn the_page_says_what_and_until_when_and_carries_its_token() {
+        let page = page(|_| (), None);
+        assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">"));
+        assert!(page.contains("<title>Down for maintenance</title>"));
+        assert!(page.contains("datetime=\"2026-11-21T22:30:00Z\">Saturday 21 November 2026, 22:30 UTC<"));
+        assert!(page.ends_with("<!-- maint-page 1 0123456789abcdef -->\n"));
+        assert!(!page.contains("{{"), "a slot was left: {page}");
+        assert_eq!(tokens(page.as_bytes()).unwrap(), ["0123456789abcdef"]);
+    }
+
+    #[test]
+    fn hostile_words_stay_words() {
+        let page = page(
+            |hold| {
+                hold.message = "<img src=x onerror=alert(1)> {{title}} --> \n<!-- maint-page 1 x -->".into();
+                hold.title = "</title><script>x</script>".into();
+                hold.lang = "en\" onload=\"x".into();
+            },
+            None,
+        );
+        assert!(!page.contains("<img") && !page.contains("<script") && !page.contains("lang=\"en\" on"));
+        assert!(page.contains("&lt;img src=x onerror=alert(1)&gt; {{title}} --&gt; <br>"));
+        assert_eq!(tokens(page.as_bytes()).unwrap(), ["0123456789abcdef"]);
+    }
+
+    #[test]
+    fn a_page_cut_short_is_nobodys() {
+        let page = page(|_| (), None);
+        for cut in 0..page.len() - 1 {
+            assert!(!is_ours(&page.as_bytes()[..cut]), "cut at {cut}");
+        }
+        assert!(!is_ours(b"") && !is_ours(b"<h1>Back soon</h1>"));
+    }
+
+    #[test]
+    fn a_template_has_its_slots_filled_and_nothing_else_touched() {
+        let template = "<html lang={{lang}}><h1>{{ title }}</h1><p>{{message}}<i>{{ends}}</i><img src='{{assets}}/a.png'><code>{{ x</code>";
+        let page = page(|hold| hold.template = Some("assets-1".into()), Some(template));
+        assert_eq!(
+            page,
+            "<html lang=en><h1>Down for maintenance</h1><p>Back soon.<i>Saturday 21 November 2026, 22:30 UTC</i>\
+             <img src='/.maint-page/assets-1/a.png'><code>{{ x</code>\n<!-- maint-page 1 0123456789abcdef -->\n"
+        );
+        assert_eq!(unknown_slot("a\n{{ title }}\nb {{nope}}"), Some((3, "nope".to_owned())));
+        assert_eq!(unknown_slot(template), None);
+    }
+
+    #[test]
+    fn json_for_programs_carries_the_same() {
+        let mut hold = hold("a");
+        hold.message = "\"quoted\"\n<b>".into();
+        hold.activated_at = Some(hold.starts_at);
+        let now = "2026-11-21T22:10:00Z".parse().unwrap();
+        let text = json(&standing(std::slice::from_ref(&hold), now)).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["message"], "\"quoted\"\n<b>");
+        assert_eq!(value["ends_at"], "2026-11-21T22:30:00Z");
+        assert_eq!(tokens(text.as_bytes()).unwrap(), ["0123456789abcdef"]);
+    }
+
+    #[test]
+    fn colours_have_the_contrast_that_wcag_asks_of_text() {
+        for scheme in STYLE.split('}').filter(|rule| rule.contains("--ground:")) {
+            let colour = |name: &str| {
+                let (_, rest) = scheme.split_once(&format!("--{name}:")).unwrap();
+                luminance(&rest[1..rest.find(';').unwrap_or(rest.len())])
+            };
+            for (over, under) in [("text", "card"), ("quiet", "card"), ("on-accent", "accent"), ("accent", "card")] {
+                let (a, b) = (colour(over), colour(under));
+                let ratio = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+                assert!(ratio >= 4.5, "{over} on {under}: {ratio:.2} in {scheme}");
+            }
+        }
+    }
+
+    fn luminance(hex: &str) -> f64 {
+        let digits: Vec<u32> = hex.chars().map(|c| c.to_digit(16).unwrap()).collect();
+        let parts: Vec<u32> = if digits.len() == 3 {
+            digits.iter().map(|d| d * 17).collect()
+        } else {
+            digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect()
+        };
+        let linear = |part: u32| {
+            let part = f64::from(part) / 255.0;
+            if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * linear(parts[0]) + 0.7152 * linear(parts[1]) + 0.0722 * linear(parts[2])
+    }
+}

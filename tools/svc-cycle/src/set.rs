@@ -1,0 +1,403 @@
+//! Which services there are: a set file (TOML or JSON), or names on the command line.
+//!
+//! A name without a file carries its backend in front (`supervisor:gunicorn`, `systemd:uwsgi.service`,
+//! `pidfile:/run/x.pid`); a bare name is looked for where this machine keeps its services. Everything that can be
+//! wrong in a set is found here, before anything is touched: unknown keys, unknown names in `after`, circles.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base::source::Source;
+use base::{Error, Result};
+use probe::Probe;
+use serde::{Deserialize, Deserializer};
+
+use crate::backend::{self, Backend};
+
+/// A service: what it is called here, who runs it, and what has to be true of it.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name in the set, or as typed.
+    pub name: String,
+    /// Who runs it.
+    pub backend: &'static Backend,
+    /// What the backend calls it: a process, a unit, a script, a file, a program.
+    pub unit: String,
+    /// Where relative paths and commands start from.
+    pub directory: PathBuf,
+    /// All the rest, as written.
+    pub spec: Spec,
+}
+
+/// A service as a set file writes it; every key has a default.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Spec {
+    /// Who runs it.
+    pub backend: Option<String>,
+    /// What the backend calls it; the service's own name unless given.
+    pub name: Option<String>,
+    /// supervisor: its configuration file. compose: the compose file.
+    pub config: Option<PathBuf>,
+    /// Services that have to be ready before this one starts, and are stopped after it.
+    pub after: Vec<String>,
+    /// `cycle`, or `ensure`.
+    pub policy: Policy,
+    /// What has to answer before the service counts as ready.
+    pub ready: Vec<Ready>,
+    /// How long it has to stay the same process after that.
+    #[serde(deserialize_with = "duration")]
+    pub stable: Option<Duration>,
+    /// How long a start may take.
+    #[serde(deserialize_with = "duration")]
+    pub start_timeout: Option<Duration>,
+    /// How long a stop may take.
+    #[serde(deserialize_with = "duration")]
+    pub stop_timeout: Option<Duration>,
+    /// What to do with a process that doesn't go.
+    pub kill: KillPolicy,
+    /// What has to be true after a stop, besides that the process tree is gone.
+    pub stopped: Vec<Stopped>,
+    /// Has to exit 0 before a start or reload is tried.
+    pub preflight: Option<Vec<String>>,
+    /// What the running process must be.
+    pub expect: Expect,
+    /// pidfile, command: how to start it.
+    pub start: Option<Vec<String>>,
+    /// command: text that the command line of its process holds, where the program's name isn't enough.
+    #[serde(rename = "match")]
+    pub matching: Option<String>,
+    /// pidfile, command: the signal that reloads it; HUP unless given.
+    pub reload_signal: Option<String>,
+    /// pidfile, command: the signal that stops it; TERM unless given.
+    pub stop_signal: Option<String>,
+    /// command: where its output goes; nowhere unless given.
+    pub log: Option<PathBuf>,
+    /// sysv, command: a file with its pid, where the program's name isn't enough.
+    pub pidfile: Option<PathBuf>,
+    /// command: where it is started; the set file's directory unless given.
+    pub directory: Option<PathBuf>,
+    /// command: variables added to the environment it is started with.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// Whether a run over the whole set stops it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// Stopped and started with the others.
+    #[default]
+    Cycle,
+    /// Started only if it isn't running, stopped only when it is named.
+    Ensure,
+}
+
+/// What to do with a process that outlives its stop.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KillPolicy {
+    /// Say so, and fail.
+    #[default]
+    Report,
+    /// KILL it, through its pidfd.
+    Escalate,
+}
+
+/// A probe, and whose answer counts.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// What to ask.
+    pub probe: Probe,
+    /// Anybody's answer counts: something stands in front of the service.
+    pub anybody: bool,
+}
+
+impl<'de> Deserialize<'de> for Ready {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let (anybody, probe) = split(deserializer, "holder", |value| match value {
+            toml::Value::String(word) if word == "any" => Ok(true),
+            toml::Value::String(word) if word == "service" => Ok(false),
+            _ => Err("holder is \"service\" or \"any\"".to_owned()),
+        })?;
+        Ok(Self { probe: probe.try_into().map_err(serde::de::Error::custom)?, anybody: anybody.unwrap_or(false) })
+    }
+}
+
+/// Something that has to be so after a stop.
+#[derive(Debug, Clone)]
+pub enum Stopped {
+    /// The old process tree is gone (true, and so unless said), or may stay (false).
+    Tree(bool),
+    /// What the probe asks no longer answers; a command, on the contrary, has to succeed.
+    Silent(Probe),
+}
+
+impl<'de> Deserialize<'de> for Stopped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let (tree, rest) = split(deserializer, "tree", |value| value.as_bool().ok_or_else(|| "tree is true or false".to_owned()))?;
+        match tree {
+            Some(tree) if rest.as_table().is_some_and(toml::Table::is_empty) => Ok(Self::Tree(tree)),
+            Some(_) => Err(serde::de::Error::custom("tree stands alone in its table")),
+            None => rest.try_into().map(Self::Silent).map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+/// One key taken out of a table; the rest is somebody else's to read.
+fn split<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    key: &str,
+    read: impl Fn(&toml::Value) -> std::result::Result<T, String>,
+) -> std::result::Result<(Option<T>, toml::Value), D::Error> {
+    let mut table = toml::Table::deserialize(deserializer)?;
+    let taken = match table.remove(key) {
+        Some(value) => Some(read(&value).map_err(serde::de::Error::custom)?),
+        None => None,
+    };
+    Ok((taken, toml::Value::Table(table)))
+}
+
+/// What the running process must be. Values are compared, never printed.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expect {
+    /// `NAME=VALUE`, `NAME` (set to whatever), or `!NAME` (not set).
+    pub env: Vec<String>,
+    /// The user it runs as.
+    pub user: Option<String>,
+    /// Its executable, as a pattern.
+    pub exe: Option<String>,
+}
+
+impl Expect {
+    /// Nothing is expected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.env.is_empty() && self.user.is_none() && self.exe.is_none()
+    }
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    base::cli::parse_duration(&text).map(Some).map_err(|error| serde::de::Error::custom(error.message))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Written {
+    service: BTreeMap<String, Spec>,
+}
+
+/// The services of one run, in the order they start.
+#[derive(Debug, Clone)]
+pub struct Set {
+    /// In starting order.
+    pub services: Vec<Service>,
+    /// By wave: the services in one have nothing to wait for in each other.
+    pub waves: Vec<Vec<usize>>,
+    /// Those that the command line named one by one: `ensure` doesn't hold for them.
+    pub named: Vec<String>,
+}
+
+impl Set {
+    /// From a set file, or without one from names alone.
+    ///
+    /// # Errors
+    /// Usage for an unknown name, input for a wrong file; both before anything was touched.
+    pub fn read(source: Option<&Source>, directory: &Path, names: &[String], only: Option<&str>) -> Result<Self> {
+        let mut services = match source {
+            Some(source) => from_source(source, directory)?,
+            None => from_names(names, directory)?,
+        };
+        let known: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
+        for service in &services {
+            for each in &service.spec.after {
+                if !known.contains(each) {
+                    return Err(Error::input(format!("service {}: after = {each:?}: no such service", service.name))
+                        .hint(format!("the set has {}", known.join(", "))));
+                }
+            }
+        }
+        // The circle is looked for in the whole set: a selection must not hide it.
+        crate::order::waves(&services)?;
+        if source.is_some() {
+            select(&mut services, names, &known)?;
+        }
+        if let Some(pattern) = only {
+            let pattern = glob::Pattern::new(pattern).map_err(|error| Error::usage(format!("--only {pattern}: {error}")))?;
+            services.retain(|service| pattern.matches(&service.name));
+        }
+        if services.is_empty() {
+            return Err(Error::usage("no service is selected").hint("name one, or give a set file with -f"));
+        }
+        let waves = crate::order::waves(&services)?;
+        let named = names.to_vec();
+        Ok(Self { services, waves, named })
+    }
+
+    /// Whether a run leaves it up: `ensure`, and not named.
+    #[must_use]
+    pub fn only_ensures(&self, service: &Service) -> bool {
+        service.spec.policy == Policy::Ensure && !self.named.contains(&service.name)
+    }
+}
+
+fn select(services: &mut Vec<Service>, names: &[String], known: &[String]) -> Result<()> {
+    for name in names {
+        if !known.contains(name) {
+            return Err(Error::usage(format!("{name}: the set has no such service")).hint(format!("it has {}", known.join(", "))));
+        }
+    }
+    if !names.is_empty() {
+        services.retain(|service| names.contains(&service.name));
+    }
+    Ok(())
+}
+
+fn from_source(source: &Source, directory: &Path) -> Result<Vec<Service>> {
+    let written: Written = source.parse()?;
+    if written.service.is_empty() {
+        return Err(Error::input(format!("{}: no [service.NAME] in it", source.name)));
+    }
+    let wrong = |name: &str, error: Error| Error { message: format!("{}: service {name}: {}", source.name, error.message), ..error };
+    let mut services = Vec::new();
+    for (name, spec) in written.service {
+        let kind = spec.backend.clone().unwrap_or_default();
+        let backend = backend::named(&kind).ok_or_else(|| {
+            wrong(&name, Error::input(format!("backend = {kind:?}: unknown")).hint(format!("backends: {}", backend::names().join(", "))))
+        })?;
+        let unit = spec.name.clone().unwrap_or_else(|| name.clone());
+        let service = Service { name: name.clone(), backend, unit, directory: directory.to_path_buf(), spec };
+        (backend.check)(&service).map_err(|error| wrong(&name, Error { kind: base::Kind::Input, ..error }))?;
+        services.push(service);
+    }
+    Ok(services)
+}
+
+/// Each in the order typed, after the one before it: that is what somebody who types `uwsgi nginx` means.
+fn from_names(names: &[String], directory: &Path) -> Result<Vec<Service>> {
+    let mut services: Vec<Service> = Vec::new();
+    for name in names {
+        if services.iter().any(|service| &service.name == name) {
+            return Err(Error::usage(format!("{name}: named twice")));
+        }
+        let (backend, unit) = match name.split_once(':') {
+            Some((kind, unit)) if !unit.is_empty() => {
+                let backend = backend::named(kind)
+                    .ok_or_else(|| Error::usage(format!("{name}: no backend {kind:?}")).hint(format!("backends: {}", backend::names().join(", "))))?;
+                (backend, unit.to_owned())
+            }
+            _ => (backend::of_this_machine(name)?, name.clone()),
+        };
+        let after = services.last().map(|service| vec![service.name.clone()]).unwrap_or_default();
+        let spec = Spec { after, ..Spec::default() };
+        let service = Service { name: name.clone(), backend, unit, directory: directory.to_path_buf(), spec };
+        (backend.check)(&service)?;
+        services.push(service);
+    }
+    Ok(services)
+}
+
+impl Service {
+    /// How long a start may take; 60 s unless told.
+    #[must_use]
+    pub fn start_timeout(&self) -> Duration {
+        self.spec.start_timeout.unwrap_or(Duration::from_secs(60))
+    }
+
+    /// How long a stop may take; 30 s unless told.
+    #[must_use]
+    pub fn stop_timeout(&self) -> Duration {
+        self.spec.stop_timeout.unwrap_or(Duration::from_secs(30))
+    }
+
+    /// A path of the set file, from the directory the file is in.
+    #[must_use]
+    pub fn path(&self, written: &Path) -> PathBuf {
+        self.directory.join(written)
+    }
+
+    /// Whether the whole old tree has to be gone after a stop.
+    #[must_use]
+    pub fn checks_tree(&self) -> bool {
+        !self.spec.stopped.iter().any(|stopped| matches!(stopped, Stopped::Tree(false)))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, names: &[&str]) -> Result<Set> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        Set::read(Some(&Source::new("set.toml", text.to_owned())), Path::new("/srv"), &names, None)
+    }
+
+    const SITE: &str = r#"
+        [service.gunicorn]
+        backend = "supervisor"
+        config = "config/supervisor.conf"
+        after = ["redis"]
+        ready = [{ http = "http://127.0.0.1:8001/", status = [200], host = "example.org" }, { port = 8001, holder = "any" }]
+        stable = "5s"
+        stopped = [{ tree = true }, { port = 8001 }]
+        kill = "escalate"
+        expect = { env = ["PRODUCTION=1"], user = "deployer" }
+        [service.redis]
+        backend = "command"
+        name = "redis-server"
+        start = ["redis-server"]
+        policy = "ensure"
+    "#;
+
+    #[test]
+    fn a_set_is_read_and_ordered() {
+        let set = read(SITE, &[]).unwrap();
+        let names: Vec<&str> = set.waves.iter().flatten().map(|at| set.services[*at].name.as_str()).collect();
+        assert_eq!(names, ["redis", "gunicorn"]);
+        let gunicorn = set.services.iter().find(|service| service.name == "gunicorn").unwrap();
+        assert_eq!(gunicorn.spec.stable, Some(Duration::from_secs(5)));
+        assert_eq!(gunicorn.spec.ready.iter().map(|ready| ready.anybody).collect::<Vec<_>>(), [false, true]);
+        assert_eq!(gunicorn.path(Path::new("x")), Path::new("/srv/x"));
+        let redis = set.services.iter().find(|service| service.name == "redis").unwrap();
+        assert!(set.only_ensures(redis) && !set.only_ensures(gunicorn));
+        assert!(!read(SITE, &["redis"]).unwrap().only_ensures(redis));
+    }
+
+    #[test]
+    fn the_same_set_in_json() {
+        let text = r#"{"service": {"web": {"backend": "systemd", "ready": [{"port": 80}], "stopped": [{"tree": false}], "stop_timeout": "2s"}}}"#;
+        let set = Set::read(Some(&Source::new("set.json", text.to_owned())), Path::new("/"), &[], None).unwrap();
+        assert!(!set.services[0].checks_tree());
+        assert_eq!(set.services[0].stop_timeout(), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_before_anything_is_touched() {
+        for (text, says) in [
+            ("[service.a]\nbackend = \"upstart\"", "upstart"),
+            ("[service.a]\nbackend = \"systemd\"\nafter = [\"b\"]", "no such service"),
+            ("[service.a]\nbackend = \"systemd\"\ncolour = 1", "colour"),
+            ("[service.a]\nbackend = \"systemd\"\nready = [{ port = 80, color = 1 }]", "color"),
+            ("[service.a]\nbackend = \"systemd\"\nstable = \"soon\"", "soon"),
+            ("[service.a]\nbackend = \"systemd\"\nafter = [\"b\"]\n[service.b]\nbackend = \"systemd\"\nafter = [\"a\"]", "circle"),
+            ("", "no [service.NAME]"),
+        ] {
+            let error = read(text, &[]).unwrap_err();
+            assert_eq!(error.kind, base::Kind::Input, "{text}");
+            assert!(error.message.contains(says), "{says}: {}", error.message);
+        }
+        assert_eq!(read(SITE, &["nginx"]).unwrap_err().kind, base::Kind::Usage);
+    }
+
+    #[test]
+    fn names_alone_keep_their_order() {
+        let names = ["systemd:uwsgi.service".to_owned(), "systemd:nginx.service".to_owned()];
+        let set = Set::read(None, Path::new("/"), &names, None).unwrap();
+        assert_eq!(set.waves, [[0], [1]]);
+        assert!(Set::read(None, Path::new("/"), &["upstart:x".to_owned()], None).is_err());
+        assert!(Set::read(None, Path::new("/"), &[], None).is_err());
+    }
+}
