@@ -1,6 +1,7 @@
 //! Manuals, completions and schemas, made from the tools' own definitions and types. They are committed, so that packages and people
 //! without a compiler have them; a test compares, so that they cannot grow old.
 
+mod ansible;
 mod completions;
 mod man;
 mod overview;
@@ -34,6 +35,7 @@ pub fn pages(top: &Path) -> Result<Vec<Page>> {
         pages.push(schema::page(tool));
     }
     pages.push(overview::page(&release));
+    pages.extend(ansible::pages());
     Ok(pages)
 }
 
