@@ -270,7 +270,7 @@ fn tokens(text: &str) -> Wrong<Vec<Token>> {
     reader.config_mut().expand_empty_elements = true;
     let mut tokens = Vec::new();
     let mut open = 0usize;
-    let mut say = |tokens: &mut Vec<Token>, part: &str| match tokens.last_mut() {
+    let say = |tokens: &mut Vec<Token>, part: &str| match tokens.last_mut() {
         Some(Token::Text(text)) => text.push_str(part),
         _ => tokens.push(Token::Text(part.to_owned())),
     };
@@ -490,7 +490,8 @@ mod tests {
 
     #[test]
     fn what_is_sent_is_escaped_and_read_back_the_same() {
-        let value = Value::Struct(vec![("a<b".to_owned(), Value::Array(vec![Value::Text("x & <y>".into()), Value::Int(3), Value::Bool(false)]))]);
+        let value =
+            Value::Struct(vec![("a<b".to_owned(), Value::Array(vec![Value::Text("x & <y>".into()), Value::Int(3), Value::Bool(false)]))]);
         let mut text = String::from("<methodResponse><params><param>");
         put(&value, &mut text);
         text.push_str("</param></params></methodResponse>");

@@ -20,8 +20,18 @@ use super::{Backend, Done, Member, State};
 use crate::set::Service;
 
 /// Its line in the table.
-pub const BACKEND: Backend =
-    Backend { name: "pidfile", check, observe, start, stop, reload, remains: |_, _| Vec::new(), settle, vouches: |_, _| false };
+pub const BACKEND: Backend = Backend {
+    name: "pidfile",
+    check,
+    observe,
+    start,
+    stop,
+    reload,
+    processes: |_| Vec::new(),
+    late: Duration::from_secs(5),
+    settle,
+    vouches: |_, _| false,
+};
 
 /// How much younger than its pid file a process may be: clock ticks are 10 ms, file times may lag by a tick of the kernel.
 const SLACK: Duration = Duration::from_secs(2);
@@ -70,8 +80,11 @@ pub fn read(path: &Path) -> Result<Found> {
         Err(error) => return Err(Error::io(path.display(), &error)),
     };
     if meta.mode() & 0o022 != 0 {
-        return Err(Error::new(Kind::Permission, format!("{}: can be written by its group or by others (mode {:04o})", path.display(), meta.mode() & 0o7777))
-            .hint(format!("whoever can write it chooses which process is signalled: chmod go-w {}", path.display())));
+        return Err(Error::new(
+            Kind::Permission,
+            format!("{}: can be written by its group or by others (mode {:04o})", path.display(), meta.mode() & 0o7777),
+        )
+        .hint(format!("whoever can write it chooses which process is signalled: chmod go-w {}", path.display())));
     }
     if !meta.is_file() || meta.len() > 4096 {
         return Err(Error::failed(format!("{}: not a pid file", path.display())));
@@ -102,8 +115,8 @@ fn effective_user() -> u32 {
 
 /// When a process started, by the wall clock.
 fn started(identity: &Identity) -> Option<SystemTime> {
-    let ticks = rustix::param::clock_ticks_per_second();
-    let since_boot = Duration::from_millis(identity.start.checked_mul(1000)? / ticks.max(1));
+    // USER_HZ is 100 on every Linux that Rust runs on (time(7)).
+    let since_boot = Duration::from_millis(identity.start.checked_mul(10)?);
     let uptime = fs::read_to_string("/proc/uptime").ok()?;
     let up: f64 = uptime.split_ascii_whitespace().next()?.parse().ok()?;
     SystemTime::now().checked_sub(Duration::from_secs_f64(up))?.checked_add(since_boot)
@@ -184,7 +197,9 @@ pub fn settle_command(argv: &[String], deadline: Deadline, done: impl Fn() -> bo
 
 /// The command line is this one, perhaps behind an interpreter (`/bin/sh /etc/init.d/x start`).
 fn ends_with(found: &[std::ffi::OsString], argv: &[String]) -> bool {
-    found.len() >= argv.len() && found.len() <= argv.len() + 2 && found[found.len() - argv.len()..].iter().zip(argv).all(|(a, b)| a == b.as_str())
+    found.len() >= argv.len()
+        && found.len() <= argv.len() + 2
+        && found[found.len() - argv.len()..].iter().zip(argv).all(|(a, b)| a == b.as_str())
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -61,7 +60,13 @@ impl Launch {
     /// A command with exactly this environment, in this directory.
     #[must_use]
     pub fn clean(name: &str, argv: &[String], directory: &str, environment: Vec<(String, String)>) -> Self {
-        Self { name: name.to_owned(), argv: argv.to_vec(), directory: directory.into(), environment: Environment::Only(environment), log: None }
+        Self {
+            name: name.to_owned(),
+            argv: argv.to_vec(),
+            directory: directory.into(),
+            environment: Environment::Only(environment),
+            log: None,
+        }
     }
 
     fn spawn(&self) -> Result<(Child, Output)> {
@@ -69,12 +74,12 @@ impl Launch {
         let output = Output::new(self.log.as_ref())?;
         let mut command = Command::new(program);
         command.args(arguments).current_dir(&self.directory).stdin(Stdio::null());
-        command.stdout(output.stream()?).stderr(output.stream()?).process_group(0);
+        command.stdout(output.stream()?).stderr(output.stream()?);
         match &self.environment {
             Environment::With(more) => command.envs(more),
             Environment::Only(these) => command.env_clear().envs(these.iter().map(|(name, value)| (name, value))),
         };
-        base::signals::release(&mut command);
+        base::child::own_session(&mut command);
         let child = command.spawn().map_err(|error| Error::io(format!("{}: cannot run {program}", self.name), &error))?;
         Ok((child, output))
     }
@@ -99,7 +104,12 @@ impl Launch {
         let mut done = Done::default();
         if !status.success() {
             let words = output.last_line();
-            done.warnings.push(format!("{}: {} said {status}{}{words}", self.name, self.argv.join(" "), if words.is_empty() { "" } else { ": " }));
+            done.warnings.push(format!(
+                "{}: {} said {status}{}{words}",
+                self.name,
+                self.argv.join(" "),
+                if words.is_empty() { "" } else { ": " }
+            ));
         }
         Ok(done)
     }
@@ -180,6 +190,9 @@ pub fn signal_named(name: &str) -> Result<Signal> {
         "USR2" => Ok(Signal::USR2),
         "WINCH" => Ok(Signal::WINCH),
         "KILL" => Ok(Signal::KILL),
-        _ => Err(Error::usage(format!("{name:?} is not a signal that services know")).hint("TERM, INT, QUIT, HUP, USR1, USR2, WINCH or KILL")),
+        _ => {
+            Err(Error::usage(format!("{name:?} is not a signal that services know"))
+                .hint("TERM, INT, QUIT, HUP, USR1, USR2, WINCH or KILL"))
+        }
     }
 }

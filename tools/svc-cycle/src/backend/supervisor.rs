@@ -27,7 +27,8 @@ pub const BACKEND: Backend = Backend {
     start,
     stop,
     reload,
-    remains: |_, _| Vec::new(),
+    processes: |_| Vec::new(),
+    late: Duration::ZERO,
     settle: |_, _| {},
     vouches,
 };
@@ -47,7 +48,7 @@ fn check(service: &Service) -> Result<()> {
     if service.unit.is_empty() || service.unit.starts_with(':') {
         return Err(Error::usage(format!("{}: not a process of supervisord", service.unit)).hint("say PROCESS, GROUP:PROCESS or GROUP:*"));
     }
-    connection(service).map(|_| ())
+    Ok(())
 }
 
 /// Reads the configuration once for each service.
@@ -129,11 +130,13 @@ fn state(service: &Service, connection: &Connection, processes: &[Value]) -> Res
     if members.is_empty() {
         let mut known: Vec<String> = processes.iter().filter_map(namespec).collect();
         known.sort();
-        return Err(Error::usage(format!("{}: supervisord at {} has no such process", service.unit, connection.client.place())).hint(format!(
-            "it has {}; after a change of {} it wants `supervisorctl update`",
-            if known.is_empty() { "none".to_owned() } else { known.join(", ") },
-            connection.file.display()
-        )));
+        return Err(Error::usage(format!("{}: supervisord at {} has no such process", service.unit, connection.client.place())).hint(
+            format!(
+                "it has {}; after a change of {} it wants `supervisorctl update`",
+                if known.is_empty() { "none".to_owned() } else { known.join(", ") },
+                connection.file.display()
+            ),
+        ));
     }
     Ok(State { members, warnings: Vec::new() })
 }
@@ -167,7 +170,7 @@ fn member(unit: &str, info: &Value) -> Option<Member> {
         .and_then(|pid| Identity::of(pid).ok())
         .map(|identity| format!("{}@{}", identity.pid, identity.start))
         .unwrap_or_else(|| pid.map(|pid| pid.to_string()).unwrap_or_default());
-    Some(Member { name, run, word, pid, generation, detail: reason(info, run, exit) })
+    Some(Member { name, run, word, pid, generation, detail: reason(info, run, exit), restarts: 0, cgroup: None })
 }
 
 /// Why a process is down: supervisord's own words, its exit status, and where its last words are.
@@ -204,7 +207,8 @@ fn stop(service: &Service, _: &State, members: &[String], deadline: Deadline) ->
             return Ok(Done::default());
         }
         if deadline.passed() {
-            return Err(Error::failed(format!("{}: still {}", service.name, state.why())).hint("give it a longer stop_timeout, or stopasgroup and killasgroup in supervisord"));
+            return Err(Error::failed(format!("{}: still {}", service.name, state.why()))
+                .hint("give it a longer stop_timeout, or stopasgroup and killasgroup in supervisord"));
         }
         let held: Vec<Process> = state.pids().into_iter().filter_map(|pid| Process::open(pid).ok()).collect();
         if held.is_empty() {
@@ -221,10 +225,8 @@ fn reload(service: &Service, state: &State, deadline: Deadline) -> Result<Done> 
     let connection = connection(service)?;
     let signal = service.spec.reload_signal.clone().unwrap_or_else(|| "HUP".to_owned());
     let members = state.up();
-    let calls: Vec<(&str, Vec<Value>)> = members
-        .iter()
-        .map(|name| ("supervisor.signalProcess", vec![Value::Text(name.clone()), Value::Text(signal.clone())]))
-        .collect();
+    let calls: Vec<(&str, Vec<Value>)> =
+        members.iter().map(|name| ("supervisor.signalProcess", vec![Value::Text(name.clone()), Value::Text(signal.clone())])).collect();
     let answers = connection.client.call_all(&calls, deadline.slice(EXCHANGE))?;
     refused(&members, &answers, 0)?;
     Ok(Done { detail: Some(format!("signal {signal}")), ..Done::default() })
