@@ -6,7 +6,7 @@ use std::process::Command;
 #[test]
 fn generated_pages_are_up_to_date() {
     if let Err(error) = runbook_docgen::run(&source_root(), true) {
-        panic!("{error}; {}", error.hint.unwrap_or_default());
+        panic!("{error}; {}", error.hint.as_deref().unwrap_or_default());
     }
 }
 

@@ -1,0 +1,8 @@
+//! A schedule in plain English.
+
+use crate::schedule::Schedule;
+
+/// In English.
+pub fn english(_schedule: &Schedule) -> String {
+    String::new()
+}
