@@ -24,7 +24,7 @@ TOOLS = check-reqs pg-ext-ensure venv-sync maint-page svc-cycle cron-render log-
 # rustup puts cargo where a fresh shell does not look.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: all build check docs test bench faults fuzz demo install uninstall clean help setup
+.PHONY: all build check docs test bench faults fuzz demo install uninstall deb rpm clean help setup
 all: build
 
 build:
@@ -89,13 +89,44 @@ uninstall:
 	  if [ -d $(DESTDIR)$$dir ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$$dir; fi; \
 	done
 
+# Packages, in dist/. The same sources make the same bytes: the newest release's date is every file's, and no path of this machine is in a
+# binary. The compiler's flags of whoever builds are kept.
+CARGO_DEB_VERSION = 3.8.0
+CARGO_RPM_VERSION = 0.21.1
+packager          = target/packager
+export SOURCE_DATE_EPOCH ?= $(shell date -u -d "$$(sed -n 's/^## .* - //p' CHANGELOG.md | head -n 1) 12:00" +%s)
+reproducible      = RUSTFLAGS="$(RUSTFLAGS) --remap-path-prefix=$(CURDIR)=/runbook-tools --remap-path-prefix=$${CARGO_HOME:-$(HOME)/.cargo}=/cargo"
+
+$(packager)/bin/cargo-deb:
+	$(CARGO) install --locked --root $(packager) cargo-deb@$(CARGO_DEB_VERSION)
+
+$(packager)/bin/cargo-generate-rpm:
+	$(CARGO) install --locked --root $(packager) cargo-generate-rpm@$(CARGO_RPM_VERSION)
+
+deb: $(packager)/bin/cargo-deb
+	$(reproducible) $(CARGO) build --locked --release $(TOOLS:%=-p %)
+	mkdir -p dist
+	for package in $(TOOLS) runbook-docgen; do \
+	  $(packager)/bin/cargo-deb deb --no-build --locked -p $$package --output dist/ || exit; \
+	done
+
+rpm: $(packager)/bin/cargo-generate-rpm
+	$(reproducible) $(CARGO) build --locked --release $(TOOLS:%=-p %)
+	mkdir -p dist
+	for crate in $(TOOLS:%=tools/%) shared/docgen; do \
+	  $(packager)/bin/cargo-generate-rpm generate-rpm -p $$crate --payload-compress gzip --output dist/ || exit; \
+	done
+
 clean:
 	$(CARGO) clean
+	rm -rf dist
 
 help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
 	@echo 'make uninstall  what make install put there, with the same DESTDIR and PREFIX'
 	@echo 'make docs       man pages, completions and schemas, from the definitions'
+	@echo 'make deb        a .deb for each tool and one that depends on all, in dist/'
+	@echo 'make rpm        the same as .rpm'
 	@echo 'make bench      each tool beside its peers, in one run'
 	@echo 'make faults     the long sweep of kills and failures at each step'
 	@echo 'make fuzz       the long sweep over every parser'

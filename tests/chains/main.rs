@@ -1,2 +1,6 @@
-//! The README's recipes, run as written.
+//! The tools chained: the README's recipes as written, and one inside the other.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod nested;
+mod readme;
+mod recipe;

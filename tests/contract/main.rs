@@ -1,2 +1,9 @@
-//! What all seven tools keep: envelope, exit codes, common options.
+//! What all seven tools keep: envelope, exit codes, common options, generated pages. Each rule is one test over the one table of samples.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod envelope;
+mod hostile;
+mod options;
+mod pages;
+mod sample;
+mod terminal;

@@ -3,7 +3,8 @@
 # supervisor, nginx in front, version 1 of the site. Then the evening: visitors
 # keep asking (client.py) while runbook.sh brings version 2. Then the verdict.
 #
-# run.sh calls it, as an ordinary user, in that user's empty home directory.
+# run.sh calls it, as an ordinary user, in that user's empty home directory. With
+# --hold it stops short of the evening and stands until standard input ends.
 set -eu
 
 demo=$HOME/demo
@@ -146,11 +147,16 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-say 'A site as it was yesterday'
+[ "${1-}" = --hold ] || say 'A site as it was yesterday'
 configure
 publish
 database_up
-site_up
+site_up >&2
+if [ "${1-}" = --hold ]; then
+    printf 'ready %s %s\n' "$HOME" "$USER"
+    cat >/dev/null
+    exit 0
+fi
 echo "up: $web/, version $(curl -fsS "$web/healthz" | jq .version), in $HOME"
 
 say 'Visitors keep asking while the runbook runs'

@@ -8,6 +8,8 @@
 #
 #   RUNBOOK_TOOLS=DIR   use the tools in DIR and build nothing
 #   RUNBOOK_KEEP=1      leave the directory for a look around
+#   run.sh --hold       only the site as it was yesterday: prints "ready DIRECTORY USER"
+#                       and stands until standard input ends (the tests use it)
 set -eu
 
 demo=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -73,7 +75,7 @@ if [ "$(id -u)" -eq 0 ]; then
     [ "$user" != root ] || user=nobody
     chown -R "$user:$(id -g "$user")" "$home"
     as_user="setpriv --reuid=$user --regid=$(id -g "$user") --init-groups --inh-caps=-all --no-new-privs"
-    printf 'demo: from here on as %s\n' "$user"
+    printf 'demo: from here on as %s\n' "$user" >&2
 else
     user=$(id -un)
 fi
@@ -81,4 +83,4 @@ fi
 # $as_user is a command and its options.
 # shellcheck disable=SC2086
 cd "$home" && $as_user env HOME="$home" USER="$user" LOGNAME="$user" PATH="$home/bin:$PATH" \
-    sh "$home/demo/host.sh"
+    sh "$home/demo/host.sh" "$@"

@@ -7,11 +7,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// The directory of this workspace's programs, as built.
+pub fn tools() -> PathBuf {
+    let exe = std::env::current_exe().expect("the test's own path");
+    exe.ancestors().find(|p| p.join("deps").is_dir()).expect("a target directory").to_path_buf()
+}
+
 /// The path of a program of this workspace, as built.
 pub fn bin(name: &str) -> PathBuf {
-    let exe = std::env::current_exe().expect("the test's own path");
-    let profile = exe.ancestors().find(|p| p.join("deps").is_dir()).expect("a target directory");
-    let path = profile.join(name);
+    let path = tools().join(name);
     assert!(path.is_file(), "{} is not built: `make build`, or `cargo build --workspace`", path.display());
     path
 }
@@ -107,6 +111,11 @@ pub struct Output {
 }
 
 impl Output {
+    /// What any other command line came to, `shown` in the messages.
+    pub fn of(shown: String, done: std::process::Output) -> Output {
+        Output { shown, status: done.status, stdout: done.stdout, stderr: done.stderr }
+    }
+
     /// The exit code, 128+N for signal N.
     pub fn code(&self) -> i32 {
         use std::os::unix::process::ExitStatusExt;

@@ -12,6 +12,7 @@ pub mod exit;
 pub mod guardian;
 pub mod lock;
 pub mod mask;
+pub mod module;
 pub mod report;
 pub mod signals;
 pub mod source;

@@ -129,6 +129,9 @@ pub fn main<T: Tool>() -> ExitCode {
         return crate::guardian::serve(&kind, T::guardian).into();
     }
     let name = T::COMMAND_LINE.name;
+    if crate::module::is_outer(&args) {
+        return crate::module::outer(name, &args).into();
+    }
     std::panic::set_hook(Box::new(|_| {}));
     let outcome = catch_unwind(AssertUnwindSafe(|| whole::<T>(std::mem::take(&mut args))));
     let exit = match outcome {
@@ -145,7 +148,7 @@ pub fn main<T: Tool>() -> ExitCode {
 
 fn whole<T: Tool>(args: Vec<OsString>) -> Exit {
     let name = T::COMMAND_LINE.name;
-    let ansible = args.iter().any(|a| a.as_encoded_bytes().starts_with(b"--ansible-args"));
+    let ansible = crate::module::asked(&args);
     let asked = T::parse(args).and_then(|asked| match asked {
         Asked::Ansible(path) => {
             let text = crate::source::read_text(&path)?;
@@ -178,10 +181,7 @@ fn run<T: Tool>(parsed: &Parsed) -> Exit {
 /// An error before there is a report: standard output stays empty, but for Ansible, which needs one object.
 fn refuse(name: &str, error: &Error, ansible: bool) -> Exit {
     if ansible {
-        let object = serde_json::json!({
-            "failed": true, "changed": false, "rc": error.exit().code(), "tool": name, "msg": error.message, "error": error,
-        });
-        return match emit(format!("{object}\n").as_bytes()) {
+        return match emit(&crate::module::refusal(name, error)) {
             Ok(()) => error.exit(),
             Err(_) => Exit::Failed,
         };

@@ -1,6 +1,8 @@
 //! Manuals, completions and schemas, made from the tools' own definitions and types. They are committed, so that packages and people
 //! without a compiler have them; a test compares, so that they cannot grow old.
 
+mod ansible;
+mod changelog;
 mod completions;
 mod man;
 mod overview;
@@ -26,7 +28,8 @@ pub struct Page {
 /// # Errors
 /// `Kind::Io` where the changelog, which dates the manuals, cannot be read.
 pub fn pages(top: &Path) -> Result<Vec<Page>> {
-    let release = release(top)?;
+    let releases = changelog::read(top)?;
+    let release = changelog::date(&releases)?;
     let mut pages = Vec::new();
     for tool in TOOLS {
         pages.push(man::page(tool.line, &release));
@@ -34,6 +37,8 @@ pub fn pages(top: &Path) -> Result<Vec<Page>> {
         pages.push(schema::page(tool));
     }
     pages.push(overview::page(&release));
+    pages.extend(ansible::pages());
+    pages.push(changelog::debian(&releases)?);
     Ok(pages)
 }
 
@@ -62,12 +67,4 @@ pub fn run(top: &Path, check: bool) -> Result<String> {
         (true, true) => Ok("everything is what the definitions say\n".into()),
         (false, _) => Ok(old.iter().map(|path| format!("wrote {path}\n")).collect()),
     }
-}
-
-/// The newest release in the changelog: its date is the manuals' date.
-fn release(top: &Path) -> Result<String> {
-    let text = std::fs::read_to_string(top.join("CHANGELOG.md")).map_err(|e| Error::io("cannot read CHANGELOG.md", &e))?;
-    let heading = text.lines().find_map(|line| line.strip_prefix("## ")).unwrap_or_default();
-    let date = heading.split(" - ").nth(1).unwrap_or_default();
-    if date.len() == 10 { Ok(date.to_string()) } else { Err(Error::failed(format!("CHANGELOG.md: no date in \"{heading}\""))) }
 }

@@ -23,11 +23,11 @@ const TAIL: usize = 4 << 10;
 const LINGER: Duration = Duration::from_millis(50);
 
 /// A COMMAND to run.
-#[derive(Debug)]
 pub struct Foreground<'a> {
     argv: &'a [OsString],
     deadline: Deadline,
     grace: Duration,
+    started: Option<&'a dyn Fn(u32)>,
 }
 
 /// What became of it.
@@ -55,7 +55,7 @@ impl Outcome {
 impl<'a> Foreground<'a> {
     /// This command.
     pub fn new(argv: &'a [OsString]) -> Foreground<'a> {
-        Foreground { argv, deadline: Deadline::NEVER, grace: Duration::from_secs(10) }
+        Foreground { argv, deadline: Deadline::NEVER, grace: Duration::from_secs(10), started: None }
     }
 
     /// End it at this time: TERM to its group, and KILL after the grace.
@@ -72,6 +72,13 @@ impl<'a> Foreground<'a> {
         self
     }
 
+    /// Is told the pid, which is its group's too, as soon as there is one: a journal that has it can end COMMAND after us.
+    #[must_use]
+    pub fn started(mut self, started: &'a dyn Fn(u32)) -> Foreground<'a> {
+        self.started = Some(started);
+        self
+    }
+
     /// Runs it. `watch` is whoever holds the ending signals back; each goes to COMMAND's group as it comes.
     ///
     /// # Errors
@@ -84,6 +91,9 @@ impl<'a> Foreground<'a> {
         super::identity::release_signals(&mut command);
         let mut child = command.spawn().map_err(|e| not_started(program, &e))?;
         let leader = child.id();
+        if let Some(started) = self.started {
+            started(leader);
+        }
         let terminal = Terminal::lend(leader);
         let pidfd = pidfd(leader)?;
         let mut pipes = [pipe(child.stdout.take()), pipe(child.stderr.take())];

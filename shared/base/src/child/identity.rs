@@ -98,3 +98,16 @@ pub(crate) fn release_signals(command: &mut Command) {
         command.pre_exec(|| SigSet::empty().thread_set_mask().map_err(Into::into));
     }
 }
+
+/// Gives a program that is to outlive us a session of its own, away from our terminal, and a clean signal mask.
+#[allow(unsafe_code)]
+pub fn own_session(command: &mut Command) {
+    // SAFETY: sigprocmask(2) and setsid(2) are async-signal-safe, and the set is built on the stack.
+    unsafe {
+        command.pre_exec(|| {
+            SigSet::empty().thread_set_mask()?;
+            nix::unistd::setsid()?;
+            Ok(())
+        });
+    }
+}

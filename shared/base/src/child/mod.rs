@@ -8,7 +8,7 @@ mod identity;
 
 pub use captured::{Finished, Run};
 pub use foreground::{Foreground, Outcome};
-pub use identity::Identity;
+pub use identity::{Identity, own_session};
 
 use crate::error::{Error, Kind};
 use rustix::process::{Pid, Signal as Kill};

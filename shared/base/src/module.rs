@@ -1,0 +1,84 @@
+//! Ansible takes exactly one JSON object from a module, whatever happens to it. So a tool that is run as one is run twice: the outer
+//! process only waits, hands signals on, and prints what the inner one reported; where that was killed before it could report, the outer
+//! says so in its place.
+
+use crate::child::Ending;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::signals::Watch;
+use rustix::event::{PollFd, PollFlags, poll};
+use std::ffi::OsString;
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+/// Marks the inner process.
+const INNER: &str = "RUNBOOK_TOOLS_MODULE";
+
+/// Whether this process is the outer one: run as a module, and not yet by itself.
+pub fn is_outer(args: &[OsString]) -> bool {
+    asked(args) && std::env::var_os(INNER).is_none()
+}
+
+/// Whether the options come from Ansible.
+pub fn asked(args: &[OsString]) -> bool {
+    args.iter().take_while(|a| *a != "--").any(|a| a.as_encoded_bytes().starts_with(b"--ansible-args"))
+}
+
+/// Runs the inner process and prints its object, or one of our own.
+pub fn outer(name: &str, args: &[OsString]) -> Exit {
+    let (object, exit) = match run(args) {
+        Ok((object, ending)) if is_object(&object) => (object, Exit::Command(ending.shell_code())),
+        Ok((_, ending)) => {
+            let error = Error::failed(format!("{name} gave no report: {ending}"));
+            (refusal(name, &error), Exit::Command(ending.shell_code().max(1)))
+        }
+        Err(error) => (refusal(name, &error), error.exit()),
+    };
+    match crate::tool::emit(&object) {
+        Ok(()) => exit,
+        Err(_) => Exit::Failed,
+    }
+}
+
+fn is_object(text: &[u8]) -> bool {
+    matches!(serde_json::from_slice(text), Ok(serde_json::Value::Object(_)))
+}
+
+/// The object for an error before there is a report.
+pub fn refusal(name: &str, error: &Error) -> Vec<u8> {
+    let object = serde_json::json!({
+        "failed": true, "changed": false, "rc": error.exit().code(), "tool": name, "msg": error.message, "error": error,
+    });
+    format!("{object}\n").into_bytes()
+}
+
+fn run(args: &[OsString]) -> Result<(Vec<u8>, Ending)> {
+    let io = |e: std::io::Error| Error::io("cannot run the tool as a module", &e);
+    // The inner process is started before signals are held back here: it is to have the mask that we were given.
+    let mut command = Command::new("/proc/self/exe");
+    let mut child = command.args(args).env(INNER, "1").stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(io)?;
+    let watch = Watch::begin()?;
+    let mut pipe = child.stdout.take().ok_or_else(|| Error::failed("the inner process has no pipe"))?;
+    let mut object = Vec::new();
+    let mut buffer = [0u8; 16 << 10];
+    loop {
+        let mut fds = [PollFd::new(&watch, PollFlags::IN), PollFd::new(&pipe, PollFlags::IN)];
+        match poll(&mut fds, None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(io(e.into())),
+        }
+        let readable = !fds[1].revents().is_empty();
+        while let Some(signal) = watch.next() {
+            if let Ok(pid) = i32::try_from(child.id()) {
+                let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal);
+            }
+        }
+        if readable {
+            match pipe.read(&mut buffer).map_err(io)? {
+                0 => break,
+                n => object.extend_from_slice(&buffer[..n]),
+            }
+        }
+    }
+    child.wait().map(|status| (object, Ending::of(status))).map_err(io)
+}

@@ -1,0 +1,294 @@
+//! Three hosts under the real Ansible, over ssh: a rolling update of a small site behind a balancer, one host lost on the way, a second run
+//! that finishes the work and changes nothing twice; what a module says in each state; check mode; the benchmark's cost per host is elsewhere.
+
+use harness::fleet::{Fleet, Host};
+use harness::{Server, free_port, need, source_root, test_venv, wait_until};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// The site on three hosts, and what Ansible needs.
+struct Site {
+    fleet: Fleet,
+    inventory: PathBuf,
+    balancer: Server,
+    port: u16,
+}
+
+fn data(name: &str) -> PathBuf {
+    source_root().join("tests/chains/fleet").join(name)
+}
+
+fn ok(done: &Output, what: &str) -> String {
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{what}: {}\n{out}\n{err}", done.status);
+    out.into_owned()
+}
+
+impl Site {
+    /// Everything at version 1.
+    fn up() -> Site {
+        let fleet = Fleet::up(3);
+        let inventory = fleet.inventory();
+        let wheelhouse = fleet.dir().join("wheelhouse");
+        let mut pip = Command::new(test_venv().join("bin/pip"));
+        pip.args(["-q", "--disable-pip-version-check", "download", "--only-binary", ":all:", "-d"]).arg(&wheelhouse);
+        ok(&pip.args(["gunicorn==23.0.0", "packaging==25.0", "itsdangerous==2.2.0"]).output().unwrap(), "pip download");
+        for version in ["1", "2"] {
+            release(fleet.dir(), version);
+        }
+        collection(fleet.dir());
+        for host in fleet.hosts() {
+            serve(host, &wheelhouse, fleet.dir());
+        }
+        let port = free_port();
+        let balancer = balance(&fleet, port);
+        let site = Site { fleet, inventory, balancer, port };
+        wait_until("the balancer passes answers on", || fetch(port).is_some_and(|text| text.contains("version 1")));
+        site
+    }
+
+    fn ansible(&self, program: &str, words: &[&str]) -> Output {
+        let dir = self.fleet.dir();
+        let mut command = Command::new(test_venv().join("bin").join(program));
+        command.arg("-i").arg(&self.inventory).args(words).current_dir(dir).env("HOME", dir).env("ANSIBLE_HOME", dir.join("ansible"));
+        command.env("ANSIBLE_COLLECTIONS_PATH", dir.join("collections")).env("ANSIBLE_RETRY_FILES_ENABLED", "0");
+        command.env("LC_ALL", "C.UTF-8").env("ANSIBLE_NOCOLOR", "1").output().unwrap()
+    }
+
+    fn play(&self, version: &str, more: &[&str]) -> Output {
+        let dir = self.fleet.dir();
+        let playbook = data("update.yml");
+        let facts = [
+            format!("version={version}"),
+            format!("release={}", dir.join(format!("release{version}")).display()),
+            format!("wheelhouse={}", dir.join("wheelhouse").display()),
+        ];
+        let mut words: Vec<&str> = facts.iter().flat_map(|f| ["-e", f.as_str()]).collect();
+        words.extend(more);
+        words.push(playbook.to_str().unwrap());
+        self.ansible("ansible-playbook", &words)
+    }
+
+    /// One module on one host; what it returned.
+    fn module(&self, host: &str, name: &str, args: &str, more: &[&str]) -> Value {
+        let name = format!("runbook.tools.{name}");
+        let mut words = vec![host, "-m", &name, "-a", args, "-o"];
+        words.extend(more);
+        let done = self.ansible("ansible", &words);
+        let text = String::from_utf8_lossy(&done.stdout);
+        let at = text.find("=> ").unwrap_or_else(|| panic!("{text}\n{}", String::from_utf8_lossy(&done.stderr)));
+        serde_json::from_str(&text[at + 3..]).unwrap_or_else(|e| panic!("{e}: {text}"))
+    }
+}
+
+/// The code of a version; version 2 wants one distribution more.
+fn release(dir: &Path, version: &str) {
+    let root = dir.join(format!("release{version}"));
+    std::fs::create_dir_all(&root).unwrap();
+    let app = std::fs::read_to_string(data("app.py.in")).unwrap().replace("@VERSION@", version);
+    std::fs::write(root.join("app.py"), app).unwrap();
+    let more = if version == "2" { "itsdangerous==2.2.0\n" } else { "" };
+    std::fs::write(root.join("requirements.txt"), format!("gunicorn==23.0.0\npackaging==25.0\n{more}")).unwrap();
+}
+
+/// The collection, built and installed as an administrator does it.
+fn collection(dir: &Path) {
+    let galaxy = || {
+        let mut command = Command::new(test_venv().join("bin/ansible-galaxy"));
+        command.current_dir(dir).env("HOME", dir).env("LC_ALL", "C.UTF-8");
+        command
+    };
+    ok(&galaxy().args(["collection", "build"]).arg(source_root().join("shared/ansible")).output().unwrap(), "build");
+    let tarball = format!("runbook-tools-{}.tar.gz", env!("CARGO_PKG_VERSION"));
+    ok(&galaxy().args(["collection", "install", "--offline", "-p", "collections", &tarball]).output().unwrap(), "install");
+}
+
+/// Version 1 on a host: environment, gunicorn, nginx with the snippet.
+fn serve(host: &Host, wheelhouse: &Path, dir: &Path) {
+    std::fs::copy(data("services.toml"), host.srv.join("services.toml")).unwrap();
+    let release = dir.join("release1");
+    host.sh(&format!(
+        "mkdir -p /srv/site /srv/run /srv/maintenance && cp {0}/* /srv/site/ && \
+         venv-sync apply /srv/venv -r /srv/site/requirements.txt --installer pip --wheelhouse {1} >/dev/null && \
+         maint-page snippet nginx --dir /srv/maintenance >/srv/maintenance.conf && svc-cycle start -f /srv/services.toml >/dev/null",
+        release.display(),
+        wheelhouse.display()
+    ));
+    let conf = "error_log /srv/run/nginx.log; pid /srv/run/nginx.pid; events {} http { access_log off; server { listen 8000; \
+                include /srv/maintenance.conf; location / { proxy_pass http://127.0.0.1:8001; } } }\n";
+    std::fs::write(host.srv.join("nginx.conf"), conf).unwrap();
+    host.sh("nginx -e /srv/run/nginx.log -c /srv/nginx.conf");
+}
+
+/// A balancer in front: a host that is in maintenance or gone is passed over.
+fn balance(fleet: &Fleet, port: u16) -> Server {
+    let dir = fleet.dir();
+    let backends: String = fleet.hosts().iter().map(|h| format!("server {}:8000 max_fails=0; ", h.address)).collect();
+    let conf = format!(
+        "daemon off; error_log {0}/balancer.log; pid {0}/balancer.pid; events {{}} http {{ access_log off; \
+         upstream web {{ {backends} }} server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://web; \
+         proxy_connect_timeout 500ms; proxy_next_upstream error timeout http_503; }} }} }}\n",
+        dir.display()
+    );
+    let path = dir.join("balancer.conf");
+    std::fs::write(&path, conf).unwrap();
+    let nginx = need("nginx").expect("nginx");
+    Server::start(Command::new(nginx).arg("-e").arg(dir.join("balancer.log")).arg("-c").arg(&path), &dir.join("balancer.out"))
+}
+
+fn fetch(port: u16) -> Option<String> {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.write_all(b"GET / HTTP/1.0\r\nHost: site\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// Keeps asking the balancer until it is dropped; what it was told, counted.
+struct Visitor {
+    stop: Arc<AtomicBool>,
+    told: Arc<Mutex<BTreeMap<String, usize>>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Visitor {
+    fn ask(port: u16) -> Visitor {
+        let (stop, told) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(BTreeMap::new())));
+        let (until, into) = (Arc::clone(&stop), Arc::clone(&told));
+        let thread = std::thread::spawn(move || {
+            while !until.load(Ordering::Relaxed) {
+                let text = fetch(port).unwrap_or_else(|| "no answer".into());
+                let kind = text.lines().last().unwrap_or("empty").to_string();
+                *into.lock().unwrap().entry(kind).or_insert(0) += 1;
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        });
+        Visitor { stop, told, thread: Some(thread) }
+    }
+
+    fn told(mut self) -> BTreeMap<String, usize> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap();
+        self.told.lock().unwrap().clone()
+    }
+}
+
+/// `changed=` of a host in the recap.
+fn recap(text: &str, host: &str, key: &str) -> u32 {
+    let line = text.lines().rev().find(|l| l.starts_with(host) && l.contains("ok=")).unwrap_or_else(|| panic!("no recap of {host}:\n{text}"));
+    let at = line.find(&format!("{key}=")).unwrap() + key.len() + 1;
+    line[at..].split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// What a host's files are, but for what a server writes by itself.
+fn tree(host: &Host) -> String {
+    host.sh("cd /srv && find . -path ./run -prune -o -printf '%p %y %m %u %s %T@ %l\\n' | sort")
+}
+
+#[test]
+fn a_rolling_update_survives_the_loss_of_a_host_and_is_finished_by_a_second_run() {
+    if need("sshd").is_none() || need("nginx").is_none() {
+        return;
+    }
+    let site = Site::up();
+    let gates = site.fleet.dir().join("gates");
+    std::fs::create_dir(&gates).unwrap();
+    let gate = format!("gate={}", gates.display());
+
+    // Check mode changes nothing anywhere.
+    let before: Vec<String> = site.fleet.hosts().iter().map(tree).collect();
+    let checked = site.play("1", &["--check", "--diff"]);
+    assert_eq!(before, site.fleet.hosts().iter().map(tree).collect::<Vec<_>>(), "{}", String::from_utf8_lossy(&checked.stdout));
+
+    // The first run: host2 is lost while its page is up.
+    std::fs::write(gates.join("open-host1"), "").unwrap();
+    let visitor = Visitor::ask(site.port);
+    let first = std::thread::scope(|scope| {
+        let run = scope.spawn(|| site.play("2", &["-e", &gate]));
+        let host2 = &site.fleet.hosts()[1];
+        wait_until("host2 shows its page", || host2.srv.join("maintenance/on").exists() || run.is_finished());
+        host2.lose();
+        std::fs::write(gates.join("open-host2"), "").unwrap();
+        run.join().unwrap()
+    });
+    let text = String::from_utf8_lossy(&first.stdout).into_owned();
+    assert!(!first.status.success(), "{text}");
+    assert_eq!((recap(&text, "host1", "failed"), recap(&text, "host2", "unreachable")), (0, 1), "{text}");
+    assert!(recap(&text, "host1", "changed") >= 4, "{text}");
+
+    // The second finishes it: nothing more on host1, the rest of host2, all of host3.
+    site.fleet.hosts()[1].find();
+    let second = ok(&site.play("2", &[]), "the second run");
+    assert_eq!(recap(&second, "host1", "changed"), 0, "changed twice:\n{second}");
+    assert!(recap(&second, "host2", "changed") > 0 && recap(&second, "host3", "changed") > 0, "{second}");
+    let third = ok(&site.play("2", &[]), "a third run");
+    for host in ["host1", "host2", "host3"] {
+        assert_eq!(recap(&third, host, "changed"), 0, "{third}");
+    }
+
+    let told = visitor.told();
+    assert!(told.keys().all(|k| k == "version 1" || k == "version 2"), "visitors were told: {told:?}");
+    assert!(told.len() == 2, "{told:?}");
+    for host in site.fleet.hosts() {
+        assert!(host.sh("curl -fsS http://127.0.0.1:8000/").contains("version 2"));
+    }
+    assert!(!site.balancer.said().contains("emerg"));
+}
+
+#[test]
+fn a_module_says_what_is_so_in_words_ansible_understands() {
+    if need("sshd").is_none() || need("nginx").is_none() {
+        return;
+    }
+    let site = Site::up();
+    // Strings from an ad-hoc call; met, unmet, misspelled, unknown.
+    let met = site.module("host1", "check_reqs", "need=cmd:nginx,disk:/srv:1K", &[]);
+    assert_eq!((&met["changed"], &met["rc"], &met["items"][1]["status"]), (&false.into(), &0.into(), &"met".into()), "{met}");
+    let unmet = site.module("host1", "check_reqs", "need=cmd:no-such-program", &[]);
+    assert_eq!((&unmet["failed"], &unmet["rc"]), (&true.into(), &1.into()), "{unmet}");
+    assert!(unmet["msg"].is_string());
+    let wrong = site.module("host1", "check_reqs", "needs=cmd:sh", &[]);
+    assert_eq!((&wrong["failed"], &wrong["rc"]), (&true.into(), &2.into()), "{wrong}");
+    assert!(wrong["msg"].as_str().unwrap().contains("needs"), "{wrong}");
+
+    // Typed values, check mode, the change, and no change.
+    let on = r#"{"command": "on", "dir": "/srv/maintenance", "for": "5m", "id": "adhoc"}"#;
+    let before = tree(&site.fleet.hosts()[0]);
+    let would = site.module("host1", "maint_page", on, &["--check"]);
+    assert_eq!((&would["changed"], &would["dry_run"]), (&true.into(), &true.into()), "{would}");
+    assert_ne!(would["failed"], true, "{would}");
+    assert_eq!(before, tree(&site.fleet.hosts()[0]), "check mode changed something");
+    let did = site.module("host1", "maint_page", on, &[]);
+    assert_eq!(did["changed"], true, "{did}");
+    let off = r#"{"command": "off", "dir": "/srv/maintenance", "id": "adhoc"}"#;
+    assert_eq!(site.module("host1", "maint_page", off, &[])["changed"], true);
+    assert_eq!(site.module("host1", "maint_page", off, &[])["changed"], false);
+
+    // A tool that is killed in the middle still leaves one object: Ansible shows a failure with words.
+    let host = &site.fleet.hosts()[0];
+    let slow = std::thread::scope(|scope| {
+        let run = scope.spawn(|| site.module("host1", "check_reqs", r#"{"need": ["tcp:10.255.255.1:9"], "wait": "60s"}"#, &[]));
+        wait_until("the tool runs", || !host.sh("pgrep -f 'check-reqs --ansible-args' || true").is_empty());
+        host.sh("pkill -TERM -o -f 'check-reqs --ansible-args'");
+        run.join().unwrap()
+    });
+    assert_eq!(slow["failed"], true, "{slow}");
+    assert!(slow["msg"].as_str().is_some_and(|m| !m.is_empty()), "{slow}");
+
+    // ansible-doc reads every page.
+    let dir = site.fleet.dir();
+    for tool in harness::TOOLS {
+        let name = format!("runbook.tools.{}", tool.replace('-', "_"));
+        let mut doc = Command::new(test_venv().join("bin/ansible-doc"));
+        doc.arg(&name).env("HOME", dir).env("ANSIBLE_COLLECTIONS_PATH", dir.join("collections")).env("LC_ALL", "C.UTF-8");
+        let done = doc.output().unwrap();
+        let text = ok(&done, &name);
+        assert!(text.contains("OPTIONS") && text.contains("RETURN VALUES"), "{name}: {text}");
+        assert!(!String::from_utf8_lossy(&done.stderr).contains("ERROR"), "{name}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Manuals, completions, schemas and the collection are what the definitions say, and are what their readers accept.
+
+use harness::{need, source_root};
+use std::process::Command;
+
+#[test]
+fn generated_pages_are_up_to_date() {
+    if let Err(error) = runbook_docgen::run(&source_root(), true) {
+        panic!("{error}; {}", error.hint.as_deref().unwrap_or_default());
+    }
+}
+
+#[test]
+fn all_seven_are_documented() {
+    let mut names: Vec<&str> = runbook_docgen::TOOLS.iter().map(|t| t.line.name).collect();
+    let mut all = harness::TOOLS.to_vec();
+    names.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(names, all);
+}
+
+#[test]
+fn mandoc_finds_nothing_to_say_about_the_manuals() {
+    let Some(mandoc) = need("mandoc") else { return };
+    for page in std::fs::read_dir(source_root().join("man")).unwrap() {
+        let path = page.unwrap().path();
+        let done = Command::new(&mandoc).args(["-Tlint", "-Wstyle"]).arg(&path).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stdout);
+        // What a page refers to need not be installed here.
+        let found: Vec<&str> = said.lines().filter(|l| !l.contains("referenced manual not found")).collect();
+        assert!(found.is_empty(), "{}", found.join("\n"));
+    }
+}
+
+#[test]
+fn every_section_a_manual_needs_is_there() {
+    for tool in runbook_docgen::TOOLS {
+        let line = tool.line;
+        let path = source_root().join(format!("man/{}.{}", line.name, line.section));
+        let text = std::fs::read_to_string(&path).unwrap();
+        for section in
+            ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "EXAMPLES", "FILES", "ENVIRONMENT", "SECURITY", "SEE ALSO"]
+        {
+            let heading = if section.contains(' ') { format!(".SH \"{section}\"") } else { format!(".SH {section}") };
+            assert!(text.contains(&heading), "{} lacks {section}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_shells_accept_their_completions() {
+    for (shell, check) in [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")] {
+        let Some(program) = need(shell) else { return };
+        for page in std::fs::read_dir(source_root().join("completions").join(shell)).unwrap() {
+            let path = page.unwrap().path();
+            let done = Command::new(&program).arg(check).arg(&path).output().unwrap();
+            assert!(done.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&done.stderr));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The demo's site, standing: PostgreSQL, redis, gunicorn and a worker under
+//! supervisor, nginx in front, a real Django project at version 1.
+//!
+//! It is brought up by the demo's own scripts, so that the tests and `make demo`
+//! can't drift apart. It refuses to outlive the test: the site falls when the pipe
+//! to its standard input closes, however the test ends.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use crate::run::Output;
+
+/// A running site, and the user it belongs to.
+#[derive(Debug)]
+pub struct Site {
+    /// The directory in which everything is, and the user's home.
+    pub home: PathBuf,
+    user: String,
+    script: Child,
+    held_by: Option<ChildStdin>,
+}
+
+impl Site {
+    /// Brings a site up; ten seconds or so, its packages come from PyPI.
+    #[must_use]
+    pub fn up() -> Self {
+        let mut script = Command::new("sh")
+            .arg(crate::source_root().join("tests/demo/run.sh"))
+            .arg("--hold")
+            .env("RUNBOOK_TOOLS", crate::run::tools())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("sh");
+        let held_by = script.stdin.take();
+        let mut stderr = script.stderr.take().expect("stderr");
+        let mut stdout = BufReader::new(script.stdout.take().expect("stdout"));
+        let errors = std::thread::spawn(move || {
+            let mut said = String::new();
+            let _ = stderr.read_to_string(&mut said);
+            said
+        });
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("the script's output");
+        let mut words = line.split_whitespace();
+        let (Some("ready"), Some(home), Some(user)) = (words.next(), words.next(), words.next()) else {
+            drop(held_by);
+            let _ = script.wait();
+            panic!("the site did not come up: {line}{}", errors.join().unwrap_or_default());
+        };
+        Self { home: PathBuf::from(home), user: user.to_owned(), script, held_by }
+    }
+
+    /// A shell command line in the site's directory, as the site's user, with the
+    /// environment that `etc/env.sh` sets up and the tools on PATH.
+    #[must_use]
+    pub fn command(&self, line: &str) -> Command {
+        let mut command = if nix::unistd::geteuid().is_root() {
+            let mut setpriv = Command::new("setpriv");
+            setpriv.args(["--reuid", &self.user, "--regid"]).arg(self.group()).args([
+                "--init-groups",
+                "--inh-caps=-all",
+                "--no-new-privs",
+                "sh",
+            ]);
+            setpriv
+        } else {
+            Command::new("sh")
+        };
+        let path = std::env::var("PATH").unwrap_or_default();
+        command
+            .args(["-ec", &format!(". etc/env.sh\n{line}")])
+            .current_dir(&self.home)
+            .env("HOME", &self.home)
+            .env("USER", &self.user)
+            .env("LOGNAME", &self.user)
+            .env("PATH", format!("{}/bin:{path}:/usr/sbin:/sbin", self.home.display()))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command line to its end.
+    #[must_use]
+    pub fn run(&self, line: &str) -> Output {
+        Output::of(line.to_owned(), self.command(line).output().expect("sh"))
+    }
+
+    /// Visitors who keep asking until they are called off.
+    #[must_use]
+    pub fn visitors(&self) -> Visitors<'_> {
+        let script = self.command("exec python3 demo/client.py \"${web##*:}\" log/client.json").spawn().expect("sh");
+        Visitors { site: self, script }
+    }
+
+    fn group(&self) -> String {
+        nix::unistd::User::from_name(&self.user).ok().flatten().map_or_else(|| "65534".to_owned(), |user| user.gid.to_string())
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.held_by = None;
+        let ended = self.script.wait().expect("the script");
+        if !std::thread::panicking() {
+            assert!(ended.success(), "the site did not go down cleanly: {ended}");
+        }
+    }
+}
+
+/// The demo's client, asking in the background.
+#[derive(Debug)]
+pub struct Visitors<'a> {
+    site: &'a Site,
+    script: Child,
+}
+
+impl Visitors<'_> {
+    /// Calls them off; how often they were told what, by kind. Kinds that begin with
+    /// `wrong` were neither the site nor the whole maintenance page.
+    #[must_use]
+    pub fn told(mut self) -> serde_json::Map<String, serde_json::Value> {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.script.id()).expect("pid"));
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("kill");
+        let ended = self.script.wait().expect("client.py");
+        assert!(ended.success(), "client.py: {ended}");
+        let told = std::fs::read(self.site.home.join("log/client.json")).expect("client.json");
+        serde_json::from_slice(&told).expect("client.json")
+    }
+}
