@@ -3,6 +3,9 @@
 mod apache;
 mod caddy;
 mod diagnosis;
+mod looks;
 mod nginx;
+mod png;
 mod single_file;
 mod site;
+mod tls;
