@@ -5,13 +5,19 @@
 pub mod fleet;
 pub mod gunicorn;
 pub mod nginx;
+pub mod nginx;
 pub mod ports;
+pub mod ports;
+pub mod postgres;
+pub mod postgres;
 pub mod postgres;
 pub mod process;
 pub mod redis;
 pub mod run;
 pub mod schema;
 pub mod site;
+pub mod supervisor;
+pub mod venvs;
 pub mod supervisor;
 
 pub use ports::{free_port, wait_until};

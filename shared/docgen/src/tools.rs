@@ -31,3 +31,6 @@ pub const TOOLS: &[Described] = &[
     of::<maint_page::App>(),
     of::<venv_sync::App>(),
 ];
+/// All of them.
+pub const TOOLS: &[Described] = &[of::<maint_page::App>(), of::<venv_sync::App>()];
+pub const TOOLS: &[Described] = &[of::<check_reqs::CheckReqs>()];
