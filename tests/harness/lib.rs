@@ -17,8 +17,8 @@ pub mod run;
 pub mod schema;
 pub mod site;
 pub mod supervisor;
-pub mod venvs;
 pub mod supervisor;
+pub mod venvs;
 
 pub use ports::{free_port, wait_until};
 pub use process::Server;

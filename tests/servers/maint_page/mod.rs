@@ -2,6 +2,7 @@
 
 mod apache;
 mod caddy;
+mod crowd;
 mod diagnosis;
 mod looks;
 mod nginx;
