@@ -5,11 +5,7 @@
 pub mod fleet;
 pub mod gunicorn;
 pub mod nginx;
-pub mod nginx;
 pub mod ports;
-pub mod ports;
-pub mod postgres;
-pub mod postgres;
 pub mod postgres;
 pub mod process;
 pub mod redis;
