@@ -17,6 +17,7 @@ pub mod run;
 pub mod schema;
 pub mod site;
 pub mod supervisor;
+pub mod venvs;
 pub mod supervisor;
 
 pub use ports::{free_port, wait_until};
