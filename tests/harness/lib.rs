@@ -5,11 +5,7 @@
 pub mod fleet;
 pub mod gunicorn;
 pub mod nginx;
-pub mod nginx;
 pub mod ports;
-pub mod ports;
-pub mod postgres;
-pub mod postgres;
 pub mod postgres;
 pub mod process;
 pub mod redis;
@@ -18,7 +14,6 @@ pub mod schema;
 pub mod site;
 pub mod supervisor;
 pub mod venvs;
-pub mod supervisor;
 
 pub use ports::{free_port, wait_until};
 pub use process::Server;

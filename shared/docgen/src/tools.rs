@@ -25,5 +25,12 @@ fn schema<T: Tool>() -> Schema {
     SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Envelope<'static, T::Body>>()
 }
 
+/// All of them, a line each.
+#[rustfmt::skip]
+pub const TOOLS: &[Described] = &[
+    of::<maint_page::App>(),
+    of::<venv_sync::App>(),
+];
 /// All of them.
+pub const TOOLS: &[Described] = &[of::<maint_page::App>(), of::<venv_sync::App>()];
 pub const TOOLS: &[Described] = &[of::<check_reqs::CheckReqs>()];

@@ -64,6 +64,15 @@ impl Specifiers {
         self.clauses.is_empty()
     }
 
+    /// Whether one version alone will do: `==1.0` or `===1.0`.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.clauses.iter().any(|clause| match clause {
+            Clause::Arbitrary(_) => true,
+            Clause::Ordered(specifier) => *specifier.operator() == pep440_rs::Operator::Equal,
+        })
+    }
+
     /// Whether the installed version satisfies every clause.
     #[must_use]
     pub fn allow(&self, version: &InstalledVersion) -> bool {
@@ -72,7 +81,7 @@ impl Specifiers {
                 let normal = version.parsed.as_ref().map(ToString::to_string);
                 text.eq_ignore_ascii_case(normal.as_deref().unwrap_or(&version.text))
             }
-            Clause::Ordered(specifier) => version.parsed.as_ref().is_some_and(|version| contains(specifier, version)),
+            Clause::Ordered(specifier) => version.parsed.as_ref().is_some_and(|version| specifier.contains(version)),
         })
     }
 }
@@ -101,11 +110,6 @@ fn clause(text: &str) -> Result<Clause, String> {
         return Ok(Clause::Arbitrary(version.to_owned()));
     }
     VersionSpecifier::from_str(text).map(Clause::Ordered).map_err(|error| format!("`{text}` is not a version specifier: {error}"))
-}
-
-/// `pep440_rs` compares as the standard says.
-fn contains(specifier: &VersionSpecifier, version: &Version) -> bool {
-    specifier.contains(version)
 }
 
 #[cfg(test)]
