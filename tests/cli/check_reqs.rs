@@ -38,6 +38,13 @@ pub fn ask(need: &str) -> (String, String) {
     answer(&check(&[need]))
 }
 
+/// A web server that never answers, and the NEED that asks it: nobody can tell.
+pub fn silent() -> (std::net::TcpListener, String) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let need = format!("http:http://{}/", listener.local_addr().unwrap());
+    (listener, need)
+}
+
 /// A pair as [`answer`] gives it.
 pub fn pair(status: &str, reason: &str) -> (String, String) {
     (status.to_string(), reason.to_string())
@@ -59,8 +66,8 @@ fn the_report_keeps_the_order_and_the_exit_code_says_the_worst() {
     assert!(item["fix"]["text"].as_str().unwrap().contains("no-such-program"));
 
     check(&["cmd:sh", "disk:/:1K"]).expect_code(0);
-    // No name server answers for a name that cannot be looked up in time; and nobody can say what a service is that has no manager.
-    let unknown = check(&["--each", "300ms", "tcp:10.255.255.1:9", "cmd:sh"]).expect_code(3).json();
+    let (_listener, need) = silent();
+    let unknown = check(&["--each", "300ms", &need, "cmd:sh"]).expect_code(3).json();
     assert_eq!(statuses(&unknown), ["unknown", "met"]);
     assert_eq!(unknown["status"], "failed");
 }
@@ -73,7 +80,8 @@ fn severity_and_fail_on_decide_what_a_warning_is() {
     assert!(report["items"][0]["fix"].is_object());
     check_file(file, &["--fail-on", "warn"]).expect_code(1);
     check_file(file, &["--fail-on", "unknown"]).expect_code(1);
-    check(&["--each", "200ms", "--fail-on", "unknown", "tcp:10.255.255.1:9"]).expect_code(1);
+    let (_listener, need) = silent();
+    check(&["--each", "200ms", "--fail-on", "unknown", &need]).expect_code(1);
 }
 
 #[test]

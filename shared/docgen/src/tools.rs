@@ -28,9 +28,7 @@ fn schema<T: Tool>() -> Schema {
 /// All of them, a line each.
 #[rustfmt::skip]
 pub const TOOLS: &[Described] = &[
+    of::<check_reqs::CheckReqs>(),
     of::<maint_page::App>(),
     of::<venv_sync::App>(),
 ];
-/// All of them.
-pub const TOOLS: &[Described] = &[of::<maint_page::App>(), of::<venv_sync::App>()];
-pub const TOOLS: &[Described] = &[of::<check_reqs::CheckReqs>()];

@@ -10,13 +10,17 @@ fn every_mistake_has_its_line_and_column() {
         ("[[check]]\ntype = \"dsik\"\n", "2:8", "there is no check of type 'dsik'"),
         ("[[check]]\nid = \"a\"\n", "2:1", "type is missing"),
         ("[[check]]\ntype = \"disk\"\npath = 3.5\nfree = \"1G\"\n", "3:8", "path must be a string"),
-        ("[[check]]\ntype = \"command\"\nname = \"a\"\nid = \"x\"\n\n[[check]]\ntype = \"command\"\nname = \"b\"\nid = \"x\"\n", "7:1", "already"),
+        (
+            "[[check]]\ntype = \"command\"\nname = \"a\"\nid = \"x\"\n\n[[check]]\ntype = \"command\"\nname = \"b\"\nid = \"x\"\n",
+            "7:1",
+            "already",
+        ),
         ("[[check]]\ntype = \"command\"\nname = \"${no}\"\n", "3:8", "${no} is not set"),
         ("[[check]]\ntype = \"command\"\nname = \"a\"\nwhen = \"os.nmae == 'x'\"\n", "4:8", "'os.nmae' is not known"),
         ("[[check]]\ntype = \"command\"\nname = \"a\"\nseverity = \"bad\"\n", "4:12", "severity must be one of"),
         ("[[chekc]]\ntype = \"command\"\n", "1:3", "unknown key 'chekc'"),
-        ("check = [\n", "2:1", ""),
-        ("{\"check\": [{\"type\": \"command\", \"name\": \"a\", \"nam\": 1}]}", "1:44", "unknown key 'nam'"),
+        ("check = [\n", "1:10", ""),
+        ("{\"check\": [{\"type\": \"command\", \"name\": \"a\", \"nam\": 1}]}", "1:45", "unknown key 'nam'"),
         ("{\"check\": [{\"type\": \"command\" \"name\": \"a\"}]}", "1:31", "'}' was expected"),
         ("check = []\n", "", "the list of requirements is empty"),
         ("", "1:1", "no [[check]] in it"),
@@ -25,7 +29,7 @@ fn every_mistake_has_its_line_and_column() {
     ] {
         let done = check_file(text, &[]).expect_code(2).expect_silence();
         let place = if place.is_empty() { String::new() } else { format!("standard input:{place}: ") };
-        assert!(done.err().contains(&place), "{text}\n{}", done.err());
+        assert!(done.err().contains(&place), "{text}\nnot at {place}\n{}", done.err());
         assert!(done.err().contains(says), "{text}\n{}", done.err());
     }
 }

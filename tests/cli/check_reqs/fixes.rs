@@ -83,11 +83,8 @@ fn in_own_etc(script: &str) -> String {
          mount -t overlay none -o lowerdir=/etc,upperdir={0}/up,workdir={0}/work /etc\n",
         dir.path().display()
     );
-    let done = Command::new("unshare")
-        .args(["-m", "sh", "-ec", &(prelude + script)])
-        .env("CHECK", harness::bin("check-reqs"))
-        .output()
-        .unwrap();
+    let done =
+        Command::new("unshare").args(["-m", "sh", "-ec", &(prelude + script)]).env("CHECK", harness::bin("check-reqs")).output().unwrap();
     assert!(done.status.success(), "{script}\n{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).unwrap()
 }

@@ -22,9 +22,10 @@ name = "no-such-program"
 severity = "warn"
 [[check]]
 id = "unknown"
-type = "tcp"
-host = "10.255.255.1"
-port = 9
+type = "command"
+name = "sh"
+args = ["-c", "sleep 60"]
+version = ">=1"
 timeout = "200ms"
 [[check]]
 id = "skipped é\u001b[31m"
@@ -34,13 +35,7 @@ when = "os.id == 'plan9'"
 "##;
 
 fn consumer(program: &std::path::Path, args: &[&str], input: &[u8]) -> (bool, String) {
-    let mut child = Command::new(program)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = Command::new(program).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
     let done = child.wait_with_output().unwrap();
     (done.status.success(), String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr))
@@ -96,7 +91,8 @@ assert found["met"] == "1" and found["unmet"] == "1" and found["skipped"] == "1"
 "#;
     python(script, &done.stdout);
     check(&["-o", "nagios", "cmd:sh"]).expect_code(0);
-    check(&["-o", "nagios", "--each", "200ms", "tcp:10.255.255.1:9"]).expect_code(3);
+    let (_listener, need) = super::silent();
+    check(&["-o", "nagios", "--each", "200ms", &need]).expect_code(3);
     let warned = "[[check]]\ntype = \"command\"\nname = \"no-such-program\"\nseverity = \"warn\"\n";
     check_file(warned, &["-o", "nagios"]).expect_code(1);
 }

@@ -157,7 +157,8 @@ fn no_secret_is_said_in_any_format() {
         "http:http://user:hunter2@127.0.0.1:1/?token=hunter2".to_string(),
     ];
     let file = dir.path().join("site.toml");
-    fs::write(&file, "[[check]]\ntype = \"django\"\ndirectory = \"/\"\nmanage = \"none.py\"\nenv = { SECRET_KEY = \"hunter2\" }\n").unwrap();
+    fs::write(&file, "[[check]]\ntype = \"django\"\ndirectory = \"/\"\nmanage = \"none.py\"\nenv = { SECRET_KEY = \"hunter2\" }\n")
+        .unwrap();
     let journal = dir.path().join("journal");
     for format in ["json", "text", "ndjson", "nagios", "tap", "junit", "prometheus"] {
         let run = tool("check-reqs").args(["-o", format, "-v", "--journal"]).arg(&journal).arg("-f").arg(&file).args(&needs);

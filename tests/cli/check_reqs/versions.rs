@@ -48,8 +48,31 @@ fn consumer(mut command: Command, input: String) -> Vec<String> {
     String::from_utf8(done.stdout).unwrap().lines().map(str::to_string).collect()
 }
 
-const PIECES: &[&str] =
-    &["0", "1", "2", "9", "10", "007", "00", "20240101", "a", "b", "rc", "beta", "dfsg", "A", "Z", ".", ".", ".", "+", "~", "~", "-", "99999999999999999999"];
+const PIECES: &[&str] = &[
+    "0",
+    "1",
+    "2",
+    "9",
+    "10",
+    "007",
+    "00",
+    "20240101",
+    "a",
+    "b",
+    "rc",
+    "beta",
+    "dfsg",
+    "A",
+    "Z",
+    ".",
+    ".",
+    ".",
+    "+",
+    "~",
+    "~",
+    "-",
+    "99999999999999999999",
+];
 
 #[test]
 fn dpkg_orders_packages_the_same() {
@@ -66,16 +89,16 @@ fn dpkg_orders_packages_the_same() {
         // deb-version(7): no empty revision, digits first.
         let fits = |v: &str| {
             let rest = v.split_once(':').map_or(v, |(_, rest)| rest);
-            rest.starts_with(|c: char| c.is_ascii_digit()) && !rest.ends_with('-') && !rest.contains(':') && !rest.contains("-~~")
+            rest.starts_with(|c: char| c.is_ascii_digit()) && !rest.ends_with('-') && !rest.contains(':')
         };
         if fits(&a) && fits(&b) {
             pairs.push((a, b));
         }
     }
     // One shell for all: dpkg says by its exit status what holds.
-    let script = "while read -r a b; do for op in lt eq gt; do dpkg --compare-versions \"$a\" $op \"$b\" 2>/dev/null && echo $op; done; done";
-    let mut shell = Command::new("sh");
-    shell.args(["-c", script]);
+    let script = "while read -r a b; do answer=none
+                  for op in lt eq gt; do dpkg --compare-versions \"$a\" $op \"$b\" 2>/dev/null && answer=$op; done
+                  echo $answer; done";
     let threads = 4;
     let answers: Vec<String> = std::thread::scope(|scope| {
         let parts: Vec<_> = pairs
@@ -92,7 +115,10 @@ fn dpkg_orders_packages_the_same() {
         parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
     });
     assert_eq!(answers.len(), pairs.len());
-    for ((a, b), answer) in pairs.iter().zip(&answers) {
+    // dpkg refuses an epoch that no integer holds: nothing to compare with.
+    let refused = answers.iter().filter(|answer| *answer == "none").count();
+    assert!(refused * 50 < pairs.len(), "{refused}");
+    for ((a, b), answer) in pairs.iter().zip(&answers).filter(|(_, answer)| *answer != "none") {
         let ours = match dpkg::compare(a, b) {
             Ordering::Less => "lt",
             Ordering::Equal => "eq",
@@ -117,9 +143,9 @@ fn rpm_orders_packages_the_same() {
         .filter(|(_, b)| !b.is_empty())
         .collect();
     // rpm's own Lua: one process for all of them.
-    let table: String = pairs.iter().map(|(a, b)| format!("print(rpm.vercmp('{a}','{b}')) ")).collect();
+    let table: String = pairs.iter().map(|(a, b)| format!("print(rpm.vercmp('{a}','{b}')..'\\n') ")).collect();
     let mut answers = Vec::new();
-    for part in table.split_inclusive(") ").collect::<Vec<_>>().chunks(2 * 500) {
+    for part in table.split_inclusive("') ").collect::<Vec<_>>().chunks(500) {
         let mut command = Command::new(&rpm_program);
         command.args(["--eval", &format!("%{{lua: {}}}", part.concat())]);
         answers.extend(consumer(command, String::new()).into_iter().filter(|line| !line.is_empty()));
@@ -136,17 +162,32 @@ fn packaging_admits_the_same_versions() {
     let versions: Vec<String> = (0..400)
         .map(|_| {
             let numbers = (0..=dice.roll(3)).map(|_| dice.pick(&["0", "1", "2", "3", "9", "10", "11"])).collect::<Vec<_>>().join(".");
-            let stage = dice.pick(&["", "", "", "a1", "b2", "rc1", ".dev3", ".post1", ".post2.dev1", "+local.1", "a1.dev2"]);
+            let stage = dice.pick(&[
+                "",
+                "",
+                "",
+                "a1",
+                "rc1.post1",
+                ".post1+local.2",
+                "b2",
+                "rc1",
+                ".dev3",
+                ".post1",
+                ".post2.dev1",
+                "+local.1",
+                "a1.dev2",
+            ]);
             let epoch = if dice.roll(20) == 0 { "1!" } else { "" };
             format!("{epoch}{numbers}{stage}")
         })
         .collect();
-    let specifiers: Vec<String> = (0..60)
+    let specifiers: Vec<String> = (0..if full_sweep() { 600 } else { 120 })
         .map(|_| {
             (0..=dice.roll(2))
                 .map(|_| {
                     let op = dice.pick(&[">=", "<=", ">", "<", "==", "!=", "~="]);
-                    let numbers = ["1.0", "2.1", "3.10", "3.9.1", "10.0", "2.0rc1", "1.0.post1"];
+                    let numbers =
+                        ["1.0", "2.1", "3.10", "3.9.1", "10.0", "2.0rc1", "1.0.post1", "1.0.dev3", "2.0a1.dev2", "1!1.0", "1.0.0"];
                     let version = dice.pick(&numbers);
                     match dice.roll(6) {
                         0 if matches!(op, "==" | "!=") => format!("{op}{}.*", dice.pick(&["1", "2.1", "3.10"])),
@@ -171,10 +212,15 @@ for line in specifiers.splitlines():
     python.args(["-c", script]);
     let answers = consumer(python, format!("{}\n\n{}", specifiers.join("\n"), versions.join("\n")));
     assert_eq!(answers.len(), specifiers.len());
+    let mut wrong = Vec::new();
     for (specifier, answer) in specifiers.iter().zip(&answers) {
         let wanted = Wanted::new(std::slice::from_ref(specifier), Order::Python).unwrap();
         for (version, theirs) in versions.iter().zip(answer.chars()) {
-            assert_eq!(wanted.admits(version, Order::Python), Some(theirs == '1'), "{version} in {specifier}");
+            let ours = wanted.admits(version, Order::Python);
+            if ours != Some(theirs == '1') {
+                wrong.push(format!("{version} in {specifier}: {ours:?}"));
+            }
         }
     }
+    assert!(wrong.is_empty(), "{} of {}: {:#?}", wrong.len(), specifiers.len() * versions.len(), wrong);
 }
