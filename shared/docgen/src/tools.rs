@@ -29,5 +29,6 @@ fn schema<T: Tool>() -> Schema {
 #[rustfmt::skip]
 pub const TOOLS: &[Described] = &[
     of::<maint_page::App>(),
+    of::<svc_cycle::SvcCycle>(),
     of::<venv_sync::App>(),
 ];
