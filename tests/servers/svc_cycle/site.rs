@@ -44,7 +44,7 @@ impl Site {
         let supervisor = Supervisor::start_in(
             dir,
             &format!(
-                "[program:gunicorn]\ncommand = {gunicorn} --chdir %(here)s -w 2 -b 127.0.0.1:{port} --pid %(here)s/gunicorn.pid --graceful-timeout 5 app:app\n\
+                "[program:gunicorn]\ncommand = {gunicorn} --chdir %(here)s -w 2 -b 127.0.0.1:{port} --pid %(here)s/gunicorn.pid --graceful-timeout 5 -t 4 app:app\n\
                  startsecs = 0\n{more}\n\n\
                  [program:worker]\ncommand = /bin/sh -c 'sleep 600 & wait'\nnumprocs = 3\nprocess_name = %(program_name)s_%(process_num)d\n\
                  startsecs = 0\nstopasgroup = true\nkillasgroup = true\n\n\

@@ -91,7 +91,9 @@ fn get<'a>(properties: &'a Properties, key: &str) -> &'a str {
 fn state(unit: &str, properties: &Properties) -> Result<State> {
     match get(properties, "LoadState") {
         "not-found" => {
-            return Err(Error::usage(format!("{unit}: systemd knows no such unit")).hint("`systemctl list-unit-files` shows those it knows"));
+            return Err(
+                Error::usage(format!("{unit}: systemd knows no such unit")).hint("`systemctl list-unit-files` shows those it knows")
+            );
         }
         "masked" => return Err(Error::usage(format!("{unit}: the unit is masked")).hint(format!("systemctl unmask {unit}"))),
         "loaded" | "" => {}
