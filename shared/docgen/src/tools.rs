@@ -15,7 +15,6 @@ pub struct Described {
     pub schema: fn() -> Schema,
 }
 
-#[allow(dead_code)]
 const fn of<T: Tool>() -> Described {
     Described { line: T::COMMAND_LINE, schema: schema::<T> }
 }
@@ -30,5 +29,11 @@ fn schema<T: Tool>() -> Schema {
 pub const TOOLS: &[Described] = &[
     of::<maint_page::App>(),
     of::<svc_cycle::SvcCycle>(),
+    of::<check_reqs::CheckReqs>(),
+    of::<pg_ext_ensure::PgExtEnsure>(),
     of::<venv_sync::App>(),
+    of::<maint_page::App>(),
+    of::<svc_cycle::SvcCycle>(),
+    of::<cron_render::CronRender>(),
+    of::<log_paths::LogPaths>(),
 ];

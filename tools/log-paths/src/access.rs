@@ -98,6 +98,12 @@ impl<'a> Judge<'a> {
         found
     }
 
+    /// May `account` write a file of this owner, group and mode?
+    #[must_use]
+    pub fn may_write(&self, account: &Account, file: &Stat) -> bool {
+        account.uid == 0 || allowed(account, file, None, WRITE)
+    }
+
     fn walk(&self, account: &Account, dir: &Path, links: usize) -> Access {
         if links > LINKS {
             return Access::Unknown;
@@ -130,11 +136,7 @@ impl<'a> Judge<'a> {
     }
 
     fn granted(&self, account: &Account, path: &Path, stat: &Stat, wanted: u32) -> Access {
-        if account.uid == 0 || allowed(account, stat, self.acl(path, stat), wanted) {
-            Access::Yes
-        } else {
-            Access::No(path.to_path_buf())
-        }
+        if account.uid == 0 || allowed(account, stat, self.acl(path, stat), wanted) { Access::Yes } else { Access::No(path.to_path_buf()) }
     }
 
     /// An extended ACL; the mode's group bits are its mask then, so it is asked for only where they allow something.
@@ -198,9 +200,7 @@ fn allowed(account: &Account, stat: &Stat, acl: Option<Vec<Entry>>, wanted: u32)
     if let Some(entry) = acl.iter().find(|entry| entry.tag == USER && entry.id == account.uid) {
         return has(entry.bits & mask);
     }
-    let groups: Vec<&Entry> = acl
-        .iter()
-        .filter(|entry| entry.tag == GROUP_OBJECT && in_group(stat.st_gid) || entry.tag == GROUP && in_group(entry.id))
-        .collect();
+    let groups: Vec<&Entry> =
+        acl.iter().filter(|entry| entry.tag == GROUP_OBJECT && in_group(stat.st_gid) || entry.tag == GROUP && in_group(entry.id)).collect();
     if groups.is_empty() { has(mode) } else { groups.iter().any(|entry| has(entry.bits & mask)) }
 }

@@ -24,6 +24,8 @@ pub struct Process {
     pub uid: u32,
     /// When it was started, in clock ticks after boot.
     pub started: u64,
+    /// The unit that systemd has it in.
+    pub unit: Option<String>,
     /// The service it belongs to, where that is plain.
     pub service: Option<&'static str>,
 }
@@ -124,6 +126,7 @@ fn read(pid: u32) -> Option<Process> {
         argv: arguments(&argv),
         uid: fs::metadata(&dir).ok()?.uid(),
         started: fields.get(19)?.parse().ok()?,
+        unit: None,
         service: None,
     })
 }

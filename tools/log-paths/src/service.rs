@@ -5,6 +5,7 @@ mod nginx;
 mod postgresql;
 mod supervisor;
 
+use crate::launch::Launch;
 use crate::log::Configured;
 use crate::site::Site;
 
@@ -28,4 +29,10 @@ pub const SERVICES: &[Service] = &[
 #[must_use]
 pub fn named(name: &str) -> Option<&'static Service> {
     SERVICES.iter().find(|service| service.name == name)
+}
+
+/// The programs of these names that something else starts: supervisor's programs.
+#[must_use]
+pub fn supervised(site: &Site, names: &[&str]) -> Vec<Launch> {
+    supervisor::programs(site, names)
 }

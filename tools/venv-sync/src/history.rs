@@ -58,8 +58,7 @@ fn destination(store: &Store, to: Option<&str>) -> Result<(State, String)> {
         })?,
         None => ids
             .into_iter()
-            .filter(|id| *id < live)
-            .next_back()
+            .rfind(|id| *id < live)
             .ok_or_else(|| Error::failed(format!("there is no release before {live}")).hint("rollback --to ID goes to a later one"))?,
     };
     let environment = pydist::Environment::open(store.release(&id)).ok();

@@ -42,6 +42,13 @@ pub struct Installed {
     pub place: Place,
 }
 
+impl Installed {
+    /// Whether nothing of its directory is missing.
+    pub fn is_whole(&self) -> bool {
+        self.has_record && self.metadata.is_ok()
+    }
+}
+
 /// A `.pth` file, or `sitecustomize.py`.
 #[derive(Debug)]
 pub struct StartupFile {

@@ -44,7 +44,15 @@ b'
 #[test]
 fn code_stays_code() {
     let is_code = |source: &str| matches!(value(source, "a"), Shape::Code(_));
-    for source in ["a = b", "a = 'x' + y", "a = f'{x}'", "a = 'x'\na += 'y'", "a = {}\na['x'] = 1", "a = 'x'\nif y:\n    a = 'z'\n", "a = 'x'.format()"] {
+    for source in [
+        "a = b",
+        "a = 'x' + y",
+        "a = f'{x}'",
+        "a = 'x'\na += 'y'",
+        "a = {}\na['x'] = 1",
+        "a = 'x'\nif y:\n    a = 'z'\n",
+        "a = 'x'.format()",
+    ] {
         assert!(is_code(source), "{source}");
     }
     assert_eq!(value("a = 'x'\ndef f():\n    a = 'y'\n", "a"), text("x"));

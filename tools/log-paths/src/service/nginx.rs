@@ -96,7 +96,7 @@ fn of_process(site: &Site, process: &Process) -> Option<Instance> {
 }
 
 fn command_line(process: &Process) -> Option<Vec<Vec<u8>>> {
-    let Some(first) = process.argv.first() else { return None };
+    let first = process.argv.first()?;
     let Some(title) = first.strip_prefix(b"nginx: ") else { return Some(process.argv.clone()) };
     let typed = title.strip_prefix(b"master process ")?;
     // The title joins the arguments with blanks, and quotations are gone: an option's value ends where the next option begins.

@@ -85,7 +85,9 @@ impl<'a> Work<'a> {
     fn new(observed: &'a Observed, policy: &'a Policy) -> Self {
         let mut index = BTreeMap::new();
         for place in [Place::Own, Place::Vendor, Place::System] {
-            for installed in observed.installed.iter().filter(|i| i.place == place) {
+            let (whole, rest): (Vec<_>, Vec<_>) = observed.installed.iter().filter(|i| i.place == place).partition(|i| i.is_whole());
+            // Of two in one place, which one is imported depends on the file system; what is whole is likelier.
+            for installed in whole.into_iter().chain(rest) {
                 index.entry(installed.dist.key.as_str()).or_insert(installed);
             }
         }

@@ -49,8 +49,7 @@ struct Level {
 
 pub fn read(site: &Site, instance: &Instance, out: &mut Configured) {
     let first = out.targets.len();
-    let mut walk =
-        Walk { site, instance, files: HashMap::new(), stack: Vec::new(), includes: 0, user: None, main_error: false, out };
+    let mut walk = Walk { site, instance, files: HashMap::new(), stack: Vec::new(), includes: 0, user: None, main_error: false, out };
     for text in &instance.globals {
         let parsed = parse(Path::new("-g"), &[text.as_slice(), b";"].concat());
         walk.nodes(&parsed.file, &parsed.nodes, Place::Main, &mut Level::default());

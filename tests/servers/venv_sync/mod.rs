@@ -1,0 +1,3 @@
+//! venv-sync against real environments, real installers, and a real site.
+
+mod drift;
