@@ -27,8 +27,6 @@ fn schema<T: Tool>() -> Schema {
 /// All of them, a line each.
 #[rustfmt::skip]
 pub const TOOLS: &[Described] = &[
-    of::<maint_page::App>(),
-    of::<svc_cycle::SvcCycle>(),
     of::<check_reqs::CheckReqs>(),
     of::<pg_ext_ensure::PgExtEnsure>(),
     of::<venv_sync::App>(),
