@@ -103,6 +103,7 @@ pub fn splice(file: &[u8], block: Option<&Block>, text: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

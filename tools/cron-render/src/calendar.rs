@@ -76,6 +76,7 @@ pub fn write_minute(out: &mut String, minute: i64, offset: Option<i32>) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -157,6 +157,7 @@ fn command_refusal(command: &[u8], dialect: Dialect) -> Option<Refused> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

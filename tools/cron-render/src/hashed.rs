@@ -72,6 +72,7 @@ pub fn read(cursor: &mut Cursor<'_>, field: Field, seed: Seed<'_>) -> Option<u64
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -16,6 +16,7 @@ use crate::finding::{Code, Finding};
 use crate::site::Site;
 use crate::spread::Placed;
 use crate::template::Template;
+use crate::zone::Zone;
 
 pub use commands::lookups;
 
@@ -33,6 +34,8 @@ pub struct Facts {
     pub file: Option<FileFacts>,
     /// An interpreter that the site names and that is not there.
     pub no_python: Option<String>,
+    /// The machine's own time zone.
+    pub zone: Option<Zone>,
     /// Seconds since 1970.
     pub now: i64,
 }
@@ -57,8 +60,8 @@ pub fn all(template: &Template, site: &Site, placed: &[Placed], facts: &Facts) -
     commands::look(template, site, facts, &mut found);
     settings::look(template, site, &mut found);
     file::look(template, site, facts, &mut found);
-    clock::look(template, site, placed, facts.now, &mut found);
-    found.sort_by(|a, b| (a.line, a.column, a.code).cmp(&(b.line, b.column, b.code)));
+    clock::look(template, site, placed, facts, &mut found);
+    found.sort_by_key(|f| (f.line, f.column, f.code));
     found.dedup();
     found
 }

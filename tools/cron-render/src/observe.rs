@@ -13,6 +13,7 @@ use crate::lint::{self, Facts, FileFacts};
 use crate::render;
 use crate::site::Site;
 use crate::template::Template;
+use crate::zone::Zone;
 
 /// Seconds since 1970.
 pub fn now() -> i64 {
@@ -26,6 +27,7 @@ pub fn facts(template: &Template, site: &Site) -> Facts {
         users: users(template, site),
         file: file(template),
         no_python: no_python(template, site),
+        zone: Some(Zone::system()),
         now: now(),
     }
 }

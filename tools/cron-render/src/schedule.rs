@@ -199,6 +199,7 @@ fn read_nickname(line: &[u8], at: usize) -> Result<Written, ScheduleError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::dialect::Dialect;

@@ -179,15 +179,6 @@ impl Site {
                 ));
             }
         }
-        let system = Zone::system();
-        let foreign = site.facts.tz.is_some() && site.zone.name() != system.name();
-        if foreign && site.format != Format::Systemd && !site.dialect.has_zones() {
-            findings.push(Finding::of_site(
-                Code::W15,
-                format!("{} runs by the machine's zone ({}), not by {}", site.dialect.name(), system.name(), site.zone.name()),
-                format!("timedatectl set-timezone {}", site.zone.name()),
-            ));
-        }
         Ok((site, findings))
     }
 

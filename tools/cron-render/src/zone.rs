@@ -90,6 +90,21 @@ impl Zone {
         Stretch { start, end, offset }
     }
 
+    /// Whether both show the same time for the years from `second` on (`UTC` and `Etc/UTC` do).
+    pub fn agrees(&self, other: &Zone, second: i64) -> bool {
+        let (mut ours, mut theirs) = (self.stretch(second), other.stretch(second));
+        for _ in 0..8 {
+            if (ours.end, ours.offset) != (theirs.end, theirs.offset) {
+                return false;
+            }
+            match (self.after(&ours), other.after(&theirs)) {
+                (Some(a), Some(b)) => (ours, theirs) = (a, b),
+                (a, b) => return a.is_none() && b.is_none(),
+            }
+        }
+        true
+    }
+
     /// The stretch after this one.
     pub fn after(&self, stretch: &Stretch) -> Option<Stretch> {
         if stretch.end == i64::MAX {
@@ -103,6 +118,7 @@ impl Zone {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

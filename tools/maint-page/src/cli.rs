@@ -52,6 +52,8 @@ const VERIFY: &[Opt] =
 
 const PROOF: &[Opt] = &[
     Opt::value("host", Value::Text("NAME"), "The Host to ask for, where the URL names an address"),
+    Opt::value("connect", Value::Text("HOST:PORT"), "Ask at this address, whatever the URL's name resolves to")
+        .more("To ask one server of several, or the server behind a cache, for the site's real URL."),
     Opt::value(
         "expect",
         Value::Count("STATUS"),
@@ -192,11 +194,11 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Example {
             text: "Announce tonight's maintenance, wait for it, and prove that it is up:",
-            command: "maint-page on --dir /srv/site/maintenance --start 22:00 --for 30m --warn 2h --message 'We are moving to a new server.' --wait --verify https://www.example.org/",
+            command: "maint-page on --dir /srv/site/maintenance --start 22:00 --for 30m --warn 2h \\\n  --message 'We are moving to a new server.' --wait --verify https://www.example.org/",
         },
         Example {
             text: "Around a deploy:",
-            command: "maint-page during --dir /srv/site/maintenance --for 10m --on-failure keep -- sh -ec 'git pull --ff-only && venv/bin/python manage.py migrate'",
+            command: "maint-page during --dir /srv/site/maintenance --for 10m --on-failure keep -- \\\n  sh -ec 'git pull --ff-only && venv/bin/python manage.py migrate'",
         },
         Example { text: "From cron:", command: "* * * * * maint-page tick -q --dir /srv/site/maintenance" },
         Example { text: "Where nginx already tests for one file:", command: "maint-page on --page /srv/www/tmp/maintenance.html" },
@@ -450,6 +452,7 @@ fn proof(parsed: &Parsed, urls: Vec<&str>) -> Result<Proof> {
         urls: urls.into_iter().map(str::to_owned).collect(),
         expectation: Expectation {
             host: parsed.text("host").map(str::to_owned),
+            connect: parsed.text("connect").map(str::to_owned),
             status,
             count: usize::try_from(count).unwrap_or(usize::MAX),
             within: parsed.duration("within").unwrap_or(Duration::from_secs(10)),

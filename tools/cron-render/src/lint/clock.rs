@@ -2,7 +2,7 @@
 
 use crate::calendar;
 use crate::finding::{Code, Finding};
-use crate::lint::push;
+use crate::lint::{Facts, push};
 use crate::runs::{Dst, Runs};
 use crate::schedule::{Kind, Schedule};
 use crate::site::{Format, Site};
@@ -14,9 +14,10 @@ const YEAR: i64 = 366 * 86_400;
 /// Minutes before and after a change of time that are looked at.
 const AROUND: i64 = 26 * 3600;
 
-pub fn look(template: &Template, site: &Site, placed: &[Placed], now: i64, found: &mut Vec<Finding>) {
+pub fn look(template: &Template, site: &Site, placed: &[Placed], facts: &Facts, found: &mut Vec<Finding>) {
     together(template, placed, found);
-    let changes = changes(site, now);
+    foreign_zone(site, facts, found);
+    let changes = changes(site, facts.now);
     if changes.is_empty() {
         return;
     }
@@ -32,6 +33,16 @@ pub fn look(template: &Template, site: &Site, placed: &[Placed], now: i64, found
                 }
             }
         }
+    }
+}
+
+/// Debian's cron has one zone for all: the machine's.
+fn foreign_zone(site: &Site, facts: &Facts, found: &mut Vec<Finding>) {
+    let Some(system) = facts.zone.as_ref().filter(|z| !z.agrees(&site.zone, facts.now)) else { return };
+    if site.facts.tz.is_some() && site.format != Format::Systemd && !site.dialect.has_zones() {
+        let (ours, theirs) = (site.zone.name(), system.name());
+        let message = format!("{} runs by the machine's zone ({theirs}), not by {ours}", site.dialect.name());
+        found.push(Finding::of_site(Code::W15, message, format!("timedatectl set-timezone {ours}")));
     }
 }
 
