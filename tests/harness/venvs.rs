@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Makes a wheel by the rules, RECORD and all: NAME VERSION DIRECTORY METADATA-LINES, then FILE=CONTENT for each file.
+/// Makes a wheel by the rules, RECORD and all: NAME VERSION DIRECTORY METADATA-LINES, then FILE=CONTENT for each file, or
+/// FILE=@PATH for a content that is too long for an argument.
 const MAKE_WHEEL: &str = r"
 import base64, hashlib, sys, zipfile
 name, version, directory, metadata = sys.argv[1:5]
@@ -16,7 +17,7 @@ files[f'{info}/WHEEL'] = 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: 
 record = []
 with zipfile.ZipFile(f'{directory}/{name}-{version}-py3-none-any.whl', 'w') as wheel:
     for path, text in files.items():
-        data = text.encode()
+        data = open(text[1:], 'rb').read() if text.startswith('@') else text.encode()
         digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b'=').decode()
         record.append(f'{path},sha256={digest},{len(data)}')
         wheel.writestr(path, data)
