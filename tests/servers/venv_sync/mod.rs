@@ -2,6 +2,7 @@
 
 mod drift;
 mod live;
+mod owner;
 mod readers;
 mod sources;
 mod verdicts;
