@@ -74,12 +74,7 @@ pub fn read_at(dir: impl AsFd, name: &Path, limit: usize) -> io::Result<Vec<u8>>
 pub fn read_head(dir: impl AsFd, name: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let (file, size) = open_at(dir, name)?;
     let mut out = Vec::with_capacity(usize::try_from(size).unwrap_or(0).min(8 << 10) + 1);
-    let mut seen = 0;
-    fill(&file, &mut out, limit, |bytes| {
-        let from = usize::saturating_sub(seen, 2);
-        seen = bytes.len();
-        bytes[from..].windows(2).any(|pair| pair == b"\n\n")
-    })?;
+    fill(&file, &mut out, limit, |bytes| crate::metadata::end_of_head(bytes).is_some())?;
     Ok(out)
 }
 
