@@ -13,6 +13,7 @@ pub mod run;
 pub mod schema;
 pub mod site;
 pub mod supervisor;
+pub mod venvs;
 
 pub use ports::{free_port, wait_until};
 pub use process::Server;

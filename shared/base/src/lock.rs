@@ -5,6 +5,7 @@ use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::io::{Read, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +15,13 @@ use std::time::Duration;
 pub struct Lock {
     file: std::fs::File,
     path: PathBuf,
+}
+
+/// A duplicate of the descriptor that a child inherits keeps the lock held until that child has ended, too.
+impl AsFd for Lock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
 }
 
 impl Lock {

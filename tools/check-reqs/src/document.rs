@@ -298,19 +298,30 @@ impl<'a> Fields<'a> {
     }
 
     fn filled(&self, node: &Node, text: &str) -> Result<String> {
-        fill(text, self.settings).map_err(|what| {
-            self.origin.error(node.at, what).hint("give it with --set NAME=VALUE, or in a [set] table of the file")
-        })
+        fill(text, self.settings)
+            .map_err(|what| self.origin.error(node.at, what).hint("give it with --set NAME=VALUE, or in a [set] table of the file"))
+    }
+
+    /// Refuses every key that is not one of these, before anything else is said: a misspelled key is why another one is missing.
+    pub fn only(&self, known: &[&str]) -> Result<()> {
+        match self.pairs.iter().find(|(key, ..)| !known.contains(&key.name.as_str())) {
+            Some((key, ..)) => Err(self.unknown(key, known)),
+            None => Ok(()),
+        }
+    }
+
+    fn unknown(&self, key: &Key, known: &[&str]) -> Error {
+        let error = self.origin.error(key.at, format!("unknown key '{}'", key.name));
+        match nearest(&key.name, known) {
+            Some(near) => error.hint(format!("did you mean '{near}'?")),
+            None => error.hint(format!("the keys here are: {}", known.join(", "))),
+        }
     }
 
     /// Refuses what nobody asked for.
     pub fn finish(self) -> Result<()> {
         let Some((key, ..)) = self.pairs.iter().find(|(.., taken)| !taken) else { return Ok(()) };
-        let error = self.origin.error(key.at, format!("unknown key '{}'", key.name));
-        match nearest(&key.name, &self.asked) {
-            Some(near) => Err(error.hint(format!("did you mean '{near}'?"))),
-            None => Err(error.hint(format!("the keys here are: {}", self.asked.join(", ")))),
-        }
+        Err(self.unknown(key, &self.asked))
     }
 }
 
@@ -393,7 +404,9 @@ mod tests {
         fn bare(node: &Node) -> String {
             match &node.value {
                 Value::List(l) => format!("[{}]", l.iter().map(bare).collect::<Vec<_>>().join(",")),
-                Value::Table(t) => format!("{{{}}}", t.iter().map(|(k, n)| format!("{}:{}", k.name, bare(n))).collect::<Vec<_>>().join(",")),
+                Value::Table(t) => {
+                    format!("{{{}}}", t.iter().map(|(k, n)| format!("{}:{}", k.name, bare(n))).collect::<Vec<_>>().join(","))
+                }
                 other => format!("{other:?}"),
             }
         }

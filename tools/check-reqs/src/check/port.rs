@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub const TYPE: Type = Type {
     name: "port",
     about: "a TCP port of this host that somebody listens on, or that is free",
-    keys: "port; address (default: any); state: listening (default) or free",
+    keys: &[("port", "its number"), ("address", "an address (any)"), ("state", "listening (the default) or free")],
     read,
 };
 

@@ -1,0 +1,12 @@
+//! maint-page against the web servers it prints configuration for.
+
+mod apache;
+mod caddy;
+mod crowd;
+mod diagnosis;
+mod looks;
+mod nginx;
+mod png;
+mod single_file;
+mod site;
+mod tls;
