@@ -27,7 +27,8 @@ pub fn lock(layout: &Layout, wait: Duration) -> Result<Lock> {
         // Also what a killed run made and did not give away.
         opened.own().try_for_each(|dir| give(dir, owner))?;
     }
-    let lock = Lock::acquire(&layout.dir().join(layout::LOCK), wait)?;
+    let root = opened.get(Where::Root).ok_or_else(|| Error::failed(format!("{} has gone", layout.dir().display())))?;
+    let lock = Lock::acquire_in(root, layout::LOCK, wait)?;
     for dir in opened.own() {
         dir.sweep()?;
     }
