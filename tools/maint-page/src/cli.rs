@@ -54,13 +54,16 @@ const PROOF: &[Opt] = &[
     Opt::value("host", Value::Text("NAME"), "The Host to ask for, where the URL names an address"),
     Opt::value("connect", Value::Text("HOST:PORT"), "Ask at this address, whatever the URL's name resolves to")
         .more("To ask one server of several, or the server behind a cache, for the site's real URL."),
+    Opt::value("within", Value::Duration("DURATION"), "How long it may take to become so; 10s unless told"),
+];
+
+const PROOF_OFF: &[Opt] = &[
     Opt::value(
         "expect",
         Value::Count("STATUS"),
         "The status the site has to answer with when the page is off; any of 200 to 399 unless told",
     ),
     Opt::value("count", Value::Count("N"), "How many answers in a row have to be right when the page is off; 3 unless told"),
-    Opt::value("within", Value::Duration("DURATION"), "How long it may take to become so; 10s unless told"),
 ];
 
 const SIDE: &[Opt] = &[Opt::flag("on", "It is to be on"), Opt::flag("off", "It is to be off")];
@@ -108,7 +111,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             "off",
             "Release the hold, and take the page away if it was the last",
             &["Releases your own hold. If others still hold the page it stays up, and the report says whose they are."],
-            &[PLACE, OFF, VERIFY, PROOF],
+            &[PLACE, OFF, VERIFY, PROOF, PROOF_OFF],
         ),
         command(
             "status",
@@ -138,7 +141,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             description: &[
                 "TERM, INT, HUP and QUIT go to COMMAND's process group. If maint-page itself is killed, a guardian process does what --on-failure says.",
             ],
-            options: &[PLACE, WISH, FAILURE, VERIFY, PROOF],
+            options: &[PLACE, WISH, FAILURE, VERIFY, PROOF, PROOF_OFF],
             positionals: &[],
             trailing: Trailing::Required,
             default: false,
@@ -149,7 +152,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             description: &[
                 "Asks on a new connection each time. On: GET, HEAD and POST answer 503 with Retry-After, no-store and the page itself; with --dir or --page it has to be the page of the holds there. Off: several answers in a row without the page. When it is not so, the report says why, as far as that can be told.",
             ],
-            options: &[SIDE, PLACE, ONE_ID, PROOF],
+            options: &[SIDE, PLACE, ONE_ID, PROOF, PROOF_OFF],
             positionals: &[Positional::some("URL", Value::Url("URL"), "Where to ask")],
             trailing: Trailing::None,
             default: false,
