@@ -41,6 +41,11 @@ impl Connection {
         self.dsn.as_deref().map_or_else(|| "the default server".to_string(), base::mask::text)
     }
 
+    /// As it was given; it may hold a password.
+    pub fn dsn(&self) -> Option<&str> {
+        self.dsn.as_deref()
+    }
+
     /// Logs in.
     pub fn open(&self, scene: &Scene, deadline: Deadline) -> Result<pgconn::Connected, Box<Finding>> {
         let left = deadline.slice(Duration::from_secs(60));
