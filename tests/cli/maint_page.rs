@@ -624,6 +624,27 @@ fn many_at_once_disturb_nothing() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// Root puts the page up in a directory of the deploy user's; that user goes on with it.
+#[test]
+fn what_root_makes_for_another_user_is_that_users() {
+    use std::os::unix::process::CommandExt;
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let site = Site::new();
+    fs::set_permissions(site.top.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir(site.dir()).unwrap();
+    std::os::unix::fs::chown(site.dir(), Some(65534), Some(65534)).unwrap();
+    site.tool("on").args(["--id", "x"]).run().expect_code(0);
+    let mut off = site.tool("off").args(["--id", "x"]);
+    off.command().uid(65534).gid(65534);
+    off.run().expect_code(0);
+    assert!(!site.has("on") && !site.has("holds/x.json"));
+    let mut on = site.tool("on").args(["--id", "y"]);
+    on.command().uid(65534).gid(65534);
+    on.run().expect_code(0);
+}
+
 #[test]
 fn snippets_are_printed_as_they_are() {
     for server in ["nginx", "apache", "caddy"] {

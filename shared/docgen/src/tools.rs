@@ -15,7 +15,6 @@ pub struct Described {
     pub schema: fn() -> Schema,
 }
 
-#[allow(dead_code)]
 const fn of<T: Tool>() -> Described {
     Described { line: T::COMMAND_LINE, schema: schema::<T> }
 }
@@ -29,6 +28,11 @@ fn schema<T: Tool>() -> Schema {
 #[rustfmt::skip]
 pub const TOOLS: &[Described] = &[
     of::<check_reqs::CheckReqs>(),
+    of::<pg_ext_ensure::PgExtEnsure>(),
     of::<maint_page::App>(),
     of::<venv_sync::App>(),
+    of::<maint_page::App>(),
+    of::<svc_cycle::SvcCycle>(),
+    of::<cron_render::CronRender>(),
+    of::<log_paths::LogPaths>(),
 ];

@@ -2,7 +2,11 @@
 
 mod apache;
 mod caddy;
+mod crowd;
 mod diagnosis;
+mod looks;
 mod nginx;
+mod png;
 mod single_file;
 mod site;
+mod tls;

@@ -1,3 +1,5 @@
 //! venv-sync against real environments, real installers, and a real site.
 
 mod drift;
+mod readers;
+mod verdicts;

@@ -52,6 +52,8 @@ const VERIFY: &[Opt] =
 
 const PROOF: &[Opt] = &[
     Opt::value("host", Value::Text("NAME"), "The Host to ask for, where the URL names an address"),
+    Opt::value("connect", Value::Text("HOST:PORT"), "Ask at this address, whatever the URL's name resolves to")
+        .more("To ask one server of several, or the server behind a cache, for the site's real URL."),
     Opt::value(
         "expect",
         Value::Count("STATUS"),
@@ -450,6 +452,7 @@ fn proof(parsed: &Parsed, urls: Vec<&str>) -> Result<Proof> {
         urls: urls.into_iter().map(str::to_owned).collect(),
         expectation: Expectation {
             host: parsed.text("host").map(str::to_owned),
+            connect: parsed.text("connect").map(str::to_owned),
             status,
             count: usize::try_from(count).unwrap_or(usize::MAX),
             within: parsed.duration("within").unwrap_or(Duration::from_secs(10)),

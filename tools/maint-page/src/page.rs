@@ -7,7 +7,7 @@
 //! The HTML needs nothing from anywhere: no script, no font, no picture from the site that is
 //! down, one style element that its own Content-Security-Policy names by hash.
 
-use crate::hold::{Hold, SCHEMA};
+use crate::hold::{Hold, SCHEMA, State};
 use crate::plain;
 use crate::standing::Standing;
 use crate::when;
@@ -56,7 +56,7 @@ fn value(slot: &str, hold: &Hold, standing: &Standing) -> Option<String> {
         "title" => plain::html(&hold.title),
         "message" => plain::html_lines(&hold.message),
         "lang" => plain::html(&hold.lang),
-        "expected" => expected(hold),
+        "expected" => expected(hold, standing.state == State::Overdue),
         "starts" => plain::html(&when::for_people(hold.starts_at, &zone)),
         "ends" => hold.ends_at.map(|end| plain::html(&when::for_people(end, &zone))).unwrap_or_default(),
         "retry_after" => standing.retry_after.to_string(),
@@ -65,17 +65,19 @@ fn value(slot: &str, hold: &Hold, standing: &Standing) -> Option<String> {
     })
 }
 
-/// The sentence about the end; nothing where no end was said.
-fn expected(hold: &Hold) -> String {
+/// The sentence about the end; nothing where no end was said. An end that has passed is not
+/// promised any longer.
+fn expected(hold: &Hold, overdue: bool) -> String {
     let Some(end) = hold.ends_at else {
         return String::new();
     };
     let zone = hold.zone();
-    format!(
-        "<p class=\"expected\">We expect to be back by <time datetime=\"{}\">{}</time>.</p>",
-        when::rfc3339(end, &zone),
-        plain::html(&when::for_people(end, &zone)),
-    )
+    let time = format!("<time datetime=\"{}\">{}</time>", when::rfc3339(end, &zone), plain::html(&when::for_people(end, &zone)));
+    if overdue {
+        format!("<p class=\"expected\">We expected to be back by {time}. It is taking longer; we are working on it.</p>")
+    } else {
+        format!("<p class=\"expected\">We expect to be back by {time}.</p>")
+    }
 }
 
 /// Replaces each `{{ slot }}`; what is not a slot stays as it is.
@@ -182,6 +184,13 @@ mod tests {
         assert!(page.ends_with("<!-- maint-page 1 0123456789abcdef -->\n"));
         assert!(!page.contains("{{"), "a slot was left: {page}");
         assert_eq!(tokens(page.as_bytes()).unwrap(), ["0123456789abcdef"]);
+    }
+
+    #[test]
+    fn an_end_that_has_passed_is_not_promised_any_longer() {
+        let page = page(|hold| hold.ends_at = Some("2026-11-21T22:05:00Z".parse().unwrap()), None);
+        assert!(page.contains("We expected to be back by <time"), "{page}");
+        assert!(page.contains("It is taking longer"));
     }
 
     #[test]

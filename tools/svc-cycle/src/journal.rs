@@ -137,7 +137,7 @@ impl Journal {
         let Some(bytes) = directory.read(name, 16 << 20)? else { return Ok(None) };
         let path = directory.path().join(name);
         let entry = serde_json::from_slice(&bytes).map_err(|error| {
-            Error::failed(format!("{}: not a journal of svc-cycle: {error}", path.display())).hint(format!("look into it, and remove it"))
+            Error::failed(format!("{}: not a journal of svc-cycle: {error}", path.display())).hint("look into it, and remove it")
         })?;
         Ok(Some(Self { directory, name: name.to_owned(), entry }))
     }

@@ -110,14 +110,9 @@ fn own(probe: &Probe, service: &Service, state: &State, old: &[Identity]) -> std
     tree.extend((service.backend.processes)(state));
     let stale: BTreeSet<i32> =
         old.iter().filter(|identity| identity.lives()).map(|identity| identity.pid).filter(|pid| !tree.contains(pid)).collect();
-    match port::holders_among(port, &stale) {
-        Ok(port::Holders::Processes(pids)) => {
-            return Err(format!(
-                "port {port} is answered by the old {}",
-                pids.iter().map(|pid| named(*pid)).collect::<Vec<_>>().join(", ")
-            ));
-        }
-        Ok(_) | Err(_) => {}
+    if let Ok(port::Holders::Processes(pids)) = port::holders_among(port, &stale) {
+        let words: Vec<String> = pids.iter().map(|pid| named(*pid)).collect();
+        return Err(format!("port {port} is answered by the old {}", words.join(", ")));
     }
     match port::holders_among(port, &tree) {
         Ok(port::Holders::Processes(_) | port::Holders::Unknown) | Err(_) => Ok(()),

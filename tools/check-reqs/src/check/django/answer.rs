@@ -100,6 +100,7 @@ mod tests {
         let finished = Finished {
             ending: Ending::Exit(code),
             timed_out: false,
+            interrupted: None,
             stdout: out.into(),
             stderr: err.into(),
             truncated: false,
