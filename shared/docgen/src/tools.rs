@@ -31,7 +31,6 @@ pub const TOOLS: &[Described] = &[
     of::<pg_ext_ensure::PgExtEnsure>(),
     of::<maint_page::App>(),
     of::<venv_sync::App>(),
-    of::<maint_page::App>(),
     of::<svc_cycle::SvcCycle>(),
     of::<cron_render::CronRender>(),
     of::<log_paths::LogPaths>(),
