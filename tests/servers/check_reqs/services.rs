@@ -2,7 +2,7 @@
 
 use super::{answer, check, check_file, item};
 use harness::supervisor::Supervisor;
-use harness::{need, supervisor};
+use harness::{namespace, need, supervisor};
 use std::process::Command;
 
 #[test]
@@ -68,17 +68,9 @@ $CHECK -f /etc/reqs.toml | jq -r '.items[].fix.commands[]?'
 ln -s ../init.d/made-up /etc/rc2.d/S01made-up
 $CHECK -f /etc/reqs.toml | jq -r '.items[0] | "\(.status) \(.reason)"'
 "#;
-    let dir = harness::scratch();
-    let prelude = format!(
-        "mount --make-rprivate / && mount -t tmpfs none {0} && mkdir {0}/up {0}/work && \
-         mount -t overlay none -o lowerdir=/etc,upperdir={0}/up,workdir={0}/work /etc\n",
-        dir.path().display()
-    );
-    let done =
-        Command::new("unshare").args(["-m", "sh", "-ec", &(prelude + script)]).env("CHECK", harness::bin("check-reqs")).output().unwrap();
-    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    let said = namespace::said(&["/etc"], script);
     let wanted = "met null\nunmet stopped\nunknown unclear\nunmet not_enabled\nupdate-rc.d made-up defaults\nmet null\n";
-    assert_eq!(said, wanted, "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(said, wanted);
 }
 
 #[test]
@@ -87,20 +79,15 @@ fn a_running_cron_is_seen() {
         return;
     }
     // In process, mount and network namespaces of its own, with a crontab directory of its own: no other cron is touched or seen.
-    let dir = harness::scratch();
-    let script = format!(
-        "mount --make-rprivate / && mount -t tmpfs none /var/spool/cron && mkdir -p /var/spool/cron/crontabs && mount -t tmpfs none /run\n\
-         $CHECK crontab | jq -r '.items[0] | \"\\(.status) \\(.reason) \\(.fix.commands[0])\"'\n\
-         cron -f & pid=$!; sleep 0.3\n\
-         $CHECK crontab crontab:www-data | jq -r '.items[] | .status'\n\
-         kill $pid; : {}",
-        dir.path().display()
-    );
-    let done = Command::new("unshare")
-        .args(["-mpf", "--mount-proc", "sh", "-ec", &script])
-        .env("CHECK", harness::bin("check-reqs"))
-        .output()
-        .unwrap();
+    let script = r#"
+mount -t tmpfs none /var/spool/cron && mkdir -p /var/spool/cron/crontabs && mount -t tmpfs none /run
+$CHECK crontab | jq -r '.items[0] | "\(.status) \(.reason) \(.fix.commands[0])"'
+cron -f & pid=$!
+for i in 1 2 3 4 5 6 7 8 9; do $CHECK -q crontab >/dev/null && break; sleep 0.1; done
+$CHECK crontab crontab:www-data | jq -r '.items[] | .status'
+kill $pid
+"#;
+    let done = namespace::run(&["/etc"], &["-pf", "--mount-proc"], &[], script);
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     assert_eq!(said, "unmet not_running service cron start\nmet\nmet\n", "{}", String::from_utf8_lossy(&done.stderr));
 }

@@ -36,6 +36,11 @@ impl Connection {
         Ok(Connection { dsn: fields.text("connection")?, database: fields.text("database")? })
     }
 
+    /// The server that a connection string, or the environment, names.
+    pub fn to(dsn: Option<&str>) -> Connection {
+        Connection { dsn: dsn.map(str::to_string), database: None }
+    }
+
     /// What to call the server, without secrets.
     pub fn shown(&self) -> String {
         self.dsn.as_deref().map_or_else(|| "the default server".to_string(), base::mask::text)
