@@ -4,6 +4,7 @@ mod files;
 mod fixes;
 mod formats;
 mod hostile;
+mod hosts;
 mod types;
 mod versions;
 

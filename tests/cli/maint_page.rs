@@ -313,6 +313,48 @@ fn wait_ends_when_the_announcement_is_taken_back_and_when_it_is_told_to() {
 }
 
 #[test]
+fn an_announcement_that_is_brought_forward_wakes_who_waits() {
+    let site = Site::new();
+    let mut waiting = site.tool("on");
+    let child = waiting.command().args(["--id", "x", "--start", "+3h", "--wait"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    wait_until("the announcement", || site.has("maintenance.json"));
+    site.tool("on").args(["--id", "x", "--start", "+1s"]).run().expect_code(0);
+    let done = child.wait_with_output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    assert!(site.has("on"));
+}
+
+#[test]
+fn a_signal_while_waiting_leaves_the_announcement_and_during_takes_it_back() {
+    for (command, stays) in [(&["on", "--wait"][..], true), (&["during", "--on-failure", "keep"][..], false)] {
+        let site = Site::new();
+        let mut waiting = site.tool(command[0]).args(&command[1..]).args(["--id", "x", "--start", "+1h"]);
+        if !stays {
+            waiting = waiting.args(["--", "touch"]).arg(site.top.path().join("ran"));
+        }
+        let child = waiting.command().stdout(std::process::Stdio::piped()).spawn().unwrap();
+        wait_until("the announcement", || site.has("maintenance.json"));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGTERM).unwrap();
+        let done = child.wait_with_output().unwrap();
+        assert_eq!(done.status.code(), Some(143), "{command:?}");
+        assert_eq!(site.has("holds/x.json"), stays, "{command:?}");
+        assert!(!site.has("on") && !site.top.path().join("ran").exists());
+    }
+}
+
+#[test]
+fn diff_says_what_visitors_and_the_site_notice() {
+    let site = Site::new();
+    let on = site.tool("on").args(["--diff", "-n", "--message", "Soon back."]).run().expect_code(1).json();
+    assert_eq!(on["diff"]["before"], "page: down\n");
+    let after = on["diff"]["after"].as_str().unwrap();
+    assert!(after.starts_with("page: up\n") && after.contains("message: \"Soon back.\"\n"), "{after}");
+    site.tool("on").run().expect_code(0);
+    assert!(site.tool("on").arg("--diff").run().expect_code(0).json().get("diff").is_none());
+}
+
+#[test]
 fn what_is_foreign_is_never_touched_and_force_renames_it() {
     let site = Site::new();
     site.on();

@@ -5,6 +5,7 @@ mod clock;
 mod crontab;
 mod person;
 mod races;
+mod system;
 
 use harness::{Tool, tool};
 

@@ -3,6 +3,7 @@
 use crate::act;
 use crate::bypass::Key;
 use crate::change::{self, Event};
+use crate::difference::difference;
 use crate::hold::{Hold, State};
 use crate::layout::{Layout, Place};
 use crate::observe::{self, Found, Observed, Opened};
@@ -12,6 +13,7 @@ use crate::standing::standing;
 use crate::template::{self, Template};
 use crate::when;
 use base::lock::Lock;
+use base::report::Diff;
 use base::tool::Context;
 use base::{Error, Result};
 use jiff::Timestamp;
@@ -51,6 +53,8 @@ pub struct Settled {
     pub error: Option<Error>,
     /// The flag as it is now.
     pub flag: Found,
+    /// What changes for those outside.
+    pub diff: Option<Diff>,
 }
 
 impl<'a> Settling<'a> {
@@ -93,8 +97,16 @@ impl<'a> Settling<'a> {
 
     fn carry_out(&self, plan: Plan, observed: Observed, holds: Vec<Hold>, events: Vec<Event>, now: Timestamp) -> Result<Settled> {
         let refused = plan.in_the_way.as_ref().map(|thing| foreign(self.layout, &thing.place, thing.why));
-        let mut settled =
-            Settled { now, holds, events, items: Vec::new(), warnings: plan.warnings, error: None, flag: observed.flag.clone() };
+        let mut settled = Settled {
+            now,
+            holds,
+            events,
+            items: Vec::new(),
+            error: None,
+            flag: observed.flag.clone(),
+            diff: difference(self.layout, &observed, &plan.steps),
+            warnings: plan.warnings,
+        };
         if self.dry_run {
             settled.items = act::intended(self.layout, &plan.steps);
         } else if !plan.steps.is_empty() {

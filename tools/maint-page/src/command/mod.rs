@@ -17,7 +17,7 @@ use base::tool::Context;
 use base::{Error, Kind};
 
 /// Asks every URL of `proof`.
-fn prove(proof: &crate::cli::Proof, on: bool, tokens: &[String], layout: Option<&Layout>, context: &Context) -> Vec<Verified> {
+fn prove(proof: &crate::request::Proof, on: bool, tokens: &[String], layout: Option<&Layout>, context: &Context) -> Vec<Verified> {
     let claim = Claim { on, tokens, layout };
     proof.urls.iter().map(|url| crate::verify::url(url, claim, &proof.expectation, context.deadline)).collect()
 }

@@ -2,9 +2,9 @@
 
 use super::{disproved, prove, remarks, report};
 use crate::change;
-use crate::cli::{Proof, Whose};
 use crate::layout::Layout;
 use crate::report::Maintenance;
+use crate::request::{Proof, Whose};
 use crate::settle::{Settled, Settling};
 use base::report::{Report, Status};
 use base::tool::Context;
@@ -48,7 +48,7 @@ fn finish(layout: &Layout, settled: Settled, whose: &Whose, gone: &[String], pro
         (None, _, false) => "off".to_owned(),
     };
     let not_mine = left && gone.is_empty() && matches!(whose, Whose::Own(_) | Whose::All);
-    let report = report(body, msg, changed, context).warnings(warnings);
+    let report = report(body, msg, changed, context).warnings(warnings).diff(settled.diff.clone());
     match error {
         Some(error) => report.error(error),
         None if not_mine => Report { status: Status::No, error: Some(whose_hint(&others)), ..report },

@@ -2,11 +2,11 @@
 
 use super::{disproved, prove, remarks, report};
 use crate::change::{self, Wish};
-use crate::cli::Proof;
 use crate::clues;
 use crate::hold::State;
 use crate::layout::Layout;
 use crate::report::{Item, Maintenance};
+use crate::request::Proof;
 use crate::settle::{Settled, Settling};
 use crate::template;
 use crate::wait::{self, Waited};
@@ -117,7 +117,7 @@ pub fn finish(command: &str, layout: &Layout, settled: Settled, items: Vec<Item>
     }
     let warnings = settled.warnings.iter().cloned().chain(remarks(&body.verified)).collect();
     let msg = message(&settled, &body, context.dry_run);
-    let report = report(body, msg, changed, context).warnings(warnings);
+    let report = report(body, msg, changed, context).warnings(warnings).diff(settled.diff);
     match error {
         Some(error) => report.error(error),
         None => report,

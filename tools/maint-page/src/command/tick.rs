@@ -24,7 +24,7 @@ pub fn run(layout: &Layout, context: &Context) -> Result<Report<Maintenance>> {
         }
     }
     let msg = if said.is_empty() { settled.state().word().to_owned() } else { said.join(", ") };
-    let report = report(body, msg, settled.changed(), context).warnings(warnings);
+    let report = report(body, msg, settled.changed(), context).warnings(warnings).diff(settled.diff);
     Ok(match settled.error {
         Some(error) => report.error(error),
         None => report,

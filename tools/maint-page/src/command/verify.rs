@@ -1,10 +1,10 @@
 //! `verify`: what the web server says, and why.
 
 use super::{prove, remarks};
-use crate::cli::Proof;
 use crate::layout::Layout;
 use crate::observe::{self, Opened};
 use crate::report::Maintenance;
+use crate::request::Proof;
 use crate::settle;
 use base::report::{Report, Status};
 use base::tool::Context;
