@@ -262,8 +262,9 @@ fn one_hold_can_be_asked_about_and_moved_alone() {
     let site = Site::new();
     for id in ["x", "y"] {
         site.tool("on").args(["--id", id, "--start", "+1h"]).run().expect_code(0);
-        site.age(id, 3700);
     }
+    site.age("x", 3700);
+    site.age("y", 3700);
     assert_eq!(site.tool("tick").args(["--id", "x"]).run().expect_code(0).json()["msg"], "up for x");
     site.tool("status").args(["--id", "x", "--on"]).run().expect_code(0);
     let y = site.tool("status").args(["--id", "y", "--on"]).run().expect_code(1).json();
