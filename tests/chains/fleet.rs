@@ -180,7 +180,8 @@ impl Visitor {
 
 /// `changed=` of a host in the recap.
 fn recap(text: &str, host: &str, key: &str) -> u32 {
-    let line = text.lines().rev().find(|l| l.starts_with(host) && l.contains("ok=")).unwrap_or_else(|| panic!("no recap of {host}:\n{text}"));
+    let line =
+        text.lines().rev().find(|l| l.starts_with(host) && l.contains("ok=")).unwrap_or_else(|| panic!("no recap of {host}:\n{text}"));
     let at = line.find(&format!("{key}=")).unwrap() + key.len() + 1;
     line[at..].split_whitespace().next().unwrap().parse().unwrap()
 }

@@ -29,7 +29,6 @@ fn schema<T: Tool>() -> Schema {
 pub const TOOLS: &[Described] = &[
     of::<check_reqs::CheckReqs>(),
     of::<pg_ext_ensure::PgExtEnsure>(),
-    of::<maint_page::App>(),
     of::<venv_sync::App>(),
     of::<svc_cycle::SvcCycle>(),
     of::<cron_render::CronRender>(),

@@ -194,11 +194,11 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Example {
             text: "Announce tonight's maintenance, wait for it, and prove that it is up:",
-            command: "maint-page on --dir /srv/site/maintenance --start 22:00 --for 30m --warn 2h --message 'We are moving to a new server.' --wait --verify https://www.example.org/",
+            command: "maint-page on --dir /srv/site/maintenance --start 22:00 --for 30m --warn 2h \\\n  --message 'We are moving to a new server.' --wait --verify https://www.example.org/",
         },
         Example {
             text: "Around a deploy:",
-            command: "maint-page during --dir /srv/site/maintenance --for 10m --on-failure keep -- sh -ec 'git pull --ff-only && venv/bin/python manage.py migrate'",
+            command: "maint-page during --dir /srv/site/maintenance --for 10m --on-failure keep -- \\\n  sh -ec 'git pull --ff-only && venv/bin/python manage.py migrate'",
         },
         Example { text: "From cron:", command: "* * * * * maint-page tick -q --dir /srv/site/maintenance" },
         Example { text: "Where nginx already tests for one file:", command: "maint-page on --page /srv/www/tmp/maintenance.html" },
