@@ -68,7 +68,7 @@ fn requirement_files() {
     let mut corpus: Vec<&str> = sites.iter().map(String::as_str).collect();
     corpus.extend([json, json, json, "[[check]]\ntype = 'x'\n", ""]);
     sweep(1, &corpus, |text| {
-        let origin = Origin { name: "fuzz".into(), text: text.into() };
+        let origin = Origin::new("fuzz", text);
         let (once, twice) = (document::read(&origin), document::read(&origin));
         assert_eq!(once.is_ok(), twice.is_ok());
         if let Err(error) = once {
