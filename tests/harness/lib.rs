@@ -5,6 +5,7 @@
 pub mod fleet;
 pub mod gunicorn;
 pub mod nginx;
+pub mod person;
 pub mod ports;
 pub mod postgres;
 pub mod process;
@@ -15,6 +16,7 @@ pub mod site;
 pub mod supervisor;
 pub mod venvs;
 
+pub use person::Person;
 pub use ports::{free_port, wait_until};
 pub use process::Server;
 pub use run::{Output, Tool, bin, tool, tools};
