@@ -17,8 +17,8 @@ pub mod site;
 pub mod supervisor;
 pub mod venvs;
 
-pub use ports::{free_port, wait_for, wait_until};
 pub use person::Person;
+pub use ports::{free_port, wait_for, wait_until};
 pub use ports::{free_port, wait_until};
 pub use process::Server;
 pub use run::{Output, Tool, bin, tool, tools};
