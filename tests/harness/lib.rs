@@ -19,7 +19,6 @@ pub mod venvs;
 
 pub use person::Person;
 pub use ports::{free_port, wait_for, wait_until};
-pub use ports::{free_port, wait_until};
 pub use process::Server;
 pub use run::{Output, Tool, bin, tool, tools};
 pub use tempfile::TempDir;
