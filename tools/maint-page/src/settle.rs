@@ -26,6 +26,8 @@ pub struct Settling<'a> {
     pub layout: &'a Layout,
     /// The template to copy first.
     pub template: Option<&'a Template>,
+    /// The only hold the clock moves; every one if None.
+    pub only: Option<&'a str>,
     /// Whether what is foreign is renamed aside.
     pub force: bool,
     /// Whether the layout's directory is to be made.
@@ -60,7 +62,7 @@ pub struct Settled {
 impl<'a> Settling<'a> {
     /// With nothing special.
     pub fn new(layout: &'a Layout, context: &Context) -> Settling<'a> {
-        Settling { layout, template: None, force: false, makes: false, dry_run: context.dry_run, lock_wait: context.lock_wait }
+        Settling { layout, template: None, only: None, force: false, makes: false, dry_run: context.dry_run, lock_wait: context.lock_wait }
     }
 
     /// Does it: `alter` changes the holds and keys, after the clock has.
@@ -72,7 +74,7 @@ impl<'a> Settling<'a> {
         let now = Timestamp::now();
         let mut holds = observed.holds.clone();
         let mut keys: Vec<Key> = observed.keys.iter().filter(|key| key.is_good(now)).cloned().collect();
-        let events = change::tick(&mut holds, now);
+        let events = change::tick(&mut holds, self.only, now);
         alter(&mut holds, &mut keys, now)?;
         let plan = plan::plan(self.layout, &observed, &holds, &keys, now, self.force);
         self.carry_out(plan, observed, holds, events, now)
