@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub const NAME: &str = "redis";
 
 /// The directives that matter.
-const WANTED: &[&str] = &["logfile", "dir", "daemonize", "syslog-enabled", "syslog-ident"];
+const WANTED: &[&str] = &["logfile", "dir", "daemonize", "syslog-enabled", "syslog-ident", "port", "unixsocket"];
 
 type Settings = BTreeMap<String, (Vec<u8>, Option<Source>)>;
 
@@ -25,7 +25,7 @@ pub fn read(site: &Site) -> Configured {
         let mut settings = Settings::new();
         let mut stack = Vec::new();
         file(site, &conf, None, &mut stack, &mut settings, &mut configured);
-        let running = site.running(NAME).find(|process| conf_of(process).as_deref() == Some(&conf));
+        let running = site.running(NAME).find(|process| conf_of(process).as_deref() == Some(&conf) || serves(process, &settings));
         for words in running.iter().flat_map(|process| given(process)) {
             settings.insert(words.0, (words.1, None));
         }
@@ -52,6 +52,20 @@ fn conf_of(process: &Process) -> Option<PathBuf> {
     let word = process.argv.get(1).filter(|word| !word.starts_with(b"-") && word.ends_with(b".conf"))?;
     let cwd = process.cwd()?;
     Some(normal(&cwd.join(OsStr::from_bytes(word))))
+}
+
+/// A title keeps the address only: `redis-server 127.0.0.1:6379`, `redis-server unixsocket:/run/redis.sock`.
+fn serves(process: &Process, settings: &Settings) -> bool {
+    let title = process.title();
+    let Some(address) = title.strip_prefix(b"redis-server ").map(|rest| rest.split(|byte| *byte == b' ').next().unwrap_or_default()) else {
+        return false;
+    };
+    let get = |name: &str| settings.get(name).map_or(&b""[..], |(value, _)| value);
+    let port = if get("port").is_empty() { b"6379" } else { get("port") };
+    match address.strip_prefix(b"unixsocket:") {
+        Some(path) => path == get("unixsocket"),
+        None => address.rsplit(|byte| *byte == b':').next() == Some(port),
+    }
 }
 
 /// `--logfile x` on the command line.
