@@ -59,7 +59,7 @@ fn the_init_scripts_settings() {
         "# shell\nCELERYD_NODES=\"w1 w2@other\"\nLOGS=/l\nexport CELERYD_LOG_FILE=\"$LOGS/%n-%p%I.log\"\nCELERYD_USER='www-data'\nCELERYBEAT_LOG_FILE=${LOGS}/beat.log\n",
     );
     let report = log_paths("celery", &conf, &["--config-only"]).expect_code(0).json();
-    let formatter = "import sys; from celery.utils.nodenames import node_format, nodename, nodesplit, gethostname\nfor n in sys.argv[1:]:\n name, host = nodesplit(n)\n print(node_format('/l/%n-%p', n if host else '%s@%s' % (n, gethostname())))";
+    let formatter = "import sys; from celery.utils.nodenames import node_format, nodename, nodesplit, gethostname\nfor n in sys.argv[1:]:\n name, host = nodesplit(n)\n print(node_format('/l/%n-%p', n if '@' in n else '%s@%s' % (n, gethostname())))";
     let said = Command::new(test_venv().join("bin/python")).args(["-c", formatter, "w1", "w2@other"]).output().unwrap();
     let mut want: BTreeSet<PathBuf> =
         String::from_utf8_lossy(&said.stdout).lines().map(|line| PathBuf::from(format!("{line}.log"))).collect();

@@ -55,19 +55,20 @@ def body(context, depth, files):
 
 
 def logs(file):
-    parsed = crossplane.parse(file, catch_errors=True, check_ctx=False, check_args=False, combine=True)
+    parsed = crossplane.parse(file, catch_errors=True, check_ctx=False, check_args=False)
     if parsed["errors"]:
         return None
     found = []
 
-    def walk(block):
+    def walk(config, block):
         for item in block:
             if item["directive"] in ("access_log", "error_log") and item["args"]:
-                found.append([item["directive"], item["args"][0], item["file"], item["line"]])
-            walk(item.get("block", []))
+                found.append([item["directive"], item["args"][0], config["file"], item["line"]])
+            for included in item.get("includes", []):
+                walk(parsed["config"][included], parsed["config"][included]["parsed"])
+            walk(config, item.get("block", []))
 
-    for config in parsed["config"]:
-        walk(config["parsed"])
+    walk(parsed["config"][0], parsed["config"][0]["parsed"])
     return found
 
 

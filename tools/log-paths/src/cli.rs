@@ -176,7 +176,11 @@ impl Request {
         match parent {
             Some(parent) => self.could_be(site, parent, service, conf),
             // A master that names no file uses the usual one, or hides what it was started with.
-            None => process.option(&["-c", "--conf", "--configuration", "--config", "-D"]).is_none() && !names_a_file(process),
+            None => {
+                process.option(&["-c", "--conf", "--configuration", "--config", "-D"]).is_none()
+                    && !names_a_file(process)
+                    && process.elsewhere() != Some(true)
+            }
         }
     }
 }

@@ -54,7 +54,7 @@ fn conf_of(process: &Process) -> Option<PathBuf> {
     Some(normal(&cwd.join(OsStr::from_bytes(word))))
 }
 
-/// A title keeps the address only: `redis-server 127.0.0.1:6379`, `redis-server unixsocket:/run/redis.sock`.
+/// A title keeps the address only: `/usr/bin/redis-server 127.0.0.1:6379`, `redis-server unixsocket:/run/redis.sock`.
 fn serves(process: &Process, settings: &Settings) -> bool {
     let title = process.title();
     let Some(address) = title.strip_prefix(b"redis-server ").map(|rest| rest.split(|byte| *byte == b' ').next().unwrap_or_default()) else {

@@ -188,6 +188,7 @@ fn next_word(command: &[u8], at: usize) -> (Option<Shell>, usize, Option<Operato
         return (None, end, Some(Operator::Redirect));
     }
     match rest.first() {
+        Some(b'#') => return (None, command.len(), Some(Operator::Other)),
         Some(b'|') if rest.get(1) != Some(&b'|') => return (None, at + 1, Some(Operator::Pipe)),
         Some(b';' | b'|' | b'&' | b'(' | b')' | b'<' | b'\n') => return (None, at + 1, Some(Operator::Other)),
         _ => {}
