@@ -12,8 +12,8 @@ def pick(items):
 
 WORDS = ["/l/a.log", "'/l/b c.log'", '"/l/d{e};f.log"', "/l/$host.log", "/l/${host}x.log", "rel/x.log", "'/l/it\\'s.log'", "\"/l/q\\\"q.log\"", "off",
          "syslog:server=127.0.0.1,tag=x", "/l/back\\slash.log", "/l/é.log", "/l/x#y.log", "stderr", "memory:32m", "''", "/l/a\\ b.log"]
-NOISE = ["gzip on;", "# access_log /l/comment.log;", "add_header X 'access_log /l/no.log;';", "set $a \"{\";", "map $a $b { default '}'; ~^x{2,3}$ y; }",
-         "log_format f '$a \"$b\" {' '}';", "rewrite ^(.*)$ /x{1} last;", "return 200 \"a\nb\";", "proxy_set_header X \"\";", "types { text/html html; }",
+NOISE = ["gzip on;", "# access_log /l/comment.log;", "add_header X 'access_log /l/no.log;';", "set $a \"{\";", "map $a $b { default '}'; \"~^x{2,3}$\" y; }",
+         "log_format f '$a \"$b\" {' '}';", "rewrite '^(.*)$' '/x{1}' last;", "return 200 \"a\nb\";", "proxy_set_header X \"\";", "types { text/html html; }",
          "upstream u { server 127.0.0.1; }", "if_modified_since off;", "deny all ;", "\t\t", "root /x\n  ;"]
 LUA = ["content_by_lua_block { local s = 'it\\'s }' -- } {\n ngx.say(\"{\") }", "access_by_lua_block { local t = { a = [[ } ]] } --[[ } ]] }"]
 

@@ -57,9 +57,7 @@ fn conf_of(process: &Process) -> Option<PathBuf> {
 /// A title keeps the address only: `/usr/bin/redis-server 127.0.0.1:6379`, `redis-server unixsocket:/run/redis.sock`.
 fn serves(process: &Process, settings: &Settings) -> bool {
     let title = process.title();
-    let Some(address) = title.strip_prefix(b"redis-server ").map(|rest| rest.split(|byte| *byte == b' ').next().unwrap_or_default()) else {
-        return false;
-    };
+    let Some(address) = title.split(|byte| *byte == b' ').nth(1) else { return false };
     let get = |name: &str| settings.get(name).map_or(&b""[..], |(value, _)| value);
     let port = if get("port").is_empty() { b"6379" } else { get("port") };
     match address.strip_prefix(b"unixsocket:") {
