@@ -4,6 +4,7 @@
 
 pub mod fleet;
 pub mod gunicorn;
+pub mod namespace;
 pub mod nginx;
 pub mod ports;
 pub mod postgres;
@@ -13,8 +14,9 @@ pub mod run;
 pub mod schema;
 pub mod site;
 pub mod supervisor;
+pub mod venvs;
 
-pub use ports::{free_port, wait_until};
+pub use ports::{free_port, wait_for, wait_until};
 pub use process::Server;
 pub use run::{Output, Tool, bin, tool, tools};
 pub use tempfile::TempDir;

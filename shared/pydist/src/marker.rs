@@ -154,7 +154,13 @@ impl Tree {
                     Operand::Variable(variable) => values.get(*variable, extra),
                     Operand::Text(text) => text,
                 };
-                compare(text(left), *operator, text(right), specifiers.as_ref())
+                let made = match (operator, right) {
+                    (Operator::Compare(operator), Operand::Variable(variable)) if *variable != Variable::Extra => {
+                        Specifiers::parse(&format!("{operator}{}", text(right))).ok()
+                    }
+                    _ => None,
+                };
+                compare(text(left), *operator, text(right), specifiers.as_ref().or(made.as_ref()))
             }
         }
     }
@@ -232,13 +238,15 @@ impl Parser<'_> {
         let operator = self.operator()?;
         let mut right = self.operand()?;
         let extra = Operand::Variable(Variable::Extra);
-        match (&mut left, &mut right) {
-            (Operand::Text(_), Operand::Text(_)) => {
+        if let Operand::Text(_) = left {
+            if let Operand::Text(_) = right {
                 return Err("the marker compares a text with a text".to_owned());
             }
-            (Operand::Variable(_), Operand::Variable(_)) => {
-                return Err("the marker compares a variable with a variable".to_owned());
-            }
+        } else if let Operand::Variable(variable) = right {
+            // pip takes the second variable's name for a text.
+            right = Operand::Text(spelling(variable).to_owned());
+        }
+        match (&mut left, &mut right) {
             (variable, Operand::Text(text)) | (Operand::Text(text), variable) if *variable == extra => {
                 *text = normalize(text);
             }
@@ -299,6 +307,10 @@ impl Parser<'_> {
             _ => false,
         }
     }
+}
+
+fn spelling(variable: Variable) -> &'static str {
+    VARIABLES.iter().find(|(_, have)| *have == variable).map_or("", |(name, _)| name)
 }
 
 fn is_word(c: char) -> bool {

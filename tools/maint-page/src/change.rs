@@ -236,7 +236,7 @@ mod tests {
             id: "deploy".into(),
             tz: Some("UTC".into()),
             start: start.map(|text| (when::parse(text).unwrap(), text.to_owned())),
-            lasting: lasting.map(|text| text.parse::<humantime::Duration>().unwrap().into()),
+            lasting: lasting.map(|text| base::cli::parse_duration(text).unwrap()),
             by: "root".into(),
             token: "0123456789abcdef".into(),
             ..Wish::default()

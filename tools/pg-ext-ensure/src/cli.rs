@@ -1,0 +1,312 @@
+//! The command line, defined once, and what the arguments mean.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base::cli::{Command, CommandLine, Entry, Example, Opt, Parsed, Positional, Trailing, Value};
+use base::error::{Error, Result};
+use base::exit::Row;
+use serde::{Deserialize, Serialize};
+
+use crate::elevate::Elevate;
+use crate::spec;
+use crate::want::Want;
+
+/// `pg-ext-ensure`.
+pub const COMMAND_LINE: CommandLine = CommandLine {
+    name: "pg-ext-ensure",
+    version: env!("CARGO_PKG_VERSION"),
+    section: 8,
+    about: "ensure PostgreSQL extensions with the least privilege",
+    description: &[
+        "Makes sure that PostgreSQL extensions are there, in every database that needs them, and says plainly why where that cannot be \
+         done: which package holds a missing control file, which right is missing and who can give it.",
+        "The server is found as libpq finds it: PG* variables, a service file, ~/.pgpass, host lists, sslmode. What is asked for is \
+         compared with what is installed; only what is missing is done, as the application's own role if that may, and otherwise with \
+         --admin. Everything for one extension happens in one transaction, under an advisory lock, and is read again afterwards.",
+        "EXT is NAME, NAME@VERSION, NAME@latest or NAME:SCHEMA; a name may stand in double quotes. Without a version any installed one \
+         will do. latest is the default version of what the server's packages hold.",
+    ],
+    commands: &[ENSURE, ELEVATE, RECOVER],
+    options: &[],
+    positionals: &[],
+    exit: &[
+        Row { code: "75", meaning: "Also: an extension was locked by somebody for longer than --lock-timeout." },
+        Row { code: "125", meaning: "Also, before all others: the right could not be seen to be taken back." },
+    ],
+    examples: &[
+        Example { text: "What Misago's migrations need, before they run:", command: "pg-ext-ensure -d service=misago btree_gin hstore" },
+        Example {
+            text: "With the administrator's help for what the application may not do:",
+            command: "pg-ext-ensure -d service=misago --admin service=admin hstore pg_stat_statements",
+        },
+        Example { text: "Only look:", command: "pg-ext-ensure -n -d service=misago btree_gin hstore" },
+        Example {
+            text: "A command that insists on a superuser:",
+            command: "pg-ext-ensure elevate --role misago --admin service=admin -- venv/bin/python manage.py migrate",
+        },
+        Example {
+            text: "In every database, the newest installed version, in a schema of its own:",
+            command: "pg-ext-ensure --all-dbs --create-schema hstore@latest:extensions",
+        },
+    ],
+    files: &[
+        Entry { name: "~/.pgpass", text: "Passwords; ignored, with a warning, if others can read it." },
+        Entry { name: "~/.pg_service.conf, pg_service.conf", text: "Named connections." },
+        Entry {
+            name: "/var/lib/runbook-tools/",
+            text: "Journals of elevations, for root; $STATE_DIRECTORY, if it is set; ~/.local/state/runbook-tools/ for others.",
+        },
+        Entry { name: "~/.postgresql/", text: "Root certificate, revocation list, client certificate and key." },
+    ],
+    environment: &[Entry {
+        name: "PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSFILE, PGSERVICE, PGSSLMODE, …",
+        text: "As libpq's manual has them.",
+    }],
+    security: &[
+        "A password in -d or --admin can be seen by everybody who can list processes. A password file or a service file is better; nothing \
+         that is printed or written ever holds one.",
+        "Names are quoted in every statement, and search_path is pg_catalog while they run.",
+    ],
+    see_also: &["psql(1)", "check-reqs(8)", "runbook-tools(7)"],
+};
+
+const ADMIN: Opt = Opt::value("admin", Value::Secret("DSN"), "Who does what the application's role may not do")
+    .more("A connection string for a superuser or the extensions' owner, on the same server; used for nothing else.");
+
+const ENSURE: Command = Command {
+    name: "ensure",
+    about: "Make it so; the name may be left out",
+    description: &[],
+    options: &[&[
+        Opt::value("dsn", Value::Secret("DSN"), "How to connect, as the application: a libpq connection string or URI")
+            .short('d')
+            .more("The default is what libpq's environment variables say."),
+        Opt::value("service", Value::Text("SERVICE"), "A section of the service file"),
+        Opt::value("db", Value::Text("DATABASE"), "A database, instead of the connection's own").many(),
+        Opt::flag("all-dbs", "Every database that takes connections, but no template"),
+        Opt::value("db-exclude", Value::Text("GLOB"), "Of all databases, not these").many(),
+        Opt::value("spec", Value::File("FILE"), "Read what is needed from FILE, TOML or JSON").more(
+            "Keys: databases, extensions, absent, and tables [[database]] with name, extensions and absent. Strings are written as here.",
+        ),
+        ADMIN,
+        Opt::flag("cascade", "Also create what an extension requires; also drop what depends on one"),
+        Opt::flag("create-schema", "Create a schema that is named and missing"),
+        Opt::flag("update", "Update to the default version what is installed and not pinned"),
+        Opt::flag("fix-schema", "Move an extension that is in another schema than the one named")
+            .more("Without it, that is reported and the exit status is 1. Nothing is ever dropped and created again."),
+        Opt::value("lock-timeout", Value::Duration("DURATION"), "How long to wait for locks in the database").more("The default is 5s."),
+        Opt::value("statement-timeout", Value::Duration("DURATION"), "The longest one statement may take").more("The default is 5m."),
+        Opt::value("absent", Value::Text("EXT"), "An extension that shall not be there").many(),
+    ]],
+    positionals: &[Positional::any("EXT", Value::Text("EXT"), "An extension: NAME[@VERSION|@latest][:SCHEMA]")],
+    trailing: Trailing::None,
+    default: true,
+};
+
+const ELEVATE: Command = Command {
+    name: "elevate",
+    about: "Make ROLE a superuser while COMMAND runs, and never longer",
+    description: &[
+        "The better way is not to need it: `pg-ext-ensure --admin DSN EXT…` before COMMAND creates the extensions, and nobody is elevated. \
+         For a COMMAND that insists, the role is made a superuser, COMMAND is run, the right is taken back, and the catalog is read to see \
+         that it is gone. A journal is written before, and a guardian process takes the right back if this one is killed. Meanwhile every \
+         open session of the role is a superuser, too; those that began meanwhile are ended, because they could still become any other role.",
+        "A role that already is a superuser is refused, and so is the administrator's own. Superusers and superusers' objects that \
+         appeared meanwhile are reported.",
+    ],
+    options: &[&[
+        Opt::value("role", Value::Text("ROLE"), "The role").required(),
+        Opt::value("admin", Value::Secret("DSN"), "A superuser's connection").required(),
+        Opt::value("max", Value::Duration("DURATION"), "The longest it may last")
+            .more("Then the right is taken back and COMMAND is ended. The default is 10m."),
+    ]],
+    positionals: &[],
+    trailing: Trailing::Required,
+    default: false,
+};
+
+const RECOVER: Command = Command {
+    name: "recover",
+    about: "Take back what a killed `elevate` could not",
+    description: &["Reads the journals on this machine, and takes the superuser's right from every role that still has one by them."],
+    options: &[&[Opt::value("admin", Value::Secret("DSN"), "A superuser's connection").required()]],
+    positionals: &[],
+    trailing: Trailing::None,
+    default: false,
+};
+
+/// What one run is asked to do.
+#[derive(Debug)]
+pub enum Request {
+    /// To make extensions so.
+    Ensure(Box<Ensure>),
+    /// To run a command with a role elevated.
+    Elevate(Elevate),
+    /// To finish what was left.
+    Recover(Connection),
+}
+
+/// How to reach a server.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Connection {
+    /// The connection string, if one was given.
+    pub dsn: Option<String>,
+    /// The service, if one was named.
+    pub service: Option<String>,
+}
+
+// Without the connection string, which may hold a password.
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("service", &self.service).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// As the connection module takes it.
+    pub fn request(&self) -> pgconn::Request {
+        let request = pgconn::Request::new(self.dsn.as_deref()).application("pg-ext-ensure");
+        match &self.service {
+            Some(service) => request.service(service),
+            None => request,
+        }
+    }
+}
+
+/// Extensions, databases, and how far to go.
+#[derive(Clone, Debug)]
+pub struct Ensure {
+    /// The application's connection.
+    pub app: Connection,
+    /// The administrator's, if there is one.
+    pub admin: Option<Connection>,
+    /// Which databases.
+    pub databases: Databases,
+    /// What each of them needs.
+    pub wants: Vec<Want>,
+    /// What single databases need besides.
+    pub own: BTreeMap<String, Vec<Want>>,
+    /// How far to go.
+    pub policy: Policy,
+}
+
+/// Which databases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Databases {
+    /// The connection's own.
+    Own,
+    /// These.
+    Named(Vec<String>),
+    /// All that take connections and are no templates, but those that match.
+    All(Vec<glob::Pattern>),
+}
+
+/// How far to go.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Requirements are created, dependents dropped.
+    pub cascade: bool,
+    /// Missing schemas are created.
+    pub create_schema: bool,
+    /// What is not pinned is updated.
+    pub update: bool,
+    /// What is elsewhere is moved.
+    pub fix_schema: bool,
+    /// For locks in the database.
+    pub lock_timeout: Duration,
+    /// For one statement.
+    pub statement_timeout: Duration,
+}
+
+/// What the arguments mean.
+///
+/// # Errors
+/// `Kind::Usage` or `Kind::Input`.
+pub fn request(parsed: &Parsed) -> Result<Request> {
+    let admin = || Connection { dsn: parsed.text("admin").map(String::from), service: None };
+    match parsed.command() {
+        Some("elevate") => Ok(Request::Elevate(Elevate {
+            role: parsed.text("role").unwrap_or_default().to_string(),
+            admin: admin(),
+            max: parsed.duration("max").unwrap_or(Duration::from_secs(600)),
+            command: parsed.trailing().unwrap_or_default().to_vec(),
+        })),
+        Some("recover") => Ok(Request::Recover(admin())),
+        _ => ensure(parsed).map(|ensure| Request::Ensure(Box::new(ensure))),
+    }
+}
+
+fn ensure(parsed: &Parsed) -> Result<Ensure> {
+    let spec = match parsed.path("spec") {
+        Some(path) => spec::read(path)?,
+        None => spec::Spec::default(),
+    };
+    let mut wants = spec.wants;
+    for text in parsed.positional_texts() {
+        wants.push(Want::parse(text)?);
+    }
+    for text in parsed.texts("absent") {
+        wants.push(Want::parse_absent(text)?);
+    }
+    let mut own: BTreeMap<String, Vec<Want>> = BTreeMap::new();
+    for (database, more) in spec.own {
+        own.entry(database).or_default().extend(more);
+    }
+    if wants.is_empty() && own.values().all(Vec::is_empty) {
+        return Err(Error::usage("no extension is named").hint("pg-ext-ensure -d DSN EXT…, for example: pg-ext-ensure hstore btree_gin"));
+    }
+    refuse_contradictions(&wants)?;
+    for more in own.values() {
+        refuse_contradictions(&wants.iter().chain(more).cloned().collect::<Vec<_>>())?;
+    }
+    Ok(Ensure {
+        app: Connection { dsn: parsed.text("dsn").map(String::from), service: parsed.text("service").map(String::from) },
+        admin: parsed.text("admin").map(|dsn| Connection { dsn: Some(dsn.to_string()), service: None }),
+        databases: databases(parsed, spec.databases)?,
+        wants,
+        own,
+        policy: Policy {
+            cascade: parsed.flag("cascade"),
+            create_schema: parsed.flag("create-schema"),
+            update: parsed.flag("update"),
+            fix_schema: parsed.flag("fix-schema"),
+            lock_timeout: parsed.duration("lock-timeout").unwrap_or(Duration::from_secs(5)),
+            statement_timeout: parsed.duration("statement-timeout").unwrap_or(Duration::from_secs(300)),
+        },
+    })
+}
+
+/// The same extension twice, in two ways, is a mistake; the same one twice in the same way is one.
+fn refuse_contradictions(wants: &[Want]) -> Result<()> {
+    for (i, want) in wants.iter().enumerate() {
+        if let Some(other) = wants[..i].iter().find(|other| other.name == want.name && *other != want) {
+            let how = if want.state == other.state { "in two ways" } else { "to be present and to be absent" };
+            return Err(Error::usage(format!("\"{}\" is asked for {how}", base::terminal::escape(&want.name))));
+        }
+    }
+    Ok(())
+}
+
+fn databases(parsed: &Parsed, from_spec: Vec<String>) -> Result<Databases> {
+    let mut named: Vec<String> = parsed.texts("db").into_iter().map(String::from).collect();
+    let excluded = parsed.texts("db-exclude");
+    if parsed.flag("all-dbs") {
+        if !named.is_empty() {
+            return Err(Error::usage("--db and --all-dbs are both given").hint("name the databases, or take them all"));
+        }
+        let pattern = |text: &str| {
+            glob::Pattern::new(text).map_err(|e| Error::usage(format!("--db-exclude: \"{}\": {e}", base::terminal::escape(text))))
+        };
+        return Ok(Databases::All(excluded.into_iter().map(pattern).collect::<Result<_>>()?));
+    }
+    if !excluded.is_empty() {
+        return Err(Error::usage("--db-exclude needs --all-dbs"));
+    }
+    if named.is_empty() {
+        named = from_spec;
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    named.retain(|name| seen.insert(name.clone()));
+    Ok(if named.is_empty() { Databases::Own } else { Databases::Named(named) })
+}

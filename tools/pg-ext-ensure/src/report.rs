@@ -1,0 +1,273 @@
+//! The tool's own part of the report, and how it is set for a person.
+
+use base::report::{Body as ReportBody, Mark, Text};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::catalog;
+use crate::want::{State, Want};
+
+/// Beside the common keys.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct Body {
+    /// The server, if one was reached.
+    pub server: Option<Server>,
+    /// One for each extension in each database.
+    pub items: Vec<Item>,
+    /// What `elevate` did.
+    pub elevation: Option<Elevation>,
+    /// What `recover` finished.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recovered: Vec<Elevation>,
+}
+
+/// A role that was a superuser for a while.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Elevation {
+    /// The role.
+    pub role: String,
+    /// When the right was given; null if it was not.
+    pub granted_at: Option<String>,
+    /// When it was seen to be gone.
+    pub revoked_at: Option<String>,
+    /// Whether the catalog says that it is gone; null where it was not given.
+    pub revoke_verified: Option<bool>,
+    /// What was run meanwhile.
+    pub command: Option<Command>,
+    /// Roles that are superusers now, or may become one, and were not before.
+    pub new_superusers: Vec<String>,
+    /// Objects of superusers that are new or changed, with their database.
+    pub new_owned: Vec<String>,
+}
+
+/// What was run while the role was elevated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Command {
+    /// The program and its arguments, without secrets.
+    pub argv: Vec<String>,
+    /// Its exit code, 128+N for signal N; null if it was not run.
+    pub rc: Option<u8>,
+    /// The last 4 KiB of what it said, if it failed.
+    pub tail: Option<String>,
+}
+
+impl Command {
+    /// After it has ended.
+    pub fn ended(planned: Option<Command>, outcome: &base::child::Outcome) -> Command {
+        let tail = (!outcome.ending.success()).then(|| base::mask::text(&outcome.tail));
+        Command { rc: Some(outcome.ending.shell_code()), tail, ..planned.unwrap_or_default() }
+    }
+}
+
+impl Elevation {
+    /// Before anything is done.
+    pub fn planned(role: &str, argv: &[String]) -> Elevation {
+        let command = Command { argv: argv.to_vec(), ..Command::default() };
+        Elevation { role: role.to_string(), command: Some(command), ..Elevation::default() }
+    }
+}
+
+/// The server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Server {
+    /// Its version: `15.18`.
+    pub version: String,
+    /// It is a standby.
+    pub recovery: bool,
+    /// Its distribution, as far as can be told: `debian 12`.
+    pub distro: Option<String>,
+}
+
+impl From<&catalog::Server> for Server {
+    fn from(server: &catalog::Server) -> Server {
+        Server { version: server.version.clone(), recovery: server.recovery, distro: server.distro.as_ref().map(ToString::to_string) }
+    }
+}
+
+/// One extension in one database.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Item {
+    /// The database.
+    pub db: String,
+    /// The extension.
+    pub name: String,
+    /// What was asked for.
+    pub want: Wanted,
+    /// How it was found.
+    pub before: Option<Found>,
+    /// How it is now, read again; in a dry run, how it would be as far as that is known.
+    pub after: Option<Found>,
+    /// What was done, or would be.
+    pub action: Action,
+    /// Whose rights did it, or would.
+    pub via: Via,
+    /// Whether the version is trusted: CREATE on the database is enough. Null where it was not looked up.
+    pub trusted: Option<bool>,
+    /// What it requires that had to be created with it.
+    pub requires: Vec<String>,
+    /// The statements.
+    pub sql: Vec<String>,
+    /// Why it could not be done, or could not in a dry run.
+    pub error: Option<Failure>,
+    /// What to do about it.
+    pub fix: Option<Fix>,
+}
+
+/// What was asked for one extension.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Wanted {
+    /// There or not there.
+    pub state: State,
+    /// A version, or `latest`; null where any will do.
+    pub version: Option<String>,
+    /// A schema; null where any will do.
+    pub schema: Option<String>,
+}
+
+impl From<&Want> for Wanted {
+    fn from(want: &Want) -> Wanted {
+        Wanted { state: want.state, version: want.version.text().map(str::to_string), schema: want.schema.clone() }
+    }
+}
+
+/// An extension that is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Found {
+    /// Its version.
+    pub version: Option<String>,
+    /// Its schema.
+    pub schema: Option<String>,
+    /// Its owner.
+    pub owner: Option<String>,
+}
+
+impl From<&catalog::Installed> for Found {
+    fn from(found: &catalog::Installed) -> Found {
+        Found { version: Some(found.version.clone()), schema: Some(found.schema.clone()), owner: Some(found.owner.clone()) }
+    }
+}
+
+/// What is done to an extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Nothing: it is as asked for, or may not be changed.
+    None,
+    /// `CREATE EXTENSION`.
+    Create,
+    /// `ALTER EXTENSION … UPDATE` (and perhaps `SET SCHEMA`).
+    Update,
+    /// `ALTER EXTENSION … SET SCHEMA`.
+    SetSchema,
+    /// `DROP EXTENSION`.
+    Drop,
+}
+
+/// Whose rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// The application's role.
+    App,
+    /// `--admin`.
+    Admin,
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Failure {
+    /// The SQLSTATE.
+    pub sqlstate: String,
+    /// Its name in the manual: `insufficient_privilege`.
+    pub code: String,
+    /// The server's words; in a dry run ours.
+    pub message: String,
+    /// The server's detail.
+    pub detail: Option<String>,
+    /// The cause.
+    pub hint: Option<String>,
+}
+
+/// What to do about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Fix {
+    /// The operating system's package that is missing on the server.
+    pub package: Option<String>,
+    /// What to type: shell commands, or SQL for whoever may run it.
+    pub commands: Vec<String>,
+}
+
+impl ReportBody for Body {
+    fn text(&self, out: &mut Text) {
+        for item in &self.items {
+            item.text(out);
+        }
+        for elevation in self.elevation.iter().chain(&self.recovered) {
+            elevation.text(out);
+        }
+    }
+}
+
+impl Elevation {
+    fn text(&self, out: &mut Text) {
+        let (mark, state) = match self.revoke_verified {
+            Some(true) => (Mark::Good, "no superuser any more"),
+            Some(false) => (Mark::Bad, "may still be a superuser"),
+            None => (Mark::Unknown, "was not elevated"),
+        };
+        out.row(mark, &[&self.role, state]);
+        for role in &self.new_superusers {
+            out.note(format!("new superuser: {role}"));
+        }
+        for object in &self.new_owned {
+            out.note(format!("a superuser's: {object}"));
+        }
+    }
+}
+
+impl Item {
+    fn text(&self, out: &mut Text) {
+        let mark = match (&self.error, self.action, &self.fix) {
+            (Some(_), _, _) => Mark::Bad,
+            (None, Action::None, Some(_)) => Mark::Warn,
+            (None, Action::None, None) => Mark::Good,
+            (None, _, _) => Mark::Changed,
+        };
+        let version = |found: &Option<Found>| found.as_ref().and_then(|f| f.version.clone());
+        let versions = match (version(&self.before), version(&self.after)) {
+            (Some(before), Some(after)) if before != after => format!("{before} -> {after}"),
+            (_, Some(version)) => version,
+            (Some(_), None) => "-".to_string(),
+            (None, None) => String::new(),
+        };
+        let via = if self.via == Via::Admin { " (as --admin)" } else { "" };
+        let last = match &self.error {
+            Some(error) => error.message.clone(),
+            None => format!("{}{via}", self.words()),
+        };
+        out.row(mark, &[&self.db, &self.name, &versions, &last]);
+        if let Some(hint) = self.error.as_ref().and_then(|error| error.hint.as_ref()) {
+            out.note(hint);
+        }
+        for command in self.fix.iter().flat_map(|fix| &fix.commands) {
+            out.note(command);
+        }
+        if out.verbose() {
+            for statement in &self.sql {
+                out.note(statement);
+            }
+        }
+    }
+
+    fn words(&self) -> &'static str {
+        match self.action {
+            Action::Create => "create",
+            Action::Update => "update",
+            Action::SetSchema => "set schema",
+            Action::Drop => "drop",
+            Action::None if self.fix.is_some() => "in another schema",
+            Action::None if self.want.state == State::Absent => "absent",
+            Action::None => "present",
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! From the outcomes of all databases to one report: the verdict, the summary line, the error.
+
+use base::error::{Error, Kind};
+use base::report::{Report, Status};
+
+use crate::ensure::Outcome;
+use crate::report::{Action, Body, Item, Server};
+use crate::want::State;
+
+/// The report of a run.
+pub fn report(outcomes: Vec<Outcome>, dry_run: bool) -> Report<Body> {
+    let server = outcomes.iter().find_map(|outcome| outcome.server.as_ref()).map(Server::from);
+    let mut items = Vec::new();
+    let mut warnings: Vec<String> = Vec::new();
+    for outcome in outcomes {
+        items.extend(outcome.items);
+        for warning in outcome.warnings {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+    }
+    let changed = items.iter().any(|item| item.error.is_none() && item.action != Action::None);
+    let drifted = items.iter().any(|item| item.error.is_none() && item.action == Action::None && item.fix.is_some());
+    let status = if drifted || (dry_run && changed) { Status::No } else { Status::Ok };
+    let error = error(&items);
+    let report =
+        Report::new(status, message(&items, dry_run), Body { server, items, ..Body::default() }).changed(changed).warnings(warnings);
+    match error {
+        Some(error) => report.error(error),
+        None => report,
+    }
+}
+
+fn message(items: &[Item], dry_run: bool) -> String {
+    let count = |wanted: &dyn Fn(&Item) -> bool| items.iter().filter(|item| wanted(item)).count();
+    let acted = |action: Action| move |item: &Item| item.error.is_none() && item.action == action;
+    let drifted = |item: &Item| item.error.is_none() && item.action == Action::None && item.fix.is_some();
+    let quiet = |state: State| {
+        move |item: &Item| item.error.is_none() && item.action == Action::None && item.fix.is_none() && item.want.state == state
+    };
+    let to = if dry_run { "to be " } else { "" };
+    let parts = [
+        (count(&acted(Action::Create)), format!("{to}created")),
+        (count(&acted(Action::Update)), format!("{to}updated")),
+        (count(&acted(Action::SetSchema)), format!("{to}moved")),
+        (count(&acted(Action::Drop)), format!("{to}dropped")),
+        (count(&drifted), "in another schema".to_string()),
+        (count(&quiet(State::Present)), "present".to_string()),
+        (count(&quiet(State::Absent)), "absent".to_string()),
+        (count(&|item: &Item| item.error.is_some()), if dry_run { "would fail" } else { "failed" }.to_string()),
+    ];
+    let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    if said.is_empty() { "nothing was asked for".to_string() } else { said.join(", ") }
+}
+
+/// The first failure that trying again would not mend, or else the first; it names how many there are.
+fn error(items: &[Item]) -> Option<Error> {
+    let failed: Vec<&Item> = items.iter().filter(|item| item.error.is_some()).collect();
+    let lasting = failed.iter().find(|item| retry(item).is_none());
+    let item = lasting.or(failed.first())?;
+    let failure = item.error.as_ref()?;
+    let kind = retry(item).unwrap_or(Kind::Failed);
+    let others = match failed.len() {
+        1 => String::new(),
+        many => format!(" ({} more failed)", many - 1),
+    };
+    let cause = failure.hint.as_ref().filter(|_| failure.code != "other").map(|hint| format!(" ({hint})")).unwrap_or_default();
+    let error = Error::new(kind, format!("{} in {}: {}{cause}{others}", item.name, item.db, failure.message));
+    let commands = item.fix.as_ref().map_or(&[][..], |fix| &fix.commands);
+    match (commands, &item.fix.as_ref().and_then(|fix| fix.package.as_ref())) {
+        ([], _) => error,
+        ([command, ..], Some(_)) => error.hint(format!("on the server's machine, as root: {command}")),
+        ([command], None) if command.ends_with(';') => error.hint(format!("as the owner or a superuser, in psql: {command}")),
+        ([command], None) => error.hint(command),
+        ([command, other, ..], None) if other.ends_with(';') => error.hint(format!("{command}, or as a superuser in psql: {other}")),
+        ([command, other, ..], None) => error.hint(format!("{command}, or: {other}")),
+    }
+    .into()
+}
+
+/// What kind of trying again it is, if it is one.
+fn retry(item: &Item) -> Option<Kind> {
+    match item.error.as_ref()?.sqlstate.as_str() {
+        "55P03" => Some(Kind::Locked),
+        "57014" => Some(Kind::Deadline),
+        "08001" | "08006" | "57P01" | "57P02" | "57P03" | "53300" => Some(Kind::Unreachable),
+        _ => None,
+    }
+}
