@@ -44,6 +44,7 @@ needed_by_tests='
 cmd:apache2                 apache2
 file:/usr/lib/apache2/modules/mod_wsgi.so  libapache2-mod-wsgi-py3
 cmd:caddy                   caddy
+cmd:chromium                chromium
 cmd:dbus-daemon             dbus
 cmd:dpkg-deb                dpkg
 cmd:fish                    fish
@@ -99,9 +100,12 @@ missing_from() {
 
 # --- as root -------------------------------------------------------------------
 
-# A run that was killed left its policy behind: what was there before comes back.
+# A run that was killed left its policy behind.
+policy_is_ours() { grep -qsF "$policy_mark" "$policy"; }
+left_over() { policy_is_ours || [ -e "$policy_before" ]; }
+
 restore_policy() {
-    if [ -f "$policy" ] && grep -qF "$policy_mark" "$policy"; then
+    if policy_is_ours; then
         rm -f "$policy"
     fi
     if [ -e "$policy_before" ]; then
@@ -135,7 +139,7 @@ enabled_here() {
 deny_new_services() {
     new=$(mktemp "$policy.XXXXXX")
     {
-        printf '#!/bin/sh\n%s\n' "$policy_mark"
+        printf '#!/bin/sh\n%s\n# enabled before: %s\n' "$policy_mark" "$1"
         printf 'before="%s "\n' "$(services_here | tr '\n' ' ' | sed 's/^/ /')"
         cat <<'POLICY'
 for word; do
@@ -182,26 +186,34 @@ install_as_root() {
     # One install at a time: the directory itself is the lock.
     exec 8</var/lib/dpkg
     flock 8
+    enabled_before=$(enabled_here | tr '\n' ' ')
+    if left_over; then
+        say "an earlier run was killed; ending what it began"
+        policy_is_ours && enabled_before=$(sed -n 's/^# enabled before: //p' "$policy")
+    fi
     restore_policy
     trap 'restore_policy' EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    before=$(enabled_here | tr '\n' ' ')
-    deny_new_services
+    deny_new_services "$enabled_before"
+    [ $# -eq 0 ] || install_packages "$@"
+    disable_since "$enabled_before"
+}
+
+install_packages() {
     export DEBIAN_FRONTEND=noninteractive
     apt-get -q -o DPkg::Lock::Timeout=300 update >&2 ||
         say "apt-get update failed; trying with the package lists there are"
     apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 --no-install-recommends install "$@" </dev/null >&2 ||
         die "apt-get could not install: $*" "apt-get install --no-install-recommends $*"
-    disable_since "$before"
 }
 
 # --- as whoever called ---------------------------------------------------------
 
 install_missing() {
-    [ -n "$1" ] || return 0
-    say "to be installed with apt (nothing is started): $1"
+    [ -n "$1" ] || left_over || return 0
+    [ -z "$1" ] || say "to be installed with apt (nothing is started): $1"
     line="apt-get install --no-install-recommends ${1% }"
     command -v apt-get >/dev/null 2>&1 ||
         die "no apt-get here: these are Debian's package names, install their like: $1"

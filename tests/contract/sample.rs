@@ -61,7 +61,7 @@ fn venv_sync() -> Sample {
 fn maint_page() -> Sample {
     let dir = scratch();
     let page = text(dir.path()).to_string();
-    sample("maint-page", dir, &["off", "--dir", &page], json!({"command": "off", "dir": page}))
+    sample("maint-page", dir, &["status", "--dir", &page], json!({"command": "status", "dir": page}))
 }
 
 fn svc_cycle() -> Sample {

@@ -19,6 +19,7 @@ use tempfile::TempDir;
 pub struct Builder {
     http: String,
     servers: Vec<String>,
+    default: Option<String>,
 }
 
 /// A running nginx; ended when dropped.
@@ -90,6 +91,12 @@ impl Builder {
         self
     }
 
+    /// As [`Builder::start`], with one more block on the first port that answers for every other name.
+    pub fn start_with_default(mut self, content: &str) -> Nginx {
+        self.default = Some(content.to_owned());
+        self.start()
+    }
+
     /// Starts it and waits until it answers. A port somebody took meanwhile is exchanged.
     pub fn start(self) -> Nginx {
         let mut words = String::new();
@@ -125,6 +132,9 @@ impl Builder {
         );
         for (content, port) in self.servers.iter().zip(ports) {
             text += &format!("server {{\nlisten 127.0.0.1:{port};\n{content}\n}}\n");
+        }
+        if let (Some(content), Some(port)) = (&self.default, ports.first()) {
+            text += &format!("server {{\nlisten 127.0.0.1:{port} default_server;\n{content}\n}}\n");
         }
         text.push_str("}\n");
         for (number, port) in ports.iter().enumerate() {

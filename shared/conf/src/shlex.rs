@@ -64,6 +64,41 @@ pub fn pairs(text: &[u8]) -> Result<Vec<Pair>, String> {
     Ok(pairs)
 }
 
+/// Splits a command line as `shlex.split` does, with POSIX rules: supervisor's `command`, a unit's words, `GUNICORN_CMD_ARGS`.
+///
+/// # Errors
+/// When a quotation is not closed, or a backslash ends the text.
+pub fn split(text: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let mut words: Vec<Vec<u8>> = Vec::new();
+    let mut word: Option<Vec<u8>> = None;
+    let mut bytes = text.iter().copied();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' => words.extend(word.take()),
+            b'\\' => word.get_or_insert_default().push(bytes.next().ok_or("a backslash ends the text")?),
+            b'"' | b'\'' => quoted(&mut bytes, byte, word.get_or_insert_default())?,
+            _ => word.get_or_insert_default().push(byte),
+        }
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+/// Up to the closing mark; a backslash escapes only within `"`, and only itself and the mark.
+fn quoted(bytes: &mut impl Iterator<Item = u8>, mark: u8, word: &mut Vec<u8>) -> Result<(), String> {
+    let open = || "a quotation is not closed".to_owned();
+    loop {
+        match bytes.next().ok_or_else(open)? {
+            byte if byte == mark => return Ok(()),
+            b'\\' if mark == b'"' => match bytes.next().ok_or_else(open)? {
+                next @ (b'"' | b'\\') => word.push(next),
+                next => word.extend([b'\\', next]),
+            },
+            byte => word.push(byte),
+        }
+    }
+}
+
 fn unfinished(text: &[u8]) -> String {
     format!("no list of KEY=value pairs: {}", String::from_utf8_lossy(text).escape_debug())
 }
@@ -78,7 +113,17 @@ fn is_word(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::pairs;
+    use super::{pairs, split};
+
+    #[test]
+    fn command_lines() {
+        let shown = |text: &str| {
+            let words = split(text.as_bytes()).unwrap_or_default();
+            words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(r#"a  'b c'd "e\"\x" f\ g '' #h"#), ["a", "b cd", "e\"\\x", "f g", "", "#h"]);
+        assert!(split(b"a 'b").is_err());
+    }
 
     #[test]
     fn supervisors_own_examples() {

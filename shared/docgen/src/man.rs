@@ -1,7 +1,7 @@
 //! Manual pages, set in man(7)'s macros.
 
 use crate::Page;
-use base::cli::{COMMON, Command, CommandLine, Entry, Opt, Positional, Scope, Trailing};
+use base::cli::{COMMON, Command, CommandLine, ENVIRONMENT, Entry, Opt, Positional, Scope, Trailing};
 use base::exit::{COMMAND_TABLE, Row, TABLE};
 use roff::{Inline, Roff, bold, italic, roman};
 
@@ -32,7 +32,7 @@ pub fn page(line: &'static CommandLine, date: &str) -> Page {
     exit_status(&mut roff, line);
     examples(&mut roff, line);
     entries(&mut roff, "FILES", line.files);
-    entries(&mut roff, "ENVIRONMENT", line.environment);
+    entries(&mut roff, "ENVIRONMENT", &[line.environment, ENVIRONMENT].concat());
     if !line.security.is_empty() {
         roff.control("SH", ["SECURITY"]);
         paragraphs(&mut roff, line.security);
@@ -48,7 +48,7 @@ pub(crate) fn fold(source: &str) -> String {
     let mut as_is = false;
     for line in source.lines() {
         as_is = line.starts_with(".nf") || as_is && !line.starts_with(".fi");
-        if as_is || line.starts_with('.') || line.len() <= WIDTH {
+        if as_is || line.starts_with('.') || width(line) <= WIDTH {
             out.push_str(line);
             out.push('\n');
             continue;
@@ -57,7 +57,7 @@ pub(crate) fn fold(source: &str) -> String {
         for word in line.split(' ') {
             // A line that begins with a dot or an apostrophe would be taken for a macro.
             let may_lead = !word.is_empty() && !word.starts_with(['.', '\'']);
-            if column > 0 && column + 1 + word.len() > WIDTH && may_lead {
+            if column > 0 && column + 1 + width(word) > WIDTH && may_lead {
                 out.push('\n');
                 column = 0;
             } else if column > 0 {
@@ -65,11 +65,16 @@ pub(crate) fn fold(source: &str) -> String {
                 column += 1;
             }
             out.push_str(word);
-            column += word.len();
+            column += width(word);
         }
         out.push('\n');
     }
     out
+}
+
+/// In bytes, as man's preprocessor sees it: what is not ASCII becomes `\[u00B7]`.
+fn width(text: &str) -> usize {
+    text.chars().map(|c| if c.is_ascii() { 1 } else { 8 }).sum()
 }
 
 fn synopsis(roff: &mut Roff, line: &'static CommandLine) {

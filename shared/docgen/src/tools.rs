@@ -15,7 +15,6 @@ pub struct Described {
     pub schema: fn() -> Schema,
 }
 
-#[allow(dead_code)]
 const fn of<T: Tool>() -> Described {
     Described { line: T::COMMAND_LINE, schema: schema::<T> }
 }
@@ -25,5 +24,13 @@ fn schema<T: Tool>() -> Schema {
     SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Envelope<'static, T::Body>>()
 }
 
-/// All of them.
-pub const TOOLS: &[Described] = &[];
+/// All of them, a line each.
+#[rustfmt::skip]
+pub const TOOLS: &[Described] = &[
+    of::<check_reqs::CheckReqs>(),
+    of::<pg_ext_ensure::PgExtEnsure>(),
+    of::<venv_sync::App>(),
+    of::<svc_cycle::SvcCycle>(),
+    of::<cron_render::CronRender>(),
+    of::<log_paths::LogPaths>(),
+];

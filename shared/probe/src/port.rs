@@ -62,6 +62,41 @@ pub fn holders(port: u16) -> io::Result<Holders> {
     Ok(if pids.is_empty() { Holders::Unknown } else { Holders::Processes(pids) })
 }
 
+/// As [`holders`], but only these processes are looked at: `Nobody` then means none of them.
+///
+/// # Errors
+/// `/proc` can't be read.
+pub fn holders_among(port: u16, pids: &BTreeSet<i32>) -> io::Result<Holders> {
+    if pids.is_empty() {
+        return Ok(Holders::Nobody);
+    }
+    let inodes = listening_inodes(port)?;
+    let mut denied = false;
+    let mut found = BTreeSet::new();
+    for pid in pids {
+        match fs::read_dir(format!("/proc/{pid}/fd")) {
+            Ok(descriptors) => {
+                if holds(descriptors, &inodes) {
+                    found.insert(*pid);
+                }
+            }
+            Err(error) => denied |= error.kind() == io::ErrorKind::PermissionDenied,
+        }
+    }
+    Ok(match (found.is_empty(), denied && !inodes.is_empty()) {
+        (false, _) => Holders::Processes(found),
+        (true, true) => Holders::Unknown,
+        (true, false) => Holders::Nobody,
+    })
+}
+
+fn holds(descriptors: fs::ReadDir, inodes: &BTreeSet<u64>) -> bool {
+    descriptors
+        .flatten()
+        .filter_map(|fd| fs::read_link(fd.path()).ok())
+        .any(|target| socket_inode(target.to_str().unwrap_or_default()).is_some_and(|inode| inodes.contains(&inode)))
+}
+
 fn listening_inodes(port: u16) -> io::Result<BTreeSet<u64>> {
     let mut found = BTreeSet::new();
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
@@ -97,11 +132,7 @@ fn owners(inodes: &BTreeSet<u64>) -> io::Result<BTreeSet<i32>> {
         let Ok(descriptors) = fs::read_dir(entry.path().join("fd")) else {
             continue;
         };
-        let holds = descriptors
-            .flatten()
-            .filter_map(|fd| fs::read_link(fd.path()).ok())
-            .any(|target| socket_inode(target.to_str().unwrap_or_default()).is_some_and(|inode| inodes.contains(&inode)));
-        if holds {
+        if holds(descriptors, inodes) {
             pids.insert(pid);
         }
     }

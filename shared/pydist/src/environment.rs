@@ -106,6 +106,8 @@ impl PyvenvCfg {
 pub struct Interpreter {
     /// `bin/python` as the environment has it.
     pub path: PathBuf,
+    /// Where its link leads, as written, if it is one.
+    pub target: Option<PathBuf>,
     /// Where it really is, links followed; `None` where a link leads nowhere.
     pub real: Option<PathBuf>,
     /// Whether the real file may be executed.
@@ -214,7 +216,8 @@ fn interpreter(prefix: &Path) -> Option<Interpreter> {
     let real = path.canonicalize().ok();
     let executable = real.as_ref().is_some_and(|real| real.is_file() && rustix::fs::access(real, rustix::fs::Access::EXEC_OK).is_ok());
     let named = real.as_ref().and_then(|real| named_version(real));
-    Some(Interpreter { path, real, executable, named })
+    let target = std::fs::read_link(&path).ok();
+    Some(Interpreter { path, target, real, executable, named })
 }
 
 fn numbered(bin: &Path) -> Option<PathBuf> {

@@ -26,6 +26,8 @@ pub mod files;
 pub mod marker;
 pub mod metadata;
 pub mod name;
+pub mod pth;
+pub mod record;
 pub mod requirement;
 pub mod site;
 pub mod specifier;

@@ -55,7 +55,10 @@ fn places(mut command: Command, scope: Scope<'static>) -> Command {
         command = command.arg(arg.value_parser(OsStringValueParser::new()));
     }
     if scope.trailing() == Trailing::Required {
-        let arg = Arg::new(TRAILING).last(true).num_args(1..).allow_hyphen_values(true).value_hint(ValueHint::CommandWithArguments);
+        // Counted out: left to itself, clap would give it the first place, which is taken.
+        let place = scope.positionals().len() + 1;
+        let arg =
+            Arg::new(TRAILING).index(place).last(true).num_args(1..).allow_hyphen_values(true).value_hint(ValueHint::CommandWithArguments);
         command = command.arg(arg.value_parser(OsStringValueParser::new()).help("The command to run, with its arguments"));
     }
     command

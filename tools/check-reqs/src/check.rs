@@ -32,6 +32,7 @@ use crate::fix::Fix;
 use crate::scene::Scene;
 use base::Result;
 use base::clock::Deadline;
+use std::time::Duration;
 
 /// One requirement, ready to be looked at.
 pub trait Check: Send + Sync {
@@ -44,6 +45,11 @@ pub trait Check: Send + Sync {
     /// How it is found out, for `--explain`.
     fn how(&self) -> String;
 
+    /// How long one look may take where nobody says otherwise.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+
     /// Looks, and is back before the deadline.
     fn look(&self, scene: &Scene, deadline: Deadline) -> Finding;
 }
@@ -54,8 +60,8 @@ pub struct Type {
     pub name: &'static str,
     /// What it checks, for manuals.
     pub about: &'static str,
-    /// Its keys, for manuals.
-    pub keys: &'static str,
+    /// Its own keys and what each is for.
+    pub keys: &'static [(&'static str, &'static str)],
     /// Reads its keys.
     pub read: fn(&mut Fields<'_>) -> Result<Box<dyn Check>>,
 }
@@ -185,7 +191,7 @@ pub fn size(bytes: u64) -> String {
     for (unit, shift) in [("T", 40), ("G", 30), ("M", 20), ("K", 10)] {
         if bytes >> shift > 0 {
             let whole = bytes >> shift;
-            let tenth = (u128::from(bytes) * 10 >> shift) % 10;
+            let tenth = ((u128::from(bytes) * 10) >> shift) % 10;
             return match tenth > 0 && whole < 100 {
                 true => format!("{whole}.{tenth}{unit}"),
                 false => format!("{whole}{unit}"),

@@ -1,2 +1,5 @@
-//! placeholder
-fn main() {}
+//! The program.
+
+fn main() -> std::process::ExitCode {
+    base::tool::main::<check_reqs::CheckReqs>()
+}

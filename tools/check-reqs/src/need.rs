@@ -98,8 +98,33 @@ fn parse(need: &str) -> Result<(&'static str, Pairs), String> {
 
 /// Every word that may stand before a colon.
 const PREFIXES: &[&str] = &[
-    "dist", "ext", "extension", "cmd", "command", "pkg", "package", "memory", "disk", "port", "tcp", "smtp", "dns", "file", "dir", "writable",
-    "user", "group", "service", "env", "service_env", "crontab", "http", "noindex", "robots", "tls", "django",
+    "dist",
+    "ext",
+    "extension",
+    "cmd",
+    "command",
+    "pkg",
+    "package",
+    "memory",
+    "disk",
+    "port",
+    "tcp",
+    "smtp",
+    "dns",
+    "file",
+    "dir",
+    "writable",
+    "user",
+    "group",
+    "service",
+    "env",
+    "service_env",
+    "crontab",
+    "http",
+    "noindex",
+    "robots",
+    "tls",
+    "django",
 ];
 
 fn wanted(kind: &str, what: &str) -> String {

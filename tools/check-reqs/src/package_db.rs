@@ -3,8 +3,7 @@
 
 use crate::platform::Family;
 use crate::version::Order;
-use base::child;
-use base::clock::Deadline;
+use base::child::Run;
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -147,13 +146,13 @@ fn pacman(dir: &Path) -> Result<PackageDb, String> {
 /// `rpm -qa`, a line for each package: epoch, version and release as rpm compares them.
 fn rpm() -> Result<PackageDb, String> {
     let format = "%{NAME}\\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\\t[%{PROVIDENAME} ]\\n";
-    let run = child::Child::new("rpm").args(["-qa", "--qf", format]).cap(64 << 20).run(Deadline::after(Some(Duration::from_secs(10))));
-    let output = run.map_err(|error| error.message)?;
+    let output = Run::new("rpm").args(["-qa", "--qf", format]).cap(64 << 20).timeout(Duration::from_secs(10)).run();
+    let output = output.map_err(|error| error.message)?;
     if !output.success() {
-        return Err(format!("rpm -qa: {}", output.stderr_text().trim()));
+        return Err(format!("rpm -qa: {}", output.last_words()));
     }
     let mut db = PackageDb { order: Some(Order::Rpm), ..PackageDb::default() };
-    for line in output.stdout_text().lines() {
+    for line in output.out().lines() {
         let mut parts = line.split('\t');
         if let (Some(name), Some(version)) = (parts.next(), parts.next()) {
             db.add(name, version.strip_prefix("0:").unwrap_or(version));

@@ -1,8 +1,8 @@
 //! What all checks of a run share: the distribution, and readings that are taken once and used often (the package database, an
 //! environment's distributions). Filled on first use, from whichever check comes first.
 
-use crate::platform::Platform;
 use crate::package_db::PackageDb;
+use crate::platform::Platform;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -69,4 +69,23 @@ fn index(place: &Path) -> Result<DistIndex, String> {
         dists.entry(dist.key.clone()).or_insert(dist);
     }
     Ok(DistIndex { environment, dists })
+}
+
+/// What conditions may ask of this host.
+pub fn facts(settings: &crate::document::Settings) -> crate::when::Facts {
+    let platform = Platform::here();
+    let host = nix::sys::utsname::uname();
+    let name = host.as_ref().map(|host| host.nodename().to_string_lossy().into_owned()).unwrap_or_default();
+    let mut facts: crate::when::Facts = [
+        ("os.id", platform.id),
+        ("os.version", platform.version),
+        ("os.like", platform.like),
+        ("arch", std::env::consts::ARCH.to_string()),
+        ("hostname", name),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_string(), value))
+    .collect();
+    facts.extend(settings.iter().map(|(key, value)| (format!("set.{key}"), value.clone())));
+    facts
 }

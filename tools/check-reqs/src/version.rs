@@ -5,6 +5,7 @@
 pub mod alpine;
 pub mod dpkg;
 pub mod plain;
+pub mod python;
 pub mod rpm;
 
 use pep440_rs::{Version, VersionSpecifiers};
@@ -85,8 +86,7 @@ impl Wanted {
             Order::Dpkg | Order::Rpm | Order::Alpine => None,
         };
         Some(self.alternatives.iter().any(|alternative| match &pep440 {
-            // A pre-release that is installed counts, as in `pip check` (`contains(…, prereleases=True)`).
-            Some(version) => specifiers(alternative, order).is_ok_and(|s| s.contains(version)),
+            Some(version) => specifiers(alternative, order).is_ok_and(|s| s.iter().all(|clause| python::admits(clause, version))),
             None => clauses(alternative).is_ok_and(|clauses| clauses.iter().all(|c| c.admits(found, order))),
         }))
     }
@@ -186,7 +186,7 @@ mod tests {
             (">=16", "16beta1", false),
             (">=16b1", "16beta1", true),
             (">=17a1", "17devel", false),
-            (">=13,<18", "18rc1", true),
+            (">=13,<18", "18rc1", false),
             (">=13,<18", "18.0", false),
             ("=15.*", "15.4", true),
         ] {

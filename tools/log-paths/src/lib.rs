@@ -1,1 +1,131 @@
-//! placeholder
+//! log-paths: where a site logs, and whether each log is healthy.
+//!
+//! A request is read, everything it asks for is observed, a plan judges what was seen, and it is reported; only `--create-dirs` acts.
+
+pub mod access;
+pub mod act;
+pub mod cli;
+pub mod launch;
+pub mod log;
+pub mod observe;
+pub mod open;
+pub mod plan;
+pub mod problem;
+pub mod process;
+pub mod python;
+pub mod report;
+pub mod rotation;
+pub mod service;
+pub mod site;
+pub mod users;
+
+use base::cli::{CommandLine, Parsed};
+use base::error::{Error, Result};
+use base::report::{Raw, Report, Status};
+use base::terminal::escape_bytes;
+use base::tool::{Context, Tool};
+use cli::{Print, Request};
+use conf::files::Files;
+use plan::Plan;
+use report::Logs;
+use site::Site;
+use std::os::unix::ffi::OsStrExt;
+
+/// The program.
+pub struct LogPaths;
+
+impl Tool for LogPaths {
+    const COMMAND_LINE: &'static CommandLine = &cli::COMMAND_LINE;
+    type Body = Logs;
+
+    fn run(parsed: &Parsed, context: &Context) -> Result<Report<Logs>> {
+        let request = Request::new(parsed)?;
+        let site = Site::new(files(&request)?, request.conf.clone());
+        let observed = observe::observe(&request, &site);
+        let mut plan = plan::plan(&request, &observed);
+        if request.create_dirs {
+            plan.logs.directories = Some(act::create_dirs(&site, &plan.missing, context.dry_run));
+        }
+        Ok(report(&request, context, plan, &observed.unfound))
+    }
+}
+
+fn files(request: &Request) -> Result<Files> {
+    match &request.root {
+        None => Ok(Files::new()),
+        Some(root) => {
+            Files::below(root).map_err(|error| Error::input(format!("--root {error}")).hint("name a directory that can be opened"))
+        }
+    }
+}
+
+fn report(request: &Request, context: &Context, plan: Plan, unfound: &[&str]) -> Report<Logs> {
+    let Plan { logs, closed, names, .. } = plan;
+    let count = logs.items.len();
+    let problems = plan::problems(&logs);
+    let unread = logs.errors.iter().filter(|fault| fault.incomplete).count();
+    let directories = logs.directories.as_deref().unwrap_or_default();
+    let changed = directories.iter().any(|dir| dir.state != "refused");
+    let refused = directories.iter().find(|dir| dir.state == "refused").map(|dir| (dir.path.clone(), dir.reason.clone()));
+    let status = match (count, problems) {
+        (0, _) => Status::No,
+        (_, 1..) if request.check => Status::No,
+        _ if context.dry_run && changed => Status::No,
+        _ => Status::Ok,
+    };
+    let first =
+        logs.errors.iter().find(|fault| fault.incomplete).map(|fault| (fault.message.clone(), fault.file.clone(), fault.hint.clone()));
+    let mut report =
+        Report::new(status, summary(count, problems, directories.len()), logs).changed(changed).warnings(warnings(request, unfound));
+    if let Some((message, file, hint)) = first {
+        let more = if unread > 1 { format!(" (and {} more)", unread - 1) } else { String::new() };
+        report = report.error(Error::failed(format!("{file}: {message}{more}")).hint(hint));
+    } else if closed > 0 {
+        let message = format!("{closed} processes could not be looked at: the list is not whole");
+        report = report.error(Error::failed(message).hint("run as root, or with --config-only"));
+    }
+    if let Some((path, reason)) = refused {
+        report = report.error(
+            Error::failed(format!("{path}: {}", reason.unwrap_or_default()))
+                .hint("make it by hand, once you have looked at the directories above it"),
+        );
+    }
+    match request.print {
+        Print::Report => report,
+        Print::Nul => report.raw(Raw::Always(joined(&names, 0))),
+        Print::Lines => lines(report, &names),
+    }
+}
+
+fn summary(count: usize, problems: usize, directories: usize) -> String {
+    let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let mut text = format!("{}, {}", plural(count, "log"), plural(problems, "problem"));
+    if directories > 0 {
+        let what = if directories == 1 { "directory" } else { "directories" };
+        text += &format!(", {directories} {what} missing");
+    }
+    text
+}
+
+fn warnings(request: &Request, unfound: &[&str]) -> Vec<String> {
+    let asked = unfound.iter().filter(|service| request.services.contains(service));
+    asked.map(|service| format!("{service}: no configuration was found; name it with --conf {service}=PATH")).collect()
+}
+
+fn joined(names: &[std::path::PathBuf], end: u8) -> Vec<u8> {
+    names.iter().flat_map(|name| name.as_os_str().as_bytes().iter().copied().chain([end])).collect()
+}
+
+/// One a line, which a name with control bytes in it would break.
+fn lines(report: Report<Logs>, names: &[std::path::PathBuf]) -> Report<Logs> {
+    let (plain, other): (Vec<_>, Vec<_>) =
+        names.iter().cloned().partition(|name| !name.as_os_str().as_bytes().iter().any(u8::is_ascii_control));
+    let report = report.raw(Raw::Always(joined(&plain, b'\n')));
+    match other.first() {
+        Some(name) => {
+            let message = format!("a name holds control bytes and was left out: {}", escape_bytes(name.as_os_str().as_bytes()));
+            report.error(Error::failed(message).hint("use -0"))
+        }
+        None => report,
+    }
+}

@@ -16,10 +16,11 @@ pub const SCHEMA: u32 = 1;
 pub const MESSAGE_MAX: usize = 4096;
 
 /// Where a hold is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// No hold.
+    #[default]
     Off,
     /// It has a start that has not come yet.
     Announced,

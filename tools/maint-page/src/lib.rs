@@ -1,9 +1,80 @@
 //! Put a site behind an honest maintenance page, and take it away again.
+//!
+//! Every command is the same story: read what was asked ([`request`]), look at what is there
+//! ([`observe`]), change the holds ([`change`]), see what the disk lacks ([`plan`]), do that
+//! ([`act`]), look again. [`settle`] tells it once; the files in `command/` say what differs.
+//!
+//! What this tool refuses: to touch a page or flag that it did not put there, to take a page
+//! away while somebody else still holds it, and to call something on or off without having
+//! looked.
+
+mod act;
+mod bypass;
 mod change;
+mod cli;
+mod clues;
+mod command;
+mod difference;
 mod hold;
+mod layout;
 mod notice;
+mod observe;
 mod page;
 mod plain;
+mod plan;
+mod report;
+mod request;
+mod settle;
 mod snippet;
 mod standing;
+mod template;
+mod verdict;
+mod verify;
+mod wait;
 mod when;
+
+use base::Result;
+use base::cli::{Asked, CommandLine, Parsed};
+use base::exit::Exit;
+use base::report::Report;
+use base::tool::{Context, Tool};
+use report::Maintenance;
+use request::Request;
+use std::ffi::OsString;
+
+/// The program.
+#[derive(Debug)]
+pub struct App;
+
+impl Tool for App {
+    const COMMAND_LINE: &'static CommandLine = &cli::COMMAND_LINE;
+
+    type Body = Maintenance;
+
+    fn parse(args: Vec<OsString>) -> Result<Asked> {
+        subcommands::parse(Self::COMMAND_LINE, args)
+    }
+
+    fn run(parsed: &Parsed, context: &Context) -> Result<Report<Maintenance>> {
+        match request::request(parsed)? {
+            Request::On { layout, wish, template, wait, force, proof } => {
+                command::on::run(&command::on::On { layout, wish, template, wait, force, proof }, context)
+            }
+            Request::During { layout, wish, template, force, keep, proof } => {
+                let on = command::on::On { layout, wish, template, wait: true, force, proof };
+                command::during::run(&on, keep, parsed.trailing().unwrap_or_default(), context)
+            }
+            Request::Off { layout, whose, force, proof } => command::off::run(&layout, &whose, force, &proof, context),
+            Request::Status { layout, id, side } => command::status::run(&layout, id.as_deref(), side),
+            Request::Wait { layout, id, force, proof } => command::on::wait(&layout, id.as_deref(), force, &proof, context),
+            Request::Tick { layout, id, force } => command::tick::run(&layout, id.as_deref(), force, context),
+            Request::Verify { layout, id, on, proof } => command::verify::run(layout.as_ref(), id.as_deref(), on, &proof, context),
+            Request::Snippet { server, dir } => Ok(command::snippet::run(&server, &dir)),
+            Request::Bypass { layout, action } => command::bypass::run(&layout, &action, context),
+        }
+    }
+
+    fn guardian(kind: &str, payload: &[u8]) -> Exit {
+        command::during::guardian(kind, payload)
+    }
+}

@@ -1,2 +1,7 @@
-//! placeholder
-fn main() {}
+//! The program; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    base::tool::main::<maint_page::App>()
+}

@@ -24,10 +24,7 @@ pub enum When {
 /// Reads one of the three spellings; the error says what was expected.
 pub fn parse(text: &str) -> Result<When, String> {
     if let Some(rest) = text.strip_prefix('+') {
-        return rest
-            .parse::<humantime::Duration>()
-            .map(|duration| When::In(duration.into()))
-            .map_err(|why| format!("not a duration: {why}"));
+        return base::cli::parse_duration(rest).map(When::In).map_err(|why| why.message);
     }
     if let Some((hours, minutes)) = text.split_once(':')
         && let (Some(hour), Some(minute)) = (clock_part(hours), clock_part(minutes))

@@ -38,7 +38,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         Example { text: "What Misago's migrations need, before they run:", command: "pg-ext-ensure -d service=misago btree_gin hstore" },
         Example {
             text: "With the administrator's help for what the application may not do:",
-            command: "pg-ext-ensure -d service=misago --admin 'host=/run/postgresql user=postgres dbname=misago' hstore pg_stat_statements",
+            command: "pg-ext-ensure -d service=misago --admin service=admin hstore pg_stat_statements",
         },
         Example { text: "Only look:", command: "pg-ext-ensure -n -d service=misago btree_gin hstore" },
         Example {

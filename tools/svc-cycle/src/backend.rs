@@ -10,6 +10,7 @@ pub mod systemd;
 pub mod sysv;
 
 use std::path::Path;
+use std::time::Duration;
 
 use base::clock::Deadline;
 use base::{Error, Result};
@@ -18,8 +19,7 @@ use probe::process::Identity;
 use crate::set::Service;
 
 /// The backends, each a line.
-pub const ALL: &[Backend] =
-    &[systemd::BACKEND, supervisor::BACKEND, sysv::BACKEND, pidfile::BACKEND, command::BACKEND, compose::BACKEND];
+pub const ALL: &[Backend] = &[systemd::BACKEND, supervisor::BACKEND, sysv::BACKEND, pidfile::BACKEND, command::BACKEND, compose::BACKEND];
 
 /// What a backend can do. All of it is about one service, but for `observe`, which is asked about many at once.
 #[derive(Debug)]
@@ -36,8 +36,10 @@ pub struct Backend {
     pub stop: fn(&Service, &State, &[String], Deadline) -> Result<Done>,
     /// Asks for a reload.
     pub reload: fn(&Service, &State, Deadline) -> Result<Done>,
-    /// Whether every process of the state is really gone, beyond the tree that was written down (a cgroup); None: nothing to add.
-    pub remains: fn(&Service, &State) -> Vec<i32>,
+    /// Processes that belong to it besides the trees of its main ones: those of its cgroup. Asked before a stop and after it.
+    pub processes: fn(&State) -> Vec<i32>,
+    /// How long after a start it may still look as if nothing had been started: a pid file comes late.
+    pub late: Duration,
     /// Waits for a start that another run of ours left in flight.
     pub settle: fn(&Service, Deadline),
     /// What speaks for readiness when the set names no probe.
@@ -84,6 +86,10 @@ pub struct Member {
     pub generation: String,
     /// Why it is as it is.
     pub detail: Option<String>,
+    /// How often the backend has brought it back since it was last started on purpose.
+    pub restarts: u32,
+    /// systemd: the control group, below /sys/fs/cgroup.
+    pub cgroup: Option<String>,
 }
 
 /// How a member is, in the words of all backends.
@@ -135,6 +141,8 @@ impl Member {
             pid: identity.map(|identity| identity.pid),
             generation: identity.map(|identity| format!("{}@{}", identity.pid, identity.start)).unwrap_or_default(),
             detail: None,
+            restarts: 0,
+            cgroup: None,
         }
     }
 }
@@ -161,9 +169,15 @@ impl State {
         }
     }
 
-    /// Everything that should be up is.
+    /// Everything of it is up.
     #[must_use]
     pub fn is_running(&self) -> bool {
+        !self.members.is_empty() && self.members.iter().all(|member| member.run == Run::Running)
+    }
+
+    /// Everything of it is up, or was started and has done its work.
+    #[must_use]
+    pub fn is_done_or_running(&self) -> bool {
         !self.members.is_empty() && self.members.iter().all(|member| matches!(member.run, Run::Running | Run::Finished))
     }
 
@@ -188,13 +202,16 @@ impl State {
     /// The members that are not.
     #[must_use]
     pub fn down(&self) -> Vec<String> {
-        self.members.iter().filter(|member| !member.run.is_up() && member.run != Run::Finished).map(|member| member.name.clone()).collect()
+        self.members.iter().filter(|member| !member.run.is_up()).map(|member| member.name.clone()).collect()
     }
 
     /// Only these members.
     #[must_use]
     pub fn only(&self, names: &[String]) -> Self {
-        Self { members: self.members.iter().filter(|member| names.contains(&member.name)).cloned().collect(), warnings: self.warnings.clone() }
+        Self {
+            members: self.members.iter().filter(|member| names.contains(&member.name)).cloned().collect(),
+            warnings: self.warnings.clone(),
+        }
     }
 
     /// What must stay the same while it stays up.

@@ -1,2 +1,7 @@
-//! placeholder
-fn main() {}
+//! svc-cycle.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    base::tool::main::<svc_cycle::SvcCycle>()
+}

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use base::source::Source;
@@ -28,6 +29,8 @@ pub struct Service {
     pub directory: PathBuf,
     /// All the rest, as written.
     pub spec: Spec,
+    /// supervisor: how its daemon is reached, once its configuration has been read.
+    pub connection: OnceLock<backend::supervisor::Connection>,
 }
 
 /// A service as a set file writes it; every key has a default.
@@ -44,6 +47,8 @@ pub struct Spec {
     pub after: Vec<String>,
     /// `cycle`, or `ensure`.
     pub policy: Policy,
+    /// It does its work and ends: finished is as good as running.
+    pub oneshot: bool,
     /// What has to answer before the service counts as ready.
     pub ready: Vec<Ready>,
     /// How long it has to stay the same process after that.
@@ -74,7 +79,7 @@ pub struct Spec {
     pub stop_signal: Option<String>,
     /// command: where its output goes; nowhere unless given.
     pub log: Option<PathBuf>,
-    /// sysv, command: a file with its pid, where the program's name isn't enough.
+    /// pidfile: the file, unless `name` is it. sysv, command: a file with its pid, where the program's name isn't enough.
     pub pidfile: Option<PathBuf>,
     /// command: where it is started; the set file's directory unless given.
     pub directory: Option<PathBuf>,
@@ -205,10 +210,10 @@ impl Set {
     ///
     /// # Errors
     /// Usage for an unknown name, input for a wrong file; both before anything was touched.
-    pub fn read(source: Option<&Source>, directory: &Path, names: &[String], only: Option<&str>) -> Result<Self> {
+    pub fn read(source: Option<&Source>, directory: &Path, config: Option<&Path>, names: &[String], only: Option<&str>) -> Result<Self> {
         let mut services = match source {
             Some(source) => from_source(source, directory)?,
-            None => from_names(names, directory)?,
+            None => from_names(names, directory, config)?,
         };
         let known: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
         for service in &services {
@@ -267,8 +272,10 @@ fn from_source(source: &Source, directory: &Path) -> Result<Vec<Service>> {
         let backend = backend::named(&kind).ok_or_else(|| {
             wrong(&name, Error::input(format!("backend = {kind:?}: unknown")).hint(format!("backends: {}", backend::names().join(", "))))
         })?;
-        let unit = spec.name.clone().unwrap_or_else(|| name.clone());
-        let service = Service { name: name.clone(), backend, unit, directory: directory.to_path_buf(), spec };
+        // The backend pidfile calls a service by its file, which may stand under the key that the others have it under.
+        let file = spec.pidfile.as_ref().filter(|_| backend.name == "pidfile").map(|p| p.to_string_lossy().into_owned());
+        let unit = spec.name.clone().or(file).unwrap_or_else(|| name.clone());
+        let service = Service { name: name.clone(), backend, unit, directory: directory.to_path_buf(), spec, connection: OnceLock::new() };
         (backend.check)(&service).map_err(|error| wrong(&name, Error { kind: base::Kind::Input, ..error }))?;
         services.push(service);
     }
@@ -276,7 +283,7 @@ fn from_source(source: &Source, directory: &Path) -> Result<Vec<Service>> {
 }
 
 /// Each in the order typed, after the one before it: that is what somebody who types `uwsgi nginx` means.
-fn from_names(names: &[String], directory: &Path) -> Result<Vec<Service>> {
+fn from_names(names: &[String], directory: &Path, config: Option<&Path>) -> Result<Vec<Service>> {
     let mut services: Vec<Service> = Vec::new();
     for name in names {
         if services.iter().any(|service| &service.name == name) {
@@ -284,15 +291,16 @@ fn from_names(names: &[String], directory: &Path) -> Result<Vec<Service>> {
         }
         let (backend, unit) = match name.split_once(':') {
             Some((kind, unit)) if !unit.is_empty() => {
-                let backend = backend::named(kind)
-                    .ok_or_else(|| Error::usage(format!("{name}: no backend {kind:?}")).hint(format!("backends: {}", backend::names().join(", "))))?;
+                let backend = backend::named(kind).ok_or_else(|| {
+                    Error::usage(format!("{name}: no backend {kind:?}")).hint(format!("backends: {}", backend::names().join(", ")))
+                })?;
                 (backend, unit.to_owned())
             }
             _ => (backend::of_this_machine(name)?, name.clone()),
         };
         let after = services.last().map(|service| vec![service.name.clone()]).unwrap_or_default();
-        let spec = Spec { after, ..Spec::default() };
-        let service = Service { name: name.clone(), backend, unit, directory: directory.to_path_buf(), spec };
+        let spec = Spec { after, config: config.map(Path::to_path_buf), ..Spec::default() };
+        let service = Service { name: name.clone(), backend, unit, directory: directory.to_path_buf(), spec, connection: OnceLock::new() };
         (backend.check)(&service)?;
         services.push(service);
     }
@@ -318,6 +326,12 @@ impl Service {
         self.directory.join(written)
     }
 
+    /// Whether it is as it should be when it is up.
+    #[must_use]
+    pub fn is_up(&self, state: &backend::State) -> bool {
+        if self.spec.oneshot { state.is_done_or_running() } else { state.is_running() }
+    }
+
     /// Whether the whole old tree has to be gone after a stop.
     #[must_use]
     pub fn checks_tree(&self) -> bool {
@@ -332,7 +346,7 @@ mod tests {
 
     fn read(text: &str, names: &[&str]) -> Result<Set> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        Set::read(Some(&Source::new("set.toml", text.to_owned())), Path::new("/srv"), &names, None)
+        Set::read(Some(&Source::new("set.toml", text.to_owned())), Path::new("/srv"), None, &names, None)
     }
 
     const SITE: &str = r#"
@@ -368,8 +382,9 @@ mod tests {
 
     #[test]
     fn the_same_set_in_json() {
-        let text = r#"{"service": {"web": {"backend": "systemd", "ready": [{"port": 80}], "stopped": [{"tree": false}], "stop_timeout": "2s"}}}"#;
-        let set = Set::read(Some(&Source::new("set.json", text.to_owned())), Path::new("/"), &[], None).unwrap();
+        let text =
+            r#"{"service": {"web": {"backend": "systemd", "ready": [{"port": 80}], "stopped": [{"tree": false}], "stop_timeout": "2s"}}}"#;
+        let set = Set::read(Some(&Source::new("set.json", text.to_owned())), Path::new("/"), None, &[], None).unwrap();
         assert!(!set.services[0].checks_tree());
         assert_eq!(set.services[0].stop_timeout(), Duration::from_secs(2));
     }
@@ -395,9 +410,9 @@ mod tests {
     #[test]
     fn names_alone_keep_their_order() {
         let names = ["systemd:uwsgi.service".to_owned(), "systemd:nginx.service".to_owned()];
-        let set = Set::read(None, Path::new("/"), &names, None).unwrap();
+        let set = Set::read(None, Path::new("/"), None, &names, None).unwrap();
         assert_eq!(set.waves, [[0], [1]]);
-        assert!(Set::read(None, Path::new("/"), &["upstart:x".to_owned()], None).is_err());
-        assert!(Set::read(None, Path::new("/"), &[], None).is_err());
+        assert!(Set::read(None, Path::new("/"), None, &["upstart:x".to_owned()], None).is_err());
+        assert!(Set::read(None, Path::new("/"), None, &[], None).is_err());
     }
 }

@@ -1,2 +1,5 @@
-//! placeholder
-fn main() {}
+//! `venv-sync`: see `venv_sync::cli`.
+
+fn main() -> std::process::ExitCode {
+    base::tool::main::<venv_sync::App>()
+}

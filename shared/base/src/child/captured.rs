@@ -3,6 +3,7 @@
 use super::{Ending, Identity, Kill, not_started, signal_group};
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
+use crate::signals::Watch;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use std::ffi::{OsStr, OsString};
@@ -11,6 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How much of each stream is kept where nobody says otherwise: 64 KiB.
@@ -33,6 +35,7 @@ pub struct Run {
     input: Vec<u8>,
     cap: usize,
     deadline: Deadline,
+    watch: Option<Arc<Watch>>,
 }
 
 /// A program that was run.
@@ -42,6 +45,8 @@ pub struct Finished {
     pub ending: Ending,
     /// The time was up: the whole group was ended.
     pub timed_out: bool,
+    /// This process was asked to end meanwhile ([`Run::watch`]), and ended the group.
+    pub interrupted: Option<nix::sys::signal::Signal>,
     /// What it said on standard output, up to the cap.
     pub stdout: Vec<u8>,
     /// What it said on standard error, up to the cap.
@@ -55,7 +60,7 @@ pub struct Finished {
 impl Finished {
     /// It ended by itself, in time, with exit code 0.
     pub fn success(&self) -> bool {
-        self.ending.success() && !self.timed_out
+        self.ending.success() && !self.timed_out && self.interrupted.is_none()
     }
 
     /// Standard output as text.
@@ -87,6 +92,7 @@ impl Run {
             input: Vec::new(),
             cap: CAP,
             deadline: Deadline::NEVER,
+            watch: None,
         }
     }
 
@@ -167,6 +173,13 @@ impl Run {
         self.deadline(deadline)
     }
 
+    /// End it when this process is asked to end.
+    #[must_use]
+    pub fn watch(mut self, watch: Option<Arc<Watch>>) -> Run {
+        self.watch = watch;
+        self
+    }
+
     fn command(&self) -> Result<Command> {
         let Some((program, args)) = self.argv.split_first() else {
             return Err(Error::usage("there is no program to run"));
@@ -206,6 +219,7 @@ impl Run {
         let pidfd = pidfd(child.id())?;
         let mut stop = Stop { deadline: self.deadline, timed_out: false };
         let mut ended: Option<Deadline> = None;
+        let mut interrupted = None;
         loop {
             let open = streams.iter().any(|s| s.pipe.is_some());
             let until = match ended {
@@ -213,11 +227,15 @@ impl Run {
                 Some(until) => until,
                 None => stop.deadline,
             };
-            wait_for(&pidfd, ended.is_none(), &streams, input.as_ref(), until).map_err(broken)?;
+            wait_for(&pidfd, ended.is_none(), &streams, input.as_ref(), self.watch.as_deref(), until).map_err(broken)?;
             streams.iter_mut().for_each(Stream::read);
             input = input.and_then(Input::write);
             if ended.is_none() && child.try_wait().map_err(broken)?.is_some() {
                 ended = Some(Deadline::after(Some(LINGER)));
+            }
+            if let Some(signal) = self.watch.as_deref().and_then(Watch::next) {
+                interrupted = Some(signal);
+                stop.deadline = Deadline::after(Some(Duration::ZERO));
             }
             if ended.is_none() && stop.deadline.passed() {
                 stop.end(child.id());
@@ -230,7 +248,8 @@ impl Run {
         let [out, err] = streams;
         Ok(Finished {
             ending: Ending::of(status),
-            timed_out: stop.timed_out,
+            timed_out: stop.timed_out && interrupted.is_none(),
+            interrupted,
             truncated: out.truncated || err.truncated,
             stdout: out.kept,
             stderr: err.kept,
@@ -265,13 +284,21 @@ pub(super) fn pidfd(pid: u32) -> Result<OwnedFd> {
     rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).map_err(|e| Error::io("cannot watch a process", &e.into()))
 }
 
-fn wait_for(pidfd: &OwnedFd, alive: bool, streams: &[Stream], input: Option<&Input>, until: Deadline) -> std::io::Result<()> {
-    let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(4);
+fn wait_for(
+    pidfd: &OwnedFd,
+    alive: bool,
+    streams: &[Stream],
+    input: Option<&Input>,
+    watch: Option<&Watch>,
+    until: Deadline,
+) -> std::io::Result<()> {
+    let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(5);
     if alive {
         fds.push(PollFd::new(pidfd, PollFlags::IN));
     }
     fds.extend(streams.iter().filter_map(|s| s.pipe.as_ref()).map(|p| PollFd::new(p, PollFlags::IN)));
     fds.extend(input.map(|i| PollFd::new(&i.pipe, PollFlags::OUT)));
+    fds.extend(watch.map(|w| PollFd::new(w, PollFlags::IN)));
     poll_until(&mut fds, until)
 }
 

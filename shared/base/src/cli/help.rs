@@ -15,7 +15,7 @@ pub enum Length {
 }
 
 /// How wide help is set, in columns.
-const WIDTH: usize = 96;
+const WIDTH: usize = 80;
 
 /// The usage lines of a scope, without "Usage:".
 pub fn usage(scope: Scope<'_>) -> Vec<String> {
@@ -104,7 +104,7 @@ fn option(out: &mut String, opt: &Opt, length: Length) {
 
 /// A name, and its text beside or below it.
 fn entry(out: &mut String, name: &str, text: &str) {
-    const COLUMN: usize = 32;
+    const COLUMN: usize = 30;
     let _ = write!(out, "  {name}");
     let used = 2 + name.chars().count();
     if used + 2 > COLUMN {
@@ -128,7 +128,7 @@ fn rest(out: &mut String, scope: Scope<'_>) {
     if scope.command.is_none() && !scope.line.examples.is_empty() {
         out.push_str("\nExamples:\n");
         for example in scope.line.examples {
-            let _ = writeln!(out, "  {}\n      {}", example.text, example.command);
+            let _ = writeln!(out, "  {}\n      {}", example.text, example.command.replace('\n', "\n      "));
         }
     }
     let _ = writeln!(out, "\nThe manual is {}({}).", scope.line.name, scope.line.section);

@@ -14,7 +14,11 @@ use std::path::{Path, PathBuf};
 pub const TYPE: Type = Type {
     name: "disk",
     about: "free space of the file system that holds a path",
-    keys: "path; free: the least, 2G or 10%; inodes: the least, 5000 or 5%",
+    keys: &[
+        ("path", "a path on the file system, there or still to come"),
+        ("free", "the least, 2G or 10%"),
+        ("inodes", "the least, 5000 or 5%"),
+    ],
     read,
 };
 
@@ -119,9 +123,12 @@ impl Check for Disk {
                 let lack = (measure.show)(measure.wanted(least) - measure.have) + measure.what;
                 let place = place.display().to_string();
                 let look = shell(&["du", "-xhd1", &place]);
-                return Finding::unmet("too_little", format!("{} has only {} free, {lack} too little", self.path.display(), measure.text()))
-                    .found(measure.text())
-                    .fix(Fix::advice(format!("free {lack} on the file system of {place}; what takes most: {look} | sort -h | tail")));
+                return Finding::unmet(
+                    "too_little",
+                    format!("{} has only {} free, {lack} too little", self.path.display(), measure.text()),
+                )
+                .found(measure.text())
+                .fix(Fix::advice(format!("free {lack} on the file system of {place}; what takes most: {look} | sort -h | tail")));
             }
             seen.push(measure.text());
         }

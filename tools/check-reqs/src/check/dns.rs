@@ -11,8 +11,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// `type = "dns"`.
-pub const TYPE: Type =
-    Type { name: "dns", about: "a name that resolves, to certain addresses where some are named", keys: "name; address: one or a list", read };
+pub const TYPE: Type = Type {
+    name: "dns",
+    about: "a name that resolves, to certain addresses where some are named",
+    keys: &[("name", "the name"), ("address", "an address it has to have, or a list")],
+    read,
+};
 
 struct Name {
     name: String,

@@ -16,7 +16,15 @@ use std::path::PathBuf;
 pub const TYPE: Type = Type {
     name: "file",
     about: "a file, directory, link or socket: its type, owner, group and mode, or that it is absent",
-    keys: "path; kind: file, directory, symlink, socket or fifo; owner; group; mode (octal); target (of a symlink); absent: true",
+    keys: &[
+        ("path", "the path"),
+        ("kind", "file, directory, symlink, socket, fifo, block or character"),
+        ("owner", "a user"),
+        ("group", "a group"),
+        ("mode", "in octal, in quotes"),
+        ("target", "where a symlink leads"),
+        ("absent", "true: nothing may be there"),
+    ],
     read,
 };
 

@@ -11,7 +11,8 @@ use nix::unistd::{Group, User, getgrouplist};
 use std::ffi::CString;
 
 /// `type = "group"`.
-pub const TYPE: Type = Type { name: "group", about: "a group and its members", keys: "name; members: a list", read };
+pub const TYPE: Type =
+    Type { name: "group", about: "a group and its members", keys: &[("name", "the group"), ("members", "who has to be in it")], read };
 
 struct Members {
     name: String,

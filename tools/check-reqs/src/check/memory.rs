@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub const TYPE: Type = Type {
     name: "memory",
     about: "free memory: the lesser of MemAvailable and the control group's headroom",
-    keys: "free: the least, such as 128M",
+    keys: &[("free", "the least, such as 128M")],
     read,
 };
 
@@ -60,7 +60,8 @@ impl Check for Memory {
         if free >= self.free {
             return Finding::met(size(free), format!("{} of memory is free", size(free))).evidence(evidence);
         }
-        let text = format!("free or add at least {} of memory; what takes most: ps -eo rss,pid,args --sort=-rss | head", size(self.free - free));
+        let text =
+            format!("free or add at least {} of memory; what takes most: ps -eo rss,pid,args --sort=-rss | head", size(self.free - free));
         Finding::unmet("too_little", format!("{limit} has only {} of memory free", size(free)))
             .found(size(free))
             .evidence(evidence)
@@ -95,7 +96,8 @@ fn controllers(text: &str) -> Vec<(PathBuf, String, bool)> {
             let mut parts = line.splitn(3, ':');
             let (number, names, path) = (parts.next()?, parts.next()?, parts.next()?);
             if number == "0" && names.is_empty() {
-                let root = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].iter().find(|root| Path::new(root).join("cgroup.controllers").exists());
+                let root =
+                    ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].iter().find(|root| Path::new(root).join("cgroup.controllers").exists());
                 return root.map(|root| (PathBuf::from(root), path.to_string(), true));
             }
             names.split(',').any(|name| name == "memory").then(|| (PathBuf::from("/sys/fs/cgroup/memory"), path.to_string(), false))

@@ -12,7 +12,7 @@ use base::clock::Deadline;
 pub const TYPE: Type = Type {
     name: "package",
     about: "an installed package of dpkg, rpm, apk or pacman, in its own order of versions",
-    keys: "name; version: \">=1.18\", alternatives in a list",
+    keys: &[("name", "the package"), ("version", "\">=1.18\"; alternatives in a list")],
     read,
 };
 
@@ -60,8 +60,10 @@ impl Check for Package {
         if self.wanted.admits(&package.version, db.order()) == Some(true) {
             return Finding::met(found.clone(), format!("{name} {found} is installed"));
         }
-        Finding::unmet("version", format!("{name} is {found}, wanted is {}", self.wanted.text()))
-            .found(found)
-            .fix(fix::upgrade(&scene.platform, name, self.wanted.text()))
+        Finding::unmet("version", format!("{name} is {found}, wanted is {}", self.wanted.text())).found(found).fix(fix::upgrade(
+            &scene.platform,
+            name,
+            self.wanted.text(),
+        ))
     }
 }

@@ -11,8 +11,12 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 /// `type = "tcp"`.
-pub const TYPE: Type =
-    Type { name: "tcp", about: "a connection that is accepted, over TCP or a unix socket", keys: "host and port, or socket", read };
+pub const TYPE: Type = Type {
+    name: "tcp",
+    about: "a connection that is accepted, over TCP or a unix socket",
+    keys: &[("host", "a name or an address (localhost)"), ("port", "its number"), ("socket", "a unix socket, in their place")],
+    read,
+};
 
 enum Tcp {
     Port { host: String, port: u16 },

@@ -14,7 +14,7 @@ use std::ffi::CString;
 pub const TYPE: Type = Type {
     name: "user",
     about: "a user account and the groups it is in",
-    keys: "name; groups: a list; home; shell",
+    keys: &[("name", "the account"), ("groups", "groups it has to be in"), ("home", "its home directory"), ("shell", "its shell")],
     read,
 };
 
@@ -69,8 +69,11 @@ impl Check for Account {
         let user = match User::from_name(name) {
             Ok(Some(user)) => user,
             Ok(None) => {
-                return Finding::unmet("missing", format!("there is no user {name}"))
-                    .fix(creation(name, &self.groups, self.home.as_deref()));
+                return Finding::unmet("missing", format!("there is no user {name}")).fix(creation(
+                    name,
+                    &self.groups,
+                    self.home.as_deref(),
+                ));
             }
             Err(errno) => return Finding::unknown("error", format!("cannot look up the user {name}: {}", errno.desc())),
         };
@@ -88,9 +91,7 @@ impl Check for Account {
                 .found(found)
                 .fix(Fix::root(format!("put {name} into {list}"), vec![shell(&["usermod", "-aG", &list, name])]));
         }
-        for (what, option, wanted, is) in
-            [("home", "--home", &self.home, &user.dir), ("shell", "--shell", &self.shell, &user.shell)]
-        {
+        for (what, option, wanted, is) in [("home", "--home", &self.home, &user.dir), ("shell", "--shell", &self.shell, &user.shell)] {
             if let Some(wanted) = wanted.as_deref().filter(|wanted| is.as_os_str() != *wanted) {
                 let fix = Fix::root(format!("set the {what} of {name}"), vec![shell(&["usermod", option, wanted, name])]);
                 return Finding::unmet("account", format!("the {what} of {name} is {}, not {wanted}", is.display())).found(found).fix(fix);

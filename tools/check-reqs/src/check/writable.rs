@@ -12,7 +12,7 @@ use crate::platform::shell;
 use crate::scene::Scene;
 use base::Result;
 use base::clock::Deadline;
-use nix::unistd::{User, getgrouplist, geteuid};
+use nix::unistd::{User, geteuid, getgrouplist};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 pub const TYPE: Type = Type {
     name: "writable",
     about: "a path that a user may write to (into, if it is a directory)",
-    keys: "path; user (default: who runs the check)",
+    keys: &[("path", "the path"), ("user", "who has to be able to write (who runs the check)")],
     read,
 };
 
@@ -93,12 +93,8 @@ impl Writable {
         let Ok(meta) = fs::metadata(&self.path) else {
             return Finding::unmet("not_writable", format!("{who} cannot reach {shown}: {}", base::error::plain(&errno.into())));
         };
-        let found = format!(
-            "owner {}, group {}, mode {:04o}",
-            file::user_name(meta.uid()),
-            file::group_name(meta.gid()),
-            meta.mode() & 0o7777
-        );
+        let found =
+            format!("owner {}, group {}, mode {:04o}", file::user_name(meta.uid()), file::group_name(meta.gid()), meta.mode() & 0o7777);
         let blocked = self.path.ancestors().skip(1).find(|up| !up.as_os_str().is_empty() && !searchable(up, user));
         if let Some(up) = blocked {
             let up = up.display().to_string();
@@ -128,8 +124,7 @@ fn searchable(dir: &Path, user: Option<&User>) -> bool {
                         .into_iter()
                         .map(|gid| rustix::thread::Gid::from_raw(gid.as_raw()))
                         .collect();
-                    let (uid, gid) =
-                        (rustix::thread::Uid::from_raw(user.uid.as_raw()), rustix::thread::Gid::from_raw(user.gid.as_raw()));
+                    let (uid, gid) = (rustix::thread::Uid::from_raw(user.uid.as_raw()), rustix::thread::Gid::from_raw(user.gid.as_raw()));
                     set_thread_groups(&groups)
                         .and_then(|()| set_thread_res_gid(gid, gid, gid))
                         .and_then(|()| set_thread_res_uid(uid, uid, uid))?;

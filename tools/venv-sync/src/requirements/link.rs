@@ -81,6 +81,11 @@ impl Link {
         self.url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"))
     }
 
+    /// Whether it ends as a wheel does.
+    pub fn is_wheel(&self) -> bool {
+        self.url.split(['#', '?']).next().is_some_and(|path| path.ends_with(".whl"))
+    }
+
     /// The name and version in the file name of a wheel.
     pub fn wheel(&self) -> Option<(String, String)> {
         let path = self.url.split(['#', '?']).next()?;
@@ -149,7 +154,7 @@ impl Link {
 /// `file:` URL don't count.
 fn same_place(one: &str, other: &str) -> bool {
     let plain = |url: &str| {
-        let url = without_credentials(url.split('#').next().unwrap_or_default());
+        let url = without_password(url.split('#').next().unwrap_or_default());
         let url = match url.strip_prefix("file:") {
             Some(path) => {
                 let path = path.strip_prefix("//localhost").or(path.strip_prefix("//"));
@@ -163,22 +168,22 @@ fn same_place(one: &str, other: &str) -> bool {
     plain(one) == plain(other)
 }
 
-/// `url` with what stands before an `@` in its authority cut out.
-fn without_credentials(url: &str) -> String {
+/// `url` without a password, or a token in its place; a bare login name of ssh stays.
+pub fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit('@').next().unwrap_or(authority);
-    let user = authority.rsplit_once('@').map(|(user, _)| user);
-    match user {
-        // Without a password it is the login name of ssh, which belongs to the place.
-        Some(user) if !user.contains(':') && scheme.contains("ssh") => url.to_owned(),
-        _ => format!("{scheme}://{host}{path}"),
+    match authority.rsplit_once('@') {
+        // What pip itself leaves alone: a name to be replaced, not a secret.
+        Some((user, _)) if user.split(':').all(|part| part.starts_with("${") && part.ends_with('}')) => url.to_owned(),
+        Some((user, host)) if user.contains(':') || !scheme.contains("ssh") => format!("{scheme}://{host}{path}"),
+        _ => url.to_owned(),
     }
 }
 
-fn decode_percent(text: &str) -> String {
+/// `%40` is `@`.
+pub fn decode_percent(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, tail)) = rest.split_first() {
@@ -292,7 +297,7 @@ impl DirectUrl {
 
     /// What it is, in a few words: `an editable install of file:///srv/foo`.
     pub fn describe(&self) -> String {
-        let url = without_credentials(&self.url);
+        let url = without_password(&self.url);
         match (&self.vcs_info, &self.dir_info) {
             (Some(info), _) => {
                 let commit = info.commit_id.get(..12).unwrap_or(&info.commit_id);

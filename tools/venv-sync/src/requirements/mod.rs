@@ -12,6 +12,8 @@ pub mod lines;
 pub mod link;
 pub mod options;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -88,8 +90,18 @@ pub struct Requirements {
     pub wanted: Vec<Wanted>,
     /// Every file, each once.
     pub inputs: Vec<Input>,
-    /// Values that may hold a secret: index addresses, and expanded variables.
-    pub secrets: Vec<String>,
+    /// Addresses of indexes, archives and repositories, which may hold credentials.
+    pub addresses: Vec<String>,
+    /// The variables that the files name.
+    pub variables: BTreeSet<String>,
+}
+
+impl Requirements {
+    /// Whether every requirement names one version or place, as a compiled file does: then there is little left to resolve.
+    pub fn is_locked(&self) -> bool {
+        let exact = |wanted: &Wanted| wanted.link.is_some() || wanted.specifiers.is_exact();
+        self.wanted.iter().filter(|wanted| !wanted.constraint).all(exact)
+    }
 }
 
 /// What is wrong with a file.
@@ -149,10 +161,16 @@ impl Reader<'_> {
             hint: Some("save it as UTF-8, or say its encoding in the first line: # coding: latin-1"),
         })?;
         including.push(place);
-        for line in lines::logical(&text, self.variable) {
+        let named = RefCell::new(BTreeSet::new());
+        let variable = |name: &str| {
+            named.borrow_mut().insert(name.to_owned());
+            (self.variable)(name)
+        };
+        for line in lines::logical(&text, &variable) {
             self.line(&line, path, constraint, including, out)?;
         }
         including.pop();
+        out.variables.extend(named.into_inner());
         Ok(())
     }
 
@@ -168,7 +186,7 @@ impl Reader<'_> {
         let (text, options) = options::parse(&line.text).map_err(|what| Problem::at(&origin, what))?;
         let hashes = hashes(&options, &origin)?;
         for name in [Name::Index, Name::ExtraIndex, Name::FindLinks] {
-            out.secrets.extend(options.all(name).map(str::to_owned));
+            out.addresses.extend(options.all(name).map(str::to_owned));
         }
         let editable = options.first(Name::Editable);
         if text.is_empty() && editable.is_none() {
@@ -199,6 +217,7 @@ impl Reader<'_> {
         if constraint {
             usable_as_constraint(&wanted)?;
         }
+        out.addresses.extend(wanted.link.iter().map(|link| link.url.clone()));
         out.wanted.push(wanted);
         Ok(())
     }

@@ -1,0 +1,14 @@
+//! maint-page against the web servers it prints configuration for.
+
+mod apache;
+mod caddy;
+mod crowd;
+mod diagnosis;
+mod django;
+mod looks;
+mod nested;
+mod nginx;
+mod png;
+mod single_file;
+mod site;
+mod tls;

@@ -1,0 +1,113 @@
+//! nginx with the printed configuration.
+
+use super::crowd::{Crowd, whole_page};
+use super::site::{Site, ask, keeps_every_promise};
+use harness::nginx::Nginx;
+use std::fs;
+
+/// nginx with the snippet, in front of another that answers `app`.
+fn nginx(site: &Site, extra: &str) -> Nginx {
+    let snippet = site.snippet("nginx");
+    Nginx::new()
+        .server(&format!(
+            "include {};\n{extra}\nlocation / {{ error_page 404 /missing; proxy_pass http://127.0.0.1:@PORT2@; }}",
+            snippet.display()
+        ))
+        .server("location / { return 200 'app'; }\nlocation /busy { return 503 'the site is busy'; }\nlocation /gone { return 404; }")
+        .start()
+}
+
+#[test]
+fn the_printed_configuration_keeps_every_promise() {
+    let site = Site::new();
+    let nginx = nginx(&site, "");
+    keeps_every_promise(&site, nginx.port());
+    assert_eq!(nginx.errors(), "", "nginx had something to complain of");
+}
+
+#[test]
+fn the_sites_own_errors_stay_its_own() {
+    let site = Site::new();
+    let nginx = nginx(&site, "proxy_intercept_errors on;\nlocation = /missing { internal; return 404 'the site has no such page'; }");
+    let busy = ask(nginx.port(), "GET", "/busy", &[]);
+    assert_eq!((busy.status, busy.body.contains("maint-page")), (503, false));
+    let gone = ask(nginx.port(), "GET", "/gone", &[]);
+    assert_eq!((gone.status, gone.body.as_str()), (404, "the site has no such page"));
+}
+
+#[test]
+fn pictures_of_a_template_are_served_while_the_page_is_up() {
+    let site = Site::new();
+    let nginx = nginx(&site, "");
+    let template = site.top().join("template");
+    fs::create_dir(&template).unwrap();
+    fs::write(template.join("page.html"), "<img src={{assets}}/logo.svg>{{message}}").unwrap();
+    fs::write(template.join("logo.svg"), "<svg/>").unwrap();
+    site.tool("on").arg("--template").arg(&template).run().expect_code(0);
+    let page = ask(nginx.port(), "GET", "/", &[]);
+    let picture = page.body.split(['=', '>']).nth(1).unwrap();
+    let answer = ask(nginx.port(), "GET", picture, &[]);
+    assert_eq!((answer.status, answer.body.as_str()), (200, "<svg/>"), "{picture}");
+}
+
+#[test]
+fn on_with_verify_proves_what_it_says() {
+    let site = Site::new();
+    let nginx = nginx(&site, "");
+    let on = site.tool("on").args(["--verify", &nginx.url("/")]).run().expect_code(0).json();
+    assert_eq!((&on["verified"][0]["ok"], &on["verified"][0]["status"]), (&true.into(), &503.into()));
+    let during = site
+        .tool("during")
+        .args(["--id", "deploy", "--on-failure", "off", "--verify", &nginx.url("/"), "--", "true"])
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(during["up"], true, "the other hold is still there");
+    site.tool("off").args(["--verify", &nginx.url("/")]).run().expect_code(0);
+}
+
+#[test]
+fn during_runs_nothing_unless_the_page_is_proven() {
+    let site = Site::new();
+    let bare = Nginx::serving("location / { return 200 'app'; }");
+    let ran = site.top().join("ran");
+    let during = site
+        .tool("during")
+        .args(["--on-failure", "keep", "--within", "100ms", "--verify", &bare.url("/"), "--", "touch"])
+        .arg(&ran)
+        .run()
+        .expect_code(125)
+        .json();
+    assert!(!ran.exists(), "COMMAND was run");
+    assert_eq!((&during["up"], &during["verified"][0]["cause"]), (&false.into(), &"wrong_host".into()));
+}
+
+#[test]
+fn a_page_that_cannot_be_proven_off_is_a_failure() {
+    let site = Site::new();
+    let nginx = nginx(&site, "");
+    site.tool("on").run().expect_code(0);
+    site.tool("off").args(["--within", "100ms", "--verify", &nginx.url("/busy")]).run().expect_code(3).expect_err("is not off: 503");
+    let dead = format!("http://127.0.0.1:{}/", harness::free_port());
+    site.tool("verify").args(["--off", "--within", "100ms", &dead]).run().expect_code(75);
+}
+
+/// The long form is the benchmark: 100 flips under 64 connections.
+#[test]
+fn flips_under_load_lose_and_damage_nothing() {
+    let site = Site::new();
+    let snippet = site.snippet("nginx");
+    let nginx = Nginx::new()
+        .http("keepalive_requests 1000000;")
+        .server(&format!("include {};\nlocation / {{ return 200 'app'; }}", snippet.display()))
+        .start();
+    let crowd = Crowd::gather(nginx.port(), 16, whole_page);
+    for n in 0..12 {
+        site.tool("on").args(["--message", &format!("Round {n}. {}", "x".repeat(n * 40))]).run().expect_code(0);
+        site.tool("on").args(["--message", "Said otherwise."]).run().expect_code(0);
+        site.tool("off").run().expect_code(0);
+    }
+    let tally = crowd.leave();
+    assert_eq!(tally.wrong, 0, "{tally:?}");
+    assert!(tally.site > 0 && tally.page > 0, "{tally:?}");
+}

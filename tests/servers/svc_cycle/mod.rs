@@ -1,0 +1,6 @@
+//! svc-cycle against the real thing: each backend, each lie that it has to see through.
+
+mod site;
+
+mod always_back;
+mod supervisor;

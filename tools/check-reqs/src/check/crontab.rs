@@ -1,0 +1,129 @@
+//! Whether a user can have a crontab that is run: the command, the daemon, and the lists of who may (crontab(1)).
+
+use super::{Check, Finding, Type, file};
+use crate::document::Fields;
+use crate::fix::{self, Fix};
+use crate::platform::{Family, quoted};
+use crate::processes;
+use crate::programs;
+use crate::scene::Scene;
+use base::Result;
+use base::clock::Deadline;
+use std::fs;
+use std::io;
+
+/// `type = "crontab"`.
+pub const TYPE: Type = Type {
+    name: "crontab",
+    about: "crontabs that are run: the command, a running daemon, and a user who may have one",
+    keys: &[("user", "who has to be allowed to have one (who runs the check)"), ("daemon", "false: cron need not run")],
+    read,
+};
+
+struct Crontab {
+    user: Option<String>,
+    daemon: bool,
+}
+
+fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
+    Ok(Box::new(Crontab { user: fields.text("user")?, daemon: fields.flag("daemon")?.unwrap_or(true) }))
+}
+
+/// What the various crons call their daemon.
+const DAEMONS: &[&str] = &["cron", "crond", "fcron", "bcron-sched"];
+
+/// The lines of an allow or deny file; none if it is not there.
+fn list(path: &str) -> io::Result<Option<Vec<String>>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text.lines().map(|line| line.trim().to_string()).filter(|line| !line.is_empty()).collect())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Crontab {
+    fn who(&self) -> String {
+        self.user.clone().unwrap_or_else(|| file::user_name(nix::unistd::geteuid().as_raw()))
+    }
+
+    /// The allow file decides alone if it is there; the deny file otherwise; root may always.
+    fn objection(&self, who: &str, family: Family) -> io::Result<Option<Finding>> {
+        let quoted_who = quoted(who);
+        if let Some(allowed) = list("/etc/cron.allow")? {
+            if !allowed.iter().any(|name| name == who) {
+                let command = format!("echo {quoted_who} >> /etc/cron.allow");
+                return Ok(Some(
+                    Finding::unmet("not_allowed", format!("{who} is not in /etc/cron.allow"))
+                        .fix(Fix::root(format!("let {who} have a crontab"), vec![command])),
+                ));
+            }
+            return Ok(None);
+        }
+        match list("/etc/cron.deny")? {
+            Some(denied) if denied.iter().any(|name| name == who) => {
+                let pattern = format!("/^{}$/d", who.replace('.', "\\."));
+                let command = format!("sed -i {} /etc/cron.deny", quoted(&pattern));
+                Ok(Some(
+                    Finding::unmet("denied", format!("{who} is in /etc/cron.deny"))
+                        .fix(Fix::root(format!("let {who} have a crontab"), vec![command])),
+                ))
+            }
+            Some(_) => Ok(None),
+            // Without either file Debian lets everybody, the others only root.
+            None if matches!(family, Family::Apt | Family::Apk | Family::Other) => Ok(None),
+            None => Ok(Some(
+                Finding::unmet(
+                    "not_allowed",
+                    format!("without /etc/cron.allow and /etc/cron.deny only root may have a crontab, not {who}"),
+                )
+                .fix(Fix::root("let everybody have a crontab", vec!["touch /etc/cron.deny".into()])),
+            )),
+        }
+    }
+}
+
+impl Check for Crontab {
+    fn subject(&self) -> String {
+        self.who()
+    }
+
+    fn expected(&self) -> String {
+        format!("{} may have a crontab{}", self.who(), if self.daemon { ", and cron runs" } else { "" })
+    }
+
+    fn how(&self) -> String {
+        "the crontab command, a process named cron or crond, /etc/cron.allow and /etc/cron.deny".into()
+    }
+
+    fn look(&self, scene: &Scene, _: Deadline) -> Finding {
+        let Some(command) = programs::find("crontab") else {
+            return Finding::unmet("missing", "there is no crontab command").fix(fix::install_of_command(&scene.platform, "crontab"));
+        };
+        let who = self.who();
+        if who != "root" {
+            match self.objection(&who, scene.platform.family) {
+                Ok(None) => {}
+                Ok(Some(finding)) => return finding,
+                Err(error) => return Finding::io("/etc/cron.allow, /etc/cron.deny", &error),
+            }
+        }
+        let daemon = DAEMONS.iter().find_map(|name| processes::named(name).first().map(|process| format!("{name} (pid {})", process.pid)));
+        match (daemon, self.daemon) {
+            (None, true) => {
+                let name = if scene.platform.family == Family::Apt { "cron" } else { "crond" };
+                let start = match (std::path::Path::new("/run/systemd/system").is_dir(), scene.platform.family) {
+                    (true, _) => format!("systemctl enable --now {name}"),
+                    (false, Family::Apk) => format!("rc-service {name} start"),
+                    (false, _) => format!("service {name} start"),
+                };
+                Finding::unmet("not_running", "crontabs are not run: no cron daemon runs")
+                    .found(command.display().to_string())
+                    .fix(Fix::root("start the cron daemon", vec![start]))
+            }
+            (daemon, _) => {
+                let evidence = daemon.unwrap_or_default();
+                Finding::met(command.display().to_string(), format!("{who} may have a crontab")).evidence(evidence)
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A page and what it answers: status, header, text. A redirect is an answer and is not followed unless that is asked for.
+
+use super::{Check, Finding, Type, tail};
+use crate::document::Fields;
+use crate::fix::Fix;
+use crate::scene::Scene;
+use base::Result;
+use base::clock::Deadline;
+use base::mask;
+use probe::http::{Answer, Failure, Method, Request};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `type = "http"`.
+pub const TYPE: Type = Type {
+    name: "http",
+    about: "a page: its status, headers and text; redirects are not followed unless asked",
+    keys: &[
+        ("url", "the page"),
+        ("status", "one or a list (200)"),
+        ("header", "a table of headers and the text each must hold, \"\" for any"),
+        ("contains", "texts the page has to hold"),
+        ("lacks", "texts it must not hold"),
+        ("redirects", "how many to follow (0)"),
+        ("method", "GET or HEAD"),
+        ("host", "the Host header"),
+        ("connect", "HOST:PORT to connect to, in the URL's place"),
+        ("socket", "a unix socket to speak over"),
+        ("send", "a table of headers to send"),
+        ("insecure", "true: any certificate will do"),
+    ],
+    read,
+};
+
+/// Where a page is asked for: what `http`, `noindex` and `robots` share.
+pub struct Page {
+    request: Request,
+}
+
+impl Page {
+    /// Reads the keys.
+    pub fn read(fields: &mut Fields<'_>) -> Result<Page> {
+        let url = fields.required("url")?;
+        if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
+            return Err(fields.error("url", format!("'{}' is not a URL: it begins with neither http:// nor https://", mask::text(&url))));
+        }
+        let method = match fields.choice("method", &["GET", "HEAD"])?.as_deref() {
+            Some("HEAD") => Method::Head,
+            _ => Method::Get,
+        };
+        let request = Request {
+            method,
+            socket: fields.text("socket")?.map(PathBuf::from),
+            connect: fields.text("connect")?,
+            host: fields.text("host")?,
+            headers: fields.map("send")?,
+            insecure: fields.flag("insecure")?.unwrap_or(false),
+            ..Request::get(&url)
+        };
+        Ok(Page { request })
+    }
+
+    /// The URL without secrets.
+    pub fn url(&self) -> String {
+        mask::text(&self.request.url)
+    }
+
+    /// Asks for it.
+    pub fn ask(&self, redirects: u32, deadline: Deadline) -> Result<Answer, Box<Finding>> {
+        let timeout = deadline.slice(Duration::from_secs(60));
+        let request = Request { timeout, redirects, ..self.request.clone() };
+        request.send().map_err(|failure| Box::new(self.failed(&failure)))
+    }
+
+    fn failed(&self, failure: &Failure) -> Finding {
+        let msg = mask::text(&failure.to_string());
+        let start = Fix::advice(format!("start the web server that answers {}", self.url()));
+        match failure {
+            Failure::Refused(_) => Finding::unmet("refused", msg).fix(start),
+            Failure::Timeout(_) => Finding::unknown("timeout", msg),
+            Failure::Address(_) => Finding::unmet("no_such_name", msg).fix(Fix::advice("check the name, and its DNS record")),
+            Failure::Tls(_) => Finding::unmet("tls", msg).fix(Fix::advice("put a certificate in place that is valid for this name")),
+            Failure::Broken(text) if text.contains("redirect") => {
+                Finding::unmet("redirect_loop", msg).fix(Fix::advice("end the redirects"))
+            }
+            Failure::Broken(_) => Finding::unmet("broken_answer", msg).fix(start),
+        }
+    }
+}
+
+struct Http {
+    page: Page,
+    status: Vec<u16>,
+    headers: Vec<(String, String)>,
+    contains: Vec<String>,
+    lacks: Vec<String>,
+    redirects: u32,
+}
+
+fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
+    let page = Page::read(fields)?;
+    let status = fields.texts("status")?;
+    let status: Option<Vec<u16>> = status.iter().map(|text| text.parse().ok().filter(|code| (100..600).contains(code))).collect();
+    let status = status.ok_or_else(|| fields.error("status", "status must be numbers from 100 to 599"))?;
+    let redirects = fields.count("redirects")?.unwrap_or(0);
+    Ok(Box::new(Http {
+        page,
+        status: if status.is_empty() { vec![200] } else { status },
+        headers: fields.map("header")?,
+        contains: fields.texts("contains")?,
+        lacks: fields.texts("lacks")?,
+        redirects: u32::try_from(redirects.min(20)).unwrap_or(20),
+    }))
+}
+
+impl Http {
+    fn statuses(&self) -> String {
+        self.status.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ")
+    }
+
+    /// What is wrong with an answer, if anything.
+    fn objection(&self, answer: &Answer) -> Option<(&'static str, String)> {
+        if !self.status.contains(&answer.status) {
+            let to = answer.header("location").map(|to| format!(" to {}", mask::text(to))).unwrap_or_default();
+            return Some(("status", format!("answers {}{to}, not {}", answer.status, self.statuses())));
+        }
+        for (name, wanted) in &self.headers {
+            match answer.header(name) {
+                None => return Some(("header", format!("has no header {name}"))),
+                Some(is) if !is.contains(wanted.as_str()) => {
+                    return Some(("header", format!("has {name}: {}, without '{wanted}'", mask::text(is))));
+                }
+                Some(_) => {}
+            }
+        }
+        if let Some(text) = self.contains.iter().find(|text| !answer.contains(text)) {
+            return Some(("body", format!("does not say '{text}'")));
+        }
+        self.lacks.iter().find(|text| answer.contains(text)).map(|text| ("body", format!("says '{text}'")))
+    }
+}
+
+impl Check for Http {
+    fn subject(&self) -> String {
+        self.page.url()
+    }
+
+    fn expected(&self) -> String {
+        let mut words = vec![format!("{} answers {}", self.page.url(), self.statuses())];
+        words.extend(self.headers.iter().map(|(name, text)| format!("{name}: {text}")));
+        words.extend(self.contains.iter().map(|text| format!("says '{text}'")));
+        words.extend(self.lacks.iter().map(|text| format!("does not say '{text}'")));
+        words.join(", ")
+    }
+
+    fn how(&self) -> String {
+        format!("one request, {} redirects followed, no proxy", self.redirects)
+    }
+
+    fn look(&self, _: &Scene, deadline: Deadline) -> Finding {
+        let answer = match self.page.ask(self.redirects, deadline) {
+            Ok(answer) => answer,
+            Err(finding) => return *finding,
+        };
+        let found = answer.status.to_string();
+        match self.objection(&answer) {
+            None => Finding::met(found, format!("{} answers {}", self.page.url(), answer.status)),
+            Some((reason, what)) => Finding::unmet(reason, format!("{} {what}", self.page.url()))
+                .found(found)
+                .evidence(beginning(&answer))
+                .fix(Fix::advice(format!("look at the server's error log, then at {}", self.page.url()))),
+        }
+    }
+}
+
+/// The first lines of a body, as evidence.
+pub fn beginning(answer: &Answer) -> String {
+    let text = String::from_utf8_lossy(&answer.body);
+    let text: String = text.chars().take(300).collect();
+    tail(&mask::text(&text))
+}

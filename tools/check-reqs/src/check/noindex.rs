@@ -1,0 +1,136 @@
+//! A directory of the web site whose content may not be listed: uploads are found by guessing otherwise.
+//!
+//! 403 and 404 are what a server says that lists nothing. 200 is judged by the page: the title that nginx, Apache, lighttpd and Python
+//! give a listing, the formats nginx can write, and, where the directory's place on this host is known, the names of its files.
+
+use super::http::{Page, beginning};
+use super::{Check, Finding, Type};
+use crate::document::Fields;
+use crate::fix::Fix;
+use crate::scene::Scene;
+use base::Result;
+use base::clock::Deadline;
+use std::fs;
+use std::path::PathBuf;
+
+/// `type = "noindex"`.
+pub const TYPE: Type = Type {
+    name: "noindex",
+    about: "a directory of the site that is not listed: 403, 404, or a page without a listing",
+    keys: &[
+        ("url", "the directory's URL"),
+        ("directory", "where it is on this host, so that a directory that does not exist is not taken for a safe one"),
+        ("method", "GET or HEAD"),
+        ("host", "the Host header"),
+        ("connect", "HOST:PORT to connect to, in the URL's place"),
+        ("socket", "a unix socket to speak over"),
+        ("send", "a table of headers to send"),
+        ("insecure", "true: any certificate will do"),
+    ],
+    read,
+};
+
+struct NoIndex {
+    page: Page,
+    directory: Option<PathBuf>,
+}
+
+fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
+    Ok(Box::new(NoIndex { page: Page::read(fields)?, directory: fields.text("directory")?.map(PathBuf::from) }))
+}
+
+/// What servers write above a listing, in lower case.
+const TITLES: &[&str] = &["<title>index of ", "<title>directory listing for ", "<h1>index of ", "<title>directory: ", "<title>listing of "];
+
+/// Whether a page lists files; `names` are files known to be there.
+fn listing(body: &[u8], names: &[String]) -> Option<&'static str> {
+    let text = String::from_utf8_lossy(body).to_lowercase();
+    if TITLES.iter().any(|title| text.contains(title)) {
+        return Some("its title says that it is a listing");
+    }
+    let json = text.trim_start().starts_with('[') && text.contains("\"name\"") && text.contains("\"type\"") && text.contains("\"mtime\"");
+    if json || (text.contains("<list>") && text.contains("mtime=")) {
+        return Some("it is a listing for programs");
+    }
+    if text.contains("caddyserver.com") && text.contains("listing") {
+        return Some("it is a listing by Caddy");
+    }
+    let linked = names.iter().filter(|name| {
+        let name = name.to_lowercase();
+        ["\"", "'", "\"./", "'./"].iter().any(|quote| text.contains(&format!("href={quote}{name}")))
+    });
+    match linked.count() {
+        0 => None,
+        n if n * 2 >= names.len() => Some("it links the files that are in the directory"),
+        _ => None,
+    }
+}
+
+impl Check for NoIndex {
+    fn subject(&self) -> String {
+        self.page.url()
+    }
+
+    fn expected(&self) -> String {
+        format!("{} lists no files", self.page.url())
+    }
+
+    fn how(&self) -> String {
+        "403 and 404 are right; 200 is, where the page is no listing".into()
+    }
+
+    fn look(&self, _: &Scene, deadline: Deadline) -> Finding {
+        let mut names = Vec::new();
+        if let Some(directory) = &self.directory {
+            match fs::read_dir(directory) {
+                Ok(entries) => names.extend(entries.flatten().take(50).filter_map(|entry| entry.file_name().into_string().ok())),
+                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+                Err(error) => {
+                    return Finding::unknown("no_directory", format!("{}: {}", directory.display(), base::error::plain(&error)));
+                }
+            }
+        }
+        let answer = match self.page.ask(5, deadline) {
+            Ok(answer) => answer,
+            Err(finding) => return *finding,
+        };
+        let url = self.page.url();
+        let found = answer.status.to_string();
+        match answer.status {
+            403 => Finding::met(found, format!("{url} is forbidden")),
+            404 | 410 if self.directory.is_some() => Finding::met(found, format!("{url} is not found, and the directory is there")),
+            404 | 410 => {
+                Finding::met(found, format!("{url} is not found (directory = \"…\" would tell whether there is such a directory)"))
+            }
+            200 => match listing(&answer.body, &names) {
+                None => Finding::met(found, format!("{url} answers with a page that is no listing")),
+                Some(why) => Finding::unmet("listed", format!("{url} lists its files: {why}"))
+                    .found(found)
+                    .evidence(beginning(&answer))
+                    .fix(Fix::advice("switch the listing off: `autoindex off;` (nginx), `Options -Indexes` (Apache), no `browse` (Caddy)")),
+            },
+            status => Finding::unknown("status", format!("{url} answers {status}")).found(found),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listings_are_known_whoever_writes_them() {
+        let names = ["a.jpg".to_string(), "b.jpg".to_string()];
+        for (page, is) in [
+            ("<html><head><title>Index of /media/</title></head>", true),
+            ("<title>Directory listing for /media/</title>", true),
+            ("[\n{ \"name\":\"a.jpg\", \"type\":\"file\", \"mtime\":\"Tue\", \"size\":3 }\n]", true),
+            ("<?xml version=\"1.0\"?>\n<list>\n<file mtime=\"2026\" size=\"3\">a.jpg</file>\n</list>", true),
+            ("<ul><li><a href=\"a.jpg\">a</a><li><a href=\"./b.jpg\">b</a></ul>", true),
+            ("<h1>Welcome</h1><a href=\"/about\">About</a>", false),
+            ("", false),
+        ] {
+            assert_eq!(listing(page.as_bytes(), &names).is_some(), is, "{page}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A variable in the environment that a running process really has: what stands in a unit, an init script or a shell's profile may never
+//! have reached it, and what uwsgi's `--env` sets is not in what it was started with. Said is whether it is set and how long it is, never the value.
+
+use super::{Check, Finding, Type};
+use crate::document::Fields;
+use crate::fix::Fix;
+use crate::live_env::{self, Live};
+use crate::processes::{self, Process};
+use crate::scene::Scene;
+use base::Result;
+use base::clock::Deadline;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+
+/// `type = "service_env"`.
+pub const TYPE: Type = Type {
+    name: "service_env",
+    about: "a variable in a running process's own environment: set or not, and its length",
+    keys: &[
+        ("process", "the process's name"),
+        ("pid_file", "a file with its pid, in its place"),
+        ("variable", "the variable"),
+        ("set", "false: it must not be set"),
+        ("filled", "true: it must not be empty"),
+    ],
+    read,
+};
+
+enum Which {
+    Name(String),
+    PidFile(String),
+}
+
+struct ServiceEnv {
+    which: Which,
+    variable: String,
+    set: bool,
+    filled: bool,
+}
+
+fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
+    let which = match (fields.text("process")?, fields.text("pid_file")?) {
+        (Some(name), None) => Which::Name(name),
+        (None, Some(file)) => Which::PidFile(file),
+        _ => return Err(fields.error("process", "either process or pid_file is needed")),
+    };
+    let variable = fields.required("variable")?;
+    Ok(Box::new(ServiceEnv { which, variable, set: fields.flag("set")?.unwrap_or(true), filled: fields.flag("filled")?.unwrap_or(false) }))
+}
+
+impl ServiceEnv {
+    fn who(&self) -> &str {
+        match &self.which {
+            Which::Name(name) => name,
+            Which::PidFile(file) => file,
+        }
+    }
+
+    fn processes(&self) -> Result<Vec<Process>, Box<Finding>> {
+        let start = Fix::advice(format!("start {}", self.who()));
+        let found = match &self.which {
+            Which::Name(name) => processes::named(name),
+            Which::PidFile(file) => {
+                let text = fs::read_to_string(file).map_err(|error| {
+                    let finding = Finding::io(file, &error);
+                    Box::new(if finding.verdict == super::Verdict::Unmet { finding.fix(start.clone()) } else { finding })
+                })?;
+                let pid = text.split_whitespace().next().and_then(|word| word.parse().ok());
+                pid.and_then(processes::of_pid).into_iter().collect()
+            }
+        };
+        match found.is_empty() {
+            true => Err(Box::new(Finding::unmet("not_running", format!("{} does not run", self.who())).fix(start))),
+            false => Ok(found),
+        }
+    }
+
+    /// How long the variable is, if it is set: as the process has it now, or, where its memory may not be read, as it was started.
+    fn length(&self, pid: i32) -> std::io::Result<Option<usize>> {
+        match live_env::variable(pid, &self.variable) {
+            Live::Set(length) => return Ok(Some(length)),
+            Live::NotSet => return Ok(None),
+            Live::Hidden => {}
+        }
+        let started = probe::process::environment(pid)?;
+        let found = started.iter().find(|(key, _)| key == OsStr::new(&self.variable)).map(|(_, value)| value.as_bytes().len());
+        match found {
+            Some(length) => Ok(Some(length)),
+            None => Err(std::io::Error::other("not set when it was started; what it has set since, only root can see")),
+        }
+    }
+
+    fn wrong(&self, length: Option<usize>) -> Option<&'static str> {
+        match (length, self.set) {
+            (None, true) => Some("not_set"),
+            (Some(_), false) => Some("set"),
+            (Some(0), true) if self.filled => Some("empty"),
+            _ => None,
+        }
+    }
+}
+
+impl Check for ServiceEnv {
+    fn subject(&self) -> String {
+        format!("{}:{}", self.who(), self.variable)
+    }
+
+    fn expected(&self) -> String {
+        let state = match (self.set, self.filled) {
+            (false, _) => "not set",
+            (true, true) => "set and not empty",
+            (true, false) => "set",
+        };
+        format!("{} {state} in {}", self.variable, self.who())
+    }
+
+    fn how(&self) -> String {
+        "the C library's environ in the process's memory: what it was started with, and what it has set since".into()
+    }
+
+    fn look(&self, _: &Scene, _: Deadline) -> Finding {
+        let processes = match self.processes() {
+            Ok(processes) => processes,
+            Err(finding) => return *finding,
+        };
+        let (who, variable) = (self.who(), &self.variable);
+        let mut seen = None;
+        let mut denied = None;
+        for process in &processes {
+            let length = match self.length(process.pid) {
+                Ok(length) => length,
+                // It ended meanwhile.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    denied = Some((process.pid, base::error::plain(&error)));
+                    continue;
+                }
+            };
+            if let Some(reason) = self.wrong(length) {
+                let is = length.map_or("not set".to_string(), |length| format!("set, {length} bytes"));
+                let text = format!(
+                    "set {variable} where {who} is started (its unit, init script, uwsgi's --env or supervisor's environment=), and restart it"
+                );
+                let text = if self.set { text } else { format!("take {variable} out where {who} is started, and restart it") };
+                return Finding::unmet(reason, format!("{variable} is {is} in {who} (pid {})", process.pid))
+                    .found(is)
+                    .fix(Fix::advice(text));
+            }
+            seen = Some(length.map_or("not set".to_string(), |length| format!("set, {length} bytes")));
+        }
+        match (seen, denied) {
+            (Some(found), None) => Finding::met(found.clone(), format!("{variable} is {found} in {who}")),
+            (_, Some((pid, error))) => Finding::unknown("permission", format!("the environment of {who} (pid {pid}): {error}")),
+            (None, None) => Finding::unmet("not_running", format!("{who} does not run")).fix(Fix::advice(format!("start {who}"))),
+        }
+    }
+}

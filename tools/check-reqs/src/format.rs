@@ -1,0 +1,41 @@
+//! Other programs' formats: monitoring plugins, test harnesses, build servers, Prometheus. One file each; every one is read back by a
+//! real consumer in the tests.
+
+mod junit;
+mod nagios;
+mod ndjson;
+mod prometheus;
+mod tap;
+
+use crate::report::{Item, Requirements};
+use base::report::{Raw, Report};
+use base::tool::{Context, Format};
+use std::time::Duration;
+
+/// What a format is made from.
+pub struct Whole<'r> {
+    /// Every item.
+    pub items: &'r [Item],
+    /// The summary.
+    pub msg: &'r str,
+    /// How long the run took.
+    pub elapsed: Duration,
+}
+
+/// Puts the format that was asked for in the report's place; json and text need nothing.
+pub fn dress(mut report: Report<Requirements>, context: &Context) -> Report<Requirements> {
+    let Format::Other(name) = &context.format else { return report };
+    let whole = Whole { items: &report.body.items, msg: &report.msg, elapsed: context.elapsed() };
+    let text = match name.as_str() {
+        "ndjson" => ndjson::text(&whole),
+        "nagios" => nagios::text(&whole),
+        "tap" => tap::text(&whole),
+        "junit" => junit::text(&whole),
+        _ => prometheus::text(&whole),
+    };
+    if name == "nagios" {
+        let state = nagios::state(&whole);
+        report = report.exit(state);
+    }
+    report.raw(Raw::Always(text.into_bytes()))
+}

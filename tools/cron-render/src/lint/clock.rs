@@ -1,0 +1,147 @@
+//! Findings about when jobs run: together, and when the clock changes.
+
+use crate::calendar;
+use crate::finding::{Code, Finding};
+use crate::lint::{Facts, push};
+use crate::runs::{Dst, Runs};
+use crate::schedule::{Kind, Schedule};
+use crate::site::{Format, Site};
+use crate::spread::{Placed, Table};
+use crate::template::Template;
+
+const YEAR: i64 = 366 * 86_400;
+
+/// Minutes before and after a change of time that are looked at.
+const AROUND: i64 = 26 * 3600;
+
+pub fn look(template: &Template, site: &Site, placed: &[Placed], facts: &Facts, found: &mut Vec<Finding>) {
+    together(template, placed, found);
+    foreign_zone(site, facts, found);
+    let changes = changes(site, facts.now);
+    if changes.is_empty() {
+        return;
+    }
+    for (job, placed) in template.jobs.iter().zip(placed) {
+        for change in &changes {
+            if let Some((message, fix)) = effect(&placed.schedule, site, change) {
+                let place = job.place(job.written.span.start);
+                if site.format == Format::Systemd && change.gap() {
+                    let message = format!("{message} — by cron; systemd passes over times that the clock leaves out");
+                    push(found, Code::W20, place, message, fix);
+                } else {
+                    push(found, Code::W14, place, message, fix);
+                }
+            }
+        }
+    }
+}
+
+/// Debian's cron has one zone for all: the machine's.
+fn foreign_zone(site: &Site, facts: &Facts, found: &mut Vec<Finding>) {
+    let Some(system) = facts.zone.as_ref().filter(|z| !z.agrees(&site.zone, facts.now)) else { return };
+    if site.facts.tz.is_some() && site.format != Format::Systemd && !site.dialect.has_zones() {
+        let (ours, theirs) = (site.zone.name(), system.name());
+        let message = format!("{} runs by the machine's zone ({theirs}), not by {ours}", site.dialect.name());
+        found.push(Finding::of_site(Code::W15, message, format!("timedatectl set-timezone {ours}")));
+    }
+}
+
+/// Jobs that start at the same minute.
+fn together(template: &Template, placed: &[Placed], found: &mut Vec<Finding>) {
+    let mut table = Table::default();
+    let schedules: Vec<&Schedule> = placed.iter().map(|p| &p.schedule).collect();
+    for (index, schedule) in schedules.iter().enumerate() {
+        table.add(index, schedule);
+    }
+    for (slot, group) in table.groups(&schedules) {
+        let Some(second) = group.get(1).and_then(|i| template.jobs.get(*i)) else { continue };
+        let lines: Vec<String> = group.iter().take(6).filter_map(|i| template.jobs.get(*i)).map(|j| j.line.to_string()).collect();
+        let more = if group.len() > 6 { format!(" and {} more", group.len() - 6) } else { String::new() };
+        let message = format!("{} jobs start at {:02}:{:02} (lines {}{more})", group.len(), slot / 60, slot % 60, lines.join(", "));
+        push(found, Code::W12, second.place(second.written.span.start), message, "--spread 15m moves them apart");
+    }
+}
+
+/// A change of time.
+struct Change {
+    second: i64,
+    /// Local minute the clock would have shown, and the one it shows.
+    would: i64,
+    shows: i64,
+}
+
+impl Change {
+    fn gap(&self) -> bool {
+        self.shows > self.would
+    }
+}
+
+fn changes(site: &Site, now: i64) -> Vec<Change> {
+    let mut stretch = site.zone.stretch(now);
+    let mut changes = Vec::new();
+    while stretch.end < now + YEAR {
+        let Some(next) = site.zone.after(&stretch) else { break };
+        changes.push(Change { second: next.start, would: stretch.minute_of(next.start), shows: next.minute_of(next.start) });
+        stretch = next;
+    }
+    changes
+}
+
+fn effect(schedule: &Schedule, site: &Site, change: &Change) -> Option<(String, String)> {
+    if schedule.kind() == Kind::Reboot || (schedule.kind() == Kind::Wildcard && schedule.hour == crate::field::Field::Hour.full()) {
+        return None;
+    }
+    let day = text_day(change.would);
+    let (from, to) = (clock(change.would.min(change.shows)), clock(change.would.max(change.shows)));
+    let runs = || Runs::new(schedule, &site.zone, change.second - AROUND).take_while(|r| r.utc < change.second + AROUND);
+    if change.gap() {
+        if schedule.kind() == Kind::Wildcard {
+            let lost = within(schedule, change.would, change.shows);
+            return (lost > 0).then(|| {
+                let message = format!("on {day} the clock goes from {from} to {to}: {} left out", starts(lost));
+                (message, "hours outside that gap".to_owned())
+            });
+        }
+        let late = runs().filter(|r| matches!(r.dst, Dst::Skipped(_))).count();
+        return (late > 0).then(|| {
+            let message = format!("on {day} the clock goes from {from} to {to}: {} made up for at {to}", starts(late));
+            (message, "a time outside that gap".to_owned())
+        });
+    }
+    if schedule.kind() == Kind::Wildcard {
+        let twice = runs().filter(|r| r.dst == Dst::Second).count();
+        return (twice > 0).then(|| {
+            let message = format!("on {day} the clock goes back from {to} to {from}: {} repeated", starts(twice));
+            (message, "minutes as numbers, which run once".to_owned())
+        });
+    }
+    None
+}
+
+fn starts(count: usize) -> String {
+    if count == 1 { "one start is".to_owned() } else { format!("{count} starts are") }
+}
+
+/// How many starts the schedule has in a stretch of local minutes.
+fn within(schedule: &Schedule, from: i64, to: i64) -> usize {
+    (from..to)
+        .filter(|minute| {
+            let (day, of_day) = (minute.div_euclid(calendar::DAY), minute.rem_euclid(calendar::DAY));
+            let (_, month, date) = calendar::date(day);
+            schedule.month >> month & 1 == 1
+                && schedule.on_day(date, calendar::weekday(day))
+                && schedule.minute_from(of_day as u32) == Some(of_day as u32)
+        })
+        .take(181)
+        .count()
+}
+
+fn text_day(minute: i64) -> String {
+    let (year, month, day) = calendar::date(minute.div_euclid(calendar::DAY));
+    format!("{year}-{month:02}-{day:02}")
+}
+
+fn clock(minute: i64) -> String {
+    let of_day = minute.rem_euclid(calendar::DAY);
+    format!("{:02}:{:02}", of_day / 60, of_day % 60)
+}

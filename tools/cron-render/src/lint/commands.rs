@@ -1,0 +1,200 @@
+//! Findings about what the jobs run.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::command::{self, Action, OwnWay, Shape};
+use crate::crontab::What;
+use crate::dialect::Dialect;
+use crate::escape;
+use crate::finding::{Code, Finding};
+use crate::lint::{Facts, Lookup, push};
+use crate::render;
+use crate::site::{Site, control_name};
+use crate::template::{Job, Template};
+
+/// Where cron looks for programs unless told otherwise (`_PATH_DEFPATH`).
+const CRON_PATH: &[u8] = b"/usr/bin:/bin";
+
+/// What a shell does itself.
+const BUILTINS: [&str; 34] = [
+    ".", ":", "[", "alias", "bg", "break", "case", "cd", "command", "continue", "echo", "eval", "exec", "exit", "export", "false", "for",
+    "if", "printf", "pwd", "read", "return", "set", "shift", "test", "times", "trap", "true", "umask", "unset", "until", "wait", "while",
+    "{",
+];
+
+pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Finding>) {
+    let mut first_of: HashMap<(String, &[u8]), usize> = HashMap::new();
+    for job in &template.jobs {
+        bytes(job, found);
+        length(job, site, found);
+        if let Some(raw) = job.raw() {
+            written(job, raw, site, found);
+            let key = (job.when(), raw);
+            if let Some(line) = first_of.get(&key).filter(|_| !raw.is_empty()) {
+                push(
+                    found,
+                    Code::W13,
+                    job.place(job.written.span.start),
+                    format!("the same job as on line {line}"),
+                    "leave one of them out",
+                );
+            } else {
+                first_of.insert(key, job.line);
+            }
+        }
+    }
+    let asked = places(template, site);
+    for (job, lookup) in template.jobs.iter().zip(asked) {
+        let Some(lookup) = lookup.filter(|l| facts.missing.contains(l)) else { continue };
+        let name = String::from_utf8_lossy(&lookup.0);
+        let path = String::from_utf8_lossy(&lookup.1);
+        let (message, fix) = if name.contains('/') {
+            (format!("{name} is not there, or cannot be executed"), "the program's path".to_owned())
+        } else {
+            (
+                format!("{name} is not on the PATH that cron gives the job: {path}"),
+                format!("the full path of {name}, or a line PATH=… above"),
+            )
+        };
+        push(found, Code::W08, job.place(job.command_at), message, fix);
+    }
+    if let Some(python) = &facts.no_python {
+        found.push(Finding::of_site(Code::W08, format!("{python} is not there"), "--venv DIR, where DIR/bin/python is"));
+    }
+}
+
+fn bytes(job: &Job, found: &mut Vec<Finding>) {
+    let texts: Vec<&[u8]> = match &job.action {
+        Action::Raw(text) => vec![text],
+        Action::Manage(text) | Action::Shell(text) => vec![text.as_bytes()],
+        Action::Argv(argv) => argv.iter().map(String::as_bytes).collect(),
+    };
+    for text in texts {
+        if let Some(at) = text.iter().position(|b| matches!(b, 0 | b'\r' | b'\n')) {
+            let fix = if text[at] == b'\r' { "save the file with Unix line ends" } else { "take it out" };
+            push(found, Code::E09, job.place(job.command_at + at), format!("{} in the command", control_name(text[at])), fix);
+        }
+    }
+}
+
+fn length(job: &Job, site: &Site, found: &mut Vec<Finding>) {
+    let place = job.place(job.command_at);
+    let (empty, size) = match &job.action {
+        Action::Raw(raw) => (raw.is_empty(), raw.len()),
+        Action::Argv(argv) => (argv.first().is_none_or(String::is_empty), 0),
+        Action::Manage(text) | Action::Shell(text) => (text.trim().is_empty(), 0),
+    };
+    if empty {
+        push(found, Code::E05, place, "there is no command", "what is to be run, after the schedule");
+        return;
+    }
+    let size = match render::shell_text(job, site) {
+        Some(text) => escape::encode(text.as_bytes(), site.dialect).map_or(0, |t| t.len()),
+        None => size,
+    };
+    let limit = site.dialect.command_limit();
+    if size > limit {
+        let message = format!("the command has {size} bytes, and {} takes {limit}", site.dialect.name());
+        push(found, Code::E07, place, message, "put it into a script and run that");
+    }
+}
+
+fn written(job: &Job, raw: &[u8], site: &Site, found: &mut Vec<Finding>) {
+    let place = |at: usize| job.place(job.command_at + at);
+    if raw.first() == Some(&b'*') {
+        let message = "a sixth field: the command begins with *, which cron refuses";
+        push(found, Code::E01, place(0), message, "five fields: minute, hour, day, month, weekday");
+    }
+    if let Some(at) = escape::bare_percent(raw) {
+        let message = "an unescaped % ends the command: what follows becomes its standard input";
+        push(found, Code::W05, place(at), message, "\\%, unless input is meant");
+    }
+    if let Some(at) = escape::doubled_backslash(raw) {
+        let message = match site.dialect {
+            Dialect::Debian => "Debian's cron makes one backslash of two; cronie keeps both",
+            Dialect::Cronie => "cronie keeps both backslashes; Debian's cron makes one of them",
+        };
+        push(found, Code::W06, place(at), message, "a script, where nothing is folded");
+    }
+    let shape = command::shape(raw);
+    let rewritten = render::rewrites(site);
+    match shape {
+        Shape::Manage { .. } if rewritten => return,
+        Shape::OwnWay(way) if rewritten => {
+            let why = match way {
+                OwnWay::Cd => "it says where it runs itself",
+                OwnWay::Compound => "it is more than one command",
+                OwnWay::Input => "a % gives it standard input",
+            };
+            push(found, Code::W21, place(0), format!("left as it is: {why}"), "a job of its own with `python manage.py …` alone");
+        }
+        _ => {}
+    }
+    if let Some(path) = relative(raw, shape) {
+        let message = format!("{path} is looked for in the user's home directory, where cron starts jobs");
+        push(found, Code::W07, place(0), message, "`cd DIR && ` before it, or the path from /; cron-render render --dir DIR writes that");
+    }
+}
+
+/// A path that depends on the directory a job starts in.
+fn relative(raw: &[u8], shape: Shape) -> Option<String> {
+    if matches!(shape, Shape::OwnWay(OwnWay::Cd)) {
+        return None;
+    }
+    let text = |word: &[u8]| String::from_utf8_lossy(word).into_owned();
+    let program = command::program(raw)?;
+    if program.contains(&b'/') && !program.starts_with(b"/") && !b"~$\"'`".contains(&program[0]) {
+        return Some(text(program));
+    }
+    if program == b"cd" {
+        return None;
+    }
+    let words = raw.split(|b| b" \t".contains(b)).filter(|w| !w.is_empty());
+    let mut words = words.skip_while(|w| *w != program).skip(1);
+    let interpreter = [&b"python"[..], b"python2", b"python3", b"sh", b"bash", b"perl", b"ruby", b"php", b"node"];
+    let named = program.rsplit(|b| *b == b'/').next().unwrap_or(program);
+    if !interpreter.contains(&named) && !named.starts_with(b"python3.") {
+        return None;
+    }
+    let script = words.next()?;
+    let plain = script[0].is_ascii_alphanumeric() || script[0] == b'.' || script[0] == b'_';
+    (plain && script.contains(&b'.')).then(|| text(script))
+}
+
+/// What has to be looked up for [`look`], each once.
+pub fn lookups(template: &Template, site: &Site) -> HashSet<Lookup> {
+    places(template, site).into_iter().flatten().collect()
+}
+
+/// The program of each job and the PATH it gets, for jobs whose program can be told.
+fn places(template: &Template, site: &Site) -> Vec<Option<Lookup>> {
+    let given = site.facts.path.as_ref().map(|p| p.clone().into_bytes());
+    let mut path = given.clone().unwrap_or_else(|| CRON_PATH.to_vec());
+    let mut of_line = Vec::new();
+    if given.is_none() {
+        for line in &template.lines {
+            if let What::Setting(setting) = &line.what {
+                if setting.name == b"PATH" {
+                    of_line.push((line.number, setting.value.clone()));
+                }
+            }
+        }
+    }
+    let mut later = of_line.into_iter().peekable();
+    let each = template.jobs.iter().map(|job| {
+        while let Some((_, value)) = later.next_if(|(number, _)| *number < job.line) {
+            path = value;
+        }
+        let name = match &job.action {
+            Action::Raw(raw) if render::rewrites(site) && matches!(command::shape(raw), Shape::Manage { .. }) => None,
+            Action::Raw(raw) => command::program(raw),
+            Action::Argv(argv) if site.facts.dir.is_none() => argv.first().map(String::as_bytes),
+            _ => None,
+        }?;
+        let word = std::str::from_utf8(name).ok()?;
+        let plain = name.iter().all(|b| b.is_ascii_alphanumeric() || b"/._+-[:{".contains(b));
+        let relative = word.contains('/') && !word.starts_with('/');
+        (plain && !relative && !BUILTINS.contains(&word)).then(|| (name.to_vec(), path.clone()))
+    });
+    each.collect()
+}

@@ -1,0 +1,220 @@
+//! Findings about the five fields.
+
+use crate::field::{Field, FieldError, Note, Refusal, Remark};
+use crate::finding::{Code, Finding, column};
+use crate::lint::{push, quote};
+use crate::schedule::{NICKNAMES, Schedule, ScheduleError, WEEK};
+use crate::site::Site;
+use crate::spread::set_text;
+use crate::template::{BadSchedule, Job, Template};
+
+pub fn look(template: &Template, site: &Site, found: &mut Vec<Finding>) {
+    for bad in &template.bad {
+        refused(bad, site, found);
+    }
+    for job in &template.jobs {
+        for note in &job.written.notes {
+            remarked(job, note, site, found);
+        }
+        days(job, found);
+    }
+}
+
+fn refused(bad: &BadSchedule, site: &Site, found: &mut Vec<Finding>) {
+    let place = |at: usize| (bad.line, bad.shift + column(&bad.text, at));
+    let start = bad.text.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let line = &bad.text[start..];
+    let error = match &bad.error {
+        ScheduleError::Nickname(span) => {
+            let word = quote(&bad.text, span.clone());
+            let known = NICKNAMES.map(|n| format!("@{n}")).join(" ");
+            push(found, Code::E01, place(span.start), format!("{word} is no schedule that cron knows"), format!("one of {known}"));
+            return;
+        }
+        ScheduleError::Field(error) => error,
+    };
+    let code = if matches!(error.refusal, Refusal::OutOfRange(_)) { Code::E02 } else { Code::E01 };
+    if let Some(fix) = looks_like_setting(line) {
+        push(found, Code::E01, place(start), "neither a job nor a setting: cron refuses the file", fix);
+    } else {
+        let (message, fix) = refusal_words(bad, error);
+        push(found, code, place(error.span.start), message, fix);
+    }
+    if line.starts_with(b"export ") {
+        push(found, Code::W17, place(start), "cron knows no export: a setting is NAME=VALUE alone", "leave `export` out");
+    } else if line.starts_with(b"-") {
+        let whose = if site.dialect.has_zones() {
+            "in a crontab, a minus (no log entry) is root's alone"
+        } else {
+            "a leading minus means something to cronie only"
+        };
+        push(found, Code::W16, place(start), whose, "leave the minus out");
+    }
+}
+
+/// What a broken setting lacks.
+fn looks_like_setting(line: &[u8]) -> Option<String> {
+    let line = line.strip_prefix(b"export ").map_or(line, <[u8]>::trim_ascii_start);
+    let name = line.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let rest = line.get(name..)?.trim_ascii_start();
+    if name == 0 || line[0].is_ascii_digit() || !rest.starts_with(b"=") {
+        return None;
+    }
+    let name = String::from_utf8_lossy(&line[..name]).into_owned();
+    let value = rest[1..].trim_ascii();
+    Some(match value.first() {
+        None => format!("an empty value is written {name}=\"\""),
+        Some(b'"' | b'\'') => "nothing may follow the closing quote, not even a # note".to_owned(),
+        Some(_) => format!("{name}={}", String::from_utf8_lossy(value)),
+    })
+}
+
+fn refusal_words(bad: &BadSchedule, error: &FieldError) -> (String, String) {
+    let field = error.field;
+    let text = quote(&bad.text, error.span.clone());
+    let (low, high) = (field.low(), field.high());
+    let range = format!("{low} to {high}");
+    let number = format!("a number from {range}, * , a range a-b or a step */n");
+    match error.refusal {
+        Refusal::Missing => (format!("the line ends before the {}", field.name()), "five fields, then the command".into()),
+        Refusal::NotANumber => (format!("{text} is no {}", field.name()), number),
+        Refusal::UnknownName => {
+            let names = match field {
+                Field::Month => format!("{number}, or a name: jan to dec, three letters"),
+                Field::Weekday => format!("{number}, or a name: sun to sat, three letters"),
+                _ => number,
+            };
+            (format!("{text} is no {}", field.name()), names)
+        }
+        Refusal::StepWithoutRange => {
+            let text = text.trim_matches('`');
+            let (value, step) = text.split_once('/').unwrap_or((text, ""));
+            (format!("`{text}`: cron wants a range before a step"), format!("{value}-{high}/{step}"))
+        }
+        Refusal::StepZero => (format!("{text}: a step of nothing"), "a step of 1 or more".into()),
+        Refusal::OutOfRange(value) => (format!("{value} is no {}: {range}", field.name()), format!("a {} from {range}", field.name())),
+        Refusal::Trailing => (format!("{text}: cronie wants a blank or a comma after each value"), number),
+        Refusal::RandomBackwards => (format!("{text}: a random range from high to low"), "the smaller number first".into()),
+        Refusal::BadHash => (format!("{text} is no hashed value"), format!("H, H({low}-{high}) or H/n")),
+    }
+}
+
+fn remarked(job: &Job, note: &Note, site: &Site, found: &mut Vec<Finding>) {
+    let place = job.place(note.span.start);
+    let text = quote(&job.text, note.span.clone());
+    let name = note.field.name();
+    match note.remark {
+        Remark::Junk => push(
+            found,
+            Code::W03,
+            place,
+            format!("{} ignores {text} after the {name}, and the {name} is what stands before it", site.dialect.name()),
+            format!("leave {text} out"),
+        ),
+        Remark::Wrapped(value) => {
+            push(found, Code::W18, place, format!("{text} is beyond 32 bits: cron takes it for {value}"), value.to_string());
+        }
+        Remark::StepBeyond => {
+            push(
+                found,
+                Code::W04,
+                place,
+                format!("{text}: the step is longer than the range, so only the first value is left"),
+                "one value, or a smaller step",
+            );
+        }
+        Remark::UnevenStep(step) => uneven(job, note, step, found),
+        Remark::EmptyRange => push(
+            found,
+            Code::E03,
+            place,
+            format!("{text} selects no {name}: the range runs from high to low"),
+            backwards_fix(note.field, &job.text[note.span.clone()]),
+        ),
+        Remark::Random => {}
+    }
+}
+
+/// `fri-sun` is written 5-7, `22-2` in two ranges.
+fn backwards_fix(field: Field, text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text).to_lowercase();
+    match text.split_once('-') {
+        Some((first, "sun" | "0")) if field == Field::Weekday => format!("{first}-7").replace("fri-7", "5-7").replace("sat-7", "6-7"),
+        Some((first, last)) => format!("{first}-{},{}-{last}", field.high(), field.low()),
+        None => "the smaller value first".to_owned(),
+    }
+}
+
+fn uneven(job: &Job, note: &Note, step: i32, found: &mut Vec<Finding>) {
+    let place = job.place(note.span.start);
+    let text = quote(&job.text, note.span.clone());
+    let message = match note.field {
+        Field::Day => format!("{text} begins again on the 1st: after a long month the last gap is not {step} days"),
+        field => {
+            let count = if field == Field::Weekday { 7 } else { field.high() - field.low() + 1 };
+            let last = (count - 1) / step * step;
+            format!("{text} is uneven: from {} to the next {} it is {} and not {step}", field.low() + last, field.low(), count - last)
+        }
+    };
+    let even = match note.field {
+        Field::Minute => "a step that divides 60: 5, 6, 10, 12, 15, 20 or 30",
+        Field::Hour => "a step that divides 24: 2, 3, 4, 6, 8 or 12",
+        Field::Month => "a step that divides 12: 2, 3, 4 or 6",
+        _ => "name the days",
+    };
+    push(found, Code::W19, place, message, even);
+}
+
+/// How the two day fields work together.
+fn days(job: &Job, found: &mut Vec<Finding>) {
+    let schedule = &job.written.schedule;
+    let [_, _, day, _, weekday] = &job.written.fields[..] else { return };
+    let empty = [schedule.minute, schedule.hour, schedule.month].contains(&0) || (schedule.day == 0 && schedule.weekday == 0);
+    if !schedule.ever() && !empty && !(schedule.needs_both_days() && (schedule.weekday == 0 || schedule.day == 0)) {
+        let months = set_text(schedule.month);
+        push(
+            found,
+            Code::E04,
+            job.place(day.span.start),
+            format!("day {} never comes in month {months}", set_text(schedule.day)),
+            "a day that the month has",
+        );
+        return;
+    }
+    let (every_day, every_weekday) = (schedule.day == Field::Day.full(), schedule.weekday == WEEK);
+    let text = |field: &crate::field::CronField| quote(&job.text, field.span.clone());
+    if !schedule.needs_both_days() {
+        either(job, schedule, (every_day, every_weekday), found);
+    } else if schedule.day_star && !every_day && !every_weekday {
+        let message = format!("{} begins with *, so cron wants the day and the weekday {} both", text(day), text(weekday));
+        push(found, Code::W02, job.place(day.span.start), message, "this is so on purpose, or write the days as numbers");
+    } else if schedule.weekday_star && !every_weekday && !every_day {
+        let message = format!("{} begins with *, so cron wants the weekday and the day {} both", text(weekday), text(day));
+        push(found, Code::W02, job.place(weekday.span.start), message, "this is so on purpose, or write the weekdays as numbers");
+    }
+}
+
+fn either(job: &Job, schedule: &Schedule, (every_day, every_weekday): (bool, bool), found: &mut Vec<Finding>) {
+    let [_, _, day, _, weekday] = &job.written.fields[..] else { return };
+    let text = |field: &crate::field::CronField| quote(&job.text, field.span.clone());
+    if every_day || every_weekday {
+        let all = if every_day { day } else { weekday };
+        let other = if every_day { weekday } else { day };
+        let message = format!("either day field is enough, and {} is every day: {} changes nothing", text(all), text(other));
+        push(found, Code::W01, job.place(all.span.start), message, format!("* in place of {}", text(all)));
+        return;
+    }
+    if schedule.day == 0 || schedule.weekday == 0 {
+        return;
+    }
+    let message = format!("cron runs this on day {} and also on every weekday {}, not only where both agree", text(day), text(weekday));
+    let minute = quote(&job.text, job.written.fields[0].span.clone());
+    let fix = format!(
+        "for both: {} {} {} {} * [ \"$(date +\\%u)\" = N ] && COMMAND",
+        minute.trim_matches('`'),
+        quote(&job.text, job.written.fields[1].span.clone()).trim_matches('`'),
+        text(day).trim_matches('`'),
+        quote(&job.text, job.written.fields[3].span.clone()).trim_matches('`'),
+    );
+    push(found, Code::W01, job.place(day.span.start), message, fix);
+}

@@ -1,0 +1,121 @@
+//! What has to change, from what is wanted and what is there. Pure.
+
+use base::error::{Error, Result};
+
+use crate::block;
+
+/// The file before and after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// What is there; `None` for no file.
+    pub before: Option<Vec<u8>>,
+    /// What is to be there.
+    pub after: Option<Vec<u8>>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// Whether anything is to be done.
+    pub fn changes(&self) -> bool {
+        self.before.as_deref().unwrap_or_default() != self.after.as_deref().unwrap_or_default()
+            || self.before.is_some() != self.after.is_some()
+    }
+}
+
+/// Our block into a file that others write, too.
+///
+/// # Errors
+/// `Kind::Failed` for broken markers, and for a block that was edited, unless `force`.
+pub fn install_block(before: Option<Vec<u8>>, name: &str, body: &[u8], force: bool) -> Result<Plan> {
+    let file = before.as_deref().unwrap_or_default();
+    let found = block::find(file, name)?;
+    if let Some(block) = &found {
+        refuse_edited(block.intact, name, force)?;
+    }
+    let after = block::splice(file, found.as_ref(), &block::wrap(name, body));
+    let mut warnings = Vec::new();
+    if found.as_ref().is_some_and(|b| jobs_follow(&file[b.whole.end..])) {
+        warnings.push(format!("jobs stand after the block of {name}: they get its environment lines, too"));
+    }
+    Ok(Plan { before, after: Some(after), warnings })
+}
+
+/// Our block out of it again.
+///
+/// # Errors
+/// As [`install_block`].
+pub fn remove_block(before: Option<Vec<u8>>, name: &str, force: bool) -> Result<Plan> {
+    let file = before.as_deref().unwrap_or_default();
+    let Some(found) = block::find(file, name)? else {
+        return Ok(Plan { after: before.clone(), before, warnings: Vec::new() });
+    };
+    refuse_edited(found.intact, name, force)?;
+    let rest = block::splice(file, Some(&found), b"");
+    let after = (!rest.is_empty()).then_some(rest);
+    Ok(Plan { before, after, warnings: Vec::new() })
+}
+
+/// A file that is ours as a whole.
+///
+/// # Errors
+/// `Kind::Failed` for a file that is not ours or was edited, unless `force`.
+pub fn install_file(before: Option<Vec<u8>>, name: &str, body: &[u8], force: bool) -> Result<Plan> {
+    refuse_foreign(before.as_deref(), name, force)?;
+    Ok(Plan { before, after: Some(block::wrap(name, body)), warnings: Vec::new() })
+}
+
+/// And away with it.
+///
+/// # Errors
+/// As [`install_file`].
+pub fn remove_file(before: Option<Vec<u8>>, name: &str, force: bool) -> Result<Plan> {
+    refuse_foreign(before.as_deref(), name, force)?;
+    Ok(Plan { before, after: None, warnings: Vec::new() })
+}
+
+fn refuse_edited(intact: bool, name: &str, force: bool) -> Result<()> {
+    if intact || force {
+        return Ok(());
+    }
+    Err(Error::failed(format!("the block of {name} was edited by hand since it was installed"))
+        .hint("put the change into the template; `cron-render diff` shows it, and --force gives it up"))
+}
+
+fn refuse_foreign(before: Option<&[u8]>, name: &str, force: bool) -> Result<()> {
+    let Some(file) = before.filter(|_| !force) else { return Ok(()) };
+    match block::find(file, name)? {
+        Some(block) if block.whole == (0..file.len()) => refuse_edited(block.intact, name, force),
+        Some(_) => refuse_edited(false, name, force),
+        None => Err(Error::failed(format!("the file {name} is there already, and cron-render did not write it"))
+            .hint("another --name, or --force to replace it")),
+    }
+}
+
+fn jobs_follow(rest: &[u8]) -> bool {
+    let mut lines = rest.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
+    lines.any(|line| !line.is_empty() && !line.starts_with(b"#"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn installing_twice_changes_nothing() {
+        let first = install_block(Some(b"5 0 * * * x\n".to_vec()), "forum", b"1 0 * * * y\n", false).unwrap();
+        assert!(first.changes());
+        let second = install_block(first.after, "forum", b"1 0 * * * y\n", false).unwrap();
+        assert!(!second.changes());
+        let gone = remove_block(second.after, "forum", false).unwrap();
+        assert_eq!(gone.after.as_deref(), Some(&b"5 0 * * * x\n"[..]));
+    }
+
+    #[test]
+    fn a_file_of_somebody_elses_stays() {
+        assert!(install_file(Some(b"* * * * * root x\n".to_vec()), "x", b"", false).is_err());
+        assert!(install_file(Some(b"* * * * * root x\n".to_vec()), "x", b"", true).is_ok());
+        assert!(remove_file(None, "x", false).is_ok_and(|p| !p.changes()));
+    }
+}

@@ -1,0 +1,174 @@
+//! The report's own part, and how it is set for a person.
+
+use base::report::{Body, Diff, Mark, Text};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::calendar;
+use crate::finding::Finding;
+use crate::runs::{Dst, Run};
+use crate::schedule::Kind;
+
+/// One start of a job.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Start {
+    /// What the clock on the wall shows (RFC 3339).
+    pub local: String,
+    /// The same moment in UTC.
+    pub utc: String,
+    /// What a change of time did to it; null on every other day.
+    pub dst: Option<String>,
+}
+
+impl Start {
+    /// For a person and a program.
+    pub fn new(run: &Run) -> Start {
+        let (mut local, mut utc) = (String::with_capacity(25), String::with_capacity(20));
+        let minute = run.local_minute();
+        calendar::write_minute(&mut local, minute, Some(run.offset));
+        calendar::write_minute(&mut utc, run.utc.div_euclid(60), None);
+        let clock = |minute: i64| format!("{:02}:{:02}", minute.rem_euclid(1440) / 60, minute.rem_euclid(60));
+        let dst = match run.dst {
+            Dst::Plain => None,
+            Dst::Skipped(missed) => Some(format!("{} does not exist that day: runs at {}", clock(missed), clock(minute))),
+            Dst::First => Some(format!("{} comes twice that day: this is the first", clock(minute))),
+            Dst::Second => Some(format!("{} comes twice that day: this is the second", clock(minute))),
+        };
+        Start { local, utc, dst }
+    }
+}
+
+/// One job.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Item {
+    /// Its id.
+    pub id: String,
+    /// Its line in the template; 0 if it came by `-e`.
+    pub line: usize,
+    /// When, as cron reads it.
+    pub schedule: String,
+    /// Its finished line (or units).
+    pub rendered: Option<String>,
+    /// How cron treats it when the clock changes.
+    pub kind: Kind,
+    /// Its next runs.
+    pub next: Vec<Start>,
+    /// Its schedule before it was moved apart from others.
+    pub moved_from: Option<String>,
+    /// Its schedule in English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<String>,
+}
+
+/// What is installed, or would be.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct Target {
+    /// The file, or the directory of the units.
+    pub path: String,
+    /// SHA-256 of the whole file before; null if there was none.
+    pub sha_before: Option<String>,
+    /// SHA-256 after; null if there is none.
+    pub sha_after: Option<String>,
+    /// Where the file as it was before has been kept.
+    pub backup: Option<String>,
+}
+
+/// Which command speaks, for the text form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Voice {
+    /// `render`, `diff`, `install`, `remove`.
+    #[default]
+    Plain,
+    /// `lint`.
+    Lint,
+    /// `next`.
+    Next,
+    /// `explain`.
+    Explain,
+}
+
+/// The tool's own keys.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct CronReport {
+    /// The jobs.
+    pub items: Vec<Item>,
+    /// What is wrong, or will surprise.
+    pub findings: Vec<Finding>,
+    /// What is installed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// The finished schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rendered: Option<String>,
+    /// `rendered` exactly, in base64, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rendered_b64: Option<String>,
+    /// What differs; for `diff`, which is asked for nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<Diff>,
+    /// Which command speaks.
+    #[serde(skip)]
+    pub voice: Voice,
+}
+
+impl Body for CronReport {
+    fn text(&self, out: &mut Text) {
+        match self.voice {
+            Voice::Next => {
+                for item in &self.items {
+                    out.heading(format!("{}  {}", item.schedule, item.id));
+                    for start in &item.next {
+                        let note = start.dst.as_deref().unwrap_or_default();
+                        out.row(Mark::Plain, &[&start.local.replace('T', " "), &start.utc, note]);
+                    }
+                }
+            }
+            Voice::Explain => {
+                for item in &self.items {
+                    let id = if item.line > 0 { item.id.as_str() } else { "" };
+                    out.row(Mark::Plain, &[&item.schedule, item.explanation.as_deref().unwrap_or_default(), id]);
+                }
+            }
+            Voice::Lint | Voice::Plain => {}
+        }
+        if self.voice == Voice::Lint || self.voice == Voice::Plain {
+            for finding in &self.findings {
+                let mark = if finding.is_error() { Mark::Bad } else { Mark::Warn };
+                let place = if finding.line == 0 { "site".to_owned() } else { format!("{}:{}", finding.line, finding.column) };
+                out.row(mark, &[finding.code.name(), &place, &finding.message]);
+                out.note(format!("fix: {}", finding.fix));
+            }
+        }
+        if let Some(diff) = &self.diff {
+            out.line(unified(diff));
+        }
+    }
+}
+
+/// The lines that differ, with three around them left out: what stands only before, then only after.
+pub fn unified(diff: &Diff) -> String {
+    let (before, after): (Vec<&str>, Vec<&str>) = (diff.before.lines().collect(), diff.after.lines().collect());
+    let head = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+    let most = before.len().min(after.len()) - head;
+    let tail = before.iter().rev().zip(after.iter().rev()).take(most).take_while(|(a, b)| a == b).count();
+    let mut out = format!("--- {}\n+++ {}\n", diff.before_header, diff.after_header);
+    let context = head.saturating_sub(3);
+    let (before_end, after_end) = (before.len() - tail, after.len() - tail);
+    let shown_tail = tail.min(3);
+    let start = |from: usize, count: usize| if count == 0 { from } else { from + 1 };
+    let (old, new) = (before_end + shown_tail - context, after_end + shown_tail - context);
+    out += &format!("@@ -{},{old} +{},{new} @@\n", start(context, old), start(context, new));
+    for line in &before[context..head] {
+        out += &format!(" {line}\n");
+    }
+    for line in &before[head..before_end] {
+        out += &format!("-{line}\n");
+    }
+    for line in &after[head..after_end] {
+        out += &format!("+{line}\n");
+    }
+    for line in &before[before_end..before_end + shown_tail] {
+        out += &format!(" {line}\n");
+    }
+    out.trim_end().to_owned()
+}

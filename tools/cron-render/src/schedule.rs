@@ -1,0 +1,245 @@
+//! When a job runs, as five sets and the daemon's flags.
+//!
+//! The flags are what the first byte of a field was, not what the field amounts to: `*/2` sets them
+//! and `0-59` does not. That is how cron decides whether day of month and day of week are both
+//! needed or either is enough, and whether a job follows the clock through a change of time.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::field::{self, CronField, Cursor, Field, FieldError, Note, Reading};
+
+/// How the daemon treats a job when the clock changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Neither minute nor hour begins with `*`: not lost in a gap, not repeated in an overlap.
+    Fixed,
+    /// Minute or hour begins with `*`: follows the clock.
+    Wildcard,
+    /// `@reboot`.
+    Reboot,
+}
+
+/// Five sets and the flags. Bit n of a set is value n; Sunday is bit 0 alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Minutes, 0 to 59.
+    pub minute: u64,
+    /// Hours, 0 to 23.
+    pub hour: u64,
+    /// Days of the month, 1 to 31.
+    pub day: u64,
+    /// Months, 1 to 12.
+    pub month: u64,
+    /// Days of the week, 0 to 6.
+    pub weekday: u64,
+    /// The minute field begins with `*`.
+    pub minute_star: bool,
+    /// The hour field begins with `*`, or `@hourly`.
+    pub hour_star: bool,
+    /// The day-of-month field begins with `*`.
+    pub day_star: bool,
+    /// The day-of-week field begins with `*`.
+    pub weekday_star: bool,
+    /// `@reboot`.
+    pub reboot: bool,
+}
+
+/// Every day of the week.
+pub const WEEK: u64 = 0x7f;
+
+/// The `@` words.
+pub const NICKNAMES: [&str; 8] = ["reboot", "yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly"];
+
+/// Why a schedule could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScheduleError {
+    /// A field.
+    Field(FieldError),
+    /// `@fortnightly`: not a word cron knows.
+    Nickname(Range<usize>),
+}
+
+/// A schedule as it stands in a line.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// What it means.
+    pub schedule: Schedule,
+    /// The five fields, or nothing for an `@` word.
+    pub fields: Vec<CronField>,
+    /// What was accepted but is doubtful.
+    pub notes: Vec<Note>,
+    /// All of it, without the blanks after.
+    pub span: Range<usize>,
+    /// Where what follows begins.
+    pub rest: usize,
+}
+
+impl Schedule {
+    /// What an `@` word stands for, without the `@`.
+    pub fn nickname(word: &str) -> Option<Schedule> {
+        let mut s = Schedule {
+            minute: 1,
+            hour: 1,
+            day: Field::Day.full(),
+            month: Field::Month.full(),
+            weekday: WEEK,
+            minute_star: false,
+            hour_star: false,
+            day_star: false,
+            weekday_star: false,
+            reboot: false,
+        };
+        match word {
+            "reboot" => (s.minute, s.hour, s.day, s.month, s.weekday, s.reboot) = (0, 0, 0, 0, 0, true),
+            "yearly" | "annually" => (s.day, s.month, s.weekday_star) = (2, 2, true),
+            "monthly" => (s.day, s.weekday_star) = (2, true),
+            "weekly" => (s.weekday, s.day_star) = (1, true),
+            "daily" | "midnight" => {}
+            "hourly" => (s.hour, s.hour_star) = (Field::Hour.full(), true),
+            _ => return None,
+        }
+        Some(s)
+    }
+
+    /// Fixed, wildcard or reboot.
+    pub fn kind(&self) -> Kind {
+        match (self.reboot, self.minute_star || self.hour_star) {
+            (true, _) => Kind::Reboot,
+            (false, true) => Kind::Wildcard,
+            (false, false) => Kind::Fixed,
+        }
+    }
+
+    /// Whether both day fields must agree.
+    pub fn needs_both_days(&self) -> bool {
+        self.day_star || self.weekday_star
+    }
+
+    /// Whether the job runs on this day (1 to 31) and weekday (0 to 6) of a month it runs in.
+    #[inline]
+    pub fn on_day(&self, day: u32, weekday: u32) -> bool {
+        let (d, w) = (self.day >> day & 1 == 1, self.weekday >> weekday & 1 == 1);
+        if self.needs_both_days() { d && w } else { d || w }
+    }
+
+    /// Whether there is any day at all on which it runs: false for `0 0 31 2 *`.
+    pub fn ever(&self) -> bool {
+        if self.minute == 0 || self.hour == 0 || self.month == 0 {
+            return false;
+        }
+        let dated = (1..=12u32).any(|m| self.month >> m & 1 == 1 && self.day & days_of(m) != 0);
+        if self.needs_both_days() { dated && self.weekday != 0 } else { dated || self.weekday != 0 }
+    }
+
+    /// Whether some day is a day of both.
+    pub fn shares_a_day(&self, other: &Schedule) -> bool {
+        let daily = |s: &Schedule| s.day == Field::Day.full() && s.weekday == WEEK && s.month == Field::Month.full();
+        if daily(self) && daily(other) {
+            return true;
+        }
+        (1..=12u32).any(|m| {
+            (self.month & other.month) >> m & 1 == 1
+                && (1..=31u32).filter(|d| days_of(m) >> d & 1 == 1).any(|d| (0..7).any(|w| self.on_day(d, w) && other.on_day(d, w)))
+        })
+    }
+}
+
+/// The days a month can have; February has 29.
+fn days_of(month: u32) -> u64 {
+    let last = match month {
+        2 => 29,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    ((1u64 << (last + 1)) - 1) & !1
+}
+
+/// Reads the schedule at `at` of a line without its newline.
+pub fn read(line: &[u8], at: usize, reading: Reading<'_>) -> Result<Written, ScheduleError> {
+    if line.get(at) == Some(&b'@') {
+        return read_nickname(line, at);
+    }
+    let mut cursor = Cursor::new(line, at);
+    let mut notes = Vec::new();
+    let mut fields = Vec::with_capacity(5);
+    for field in Field::ALL {
+        fields.push(field::read(&mut cursor, field, reading, &mut notes).map_err(ScheduleError::Field)?);
+    }
+    let [minute, hour, day, month, weekday] = &fields[..] else {
+        return Err(ScheduleError::Nickname(at..at));
+    };
+    let schedule = Schedule {
+        minute: minute.set,
+        hour: hour.set,
+        day: day.set,
+        month: month.set,
+        weekday: (weekday.set | weekday.set >> 7) & WEEK,
+        minute_star: minute.star,
+        hour_star: hour.star,
+        day_star: day.star,
+        weekday_star: weekday.star,
+        reboot: false,
+    };
+    let span = at..weekday.span.end;
+    Ok(Written { schedule, fields, notes, span, rest: cursor.at() })
+}
+
+fn read_nickname(line: &[u8], at: usize) -> Result<Written, ScheduleError> {
+    let word = &line[at + 1..];
+    let length = word.iter().position(|b| matches!(b, b' ' | b'\t')).unwrap_or(word.len());
+    let span = at..at + 1 + length;
+    let schedule =
+        std::str::from_utf8(&word[..length]).ok().and_then(Schedule::nickname).ok_or_else(|| ScheduleError::Nickname(span.clone()))?;
+    let mut cursor = Cursor::new(line, span.end);
+    cursor.skip_blanks();
+    Ok(Written { schedule, fields: Vec::new(), notes: Vec::new(), span, rest: cursor.at() })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::dialect::Dialect;
+
+    fn schedule(text: &str) -> Schedule {
+        let reading = Reading { dialect: Dialect::Debian, seed: None };
+        match read(text.as_bytes(), 0, reading) {
+            Ok(w) => w.schedule,
+            Err(e) => panic!("{text}: {e:?}"),
+        }
+    }
+
+    #[test]
+    fn the_first_byte_decides_between_and_and_or() {
+        assert!(schedule("0 0 */2 * 1").needs_both_days());
+        assert!(!schedule("5 0 1,* * 1").needs_both_days());
+        assert!(!schedule("0 0 13 * 5").needs_both_days());
+        assert!(schedule("@monthly").needs_both_days());
+    }
+
+    #[test]
+    fn sunday_has_two_numbers() {
+        assert_eq!(schedule("0 0 * * 7").weekday, schedule("0 0 * * sun").weekday);
+        assert_eq!(schedule("0 0 * * 5-7").weekday, 0b1100001);
+    }
+
+    #[test]
+    fn wildcard_or_fixed() {
+        assert_eq!(schedule("*/5 2 * * *").kind(), Kind::Wildcard);
+        assert_eq!(schedule("0-59 2 * * *").kind(), Kind::Fixed);
+        assert_eq!(schedule("@hourly").kind(), Kind::Wildcard);
+        assert_eq!(schedule("@daily").kind(), Kind::Fixed);
+    }
+
+    #[test]
+    fn impossible_dates() {
+        assert!(!schedule("0 0 31 2 *").ever());
+        assert!(!schedule("0 0 30,31 2 *").ever());
+        assert!(schedule("0 0 29 2 *").ever());
+        assert!(schedule("0 0 31 2 1").ever(), "either is enough");
+        assert!(!schedule("0 0 1 * fri-sun").ever() || schedule("0 0 1 * fri-sun").weekday == 0);
+    }
+}

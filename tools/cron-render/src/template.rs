@@ -1,0 +1,408 @@
+//! A template: an existing crontab, or TOML or JSON with `[site]` and `[[job]]`.
+//!
+//! Reading has two steps, because the facts that decide how schedules are read (whose rules, whose
+//! hash) may stand in the template itself. Nothing is judged here; what cannot be read is kept with
+//! its place, for the findings.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base::error::{Error, Result};
+use base::source::{self, Source};
+use serde::{Deserialize, Deserializer, de};
+
+use crate::command::{self, Action, Extras, Place, Shape};
+use crate::crontab::{self, Form, Line, What};
+use crate::field::Reading;
+use crate::hashed::Seed;
+use crate::schedule::{self, ScheduleError, Written};
+use crate::site::{Facts, Site};
+
+/// A template that was read but not yet understood.
+#[derive(Debug)]
+pub struct Draft {
+    /// What messages call it.
+    pub name: String,
+    /// Where it is, unless it came by standard input.
+    pub path: Option<PathBuf>,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Crontab(Vec<u8>),
+    Jobs { text: String, jobs: Vec<GivenJob>, facts: Box<Facts> },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    site: Facts,
+    #[serde(default)]
+    job: Vec<GivenJob>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenJob {
+    id: Option<String>,
+    schedule: String,
+    manage: Option<String>,
+    argv: Option<Vec<String>>,
+    shell: Option<String>,
+    lock: Option<Place>,
+    log: Option<Place>,
+    #[serde(default, deserialize_with = "duration")]
+    timeout: Option<Duration>,
+    #[serde(default, deserialize_with = "duration")]
+    spread: Option<Duration>,
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    text.map(|t| base::cli::parse_duration(&t).map_err(de::Error::custom)).transpose()
+}
+
+/// One job of a template.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its id: given, or made of what it runs.
+    pub id: String,
+    /// Its line in the template, from 1.
+    pub line: usize,
+    /// The column at which [`Job::text`] begins, less one.
+    pub shift: usize,
+    /// What the schedule was read from: the whole line, or the schedule alone.
+    pub text: Vec<u8>,
+    /// When.
+    pub written: Written,
+    /// Where the command begins in [`Job::text`]; beyond it in TOML.
+    pub command_at: usize,
+    /// What.
+    pub action: Action,
+    /// Who, in a system table.
+    pub user: Option<String>,
+    /// Lock, log and limit of its own.
+    pub extras: Extras,
+    /// A window of its own.
+    pub spread: Option<Duration>,
+    /// Which of the template's lines it is; none in TOML.
+    pub of_line: Option<usize>,
+}
+
+impl Job {
+    /// Line and column of a byte of [`Job::text`].
+    pub fn place(&self, at: usize) -> (usize, usize) {
+        (self.line, self.shift + crate::finding::column(&self.text, at))
+    }
+
+    /// The schedule as it stands in the template.
+    pub fn when(&self) -> String {
+        String::from_utf8_lossy(&self.text[self.written.span.clone()]).into_owned()
+    }
+
+    /// A crontab's own command.
+    pub fn raw(&self) -> Option<&[u8]> {
+        match &self.action {
+            Action::Raw(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// A schedule that cannot be read.
+#[derive(Clone, Debug)]
+pub struct BadSchedule {
+    /// Its line.
+    pub line: usize,
+    /// As in [`Job::shift`].
+    pub shift: usize,
+    /// As in [`Job::text`].
+    pub text: Vec<u8>,
+    /// Why.
+    pub error: ScheduleError,
+}
+
+/// A template, understood.
+#[derive(Debug)]
+pub struct Template {
+    /// What messages call it.
+    pub name: String,
+    /// Where it is.
+    pub path: Option<PathBuf>,
+    /// Whether lines name a user.
+    pub form: Form,
+    /// A crontab's bytes; empty for TOML.
+    pub bytes: Vec<u8>,
+    /// A crontab's lines; none for TOML.
+    pub lines: Vec<Line>,
+    /// Its jobs.
+    pub jobs: Vec<Job>,
+    /// What is no job but should be.
+    pub bad: Vec<BadSchedule>,
+    /// Ids that were given twice, with the line of the second.
+    pub doubled: Vec<(String, usize)>,
+}
+
+impl Draft {
+    /// Reads FILE, or standard input for `-`.
+    ///
+    /// # Errors
+    /// `Kind::Input`.
+    pub fn read(path: &Path) -> Result<Draft> {
+        let bytes = source::read_bytes(path)?;
+        let stdin = path == Path::new("-");
+        let name = if stdin { "standard input".to_owned() } else { path.display().to_string() };
+        let mut draft = Draft::new(name, bytes)?;
+        draft.path = (!stdin).then(|| path.to_path_buf());
+        Ok(draft)
+    }
+
+    /// From bytes that are there already.
+    ///
+    /// # Errors
+    /// `Kind::Input` for TOML or JSON that is wrong.
+    pub fn new(name: String, bytes: Vec<u8>) -> Result<Draft> {
+        if !is_document(&name, &bytes) {
+            return Ok(Draft { name, path: None, content: Content::Crontab(bytes) });
+        }
+        let text = String::from_utf8(bytes).map_err(|_| Error::input(format!("{name}: is not UTF-8")))?;
+        let source = Source::new(name.clone(), text);
+        let document: Document = source.parse()?;
+        let places = Places::of(&source);
+        for (index, job) in document.job.iter().enumerate() {
+            let ways = [job.manage.is_some(), job.argv.is_some(), job.shell.is_some()];
+            if ways.iter().filter(|w| **w).count() > 1 {
+                let place = source::Position { line: places.line(index), column: 1 };
+                return Err(source.wrong(place, "a job has one of manage, argv and shell"));
+            }
+        }
+        let content = Content::Jobs { text: source.text, jobs: document.job, facts: Box::new(document.site) };
+        Ok(Draft { name, path: None, content })
+    }
+
+    /// The facts that stand in it.
+    pub fn facts(&self) -> Facts {
+        match &self.content {
+            Content::Crontab(_) => Facts::default(),
+            Content::Jobs { facts, .. } => Facts::clone(facts),
+        }
+    }
+
+    /// Reads its schedules by the site's rules.
+    pub fn resolve(self, site: &Site) -> Template {
+        let form = self.path.as_deref().map_or(Form::User, form_of);
+        let mut template = Template {
+            name: self.name,
+            path: self.path,
+            form,
+            bytes: Vec::new(),
+            lines: Vec::new(),
+            jobs: Vec::new(),
+            bad: Vec::new(),
+            doubled: Vec::new(),
+        };
+        match self.content {
+            Content::Crontab(bytes) => template.read_crontab(bytes, site),
+            Content::Jobs { text, jobs, .. } => {
+                let places = Places::of(&Source::new(template.name.clone(), text));
+                template.read_jobs(jobs, &places, site);
+            }
+        }
+        template
+    }
+}
+
+impl Template {
+    fn read_crontab(&mut self, bytes: Vec<u8>, site: &Site) {
+        let mut names = Names::default();
+        let seed = Seed { site: site.name(), job: "" };
+        let reading = Reading { dialect: site.dialect, seed: Some(seed) };
+        let lines: Vec<Line> = crontab::lines(&bytes, self.form, reading).collect();
+        for (index, line) in lines.iter().enumerate() {
+            let text = &bytes[line.span.clone()];
+            match &line.what {
+                What::Job(job) => {
+                    let command = text[job.command.clone()].to_vec();
+                    let id = names.unique(&id_of(&command));
+                    let written = if job.written.fields.iter().any(|f| f.hashed) {
+                        reread(text, line.indent, &job.written, site, &id)
+                    } else {
+                        job.written.clone()
+                    };
+                    let user = job.user.clone().map(|u| String::from_utf8_lossy(&text[u]).into_owned());
+                    self.jobs.push(Job {
+                        id,
+                        line: line.number,
+                        shift: 0,
+                        text: text.to_vec(),
+                        written,
+                        command_at: job.command.start,
+                        action: Action::Raw(command),
+                        user,
+                        extras: Extras::default(),
+                        spread: None,
+                        of_line: Some(index),
+                    });
+                }
+                What::Bad(error) => {
+                    let text = text.to_vec();
+                    self.bad.push(BadSchedule { line: line.number, shift: 0, text, error: error.clone() });
+                }
+                _ => {}
+            }
+        }
+        self.lines = lines;
+        self.bytes = bytes;
+    }
+
+    fn read_jobs(&mut self, jobs: Vec<GivenJob>, places: &Places, site: &Site) {
+        let mut names = Names::default();
+        for (index, given) in jobs.into_iter().enumerate() {
+            let (line, shift) = places.schedule(index);
+            let action = match (given.manage, given.argv, given.shell) {
+                (Some(words), ..) => Action::Manage(words),
+                (_, Some(argv), _) => Action::Argv(argv),
+                (_, _, shell) => Action::Shell(shell.unwrap_or_default()),
+            };
+            let id = match given.id {
+                Some(id) => {
+                    if names.seen.contains_key(&id) {
+                        self.doubled.push((id.clone(), line));
+                    }
+                    names.seen.insert(id.clone(), 1);
+                    id
+                }
+                None => names.unique(&id_of_action(&action)),
+            };
+            let text = given.schedule.into_bytes();
+            let reading = Reading { dialect: site.dialect, seed: Some(Seed { site: site.name(), job: &id }) };
+            match schedule::read(&text, 0, reading) {
+                Ok(written) => self.jobs.push(Job {
+                    id,
+                    line,
+                    shift,
+                    command_at: text.len(),
+                    text,
+                    written,
+                    action,
+                    user: None,
+                    extras: Extras { lock: given.lock, log: given.log, timeout: given.timeout },
+                    spread: given.spread,
+                    of_line: None,
+                }),
+                Err(error) => self.bad.push(BadSchedule { line, shift, text, error }),
+            }
+        }
+    }
+}
+
+/// `H` depends on the id, and the id on the command, which stands behind it.
+fn reread(text: &[u8], indent: usize, written: &Written, site: &Site, id: &str) -> Written {
+    let reading = Reading { dialect: site.dialect, seed: Some(Seed { site: site.name(), job: id }) };
+    schedule::read(text, indent, reading).unwrap_or_else(|_| written.clone())
+}
+
+/// Files in a directory `cron.d`, and `/etc/crontab`, name a user in each line.
+fn form_of(path: &Path) -> Form {
+    let in_cron_d = path.parent().and_then(Path::file_name).is_some_and(|d| d == "cron.d");
+    if in_cron_d || path == Path::new("/etc/crontab") { Form::System } else { Form::User }
+}
+
+/// TOML or JSON rather than a crontab: by its name, else by what its first line of sense looks like.
+fn is_document(name: &str, bytes: &[u8]) -> bool {
+    match Path::new(name).extension().and_then(|e| e.to_str()) {
+        Some("toml" | "json") => return true,
+        Some("txt" | "cron" | "crontab" | "tab") => return false,
+        _ => {}
+    }
+    let mut lines = bytes.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with(b"#"));
+    first.is_some_and(|line| line.starts_with(b"{") || line.starts_with(b"["))
+}
+
+#[derive(Default)]
+struct Names {
+    seen: HashMap<String, usize>,
+}
+
+impl Names {
+    fn unique(&mut self, wanted: &str) -> String {
+        let count = self.seen.entry(wanted.to_owned()).or_insert(0);
+        *count += 1;
+        if *count == 1 {
+            return wanted.to_owned();
+        }
+        let numbered = format!("{wanted}-{count}");
+        self.unique(&numbered)
+    }
+}
+
+/// An id from a crontab's command: what `manage.py` is told, else the program's name.
+fn id_of(command: &[u8]) -> String {
+    let told = || {
+        let at = command.windows(9).position(|w| w == b"manage.py")? + 9;
+        let mut words = command[at..].split(|b| b" \t;&|<>\"'".contains(b)).filter(|w| !w.is_empty());
+        words.next()
+    };
+    let word = match command::shape(command) {
+        Shape::Other => None,
+        _ => told(),
+    };
+    let program = || command::program(command).map(|p| p.rsplit(|b| *b == b'/').next().unwrap_or(p));
+    slug(word.or_else(program).unwrap_or_default())
+}
+
+fn id_of_action(action: &Action) -> String {
+    match action {
+        Action::Raw(text) => id_of(text),
+        Action::Manage(words) => slug(words.split_whitespace().next().unwrap_or_default().as_bytes()),
+        Action::Argv(argv) => slug(argv.first().map_or("", |p| p.rsplit('/').next().unwrap_or(p)).as_bytes()),
+        Action::Shell(text) => id_of(text.as_bytes()),
+    }
+}
+
+fn slug(word: &[u8]) -> String {
+    let good = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b == b'-';
+    let text: String = word.iter().take(60).map(|b| if good(b) { char::from(*b) } else { '-' }).collect();
+    let text = text.trim_matches('-');
+    if text.is_empty() { "job".to_owned() } else { text.to_owned() }
+}
+
+/// Where each job's schedule stands, which the parsers of TOML and JSON do not say afterwards.
+struct Places {
+    found: Vec<(usize, usize)>,
+}
+
+impl Places {
+    fn of(source: &Source) -> Places {
+        let mut found = Vec::new();
+        for (number, line) in source.text.lines().enumerate() {
+            let mut from = 0;
+            while let Some(at) = line[from..].find("schedule") {
+                let key = from + at;
+                from = key + "schedule".len();
+                let before = line[..key].trim_end_matches(['"', '\'']).trim_end();
+                let starts = before.is_empty() || before.ends_with(['{', ',']);
+                let after = line[from..].trim_start_matches(['"', '\'']).trim_start();
+                if !starts || !after.starts_with(['=', ':']) {
+                    continue;
+                }
+                let value = line.len() - after.len() + 1;
+                let quote = line[value..].find(['"', '\'']).map_or(value, |q| value + q + 1);
+                found.push((number + 1, line[..quote].chars().count()));
+            }
+        }
+        Places { found }
+    }
+
+    fn schedule(&self, index: usize) -> (usize, usize) {
+        self.found.get(index).copied().unwrap_or((1, 0))
+    }
+
+    fn line(&self, index: usize) -> usize {
+        self.schedule(index).0
+    }
+}

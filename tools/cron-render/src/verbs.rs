@@ -1,0 +1,244 @@
+//! The commands that only read: render, lint, next, explain. Also what all commands begin with.
+
+use std::path::Path;
+
+use base::error::{Error, Result};
+use base::report::{Raw, Report, Status};
+use base::source::Source;
+use base::tool::{Context, Format as Output};
+
+use crate::backend;
+use crate::cli::{Request, Window};
+use crate::explain;
+use crate::field::Reading;
+use crate::finding::{Code, Finding};
+use crate::hashed::Seed;
+use crate::lint;
+use crate::observe;
+use crate::render;
+use crate::report::{CronReport, Item, Start, Voice};
+use crate::runs::Runs;
+use crate::schedule;
+use crate::site::{Facts, Format, Site};
+use crate::spread::{self, Placed};
+use crate::systemd;
+use crate::template::{Draft, Template};
+
+/// How many runs of a job `next` lists unless told otherwise.
+const COUNT: usize = 5;
+/// And how many it lists at the most: a million runs are not read by anybody.
+const MOST: u64 = 1_000_000;
+
+/// A template with its site, looked at.
+#[derive(Debug)]
+pub struct Work {
+    /// The site.
+    pub site: Site,
+    /// The template.
+    pub template: Template,
+    /// Where each job is after spreading.
+    pub placed: Vec<Placed>,
+    /// Everything that is wrong.
+    pub findings: Vec<Finding>,
+}
+
+/// The facts of `--site FACTS`.
+fn facts_of(path: Option<&Path>) -> Result<Facts> {
+    path.map_or_else(|| Ok(Facts::default()), |p| Source::read(p)?.parse())
+}
+
+impl Work {
+    /// Reads the template and the facts, asks the machine, and judges.
+    ///
+    /// # Errors
+    /// A usage error for facts that cannot be, `Kind::Input` for a file that cannot be read.
+    pub fn new(request: &Request) -> Result<Work> {
+        let path = request.template.as_deref().ok_or_else(|| Error::usage("TEMPLATE is missing"))?;
+        let draft = Draft::read(path)?;
+        let given = facts_of(request.site.as_deref())?.over(draft.facts());
+        let (site, mut findings) = Site::new(request.facts.clone().over(given))?;
+        let template = draft.resolve(&site);
+        let placed = spread::place(&template.jobs, site.name(), site.facts.spread);
+        let facts = observe::facts(&template, &site);
+        findings.extend(lint::all(&template, &site, &placed, &facts));
+        Ok(Work { site, template, placed, findings })
+    }
+
+    /// Stops where the template has errors.
+    ///
+    /// # Errors
+    /// `Kind::Input`, every error on a line of its own.
+    pub fn demand(&self, stops: impl Fn(Code) -> bool) -> Result<()> {
+        let errors: Vec<&Finding> = self.findings.iter().filter(|f| f.is_error() && stops(f.code)).collect();
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let lines = errors.iter().map(|f| {
+            let place = if f.line == 0 { "site".to_owned() } else { format!("{}:{}:{}", self.template.name, f.line, f.column) };
+            format!("{place}: {} {} ({})", f.code.name(), f.message, f.fix)
+        });
+        let text = lines.collect::<Vec<_>>().join("\n");
+        Err(Error::input(text).hint(format!("cron-render lint {} -o text", self.template.name)))
+    }
+
+    /// The finished jobs, a text each, and the finished text of all.
+    ///
+    /// # Errors
+    /// `Kind::Input` for a command this cron cannot be told.
+    pub fn finished(&self) -> Result<(Vec<String>, Vec<u8>)> {
+        if self.site.format == Format::Systemd {
+            let units = systemd::units(&self.template, &self.site, &self.placed);
+            let pairs = units.chunks(2).map(|pair| pair.iter().map(|u| u.text.as_str()).collect::<Vec<_>>().join("\n"));
+            return Ok((pairs.collect(), backend::systemd::text(self.site.name(), &units).into_bytes()));
+        }
+        let jobs = render::jobs(&self.template, &self.site, &self.placed)?;
+        let text = render::text(&self.template, &self.site, &jobs);
+        let lines = jobs.iter().map(|job| String::from_utf8_lossy(&job.line()).into_owned());
+        Ok((lines.collect(), text))
+    }
+
+    /// The jobs as reports list them.
+    pub fn items(&self, finished: Option<&[String]>) -> Vec<Item> {
+        let each = self.template.jobs.iter().zip(&self.placed).enumerate().map(|(index, (job, placed))| Item {
+            id: job.id.clone(),
+            line: job.line,
+            schedule: placed.when.clone(),
+            rendered: finished.and_then(|f| f.get(index)).cloned(),
+            kind: placed.schedule.kind(),
+            next: Vec::new(),
+            moved_from: placed.moved_from.clone(),
+            explanation: None,
+        });
+        each.collect()
+    }
+
+    /// `render`.
+    ///
+    /// # Errors
+    /// `Kind::Input` for a template with errors.
+    pub fn render(self, context: &Context) -> Result<Report<CronReport>> {
+        // Whether user and file exist is asked where it is installed.
+        self.demand(|code| !matches!(code, Code::E10 | Code::E12))?;
+        let (jobs, text) = self.finished()?;
+        if context.format == Output::Text {
+            self.mention();
+        }
+        let moved = self.placed.iter().filter(|p| p.moved_from.is_some()).count();
+        let mut msg = format!("{} rendered", count(jobs.len(), "job"));
+        if moved > 0 {
+            msg += &format!(", {moved} moved");
+        }
+        let body = CronReport {
+            items: self.items(Some(&jobs)),
+            rendered: Some(String::from_utf8_lossy(&text).into_owned()),
+            rendered_b64: base::bytes::exact_bytes(&text),
+            findings: self.findings,
+            ..CronReport::default()
+        };
+        Ok(Report::new(Status::Ok, msg, body).raw(Raw::AsText(text)))
+    }
+
+    /// Findings for a person who asked for the text alone: on standard error.
+    fn mention(&self) {
+        for f in &self.findings {
+            let place = if f.line == 0 { "site".to_owned() } else { format!("{}:{}:{}", self.template.name, f.line, f.column) };
+            base::tool::say(&base::terminal::escape_lines(&format!("{place}: {} {}", f.code.name(), f.message)));
+            base::tool::say("\n");
+        }
+    }
+
+    /// `lint`.
+    ///
+    /// # Errors
+    /// None so far.
+    pub fn lint(self) -> Result<Report<CronReport>> {
+        let errors = self.findings.iter().filter(|f| f.is_error()).count();
+        let warnings = self.findings.len() - errors;
+        let status = if errors > 0 { Status::No } else { Status::Ok };
+        let msg = format!(
+            "{}: {}, {}",
+            count(self.template.jobs.len() + self.template.bad.len(), "job"),
+            count(errors, "error"),
+            count(warnings, "warning")
+        );
+        let body = CronReport { items: self.items(None), findings: self.findings, voice: Voice::Lint, ..CronReport::default() };
+        Ok(Report::new(status, msg, body))
+    }
+
+    /// `next`.
+    ///
+    /// # Errors
+    /// A usage error for a time that is none, `Kind::Input` for a schedule that is none.
+    pub fn next(self, window: &Window) -> Result<Report<CronReport>> {
+        self.demand(|code| matches!(code, Code::E01 | Code::E02))?;
+        let moment = |text: &Option<String>, option| text.as_deref().map(|t| self.site.zone.moment(t, option)).transpose();
+        let from = moment(&window.from, "from")?.unwrap_or_else(|| observe::now() / 60 * 60 + 60);
+        let until = moment(&window.until, "until")?;
+        let most = match window.count {
+            Some(n) if n > MOST => return Err(Error::usage(format!("--count {n}: at most {MOST}"))),
+            Some(n) => usize::try_from(n).unwrap_or(COUNT),
+            None if until.is_some() => usize::try_from(MOST).unwrap_or(COUNT),
+            None => COUNT,
+        };
+        let mut items = self.items(None);
+        let mut total = 0;
+        for (item, placed) in items.iter_mut().zip(&self.placed) {
+            let runs = Runs::new(&placed.schedule, &self.site.zone, from).take(most);
+            item.next = runs.take_while(|run| until.is_none_or(|u| run.utc < u)).map(|run| Start::new(&run)).collect();
+            total += item.next.len();
+        }
+        let msg = format!("{} of {} in {}", count(total, "run"), count(items.len(), "job"), self.site.zone.name());
+        let body = CronReport { items, findings: self.findings, voice: Voice::Next, ..CronReport::default() };
+        Ok(Report::new(Status::Ok, msg, body))
+    }
+
+    /// `explain`.
+    ///
+    /// # Errors
+    /// `Kind::Input` for a schedule that is none.
+    pub fn explain(self) -> Result<Report<CronReport>> {
+        self.demand(|code| matches!(code, Code::E01 | Code::E02))?;
+        let mut items = self.items(None);
+        for (item, placed) in items.iter_mut().zip(&self.placed) {
+            item.explanation = Some(explain::english(&placed.schedule));
+        }
+        let msg = count(items.len(), "schedule");
+        let body = CronReport { items, findings: self.findings, voice: Voice::Explain, ..CronReport::default() };
+        Ok(Report::new(Status::Ok, msg, body))
+    }
+}
+
+/// `explain -e EXPR`.
+///
+/// # Errors
+/// `Kind::Input` for a schedule that is none.
+pub fn explain_expressions(expressions: &[String], request: &Request) -> Result<Report<CronReport>> {
+    let dialect = request.facts.dialect.unwrap_or_default();
+    let name = request.facts.name.as_deref().unwrap_or("site");
+    let mut items = Vec::new();
+    for text in expressions {
+        let reading = Reading { dialect, seed: Some(Seed { site: name, job: "" }) };
+        let text = text.trim();
+        let written = schedule::read(text.as_bytes(), 0, reading).ok().filter(|w| w.rest >= text.len()).ok_or_else(|| {
+            Error::input(format!("{text}: not a schedule"))
+                .hint(format!("five fields or an @ word; echo '{text} true' | cron-render lint - says more"))
+        })?;
+        items.push(Item {
+            id: String::new(),
+            line: 0,
+            schedule: text.to_owned(),
+            rendered: None,
+            kind: written.schedule.kind(),
+            next: Vec::new(),
+            moved_from: None,
+            explanation: Some(explain::english(&written.schedule)),
+        });
+    }
+    let msg = count(items.len(), "schedule");
+    Ok(Report::new(Status::Ok, msg, CronReport { items, voice: Voice::Explain, ..CronReport::default() }))
+}
+
+/// `3 jobs`, `1 job`.
+pub fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}

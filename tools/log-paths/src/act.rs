@@ -1,0 +1,123 @@
+//! The only thing this tool changes: directories that logs need, made for whoever opens the log.
+//!
+//! The way down is walked with openat and O_NOFOLLOW, a component at a time; only what was made here is given away. Nothing is made
+//! below a directory that somebody else could change, since he could put a link where the walk goes.
+
+use crate::plan::MissingDir;
+use crate::report::Directory;
+use crate::site::Site;
+use base::bytes::exact;
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Component, Path};
+
+/// The mode of a directory that is made.
+const MODE: u32 = 0o755;
+
+/// Makes the directories, or says what would be made.
+#[must_use]
+pub fn create_dirs(site: &Site, missing: &[MissingDir], dry_run: bool) -> Vec<Directory> {
+    missing.iter().map(|dir| one(site, dir, dry_run)).collect()
+}
+
+fn one(site: &Site, dir: &MissingDir, dry_run: bool) -> Directory {
+    let account = dir.user.as_deref().and_then(|user| site.users.account(user));
+    // Only root can give anything away; everybody else keeps what he makes.
+    let owner = if geteuid().is_root() { account.map(|account| (account.uid, account.gid)) } else { None };
+    let (uid, gid) = owner.unwrap_or((geteuid().as_raw(), rustix::process::getegid().as_raw()));
+    let outcome = descend(site, &dir.path, uid).and_then(|walk| if dry_run { Ok("would_create") } else { walk.make(owner) });
+    let (state, reason) = match outcome {
+        Ok(state) => (state, None),
+        Err(why) => ("refused", Some(why)),
+    };
+    let made = state != "refused";
+    Directory {
+        path: dir.path.to_string_lossy().into_owned(),
+        path_b64: exact(dir.path.as_os_str()),
+        state,
+        owner: made.then(|| site.users.user_name(uid)),
+        group: made.then(|| site.users.group_name(gid)),
+        mode: made.then(|| format!("{MODE:04o}")),
+        reason,
+    }
+}
+
+/// The last directory that exists, and the names below it that do not.
+struct Walk<'a> {
+    base: OwnedFd,
+    names: Vec<&'a OsStr>,
+}
+
+fn descend<'a>(site: &Site, path: &'a Path, owner: u32) -> Result<Walk<'a>, String> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut at =
+        if site.files.is_rooted() { site.files.open(Path::new("/"), flags) } else { rustix::fs::openat(CWD, "/", flags, Mode::empty()) }
+            .map_err(|why| format!("/: {}", text(why)))?;
+    let mut walked = Path::new("/").to_path_buf();
+    let mut names: Vec<&OsStr> = Vec::new();
+    for component in path.components() {
+        let Component::Normal(name) = component else { continue };
+        if !names.is_empty() {
+            names.push(name);
+            continue;
+        }
+        let stat = rustix::fs::fstat(&at).map_err(text)?;
+        let sticky = stat.st_mode & 0o1000 != 0;
+        let others = stat.st_mode & 0o022 != 0 || stat.st_uid != 0 && stat.st_uid != geteuid().as_raw() && stat.st_uid != owner;
+        match rustix::fs::openat(at.as_fd(), name, flags, Mode::empty()) {
+            Ok(next) => {
+                let below = rustix::fs::fstat(&next).map_err(text)?;
+                let ours = below.st_uid == 0 || below.st_uid == geteuid().as_raw() || below.st_uid == owner;
+                if others && !(sticky && ours) {
+                    return Err(format!("others can write {}: they could put a link in the way", walked.display()));
+                }
+                at = next;
+                walked.push(name);
+            }
+            Err(Errno::NOENT) if others => return Err(format!("others can write {}: nothing is made there", walked.display())),
+            Err(Errno::NOENT) => names.push(name),
+            Err(Errno::LOOP | Errno::NOTDIR) => {
+                return Err(format!("{} is a link or no directory; links are not followed", walked.join(name).display()));
+            }
+            Err(why) => return Err(format!("{}: {}", walked.join(name).display(), text(why))),
+        }
+    }
+    Ok(Walk { base: at, names })
+}
+
+impl Walk<'_> {
+    /// Makes what is missing; the last of it belongs to the log's owner, what lies between to root.
+    fn make(self, owner: Option<(u32, u32)>) -> Result<&'static str, String> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut at = self.base;
+        let count = self.names.len();
+        for (index, name) in self.names.into_iter().enumerate() {
+            let named = |why: Errno| format!("{}: {}", name.to_string_lossy(), text(why));
+            match rustix::fs::mkdirat(at.as_fd(), name, Mode::from_raw_mode(0o700)) {
+                // Somebody else made it meanwhile: it is not ours to give away.
+                Err(Errno::EXIST) => return Err(format!("{} appeared meanwhile; run it again", name.to_string_lossy())),
+                other => other.map_err(named)?,
+            }
+            let made = rustix::fs::openat(at.as_fd(), name, flags, Mode::empty()).map_err(named)?;
+            let stat = rustix::fs::fstat(&made).map_err(named)?;
+            if stat.st_uid != geteuid().as_raw() || stat.st_mode & 0o7777 != 0o700 {
+                return Err(format!("{} was exchanged while it was made", name.to_string_lossy()));
+            }
+            if let (Some((uid, gid)), true) = (owner, index + 1 == count) {
+                let (uid, gid) = (rustix::fs::Uid::from_raw(uid), rustix::fs::Gid::from_raw(gid));
+                rustix::fs::fchown(&made, Some(uid), Some(gid)).map_err(named)?;
+            }
+            rustix::fs::fchmod(&made, Mode::from_raw_mode(MODE)).map_err(named)?;
+            rustix::fs::fsync(&at).map_err(named)?;
+            at = made;
+        }
+        Ok("created")
+    }
+}
+
+fn text(why: Errno) -> String {
+    std::io::Error::from_raw_os_error(why.raw_os_error()).to_string()
+}

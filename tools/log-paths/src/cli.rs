@@ -1,0 +1,216 @@
+//! The command line, and what it asks for.
+
+use crate::log::Kind;
+use crate::process::Process;
+use crate::service;
+use crate::site::Site;
+use base::cli::{CommandLine, Entry, Example, Opt, Parsed, Positional, Value};
+use base::error::{Error, Result};
+use base::exit::Row;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+/// The one definition of this command line.
+pub const COMMAND_LINE: CommandLine = CommandLine {
+    name: "log-paths",
+    version: env!("CARGO_PKG_VERSION"),
+    section: 1,
+    about: "say where a site logs, and whether each log is healthy",
+    description: &[
+        "Joins three things: what the configurations of the services say, which files their processes really hold open, and what logrotate \
+         will do to those files. Without SERVICE, the services that --conf names are reported, or every one that is found.",
+        "Nothing is disturbed. No service is asked, because several create the logs they find missing when they are; no log is opened; no \
+         configuration that is code is run. A path that only code could tell is reported as dynamic_config.",
+    ],
+    commands: &[],
+    options: &[
+        Opt::flag("print0", "Print only the names of existing files, each once, ended by a NUL").short('0'),
+        Opt::flag("plain", "Print only the names of existing files, one a line").more("A name that holds control bytes is refused: use -0."),
+        Opt::flag("config-only", "Believe the configurations; look at no open files"),
+        Opt::flag("open-only", "Look at open files; read no configuration"),
+        Opt::flag("check", "Exit with 1 when there are problems"),
+        Opt::flag("create-dirs", "Make the directories that logs need and that are missing")
+            .more("With -n they are only named. A directory belongs to whoever opens the log; nothing is made below a directory that others can write."),
+        Opt::value("kind", Value::Choice("KIND", Kind::NAMES), "Only logs of this kind").many(),
+        Opt::value("root", Value::Dir("DIR"), "Read the configurations below DIR, as a system installed there would")
+            .more("The processes of this machine are not looked at then."),
+        Opt::value("conf", Value::Bytes("SERVICE=PATH"), "Read this configuration of SERVICE instead of the usual one")
+            .many()
+            .more("SERVICE may be logrotate, too."),
+    ],
+    positionals: &[Positional::any("SERVICE", Value::Text("SERVICE"), "nginx, apache, caddy, uwsgi, gunicorn, supervisor, celery, postgresql, redis, cron, django, systemd")],
+    exit: &[
+        Row { code: "1", meaning: "nothing was found; with --check, there are problems" },
+        Row { code: "3", meaning: "the list is not whole: a configuration or a process could not be read" },
+    ],
+    examples: &[
+        Example { text: "Follow every log of nginx.", command: "log-paths -0 nginx | xargs -0r tail -F" },
+        Example { text: "Find files that were deleted and still fill the disk.", command: "log-paths --open-only -o json | jq '.items[] | select(.problems[].code == \"deleted_open\")'" },
+        Example { text: "Before nginx is started: make the directories its configuration names.", command: "log-paths --config-only --create-dirs nginx" },
+    ],
+    files: &[
+        Entry { name: "/etc/nginx/nginx.conf, /etc/supervisor/supervisord.conf, /etc/postgresql/*/*/postgresql.conf", text: "Read where no process says otherwise." },
+        Entry { name: "/etc/logrotate.conf", text: "What logrotate will do." },
+        Entry { name: "/proc/PID/fd", text: "What is open. Without root, other users' processes are closed to it, and the exit status is 3." },
+    ],
+    environment: &[],
+    security: &[
+        "Configurations are data: nothing in them is run. Only regular files of at most 16 MiB are read, and FIFOs are not waited for.",
+        "With --create-dirs, links are not followed, and only what was made is given away.",
+    ],
+    see_also: &["logrotate(8)", "lsof(8)", "tail(1)"],
+};
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Configurations and processes.
+    Both,
+    /// Configurations.
+    Config,
+    /// Processes.
+    Open,
+}
+
+/// What is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Print {
+    /// The report.
+    Report,
+    /// Names, ended by NUL.
+    Nul,
+    /// Names, one a line.
+    Lines,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The services; empty means all.
+    pub services: Vec<&'static str>,
+    /// The kinds; empty means all.
+    pub kinds: Vec<Kind>,
+    /// `--conf`.
+    pub conf: Vec<(String, PathBuf)>,
+    /// `--root`.
+    pub root: Option<PathBuf>,
+    /// What is looked at.
+    pub look: Look,
+    /// What is printed.
+    pub print: Print,
+    /// `--check`.
+    pub check: bool,
+    /// `--create-dirs`.
+    pub create_dirs: bool,
+}
+
+impl Request {
+    /// From the arguments.
+    ///
+    /// # Errors
+    /// When they contradict each other, or name what there is not.
+    pub fn new(parsed: &Parsed) -> Result<Self> {
+        let both = |one: &str, other: &str| parsed.flag(one) && parsed.flag(other);
+        for (one, other) in [("print0", "plain"), ("config-only", "open-only"), ("create-dirs", "open-only")] {
+            if both(one, other) {
+                return Err(Error::usage(format!("--{one} and --{other} exclude each other")).hint("leave one of them out"));
+            }
+        }
+        if parsed.flag("open-only") && parsed.path("root").is_some() {
+            return Err(
+                Error::usage("--open-only and --root exclude each other").hint("processes are those of this machine: leave --root out")
+            );
+        }
+        let mut services = Vec::new();
+        for word in parsed.positionals() {
+            services.push(known(&word.to_string_lossy())?);
+        }
+        let conf = parsed.all_os("conf").iter().map(|given| pair(given)).collect::<Result<Vec<_>>>()?;
+        if services.is_empty() {
+            services = conf.iter().filter_map(|(name, _): &(String, PathBuf)| service::named(name)).map(|service| service.name).collect();
+        }
+        Ok(Self {
+            services,
+            kinds: parsed.texts("kind").into_iter().filter_map(Kind::named).collect(),
+            conf,
+            root: parsed.path("root").map(PathBuf::from),
+            look: match (parsed.flag("config-only"), parsed.flag("open-only")) {
+                (true, _) => Look::Config,
+                (_, true) => Look::Open,
+                _ => Look::Both,
+            },
+            print: match (parsed.flag("print0"), parsed.flag("plain")) {
+                (true, _) => Print::Nul,
+                (_, true) => Print::Lines,
+                _ => Print::Report,
+            },
+            check: parsed.flag("check"),
+            create_dirs: parsed.flag("create-dirs"),
+        })
+    }
+
+    /// Is this service asked for?
+    #[must_use]
+    pub fn wants(&self, service: &str) -> bool {
+        self.services.is_empty() || self.services.contains(&service)
+    }
+
+    /// May this process hold a log that is asked for? With `--conf`, only those that could be that instance.
+    #[must_use]
+    pub fn wants_process(&self, site: &Site, process: &Process) -> bool {
+        let Some(service) = process.service else { return self.wants("systemd") };
+        if !self.wants(service) {
+            return false;
+        }
+        let asked = site.asked(service);
+        asked.is_empty() || asked.iter().any(|conf| self.could_be(site, process, service, conf))
+    }
+
+    fn could_be(&self, site: &Site, process: &Process, service: &str, conf: &std::path::Path) -> bool {
+        let absolute = std::path::absolute(conf).unwrap_or_else(|_| conf.to_path_buf());
+        if names(process, &absolute) {
+            return true;
+        }
+        let parent = site.processes().iter().find(|other| other.pid == process.parent && other.service == Some(service));
+        match parent {
+            Some(parent) => self.could_be(site, parent, service, conf),
+            // A master that names no file uses the usual one, or hides what it was started with.
+            None => process.option(&["-c", "--conf", "--configuration", "--config", "-D"]).is_none(),
+        }
+    }
+}
+
+/// Does a command line name this file, or the directory it is in, as a server's data directory?
+fn names(process: &Process, conf: &std::path::Path) -> bool {
+    let cwd = process.cwd().unwrap_or_else(|| PathBuf::from("/"));
+    let title = process.title();
+    let words = title.split(|byte| matches!(byte, b' ' | b'=')).map(|word| word.strip_prefix(b"-c").unwrap_or(word));
+    words.filter(|word| !word.is_empty()).any(|word| {
+        let path = crate::site::normal(&cwd.join(OsStr::from_bytes(word)));
+        path == conf || Some(path.as_path()) == conf.parent()
+    })
+}
+
+fn known(word: &str) -> Result<&'static str> {
+    service::named(word).map(|service| service.name).ok_or_else(|| {
+        let names: Vec<&str> = service::SERVICES.iter().map(|service| service.name).collect();
+        Error::usage(format!("{word:?} is no service that is known here")).hint(format!("one of {}", names.join(", ")))
+    })
+}
+
+fn pair(given: &OsStr) -> Result<(String, PathBuf)> {
+    let bytes = given.as_bytes();
+    let Some(at) = bytes.iter().position(|byte| *byte == b'=') else {
+        return Err(Error::usage(format!("--conf {given:?}: not SERVICE=PATH")).hint("for example --conf nginx=/etc/nginx/nginx.conf"));
+    };
+    let service = String::from_utf8_lossy(&bytes[..at]).into_owned();
+    if service != "logrotate" {
+        known(&service)?;
+    }
+    let path = PathBuf::from(OsString::from_vec(bytes[at + 1..].to_vec()));
+    if path.as_os_str().is_empty() {
+        return Err(Error::usage(format!("--conf {service}=: no path")).hint("for example --conf nginx=/etc/nginx/nginx.conf"));
+    }
+    Ok((service, path))
+}

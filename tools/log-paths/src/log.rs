@@ -1,0 +1,200 @@
+//! The words of this tool: what a log is, who opens it, and how it became known. Everything else reads or fills these.
+
+use conf::Source;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Where a configuration sends a log.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sink {
+    /// A file of this name.
+    File(PathBuf),
+    /// A name that is only known when something is logged: it holds variables or dates.
+    Template(Vec<u8>),
+    /// Syslog, with its address where one is given.
+    Syslog(String),
+    /// The systemd journal.
+    Journal,
+    /// A standard stream of the process, which somebody else keeps.
+    Stdio(&'static str),
+    /// A program that reads it.
+    Pipe(String),
+    /// An address on the network.
+    Net(String),
+    /// A buffer in memory.
+    Memory,
+    /// Thrown away.
+    Discard,
+}
+
+/// The sort of log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// One line for each request.
+    Access,
+    /// What the server says about itself.
+    Error,
+    /// What programs print.
+    App,
+}
+
+impl Kind {
+    /// The words of `--kind`.
+    pub const NAMES: &[&str] = &["access", "error", "app"];
+
+    /// As on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Error => "error",
+            Self::App => "app",
+        }
+    }
+
+    /// The kind that a word names.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Access, Self::Error, Self::App].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// Which process opens the file, and with whose rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Opener {
+    /// Root at the start, the worker's user when logs are reopened.
+    RootThenWorker,
+    /// The worker, whenever it logs.
+    Worker,
+    /// The service, as the user it runs as.
+    Service,
+}
+
+/// How a log became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Evidence {
+    /// A configuration names it.
+    Config,
+    /// A process holds it open.
+    Open,
+    /// Nothing names it, and the program uses it then.
+    Default,
+}
+
+/// A service that rotates its own log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnRotation {
+    /// Its name.
+    pub by: &'static str,
+    /// Where it is said.
+    pub source: Option<Source>,
+}
+
+/// One log that a configuration (or its silence) stands for.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where it goes.
+    pub sink: Sink,
+    /// The service.
+    pub service: &'static str,
+    /// Which one of that service: a configuration file, a program, a cluster.
+    pub instance: String,
+    /// The sort of log.
+    pub kind: Kind,
+    /// Where it is said; for a default, the file whose silence it follows from.
+    pub source: Option<Source>,
+    /// Said, or the default.
+    pub evidence: Evidence,
+    /// Written only under a condition.
+    pub conditional: bool,
+    /// Who opens it.
+    pub opener: Opener,
+    /// The user that the service (or its worker) runs as.
+    pub user: Option<String>,
+    /// Does the service keep it open, so that a rotation needs a signal?
+    pub held: bool,
+    /// Does the service rotate it?
+    pub rotates: Option<OwnRotation>,
+    /// The path is code, or holds a name without a value: what the text was, and why.
+    pub doubt: Option<Doubt>,
+}
+
+/// Why a path is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// Only running the configuration would tell.
+    Dynamic(String),
+    /// A variable has no value here.
+    Unresolved(String),
+}
+
+impl Target {
+    /// A log that a configuration names, opened by the service itself; the rest is filled in by whoever knows better.
+    #[must_use]
+    pub fn new(service: &'static str, instance: impl Into<String>, kind: Kind, sink: Sink) -> Self {
+        Self {
+            sink,
+            service,
+            instance: instance.into(),
+            kind,
+            source: None,
+            evidence: Evidence::Config,
+            conditional: false,
+            opener: Opener::Service,
+            user: None,
+            held: true,
+            rotates: None,
+            doubt: None,
+        }
+    }
+}
+
+/// All that one service's configurations said.
+#[derive(Debug, Default)]
+pub struct Configured {
+    /// The logs.
+    pub targets: Vec<Target>,
+    /// What could not be read or understood.
+    pub faults: Vec<Fault>,
+    /// Was there a configuration at all?
+    pub found: bool,
+}
+
+/// A configuration that could not be read, or a part of it, with the problem it makes.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// The service that would read it.
+    pub service: &'static str,
+    /// What the reader said.
+    pub error: conf::Error,
+    /// Is the list of logs less than whole because of it?
+    pub incomplete: bool,
+}
+
+impl Configured {
+    /// Adds a fault that leaves the list less than whole.
+    pub fn fault(&mut self, service: &'static str, error: conf::Error) {
+        let incomplete = error.kind != conf::Kind::Missing || error.line == 0;
+        self.faults.push(Fault { service, error, incomplete });
+    }
+
+    /// Adds a fault that a person should know of, and that hides no log.
+    pub fn remark(&mut self, service: &'static str, error: conf::Error) {
+        self.faults.push(Fault { service, error, incomplete: false });
+    }
+
+    /// Adds a log, unless the same one is known: its first mention counts.
+    pub fn add(&mut self, target: Target) {
+        let same = |old: &&mut Target| {
+            old.sink == target.sink && old.kind == target.kind && old.service == target.service && old.instance == target.instance
+        };
+        match self.targets.iter_mut().find(same) {
+            Some(old) => old.conditional &= target.conditional,
+            None => self.targets.push(target),
+        }
+    }
+}

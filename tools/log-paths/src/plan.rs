@@ -1,0 +1,291 @@
+//! From what was seen to what is said: each configured log joined with the processes that hold it, then the logs that only processes
+//! know of. Pure: nothing is read here.
+
+mod health;
+mod join;
+
+use crate::cli::Request;
+use crate::log::{Evidence, Kind, Opener, Sink, Target};
+use crate::observe::{Observed, Seen};
+use crate::open::{Open, flag_names};
+use crate::problem::Code;
+use crate::report::{Coverage, Fault, Holder, Item, Logs, Place, Rotator, SinkName};
+use base::bytes::{exact, exact_bytes};
+use base::clock::rfc3339;
+use rustix::fs::{FileType, Stat};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// What is said, and what could be done.
+pub struct Plan {
+    /// The report.
+    pub logs: Logs,
+    /// Directories that are missing, and who should own them.
+    pub missing: Vec<MissingDir>,
+    /// Processes that could not be looked at.
+    pub closed: usize,
+    /// Names for `-0` and `--plain`: existing regular files, each once.
+    pub names: Vec<PathBuf>,
+}
+
+/// A directory that a log needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingDir {
+    /// The directory.
+    pub path: PathBuf,
+    /// Who opens the log in it.
+    pub user: Option<String>,
+}
+
+/// Judges everything that was seen.
+#[must_use]
+pub fn plan(request: &Request, observed: &Observed) -> Plan {
+    let joined = join::join(observed);
+    let mut items: Vec<Item> = Vec::new();
+    let mut names = Names::default();
+    for (seen, held) in observed.logs.iter().zip(&joined.held) {
+        let shared = join::shared(observed, seen);
+        items.push(configured(observed, seen, held, shared));
+        if let (Sink::File(path), Some(stat)) = (&seen.target.sink, &seen.file) {
+            names.add(path, stat);
+        }
+    }
+    for group in &joined.loose {
+        let item = loose(observed, group);
+        if !request.kinds.is_empty() && !request.kinds.contains(&item.kind) {
+            continue;
+        }
+        if let Some(open) = group.opens.iter().find(|open| open.in_place) {
+            names.add(&open.path, &open.stat);
+        }
+        items.push(item);
+    }
+    items.extend(journal(observed));
+    let walk = observed.walk.as_ref();
+    let coverage =
+        walk.map_or_else(Coverage::default, |walk| Coverage { procs_total: walk.total, procs_readable: walk.total - walk.closed.len() });
+    let logs = Logs { items, coverage, errors: observed.faults.iter().map(fault).collect(), directories: None };
+    Plan { logs, missing: missing(observed), closed: walk.map_or(0, |walk| walk.closed.len()), names: names.paths }
+}
+
+/// Names of distinct files, in order.
+#[derive(Default)]
+struct Names {
+    seen: std::collections::HashSet<(u64, u64)>,
+    paths: Vec<PathBuf>,
+}
+
+impl Names {
+    fn add(&mut self, path: &Path, stat: &Stat) {
+        let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        if regular && self.seen.insert((stat.st_dev, stat.st_ino)) {
+            self.paths.push(path.to_path_buf());
+        }
+    }
+}
+
+fn missing(observed: &Observed) -> Vec<MissingDir> {
+    let mut missing: Vec<MissingDir> = Vec::new();
+    for seen in &observed.logs {
+        let (Sink::File(path), None) = (&seen.target.sink, &seen.dir) else { continue };
+        let Some(dir) = path.parent() else { continue };
+        if missing.iter().all(|known| known.path != dir) {
+            let user = if seen.target.opener == Opener::RootThenWorker { None } else { seen.target.user.clone() };
+            missing.push(MissingDir { path: dir.to_path_buf(), user });
+        }
+    }
+    missing
+}
+
+fn fault(fault: &crate::log::Fault) -> Fault {
+    let code = Code::of(&fault.error);
+    Fault {
+        service: fault.service.to_owned(),
+        code,
+        file: fault.error.file.to_string_lossy().into_owned(),
+        line: (fault.error.line > 0).then_some(fault.error.line),
+        message: fault.error.message.clone(),
+        hint: code.config_hint(fault.service).to_owned(),
+        incomplete: fault.incomplete,
+    }
+}
+
+/// An item with what its target says, and nothing about files yet.
+fn blank(target: &Target) -> Item {
+    let (sink, path, text) = match &target.sink {
+        Sink::File(path) => (SinkName::File, Some(path.clone()), None),
+        Sink::Template(bytes) => (SinkName::Template, Some(path_of(bytes)), None),
+        Sink::Syslog(address) => (SinkName::Syslog, None, Some(address.clone())),
+        Sink::Journal => (SinkName::Journal, None, None),
+        Sink::Stdio(stream) => (SinkName::Stdio, None, Some((*stream).to_owned())),
+        Sink::Pipe(command) => (SinkName::Pipe, None, Some(command.clone())),
+        Sink::Net(address) => (SinkName::Net, None, Some(address.clone())),
+        Sink::Memory => (SinkName::Memory, None, None),
+        Sink::Discard => (SinkName::Discard, None, None),
+    };
+    Item {
+        path_b64: path.as_ref().and_then(|path| exact(path.as_os_str())),
+        path: path.map(|path| path.to_string_lossy().into_owned()),
+        sink,
+        target: text.filter(|text| !text.is_empty()),
+        service: target.service.to_owned(),
+        instance: target.instance.clone(),
+        kind: target.kind,
+        source: target.source.as_ref().map(Place::from),
+        evidence: vec![target.evidence],
+        conditional: target.conditional,
+        exists: None,
+        file_type: None,
+        size: None,
+        mtime: None,
+        dev: None,
+        ino: None,
+        owner: None,
+        group: None,
+        mode: None,
+        service_user: target.user.clone(),
+        opener: target.opener,
+        writable: None,
+        reopenable: None,
+        open_by: Vec::new(),
+        rotated_by: None,
+        problems: Vec::new(),
+    }
+}
+
+fn path_of(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+}
+
+fn configured(observed: &Observed, seen: &Seen, held: &[&Open], shared: Option<&Seen>) -> Item {
+    let mut item = blank(&seen.target);
+    if let Sink::File(_) = seen.target.sink {
+        item.exists = Some(seen.file.is_some());
+        item.writable = seen.writable.verdict();
+        item.reopenable = if seen.target.held { seen.reopenable.verdict() } else { item.writable };
+        item.rotated_by = rotator(seen);
+        if let Some(stat) = seen.file.as_ref().or(seen.own.as_ref()) {
+            describe(&mut item, stat, observed);
+        }
+        item.file_type = seen.own.as_ref().map(|stat| type_name(stat.st_mode));
+    }
+    if !held.is_empty() {
+        item.evidence.push(Evidence::Open);
+    }
+    item.open_by = held.iter().map(|open| holder(open)).collect();
+    item.problems = health::problems(observed, seen, held, shared);
+    item
+}
+
+fn holder(open: &Open) -> Holder {
+    Holder { pid: open.pid, fd: open.fd, flags: flag_names(open.flags), deleted: open.deleted() }
+}
+
+fn rotator(seen: &Seen) -> Option<Rotator> {
+    if let Some(stanza) = &seen.rotation.by {
+        return Some(Rotator {
+            tool: "logrotate",
+            file: Some(stanza.source.file.to_string_lossy().into_owned()),
+            line: Some(stanza.source.line),
+            create: stanza.create.as_ref().filter(|_| !stanza.copy_truncate).map(|create| create.text.clone()),
+            su: stanza.su.as_ref().map(|(user, group)| format!("{user} {group}")),
+            copytruncate: stanza.copy_truncate,
+        });
+    }
+    seen.target.rotates.as_ref().map(|own| Rotator {
+        tool: own.by,
+        file: own.source.as_ref().map(|source| source.file.to_string_lossy().into_owned()),
+        line: own.source.as_ref().filter(|source| source.line > 0).map(|source| source.line),
+        create: None,
+        su: None,
+        copytruncate: false,
+    })
+}
+
+fn describe(item: &mut Item, stat: &Stat, observed: &Observed) {
+    item.file_type = Some(type_name(stat.st_mode));
+    item.size = u64::try_from(stat.st_size).ok();
+    item.mtime = time(stat);
+    item.dev = Some(stat.st_dev);
+    item.ino = Some(stat.st_ino);
+    item.owner = Some(observed.names.user(stat.st_uid));
+    item.group = Some(observed.names.group(stat.st_gid));
+    item.mode = Some(format!("{:04o}", stat.st_mode & 0o7777));
+}
+
+fn time(stat: &Stat) -> Option<String> {
+    let seconds = u64::try_from(stat.st_mtime).ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).map(rfc3339)
+}
+
+fn type_name(mode: u32) -> &'static str {
+    match FileType::from_raw_mode(mode) {
+        FileType::RegularFile => "file",
+        FileType::Directory => "directory",
+        FileType::Symlink => "symlink",
+        FileType::Fifo => "fifo",
+        FileType::Socket => "socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "device",
+        FileType::Unknown => "unknown",
+    }
+}
+
+/// A log that only its processes know of.
+fn loose(observed: &Observed, group: &join::Loose<'_>) -> Item {
+    let Some(open) = group.opens.first() else { return blank(&Target::new("process", "", Kind::App, Sink::Discard)) };
+    let mut target = Target::new(group.service, group.instance.clone(), kind_of(&open.path), Sink::File(open.path.clone()));
+    let process = observed.processes.get(&open.pid);
+    target.evidence = Evidence::Open;
+    target.user = process.map(|process| observed.names.user(process.uid));
+    if let Some(template) = group.template {
+        target.kind = template.target.kind;
+        target.source = template.target.source.clone();
+        target.opener = template.target.opener;
+        target.user = template.target.user.clone();
+    }
+    let mut item = blank(&target);
+    if let Some(template) = group.template {
+        item.instance.clone_from(&template.target.instance);
+        item.evidence.insert(0, template.target.evidence);
+    }
+    item.exists = Some(open.in_place);
+    describe(&mut item, &open.stat, observed);
+    item.path_b64 = exact_bytes(std::os::unix::ffi::OsStrExt::as_bytes(open.path.as_os_str()));
+    item.open_by = group.opens.iter().map(|open| holder(open)).collect();
+    item.problems = health::loose(observed, &group.opens);
+    item
+}
+
+/// By its name, where nothing else tells.
+fn kind_of(path: &Path) -> Kind {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    match name {
+        name if name.contains("access") => Kind::Access,
+        name if name.contains("error") => Kind::Error,
+        _ => Kind::App,
+    }
+}
+
+/// Services whose output goes to the journal, one item each.
+fn journal(observed: &Observed) -> Vec<Item> {
+    let Some(walk) = &observed.walk else { return Vec::new() };
+    let mut items: Vec<Item> = Vec::new();
+    for pid in &walk.journal {
+        let Some(process) = observed.processes.get(pid) else { continue };
+        let (service, instance) = join::belongs(process);
+        if items.iter().any(|item| item.service == service && item.instance == instance) {
+            continue;
+        }
+        let mut target = Target::new(service, instance, Kind::App, Sink::Journal);
+        target.evidence = Evidence::Open;
+        items.push(blank(&target));
+    }
+    items
+}
+
+/// Every problem of every log.
+#[must_use]
+pub fn problems(logs: &Logs) -> usize {
+    logs.items.iter().map(|item| item.problems.len()).sum()
+}

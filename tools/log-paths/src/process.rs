@@ -1,0 +1,190 @@
+//! The processes of this machine: what they are, who they run as, and which service they belong to.
+//!
+//! Only /proc is read, and from it only what everybody may read, except where the open files of a process are asked for.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// One process.
+#[derive(Clone, Debug, Default)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// Its parent's.
+    pub parent: u32,
+    /// The kernel's name for it.
+    pub comm: Vec<u8>,
+    /// Its command line, or the title it gave itself.
+    pub argv: Vec<Vec<u8>>,
+    /// Its effective user.
+    pub uid: u32,
+    /// When it was started, in clock ticks after boot.
+    pub started: u64,
+    /// The unit that systemd has it in.
+    pub unit: Option<String>,
+    /// The service it belongs to, where that is plain.
+    pub service: Option<&'static str>,
+}
+
+impl Process {
+    /// The command line as one text, arguments separated by blanks.
+    #[must_use]
+    pub fn title(&self) -> Vec<u8> {
+        self.argv.join(&b' ')
+    }
+
+    /// Where it runs.
+    #[must_use]
+    pub fn cwd(&self) -> Option<PathBuf> {
+        fs::read_link(format!("/proc/{}/cwd", self.pid)).ok()
+    }
+
+    /// The program it executes.
+    #[must_use]
+    pub fn exe(&self) -> Option<PathBuf> {
+        fs::read_link(format!("/proc/{}/exe", self.pid)).ok()
+    }
+
+    /// Its environment as it was when it started.
+    #[must_use]
+    pub fn environment(&self) -> Option<BTreeMap<OsString, OsString>> {
+        let bytes = fs::read(format!("/proc/{}/environ", self.pid)).ok()?;
+        let pair = |entry: &[u8]| {
+            let at = entry.iter().position(|byte| *byte == b'=')?;
+            Some((OsString::from_vec(entry[..at].to_vec()), OsString::from_vec(entry[at + 1..].to_vec())))
+        };
+        Some(bytes.split(|byte| *byte == 0).filter_map(pair).collect())
+    }
+
+    /// The value that follows one of these options, joined (`-cX`, `--conf=X`) or apart.
+    #[must_use]
+    pub fn option(&self, names: &[&str]) -> Option<&[u8]> {
+        option(&self.argv, names)
+    }
+
+    /// Is its file system another one than ours? Then its names are not ours, either.
+    #[must_use]
+    pub fn elsewhere(&self) -> Option<bool> {
+        let own = fs::read_link("/proc/self/ns/mnt").ok()?;
+        Some(fs::read_link(format!("/proc/{}/ns/mnt", self.pid)).ok()? != own)
+    }
+}
+
+/// The value that follows one of these options in a list of arguments.
+#[must_use]
+pub fn option<'a>(argv: &'a [Vec<u8>], names: &[&str]) -> Option<&'a [u8]> {
+    let mut found = None;
+    for (index, word) in argv.iter().enumerate().skip(1) {
+        for name in names {
+            let name = name.as_bytes();
+            let long = name.starts_with(b"--");
+            match word.strip_prefix(name) {
+                Some(b"") => found = argv.get(index + 1).map(Vec::as_slice).or(found),
+                Some(rest) if !long => found = Some(rest),
+                Some([b'=', rest @ ..]) => found = Some(rest),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Every process but the kernel's own, and how many there are.
+#[must_use]
+pub fn all() -> Vec<Process> {
+    let mut processes: Vec<Process> = pids().filter_map(read).collect();
+    identify(&mut processes);
+    processes
+}
+
+fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+fn read(pid: u32) -> Option<Process> {
+    let dir = PathBuf::from(format!("/proc/{pid}"));
+    let stat = fs::read(dir.join("stat")).ok()?;
+    // The name stands in parentheses and may hold any byte, parentheses too.
+    let open = stat.iter().position(|byte| *byte == b'(')?;
+    let close = stat.iter().rposition(|byte| *byte == b')')?;
+    let rest = std::str::from_utf8(stat.get(close + 2..)?).ok()?;
+    let fields: Vec<&str> = rest.split(' ').collect();
+    let flags: u64 = fields.get(6)?.parse().ok()?;
+    if flags & KERNEL_THREAD != 0 || *fields.first()? == "Z" {
+        return None;
+    }
+    let argv = fs::read(dir.join("cmdline")).ok()?;
+    Some(Process {
+        pid,
+        parent: fields.get(1)?.parse().ok()?,
+        comm: stat.get(open + 1..close)?.to_vec(),
+        argv: arguments(&argv),
+        uid: fs::metadata(&dir).ok()?.uid(),
+        started: fields.get(19)?.parse().ok()?,
+        unit: None,
+        service: None,
+    })
+}
+
+/// `PF_KTHREAD` of linux/sched.h.
+const KERNEL_THREAD: u64 = 0x0020_0000;
+
+fn arguments(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    if end == 0 { Vec::new() } else { bytes[..end].split(|byte| *byte == 0).map(<[u8]>::to_vec).collect() }
+}
+
+/// Gives each process its service; a worker whose own name says nothing has its parent's.
+fn identify(processes: &mut [Process]) {
+    for process in processes.iter_mut() {
+        process.service = service_of(process);
+    }
+    let named: BTreeMap<u32, (&'static str, Vec<u8>)> =
+        processes.iter().filter_map(|process| Some((process.pid, (process.service?, process.comm.clone())))).collect();
+    for process in processes.iter_mut().filter(|process| process.service.is_none()) {
+        if let Some((service, comm)) = named.get(&process.parent) {
+            if *comm == process.comm && *service != "supervisor" {
+                process.service = Some(service);
+            }
+        }
+    }
+}
+
+fn service_of(process: &Process) -> Option<&'static str> {
+    let title = process.argv.first().map_or(&b""[..], Vec::as_slice);
+    let program = base(title);
+    let by_title = |prefix: &[u8]| title.starts_with(prefix);
+    let script = process.argv.iter().skip(1).find(|word| !word.starts_with(b"-")).map_or(&b""[..], |word| base(word));
+    let module = option(&process.argv, &["-m"]).unwrap_or_default();
+    let is = |name: &str| {
+        let name = name.as_bytes();
+        program == name || is_interpreter(program) && (script == name || module == name)
+    };
+    let found = [
+        ("nginx", by_title(b"nginx: ") || is("nginx") || is("openresty")),
+        ("apache", is("apache2") || is("httpd")),
+        ("caddy", is("caddy")),
+        ("uwsgi", program.starts_with(b"uwsgi") || process.comm.starts_with(b"uwsgi")),
+        ("gunicorn", by_title(b"gunicorn: ") || is("gunicorn") || is("gunicorn3")),
+        ("supervisor", is("supervisord") || module == b"supervisor.supervisord"),
+        ("celery", by_title(b"[celery") || is("celery")),
+        ("postgresql", by_title(b"postgres: ") || is("postgres") || is("postmaster")),
+        ("redis", program.starts_with(b"redis-server") || is("valkey-server") || by_title(b"redis-server ")),
+        ("cron", is("cron") || is("crond")),
+        ("django", is("manage.py") || is("django-admin")),
+    ];
+    found.into_iter().find(|(_, matches)| *matches).map(|(service, _)| service)
+}
+
+fn is_interpreter(program: &[u8]) -> bool {
+    program.starts_with(b"python") || program.starts_with(b"pypy")
+}
+
+fn base(path: &[u8]) -> &[u8] {
+    Path::new(OsStr::from_bytes(path)).file_name().map_or(path, OsStrExt::as_bytes)
+}

@@ -1,0 +1,274 @@
+//! The report: its types, which are the JSON, and its text for a terminal.
+
+use crate::log::{Evidence, Kind, Opener};
+use crate::problem::{Code, Problem};
+use base::report::{Body, Mark, Text};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The tool's own part of the report.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct Logs {
+    /// The logs, by service.
+    pub items: Vec<Item>,
+    /// How much of the process table could be looked at.
+    pub coverage: Coverage,
+    /// Configurations that could not be read, or not wholly.
+    pub errors: Vec<Fault>,
+    /// With `--create-dirs`: the directories that were missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directories: Option<Vec<Directory>>,
+}
+
+/// Where a log goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SinkName {
+    /// A file.
+    File,
+    /// Syslog.
+    Syslog,
+    /// The systemd journal.
+    Journal,
+    /// A standard stream.
+    Stdio,
+    /// A program.
+    Pipe,
+    /// The network.
+    Net,
+    /// Memory.
+    Memory,
+    /// Nowhere.
+    Discard,
+    /// A name that is only known when something is logged.
+    Template,
+}
+
+/// One log.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Item {
+    /// The file, or the template of its name; null for other sinks.
+    pub path: Option<String>,
+    /// The exact name in base64, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_b64: Option<String>,
+    /// Where it goes.
+    pub sink: SinkName,
+    /// What a sink that is no file is called: an address, a command, a stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The service.
+    pub service: String,
+    /// Which one of that service.
+    pub instance: String,
+    /// access, error or app.
+    pub kind: Kind,
+    /// Where the configuration says so.
+    pub source: Option<Place>,
+    /// How it became known.
+    pub evidence: Vec<Evidence>,
+    /// Written only under a condition.
+    pub conditional: bool,
+    /// Is there such a file? null where there is none to look for.
+    pub exists: Option<bool>,
+    /// What is there.
+    #[serde(rename = "type")]
+    pub file_type: Option<&'static str>,
+    /// Size in bytes.
+    pub size: Option<u64>,
+    /// Last written (RFC 3339).
+    pub mtime: Option<String>,
+    /// Device.
+    pub dev: Option<u64>,
+    /// Inode.
+    pub ino: Option<u64>,
+    /// Owner.
+    pub owner: Option<String>,
+    /// Group.
+    pub group: Option<String>,
+    /// Permissions, octal.
+    pub mode: Option<String>,
+    /// The user that the service, or its worker, runs as.
+    pub service_user: Option<String>,
+    /// Who opens it.
+    pub opener: Opener,
+    /// May whoever opens it write it? null where that could not be told.
+    pub writable: Option<bool>,
+    /// May it be opened again after a rotation?
+    pub reopenable: Option<bool>,
+    /// Who has it open.
+    pub open_by: Vec<Holder>,
+    /// What rotates it.
+    pub rotated_by: Option<Rotator>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// A place in a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Place {
+    /// The file.
+    pub file: String,
+    /// The line, from 1; null where the whole file is meant.
+    pub line: Option<usize>,
+}
+
+impl From<&conf::Source> for Place {
+    fn from(source: &conf::Source) -> Self {
+        Self { file: source.file.to_string_lossy().into_owned(), line: (source.line > 0).then_some(source.line) }
+    }
+}
+
+/// A process that has a log open.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Holder {
+    /// The process.
+    pub pid: u32,
+    /// The descriptor.
+    pub fd: u32,
+    /// How it was opened (open.2).
+    pub flags: Vec<&'static str>,
+    /// Has the file no name left?
+    pub deleted: bool,
+}
+
+/// What rotates a log.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Rotator {
+    /// logrotate, or the service itself.
+    pub tool: &'static str,
+    /// Where that is said.
+    pub file: Option<String>,
+    /// The line.
+    pub line: Option<usize>,
+    /// `create`'s mode, owner and group, as written.
+    pub create: Option<String>,
+    /// `su`'s user and group.
+    pub su: Option<String>,
+    /// Copied and emptied, not renamed.
+    pub copytruncate: bool,
+}
+
+/// How much of the process table was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Coverage {
+    /// Processes that could hold a log of the services in question.
+    pub procs_total: usize,
+    /// Those whose open files could be listed.
+    pub procs_readable: usize,
+}
+
+/// A configuration that could not be read.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Fault {
+    /// The service.
+    pub service: String,
+    /// The code.
+    pub code: Code,
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+    /// Whether logs may be missing from the list because of it.
+    pub incomplete: bool,
+}
+
+/// A directory that a log needs.
+#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Directory {
+    /// Its path.
+    pub path: String,
+    /// The exact name in base64, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_b64: Option<String>,
+    /// created, would_create or refused.
+    pub state: &'static str,
+    /// Its owner.
+    pub owner: Option<String>,
+    /// Its group.
+    pub group: Option<String>,
+    /// Its permissions, octal.
+    pub mode: Option<String>,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
+impl Item {
+    /// How a terminal shows where it goes.
+    fn place(&self) -> String {
+        match (&self.path, &self.target) {
+            (Some(path), _) => path.clone(),
+            (None, Some(target)) if !target.is_empty() => format!("({target})"),
+            _ => {
+                format!("({})", serde_json::to_value(self.sink).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default())
+            }
+        }
+    }
+
+    fn row(&self) -> (Mark, [String; 5]) {
+        let mark = match (self.problems.is_empty(), self.sink) {
+            (false, _) => Mark::Bad,
+            (true, SinkName::File) => Mark::Good,
+            (true, _) => Mark::Plain,
+        };
+        let size = match (self.exists, self.size) {
+            (Some(true), Some(size)) => human(size),
+            (Some(false), _) => "none".to_owned(),
+            _ => "-".to_owned(),
+        };
+        let open = match self.open_by.len() {
+            0 => "not open".to_owned(),
+            _ => {
+                let mut pids: Vec<u32> = self.open_by.iter().map(|holder| holder.pid).collect();
+                pids.dedup();
+                format!("{} open", pids.len())
+            }
+        };
+        (mark, [self.service.clone(), self.kind.name().to_owned(), size, open, self.place()])
+    }
+}
+
+fn human(size: u64) -> String {
+    let (mut value, mut unit) = (size as f64, "B");
+    for next in ["K", "M", "G", "T"] {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = next;
+    }
+    if unit == "B" { format!("{size}B") } else { format!("{value:.1}{unit}") }
+}
+
+impl Body for Logs {
+    fn text(&self, out: &mut Text) {
+        for item in &self.items {
+            let (mark, cells) = item.row();
+            out.row(mark, &cells);
+            if out.verbose() {
+                if let Some(source) = &item.source {
+                    let line = source.line.map_or_else(String::new, |line| format!(":{line}"));
+                    out.note(format!("{}{line}", source.file));
+                }
+            }
+            for problem in &item.problems {
+                out.note(format!("{}: {}", problem.code.name(), problem.message));
+                out.note(format!("  {}", problem.hint));
+            }
+        }
+        for fault in &self.errors {
+            let line = fault.line.map_or_else(String::new, |line| format!(":{line}"));
+            out.row(if fault.incomplete { Mark::Bad } else { Mark::Warn }, &[format!("{}{line}", fault.file), fault.message.clone()]);
+            out.note(&fault.hint);
+        }
+        for directory in self.directories.iter().flatten() {
+            let mark = if directory.state == "refused" { Mark::Bad } else { Mark::Changed };
+            let why = directory.reason.as_deref().unwrap_or_default();
+            out.row(mark, &[directory.state, &directory.path, why]);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What logrotate would do to a file, from its configuration alone: it is never run, nor are its scripts.
+//!
+//! Rules and refusals are those of logrotate 3.21, compared with `logrotate -d` in the tests.
+
+mod reader;
+
+use crate::users::Users;
+use conf::files::Files;
+use conf::{Error, Source};
+use rustix::fs::{FileType, Stat};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::{Path, PathBuf};
+
+pub use reader::{Create, Stanza};
+
+/// The whole configuration, and which stanza has which existing file.
+pub struct Rotation {
+    stanzas: Vec<Stanza>,
+    owners: HashMap<PathBuf, usize>,
+    dropped: HashMap<PathBuf, (usize, PathBuf)>,
+    /// Was there a configuration at all?
+    pub found: bool,
+    /// What could not be read.
+    pub errors: Vec<Error>,
+}
+
+/// What logrotate makes of one log.
+pub enum Fate<'a> {
+    /// This stanza rotates it.
+    Rotated(&'a Stanza),
+    /// This stanza names it, and logrotate passes it over; why.
+    Skipped(&'a Stanza, Skip),
+    /// No stanza names it.
+    Unnamed,
+}
+
+/// Why logrotate passes a log over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// The file that holds the stanza is ignored; why.
+    Ignored(String),
+    /// The stanza drops it, since another has this one already.
+    Duplicate {
+        /// The path that two stanzas have.
+        path: PathBuf,
+        /// Where it is had first.
+        first: Source,
+    },
+    /// It is a symbolic link.
+    Link,
+    /// It has this many names.
+    HardLinks(u64),
+    /// Its directory can be written by others, and there is no `su`.
+    Insecure(PathBuf),
+    /// It is no regular file.
+    Irregular,
+}
+
+impl Rotation {
+    /// Reads a configuration file and all it includes.
+    #[must_use]
+    pub fn read(files: &Files, main: &Path) -> Self {
+        let reading = reader::read(files, main);
+        let mut rotation = Self {
+            stanzas: reading.stanzas,
+            owners: HashMap::new(),
+            dropped: HashMap::new(),
+            found: reading.found,
+            errors: reading.errors,
+        };
+        rotation.share_out(files);
+        rotation
+    }
+
+    /// Gives each existing file to the first stanza that names it. A pattern that meets a file another stanza has is cut off there.
+    fn share_out(&mut self, files: &Files) {
+        for (index, stanza) in self.stanzas.iter().enumerate().filter(|(_, stanza)| stanza.ignored.is_none()) {
+            for pattern in &stanza.patterns {
+                let mut duplicate: Option<PathBuf> = None;
+                for path in expand(files, pattern) {
+                    match (&duplicate, self.owners.entry(path)) {
+                        (Some(first), path) => {
+                            self.dropped.entry(path.key().clone()).or_insert_with(|| (index, first.clone()));
+                        }
+                        (None, Entry::Occupied(path)) => duplicate = (!stanza.ignore_duplicates).then(|| path.key().clone()),
+                        (None, Entry::Vacant(path)) => {
+                            path.insert(index);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What becomes of this file.
+    #[must_use]
+    pub fn fate(&self, files: &Files, path: &Path) -> Fate<'_> {
+        if let Some(stanza) = self.owners.get(path).and_then(|index| self.stanzas.get(*index)) {
+            return match refusal(files, stanza, path) {
+                Some(why) => Fate::Skipped(stanza, why),
+                None => Fate::Rotated(stanza),
+            };
+        }
+        if let Some((index, duplicate)) = self.dropped.get(path) {
+            if let (Some(stanza), Some(first)) = (self.stanzas.get(*index), self.owner_of(duplicate)) {
+                let first = first.source.clone();
+                return Fate::Skipped(stanza, Skip::Duplicate { path: duplicate.clone(), first });
+            }
+        }
+        let names = |stanza: &&Stanza| stanza.patterns.iter().any(|pattern| matches(pattern, path));
+        if let Some(stanza) = self.stanzas.iter().filter(|stanza| stanza.ignored.is_none()).find(names) {
+            return Fate::Rotated(stanza);
+        }
+        match self.stanzas.iter().find(names) {
+            Some(stanza) => Fate::Skipped(stanza, Skip::Ignored(stanza.ignored.clone().unwrap_or_default())),
+            None => Fate::Unnamed,
+        }
+    }
+
+    /// Another stanza, that logrotate refuses to apply to this file a second time.
+    #[must_use]
+    pub fn second(&self, path: &Path) -> Option<&Stanza> {
+        let owner = self.owners.get(path)?;
+        let others = self.stanzas.iter().enumerate().filter(|(index, stanza)| index != owner && stanza.ignored.is_none());
+        let names = |stanza: &Stanza| stanza.patterns.iter().any(|pattern| matches(pattern, path));
+        others.map(|(_, stanza)| stanza).find(|stanza| names(stanza))
+    }
+
+    fn owner_of(&self, path: &Path) -> Option<&Stanza> {
+        self.stanzas.get(*self.owners.get(path)?)
+    }
+}
+
+/// The files a pattern stands for; a name without wildcards stands for itself, whether it exists or not.
+fn expand(files: &Files, pattern: &Path) -> Vec<PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+    if conf::pattern::is_pattern(pattern.as_os_str().as_bytes()) { files.glob(pattern) } else { vec![pattern.to_path_buf()] }
+}
+
+/// Component by component, as glob(3) would find it.
+fn matches(pattern: &Path, path: &Path) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    let (mut wanted, mut given) = (pattern.iter(), path.iter());
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(wanted), Some(given)) if conf::pattern::Pattern::new(wanted.as_bytes()).matches(given.as_bytes()) => {}
+            _ => return false,
+        }
+    }
+}
+
+/// What makes logrotate, run as root, leave an existing file alone.
+fn refusal(files: &Files, stanza: &Stanza, path: &Path) -> Option<Skip> {
+    let stat = files.lstat(path).ok()?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Symlink => return Some(Skip::Link),
+        FileType::RegularFile => {}
+        _ => return Some(Skip::Irregular),
+    }
+    if stat.st_nlink > 1 && !stanza.allow_hard_links {
+        return Some(Skip::HardLinks(u64::from(stat.st_nlink as u32)));
+    }
+    let dir = path.parent()?;
+    let parent = files.stat(dir).ok()?;
+    (stanza.su.is_none() && insecure(&parent)).then(|| Skip::Insecure(dir.to_path_buf()))
+}
+
+fn insecure(dir: &Stat) -> bool {
+    dir.st_mode & 0o002 != 0 || dir.st_mode & 0o020 != 0 && dir.st_gid != 0
+}
+
+impl Stanza {
+    /// Owner, group and mode of the file that logrotate makes in place of `old`; `None` where it makes none.
+    #[must_use]
+    pub fn created(&self, users: &Users, old: &Stat) -> Option<(u32, u32, u32)> {
+        if self.copy_truncate {
+            return None;
+        }
+        let create = self.create.as_ref()?;
+        let su = self.su.as_ref().and_then(|(user, group)| Some((users.account(user)?.uid, users.gid(group)?)));
+        let uid = match &create.owner {
+            Some(name) => users.account(name)?.uid,
+            None => su.map_or(old.st_uid, |(uid, _)| uid),
+        };
+        let gid = match &create.group {
+            Some(name) => users.gid(name)?,
+            None => su.map_or(old.st_gid, |(_, gid)| gid),
+        };
+        Some((uid, gid, create.mode.unwrap_or(old.st_mode & 0o7777)))
+    }
+}

@@ -1,0 +1,76 @@
+//! What is looked at: the file system (or a tree that stands for one), its users, and the processes of this machine.
+
+use crate::process::{self, Process};
+use crate::users::Users;
+use conf::files::Files;
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+/// One system, read lazily.
+pub struct Site {
+    /// Its files.
+    pub files: Files,
+    /// Its users.
+    pub users: Users,
+    conf: Vec<(String, PathBuf)>,
+    processes: OnceCell<Vec<Process>>,
+}
+
+impl Site {
+    /// A system whose configurations are where they are asked to be, or where they usually are.
+    #[must_use]
+    pub fn new(files: Files, conf: Vec<(String, PathBuf)>) -> Self {
+        let users = Users::read(&files);
+        Self { files, users, conf, processes: OnceCell::new() }
+    }
+
+    /// The processes; none where another tree is looked at, whose processes are not here.
+    #[must_use]
+    pub fn processes(&self) -> &[Process] {
+        self.processes.get_or_init(|| if self.files.is_rooted() { Vec::new() } else { process::all() })
+    }
+
+    /// The processes of one service.
+    pub fn running(&self, service: &'static str) -> impl Iterator<Item = &Process> {
+        self.processes().iter().filter(move |process| process.service == Some(service))
+    }
+
+    /// Processes of one service that are not children of another of it: its masters.
+    pub fn masters(&self, service: &'static str) -> impl Iterator<Item = &Process> {
+        let pids: Vec<u32> = self.running(service).map(|process| process.pid).collect();
+        self.running(service).filter(move |process| !pids.contains(&process.parent))
+    }
+
+    /// The configurations that `--conf` names for a service.
+    #[must_use]
+    pub fn asked(&self, service: &str) -> Vec<PathBuf> {
+        self.conf.iter().filter(|(name, _)| name == service).map(|(_, path)| path.clone()).collect()
+    }
+
+    /// The first of these that is there.
+    #[must_use]
+    pub fn first(&self, places: &[&str]) -> Option<PathBuf> {
+        places.iter().map(PathBuf::from).find(|path| self.files.stat(path).is_ok())
+    }
+
+    /// The name of the user that this program runs as: who would start what is not running.
+    #[must_use]
+    pub fn own_user(&self) -> String {
+        self.users.user_name(rustix::process::geteuid().as_raw())
+    }
+}
+
+/// A path without `.`, `..` and doubled slashes, by the text alone.
+#[must_use]
+pub fn normal(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut out = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => drop(out.pop()),
+            Component::CurDir => {}
+            other => out.push(other),
+        }
+    }
+    out
+}

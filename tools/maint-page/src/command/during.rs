@@ -1,0 +1,252 @@
+//! `during`: up, COMMAND, down; and down, too, when this program is killed.
+
+use super::on::On;
+use super::{disproved, prove, remarks};
+use crate::change;
+use crate::hold::State;
+use crate::layout::Layout;
+use crate::report::{Item, Maintenance, Ran};
+use crate::settle::{Settled, Settling};
+use crate::wait::{self, Waited};
+use base::child::{Foreground, Outcome};
+use base::clock::millis;
+use base::exit::Exit;
+use base::guardian::{self, Guardian};
+use base::report::{Report, Status};
+use base::signals::Watch;
+use base::tool::Context;
+use base::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long the last act waits for the lock: the page must not stay for want of a moment.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The guardian's kind.
+const RELEASE: &str = "release";
+
+/// What the guardian is told.
+#[derive(Debug, Serialize, Deserialize)]
+struct Charge {
+    dir: PathBuf,
+    page: Option<PathBuf>,
+    id: String,
+}
+
+/// `maint-page during`.
+pub fn run(on: &On, keep: bool, argv: &[OsString], context: &Context) -> Result<Report<Maintenance>> {
+    if context.dry_run {
+        return super::on::run(&On { wait: false, ..copy(on) }, context);
+    }
+    let watch = Watch::begin()?;
+    let guardian = if keep { None } else { Some(guard(on)?) };
+    let story = Story { on, keep, context, watch: &watch };
+    let report = story.tell(argv);
+    if let Some(guardian) = guardian {
+        guardian.disarm();
+    }
+    report
+}
+
+fn copy(on: &On) -> On {
+    On {
+        layout: on.layout.clone(),
+        wish: on.wish.clone(),
+        template: on.template.clone(),
+        wait: on.wait,
+        force: on.force,
+        proof: on.proof.clone(),
+    }
+}
+
+fn guard(on: &On) -> Result<Guardian> {
+    let page = on.layout.one_file().map(|_| on.layout.flag_path());
+    let charge = Charge { dir: on.layout.dir().to_path_buf(), page, id: on.wish.id.clone() };
+    guardian::start(RELEASE, &serde_json::to_vec(&charge).unwrap_or_default())
+}
+
+/// The guardian's work: the hold goes, as after a success.
+pub fn guardian(kind: &str, payload: &[u8]) -> Exit {
+    let Ok(charge) = serde_json::from_slice::<Charge>(payload) else { return Exit::Usage };
+    let layout = match &charge.page {
+        Some(page) => Layout::single(page),
+        None => Ok(Layout::flag(&charge.dir)),
+    };
+    match layout {
+        Ok(layout) if kind == RELEASE => match release(&layout, &charge.id) {
+            Ok(settled) if settled.error.is_none() => Exit::Ok,
+            _ => Exit::Failed,
+        },
+        _ => Exit::Usage,
+    }
+}
+
+fn release(layout: &Layout, id: &str) -> Result<Settled> {
+    let settling = Settling { layout, template: None, only: None, force: false, makes: false, dry_run: false, lock_wait: PATIENCE };
+    settling.run(|holds, _, _| {
+        change::release(holds, &[id.to_owned()]);
+        Ok(())
+    })
+}
+
+struct Story<'a> {
+    on: &'a On,
+    keep: bool,
+    context: &'a Context,
+    watch: &'a Watch,
+}
+
+/// How the page was brought up.
+enum Raised {
+    Up(Box<Settled>, Vec<Item>),
+    Not(Box<Report<Maintenance>>),
+}
+
+impl Story<'_> {
+    fn tell(&self, argv: &[OsString]) -> Result<Report<Maintenance>> {
+        let (settled, items) = match self.raise()? {
+            Raised::Up(settled, items) => (settled, items),
+            Raised::Not(report) => return Ok(*report),
+        };
+        let tokens = [self.on.wish.token.clone()];
+        let verified = prove(&self.on.proof, true, &self.tokens(&settled, &tokens), Some(&self.on.layout), self.context);
+        if let Some(error) = disproved(&verified, true) {
+            return self.take_back(items, verified, error);
+        }
+        match Foreground::new(argv).deadline(self.context.deadline).run(self.watch) {
+            Ok(outcome) => self.afterwards(&settled, items, &outcome),
+            Err(error) => self.take_back(items, verified, error),
+        }
+    }
+
+    fn tokens(&self, settled: &Settled, own: &[String]) -> Vec<String> {
+        let mine = settled.holds.iter().find(|hold| hold.id == self.on.wish.id);
+        mine.map_or(own.to_vec(), |hold| vec![hold.token.clone()])
+    }
+
+    /// The hold is made, its start waited for.
+    fn raise(&self) -> Result<Raised> {
+        let mut settled = super::on::begin(self.on, self.context)?;
+        let mut items = std::mem::take(&mut settled.items);
+        if let Some(error) = settled.error.clone() {
+            return Ok(Raised::Not(Box::new(self.failed(settled.body("during", &self.on.layout), items, error))));
+        }
+        let mine = settled.holds.iter().find(|hold| hold.id == self.on.wish.id);
+        if mine.is_some_and(|hold| hold.state(settled.now) != State::Announced) {
+            return Ok(Raised::Up(Box::new(settled), items));
+        }
+        match wait::until_up(&self.on.layout, Some(&self.on.wish.id), self.on.force, self.context, self.watch)? {
+            Waited::Up(later) => {
+                items.extend(later.items.iter().cloned());
+                let warnings = settled.warnings;
+                Ok(Raised::Up(Box::new(Settled { warnings, ..*later }), items))
+            }
+            Waited::Interrupted(signal) => {
+                let released = release(&self.on.layout, &self.on.wish.id)?;
+                items.extend(released.items.iter().cloned());
+                let code = u8::try_from(128 + signal as i32).unwrap_or(u8::MAX);
+                let report = self.failed(
+                    released.body("during", &self.on.layout),
+                    items,
+                    Error::failed(format!("interrupted by {signal} before COMMAND was begun")),
+                );
+                Ok(Raised::Not(Box::new(report.exit(Exit::Command(code)))))
+            }
+            other => {
+                let released = release(&self.on.layout, &self.on.wish.id)?;
+                items.extend(released.items.iter().cloned());
+                let error = match other {
+                    Waited::Late => Error::deadline("the start has not come in the time given"),
+                    _ => Error::failed("the announcement was taken back meanwhile"),
+                };
+                Ok(Raised::Not(Box::new(self.failed(released.body("during", &self.on.layout), items, error))))
+            }
+        }
+    }
+
+    /// COMMAND was never begun: whatever --on-failure says, there is nothing to keep the page for.
+    fn take_back(&self, mut items: Vec<Item>, verified: Vec<crate::report::Verified>, error: Error) -> Result<Report<Maintenance>> {
+        let released = release(&self.on.layout, &self.on.wish.id)?;
+        items.extend(released.items.iter().cloned());
+        let mut body = released.body("during", &self.on.layout);
+        body.verified = verified;
+        Ok(self.failed(body, items, error))
+    }
+
+    fn failed(&self, mut body: Maintenance, items: Vec<Item>, error: Error) -> Report<Maintenance> {
+        let changed = !items.is_empty();
+        body.items = items;
+        let exit = match error.exit() {
+            special @ (Exit::NotFound | Exit::NotExecutable) => special,
+            _ => Exit::AroundCommand,
+        };
+        Report::new(Status::Failed, error.message.clone(), body).changed(changed).error(error).exit(exit)
+    }
+
+    /// COMMAND has run: the page goes, or is kept.
+    fn afterwards(&self, settled: &Settled, mut items: Vec<Item>, outcome: &Outcome) -> Result<Report<Maintenance>> {
+        let good = outcome.ending.success() && outcome.interrupted.is_none() && !outcome.timed_out;
+        let mut warnings = settled.warnings.clone();
+        if !good && self.keep {
+            let mut body = settled.body("during", &self.on.layout);
+            body.items = items;
+            body.ran = Some(ran(outcome));
+            warnings.push(format!("the page is kept up (--on-failure keep); maint-page off --id {} takes it away", self.on.wish.id));
+            let msg = format!("COMMAND failed ({}); the page is kept up", outcome.ending);
+            let error = Error::failed(format!("COMMAND: {}", outcome.ending));
+            return Ok(Report::new(Status::Failed, msg, body).changed(true).warnings(warnings).error(error).exit(own_code(outcome)));
+        }
+        let released = release(&self.on.layout, &self.on.wish.id);
+        let released = match released {
+            Ok(released) => released,
+            Err(error) => {
+                let mut body = settled.body("during", &self.on.layout);
+                body.ran = Some(ran(outcome));
+                return Ok(self.failed(body, items, error));
+            }
+        };
+        items.extend(released.items.iter().cloned());
+        let mut body = released.body("during", &self.on.layout);
+        let mut error = released.error.clone();
+        let others = released.state().is_up();
+        if good && error.is_none() && !others {
+            body.verified = prove(&self.on.proof, false, &[], Some(&self.on.layout), self.context);
+            error = disproved(&body.verified, false);
+        }
+        body.ran = Some(ran(outcome));
+        warnings.extend(remarks(&body.verified));
+        if others {
+            let up = released.holds.iter().filter(|hold| hold.state(released.now).is_up());
+            let ids: Vec<&str> = up.map(|hold| hold.id.as_str()).collect();
+            warnings.push(format!("the page stays up for {}", ids.join(", ")));
+        }
+        if let Some(error) = error {
+            return Ok(self.failed(body, items, error).warnings(warnings));
+        }
+        body.items = items;
+        let what = if good { "COMMAND succeeded".to_owned() } else { format!("COMMAND failed ({})", outcome.ending) };
+        let report = Report::new(if good { Status::Ok } else { Status::Failed }, format!("{what}; the page is off"), body);
+        let report = report.changed(true).warnings(warnings).exit(own_code(outcome));
+        Ok(if good { report } else { report.error(Error::failed(format!("COMMAND: {}", outcome.ending))).exit(own_code(outcome)) })
+    }
+}
+
+/// COMMAND's own code; a COMMAND that ended well although it was asked to end did not do its work.
+fn own_code(outcome: &Outcome) -> Exit {
+    match (outcome.ending.success(), outcome.interrupted) {
+        (true, Some(signal)) => Exit::Command(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX)),
+        _ => outcome.exit(),
+    }
+}
+
+fn ran(outcome: &Outcome) -> Ran {
+    Ran {
+        ending: outcome.ending.to_string(),
+        code: outcome.ending.shell_code(),
+        interrupted: outcome.interrupted.map(|signal| signal.to_string()),
+        tail: (!outcome.ending.success()).then(|| outcome.tail.clone()),
+        took_ms: millis(outcome.elapsed),
+    }
+}

@@ -1,0 +1,173 @@
+//! The story every changing command tells: lock, look, change the holds, plan, act, look again.
+
+use crate::act;
+use crate::bypass::Key;
+use crate::change::{self, Event};
+use crate::difference::difference;
+use crate::hold::{Hold, State};
+use crate::layout::{Layout, Place};
+use crate::observe::{self, Found, Observed, Opened};
+use crate::plan::{self, Plan};
+use crate::report::{Did, FlagShown, HoldShown, Item, Maintenance};
+use crate::standing::standing;
+use crate::template::{self, Template};
+use crate::when;
+use base::lock::Lock;
+use base::report::Diff;
+use base::tool::Context;
+use base::{Error, Result};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// How a command settles things.
+#[derive(Debug)]
+pub struct Settling<'a> {
+    /// Where.
+    pub layout: &'a Layout,
+    /// The template to copy first.
+    pub template: Option<&'a Template>,
+    /// The only hold the clock moves; every one if None.
+    pub only: Option<&'a str>,
+    /// Whether what is foreign is renamed aside.
+    pub force: bool,
+    /// Whether the layout's directory is to be made.
+    pub makes: bool,
+    /// Say, don't do.
+    pub dry_run: bool,
+    /// How long to wait for the lock.
+    pub lock_wait: Duration,
+}
+
+/// How things are afterwards.
+#[derive(Debug)]
+pub struct Settled {
+    /// The instant it was done for.
+    pub now: Timestamp,
+    /// The holds there are now.
+    pub holds: Vec<Hold>,
+    /// What the clock had done.
+    pub events: Vec<Event>,
+    /// What was done, or would be.
+    pub items: Vec<Item>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+    /// What went wrong.
+    pub error: Option<Error>,
+    /// The flag as it is now.
+    pub flag: Found,
+    /// What changes for those outside.
+    pub diff: Option<Diff>,
+}
+
+impl<'a> Settling<'a> {
+    /// With nothing special.
+    pub fn new(layout: &'a Layout, context: &Context) -> Settling<'a> {
+        Settling { layout, template: None, only: None, force: false, makes: false, dry_run: context.dry_run, lock_wait: context.lock_wait }
+    }
+
+    /// Does it: `alter` changes the holds and keys, after the clock has.
+    pub fn run(&self, alter: impl FnOnce(&mut Vec<Hold>, &mut Vec<Key>, Timestamp) -> Result<()>) -> Result<Settled> {
+        let _lock = self.lock()?;
+        let copied = self.copy_template()?;
+        let mut observed = observe::observe(self.layout, &Opened::new(self.layout)?)?;
+        observed.templates.extend(copied);
+        let now = Timestamp::now();
+        let mut holds = observed.holds.clone();
+        let mut keys: Vec<Key> = observed.keys.iter().filter(|key| key.is_good(now)).cloned().collect();
+        let events = change::tick(&mut holds, self.only, now);
+        alter(&mut holds, &mut keys, now)?;
+        let plan = plan::plan(self.layout, &observed, &holds, &keys, now, self.force);
+        self.carry_out(plan, observed, holds, events, now)
+    }
+
+    fn lock(&self) -> Result<Option<Lock>> {
+        let there = self.layout.dir().is_dir();
+        if self.dry_run || !(there || self.makes) {
+            return Ok(None);
+        }
+        act::lock(self.layout, self.lock_wait).map(Some)
+    }
+
+    /// The copy is made before anything refers to it; in a dry run its page is only read.
+    fn copy_template(&self) -> Result<Option<(String, String)>> {
+        let Some(template) = self.template else { return Ok(None) };
+        if !self.dry_run {
+            act::copy_template(self.layout, template)?;
+        }
+        Ok(self.dry_run.then(|| (template.name.clone(), template::page(template).unwrap_or_default())))
+    }
+
+    fn carry_out(&self, plan: Plan, observed: Observed, holds: Vec<Hold>, events: Vec<Event>, now: Timestamp) -> Result<Settled> {
+        let refused = plan.in_the_way.as_ref().map(|thing| foreign(self.layout, &thing.place, thing.why));
+        let mut settled = Settled {
+            now,
+            holds,
+            events,
+            items: Vec::new(),
+            error: None,
+            flag: observed.flag.clone(),
+            diff: difference(self.layout, &observed, &plan.steps),
+            warnings: plan.warnings,
+        };
+        if self.dry_run {
+            settled.items = act::intended(self.layout, &plan.steps);
+        } else if !plan.steps.is_empty() {
+            let (items, error) = act::act(self.layout, &plan.steps);
+            (settled.items, settled.error) = (items, error);
+            let after = observe::observe(self.layout, &Opened::new(self.layout)?)?;
+            (settled.flag, settled.holds) = (after.flag, after.holds);
+        }
+        if refused.is_some() && !self.dry_run && plan.steps.is_empty() {
+            settled.holds = observed.holds;
+        }
+        settled.error = settled.error.or(refused);
+        Ok(settled)
+    }
+}
+
+fn foreign(layout: &Layout, place: &Place, why: &str) -> Error {
+    let path = place.path(layout);
+    Error::failed(format!("{} is foreign: {why}", path.display())).hint("look whose it is; --force renames it aside")
+}
+
+impl Settled {
+    /// What was done, or would be, is something.
+    pub fn changed(&self) -> bool {
+        self.items.iter().any(|item| item.did != Did::Failed)
+    }
+
+    /// The state of all holds together.
+    pub fn state(&self) -> State {
+        standing(&self.holds, self.now).state
+    }
+
+    /// The report's body.
+    pub fn body(&self, command: &str, layout: &Layout) -> Maintenance {
+        body(command, layout, &self.holds, &self.flag, self.now, self.items.clone())
+    }
+}
+
+/// The report's body for these findings.
+pub fn body(command: &str, layout: &Layout, holds: &[Hold], flag: &Found, now: Timestamp, items: Vec<Item>) -> Maintenance {
+    let standing = standing(holds, now);
+    let up = matches!(flag, Found::Ours(_));
+    let shown = |instant: Timestamp| standing.speaker.map(|hold| when::rfc3339(instant, &hold.zone()));
+    Maintenance {
+        command: command.to_owned(),
+        state: standing.state,
+        up,
+        flag: match flag {
+            Found::Absent => FlagShown::Absent,
+            Found::Ours(_) => FlagShown::Ours,
+            Found::Foreign(_) => FlagShown::Foreign,
+        },
+        dir: layout.one_file().is_none().then(|| layout.dir().display().to_string()),
+        page: layout.one_file().map(|_| layout.flag_path().display().to_string()),
+        starts_at: standing.speaker.and_then(|hold| shown(hold.starts_at)),
+        ends_at: standing.speaker.and_then(|hold| hold.ends_at).and_then(shown),
+        retry_after: (up && layout.one_file().is_none()).then_some(standing.retry_after),
+        holds: holds.iter().map(|hold| HoldShown::new(hold, now)).collect(),
+        items,
+        ..Maintenance::default()
+    }
+}

@@ -1,0 +1,102 @@
+//! Reload, and the proof that it took: the same main process, other workers, and both still there a moment later.
+//!
+//! A HUP is a signal and says nothing. gunicorn given broken code by one loses its master within the second; nginx
+//! given a broken configuration keeps its old workers and its old behaviour. Both look like success to `kill`.
+
+use std::collections::BTreeSet;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use base::clock::Deadline;
+use base::{Error, Result};
+use probe::process::Identity;
+use probe::tree::Snapshot;
+
+use crate::act::{Hands, Task};
+use crate::backend::{self, Done, State};
+use crate::ready::{self, Watchers};
+use crate::set::Service;
+
+/// How long new workers have to live before the reload is believed, unless the set says `stable`.
+const BELIEVED: Duration = Duration::from_secs(1);
+
+/// Reloads one service.
+pub fn one(hands: &Hands<'_>, service: &Service, task: &mut Task) {
+    let began = Instant::now();
+    if !task.up {
+        let why = task.before.why();
+        task.keep("reload", began, Err(Error::failed(format!("{}: not running, so there is nothing to reload: {why}", service.name))));
+        return;
+    }
+    let deadline = hands.deadline.or_after(service.start_timeout());
+    if !hands.preflight(service, task, deadline) {
+        return;
+    }
+    task.report.changed = true;
+    let outcome = reload(hands, service, &task.before, deadline);
+    if let Ok(state) = backend::observe_one(service) {
+        task.saw(&state);
+        task.up = service.is_up(&state);
+    }
+    if !task.keep("reload", began, outcome) {
+        return;
+    }
+    let mut watchers = Watchers::arm(service);
+    let began = Instant::now();
+    let asked = backend::observe_one(service).and_then(|state| ready::once(service, &state, &mut watchers).map(|()| state));
+    task.report.ready = watchers.reports();
+    let state = asked.as_ref().ok().cloned();
+    if task.keep("ready", began, asked.map(|_| Done::default())) {
+        if let Some(state) = state {
+            hands.expect(service, task, &state);
+        }
+    }
+}
+
+fn reload(hands: &Hands<'_>, service: &Service, before: &State, deadline: Deadline) -> Result<Done> {
+    let old = workers(before)?;
+    let mut done = (service.backend.reload)(service, before, deadline)?;
+    let believed = service.spec.stable.unwrap_or(BELIEVED);
+    let mut new: Option<(BTreeSet<Identity>, Instant)> = None;
+    loop {
+        let state = backend::observe_one(service)?;
+        if !service.is_up(&state) || masters(&state) != masters(before) {
+            return Err(Error::failed(format!("{}: the reload ended its main process: {}", service.name, state.why()))
+                .hint("a preflight command (gunicorn --check-config, nginx -t) finds broken code before the reload"));
+        }
+        let fresh: BTreeSet<Identity> = workers(&state)?.difference(&old).cloned().collect();
+        match &new {
+            // Without workers, all that can be seen is that it survived.
+            _ if old.is_empty() && fresh.is_empty() => {
+                let since = new.get_or_insert((BTreeSet::new(), Instant::now())).1;
+                if since.elapsed() >= believed {
+                    done.warnings.push(format!("{}: it has no workers, so nothing shows that the reload took", service.name));
+                    return Ok(done);
+                }
+            }
+            Some((seen, since)) if *seen == fresh && !fresh.is_empty() => {
+                if since.elapsed() >= believed {
+                    return Ok(done);
+                }
+            }
+            _ if fresh.is_empty() => new = None,
+            _ => new = Some((fresh, Instant::now())),
+        }
+        if deadline.passed() {
+            return Err(Error::failed(format!("{}: the workers are still the ones from before: nothing was reloaded", service.name)));
+        }
+        hands.interrupt.check()?;
+        sleep(Duration::from_millis(10));
+    }
+}
+
+/// The main processes by pid and start time: a restart in disguise is not a reload.
+fn masters(state: &State) -> Vec<Option<(i32, u64)>> {
+    state.pids().iter().map(|pid| Identity::of(*pid).ok().map(|identity| (identity.pid, identity.start))).collect()
+}
+
+fn workers(state: &State) -> Result<BTreeSet<Identity>> {
+    let snapshot = Snapshot::take().map_err(|error| Error::io("/proc", &error))?;
+    let children = state.pids().into_iter().flat_map(|pid| snapshot.children(pid));
+    Ok(children.filter_map(|pid| Identity::of(pid).ok()).collect())
+}

@@ -1,0 +1,194 @@
+//! What svc-cycle reports: each service before and after, each step with its time, and whether all is back.
+
+use base::report::{Body, Mark, Text};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The tool's part of the report.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Cycle {
+    /// What was asked for.
+    pub action: String,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// From the first stop to the last service ready again; null where nothing was stopped and started.
+    pub downtime_ms: Option<u64>,
+    /// Each service, in starting order.
+    pub services: Vec<ServiceReport>,
+    /// COMMAND, where there was one and it ran.
+    pub command: Option<CommandReport>,
+    /// Whether everything that ran before runs again; null where nothing was stopped to be started again.
+    pub restored: Option<bool>,
+    /// Processes that outlived their stop.
+    pub leftovers: Vec<i32>,
+}
+
+/// How it came out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was so already.
+    #[default]
+    Unchanged,
+    /// It was done and is so.
+    Done,
+    /// A dry run: it would be done.
+    Planned,
+    /// status, check: not everything is up.
+    NotRunning,
+    /// check: up, but not what was expected.
+    Drifted,
+    /// Started, and not ready in time or not for long.
+    NotReady,
+    /// Something did not go, or its place is still taken.
+    NotStopped,
+    /// The reload did not take.
+    NotReloaded,
+    /// COMMAND failed; the services are back.
+    CommandFailed,
+    /// Something that ran before is down.
+    LeftDown,
+}
+
+/// One service.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct ServiceReport {
+    /// Its name in the set, or as typed.
+    pub name: String,
+    /// Who runs it.
+    pub backend: String,
+    /// How it was: running, stopped, failed, starting, stopping, finished, partly running, unknown.
+    pub before: String,
+    /// How it is.
+    pub after: String,
+    /// Its main processes now.
+    pub pids: Vec<i32>,
+    /// It was stopped, started or reloaded, or would be.
+    pub changed: bool,
+    /// What had to answer.
+    pub ready: Vec<ReadyReport>,
+    /// What the process had to be.
+    pub expect: Vec<ExpectReport>,
+    /// What was done, in order.
+    pub steps: Vec<StepReport>,
+}
+
+/// A probe.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ReadyReport {
+    /// What was asked.
+    pub probe: String,
+    /// It answered, and it was the service that did.
+    pub ok: bool,
+    /// Until it did, or was given up.
+    pub ms: u64,
+    /// How often it was asked.
+    pub attempts: u32,
+    /// What the last refusal said.
+    pub last_error: Option<String>,
+}
+
+/// An expectation; its value is compared and never printed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ExpectReport {
+    /// `env NAME`, `user` or `exe`.
+    pub key: String,
+    /// It is so.
+    pub ok: bool,
+}
+
+/// A step.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct StepReport {
+    /// preflight, stop, kill, start, ready, expect, reload.
+    pub op: String,
+    /// How long it took.
+    pub ms: u64,
+    /// It succeeded; in a dry run: it would be tried.
+    pub ok: bool,
+    /// What there is to say about it.
+    pub detail: Option<String>,
+}
+
+/// COMMAND.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct CommandReport {
+    /// As given.
+    pub argv: Vec<String>,
+    /// Its exit status; null when a signal ended it, or it never ran.
+    pub exit: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// How long it ran.
+    pub ms: u64,
+    /// The last 4 KiB of what it said, when it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tail: Option<String>,
+}
+
+impl Body for Cycle {
+    fn text(&self, out: &mut Text) {
+        for service in &self.services {
+            let change =
+                if service.before == service.after { service.after.clone() } else { format!("{} → {}", service.before, service.after) };
+            let pids: Vec<String> = service.pids.iter().map(ToString::to_string).collect();
+            let pids = if pids.is_empty() { String::new() } else { format!("pid {}", pids.join(" ")) };
+            let steps: Vec<String> = service.steps.iter().map(StepReport::brief).collect();
+            out.row(service.mark(&self.action), &[service.name.as_str(), change.as_str(), pids.as_str(), steps.join(", ").as_str()]);
+        }
+        for service in &self.services {
+            service.notes(out);
+        }
+        if let Some(command) = &self.command {
+            let ending = match (command.exit, command.signal) {
+                (Some(code), _) => format!("exit status {code}"),
+                (None, Some(signal)) => format!("ended by signal {signal}"),
+                (None, None) => "did not run".to_owned(),
+            };
+            let mark = if command.exit == Some(0) { Mark::Good } else { Mark::Bad };
+            out.row(mark, &[command.argv.join(" ").as_str(), ending.as_str(), format!("{} ms", command.ms).as_str()]);
+        }
+        if let Some(ms) = self.downtime_ms {
+            out.line(format!("down for {:.1} s", ms as f64 / 1000.0));
+        }
+    }
+}
+
+impl ServiceReport {
+    fn failed(&self) -> bool {
+        let bad = |ok: bool| !ok;
+        self.steps.iter().any(|step| bad(step.ok))
+            || self.ready.iter().any(|each| bad(each.ok))
+            || self.expect.iter().any(|each| bad(each.ok))
+    }
+
+    fn mark(&self, action: &str) -> Mark {
+        let up = matches!(self.after.as_str(), "running" | "finished");
+        match (self.failed(), self.changed) {
+            (true, _) => Mark::Bad,
+            (false, true) => Mark::Changed,
+            (false, false) if up || action == "stop" => Mark::Good,
+            _ => Mark::Bad,
+        }
+    }
+
+    fn notes(&self, out: &mut Text) {
+        let verbose = out.verbose();
+        for step in self.steps.iter().filter(|step| verbose || !step.ok) {
+            out.note(format!("{}: {} {}", self.name, step.op, step.detail.as_deref().unwrap_or(if step.ok { "done" } else { "failed" })));
+        }
+        for each in self.ready.iter().filter(|each| verbose || !each.ok) {
+            let why = each.last_error.as_deref().filter(|_| !each.ok).map(|why| format!(": {why}")).unwrap_or_default();
+            out.note(format!("{}: {} {}{why}", self.name, each.probe, if each.ok { "answers" } else { "is not ready" }));
+        }
+        for each in self.expect.iter().filter(|each| verbose || !each.ok) {
+            out.note(format!("{}: {} {}", self.name, each.key, if each.ok { "is as expected" } else { "is not as expected" }));
+        }
+    }
+}
+
+impl StepReport {
+    fn brief(&self) -> String {
+        format!("{} {} ms{}", self.op, self.ms, if self.ok { "" } else { " failed" })
+    }
+}

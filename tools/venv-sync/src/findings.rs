@@ -1,0 +1,141 @@
+//! What can be found, in the words of the report.
+
+use std::path::Path;
+
+use base::bytes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The kinds of drift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Its interpreter is gone or can't be executed.
+    InterpreterBroken,
+    /// Its interpreter and its library directory are for different Pythons.
+    LibVersionMismatch,
+    /// Asked for, and not there.
+    Missing,
+    /// Asked for, and found in the system's Python instead.
+    WrongPython,
+    /// There, but not in a version that was asked for.
+    WrongVersion,
+    /// There, but from another place than was asked for.
+    SourceMismatch,
+    /// There, and asked for by nobody.
+    Extraneous,
+    /// There twice.
+    DuplicateDist,
+    /// The remains of one that was removed.
+    GhostDist,
+    /// Its METADATA can't be read.
+    MetadataUnreadable,
+    /// Its METADATA names another version than its directory does.
+    MetadataVersionMismatch,
+    /// A dependency isn't there.
+    DepMissing,
+    /// A dependency isn't there in a version that will do.
+    DepConflict,
+    /// Not made for this Python.
+    RequiresPython,
+    /// The system's packages are visible.
+    LeakSystem,
+    /// A `.pth` file leads out of the environment.
+    LeakPth,
+    /// A `.pth` file (or `sitecustomize.py`) that belongs to nothing runs code at every start.
+    PthExecutes,
+    /// There is no list of its files.
+    RecordMissing,
+    /// A file isn't what was installed.
+    FileModified,
+    /// A file is gone.
+    FileMissing,
+    /// Two distributions installed the same file with different content.
+    FileClaimedTwice,
+    /// A file can't be checked against its hash.
+    UnverifiableHash,
+}
+
+/// One thing that isn't as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// What kind of thing.
+    pub kind: Kind,
+    /// The distribution.
+    pub name: Option<String>,
+    /// What is there.
+    pub installed: Option<String>,
+    /// What should be.
+    pub required: Option<String>,
+    /// Who says so: `requirements.txt:3`, or a distribution's METADATA.
+    pub origin: Option<String>,
+    /// Where.
+    pub path: Option<String>,
+    /// The path's exact bytes in base64, where they aren't UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_b64: Option<String>,
+    /// In a sentence.
+    pub msg: String,
+    /// What to do about it.
+    pub fix: Option<String>,
+}
+
+impl Finding {
+    /// A finding with nothing but its sentence.
+    pub fn new(kind: Kind, msg: impl Into<String>) -> Self {
+        Finding {
+            kind,
+            name: None,
+            installed: None,
+            required: None,
+            origin: None,
+            path: None,
+            path_b64: None,
+            msg: base::mask::text(&msg.into()),
+            fix: None,
+        }
+    }
+
+    /// About this distribution.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// What is there; secrets in a URL are masked.
+    #[must_use]
+    pub fn installed(mut self, installed: impl AsRef<str>) -> Self {
+        self.installed = Some(base::mask::text(installed.as_ref()));
+        self
+    }
+
+    /// What should be; secrets in a URL are masked.
+    #[must_use]
+    pub fn required(mut self, required: impl AsRef<str>) -> Self {
+        self.required = Some(base::mask::text(required.as_ref()));
+        self
+    }
+
+    /// Who says so.
+    #[must_use]
+    pub fn origin(mut self, origin: impl ToString) -> Self {
+        self.origin = Some(origin.to_string());
+        self
+    }
+
+    /// Where.
+    #[must_use]
+    pub fn path(mut self, path: &Path) -> Self {
+        self.path = Some(bytes::lossy(path.as_os_str()));
+        self.path_b64 = bytes::exact(path.as_os_str());
+        self
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn fix(mut self, fix: impl AsRef<str>) -> Self {
+        self.fix = Some(base::mask::text(fix.as_ref()));
+        self
+    }
+}
