@@ -4,6 +4,7 @@ mod django;
 mod mail;
 mod postgres;
 mod services;
+mod sites;
 mod web;
 
 use harness::{Output, tool};

@@ -3,7 +3,6 @@
 mod acceptance;
 mod clock;
 mod crontab;
-mod person;
 mod races;
 mod system;
 

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod document;
 pub mod fix;
 pub mod format;
+pub mod live_env;
 pub mod need;
 pub mod net;
 pub mod observe;
