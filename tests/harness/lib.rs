@@ -4,6 +4,7 @@
 
 pub mod fleet;
 pub mod gunicorn;
+pub mod machine;
 pub mod nginx;
 pub mod ports;
 pub mod postgres;
