@@ -44,6 +44,7 @@ needed_by_tests='
 cmd:apache2                 apache2
 file:/usr/lib/apache2/modules/mod_wsgi.so  libapache2-mod-wsgi-py3
 cmd:caddy                   caddy
+cmd:chromium                chromium
 cmd:dbus-daemon             dbus
 cmd:dpkg-deb                dpkg
 cmd:fish                    fish

@@ -1,7 +1,7 @@
 //! Manual pages, set in man(7)'s macros.
 
 use crate::Page;
-use base::cli::{COMMON, Command, CommandLine, Entry, Opt, Positional, Scope, Trailing};
+use base::cli::{COMMON, Command, CommandLine, ENVIRONMENT, Entry, Opt, Positional, Scope, Trailing};
 use base::exit::{COMMAND_TABLE, Row, TABLE};
 use roff::{Inline, Roff, bold, italic, roman};
 
@@ -32,7 +32,7 @@ pub fn page(line: &'static CommandLine, date: &str) -> Page {
     exit_status(&mut roff, line);
     examples(&mut roff, line);
     entries(&mut roff, "FILES", line.files);
-    entries(&mut roff, "ENVIRONMENT", line.environment);
+    entries(&mut roff, "ENVIRONMENT", &[line.environment, ENVIRONMENT].concat());
     if !line.security.is_empty() {
         roff.control("SH", ["SECURITY"]);
         paragraphs(&mut roff, line.security);

@@ -81,7 +81,7 @@ enum Tree {
 }
 
 /// What the variables are in one environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct MarkerValues {
     pub python_version: String,
@@ -91,6 +91,7 @@ pub struct MarkerValues {
     pub platform_machine: String,
     pub platform_release: String,
     pub platform_version: String,
+    versions: [InstalledVersion; 2],
 }
 
 impl MarkerValues {
@@ -100,14 +101,25 @@ impl MarkerValues {
         let host = rustix::system::uname();
         let text = |value: &std::ffi::CStr| value.to_string_lossy().into_owned();
         let pypy = implementation.eq_ignore_ascii_case("pypy");
+        let full = crate::PythonVersion { patch: Some(python.patch.unwrap_or(0)), ..python }.to_string();
         MarkerValues {
+            versions: [InstalledVersion::new(&python.minor_text()), InstalledVersion::new(&full)],
             python_version: python.minor_text(),
-            python_full_version: crate::PythonVersion { patch: Some(python.patch.unwrap_or(0)), ..python }.to_string(),
+            python_full_version: full,
             implementation_name: if pypy { "pypy" } else { "cpython" }.to_owned(),
             platform_python_implementation: if pypy { "PyPy" } else { "CPython" }.to_owned(),
             platform_machine: text(host.machine()),
             platform_release: text(host.release()),
             platform_version: text(host.version()),
+        }
+    }
+
+    /// The variables that are compared again and again, as versions.
+    fn version(&self, operand: &Operand) -> Option<&InstalledVersion> {
+        match operand {
+            Operand::Variable(Variable::PythonVersion) => Some(&self.versions[0]),
+            Operand::Variable(Variable::PythonFullVersion | Variable::ImplementationVersion) => Some(&self.versions[1]),
+            _ => None,
         }
     }
 
@@ -154,7 +166,17 @@ impl Tree {
                     Operand::Variable(variable) => values.get(*variable, extra),
                     Operand::Text(text) => text,
                 };
-                compare(text(left), *operator, text(right), specifiers.as_ref())
+                let made = match (operator, right) {
+                    (Operator::Compare(operator), Operand::Variable(variable)) if *variable != Variable::Extra => {
+                        Specifiers::parse(&format!("{operator}{}", text(right))).ok()
+                    }
+                    _ => None,
+                };
+                let specifiers = specifiers.as_ref().or(made.as_ref());
+                match (operator, specifiers, values.version(left)) {
+                    (Operator::Compare(_), Some(specifiers), Some(version)) => specifiers.allow(version),
+                    _ => compare(text(left), *operator, text(right), specifiers),
+                }
             }
         }
     }
@@ -232,13 +254,15 @@ impl Parser<'_> {
         let operator = self.operator()?;
         let mut right = self.operand()?;
         let extra = Operand::Variable(Variable::Extra);
-        match (&mut left, &mut right) {
-            (Operand::Text(_), Operand::Text(_)) => {
+        if let Operand::Text(_) = left {
+            if let Operand::Text(_) = right {
                 return Err("the marker compares a text with a text".to_owned());
             }
-            (Operand::Variable(_), Operand::Variable(_)) => {
-                return Err("the marker compares a variable with a variable".to_owned());
-            }
+        } else if let Operand::Variable(variable) = right {
+            // pip takes the second variable's name for a text.
+            right = Operand::Text(spelling(variable).to_owned());
+        }
+        match (&mut left, &mut right) {
             (variable, Operand::Text(text)) | (Operand::Text(text), variable) if *variable == extra => {
                 *text = normalize(text);
             }
@@ -299,6 +323,10 @@ impl Parser<'_> {
             _ => false,
         }
     }
+}
+
+fn spelling(variable: Variable) -> &'static str {
+    VARIABLES.iter().find(|(_, have)| *have == variable).map_or("", |(name, _)| name)
 }
 
 fn is_word(c: char) -> bool {

@@ -6,6 +6,9 @@ use crate::marker::{Marker, MarkerValues};
 use crate::name;
 use crate::specifier::Specifiers;
 
+/// What may stand between the parts.
+const SPACE: [char; 2] = [' ', '\t'];
+
 /// A parsed requirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirement {
@@ -32,11 +35,11 @@ impl Requirement {
         if !name::is_valid(name) {
             return Err(format!("`{text}` does not begin with a distribution's name"));
         }
-        let (extras, rest) = extras(rest.trim_start())?;
-        let rest = rest.trim_start();
+        let (extras, rest) = extras(rest.trim_start_matches(SPACE))?;
+        let rest = rest.trim_start_matches(SPACE);
         let (url, specifiers, marker) = match rest.strip_prefix('@') {
             Some(rest) => {
-                let (url, marker) = url(rest.trim_start())?;
+                let (url, marker) = url(rest.trim_start_matches(SPACE))?;
                 (Some(url), Specifiers::default(), marker)
             }
             None => {
@@ -103,7 +106,7 @@ fn url(rest: &str) -> Result<(String, Option<&str>), String> {
     if url.is_empty() {
         return Err("there is no URL behind the @".to_owned());
     }
-    let marker = match rest.trim_start() {
+    let marker = match rest.trim_start_matches(SPACE) {
         "" => None,
         rest => Some(rest.strip_prefix(';').ok_or_else(|| format!("`{rest}` behind the URL is not a marker"))?),
     };
@@ -112,13 +115,16 @@ fn url(rest: &str) -> Result<(String, Option<&str>), String> {
 
 fn versions(rest: &str) -> Result<(&str, Option<&str>), String> {
     let (versions, marker) = match rest.split_once(';') {
-        Some((versions, marker)) => (versions.trim(), Some(marker)),
-        None => (rest.trim(), None),
+        Some((versions, marker)) => (versions.trim_matches(SPACE), Some(marker)),
+        None => (rest.trim_matches(SPACE), None),
     };
     let versions = match versions.strip_prefix('(') {
         Some(inner) => inner.strip_suffix(')').ok_or_else(|| format!("a parenthesis of `{versions}` is not closed"))?.trim(),
         None => versions,
     };
+    if !versions.is_empty() && !versions.starts_with(['=', '<', '>', '!', '~', ',']) {
+        return Err(format!("`{versions}` is neither a version specifier nor a marker"));
+    }
     let empty = |clause: &str| clause.trim().is_empty();
     if versions.starts_with(',') || versions.split(',').rev().skip(1).any(empty) {
         return Err(format!("`{versions}` has a comma too many"));

@@ -1,12 +1,13 @@
 //! Version specifiers (PEP 440) as pip reads them: `>=1.0,<2`, and `===` as a string.
 //!
-//! The order of versions is `pep440_rs`'s; what is pip's own is here: an installed pre-release
-//! counts like any other version, and `===` compares text, so that `1.0.0` is not `===1.0`.
+//! The parsing and the order of versions are `pep440_rs`'s; what a clause means is here, because its `contains` differs from pip's in
+//! small things (`1` is not `==1.4.*`; `2.0a1` is `<2.0rc1`), and because an installed pre-release counts like any other version and
+//! `===` compares text, so that `1.0.0` is not `===1.0`.
 
 use std::fmt;
 use std::str::FromStr;
 
-use pep440_rs::{Version, VersionSpecifier};
+use pep440_rs::{Operator, Version, VersionSpecifier};
 
 /// An installed version: its text, and what it means where it has a meaning.
 #[derive(Debug, Clone)]
@@ -69,7 +70,7 @@ impl Specifiers {
     pub fn is_exact(&self) -> bool {
         self.clauses.iter().any(|clause| match clause {
             Clause::Arbitrary(_) => true,
-            Clause::Ordered(specifier) => *specifier.operator() == pep440_rs::Operator::Equal,
+            Clause::Ordered(specifier) => *specifier.operator() == Operator::Equal,
         })
     }
 
@@ -81,7 +82,7 @@ impl Specifiers {
                 let normal = version.parsed.as_ref().map(ToString::to_string);
                 text.eq_ignore_ascii_case(normal.as_deref().unwrap_or(&version.text))
             }
-            Clause::Ordered(specifier) => version.parsed.as_ref().is_some_and(|version| specifier.contains(version)),
+            Clause::Ordered(specifier) => version.parsed.as_ref().is_some_and(|version| contains(specifier, version)),
         })
     }
 }
@@ -104,12 +105,46 @@ impl fmt::Display for Specifiers {
 fn clause(text: &str) -> Result<Clause, String> {
     if let Some(version) = text.strip_prefix("===") {
         let version = version.trim();
-        if version.is_empty() || version.contains(|c: char| c.is_whitespace() || c == ')') {
+        if version.contains(|c: char| c.is_whitespace() || c == ')') {
             return Err(format!("`{text}` is not a version specifier"));
         }
         return Ok(Clause::Arbitrary(version.to_owned()));
     }
     VersionSpecifier::from_str(text).map(Clause::Ordered).map_err(|error| format!("`{text}` is not a version specifier: {error}"))
+}
+
+/// Whether a version satisfies a clause, by PEP 440 as pip has it.
+fn contains(specifier: &VersionSpecifier, version: &Version) -> bool {
+    let wanted = specifier.version();
+    let public = version.clone().without_local();
+    let same_base = || version.epoch() == wanted.epoch() && same_release(version, wanted);
+    match specifier.operator() {
+        Operator::Equal | Operator::ExactEqual if wanted.is_local() => version == wanted,
+        Operator::Equal | Operator::ExactEqual => public == *wanted,
+        Operator::NotEqual if wanted.is_local() => version != wanted,
+        Operator::NotEqual => public != *wanted,
+        Operator::EqualStar => begins_with(version, wanted, wanted.release().len()),
+        Operator::NotEqualStar => !begins_with(version, wanted, wanted.release().len()),
+        Operator::TildeEqual => public >= *wanted && begins_with(version, wanted, wanted.release().len().saturating_sub(1)),
+        Operator::LessThanEqual => public <= *wanted,
+        Operator::GreaterThanEqual => public >= *wanted,
+        Operator::LessThan => version < wanted && (wanted.any_prerelease() || !version.any_prerelease() || !same_base()),
+        Operator::GreaterThan => {
+            version > wanted && (wanted.is_post() || !version.is_post() || !same_base()) && (!version.is_local() || !same_base())
+        }
+    }
+}
+
+/// Whether the releases are the same, zeros at the end aside.
+fn same_release(one: &Version, other: &Version) -> bool {
+    let length = one.release().len().max(other.release().len());
+    begins_with(one, other, length)
+}
+
+/// Whether the first `length` numbers of the releases are the same; what isn't written is 0.
+fn begins_with(version: &Version, wanted: &Version, length: usize) -> bool {
+    let at = |version: &Version, index: usize| version.release().get(index).copied().unwrap_or(0);
+    version.epoch() == wanted.epoch() && (0..length).all(|index| at(version, index) == at(wanted, index))
 }
 
 #[cfg(test)]
@@ -141,7 +176,7 @@ mod tests {
 
     #[test]
     fn what_is_no_specifier_is_refused() {
-        for text in [">=1.0.*", "~=1", "=1.0", "1.0", "=>1", "===", ">=1.0 <2"] {
+        for text in [">=1.0.*", "~=1", "=1.0", "1.0", "=>1", ">=1.0 <2"] {
             assert!(Specifiers::parse(text).is_err(), "{text}");
         }
     }

@@ -2,7 +2,13 @@
 
 mod apache;
 mod caddy;
+mod crowd;
 mod diagnosis;
+mod django;
+mod looks;
+mod nested;
 mod nginx;
+mod png;
 mod single_file;
 mod site;
+mod tls;

@@ -1,5 +1,6 @@
 //! nginx with the printed configuration.
 
+use super::crowd::{Crowd, whole_page};
 use super::site::{Site, ask, keeps_every_promise};
 use harness::nginx::Nginx;
 use std::fs;
@@ -89,4 +90,24 @@ fn a_page_that_cannot_be_proven_off_is_a_failure() {
     site.tool("off").args(["--within", "100ms", "--verify", &nginx.url("/busy")]).run().expect_code(3).expect_err("is not off: 503");
     let dead = format!("http://127.0.0.1:{}/", harness::free_port());
     site.tool("verify").args(["--off", "--within", "100ms", &dead]).run().expect_code(75);
+}
+
+/// The long form is the benchmark: 100 flips under 64 connections.
+#[test]
+fn flips_under_load_lose_and_damage_nothing() {
+    let site = Site::new();
+    let snippet = site.snippet("nginx");
+    let nginx = Nginx::new()
+        .http("keepalive_requests 1000000;")
+        .server(&format!("include {};\nlocation / {{ return 200 'app'; }}", snippet.display()))
+        .start();
+    let crowd = Crowd::gather(nginx.port(), 16, whole_page);
+    for n in 0..12 {
+        site.tool("on").args(["--message", &format!("Round {n}. {}", "x".repeat(n * 40))]).run().expect_code(0);
+        site.tool("on").args(["--message", "Said otherwise."]).run().expect_code(0);
+        site.tool("off").run().expect_code(0);
+    }
+    let tally = crowd.leave();
+    assert_eq!(tally.wrong, 0, "{tally:?}");
+    assert!(tally.site > 0 && tally.page > 0, "{tally:?}");
 }

@@ -155,7 +155,7 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
     if !matches!(action, Action::Snapshot(_)) {
         for path in parsed.paths("file") {
             let name = if path == Path::new("-") { "standard input".to_string() } else { path.display().to_string() };
-            sources.push(Source::File(Origin { name, text: base::source::read_text(path)? }));
+            sources.push(Source::File(Origin::new(name, base::source::read_text(path)?)));
         }
         sources.extend(needs.into_iter().map(Source::Need));
         if sources.is_empty() {

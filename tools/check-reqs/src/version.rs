@@ -5,6 +5,7 @@
 pub mod alpine;
 pub mod dpkg;
 pub mod plain;
+pub mod python;
 pub mod rpm;
 
 use pep440_rs::{Version, VersionSpecifiers};
@@ -85,8 +86,7 @@ impl Wanted {
             Order::Dpkg | Order::Rpm | Order::Alpine => None,
         };
         Some(self.alternatives.iter().any(|alternative| match &pep440 {
-            // A pre-release that is installed counts, as in `pip check` (`contains(…, prereleases=True)`).
-            Some(version) => specifiers(alternative, order).is_ok_and(|s| s.contains(version)),
+            Some(version) => specifiers(alternative, order).is_ok_and(|s| s.iter().all(|clause| python::admits(clause, version))),
             None => clauses(alternative).is_ok_and(|clauses| clauses.iter().all(|c| c.admits(found, order))),
         }))
     }

@@ -61,7 +61,7 @@ pub fn all(template: &Template, site: &Site, placed: &[Placed], facts: &Facts) -
     settings::look(template, site, &mut found);
     file::look(template, site, facts, &mut found);
     clock::look(template, site, placed, facts, &mut found);
-    found.sort_by(|a, b| (a.line, a.column, a.code).cmp(&(b.line, b.column, b.code)));
+    found.sort_by_key(|f| (f.line, f.column, f.code));
     found.dedup();
     found
 }

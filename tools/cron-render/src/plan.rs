@@ -106,7 +106,7 @@ mod tests {
     fn installing_twice_changes_nothing() {
         let first = install_block(Some(b"5 0 * * * x\n".to_vec()), "forum", b"1 0 * * * y\n", false).unwrap();
         assert!(first.changes());
-        let second = install_block(first.after.clone(), "forum", b"1 0 * * * y\n", false).unwrap();
+        let second = install_block(first.after, "forum", b"1 0 * * * y\n", false).unwrap();
         assert!(!second.changes());
         let gone = remove_block(second.after, "forum", false).unwrap();
         assert_eq!(gone.after.as_deref(), Some(&b"5 0 * * * x\n"[..]));

@@ -19,7 +19,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     about: "say where a site logs, and whether each log is healthy",
     description: &[
         "Joins three things: what the configurations of the services say, which files their processes really hold open, and what logrotate \
-         will do to those files. Without SERVICE, every service that is found is reported.",
+         will do to those files. Without SERVICE, the services that --conf names are reported, or every one that is found.",
         "Nothing is disturbed. No service is asked, because several create the logs they find missing when they are; no log is opened; no \
          configuration that is code is run. A path that only code could tell is reported as dynamic_config.",
     ],
@@ -126,7 +126,10 @@ impl Request {
         for word in parsed.positionals() {
             services.push(known(&word.to_string_lossy())?);
         }
-        let conf = parsed.all_os("conf").iter().map(|given| pair(given)).collect::<Result<_>>()?;
+        let conf = parsed.all_os("conf").iter().map(|given| pair(given)).collect::<Result<Vec<_>>>()?;
+        if services.is_empty() {
+            services = conf.iter().filter_map(|(name, _): &(String, PathBuf)| service::named(name)).map(|service| service.name).collect();
+        }
         Ok(Self {
             services,
             kinds: parsed.texts("kind").into_iter().filter_map(Kind::named).collect(),
@@ -165,21 +168,28 @@ impl Request {
     }
 
     fn could_be(&self, site: &Site, process: &Process, service: &str, conf: &std::path::Path) -> bool {
-        let named = |process: &Process| {
-            let title = process.title();
-            let name = conf.file_name().map_or(&b""[..], OsStrExt::as_bytes);
-            !name.is_empty() && title.windows(name.len()).any(|part| part == name)
-        };
-        if named(process) {
+        let absolute = std::path::absolute(conf).unwrap_or_else(|_| conf.to_path_buf());
+        if names(process, &absolute) {
             return true;
         }
         let parent = site.processes().iter().find(|other| other.pid == process.parent && other.service == Some(service));
         match parent {
             Some(parent) => self.could_be(site, parent, service, conf),
             // A master that names no file uses the usual one, or hides what it was started with.
-            None => process.option(&["-c", "--conf", "--configuration", "--config"]).is_none(),
+            None => process.option(&["-c", "--conf", "--configuration", "--config", "-D"]).is_none(),
         }
     }
+}
+
+/// Does a command line name this file, or the directory it is in, as a server's data directory?
+fn names(process: &Process, conf: &std::path::Path) -> bool {
+    let cwd = process.cwd().unwrap_or_else(|| PathBuf::from("/"));
+    let title = process.title();
+    let words = title.split(|byte| matches!(byte, b' ' | b'=')).map(|word| word.strip_prefix(b"-c").unwrap_or(word));
+    words.filter(|word| !word.is_empty()).any(|word| {
+        let path = crate::site::normal(&cwd.join(OsStr::from_bytes(word)));
+        path == conf || Some(path.as_path()) == conf.parent()
+    })
 }
 
 fn known(word: &str) -> Result<&'static str> {

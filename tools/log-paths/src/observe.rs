@@ -24,7 +24,7 @@ pub struct Observed {
     pub unfound: Vec<&'static str>,
     /// What processes have open; `None` where nobody was to look.
     pub walk: Option<Walk>,
-    /// The processes, by number.
+    /// The processes that could hold a log that is asked for, by number.
     pub processes: BTreeMap<u32, Process>,
     /// Is there a logrotate configuration?
     pub rotation_found: bool,
@@ -114,15 +114,15 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
     let mut names = Names::default();
     let logs: Vec<Seen> = targets.into_iter().map(|target| see(site, &judge, &rotation, target, &mut names)).collect();
     let processes = if request.look == Look::Config || site.files.is_rooted() { &[] } else { site.processes() };
+    let relevant: Vec<&Process> = processes.iter().filter(|process| request.wants_process(site, process)).collect();
     let walk = (request.look != Look::Config && !site.files.is_rooted()).then(|| {
         let wanted: HashSet<(u64, u64)> = logs.iter().filter_map(|log| log.file.as_ref()).map(|stat| (stat.st_dev, stat.st_ino)).collect();
-        let relevant: Vec<&Process> = processes.iter().filter(|process| request.wants_process(site, process)).collect();
         open::walk(&relevant, &wanted)
     });
     for open in walk.iter().flat_map(|walk| &walk.open) {
         names.note(&site.users, &open.stat);
     }
-    let processes = processes.iter().map(|process| (process.pid, process.clone())).collect();
+    let processes = relevant.into_iter().map(|process| (process.pid, process.clone())).collect();
     Observed { logs, faults, unfound, walk, processes, rotation_found: rotation.found, names }
 }
 

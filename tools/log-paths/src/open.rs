@@ -86,12 +86,13 @@ fn part(processes: &[&Process], wanted: &HashSet<(u64, u64)>, own: Option<&Path>
     let mut walk = Walk::default();
     let mut buffer = Vec::with_capacity(32 * 1024);
     for process in processes {
-        one(process.pid, wanted, own, &mut buffer, &mut walk);
+        one(process, wanted, own, &mut buffer, &mut walk);
     }
     walk
 }
 
-fn one(pid: u32, wanted: &HashSet<(u64, u64)>, own: Option<&Path>, buffer: &mut Vec<u8>, walk: &mut Walk) {
+fn one(process: &Process, wanted: &HashSet<(u64, u64)>, own: Option<&Path>, buffer: &mut Vec<u8>, walk: &mut Walk) {
+    let pid = process.pid;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = match rustix::fs::openat(CWD, format!("/proc/{pid}/fd"), flags, Mode::empty()) {
         Ok(dir) => dir,
@@ -110,7 +111,7 @@ fn one(pid: u32, wanted: &HashSet<(u64, u64)>, own: Option<&Path>, buffer: &mut 
         let Some(fd) = name.to_str().ok().and_then(|name| name.parse::<u32>().ok()) else { continue };
         let Ok(link) = rustix::fs::statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
         if link.st_mode & 0o200 != 0 {
-            walk.open.extend(descriptor(dir.as_fd(), name, pid, fd, wanted));
+            walk.open.extend(descriptor(dir.as_fd(), name, process, fd, wanted));
         }
     }
     if walk.open.len() > first {
@@ -127,7 +128,7 @@ fn one(pid: u32, wanted: &HashSet<(u64, u64)>, own: Option<&Path>, buffer: &mut 
 }
 
 /// A descriptor open for writing, if what it writes to is a log.
-fn descriptor(dir: BorrowedFd<'_>, name: &std::ffi::CStr, pid: u32, fd: u32, wanted: &HashSet<(u64, u64)>) -> Option<Open> {
+fn descriptor(dir: BorrowedFd<'_>, name: &std::ffi::CStr, process: &Process, fd: u32, wanted: &HashSet<(u64, u64)>) -> Option<Open> {
     let stat = rustix::fs::statat(dir, name, AtFlags::empty()).ok()?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return None;
@@ -141,9 +142,11 @@ fn descriptor(dir: BorrowedFd<'_>, name: &std::ffi::CStr, pid: u32, fd: u32, wan
     if !known && unlikely(&path) {
         return None;
     }
+    let pid = process.pid;
     let flags = flags(pid, fd);
-    let append = flags & O_APPEND != 0;
-    let is_log = known || flags & O_TMPFILE == 0 && (append || fd == 1 || fd == 2 || named_like_a_log(&path));
+    // Where anybody's shell sends its output is no log of a site; where a service's goes, is.
+    let output = (fd == 1 || fd == 2) && process.service.is_some();
+    let is_log = known || flags & O_TMPFILE == 0 && (flags & O_APPEND != 0 || output || named_like_a_log(&path));
     is_log.then_some(Open { pid, fd, flags, path, stat, in_place, elsewhere: false })
 }
 

@@ -245,8 +245,9 @@ fn loose(observed: &Observed, group: &join::Loose<'_>) -> Item {
         target.user = template.target.user.clone();
     }
     let mut item = blank(&target);
-    if group.template.is_some() {
-        item.evidence.insert(0, Evidence::Config);
+    if let Some(template) = group.template {
+        item.instance.clone_from(&template.target.instance);
+        item.evidence.insert(0, template.target.evidence);
     }
     item.exists = Some(open.in_place);
     describe(&mut item, &open.stat, observed);

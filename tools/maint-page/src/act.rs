@@ -7,9 +7,11 @@ use crate::report::{Did, Item};
 use crate::template::{self, Template};
 use base::atomic::{Access, Dir};
 use base::lock::Lock;
-use base::{Error, Kind, Result};
+use base::{Error, Result};
 use rustix::fs::{Mode, RenameFlags};
 use std::ffi::{OsStr, OsString};
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::Duration;
 
 /// Takes the layout's lock, making its directory if that is missing, and removes what killed
@@ -20,38 +22,82 @@ pub fn lock(layout: &Layout, wait: Duration) -> Result<Lock> {
     for dir in opened.all() {
         dir.refuse_shared()?;
     }
-    let lock = Lock::acquire(&layout.dir().join(layout::LOCK), wait)?;
+    lend_lock(&opened)?;
+    if let Some(owner) = opened.get(Where::Root).map(owner).transpose()?.flatten() {
+        // Also what a killed run made and did not give away.
+        opened.own().try_for_each(|dir| give(dir, owner))?;
+    }
+    let root = opened.get(Where::Root).ok_or_else(|| Error::failed(format!("{} has gone", layout.dir().display())))?;
+    let lock = Lock::acquire_in(root, layout::LOCK, wait)?;
     for dir in opened.own() {
         dir.sweep()?;
     }
     Ok(lock)
 }
 
+/// Whose a new file is to be: root in somebody else's directory works for that user, who has to
+/// be able to go on with it.
+fn owner(dir: &Dir) -> Result<Option<(u32, u32)>> {
+    let stat = dir.own_stat()?;
+    let me = rustix::process::geteuid();
+    Ok((me.is_root() && stat.st_uid != 0).then_some((stat.st_uid, stat.st_gid)))
+}
+
+/// The lock is the directory's owner's, too. A new file, never one that is there already.
+fn lend_lock(opened: &Opened) -> Result<()> {
+    let Some(root) = opened.get(Where::Root) else { return Ok(()) };
+    match (owner(root)?, root.stat(layout::LOCK)?) {
+        (owner @ Some(_), None) => match root.create(layout::LOCK, b"", Access { mode: 0o600, owner }) {
+            // Somebody else was first: theirs is as good.
+            Err(_) if root.stat(layout::LOCK)?.is_some() => Ok(()),
+            made => made,
+        },
+        _ => Ok(()),
+    }
+}
+
 /// Makes the layout's own directory; those above it are somebody else's business.
-fn make_root(layout: &Layout) -> Result<bool> {
+fn make_root(layout: &Layout) -> Result<()> {
     let path = layout.dir();
-    let hint = format!("mkdir -p {}", layout.parent().display());
-    match rustix::fs::mkdirat(rustix::fs::CWD, path, Mode::from_raw_mode(0o700)) {
-        Err(rustix::io::Errno::EXIST) => return Ok(false),
-        Err(e) => return Err(Error::io(format!("cannot make {}", path.display()), &e.into()).hint(hint)),
+    match make_dir(rustix::fs::CWD, path, 0o755) {
+        Err(rustix::io::Errno::EXIST) => return Ok(()),
+        Err(e) => {
+            let hint = format!("mkdir -p {}", layout.parent().display());
+            return Err(Error::io(format!("cannot make {}", path.display()), &e.into()).hint(hint));
+        }
         Ok(()) => {}
     }
-    let dir = Dir::open(path)?;
-    rustix::fs::fchmod(&dir, Mode::from_raw_mode(0o755))
-        .map_err(|e| Error::io(format!("cannot set the mode of {}", path.display()), &e.into()))?;
-    Dir::open(layout.parent()).and_then(|parent| parent.sync()).or_else(|error| match error.kind {
-        // A parent that is a link: the directory is made all the same.
-        Kind::Failed => Ok(()),
-        _ => Err(error),
-    })?;
-    Ok(true)
+    // A parent that is a link is not opened: the directory is made all the same.
+    let Ok(parent) = Dir::open(layout.parent()) else { return Ok(()) };
+    if let Some(owner) = owner(&parent)? {
+        give(&Dir::open(path)?, owner)?;
+    }
+    parent.sync()
+}
+
+/// With its mode from the first moment: killed between mkdir and chmod, it would stay closed to
+/// the web server for good. Nothing else of this process runs meanwhile that could care.
+fn make_dir(at: impl AsFd, name: &Path, mode: u32) -> rustix::io::Result<()> {
+    let before = rustix::process::umask(Mode::empty());
+    let made = rustix::fs::mkdirat(at, name, Mode::from_raw_mode(mode));
+    rustix::process::umask(before);
+    made
+}
+
+/// Gives a directory just made to its owner; one that is not root's any more is left alone.
+fn give(dir: &Dir, (uid, gid): (u32, u32)) -> Result<()> {
+    if dir.own_stat()?.st_uid != 0 {
+        return Ok(());
+    }
+    let (uid, gid) = (rustix::fs::Uid::from_raw(uid), rustix::fs::Gid::from_raw(gid));
+    rustix::fs::fchown(dir, Some(uid), Some(gid)).map_err(|e| Error::io(format!("cannot give away {}", dir.path().display()), &e.into()))
 }
 
 /// Puts the template's copy in place.
 pub fn copy_template(layout: &Layout, template: &Template) -> Result<bool> {
     let root = Dir::open(layout.dir())?;
-    root.make(layout::PAGE, 0o755)?;
-    template::copy(template, &root.below(layout::PAGE)?)
+    Hands { layout, root, home: None }.make(layout::PAGE, 0o755)?;
+    template::copy(template, &Dir::open(layout.dir())?.below(layout::PAGE)?)
 }
 
 /// The directories, each opened once: a path swapped meanwhile leads nowhere else.
@@ -64,7 +110,7 @@ struct Hands<'a> {
 /// Carries the steps out. Stops at the first that fails; the items say how far it came.
 pub fn act(layout: &Layout, steps: &[Step]) -> (Vec<Item>, Option<Error>) {
     let mut items = Vec::new();
-    let made = make_root(layout).and_then(|_| {
+    let made = make_root(layout).and_then(|()| {
         let home = layout.one_file().map(|single| Dir::open(&single.home)).transpose()?;
         Ok(Hands { layout, root: Dir::open(layout.dir())?, home })
     });
@@ -103,7 +149,7 @@ impl Hands<'_> {
     fn one(&self, step: &Step) -> Result<()> {
         match step {
             Step::MakeRoot => Ok(()),
-            Step::Make(name, mode) => self.root.make(name, *mode).map(drop),
+            Step::Make(name, mode) => self.make(name, *mode),
             Step::Write(place, bytes) => self.write(place, bytes),
             Step::Remove(place) => self.at(place, |dir, name| dir.remove(name).map(drop)),
             Step::Aside(place) => self.at(place, |dir, name| {
@@ -112,6 +158,18 @@ impl Hands<'_> {
                 dir.rename(name, to, false)
             }),
         }
+    }
+
+    fn make(&self, name: &str, mode: u32) -> Result<()> {
+        match make_dir(&self.root, Path::new(name), mode) {
+            Err(rustix::io::Errno::EXIST) => return Ok(()),
+            Err(e) => return Err(Error::io(format!("cannot make {}", self.root.path().join(name).display()), &e.into())),
+            Ok(()) => {}
+        }
+        if let Some(owner) = owner(&self.root)? {
+            give(&self.root.below(name)?, owner)?;
+        }
+        self.root.sync()
     }
 
     fn at(&self, place: &Place, work: impl Fn(&Dir, &OsStr) -> Result<()>) -> Result<()> {
@@ -131,7 +189,7 @@ impl Hands<'_> {
         let mode = if matches!(place, Place::Key(_)) { 0o600 } else { 0o644 };
         self.at(place, |dir, name| match (place, &self.home) {
             (Place::Flag | Place::Notice, Some(home)) => self.staged(home, name, bytes, mode),
-            _ => dir.write(name, bytes, Access::mode(mode)),
+            _ => dir.write(name, bytes, Access { mode, owner: owner(dir)? }),
         })
     }
 
@@ -139,7 +197,7 @@ impl Hands<'_> {
     /// killed run leaves must not lie there. It is made whole in the directory beside, and
     /// renamed.
     fn staged(&self, home: &Dir, name: &OsStr, bytes: &[u8], mode: u32) -> Result<()> {
-        self.root.write(layout::STAGED, bytes, Access::mode(mode))?;
+        self.root.write(layout::STAGED, bytes, Access { mode, owner: owner(home)? })?;
         rustix::fs::renameat_with(&self.root, layout::STAGED, home, name, RenameFlags::empty())
             .map_err(|e| Error::io(format!("cannot put {} in place", home.path().join(name).display()), &e.into()))?;
         home.sync()

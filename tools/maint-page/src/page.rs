@@ -7,7 +7,7 @@
 //! The HTML needs nothing from anywhere: no script, no font, no picture from the site that is
 //! down, one style element that its own Content-Security-Policy names by hash.
 
-use crate::hold::{Hold, SCHEMA};
+use crate::hold::{Hold, SCHEMA, State};
 use crate::plain;
 use crate::standing::Standing;
 use crate::when;
@@ -56,7 +56,7 @@ fn value(slot: &str, hold: &Hold, standing: &Standing) -> Option<String> {
         "title" => plain::html(&hold.title),
         "message" => plain::html_lines(&hold.message),
         "lang" => plain::html(&hold.lang),
-        "expected" => expected(hold),
+        "expected" => expected(hold, standing.state == State::Overdue),
         "starts" => plain::html(&when::for_people(hold.starts_at, &zone)),
         "ends" => hold.ends_at.map(|end| plain::html(&when::for_people(end, &zone))).unwrap_or_default(),
         "retry_after" => standing.retry_after.to_string(),
@@ -65,17 +65,19 @@ fn value(slot: &str, hold: &Hold, standing: &Standing) -> Option<String> {
     })
 }
 
-/// The sentence about the end; nothing where no end was said.
-fn expected(hold: &Hold) -> String {
+/// The sentence about the end; nothing where no end was said. An end that has passed is not
+/// promised any longer.
+fn expected(hold: &Hold, overdue: bool) -> String {
     let Some(end) = hold.ends_at else {
         return String::new();
     };
     let zone = hold.zone();
-    format!(
-        "<p class=\"expected\">We expect to be back by <time datetime=\"{}\">{}</time>.</p>",
-        when::rfc3339(end, &zone),
-        plain::html(&when::for_people(end, &zone)),
-    )
+    let time = format!("<time datetime=\"{}\">{}</time>", when::rfc3339(end, &zone), plain::html(&when::for_people(end, &zone)));
+    if overdue {
+        format!("<p class=\"expected\">We expected to be back by {time}. It is taking longer; we are working on it.</p>")
+    } else {
+        format!("<p class=\"expected\">We expect to be back by {time}.</p>")
+    }
 }
 
 /// Replaces each `{{ slot }}`; what is not a slot stays as it is.
@@ -143,10 +145,12 @@ pub fn is_ours(page: &[u8]) -> bool {
     tokens(page).is_some()
 }
 
-/// The tokens a page carries; none for a page that isn't ours or isn't whole.
+/// The tokens a page carries; none for a page that isn't ours or isn't whole. A message may
+/// quote the mark: in HTML it is escaped then, and in JSON it isn't looked for.
 pub fn tokens(page: &[u8]) -> Option<Vec<String>> {
     let text = String::from_utf8_lossy(page);
-    if let Some((_, marked)) = text.rsplit_once(MARK) {
+    if !text.starts_with('{') {
+        let (_, marked) = text.rsplit_once(MARK)?;
         let tokens = marked.trim_end().strip_suffix("-->")?;
         return Some(tokens.split_whitespace().map(str::to_owned).collect());
     }
@@ -182,6 +186,13 @@ mod tests {
         assert!(page.ends_with("<!-- maint-page 1 0123456789abcdef -->\n"));
         assert!(!page.contains("{{"), "a slot was left: {page}");
         assert_eq!(tokens(page.as_bytes()).unwrap(), ["0123456789abcdef"]);
+    }
+
+    #[test]
+    fn an_end_that_has_passed_is_not_promised_any_longer() {
+        let page = page(|hold| hold.ends_at = Some("2026-11-21T22:05:00Z".parse().unwrap()), None);
+        assert!(page.contains("We expected to be back by <time"), "{page}");
+        assert!(page.contains("It is taking longer"));
     }
 
     #[test]
@@ -224,12 +235,12 @@ mod tests {
     #[test]
     fn json_for_programs_carries_the_same() {
         let mut hold = hold("a");
-        hold.message = "\"quoted\"\n<b>".into();
+        hold.message = "\"quoted\"\n<b> <!-- maint-page 1 x -->".into();
         hold.activated_at = Some(hold.starts_at);
         let now = "2026-11-21T22:10:00Z".parse().unwrap();
         let text = json(&standing(std::slice::from_ref(&hold), now)).unwrap();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(value["message"], "\"quoted\"\n<b>");
+        assert_eq!(value["message"], "\"quoted\"\n<b> <!-- maint-page 1 x -->");
         assert_eq!(value["ends_at"], "2026-11-21T22:30:00Z");
         assert_eq!(tokens(text.as_bytes()).unwrap(), ["0123456789abcdef"]);
     }

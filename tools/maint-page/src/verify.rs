@@ -9,7 +9,7 @@ use crate::layout::Layout;
 use crate::report::Verified;
 use crate::verdict::{self, Answer, Cause};
 use base::clock::{Deadline, millis};
-use std::io::Read;
+use probe::http::{Method, Request};
 use std::time::{Duration, Instant};
 
 /// What counts as proof.
@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 pub struct Expectation {
     /// The Host to ask for.
     pub host: Option<String>,
+    /// The address to ask at, instead of the URL's own.
+    pub connect: Option<String>,
     /// The site's status when off.
     pub status: Option<u16>,
     /// How many answers in a row when off.
@@ -36,11 +38,12 @@ pub struct Claim<'a> {
     pub layout: Option<&'a Layout>,
 }
 
-/// How much of a body is read: a page is small.
-const BODY: u64 = 1 << 20;
-
 /// The longest that one request may take.
 const REQUEST: Duration = Duration::from_secs(10);
+
+/// The shortest that one request may take, even if the page should have been there by then: a
+/// slow answer is an answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// From here on a flag that is seen late is worth a word.
 const LATE: Duration = Duration::from_millis(900);
@@ -54,16 +57,17 @@ enum Outcome {
 /// Asks one URL until it is as claimed, or the time is up.
 pub fn url(url: &str, claim: Claim<'_>, expectation: &Expectation, deadline: Deadline) -> Verified {
     let began = Instant::now();
+    let whole = deadline;
     let deadline = deadline.or_after(expectation.within);
-    let mut asker = Asker { url, host: expectation.host.as_deref(), deadline, requests: 0 };
+    let mut asker = Asker { url, expectation, deadline, whole, requests: 0 };
     let mut pause = Duration::from_millis(4);
     loop {
-        let outcome = if claim.on { asker.on(claim) } else { asker.off(expectation) };
+        let outcome = if claim.on { asker.on(claim) } else { asker.off() };
         let last_try = deadline.left().is_some_and(|left| left <= pause);
         match outcome {
             Outcome::Good(last) => return asker.shown(Some(&last), late(claim, began.elapsed()), true, began),
             Outcome::Wrong(last) if last_try => {
-                let cause = asker.diagnose(&last, claim, expectation);
+                let cause = asker.diagnose(&last, claim);
                 return asker.shown(Some(&last), cause, false, began);
             }
             Outcome::Silent(why) if last_try => {
@@ -84,8 +88,9 @@ fn late(claim: Claim<'_>, took: Duration) -> Option<Cause> {
 
 struct Asker<'a> {
     url: &'a str,
-    host: Option<&'a str>,
+    expectation: &'a Expectation,
     deadline: Deadline,
+    whole: Deadline,
     requests: u64,
 }
 
@@ -107,24 +112,24 @@ impl Asker<'_> {
     }
 
     /// So many answers in a row, each the site's.
-    fn off(&mut self, expectation: &Expectation) -> Outcome {
+    fn off(&mut self) -> Outcome {
         let mut last = Answer::default();
-        for _ in 0..expectation.count {
+        for _ in 0..self.expectation.count {
             last = match self.ask("GET", self.url) {
                 Ok(answer) => answer,
                 Err(why) => return Outcome::Silent(why),
             };
-            if verdict::off(&last, expectation.status).is_some() {
+            if verdict::off(&last, self.expectation.status).is_some() {
                 return Outcome::Wrong(last);
             }
         }
         Outcome::Good(last)
     }
 
-    fn diagnose(&mut self, last: &Answer, claim: Claim<'_>, expectation: &Expectation) -> Option<Cause> {
+    fn diagnose(&mut self, last: &Answer, claim: Claim<'_>) -> Option<Cause> {
         let mut clues = claim.layout.map(clues::gather).unwrap_or_default();
         if !claim.on {
-            return verdict::off(last, expectation.status).map(|cause| clues::explain_off(cause, &clues));
+            return verdict::off(last, self.expectation.status).map(|cause| clues::explain_off(cause, &clues));
         }
         clues.tokens = claim.tokens.to_vec();
         clues.seen = origin(self.url).and_then(|origin| {
@@ -137,44 +142,29 @@ impl Asker<'_> {
     /// One request, on a connection of its own, no redirect followed.
     fn ask(&mut self, method: &'static str, url: &str) -> Result<Answer, String> {
         self.requests += 1;
-        let timeout = self.deadline.slice(REQUEST).max(Duration::from_millis(50));
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .timeout_global(Some(timeout))
-            .user_agent(concat!("maint-page/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .into();
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(url)
-            .header("accept", "text/html")
-            .header("cache-control", "no-cache")
-            .header("connection", "close");
-        let request = match self.host {
-            Some(host) => request.header("host", host),
-            None => request,
+        let request = Request {
+            method: match method {
+                "HEAD" => Method::Head,
+                "POST" => Method::Post("application/x-www-form-urlencoded".to_owned(), Vec::new()),
+                _ => Method::Get,
+            },
+            connect: self.expectation.connect.clone(),
+            host: self.expectation.host.clone(),
+            headers: vec![("accept".to_owned(), "text/html".to_owned()), ("cache-control".to_owned(), "no-cache".to_owned())],
+            timeout: self.whole.slice(self.deadline.slice(REQUEST).max(PATIENCE)).max(Duration::from_millis(50)),
+            ..Request::get(url)
         };
-        let request = request.body(()).map_err(|why| why.to_string())?;
-        let response = agent.run(request).map_err(|why| why.to_string())?;
-        let (head, body) = response.into_parts();
-        let header = |name: &str| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        let mut answer = Answer {
+        let answer = request.send().map_err(|why| why.to_string())?;
+        let header = |name: &str| answer.header(name).map(str::to_owned);
+        Ok(Answer {
             method,
-            status: head.status.as_u16(),
+            status: answer.status,
             retry_after: header("retry-after"),
             cache_control: header("cache-control"),
             cached: cached(&header),
             location: header("location"),
-            body: Vec::new(),
-        };
-        if method != "HEAD" {
-            let read = body.into_reader().take(BODY).read_to_end(&mut answer.body);
-            read.map_err(|why| format!("the answer broke off: {why}"))?;
-        }
-        Ok(answer)
+            body: answer.body,
+        })
     }
 
     fn shown(&self, last: Option<&Answer>, cause: Option<Cause>, ok: bool, began: Instant) -> Verified {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use base::cli::{Command, CommandLine, Entry, Example, Opt, Parsed, Positional, Trailing, Value};
 use base::error::{Error, Result};
 use base::exit::Row;
+use serde::{Deserialize, Serialize};
 
+use crate::elevate::Elevate;
 use crate::spec;
 use crate::want::Want;
 
@@ -25,17 +27,24 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         "EXT is NAME, NAME@VERSION, NAME@latest or NAME:SCHEMA; a name may stand in double quotes. Without a version any installed one \
          will do. latest is the default version of what the server's packages hold.",
     ],
-    commands: &[ENSURE],
+    commands: &[ENSURE, ELEVATE, RECOVER],
     options: &[],
     positionals: &[],
-    exit: &[Row { code: "75", meaning: "Also: an extension was locked by somebody for longer than --lock-timeout." }],
+    exit: &[
+        Row { code: "75", meaning: "Also: an extension was locked by somebody for longer than --lock-timeout." },
+        Row { code: "125", meaning: "Also, before all others: the right could not be seen to be taken back." },
+    ],
     examples: &[
         Example { text: "What Misago's migrations need, before they run:", command: "pg-ext-ensure -d service=misago btree_gin hstore" },
         Example {
             text: "With the administrator's help for what the application may not do:",
-            command: "pg-ext-ensure -d service=misago --admin 'host=/run/postgresql user=postgres dbname=misago' hstore pg_stat_statements",
+            command: "pg-ext-ensure -d service=misago --admin service=admin hstore pg_stat_statements",
         },
         Example { text: "Only look:", command: "pg-ext-ensure -n -d service=misago btree_gin hstore" },
+        Example {
+            text: "A command that insists on a superuser:",
+            command: "pg-ext-ensure elevate --role misago --admin service=admin -- venv/bin/python manage.py migrate",
+        },
         Example {
             text: "In every database, the newest installed version, in a schema of its own:",
             command: "pg-ext-ensure --all-dbs --create-schema hstore@latest:extensions",
@@ -44,6 +53,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     files: &[
         Entry { name: "~/.pgpass", text: "Passwords; ignored, with a warning, if others can read it." },
         Entry { name: "~/.pg_service.conf, pg_service.conf", text: "Named connections." },
+        Entry {
+            name: "/var/lib/runbook-tools/",
+            text: "Journals of elevations, for root; $STATE_DIRECTORY, if it is set; ~/.local/state/runbook-tools/ for others.",
+        },
         Entry { name: "~/.postgresql/", text: "Root certificate, revocation list, client certificate and key." },
     ],
     environment: &[Entry {
@@ -91,20 +104,63 @@ const ENSURE: Command = Command {
     default: true,
 };
 
+const ELEVATE: Command = Command {
+    name: "elevate",
+    about: "Make ROLE a superuser while COMMAND runs, and never longer",
+    description: &[
+        "The better way is not to need it: `pg-ext-ensure --admin DSN EXT…` before COMMAND creates the extensions, and nobody is elevated. \
+         For a COMMAND that insists, the role is made a superuser, COMMAND is run, the right is taken back, and the catalog is read to see \
+         that it is gone. A journal is written before, and a guardian process takes the right back if this one is killed. Meanwhile every \
+         open session of the role is a superuser, too; those that began meanwhile are ended, because they could still become any other role.",
+        "A role that already is a superuser is refused, and so is the administrator's own. Superusers and superusers' objects that \
+         appeared meanwhile are reported.",
+    ],
+    options: &[&[
+        Opt::value("role", Value::Text("ROLE"), "The role").required(),
+        Opt::value("admin", Value::Secret("DSN"), "A superuser's connection").required(),
+        Opt::value("max", Value::Duration("DURATION"), "The longest it may last")
+            .more("Then the right is taken back and COMMAND is ended. The default is 10m."),
+    ]],
+    positionals: &[],
+    trailing: Trailing::Required,
+    default: false,
+};
+
+const RECOVER: Command = Command {
+    name: "recover",
+    about: "Take back what a killed `elevate` could not",
+    description: &["Reads the journals on this machine, and takes the superuser's right from every role that still has one by them."],
+    options: &[&[Opt::value("admin", Value::Secret("DSN"), "A superuser's connection").required()]],
+    positionals: &[],
+    trailing: Trailing::None,
+    default: false,
+};
+
 /// What one run is asked to do.
 #[derive(Debug)]
 pub enum Request {
     /// To make extensions so.
     Ensure(Box<Ensure>),
+    /// To run a command with a role elevated.
+    Elevate(Elevate),
+    /// To finish what was left.
+    Recover(Connection),
 }
 
 /// How to reach a server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Connection {
     /// The connection string, if one was given.
     pub dsn: Option<String>,
     /// The service, if one was named.
     pub service: Option<String>,
+}
+
+// Without the connection string, which may hold a password.
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("service", &self.service).finish_non_exhaustive()
+    }
 }
 
 impl Connection {
@@ -168,7 +224,17 @@ pub struct Policy {
 /// # Errors
 /// `Kind::Usage` or `Kind::Input`.
 pub fn request(parsed: &Parsed) -> Result<Request> {
-    ensure(parsed).map(|ensure| Request::Ensure(Box::new(ensure)))
+    let admin = || Connection { dsn: parsed.text("admin").map(String::from), service: None };
+    match parsed.command() {
+        Some("elevate") => Ok(Request::Elevate(Elevate {
+            role: parsed.text("role").unwrap_or_default().to_string(),
+            admin: admin(),
+            max: parsed.duration("max").unwrap_or(Duration::from_secs(600)),
+            command: parsed.trailing().unwrap_or_default().to_vec(),
+        })),
+        Some("recover") => Ok(Request::Recover(admin())),
+        _ => ensure(parsed).map(|ensure| Request::Ensure(Box::new(ensure))),
+    }
 }
 
 fn ensure(parsed: &Parsed) -> Result<Ensure> {

@@ -1,5 +1,6 @@
 //! `pg-ext-ensure`: PostgreSQL extensions, in every database that needs them, with the least privilege and a straight answer where that
-//! cannot be. Request ([`cli`]), observe, plan, act, report, database by database ([`ensure`], [`fleet`]).
+//! cannot be. Request ([`cli`]), observe, plan, act, report, database by database ([`ensure`], [`fleet`]). And, for commands that insist
+//! on one, a superuser for the length of a command ([`elevate`]).
 //!
 //! What it refuses to do: drop and create again, guess from the words of an error message, use an administrator's rights for what the
 //! application may do itself.
@@ -8,6 +9,7 @@ pub mod act;
 pub mod catalog;
 pub mod cli;
 pub mod distro;
+pub mod elevate;
 pub mod ensure;
 pub mod explain;
 pub mod fleet;
@@ -22,6 +24,7 @@ pub mod want;
 
 use base::cli::{Asked, CommandLine, Parsed};
 use base::error::Result;
+use base::exit::Exit;
 use base::report::Report;
 use base::tool::{Context, Tool};
 use std::ffi::OsString;
@@ -45,6 +48,15 @@ impl Tool for PgExtEnsure {
                 let outcomes = fleet::run(&request, context)?;
                 Ok(summary::report(outcomes, context.dry_run))
             }
+            cli::Request::Elevate(request) => elevate::run(&request, context),
+            cli::Request::Recover(admin) => elevate::recover::run(&admin, context),
+        }
+    }
+
+    fn guardian(kind: &str, payload: &[u8]) -> Exit {
+        match kind {
+            elevate::GUARDIAN => elevate::guard(payload),
+            _ => Exit::Usage,
         }
     }
 }

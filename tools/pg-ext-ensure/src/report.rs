@@ -14,6 +14,57 @@ pub struct Body {
     pub server: Option<Server>,
     /// One for each extension in each database.
     pub items: Vec<Item>,
+    /// What `elevate` did.
+    pub elevation: Option<Elevation>,
+    /// What `recover` finished.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recovered: Vec<Elevation>,
+}
+
+/// A role that was a superuser for a while.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Elevation {
+    /// The role.
+    pub role: String,
+    /// When the right was given; null if it was not.
+    pub granted_at: Option<String>,
+    /// When it was seen to be gone.
+    pub revoked_at: Option<String>,
+    /// Whether the catalog says that it is gone; null where it was not given.
+    pub revoke_verified: Option<bool>,
+    /// What was run meanwhile.
+    pub command: Option<Command>,
+    /// Roles that are superusers now, or may become one, and were not before.
+    pub new_superusers: Vec<String>,
+    /// Objects of superusers that are new or changed, with their database.
+    pub new_owned: Vec<String>,
+}
+
+/// What was run while the role was elevated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Command {
+    /// The program and its arguments, without secrets.
+    pub argv: Vec<String>,
+    /// Its exit code, 128+N for signal N; null if it was not run.
+    pub rc: Option<u8>,
+    /// The last 4 KiB of what it said, if it failed.
+    pub tail: Option<String>,
+}
+
+impl Command {
+    /// After it has ended.
+    pub fn ended(planned: Option<Command>, outcome: &base::child::Outcome) -> Command {
+        let tail = (!outcome.ending.success()).then(|| base::mask::text(&outcome.tail));
+        Command { rc: Some(outcome.ending.shell_code()), tail, ..planned.unwrap_or_default() }
+    }
+}
+
+impl Elevation {
+    /// Before anything is done.
+    pub fn planned(role: &str, argv: &[String]) -> Elevation {
+        let command = Command { argv: argv.to_vec(), ..Command::default() };
+        Elevation { role: role.to_string(), command: Some(command), ..Elevation::default() }
+    }
 }
 
 /// The server.
@@ -150,6 +201,26 @@ impl ReportBody for Body {
     fn text(&self, out: &mut Text) {
         for item in &self.items {
             item.text(out);
+        }
+        for elevation in self.elevation.iter().chain(&self.recovered) {
+            elevation.text(out);
+        }
+    }
+}
+
+impl Elevation {
+    fn text(&self, out: &mut Text) {
+        let (mark, state) = match self.revoke_verified {
+            Some(true) => (Mark::Good, "no superuser any more"),
+            Some(false) => (Mark::Bad, "may still be a superuser"),
+            None => (Mark::Unknown, "was not elevated"),
+        };
+        out.row(mark, &[&self.role, state]);
+        for role in &self.new_superusers {
+            out.note(format!("new superuser: {role}"));
+        }
+        for object in &self.new_owned {
+            out.note(format!("a superuser's: {object}"));
         }
     }
 }

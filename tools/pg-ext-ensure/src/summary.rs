@@ -24,7 +24,8 @@ pub fn report(outcomes: Vec<Outcome>, dry_run: bool) -> Report<Body> {
     let drifted = items.iter().any(|item| item.error.is_none() && item.action == Action::None && item.fix.is_some());
     let status = if drifted || (dry_run && changed) { Status::No } else { Status::Ok };
     let error = error(&items);
-    let report = Report::new(status, message(&items, dry_run), Body { server, items }).changed(changed).warnings(warnings);
+    let report =
+        Report::new(status, message(&items, dry_run), Body { server, items, ..Body::default() }).changed(changed).warnings(warnings);
     match error {
         Some(error) => report.error(error),
         None => report,

@@ -79,7 +79,7 @@ pub struct Spec {
     pub stop_signal: Option<String>,
     /// command: where its output goes; nowhere unless given.
     pub log: Option<PathBuf>,
-    /// sysv, command: a file with its pid, where the program's name isn't enough.
+    /// pidfile: the file, unless `name` is it. sysv, command: a file with its pid, where the program's name isn't enough.
     pub pidfile: Option<PathBuf>,
     /// command: where it is started; the set file's directory unless given.
     pub directory: Option<PathBuf>,
@@ -272,7 +272,9 @@ fn from_source(source: &Source, directory: &Path) -> Result<Vec<Service>> {
         let backend = backend::named(&kind).ok_or_else(|| {
             wrong(&name, Error::input(format!("backend = {kind:?}: unknown")).hint(format!("backends: {}", backend::names().join(", "))))
         })?;
-        let unit = spec.name.clone().unwrap_or_else(|| name.clone());
+        // The backend pidfile calls a service by its file, which may stand under the key that the others have it under.
+        let file = spec.pidfile.as_ref().filter(|_| backend.name == "pidfile").map(|p| p.to_string_lossy().into_owned());
+        let unit = spec.name.clone().or(file).unwrap_or_else(|| name.clone());
         let service = Service { name: name.clone(), backend, unit, directory: directory.to_path_buf(), spec, connection: OnceLock::new() };
         (backend.check)(&service).map_err(|error| wrong(&name, Error { kind: base::Kind::Input, ..error }))?;
         services.push(service);

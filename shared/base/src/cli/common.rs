@@ -1,6 +1,6 @@
 //! The options that mean the same in every tool.
 
-use super::{Opt, Value};
+use super::{Entry, Opt, Value};
 
 /// In the order that manuals list them.
 pub const COMMON: &[Opt] = &[
@@ -23,3 +23,7 @@ pub const COMMON: &[Opt] = &[
     Opt::flag("help", "Print help: -h a summary, --help the whole").short('h'),
     Opt::flag("version", "Print the version").short('V'),
 ];
+
+/// What every tool looks at in its environment.
+pub const ENVIRONMENT: &[Entry] =
+    &[Entry { name: "NO_COLOR, TERM", text: "No colour where NO_COLOR is set to anything, or TERM is dumb or not set." }];

@@ -128,7 +128,7 @@ fn rest(out: &mut String, scope: Scope<'_>) {
     if scope.command.is_none() && !scope.line.examples.is_empty() {
         out.push_str("\nExamples:\n");
         for example in scope.line.examples {
-            let _ = writeln!(out, "  {}\n      {}", example.text, example.command);
+            let _ = writeln!(out, "  {}\n      {}", example.text, example.command.replace('\n', "\n      "));
         }
     }
     let _ = writeln!(out, "\nThe manual is {}({}).", scope.line.name, scope.line.section);

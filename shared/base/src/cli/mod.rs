@@ -10,7 +10,7 @@ mod parsed;
 mod value;
 
 pub use ansible::{Modes, from_ansible};
-pub use common::COMMON;
+pub use common::{COMMON, ENVIRONMENT};
 pub use flat::{parse, unknown_option};
 pub use help::{Length, render as render_help, usage};
 pub use parsed::{Asked, Builder, Parsed};

@@ -99,7 +99,11 @@ fn work(shared: &Shared, sender: &Sender<Event>) {
         if sender.send(Event::Started(i, began, deadline.slice(each))).is_err() {
             return;
         }
-        let look = AssertUnwindSafe(|| requirement.check.look(&shared.scene, deadline));
+        let late = || Finding::unknown("timeout", "not looked at: the time for the whole run was up");
+        let look = AssertUnwindSafe(|| match shared.manner.deadline.passed() {
+            true => late(),
+            false => requirement.check.look(&shared.scene, deadline),
+        });
         let finding = catch_unwind(look).unwrap_or_else(|_| Finding::unknown("internal", "internal error: please report it"));
         if sender.send(Event::Done(i, Box::new(finding), began.elapsed())).is_err() {
             return;

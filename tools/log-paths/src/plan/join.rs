@@ -98,11 +98,12 @@ fn renamed(observed: &Observed, open: &Open, service: Option<&'static str>) -> V
     observed.logs.iter().enumerate().filter(|(_, seen)| fits(seen)).map(|(at, _)| at).collect()
 }
 
-/// The template of the same service that could have made this name.
+/// The log of the same service that could be this file: a template of its name, or the standard stream that somebody made a file.
 fn template<'a>(observed: &'a Observed, open: &Open, service: &str) -> Option<&'a Seen> {
-    observed.logs.iter().find(|seen| {
-        let Sink::Template(template) = &seen.target.sink else { return false };
-        seen.target.service == service && seen.target.doubt.is_none() && could_be(template, open.path.as_os_str().as_bytes())
+    observed.logs.iter().filter(|seen| seen.target.service == service && seen.target.doubt.is_none()).find(|seen| match &seen.target.sink {
+        Sink::Template(template) => could_be(template, open.path.as_os_str().as_bytes()),
+        Sink::Stdio(stream) => open.fd == if *stream == "stdout" { 1 } else { 2 },
+        _ => false,
     })
 }
 

@@ -49,10 +49,14 @@ struct Lexer<'a> {
 pub fn lines(bytes: &[u8]) -> Result<Vec<Line>, usize> {
     let mut lexer = Lexer { bytes: bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes), at: 0, number: 1, depth: 0 };
     let mut lines = Vec::new();
+    let mut outer: Option<usize> = None;
     while lexer.at < lexer.bytes.len() {
-        if let Some(line) = lexer.line()? {
-            lines.push(line);
-        }
+        let line = lexer.line()?;
+        let more = lexer.bytes.get(lexer.at - 1) == Some(&b';');
+        // What follows a `;` is as deep as what stands before it.
+        let indent = outer.or(line.as_ref().map(|line| line.indent));
+        outer = indent.filter(|_| more);
+        lines.extend(line.map(|line| Line { indent: indent.unwrap_or(line.indent), ..line }));
     }
     Ok(lines)
 }

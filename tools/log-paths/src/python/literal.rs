@@ -53,7 +53,7 @@ pub fn read(line: &Line, tokens: &[Token]) -> Literal {
     let start = reader.number();
     match reader.value(0) {
         Some(value) if reader.at == line.tokens.len() => value,
-        _ => Literal { line: start, shape: Shape::Code(line.text()) },
+        _ => Literal { line: start, shape: Shape::Code(shown(tokens)) },
     }
 }
 

@@ -74,8 +74,8 @@ fn of_process(site: &Site, process: &Process) -> Option<Cluster> {
         }
     }
     let last = |name: &str| given.iter().rev().find(|(known, _)| known == name).map(|(_, value)| path(value));
-    // A server's working directory is its data directory.
-    let data = process::option(&process.argv, &["-D"]).map_or_else(|| cwd.clone(), path);
+    // A server's working directory is its data directory; a relative -D was relative to where it was started, which nobody knows now.
+    let data = process::option(&process.argv, &["-D"]).filter(|dir| dir.first() == Some(&b'/')).map_or_else(|| cwd.clone(), path);
     let conf = last("config_file").unwrap_or_else(|| data.join("postgresql.conf"));
     let data = last("data_directory").or(Some(data));
     Some(Cluster { conf, data, given, user: Some(site.users.user_name(process.uid)), running: true })

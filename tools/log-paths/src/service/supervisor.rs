@@ -104,7 +104,9 @@ fn one(site: &Site, supervisor: &Supervisor, user: Option<String>, out: &mut Con
     for error in &supervisor.errors {
         out.fault(NAME, error.clone());
     }
-    for (pattern, source) in &supervisor.unmatched {
+    // A pattern that matches nothing is how a fresh supervisor looks; a name without wildcards was meant to be there.
+    let literal = |pattern: &Path| !conf::pattern::is_pattern(pattern.as_os_str().as_bytes());
+    for (pattern, source) in supervisor.unmatched.iter().filter(|(pattern, _)| literal(pattern)) {
         let message = format!("includes {}, which matches no file", pattern.display());
         out.remark(NAME, conf::Error::at(conf::Kind::Missing, source, message));
     }

@@ -114,6 +114,9 @@ fn extras_of(list: &str) -> Result<Vec<String>, String> {
 
 /// A requirement that is a link: named by a wheel's file name or by `#egg=`.
 fn linked(link: Link, text: &str, extras: &[String]) -> Result<Wanted, String> {
+    if link.is_wheel() && link.wheel().is_none() {
+        return Err(format!("`{text}` is not the name of a wheel"));
+    }
     let mut wanted = match (link.wheel(), link.fragment("egg")) {
         (Some((name, version)), _) => of_requirement(Requirement::parse(&format!("{name}=={version}"))?, text),
         (None, Some(egg)) => of_requirement(Requirement::parse(egg)?, text),

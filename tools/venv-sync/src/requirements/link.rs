@@ -81,6 +81,11 @@ impl Link {
         self.url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"))
     }
 
+    /// Whether it ends as a wheel does.
+    pub fn is_wheel(&self) -> bool {
+        self.url.split(['#', '?']).next().is_some_and(|path| path.ends_with(".whl"))
+    }
+
     /// The name and version in the file name of a wheel.
     pub fn wheel(&self) -> Option<(String, String)> {
         let path = self.url.split(['#', '?']).next()?;

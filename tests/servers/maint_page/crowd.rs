@@ -1,0 +1,140 @@
+//! A crowd of visitors on kept connections, who look at every byte of every answer: it is the site's, or a whole page with its token, or
+//! it is counted as wrong, with what was wrong about it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// What the answers were.
+#[derive(Debug, Default, Clone)]
+pub struct Tally {
+    /// The site's own, as they should be.
+    pub site: u64,
+    /// The page, whole, with a token.
+    pub page: u64,
+    /// Neither; the first few in words.
+    pub wrong: u64,
+    pub examples: Vec<String>,
+}
+
+impl Tally {
+    #[allow(dead_code)]
+    pub fn all(&self) -> u64 {
+        self.site + self.page + self.wrong
+    }
+
+    fn wrong(&mut self, what: String) {
+        self.wrong += 1;
+        if self.examples.len() < 5 {
+            self.examples.push(what);
+        }
+    }
+}
+
+/// The crowd, asking until it is told to stop.
+pub struct Crowd {
+    stop: Arc<AtomicBool>,
+    tally: Arc<Mutex<Tally>>,
+    visitors: Vec<JoinHandle<()>>,
+}
+
+impl Crowd {
+    /// So many visitors; `is_page` says whether a body is the page, whole.
+    pub fn gather(port: u16, visitors: usize, is_page: fn(&str) -> bool) -> Crowd {
+        let (stop, tally) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Tally::default())));
+        let visitors = (0..visitors)
+            .map(|n| {
+                let (stop, tally) = (stop.clone(), tally.clone());
+                std::thread::spawn(move || {
+                    let seen = visit(port, n, &stop, is_page);
+                    let mut all = tally.lock().unwrap();
+                    all.site += seen.site;
+                    all.page += seen.page;
+                    all.wrong += seen.wrong;
+                    all.examples.extend(seen.examples);
+                })
+            })
+            .collect();
+        Crowd { stop, tally, visitors }
+    }
+
+    /// Sends everybody home and counts.
+    pub fn leave(self) -> Tally {
+        self.stop.store(true, Ordering::SeqCst);
+        for visitor in self.visitors {
+            visitor.join().unwrap();
+        }
+        self.tally.lock().unwrap().clone()
+    }
+}
+
+fn visit(port: u16, n: usize, stop: &AtomicBool, is_page: fn(&str) -> bool) -> Tally {
+    let mut tally = Tally::default();
+    let method = ["GET", "GET", "POST", "HEAD"][n % 4];
+    let body = if method == "POST" { "a=b" } else { "" };
+    let request = format!("{method} /some/page?n={n} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let mut connection = None;
+    while !stop.load(Ordering::Relaxed) {
+        let stream = connection.take().unwrap_or_else(|| connect(port));
+        match exchange(stream, &request, method == "HEAD") {
+            Ok((stream, status, head, body)) => {
+                judge(&mut tally, method, status, &head, &body, is_page);
+                connection = stream;
+            }
+            Err(why) => tally.wrong(format!("{method}: no whole answer: {why}")),
+        }
+    }
+    tally
+}
+
+fn connect(port: u16) -> BufReader<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server is there");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_nodelay(true).unwrap();
+    BufReader::new(stream)
+}
+
+type Exchange = (Option<BufReader<TcpStream>>, u16, String, String);
+
+fn exchange(mut stream: BufReader<TcpStream>, request: &str, headless: bool) -> Result<Exchange, String> {
+    stream.get_mut().write_all(request.as_bytes()).map_err(|e| e.to_string())?;
+    let (mut head, mut length) = (String::new(), 0usize);
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).map_err(|e| e.to_string())? == 0 {
+            return Err(format!("the connection was closed after {head:?}"));
+        }
+        if line == "\r\n" {
+            break;
+        }
+        let line = line.to_ascii_lowercase();
+        if let Some(n) = line.strip_prefix("content-length:") {
+            length = n.trim().parse().map_err(|_| "a length that is no number".to_owned())?;
+        }
+        head += &line;
+    }
+    let mut body = vec![0u8; if headless { 0 } else { length }];
+    stream.read_exact(&mut body).map_err(|e| format!("cut short: {e}"))?;
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or("no status")?;
+    let kept = (!head.contains("connection: close")).then_some(stream);
+    Ok((kept, status, head, String::from_utf8_lossy(&body).into_owned()))
+}
+
+fn judge(tally: &mut Tally, method: &str, status: u16, head: &str, body: &str, is_page: fn(&str) -> bool) {
+    let headless = method == "HEAD";
+    match status {
+        200 if headless || body == "app" => tally.site += 1,
+        503 if headless || is_page(body) => tally.page += 1,
+        _ => tally.wrong(format!("{method}: {status}, {} bytes: {:?}", body.len(), head.lines().next())),
+    }
+}
+
+/// Ends with the mark and a token of 16 hex digits.
+pub fn whole_page(body: &str) -> bool {
+    let Some((_, marked)) = body.rsplit_once("<!-- maint-page 1 ") else { return false };
+    let token = marked.strip_suffix(" -->\n").unwrap_or_default();
+    body.starts_with("<!doctype html>") && token.len() == 16 && token.bytes().all(|b| b.is_ascii_hexdigit())
+}
