@@ -49,7 +49,7 @@ fn exit_codes_come_through(site: &Site) {
     }
 
     let kept = nested(site, "keep", "false").expect_code(1);
-    assert_eq!(kept.json()["command"]["exit"], 1);
+    assert_eq!(kept.json()["ran"]["code"], 1);
     assert_eq!(version(site), None, "the page stays");
     site.run("maint-page off --dir maintenance").expect_code(0);
     assert_eq!(version(site), Some(1), "behind it the site had been started again");

@@ -82,6 +82,15 @@ fn maint_page(command: &str) -> Tool {
     tool("maint-page").arg(command).env_remove("SUDO_USER").env("TZ", "UTC")
 }
 
+/// Who runs the tests: whose holds they are unless told otherwise.
+fn me() -> String {
+    nix::unistd::User::from_uid(nix::unistd::getuid()).unwrap().unwrap().name
+}
+
+fn my_hold() -> String {
+    format!("holds/{}.json", me())
+}
+
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
 }
@@ -223,11 +232,11 @@ fn announced_is_told_and_not_shown_until_tick_raises_it() {
     assert_eq!(notice["timestamp"], start.as_second());
 
     site.tool("tick").arg("-q").run().expect_code(0).expect_silence();
-    site.age("root", 3600);
+    site.age(&me(), 3600);
     site.tool("status").run().expect_code(1);
     assert_eq!(site.tool("tick").arg("-n").run().expect_code(1).json()["changed"], true);
     let tick = site.tool("tick").arg("-q").run().expect_code(0).json();
-    assert_eq!((&tick["msg"], &tick["up"]), (&json!("up for root"), &json!(true)));
+    assert_eq!((&tick["msg"], &tick["up"]), (&json!(format!("up for {}", me())), &json!(true)));
     assert!(site.has("on"));
     assert_eq!(site.json("maintenance.json")["state"], "active");
 }
@@ -236,11 +245,11 @@ fn announced_is_told_and_not_shown_until_tick_raises_it() {
 fn overdue_is_said_once_by_tick_and_always_by_status() {
     let site = Site::new();
     site.tool("on").args(["--for", "10m"]).run().expect_code(0);
-    site.age("root", 700);
+    site.age(&me(), 700);
     let status = site.tool("status").run().expect_code(1).json();
     assert_eq!(status["state"], "overdue");
     let tick = site.tool("tick").run().expect_code(0).json();
-    assert_eq!(tick["warnings"], json!(["root is overdue: its end has passed and the page is still up"]));
+    assert_eq!(tick["warnings"], json!([format!("{} is overdue: its end has passed and the page is still up", me())]));
     assert_eq!(site.json("maintenance.json")["state"], "overdue");
     site.tool("tick").arg("-q").run().expect_code(0).expect_silence();
     assert!(site.has("on"), "it is not taken away unless that was asked for");
@@ -249,23 +258,52 @@ fn overdue_is_said_once_by_tick_and_always_by_status() {
 }
 
 #[test]
+fn one_hold_can_be_asked_about_and_moved_alone() {
+    let site = Site::new();
+    for id in ["x", "y"] {
+        site.tool("on").args(["--id", id, "--start", "+1h"]).run().expect_code(0);
+    }
+    site.age("x", 3700);
+    site.age("y", 3700);
+    assert_eq!(site.tool("tick").args(["--id", "x"]).run().expect_code(0).json()["msg"], "up for x");
+    site.tool("status").args(["--id", "x", "--on"]).run().expect_code(0);
+    let y = site.tool("status").args(["--id", "y", "--on"]).run().expect_code(1).json();
+    assert_eq!((&y["state"], &y["holds"][0]["id"]), (&json!("announced"), &json!("y")));
+    site.tool("tick").run().expect_code(0);
+    site.tool("status").args(["--id", "x", "--on"]).run().expect_code(0);
+    site.tool("status").args(["--id", "nobody", "--off"]).run().expect_code(0);
+}
+
+#[test]
+fn tick_can_rename_what_is_foreign_in_its_way() {
+    let site = Site::new();
+    site.tool("on").args(["--start", "+1h"]).run().expect_code(0);
+    site.age(&me(), 3700);
+    fs::write(site.file("on"), "by hand").unwrap();
+    site.tool("tick").run().expect_code(3);
+    assert_eq!(site.text("on"), "by hand");
+    site.tool("tick").arg("--force").run().expect_code(0);
+    assert_eq!(site.text("on"), "maint-page 1\n");
+}
+
+#[test]
 fn auto_off_is_taken_away_by_tick() {
     let site = Site::new();
     site.tool("on").args(["--for", "10m", "--auto-off"]).run().expect_code(0);
-    site.age("root", 700);
+    site.age(&me(), 700);
     let tick = site.tool("tick").run().expect_code(0).json();
-    assert_eq!((&tick["msg"], &tick["up"]), (&json!("root ended"), &json!(false)));
-    assert!(!site.has("on") && !site.has("holds/root.json"));
+    assert_eq!((&tick["msg"], &tick["up"]), (&json!(format!("{} ended", me())), &json!(false)));
+    assert!(!site.has("on") && !site.has(&my_hold()));
 }
 
 #[test]
 fn a_window_that_nobody_opened_is_not_opened_afterwards() {
     let site = Site::new();
     site.tool("on").args(["--start", "+1h", "--for", "10m"]).run().expect_code(0);
-    site.age("root", 7200);
+    site.age(&me(), 7200);
     let tick = site.tool("tick").run().expect_code(0).json();
     assert_eq!((&tick["state"], &tick["up"]), (&json!("off"), &json!(false)));
-    assert_eq!(tick["warnings"][0], "root is over before the page was put up for it; tick did not run in between");
+    assert_eq!(tick["warnings"][0], format!("{} is over before the page was put up for it; tick did not run in between", me()));
 }
 
 #[test]
@@ -273,7 +311,7 @@ fn users_are_warned_when_they_are_to_be() {
     let site = Site::new();
     site.tool("on").args(["--start", "+2h", "--warn", "30m"]).run().expect_code(0);
     assert!(!site.has("maintenance.json"));
-    site.age("root", 5500);
+    site.age(&me(), 5500);
     site.tool("tick").run().expect_code(0);
     assert_eq!(site.json("maintenance.json")["state"], "announced");
 }
@@ -283,7 +321,7 @@ fn an_announcement_is_taken_back() {
     let site = Site::new();
     site.tool("on").args(["--start", "+2h"]).run().expect_code(0);
     site.tool("off").run().expect_code(0);
-    assert!(!site.has("maintenance.json") && !site.has("holds/root.json"));
+    assert!(!site.has("maintenance.json") && !site.has(&my_hold()));
     site.tool("wait").run().expect_code(1);
 }
 
@@ -302,14 +340,56 @@ fn wait_ends_when_the_announcement_is_taken_back_and_when_it_is_told_to() {
     let site = Site::new();
     let mut waiting = site.tool("on");
     let child = waiting.command().args(["--start", "+1h", "--wait"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
-    wait_until("the hold", || site.has("holds/root.json") && site.has("maintenance.json"));
+    wait_until("the hold", || site.has(&my_hold()) && site.has("maintenance.json"));
     site.tool("off").run().expect_code(0);
     let done = child.wait_with_output().unwrap();
     assert_eq!(done.status.code(), Some(1));
 
     let late = site.tool("on").args(["--start", "+1h", "--wait", "--timeout", "200ms"]).run().expect_code(75).json();
     assert_eq!((&late["status"], &late["state"]), (&json!("retry"), &json!("announced")));
-    assert!(site.has("holds/root.json"), "the announcement stands");
+    assert!(site.has(&my_hold()), "the announcement stands");
+}
+
+#[test]
+fn an_announcement_that_is_brought_forward_wakes_who_waits() {
+    let site = Site::new();
+    let mut waiting = site.tool("on");
+    let child = waiting.command().args(["--id", "x", "--start", "+3h", "--wait"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    wait_until("the announcement", || site.has("maintenance.json"));
+    site.tool("on").args(["--id", "x", "--start", "+1s"]).run().expect_code(0);
+    let done = child.wait_with_output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    assert!(site.has("on"));
+}
+
+#[test]
+fn a_signal_while_waiting_leaves_the_announcement_and_during_takes_it_back() {
+    for (command, stays) in [(&["on", "--wait"][..], true), (&["during", "--on-failure", "keep"][..], false)] {
+        let site = Site::new();
+        let mut waiting = site.tool(command[0]).args(&command[1..]).args(["--id", "x", "--start", "+1h"]);
+        if !stays {
+            waiting = waiting.args(["--", "touch"]).arg(site.top.path().join("ran"));
+        }
+        let child = waiting.command().stdout(std::process::Stdio::piped()).spawn().unwrap();
+        wait_until("the announcement", || site.has("maintenance.json"));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGTERM).unwrap();
+        let done = child.wait_with_output().unwrap();
+        assert_eq!(done.status.code(), Some(143), "{command:?}");
+        assert_eq!(site.has("holds/x.json"), stays, "{command:?}");
+        assert!(!site.has("on") && !site.top.path().join("ran").exists());
+    }
+}
+
+#[test]
+fn diff_says_what_visitors_and_the_site_notice() {
+    let site = Site::new();
+    let on = site.tool("on").args(["--diff", "-n", "--message", "Soon back."]).run().expect_code(1).json();
+    assert_eq!(on["diff"]["before"], "page: down\n");
+    let after = on["diff"]["after"].as_str().unwrap();
+    assert!(after.starts_with("page: up\n") && after.contains("message: \"Soon back.\"\n"), "{after}");
+    site.tool("on").run().expect_code(0);
+    assert!(site.tool("on").arg("--diff").run().expect_code(0).json().get("diff").is_none());
 }
 
 #[test]
@@ -338,7 +418,7 @@ fn a_foreign_page_is_not_overwritten_and_a_foreign_notice_is_left_alone() {
     fs::write(site.file("page/page.html"), "<h1>ours</h1>").unwrap();
     fs::write(site.file("maintenance.json"), "{\"timestamp\": 1, \"message\": \"by manage.py\"}").unwrap();
     site.tool("on").run().expect_code(3).expect_err("page.html is foreign");
-    assert!(!site.has("on") && !site.has("holds/root.json"));
+    assert!(!site.has("on") && !site.has(&my_hold()));
     fs::remove_file(site.file("page/page.html")).unwrap();
     let on = site.tool("on").run().expect_code(0).json();
     assert!(on["warnings"][0].as_str().unwrap().contains("is left alone"));
@@ -421,7 +501,7 @@ fn status_is_asked_for_a_side_and_sees_what_does_not_agree() {
     assert!(status["msg"].as_str().unwrap().contains("is missing or not as it should be"), "{status}");
     site.tool("tick").run().expect_code(0);
     site.tool("status").arg("--on").run().expect_code(0);
-    fs::remove_file(site.file("holds/root.json")).unwrap();
+    fs::remove_file(site.file(&my_hold())).unwrap();
     site.tool("status").run().expect_code(1);
     site.tool("off").run().expect_code(0);
     assert!(!site.has("on"), "a flag of ours without a hold is taken away");
@@ -591,7 +671,7 @@ fn wrong_usage_touches_nothing() {
     maint_page("on").run().expect_code(2).expect_err("where is the page?");
     maint_page("verify").arg("http://127.0.0.1/").run().expect_code(2).expect_err("--on or --off");
     maint_page("snippet").args(["nginx", "--dir", "/srv/a b"]).run().expect_code(2);
-    assert!(!site.has("on") && !site.has("holds/root.json"));
+    assert!(!site.has("on") && !site.has(&my_hold()));
 }
 
 #[test]

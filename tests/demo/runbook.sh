@@ -54,7 +54,9 @@ report cron-render lint site/crontab.txt --name reef --dir "$HOME/site" --venv "
 cron-render render site/crontab.txt --name reef --dir "$HOME/site" --venv "$HOME/venv" -o text
 
 step 'Where everything is logged'
-report log-paths --conf "nginx=$HOME/etc/nginx.conf" --conf "supervisor=$HOME/etc/supervisord.conf"
+report log-paths --conf "nginx=$HOME/etc/nginx.conf" --conf "supervisor=$HOME/etc/supervisord.conf" \
+    --conf "postgresql=$HOME/postgres/postgresql.conf" \
+    nginx supervisor gunicorn postgresql
 
 step 'The evening in short'
 jq -r '[(.tool + "              ")[:14], .status, (.changed | if . then "changed" else "unchanged" end), "\(.elapsed_ms) ms", .msg] | join("  ")' "$journal"

@@ -6,6 +6,7 @@ pub mod fleet;
 pub mod gunicorn;
 pub mod namespace;
 pub mod nginx;
+pub mod person;
 pub mod ports;
 pub mod postgres;
 pub mod process;
@@ -16,7 +17,8 @@ pub mod site;
 pub mod supervisor;
 pub mod venvs;
 
-pub use ports::{free_port, wait_until};
+pub use person::Person;
+pub use ports::{free_port, wait_for, wait_until};
 pub use process::Server;
 pub use run::{Output, Tool, bin, tool, tools};
 pub use tempfile::TempDir;

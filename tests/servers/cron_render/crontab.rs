@@ -1,7 +1,7 @@
 //! Install, diff and remove in a real user's crontab.
 
-use super::person::Person;
 use super::{MISAGO, with};
+use harness::Person;
 use harness::{Output, tool};
 use std::os::unix::fs::PermissionsExt;
 

@@ -3,8 +3,8 @@
 mod acceptance;
 mod clock;
 mod crontab;
-mod person;
 mod races;
+mod system;
 
 use harness::{Tool, tool};
 

@@ -30,7 +30,7 @@ impl Place {
         Ok(match site.format {
             Format::Crontab => Place::Crontab(Crontab::of(user, site.dialect, context.deadline)?),
             Format::CronD => Place::CronD(CronD::named(site.name())?),
-            Format::Systemd => Place::Systemd(Units::of(site.name())?),
+            Format::Systemd => Place::Systemd(Units::of(site.name(), context.deadline)?),
         })
     }
 
@@ -58,10 +58,11 @@ impl Place {
         }
     }
 
-    /// Whether the file itself is as cron wants it, whatever is in it.
-    fn sound(&self) -> Result<bool> {
-        match self {
-            Place::CronD(file) => file.sound(),
+    /// Whether what holds the schedule is as cron (or systemd) wants it, whatever is in it.
+    fn sound(&self, plan: &Plan) -> Result<bool> {
+        match (self, &plan.after) {
+            (Place::CronD(file), Some(_)) => file.sound(),
+            (Place::Systemd(units), Some(after)) => units.sound(after),
             _ => Ok(true),
         }
     }
@@ -89,8 +90,8 @@ fn demand_target(site: &Site) -> Result<()> {
     if site.facts.name.is_none() {
         return Err(Error::usage("--name is missing: what is installed has to have a name").hint("--name ID, by which it is found again"));
     }
-    if site.format == Format::CronD && site.facts.user.is_none() {
-        return Err(Error::usage("--user is missing: a line in cron.d names who runs it").hint("--user USER"));
+    if site.format != Format::Crontab && site.facts.user.is_none() {
+        return Err(Error::usage("--user is missing: what is installed for the whole machine has to name who runs it").hint("--user USER"));
     }
     Ok(())
 }
@@ -114,7 +115,7 @@ pub fn diff(work: Work, context: &Context) -> Result<Report<CronReport>> {
     let place = Place::of(&work.site, context)?;
     let (jobs, text) = work.finished()?;
     let plan = planned(&work, &place, &text, true)?;
-    let differs = plan.changes() || !place.sound()?;
+    let differs = plan.changes() || !place.sound(&plan)?;
     let items = work.items(Some(&jobs));
     let shown = difference(&plan, &place.path());
     let body = CronReport {
@@ -180,7 +181,7 @@ struct Words {
 }
 
 fn change(place: &Place, plan: Plan, mut body: CronReport, context: &Context, words: &Words, what: &str) -> Result<Report<CronReport>> {
-    let needed = plan.changes() || (plan.after.is_some() && !place.sound()?);
+    let needed = plan.changes() || !place.sound(&plan)?;
     let mut warnings = plan.warnings.clone();
     let shown = Some(difference(&plan, &place.path()));
     if !needed {

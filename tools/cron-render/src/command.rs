@@ -113,7 +113,8 @@ pub fn program(command: &[u8]) -> Option<&[u8]> {
         let assigns =
             name.is_some_and(|n| n > 0 && !word[0].is_ascii_digit() && word[..n].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_'));
         if !assigns {
-            let end = word.iter().position(|b| b";&|()<>".contains(b)).unwrap_or(word.len());
+            // Where the shell's own marks begin, or the standard input of cron's `%`.
+            let end = word.iter().position(|b| b";&|()<>%".contains(b)).unwrap_or(word.len());
             return Some(&word[..end]).filter(|w| !w.is_empty());
         }
         if word.iter().any(|b| b"\"'`$".contains(b)) {
@@ -284,6 +285,7 @@ mod tests {
     fn programs() {
         assert_eq!(program(b"A=1 B=2 run x"), Some(&b"run"[..]));
         assert_eq!(program(b"run;x"), Some(&b"run"[..]));
+        assert_eq!(program(b"cat%x"), Some(&b"cat"[..]));
         assert_eq!(program(b""), None);
         assert_eq!(program(b"(a)"), None);
     }

@@ -26,6 +26,7 @@ pub mod runs;
 pub mod schedule;
 pub mod site;
 pub mod spread;
+pub mod systemd;
 pub mod template;
 pub mod verbs;
 pub mod zone;

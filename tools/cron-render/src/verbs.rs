@@ -7,6 +7,7 @@ use base::report::{Raw, Report, Status};
 use base::source::Source;
 use base::tool::{Context, Format as Output};
 
+use crate::backend;
 use crate::cli::{Request, Window};
 use crate::explain;
 use crate::field::Reading;
@@ -14,12 +15,13 @@ use crate::finding::{Code, Finding};
 use crate::hashed::Seed;
 use crate::lint;
 use crate::observe;
-use crate::render::{self, RenderedJob};
+use crate::render;
 use crate::report::{CronReport, Item, Start, Voice};
 use crate::runs::Runs;
 use crate::schedule;
-use crate::site::{Facts, Site};
+use crate::site::{Facts, Format, Site};
 use crate::spread::{self, Placed};
+use crate::systemd;
 use crate::template::{Draft, Template};
 
 /// How many runs of a job `next` lists unless told otherwise.
@@ -79,23 +81,29 @@ impl Work {
         Err(Error::input(text).hint(format!("cron-render lint {} -o text", self.template.name)))
     }
 
-    /// The finished jobs and the finished text.
+    /// The finished jobs, a text each, and the finished text of all.
     ///
     /// # Errors
     /// `Kind::Input` for a command this cron cannot be told.
-    pub fn finished(&self) -> Result<(Vec<RenderedJob>, Vec<u8>)> {
+    pub fn finished(&self) -> Result<(Vec<String>, Vec<u8>)> {
+        if self.site.format == Format::Systemd {
+            let units = systemd::units(&self.template, &self.site, &self.placed);
+            let pairs = units.chunks(2).map(|pair| pair.iter().map(|u| u.text.as_str()).collect::<Vec<_>>().join("\n"));
+            return Ok((pairs.collect(), backend::systemd::text(self.site.name(), &units).into_bytes()));
+        }
         let jobs = render::jobs(&self.template, &self.site, &self.placed)?;
         let text = render::text(&self.template, &self.site, &jobs);
-        Ok((jobs, text))
+        let lines = jobs.iter().map(|job| String::from_utf8_lossy(&job.line()).into_owned());
+        Ok((lines.collect(), text))
     }
 
     /// The jobs as reports list them.
-    pub fn items(&self, jobs: Option<&[RenderedJob]>) -> Vec<Item> {
+    pub fn items(&self, finished: Option<&[String]>) -> Vec<Item> {
         let each = self.template.jobs.iter().zip(&self.placed).enumerate().map(|(index, (job, placed))| Item {
             id: job.id.clone(),
             line: job.line,
             schedule: placed.when.clone(),
-            rendered: jobs.and_then(|j| j.get(index)).map(|j| String::from_utf8_lossy(&j.line()).into_owned()),
+            rendered: finished.and_then(|f| f.get(index)).cloned(),
             kind: placed.schedule.kind(),
             next: Vec::new(),
             moved_from: placed.moved_from.clone(),
