@@ -98,7 +98,7 @@ fn vhosts(count: usize) -> TempDir {
     let temporary: String =
         ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{name}_temp_path {at}/t/{name};\n")).concat();
     let main = format!(
-        "pid {at}/nginx.pid;\nerror_log {at}/logs/error.log;\nevents {{ worker_connections 64; }}\nhttp {{\n{temporary}server_names_hash_max_size 8192;\n\
+        "user www-data;\npid {at}/nginx.pid;\nerror_log {at}/logs/error.log;\nevents {{ worker_connections 64; }}\nhttp {{\n{temporary}server_names_hash_max_size 8192;\n\
          log_format main '$remote_addr - $remote_user [$time_local] \"$request\" $status';\naccess_log {at}/logs/access.log main;\n\
          include {at}/sites-enabled/*;\n}}\n"
     );
