@@ -41,9 +41,11 @@ pub enum What {
     /// An environment setting.
     Setting(Setting),
     /// A job.
-    Job(JobLine),
+    Job(Box<JobLine>),
     /// Neither: the daemon refuses the file.
     Bad(ScheduleError),
+    /// A job or a bad line that has been taken over into a list of its own.
+    Listed,
 }
 
 /// One line.
@@ -94,7 +96,7 @@ pub fn line(text: &[u8], indent: usize, form: Form, reading: Reading<'_>) -> Wha
         }
     }
     match schedule::read(text, indent, reading) {
-        Ok(written) => What::Job(job(text, written, form)),
+        Ok(written) => What::Job(Box::new(job(text, written, form))),
         Err(error) => What::Bad(error),
     }
 }

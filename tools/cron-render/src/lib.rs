@@ -19,6 +19,7 @@ pub mod finding;
 pub mod hashed;
 pub mod lint;
 pub mod observe;
+pub mod piece;
 pub mod plan;
 pub mod render;
 pub mod report;

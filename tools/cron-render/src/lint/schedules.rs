@@ -168,7 +168,7 @@ fn uneven(job: &Job, note: &Note, step: i32, found: &mut Vec<Finding>) {
 /// How the two day fields work together.
 fn days(job: &Job, found: &mut Vec<Finding>) {
     let schedule = &job.written.schedule;
-    let [_, _, day, _, weekday] = &job.written.fields[..] else { return };
+    let [_, _, day, _, weekday] = job.written.fields() else { return };
     let empty = [schedule.minute, schedule.hour, schedule.month].contains(&0) || (schedule.day == 0 && schedule.weekday == 0);
     if !schedule.ever() && !empty && !(schedule.needs_both_days() && (schedule.weekday == 0 || schedule.day == 0)) {
         let months = set_text(schedule.month);
@@ -195,7 +195,7 @@ fn days(job: &Job, found: &mut Vec<Finding>) {
 }
 
 fn either(job: &Job, schedule: &Schedule, (every_day, every_weekday): (bool, bool), found: &mut Vec<Finding>) {
-    let [_, _, day, _, weekday] = &job.written.fields[..] else { return };
+    let [minute, hour, day, month, weekday] = job.written.fields() else { return };
     let text = |field: &crate::field::CronField| quote(&job.text, field.span.clone());
     if every_day || every_weekday {
         let all = if every_day { day } else { weekday };
@@ -208,13 +208,8 @@ fn either(job: &Job, schedule: &Schedule, (every_day, every_weekday): (bool, boo
         return;
     }
     let message = format!("cron runs this on day {} and also on every weekday {}, not only where both agree", text(day), text(weekday));
-    let minute = quote(&job.text, job.written.fields[0].span.clone());
-    let fix = format!(
-        "for both: {} {} {} {} * [ \"$(date +\\%u)\" = N ] && COMMAND",
-        minute.trim_matches('`'),
-        quote(&job.text, job.written.fields[1].span.clone()).trim_matches('`'),
-        text(day).trim_matches('`'),
-        quote(&job.text, job.written.fields[3].span.clone()).trim_matches('`'),
-    );
+    let bare = |field| text(field).trim_matches('`').to_owned();
+    let when = [bare(minute), bare(hour), bare(day), bare(month)].join(" ");
+    let fix = format!("for both: {when} * [ \"$(date +\\%u)\" = N ] && COMMAND");
     push(found, Code::W01, job.place(day.span.start), message, fix);
 }
