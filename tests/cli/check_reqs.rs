@@ -4,7 +4,9 @@ mod files;
 mod fixes;
 mod formats;
 mod hostile;
+mod hosts;
 mod types;
+mod unknown;
 mod versions;
 
 use harness::{Output, tool};

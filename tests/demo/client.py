@@ -11,6 +11,7 @@ and one of them is enough to fail the demo.
 import collections
 import http.client
 import json
+import re
 import signal
 import sys
 import threading
@@ -69,7 +70,8 @@ class Visitor(threading.Thread):
         elif json_wanted:
             whole = isinstance(json.loads(body), dict)
         else:
-            whole = body.lstrip().startswith(b"<!") and body.rstrip().endswith(b"</html>")
+            # Its last line is the token by which maint-page knows its own page.
+            whole = body.lstrip().startswith(b"<!") and re.search(rb"</html>\s*<!-- maint-page 1 [0-9a-f ]+ -->\s*$", body)
         if not whole or not answer.getheader("Retry-After"):
             return f"wrong: 503 to {self.method} {self.path}: {body[:60]!r}"
         return "maintenance page"

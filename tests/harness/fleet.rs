@@ -29,13 +29,16 @@ pub struct Host {
     sshd: Option<Server>,
 }
 
+/// Several fleets of one process have different names and addresses.
+static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+
 impl Fleet {
     /// As many hosts as asked for, with the tools installed and sshd answering.
     pub fn up(size: u8) -> Fleet {
         let dir = scratch();
-        let id = std::process::id();
+        let id = std::process::id() * 4 + NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let net = format!("10.{}.{}", 200 + id % 50, id / 50 % 250);
-        let bridge = format!("rbt{}b", id % 100_000);
+        let bridge = format!("rbt{}b", id % 1_000_000);
         ip(&["link", "add", &bridge, "type", "bridge"]);
         let mut fleet = Fleet { dir, bridge, net, hosts: Vec::new() };
         ip(&["addr", "add", &format!("{}.1/24", fleet.net), "dev", &fleet.bridge]);
@@ -141,6 +144,17 @@ impl Host {
         run(&mut self.command(&["sh", "-ec", line]))
     }
 
+    /// The processes there, with their argument vectors.
+    pub fn processes(&self) -> Vec<(i32, Vec<String>)> {
+        let pids = Command::new("ip").args(["netns", "pids", &self.namespace]).output().map(|o| o.stdout).unwrap_or_default();
+        let pids = String::from_utf8_lossy(&pids).into_owned();
+        let argv = |pid: i32| {
+            let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            words.split('\0').map(str::to_string).collect()
+        };
+        pids.lines().filter_map(|l| l.trim().parse().ok()).map(|pid| (pid, argv(pid))).collect()
+    }
+
     /// The host is lost: its network is gone.
     pub fn lose(&self) {
         ip(&["-n", &self.namespace, "link", "set", "eth0", "down"]);
@@ -153,8 +167,7 @@ impl Host {
 
     fn end(&mut self) {
         // Everything that runs there, by its pid, while the namespace still has a name.
-        let pids = Command::new("ip").args(["netns", "pids", &self.namespace]).output().map(|o| o.stdout).unwrap_or_default();
-        for pid in String::from_utf8_lossy(&pids).lines().filter_map(|l| l.trim().parse().ok()) {
+        for (pid, _) in self.processes() {
             let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
         }
         self.sshd = None;

@@ -4,6 +4,8 @@
 
 pub mod fleet;
 pub mod gunicorn;
+pub mod machine;
+pub mod namespace;
 pub mod nginx;
 pub mod person;
 pub mod ports;
@@ -17,7 +19,7 @@ pub mod supervisor;
 pub mod venvs;
 
 pub use person::Person;
-pub use ports::{free_port, wait_until};
+pub use ports::{free_port, wait_for, wait_until};
 pub use process::Server;
 pub use run::{Output, Tool, bin, tool, tools};
 pub use tempfile::TempDir;

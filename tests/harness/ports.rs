@@ -9,10 +9,15 @@ pub fn free_port() -> u16 {
 }
 
 /// Waits until `so` says yes; fails the test, naming `what`, after 20 s.
-pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, so: impl FnMut() -> bool) {
+    wait_for(Duration::from_secs(20), what, so);
+}
+
+/// As [`wait_until`], for something that takes its time.
+pub fn wait_for(limit: Duration, what: &str, mut so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !so() {
-        assert!(began.elapsed() < Duration::from_secs(20), "{what}: still not so after 20 s");
+        assert!(began.elapsed() < limit, "{what}: still not so after {limit:?}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Makes a wheel by the rules, RECORD and all: NAME VERSION DIRECTORY METADATA-LINES, then FILE=CONTENT for each file.
+/// Makes a wheel by the rules, RECORD and all: NAME VERSION DIRECTORY METADATA-LINES, then FILE=CONTENT for each file, or
+/// FILE=@PATH for a content that is too long for an argument.
 const MAKE_WHEEL: &str = r"
 import base64, hashlib, sys, zipfile
 name, version, directory, metadata = sys.argv[1:5]
@@ -16,10 +17,27 @@ files[f'{info}/WHEEL'] = 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: 
 record = []
 with zipfile.ZipFile(f'{directory}/{name}-{version}-py3-none-any.whl', 'w') as wheel:
     for path, text in files.items():
-        data = text.encode()
+        data = open(text[1:], 'rb').read() if text.startswith('@') else text.encode()
         digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b'=').decode()
         record.append(f'{path},sha256={digest},{len(data)}')
         wheel.writestr(path, data)
+    wheel.writestr(f'{info}/RECORD', '\n'.join(record + [f'{info}/RECORD,,']) + '\n')
+";
+
+/// Makes a wheel again of what is installed: NAME DIRECTORY, run by the Python that has it.
+const PACK_WHEEL: &str = r"
+import importlib.metadata, sys, zipfile
+dist = importlib.metadata.distribution(sys.argv[1])
+info = dist._path.name
+stem = info.removesuffix('.dist-info')
+tag = [line.split(': ')[1] for line in dist.read_text('WHEEL').splitlines() if line.startswith('Tag: ')][0]
+left_out = {f'{info}/{name}' for name in ('RECORD', 'INSTALLER', 'REQUESTED', 'direct_url.json')}
+record = []
+with zipfile.ZipFile(f'{sys.argv[2]}/{stem}-{tag}.whl', 'w') as wheel:
+    for file in dist.files:
+        if not str(file).startswith('..') and not str(file).endswith('.pyc') and str(file) not in left_out:
+            wheel.write(file.locate(), str(file))
+            record.append(f'{file},sha256={file.hash.value},{file.size}')
     wheel.writestr(f'{info}/RECORD', '\n'.join(record + [f'{info}/RECORD,,']) + '\n')
 ";
 
@@ -90,6 +108,14 @@ impl Venvs {
             .status()
             .unwrap();
         assert!(made.success(), "the wheel of {name} {version}");
+    }
+
+    /// Makes wheels of what the test environment has, with everything that they need named.
+    pub fn repack(&self, names: &[&str]) {
+        for name in names {
+            let made = Command::new(test_venv().join("bin/python")).args(["-I", "-c", PACK_WHEEL, name]).arg(self.wheelhouse()).status();
+            assert!(made.unwrap().success(), "the wheel of {name}");
+        }
     }
 
     /// Writes a file here; its path comes back.

@@ -1,6 +1,7 @@
 //! One lock for each thing that is changed: flock(2) on a file beside it, or in the state directory. The kernel lets go of it when the
 //! process ends, however it ends, so there is no stale lock; the file is never removed, since removing it would let two hold it.
 
+use crate::atomic::Dir;
 use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use rustix::fs::{FlockOperation, Mode, OFlags};
@@ -30,9 +31,21 @@ impl Lock {
     /// # Errors
     /// `Kind::Locked` (exit 75) with the holder's pid; `Kind::Permission` where the file is somebody else's or others may write it.
     pub fn acquire(path: &Path, wait: Duration) -> Result<Lock> {
+        Lock::opened_at(rustix::fs::CWD, path, path, wait)
+    }
+
+    /// As [`Lock::acquire`], for a lock in a directory that is open already: a path swapped meanwhile leads nowhere else.
+    ///
+    /// # Errors
+    /// As [`Lock::acquire`].
+    pub fn acquire_in(dir: &Dir, name: &str, wait: Duration) -> Result<Lock> {
+        Lock::opened_at(dir, Path::new(name), &dir.path().join(name), wait)
+    }
+
+    fn opened_at(at: impl AsFd, name: &Path, path: &Path, wait: Duration) -> Result<Lock> {
         let named = |e: rustix::io::Errno| Error::io(format!("cannot open the lock {}", path.display()), &e.into());
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let fd = rustix::fs::open(path, flags, Mode::from_raw_mode(0o600)).map_err(named)?;
+        let fd = rustix::fs::openat(at, name, flags, Mode::from_raw_mode(0o600)).map_err(named)?;
         let lock = Lock { file: fd.into(), path: path.to_path_buf() };
         lock.trusted()?;
         let deadline = Deadline::after(Some(wait));

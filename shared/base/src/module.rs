@@ -54,9 +54,11 @@ pub fn refusal(name: &str, error: &Error) -> Vec<u8> {
 
 fn run(args: &[OsString]) -> Result<(Vec<u8>, Ending)> {
     let io = |e: std::io::Error| Error::io("cannot run the tool as a module", &e);
-    // The inner process is started before signals are held back here: it is to have the mask that we were given.
+    // Ansible runs modules on a terminal of its own and reads what comes out of it as one stream: whatever stood on standard error would
+    // stand in front of the object. The inner process is started before signals are held back here: it is to have the mask that we were given.
     let mut command = Command::new("/proc/self/exe");
-    let mut child = command.args(args).env(INNER, "1").stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(io)?;
+    let mut child =
+        command.args(args).env(INNER, "1").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(io)?;
     let watch = Watch::begin()?;
     let mut pipe = child.stdout.take().ok_or_else(|| Error::failed("the inner process has no pipe"))?;
     let mut object = Vec::new();

@@ -176,7 +176,7 @@ fn option(out: &mut String, key: &str, documented: &Documented) {
     if !documented.only.is_empty() {
         let _ = write!(help, ". Only for: {}", documented.only.join(", "));
     }
-    let _ = writeln!(out, "    {key}:\n      description: {}", quoted(&(help + ".")));
+    let _ = writeln!(out, "    {}:\n      description: {}", quoted(key), quoted(&(help + ".")));
     let kind = match documented.value {
         None => "bool",
         Some(Value::File(_) | Value::Dir(_)) => "path",

@@ -1,7 +1,7 @@
 //! A fix, run as it is written, makes the next run say met.
 
 use super::{check, check_file};
-use harness::scratch;
+use harness::{namespace, scratch};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -75,18 +75,8 @@ fn a_broken_virtual_environment_is_made_again() {
     check(&[&need]).expect_code(0);
 }
 
-/// Runs a script in mount namespaces of its own, where /etc may be changed and nobody else sees it.
 fn in_own_etc(script: &str) -> String {
-    let dir = scratch();
-    let prelude = format!(
-        "mount --make-rprivate / && mkdir -p {0}/up {0}/work && mount -t tmpfs none {0} && mkdir {0}/up {0}/work && \
-         mount -t overlay none -o lowerdir=/etc,upperdir={0}/up,workdir={0}/work /etc\n",
-        dir.path().display()
-    );
-    let done =
-        Command::new("unshare").args(["-m", "sh", "-ec", &(prelude + script)]).env("CHECK", harness::bin("check-reqs")).output().unwrap();
-    assert!(done.status.success(), "{script}\n{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap()
+    namespace::said(&["/etc"], script)
 }
 
 #[test]
@@ -150,4 +140,39 @@ fn each_distribution_gets_its_own_words() {
         );
         assert_eq!(in_own_etc(&script).trim(), command, "{id}");
     }
+}
+
+#[test]
+fn packages_are_installed_and_upgraded_by_apt() {
+    if !root() || harness::need("dpkg-deb").is_none() {
+        return;
+    }
+    // A repository of the test's own, so that no mirror is needed; apt and dpkg are the real ones.
+    let script = r#"
+cd /srv && mkdir -p repo && cd repo
+for version in 1.2-1 1.10~rc1-1; do
+  mkdir -p p/DEBIAN p/usr/share/cr-made-up
+  printf 'Package: cr-made-up\nVersion: %s\nArchitecture: all\nMaintainer: x <x@example.org>\nProvides: cr-virtual\nDescription: made up\n' $version > p/DEBIAN/control
+  dpkg-deb -b p cr-made-up_${version}_all.deb > /dev/null
+done
+index() {
+  : > Packages
+  for deb in "$@"; do
+    dpkg-deb -f $deb >> Packages
+    printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' $deb $(stat -c %s $deb) $(sha256sum < $deb | cut -d' ' -f1) >> Packages
+  done
+  apt-get update -qq -o Dir::Etc::sourcelist=/etc/apt/cr.list -o Dir::Etc::sourceparts=/dev/null >&2
+}
+echo 'deb [trusted=yes] file:/srv/repo ./' > /etc/apt/cr.list
+printf 'Dir::Etc::sourcelist "/etc/apt/cr.list";\nDir::Etc::sourceparts "/dev/null";\nAPT::Sandbox::User "root";\n' > /etc/apt/apt.conf.d/99cr
+mend() { $CHECK "$1" | jq -r '.items[].fix.commands[]?' | tee /dev/stderr | sh -e >&2; $CHECK "$1" | jq -r '.items[0] | "\(.status) \(.found)"'; }
+index cr-made-up_1.2-1_all.deb
+mend pkg:cr-made-up
+$CHECK pkg:cr-virtual | jq -r '.items[0] | "\(.status) \(.found)"'
+$CHECK 'pkg:cr-made-up>=1.10~' | jq -r '.items[0] | "\(.status) \(.reason) \(.found)"'
+index cr-made-up_1.2-1_all.deb cr-made-up_1.10~rc1-1_all.deb
+mend 'pkg:cr-made-up>=1.10~'
+"#;
+    let said = namespace::said(&["/etc", "/var", "/usr", "/srv"], script);
+    assert_eq!(said, "met 1.2-1\nmet 1.2-1 (provided by cr-made-up)\nunmet version 1.2-1\nmet 1.10~rc1-1\n");
 }

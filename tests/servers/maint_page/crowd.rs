@@ -21,6 +21,7 @@ pub struct Tally {
 }
 
 impl Tally {
+    #[allow(dead_code)]
     pub fn all(&self) -> u64 {
         self.site + self.page + self.wrong
     }

@@ -1,5 +1,8 @@
 //! venv-sync against real environments, real installers, and a real site.
 
 mod drift;
+mod live;
+mod owner;
 mod readers;
+mod sources;
 mod verdicts;

@@ -182,6 +182,9 @@ fn locked_files_as_uv_syncs_them() {
     }
 }
 
+/// Name, version, METADATA.
+type Planted = (&'static str, &'static str, &'static str);
+
 #[test]
 fn files_as_pip_would_install_them() {
     let venvs = Venvs::new();
@@ -195,7 +198,7 @@ fn files_as_pip_would_install_them() {
     ] {
         venvs.wheel(name, version, metadata, &[]);
     }
-    let sets: [(&[(&str, &str, &str)], &str); 8] = [
+    let sets: [(&[Planted], &str); 8] = [
         (&[], "alpha\n"),
         (&[("alpha", "1.0", "Requires-Dist: beta>=1"), ("beta", "1.0", "")], "alpha\n"),
         (&[("alpha", "1.0", "Requires-Dist: beta>=1")], "alpha\n"),

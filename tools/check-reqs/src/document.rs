@@ -2,10 +2,13 @@
 //! list of requirements is a requirement that nobody checks; that is why nothing here is skipped in silence. TOML goes through the
 //! `toml` crate; JSON is read here, because `serde_json` keeps no positions.
 
+mod fields;
 mod json;
 
+pub use fields::{Fields, Settings, fill, nearest};
+
 use base::{Error, Result};
-use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use toml::de::{DeTable, DeValue};
 
 /// One value and the byte at which it begins (`None` for values that came from the command line).
@@ -63,14 +66,33 @@ pub struct Origin {
     pub name: String,
     /// The whole text.
     pub text: String,
+    /// Where its lines begin; found once, since every requirement asks for its line.
+    lines: OnceLock<Vec<usize>>,
 }
 
 impl Origin {
+    /// A source of this name.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Origin {
+        Origin { name: name.into(), text: text.into(), lines: OnceLock::new() }
+    }
+
+    /// Line and column of a byte, both from 1, columns in characters.
+    fn line_column(&self, at: usize) -> (usize, usize) {
+        let mut at = at.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        let lines = self.lines.get_or_init(|| std::iter::once(0).chain(self.text.match_indices('\n').map(|(i, _)| i + 1)).collect());
+        let line = lines.partition_point(|start| *start <= at);
+        let start = lines.get(line - 1).copied().unwrap_or(0);
+        (line, self.text[start..at].chars().count() + 1)
+    }
+
     /// An error at a place in this source: `site.toml:3:7: what`.
     pub fn error(&self, at: Option<usize>, what: impl std::fmt::Display) -> Error {
         match at {
             Some(at) => {
-                let (line, column) = line_column(&self.text, at);
+                let (line, column) = self.line_column(at);
                 Error::input(format!("{}:{line}:{column}: {what}", self.name))
             }
             None => Error::usage(format!("{}: {what}", self.name)),
@@ -79,19 +101,8 @@ impl Origin {
 
     /// The line of a place, for `--explain`.
     pub fn line(&self, at: Option<usize>) -> Option<usize> {
-        at.map(|at| line_column(&self.text, at).0)
+        at.map(|at| self.line_column(at).0)
     }
-}
-
-/// Line and column, both from 1, columns in characters.
-fn line_column(text: &str, at: usize) -> (usize, usize) {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    let before = &text[..at];
-    let start = before.rfind('\n').map_or(0, |i| i + 1);
-    (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
 }
 
 /// Reads a document: JSON if its first character is `{` or `[`, TOML otherwise (no TOML document begins with `{`, and one that begins
@@ -155,233 +166,13 @@ fn from_value(value: &DeValue<'_>, at: usize) -> Result<Value, (usize, String)> 
     })
 }
 
-/// The values that `${name}` stands for: `[set]` of the file, and `--set name=value` over it.
-pub type Settings = BTreeMap<String, String>;
-
-/// A table being read key by key; what nobody asked for is an error at [`Fields::finish`].
-pub struct Fields<'a> {
-    origin: &'a Origin,
-    settings: &'a Settings,
-    at: Option<usize>,
-    pairs: Vec<(&'a Key, &'a Node, bool)>,
-    asked: Vec<&'static str>,
-}
-
-impl<'a> Fields<'a> {
-    /// Begins to read a table.
-    pub fn new(origin: &'a Origin, settings: &'a Settings, node: &'a Node) -> Result<Fields<'a>> {
-        match &node.value {
-            Value::Table(pairs) => Ok(Fields {
-                origin,
-                settings,
-                at: node.at,
-                pairs: pairs.iter().map(|(key, node)| (key, node, false)).collect(),
-                asked: Vec::new(),
-            }),
-            other => Err(origin.error(node.at, format!("a table was expected, not {}", other.kind()))),
-        }
-    }
-
-    /// Where the table begins.
-    pub fn at(&self) -> Option<usize> {
-        self.at
-    }
-
-    /// Where the table's first key stands: where a reader looks for it.
-    pub fn first_key(&self) -> Option<usize> {
-        self.pairs.iter().filter_map(|(key, ..)| key.at).min().or(self.at)
-    }
-
-    /// An error at the value of `key`, or at the table.
-    pub fn error(&self, key: &str, what: impl std::fmt::Display) -> Error {
-        let at = self.pairs.iter().find(|(k, ..)| k.name == key).map_or(self.at, |(_, node, _)| node.at);
-        self.origin.error(at, what)
-    }
-
-    /// The raw value of a key.
-    pub fn take(&mut self, key: &'static str) -> Option<&'a Node> {
-        self.asked.push(key);
-        let pair = self.pairs.iter_mut().find(|(k, ..)| k.name == key)?;
-        pair.2 = true;
-        Some(pair.1)
-    }
-
-    fn wrong(&self, key: &str, node: &Node, wanted: &str) -> Error {
-        self.origin.error(node.at, format!("{key} must be {wanted}, not {}", node.value.kind()))
-    }
-
-    /// A string, with `${name}` filled in; a number is taken as its text.
-    pub fn text(&mut self, key: &'static str) -> Result<Option<String>> {
-        let Some(node) = self.take(key) else { return Ok(None) };
-        match &node.value {
-            Value::Text(text) => self.filled(node, text).map(Some),
-            Value::Whole(n) => Ok(Some(n.to_string())),
-            _ => Err(self.wrong(key, node, "a string")),
-        }
-    }
-
-    /// A string that has to be there.
-    pub fn required(&mut self, key: &'static str) -> Result<String> {
-        match self.text(key)? {
-            Some(text) if !text.is_empty() => Ok(text),
-            Some(_) => Err(self.error(key, format!("{key} is empty"))),
-            None => Err(self.origin.error(self.first_key(), format!("{key} is missing"))),
-        }
-    }
-
-    /// A string or a list of strings.
-    pub fn texts(&mut self, key: &'static str) -> Result<Vec<String>> {
-        let Some(node) = self.take(key) else { return Ok(Vec::new()) };
-        match &node.value {
-            Value::Text(text) => Ok(vec![self.filled(node, text)?]),
-            Value::List(list) => list
-                .iter()
-                .map(|node| match &node.value {
-                    Value::Text(text) => self.filled(node, text),
-                    Value::Whole(n) => Ok(n.to_string()),
-                    _ => Err(self.wrong(key, node, "a list of strings")),
-                })
-                .collect(),
-            Value::Whole(n) => Ok(vec![n.to_string()]),
-            _ => Err(self.wrong(key, node, "a string or a list of strings")),
-        }
-    }
-
-    /// A table of strings.
-    pub fn map(&mut self, key: &'static str) -> Result<Vec<(String, String)>> {
-        let Some(node) = self.take(key) else { return Ok(Vec::new()) };
-        let Value::Table(pairs) = &node.value else { return Err(self.wrong(key, node, "a table of strings")) };
-        pairs
-            .iter()
-            .map(|(name, node)| match &node.value {
-                Value::Text(text) => Ok((name.name.clone(), self.filled(node, text)?)),
-                Value::Whole(n) => Ok((name.name.clone(), n.to_string())),
-                _ => Err(self.wrong(&name.name, node, "a string")),
-            })
-            .collect()
-    }
-
-    /// true or false.
-    pub fn flag(&mut self, key: &'static str) -> Result<Option<bool>> {
-        let Some(node) = self.take(key) else { return Ok(None) };
-        match &node.value {
-            Value::Flag(flag) => Ok(Some(*flag)),
-            _ => Err(self.wrong(key, node, "true or false")),
-        }
-    }
-
-    /// A whole number that is not negative.
-    pub fn count(&mut self, key: &'static str) -> Result<Option<u64>> {
-        let Some(node) = self.take(key) else { return Ok(None) };
-        let number = match &node.value {
-            Value::Whole(n) => u64::try_from(*n).ok(),
-            Value::Text(text) => self.filled(node, text)?.parse().ok(),
-            _ => None,
-        };
-        number.map(Some).ok_or_else(|| self.origin.error(node.at, format!("{key} must be a whole number")))
-    }
-
-    /// Anything written as text that `parse` understands; `parse` says what is wrong with it.
-    pub fn parsed<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>> {
-        match self.text(key)? {
-            Some(text) => parse(&text).map(Some).map_err(|what| self.error(key, what)),
-            None => Ok(None),
-        }
-    }
-
-    /// One word of several.
-    pub fn choice(&mut self, key: &'static str, words: &[&str]) -> Result<Option<String>> {
-        self.parsed(key, |text| match words.contains(&text) {
-            true => Ok(text.to_string()),
-            false => Err(format!("{key} must be one of {}, not '{text}'", words.join(", "))),
-        })
-    }
-
-    fn filled(&self, node: &Node, text: &str) -> Result<String> {
-        fill(text, self.settings)
-            .map_err(|what| self.origin.error(node.at, what).hint("give it with --set NAME=VALUE, or in a [set] table of the file"))
-    }
-
-    /// Refuses every key that is not one of these, before anything else is said: a misspelled key is why another one is missing.
-    pub fn only(&self, known: &[&str]) -> Result<()> {
-        match self.pairs.iter().find(|(key, ..)| !known.contains(&key.name.as_str())) {
-            Some((key, ..)) => Err(self.unknown(key, known)),
-            None => Ok(()),
-        }
-    }
-
-    fn unknown(&self, key: &Key, known: &[&str]) -> Error {
-        let error = self.origin.error(key.at, format!("unknown key '{}'", key.name));
-        match nearest(&key.name, known) {
-            Some(near) => error.hint(format!("did you mean '{near}'?")),
-            None => error.hint(format!("the keys here are: {}", known.join(", "))),
-        }
-    }
-
-    /// Refuses what nobody asked for.
-    pub fn finish(self) -> Result<()> {
-        let Some((key, ..)) = self.pairs.iter().find(|(.., taken)| !taken) else { return Ok(()) };
-        Err(self.unknown(key, &self.asked))
-    }
-}
-
-/// `text` with `${name}` replaced; `$${` stands for `${`.
-pub fn fill(text: &str, settings: &Settings) -> Result<String, String> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("${") {
-        if rest[..at].ends_with('$') {
-            out.push_str(&rest[..at]);
-            out.push('{');
-            rest = &rest[at + 2..];
-            continue;
-        }
-        out.push_str(&rest[..at]);
-        let end = rest[at..].find('}').ok_or_else(|| format!("'{}' has no closing brace", &rest[at..]))?;
-        let name = &rest[at + 2..at + end];
-        out.push_str(settings.get(name).ok_or_else(|| format!("${{{name}}} is not set"))?);
-        rest = &rest[at + end + 1..];
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
-/// The word most like `word`, if one is near: at most a third of its letters changed.
-pub fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
-    let (distance, near) = words.iter().map(|w| (edits(word, w), *w)).min()?;
-    (distance <= 1 + word.chars().count() / 3).then_some(near)
-}
-
-/// Damerau-Levenshtein distance (adjacent swaps count once), as spelling suggestions use it.
-fn edits(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
-    let mut rows = vec![vec![0usize; b.len() + 1]; a.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    for (j, cell) in rows[0].iter_mut().enumerate() {
-        *cell = j;
-    }
-    for i in 1..=a.len() {
-        for j in 1..=b.len() {
-            let swap = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + swap);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            rows[i][j] = best;
-        }
-    }
-    rows[a.len()][b.len()]
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     fn origin(text: &str) -> Origin {
-        Origin { name: "site.toml".into(), text: text.into() }
+        Origin::new("site.toml", text)
     }
 
     #[test]
@@ -411,14 +202,5 @@ mod tests {
             }
         }
         assert_eq!(bare(&read(&toml).unwrap()), bare(&read(&json).unwrap()));
-    }
-
-    #[test]
-    fn settings_are_filled_in_and_a_missing_one_is_an_error() {
-        let settings = Settings::from([("venv".to_string(), "/srv/venv".to_string())]);
-        assert_eq!(fill("${venv}/bin", &settings).unwrap(), "/srv/venv/bin");
-        assert_eq!(fill("$${venv}", &settings).unwrap(), "${venv}");
-        assert_eq!(fill("${nope}", &settings).unwrap_err(), "${nope} is not set");
-        assert!(fill("${nope", &settings).is_err());
     }
 }

@@ -3,11 +3,13 @@
 //! The story: [`cli`] turns arguments and files into requirements, [`plan`] chooses and orders them, [`observe`] looks at the host side by
 //! side, [`plan`] adds the answers up, [`report`] and [`format`] say them. Nothing is changed, so there is no `act`.
 
+pub mod accounts;
 pub mod check;
 pub mod cli;
 pub mod document;
 pub mod fix;
 pub mod format;
+pub mod live_env;
 pub mod need;
 pub mod net;
 pub mod observe;
@@ -19,11 +21,12 @@ pub mod programs;
 pub mod report;
 pub mod requirement;
 pub mod scene;
+pub mod snapshot;
 pub mod version;
 pub mod when;
 
 use base::cli::{CommandLine, Parsed};
-use base::report::{Report, Status};
+use base::report::{Raw, Report, Status};
 use base::tool::{Context, Tool};
 use base::{Error, Result};
 use cli::{Action, Request, Source};
@@ -48,7 +51,12 @@ impl Tool for CheckReqs {
             Action::Look => look(&request, context),
             Action::List => listed(requirements(&request)?, None),
             Action::Explain(id) => listed(requirements(&request)?, Some(id)),
-            Action::Snapshot(_) => Err(Error::usage("--snapshot is not there yet")),
+            Action::Snapshot(kinds) => {
+                let tables = snapshot::tables(kinds, &request, context.deadline)?;
+                let text = snapshot::document(&tables, parsed.text("output") == Some("json"))?;
+                let report = Report::new(Status::Ok, format!("{} requirements written", tables.len()), Requirements::default());
+                Ok(report.raw(Raw::Always(text.into_bytes())))
+            }
         }
     }
 }

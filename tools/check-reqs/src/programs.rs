@@ -1,5 +1,6 @@
 //! Where programs are: on PATH, and where administrators' programs are although cron's PATH does not say so.
 
+use base::child::Run;
 use std::env;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,21 @@ pub fn find(name: &str) -> Option<PathBuf> {
         .filter(|dir| dir.is_absolute())
         .map(|dir| dir.join(name))
         .find(|path| executable(path))
+}
+
+/// A program with a known environment: nothing of the caller's but PATH, HOME, and where version managers keep their versions.
+pub fn known(run: Run) -> Run {
+    let path = match env::var_os("PATH").filter(|path| !path.is_empty()) {
+        Some(mut path) => {
+            path.push(":");
+            path.push(SYSTEM_PATH);
+            path
+        }
+        None => SYSTEM_PATH.into(),
+    };
+    let run = run.clean().env("PATH", path).env("HOME", env::var_os("HOME").unwrap_or_else(|| "/".into())).env("LC_ALL", "C");
+    let kept = ["PYENV_ROOT", "PYENV_VERSION", "ASDF_DATA_DIR", "ASDF_DIR"];
+    kept.into_iter().filter_map(|key| env::var_os(key).map(|value| (key, value))).fold(run, |run, (key, value)| run.env(key, value))
 }
 
 /// Whether a path is a file that somebody may execute.

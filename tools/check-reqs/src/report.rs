@@ -106,7 +106,8 @@ impl Item {
                 item.msg = mask::text(&finding.msg);
                 item.evidence = finding.evidence.map(|text| mask::text(&text));
                 let gap = matches!(item.status, Status::Unmet | Status::Warn);
-                item.fix = if gap { requirement.fix.clone().or(finding.fix) } else { None };
+                let last_resort = || Fix::advice(format!("make it so: {}", item.expected));
+                item.fix = gap.then(|| requirement.fix.clone().or(finding.fix).unwrap_or_else(last_resort));
             }
         }
         item

@@ -10,6 +10,8 @@ use base::lock::Lock;
 use base::{Error, Result};
 use rustix::fs::{Mode, RenameFlags};
 use std::ffi::{OsStr, OsString};
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::Duration;
 
 /// Takes the layout's lock, making its directory if that is missing, and removes what killed
@@ -21,7 +23,12 @@ pub fn lock(layout: &Layout, wait: Duration) -> Result<Lock> {
         dir.refuse_shared()?;
     }
     lend_lock(&opened)?;
-    let lock = Lock::acquire(&layout.dir().join(layout::LOCK), wait)?;
+    if let Some(owner) = opened.get(Where::Root).map(owner).transpose()?.flatten() {
+        // Also what a killed run made and did not give away.
+        opened.own().try_for_each(|dir| give(dir, owner))?;
+    }
+    let root = opened.get(Where::Root).ok_or_else(|| Error::failed(format!("{} has gone", layout.dir().display())))?;
+    let lock = Lock::acquire_in(root, layout::LOCK, wait)?;
     for dir in opened.own() {
         dir.sweep()?;
     }
@@ -50,24 +57,31 @@ fn lend_lock(opened: &Opened) -> Result<()> {
 }
 
 /// Makes the layout's own directory; those above it are somebody else's business.
-fn make_root(layout: &Layout) -> Result<bool> {
+fn make_root(layout: &Layout) -> Result<()> {
     let path = layout.dir();
-    let hint = format!("mkdir -p {}", layout.parent().display());
-    match rustix::fs::mkdirat(rustix::fs::CWD, path, Mode::from_raw_mode(0o700)) {
-        Err(rustix::io::Errno::EXIST) => return Ok(false),
-        Err(e) => return Err(Error::io(format!("cannot make {}", path.display()), &e.into()).hint(hint)),
+    match make_dir(rustix::fs::CWD, path, 0o755) {
+        Err(rustix::io::Errno::EXIST) => return Ok(()),
+        Err(e) => {
+            let hint = format!("mkdir -p {}", layout.parent().display());
+            return Err(Error::io(format!("cannot make {}", path.display()), &e.into()).hint(hint));
+        }
         Ok(()) => {}
     }
-    let dir = Dir::open(path)?;
-    let parent = Dir::open(layout.parent()).ok();
-    if let Some(owner) = parent.as_ref().map(owner).transpose()?.flatten() {
-        give(&dir, owner)?;
-    }
-    rustix::fs::fchmod(&dir, Mode::from_raw_mode(0o755))
-        .map_err(|e| Error::io(format!("cannot set the mode of {}", path.display()), &e.into()))?;
     // A parent that is a link is not opened: the directory is made all the same.
-    parent.map_or(Ok(()), |parent| parent.sync())?;
-    Ok(true)
+    let Ok(parent) = Dir::open(layout.parent()) else { return Ok(()) };
+    if let Some(owner) = owner(&parent)? {
+        give(&Dir::open(path)?, owner)?;
+    }
+    parent.sync()
+}
+
+/// With its mode from the first moment: killed between mkdir and chmod, it would stay closed to
+/// the web server for good. Nothing else of this process runs meanwhile that could care.
+fn make_dir(at: impl AsFd, name: &Path, mode: u32) -> rustix::io::Result<()> {
+    let before = rustix::process::umask(Mode::empty());
+    let made = rustix::fs::mkdirat(at, name, Mode::from_raw_mode(mode));
+    rustix::process::umask(before);
+    made
 }
 
 /// Gives a directory just made to its owner; one that is not root's any more is left alone.
@@ -96,7 +110,7 @@ struct Hands<'a> {
 /// Carries the steps out. Stops at the first that fails; the items say how far it came.
 pub fn act(layout: &Layout, steps: &[Step]) -> (Vec<Item>, Option<Error>) {
     let mut items = Vec::new();
-    let made = make_root(layout).and_then(|_| {
+    let made = make_root(layout).and_then(|()| {
         let home = layout.one_file().map(|single| Dir::open(&single.home)).transpose()?;
         Ok(Hands { layout, root: Dir::open(layout.dir())?, home })
     });
@@ -147,11 +161,15 @@ impl Hands<'_> {
     }
 
     fn make(&self, name: &str, mode: u32) -> Result<()> {
-        let made = self.root.make(name, mode)?;
-        match owner(&self.root)? {
-            Some(owner) if made => give(&self.root.below(name)?, owner),
-            _ => Ok(()),
+        match make_dir(&self.root, Path::new(name), mode) {
+            Err(rustix::io::Errno::EXIST) => return Ok(()),
+            Err(e) => return Err(Error::io(format!("cannot make {}", self.root.path().join(name).display()), &e.into())),
+            Ok(()) => {}
         }
+        if let Some(owner) = owner(&self.root)? {
+            give(&self.root.below(name)?, owner)?;
+        }
+        self.root.sync()
     }
 
     fn at(&self, place: &Place, work: impl Fn(&Dir, &OsStr) -> Result<()>) -> Result<()> {

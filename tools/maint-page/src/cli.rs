@@ -1,17 +1,9 @@
-//! The one definition of this command line, and what was typed as a typed [`Request`].
+//! The one definition of this command line; what was typed becomes a typed request in
+//! [`crate::request`].
 
-use crate::change::Wish;
-use crate::hold;
-use crate::layout::Layout;
-use crate::plain;
 use crate::snippet;
-use crate::verify::Expectation;
-use crate::when;
-use base::cli::{Command, CommandLine, Entry, Example, Opt, Parsed, Positional, Trailing, Value};
+use base::cli::{Command, CommandLine, Entry, Example, Opt, Positional, Trailing, Value};
 use base::exit::Row;
-use base::{Error, Result};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 const PLACE: &[Opt] = &[
     Opt::value("dir", Value::Dir("DIR"), "The directory the page and its flag live in")
@@ -54,18 +46,23 @@ const PROOF: &[Opt] = &[
     Opt::value("host", Value::Text("NAME"), "The Host to ask for, where the URL names an address"),
     Opt::value("connect", Value::Text("HOST:PORT"), "Ask at this address, whatever the URL's name resolves to")
         .more("To ask one server of several, or the server behind a cache, for the site's real URL."),
+    Opt::value("within", Value::Duration("DURATION"), "How long it may take to become so; 10s unless told"),
+];
+
+const PROOF_OFF: &[Opt] = &[
     Opt::value(
         "expect",
         Value::Count("STATUS"),
         "The status the site has to answer with when the page is off; any of 200 to 399 unless told",
     ),
     Opt::value("count", Value::Count("N"), "How many answers in a row have to be right when the page is off; 3 unless told"),
-    Opt::value("within", Value::Duration("DURATION"), "How long it may take to become so; 10s unless told"),
 ];
 
 const SIDE: &[Opt] = &[Opt::flag("on", "It is to be on"), Opt::flag("off", "It is to be off")];
 
-const ONE_ID: &[Opt] = &[ID];
+const SHOWN: &[Opt] = &[Opt::value("id", Value::Text("ID"), "Only this hold; every one unless told")];
+
+const CLOCK: &[Opt] = &[Opt::value("id", Value::Text("ID"), "Only this hold; every one unless told"), FORCE];
 
 const OFF: &[Opt] = &[ID, Opt::flag("all", "Release every hold, whosesoever it is"), FORCE];
 
@@ -108,7 +105,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             "off",
             "Release the hold, and take the page away if it was the last",
             &["Releases your own hold. If others still hold the page it stays up, and the report says whose they are."],
-            &[PLACE, OFF, VERIFY, PROOF],
+            &[PLACE, OFF, VERIFY, PROOF, PROOF_OFF],
         ),
         command(
             "status",
@@ -116,13 +113,13 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             &[
                 "Exit status 1 means that it is overdue, that the files do not agree with the holds, or that it is not as --on or --off asks.",
             ],
-            &[PLACE, SIDE],
+            &[PLACE, SIDE, SHOWN],
         ),
         command(
             "wait",
             "Wait until an announced page goes up",
             &["Puts it up when its start has come. Ends with exit status 1 if nothing is announced, or if it is taken back meanwhile."],
-            &[PLACE, ONE_ID, VERIFY, PROOF],
+            &[PLACE, CLOCK, VERIFY, PROOF],
         ),
         command(
             "tick",
@@ -130,7 +127,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             &[
                 "Puts up the page whose start has come, brings maintenance.json and Retry-After up to date, takes away what asked for --auto-off, and says once that a page is overdue.",
             ],
-            &[PLACE],
+            &[PLACE, CLOCK],
         ),
         Command {
             name: "during",
@@ -138,7 +135,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             description: &[
                 "TERM, INT, HUP and QUIT go to COMMAND's process group. If maint-page itself is killed, a guardian process does what --on-failure says.",
             ],
-            options: &[PLACE, WISH, FAILURE, VERIFY, PROOF],
+            options: &[PLACE, WISH, FAILURE, VERIFY, PROOF, PROOF_OFF],
             positionals: &[],
             trailing: Trailing::Required,
             default: false,
@@ -149,7 +146,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             description: &[
                 "Asks on a new connection each time. On: GET, HEAD and POST answer 503 with Retry-After, no-store and the page itself; with --dir or --page it has to be the page of the holds there. Off: several answers in a row without the page. When it is not so, the report says why, as far as that can be told.",
             ],
-            options: &[SIDE, PLACE, ONE_ID, PROOF],
+            options: &[SIDE, PLACE, SHOWN, PROOF, PROOF_OFF],
             positionals: &[Positional::some("URL", Value::Url("URL"), "Where to ask")],
             trailing: Trailing::None,
             default: false,
@@ -229,266 +226,3 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     ],
     see_also: &["svc-cycle(8)", "nginx(8)"],
 };
-
-/// What is asked for.
-#[derive(Debug)]
-pub enum Request {
-    /// `on`.
-    On { layout: Layout, wish: Wish, template: Option<PathBuf>, wait: bool, force: bool, proof: Proof },
-    /// `off`.
-    Off { layout: Layout, whose: Whose, force: bool, proof: Proof },
-    /// `status`.
-    Status { layout: Layout, side: Option<bool> },
-    /// `wait`.
-    Wait { layout: Layout, id: Option<String>, proof: Proof },
-    /// `tick`.
-    Tick { layout: Layout },
-    /// `during`.
-    During { layout: Layout, wish: Wish, template: Option<PathBuf>, force: bool, keep: bool, proof: Proof },
-    /// `verify`.
-    Verify { layout: Option<Layout>, id: Option<String>, on: bool, proof: Proof },
-    /// `snippet`.
-    Snippet { server: String, dir: PathBuf },
-    /// `bypass`.
-    Bypass { layout: Layout, action: Action },
-}
-
-/// Whose holds `off` releases.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whose {
-    /// One's own, by the caller's name.
-    Own(String),
-    /// This one.
-    Id(String),
-    /// Every one.
-    All,
-}
-
-/// Where and how to prove it.
-#[derive(Debug, Clone)]
-pub struct Proof {
-    /// The URLs; none means that nothing is asked.
-    pub urls: Vec<String>,
-    /// What counts as proof.
-    pub expectation: Expectation,
-}
-
-/// What is to happen to the keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// A new one, good for so long.
-    Add(Duration),
-    /// The one that begins so; None is all.
-    Revoke(Option<String>),
-    /// Say which there are.
-    List,
-}
-
-/// Arguments to a typed request.
-pub fn request(parsed: &Parsed) -> Result<Request> {
-    Ok(match parsed.command().unwrap_or_default() {
-        "on" => Request::On {
-            layout: layout(parsed)?,
-            wish: wish(parsed, caller())?,
-            template: template(parsed)?,
-            wait: parsed.flag("wait"),
-            force: parsed.flag("force"),
-            proof: proof(parsed, parsed.texts("verify"))?,
-        },
-        "during" => Request::During {
-            layout: layout(parsed)?,
-            wish: wish(parsed, format!("during-{}", std::process::id()))?,
-            template: template(parsed)?,
-            force: parsed.flag("force"),
-            keep: parsed.text("on-failure") == Some("keep"),
-            proof: proof(parsed, parsed.texts("verify"))?,
-        },
-        "off" => Request::Off {
-            layout: layout(parsed)?,
-            whose: whose(parsed)?,
-            force: parsed.flag("force"),
-            proof: proof(parsed, parsed.texts("verify"))?,
-        },
-        "status" => Request::Status { layout: layout(parsed)?, side: side(parsed)? },
-        "wait" => Request::Wait { layout: layout(parsed)?, id: id(parsed)?, proof: proof(parsed, parsed.texts("verify"))? },
-        "tick" => Request::Tick { layout: layout(parsed)? },
-        "verify" => Request::Verify {
-            layout: if parsed.os("dir").is_some() || parsed.os("page").is_some() { Some(layout(parsed)?) } else { None },
-            id: id(parsed)?,
-            on: side(parsed)?.ok_or_else(|| Error::usage("verify needs to know what to prove").hint("give --on or --off"))?,
-            proof: proof(parsed, parsed.positional_texts())?,
-        },
-        "snippet" => snippet_request(parsed)?,
-        "bypass" => Request::Bypass { layout: flagged(parsed, "bypass keys")?, action: action(parsed)? },
-        _ => return Err(Error::usage("there is no command").hint("maint-page -h lists them")),
-    })
-}
-
-fn layout(parsed: &Parsed) -> Result<Layout> {
-    match (parsed.path("dir"), parsed.path("page")) {
-        (Some(_), Some(_)) => Err(Error::usage("--dir and --page are two different layouts").hint("give one of them")),
-        (Some(dir), None) => Ok(Layout::flag(&absolute(dir)?)),
-        (None, Some(file)) => Layout::single(&absolute(file)?),
-        (None, None) => Err(Error::usage("where is the page?").hint("give --dir DIR, or --page FILE for a server that tests for one file")),
-    }
-}
-
-fn flagged(parsed: &Parsed, what: &str) -> Result<Layout> {
-    if parsed.os("page").is_some() {
-        return Err(Error::usage(format!("single-file mode has no {what}")).hint("they need the flag layout: --dir DIR"));
-    }
-    layout(parsed)
-}
-
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(|e| Error::io(format!("cannot tell where {} is", path.display()), &e))
-}
-
-fn id(parsed: &Parsed) -> Result<Option<String>> {
-    match parsed.text("id") {
-        Some(id) if hold::valid_id(id) => Ok(Some(id.to_owned())),
-        Some(id) => Err(Error::usage(format!("--id: {id:?} cannot be an id"))
-            .hint("letters, digits and . _ @ -, at most 64, the first a letter, digit, _ or @")),
-        None => Ok(None),
-    }
-}
-
-/// The name of whoever calls: sudo's word first, since root is nobody in particular.
-pub fn caller() -> String {
-    let uid = nix::unistd::getuid();
-    let sudo = std::env::var("SUDO_USER").ok().filter(|_| uid.is_root());
-    let own = || nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.name);
-    sudo.or_else(own).filter(|name| hold::valid_id(name)).unwrap_or_else(|| format!("uid{uid}"))
-}
-
-fn whose(parsed: &Parsed) -> Result<Whose> {
-    match (id(parsed)?, parsed.flag("all")) {
-        (Some(_), true) => Err(Error::usage("--id and --all contradict each other")),
-        (Some(id), false) => Ok(Whose::Id(id)),
-        (None, true) => Ok(Whose::All),
-        (None, false) => Ok(Whose::Own(caller())),
-    }
-}
-
-fn side(parsed: &Parsed) -> Result<Option<bool>> {
-    match (parsed.flag("on"), parsed.flag("off")) {
-        (true, true) => Err(Error::usage("--on and --off contradict each other")),
-        (true, false) => Ok(Some(true)),
-        (false, true) => Ok(Some(false)),
-        (false, false) => Ok(None),
-    }
-}
-
-fn wish(parsed: &Parsed, default_id: String) -> Result<Wish> {
-    if parsed.text("for").is_some() && parsed.text("until").is_some() {
-        return Err(Error::usage("--for and --until both say when it ends").hint("give one of them"));
-    }
-    let tz = parsed.text("tz").map(str::to_owned);
-    when::zone(tz.as_deref())
-        .map_err(|why| Error::usage(format!("--tz: {why}")).hint("zones are named as in /usr/share/zoneinfo: Europe/Berlin"))?;
-    let lang = parsed.text("lang").map(str::to_owned);
-    if lang.as_deref().is_some_and(|tag| tag.is_empty() || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')) {
-        return Err(Error::usage("--lang: not a language tag").hint("such as de, pt-BR or zh-Hant"));
-    }
-    let token = base::atomic::random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Wish {
-        id: id(parsed)?.unwrap_or(default_id),
-        message: words(parsed, "message", hold::MESSAGE_MAX)?,
-        title: words(parsed, "title", 200)?.map(|title| title.replace('\n', " ")),
-        lang,
-        tz,
-        start: time(parsed, "start")?,
-        until: time(parsed, "until")?,
-        lasting: parsed.duration("for"),
-        warn: parsed.duration("warn"),
-        auto_off: parsed.flag("auto-off"),
-        template: None,
-        by: caller(),
-        token,
-    })
-}
-
-fn words(parsed: &Parsed, option: &str, most: usize) -> Result<Option<String>> {
-    let Some(text) = parsed.text(option) else { return Ok(None) };
-    let text = plain::clean(text);
-    match text.len() {
-        0 => Err(Error::usage(format!("--{option}: there is nothing to read in it"))),
-        n if n > most => Err(Error::usage(format!("--{option}: {n} bytes, and at most {most} are shown"))),
-        _ => Ok(Some(text)),
-    }
-}
-
-fn time(parsed: &Parsed, option: &str) -> Result<Option<(when::When, String)>> {
-    let Some(text) = parsed.text(option) else { return Ok(None) };
-    let when = when::parse(text).map_err(|why| Error::usage(format!("--{option}: {text:?}: {why}")))?;
-    Ok(Some((when, text.to_owned())))
-}
-
-fn template(parsed: &Parsed) -> Result<Option<PathBuf>> {
-    match parsed.path("template") {
-        Some(_) if parsed.os("page").is_some() => {
-            Err(Error::usage("single-file mode has no place for a template's files").hint("a template needs the flag layout: --dir DIR"))
-        }
-        given => Ok(given.map(Path::to_path_buf)),
-    }
-}
-
-fn proof(parsed: &Parsed, urls: Vec<&str>) -> Result<Proof> {
-    for url in &urls {
-        if !(url.starts_with("http://") || url.starts_with("https://")) {
-            return Err(Error::usage(format!("{url:?} is not a URL")).hint("such as http://127.0.0.1/ or https://www.example.org/login"));
-        }
-    }
-    let status = match parsed.count("expect") {
-        Some(status @ 100..=599) => u16::try_from(status).ok(),
-        Some(status) => return Err(Error::usage(format!("--expect: {status} is not an HTTP status"))),
-        None => None,
-    };
-    let count = match parsed.count("count") {
-        Some(0) => return Err(Error::usage("--count: no answer proves nothing").hint("give 1 or more")),
-        given => given.unwrap_or(3),
-    };
-    Ok(Proof {
-        urls: urls.into_iter().map(str::to_owned).collect(),
-        expectation: Expectation {
-            host: parsed.text("host").map(str::to_owned),
-            connect: parsed.text("connect").map(str::to_owned),
-            status,
-            count: usize::try_from(count).unwrap_or(usize::MAX),
-            within: parsed.duration("within").unwrap_or(Duration::from_secs(10)),
-        },
-    })
-}
-
-fn snippet_request(parsed: &Parsed) -> Result<Request> {
-    let layout = flagged(parsed, "configuration of its own: the server has one already")?;
-    let dir = layout.dir().to_path_buf();
-    match dir.to_str() {
-        Some(text) if snippet::can_name(text) => {}
-        _ => {
-            return Err(Error::usage(format!("{} cannot be written in a server's configuration", dir.display()))
-                .hint("use a path of letters, digits and . _ - + @ ~ , ="));
-        }
-    }
-    let server = parsed.positional_texts().first().copied().unwrap_or_default().to_owned();
-    Ok(Request::Snippet { server, dir })
-}
-
-fn action(parsed: &Parsed) -> Result<Action> {
-    let words = parsed.positional_texts();
-    let key = words.get(1).copied();
-    match (words.first().copied().unwrap_or_default(), key) {
-        ("add", None) => Ok(Action::Add(parsed.duration("ttl").unwrap_or(Duration::from_secs(8 * 3600)))),
-        ("list", None) => Ok(Action::List),
-        ("revoke", Some("all")) => Ok(Action::Revoke(None)),
-        ("revoke", Some(key)) if key.len() >= 8 && key.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            Ok(Action::Revoke(Some(key.to_lowercase())))
-        }
-        ("revoke", Some(_)) => {
-            Err(Error::usage("a key is revoked by its first eight hex digits or more").hint("maint-page bypass list says them"))
-        }
-        ("revoke", None) => Err(Error::usage("revoke which key?").hint("give its first eight digits, or all")),
-        (verb, Some(_)) => Err(Error::usage(format!("{verb} takes no key"))),
-        (verb, None) => Err(Error::usage(format!("{verb} is no action"))),
-    }
-}

@@ -1,6 +1,6 @@
 //! Put a site behind an honest maintenance page, and take it away again.
 //!
-//! Every command is the same story: read what was asked ([`cli`]), look at what is there
+//! Every command is the same story: read what was asked ([`request`]), look at what is there
 //! ([`observe`]), change the holds ([`change`]), see what the disk lacks ([`plan`]), do that
 //! ([`act`]), look again. [`settle`] tells it once; the files in `command/` say what differs.
 //!
@@ -14,6 +14,7 @@ mod change;
 mod cli;
 mod clues;
 mod command;
+mod difference;
 mod hold;
 mod layout;
 mod notice;
@@ -22,6 +23,7 @@ mod page;
 mod plain;
 mod plan;
 mod report;
+mod request;
 mod settle;
 mod snippet;
 mod standing;
@@ -36,8 +38,8 @@ use base::cli::{Asked, CommandLine, Parsed};
 use base::exit::Exit;
 use base::report::Report;
 use base::tool::{Context, Tool};
-use cli::Request;
 use report::Maintenance;
+use request::Request;
 use std::ffi::OsString;
 
 /// The program.
@@ -54,7 +56,7 @@ impl Tool for App {
     }
 
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<Maintenance>> {
-        match cli::request(parsed)? {
+        match request::request(parsed)? {
             Request::On { layout, wish, template, wait, force, proof } => {
                 command::on::run(&command::on::On { layout, wish, template, wait, force, proof }, context)
             }
@@ -63,9 +65,9 @@ impl Tool for App {
                 command::during::run(&on, keep, parsed.trailing().unwrap_or_default(), context)
             }
             Request::Off { layout, whose, force, proof } => command::off::run(&layout, &whose, force, &proof, context),
-            Request::Status { layout, side } => command::status::run(&layout, side),
-            Request::Wait { layout, id, proof } => command::on::wait(&layout, id.as_deref(), &proof, context),
-            Request::Tick { layout } => command::tick::run(&layout, context),
+            Request::Status { layout, id, side } => command::status::run(&layout, id.as_deref(), side),
+            Request::Wait { layout, id, force, proof } => command::on::wait(&layout, id.as_deref(), force, &proof, context),
+            Request::Tick { layout, id, force } => command::tick::run(&layout, id.as_deref(), force, context),
             Request::Verify { layout, id, on, proof } => command::verify::run(layout.as_ref(), id.as_deref(), on, &proof, context),
             Request::Snippet { server, dir } => Ok(command::snippet::run(&server, &dir)),
             Request::Bypass { layout, action } => command::bypass::run(&layout, &action, context),

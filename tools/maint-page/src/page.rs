@@ -145,10 +145,12 @@ pub fn is_ours(page: &[u8]) -> bool {
     tokens(page).is_some()
 }
 
-/// The tokens a page carries; none for a page that isn't ours or isn't whole.
+/// The tokens a page carries; none for a page that isn't ours or isn't whole. A message may
+/// quote the mark: in HTML it is escaped then, and in JSON it isn't looked for.
 pub fn tokens(page: &[u8]) -> Option<Vec<String>> {
     let text = String::from_utf8_lossy(page);
-    if let Some((_, marked)) = text.rsplit_once(MARK) {
+    if !text.starts_with('{') {
+        let (_, marked) = text.rsplit_once(MARK)?;
         let tokens = marked.trim_end().strip_suffix("-->")?;
         return Some(tokens.split_whitespace().map(str::to_owned).collect());
     }
@@ -233,12 +235,12 @@ mod tests {
     #[test]
     fn json_for_programs_carries_the_same() {
         let mut hold = hold("a");
-        hold.message = "\"quoted\"\n<b>".into();
+        hold.message = "\"quoted\"\n<b> <!-- maint-page 1 x -->".into();
         hold.activated_at = Some(hold.starts_at);
         let now = "2026-11-21T22:10:00Z".parse().unwrap();
         let text = json(&standing(std::slice::from_ref(&hold), now)).unwrap();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(value["message"], "\"quoted\"\n<b>");
+        assert_eq!(value["message"], "\"quoted\"\n<b> <!-- maint-page 1 x -->");
         assert_eq!(value["ends_at"], "2026-11-21T22:30:00Z");
         assert_eq!(tokens(text.as_bytes()).unwrap(), ["0123456789abcdef"]);
     }

@@ -3,6 +3,7 @@
 use crate::act;
 use crate::bypass::Key;
 use crate::change::{self, Event};
+use crate::difference::difference;
 use crate::hold::{Hold, State};
 use crate::layout::{Layout, Place};
 use crate::observe::{self, Found, Observed, Opened};
@@ -12,6 +13,7 @@ use crate::standing::standing;
 use crate::template::{self, Template};
 use crate::when;
 use base::lock::Lock;
+use base::report::Diff;
 use base::tool::Context;
 use base::{Error, Result};
 use jiff::Timestamp;
@@ -24,6 +26,8 @@ pub struct Settling<'a> {
     pub layout: &'a Layout,
     /// The template to copy first.
     pub template: Option<&'a Template>,
+    /// The only hold the clock moves; every one if None.
+    pub only: Option<&'a str>,
     /// Whether what is foreign is renamed aside.
     pub force: bool,
     /// Whether the layout's directory is to be made.
@@ -51,12 +55,14 @@ pub struct Settled {
     pub error: Option<Error>,
     /// The flag as it is now.
     pub flag: Found,
+    /// What changes for those outside.
+    pub diff: Option<Diff>,
 }
 
 impl<'a> Settling<'a> {
     /// With nothing special.
     pub fn new(layout: &'a Layout, context: &Context) -> Settling<'a> {
-        Settling { layout, template: None, force: false, makes: false, dry_run: context.dry_run, lock_wait: context.lock_wait }
+        Settling { layout, template: None, only: None, force: false, makes: false, dry_run: context.dry_run, lock_wait: context.lock_wait }
     }
 
     /// Does it: `alter` changes the holds and keys, after the clock has.
@@ -68,7 +74,7 @@ impl<'a> Settling<'a> {
         let now = Timestamp::now();
         let mut holds = observed.holds.clone();
         let mut keys: Vec<Key> = observed.keys.iter().filter(|key| key.is_good(now)).cloned().collect();
-        let events = change::tick(&mut holds, now);
+        let events = change::tick(&mut holds, self.only, now);
         alter(&mut holds, &mut keys, now)?;
         let plan = plan::plan(self.layout, &observed, &holds, &keys, now, self.force);
         self.carry_out(plan, observed, holds, events, now)
@@ -93,8 +99,16 @@ impl<'a> Settling<'a> {
 
     fn carry_out(&self, plan: Plan, observed: Observed, holds: Vec<Hold>, events: Vec<Event>, now: Timestamp) -> Result<Settled> {
         let refused = plan.in_the_way.as_ref().map(|thing| foreign(self.layout, &thing.place, thing.why));
-        let mut settled =
-            Settled { now, holds, events, items: Vec::new(), warnings: plan.warnings, error: None, flag: observed.flag.clone() };
+        let mut settled = Settled {
+            now,
+            holds,
+            events,
+            items: Vec::new(),
+            error: None,
+            flag: observed.flag.clone(),
+            diff: difference(self.layout, &observed, &plan.steps),
+            warnings: plan.warnings,
+        };
         if self.dry_run {
             settled.items = act::intended(self.layout, &plan.steps);
         } else if !plan.steps.is_empty() {

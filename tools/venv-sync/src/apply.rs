@@ -175,10 +175,7 @@ impl Work<'_> {
     fn go_live(&self, id: &str, state: &State, built: Assessment, in_use: &[User]) -> Result<Report<Body>> {
         let adopted = match self.locked.go_live(id, state) {
             Ok(adopted) => adopted,
-            Err(error) => {
-                let _ = self.locked.remove(id);
-                return Ok(failed(self.store, state, built, error, Vec::new()));
-            }
+            Err(error) => return self.not_sure(id, state, built, error),
         };
         let previous = match state {
             State::Release(previous) => Some(previous.clone()),
@@ -207,6 +204,20 @@ impl Work<'_> {
         body.restart_required = Some(!body.stale_processes.is_empty());
         let msg = format!("{} is {id} now: {} installed", self.store.venv.display(), body.counts.installed);
         Ok(Report::new(Status::Ok, msg, body).changed(true).warnings(warnings))
+    }
+}
+
+impl Work<'_> {
+    /// Going live failed. If only the last sync did, the link leads to the new release all the same, and that must stay.
+    fn not_sure(&self, id: &str, before: &State, built: Assessment, error: Error) -> Result<Report<Body>> {
+        if self.store.state()? != State::Release(id.to_owned()) {
+            let _ = self.locked.remove(id);
+            return Ok(failed(self.store, before, built, error, Vec::new()));
+        }
+        let mut report = failed(self.store, &State::Release(id.to_owned()), built, error, Vec::new());
+        report.msg = format!("{} is {id} now, but a power cut might undo that", self.store.venv.display());
+        report.body.in_sync = Some(true);
+        Ok(report.changed(true))
     }
 }
 

@@ -102,7 +102,7 @@ impl Check for Command {
         if self.wanted.is_any() {
             return Finding::met(shown.clone(), format!("{} is {shown}", self.name));
         }
-        let run = Run::new(&path).args(self.args()).env("LC_ALL", "C").user(super::python::owner_of(&path)).deadline(deadline);
+        let run = programs::known(Run::new(&path).args(self.args())).user(super::python::owner_of(&path)).deadline(deadline);
         let finished = match run.run() {
             Ok(finished) => finished,
             Err(error) => return Finding::unmet("not_executable", error.message).fix(self.installation(scene)),

@@ -76,10 +76,7 @@ impl Check for Extension {
             }
             return Finding::unmet("missing", format!("the server has no files of the extension {name}")).fix(fix);
         };
-        let ensure = Fix::plain(
-            format!("create the extension {name} in {database}"),
-            vec![shell(&["pg-ext-ensure", "ensure", "--db", &database, "--ext", name])],
-        );
+        let ensure = self.ensure(&database);
         let found = match (&created, self.created) {
             (Some(version), _) => version.clone(),
             (None, false) => available,
@@ -96,6 +93,18 @@ impl Check for Extension {
                 .found(found)
                 .fix(Fix::advice(format!("bring {name} to {} (ALTER EXTENSION … UPDATE, or newer files)", self.wanted.text()))),
             None => Finding::unknown("version", format!("{name}: '{found}' is no version")).found(found),
+        }
+    }
+}
+
+impl Extension {
+    /// How the extension is created; a connection with a password in it is not written into a command.
+    fn ensure(&self, database: &str) -> Fix {
+        let text = format!("create the extension {} in {database}", self.name);
+        match self.connection.dsn() {
+            Some(dsn) if base::mask::text(dsn) != dsn => Fix::advice(format!("{text}: pg-ext-ensure -d CONNECTION {}", self.name)),
+            Some(dsn) => Fix::plain(text, vec![shell(&["pg-ext-ensure", "-d", dsn, "--db", database, &self.name])]),
+            None => Fix::plain(text, vec![shell(&["pg-ext-ensure", "--db", database, &self.name])]),
         }
     }
 }

@@ -120,11 +120,23 @@ impl Listener {
 }
 
 fn listeners(port: u16) -> std::io::Result<Vec<Listener>> {
+    let mut all = every_listener()?;
+    all.retain(|listener| listener.port == port);
+    Ok(all)
+}
+
+fn every_listener() -> std::io::Result<Vec<Listener>> {
     let mut all = parse(&fs::read_to_string("/proc/net/tcp")?);
     // A kernel without IPv6 has no such file.
     all.extend(parse(&fs::read_to_string("/proc/net/tcp6").unwrap_or_default()));
-    all.retain(|listener| listener.port == port);
     Ok(all)
+}
+
+/// Every address and port that is listened on, sorted.
+pub fn listening() -> Vec<(IpAddr, u16)> {
+    let all = every_listener().unwrap_or_default();
+    let unique: std::collections::BTreeSet<(u16, IpAddr)> = all.iter().map(|listener| (listener.port, listener.address)).collect();
+    unique.into_iter().map(|(port, address)| (address, port)).collect()
 }
 
 /// proc_pid_net(5): `sl local_address rem_address st … inode`, addresses in hexadecimal words of the host's byte order, state 0A.

@@ -36,9 +36,19 @@ impl Connection {
         Ok(Connection { dsn: fields.text("connection")?, database: fields.text("database")? })
     }
 
+    /// The server that a connection string, or the environment, names.
+    pub fn to(dsn: Option<&str>) -> Connection {
+        Connection { dsn: dsn.map(str::to_string), database: None }
+    }
+
     /// What to call the server, without secrets.
     pub fn shown(&self) -> String {
         self.dsn.as_deref().map_or_else(|| "the default server".to_string(), base::mask::text)
+    }
+
+    /// As it was given; it may hold a password.
+    pub fn dsn(&self) -> Option<&str> {
+        self.dsn.as_deref()
     }
 
     /// Logs in.

@@ -160,12 +160,7 @@ pub fn behind_shim(path: &Path, deadline: Deadline) -> PathBuf {
 
 /// Asks an interpreter who it is. -E and -S: neither PYTHONPATH nor somebody's sitecustomize has a say in it, and it starts faster.
 fn ask(path: &Path, deadline: Deadline) -> Result<base::child::Finished> {
-    let home = std::env::var_os("HOME").unwrap_or_else(|| "/".into());
-    let run = Run::new(path).args(["-E", "-S", "-c", ASK]).clean().env("PATH", programs::SYSTEM_PATH).env("HOME", home);
-    let run = ["PYENV_ROOT", "PYENV_VERSION", "ASDF_DATA_DIR"]
-        .into_iter()
-        .filter_map(|key| std::env::var_os(key).map(|value| (key, value)))
-        .fold(run, |run, (key, value)| run.env(key, value));
+    let run = programs::known(Run::new(path).args(["-E", "-S", "-c", ASK]));
     run.user(owner_of(path)).deadline(deadline).run()
 }
 

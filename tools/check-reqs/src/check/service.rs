@@ -53,6 +53,22 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     Ok(Box::new(Service { name: fields.required("name")?, manager, conf, enabled: fields.flag("enabled")?.unwrap_or(false) }))
 }
 
+/// The names of the services that this host's manager knows and that may run.
+pub fn names(deadline: Deadline) -> Vec<String> {
+    if Path::new("/run/systemd/system").is_dir() {
+        let words = ["systemctl", "list-units", "--type=service", "--state=running", "--plain", "--no-legend"];
+        let finished = Run::argv(&words).env("LC_ALL", "C").deadline(deadline).run();
+        let out = finished.map(|finished| finished.out()).unwrap_or_default();
+        let first = out.lines().filter_map(|line| line.split_whitespace().next());
+        return first.map(|unit| unit.trim_end_matches(".service").to_string()).collect();
+    }
+    let entries = fs::read_dir("/etc/init.d").into_iter().flatten().flatten();
+    let mut names: Vec<String> =
+        entries.filter(|e| programs::executable(&e.path())).filter_map(|e| e.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
 /// What a manager says of a service.
 enum State {
     Running { enabled: Option<bool>, words: String },

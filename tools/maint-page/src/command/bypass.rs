@@ -2,10 +2,10 @@
 
 use super::report;
 use crate::bypass::{self, Key};
-use crate::cli::{self, Action};
 use crate::layout::Layout;
 use crate::observe::{self, Opened};
 use crate::report::{KeyShown, Maintenance};
+use crate::request::{self, Action};
 use crate::settle::Settling;
 use crate::when;
 use base::report::Report;
@@ -27,7 +27,7 @@ pub fn run(layout: &Layout, action: &Action, context: &Context) -> Result<Report
         match action {
             Action::Add(ttl) => {
                 let end = when::plus(now, *ttl).map_err(Error::usage)?;
-                let key = Key::new(now, end, &cli::caller())?;
+                let key = Key::new(now, end, &request::caller())?;
                 made = Some(key.name.clone());
                 keys.push(key);
             }

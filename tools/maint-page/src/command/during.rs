@@ -84,7 +84,7 @@ pub fn guardian(kind: &str, payload: &[u8]) -> Exit {
 }
 
 fn release(layout: &Layout, id: &str) -> Result<Settled> {
-    let settling = Settling { layout, template: None, force: false, makes: false, dry_run: false, lock_wait: PATIENCE };
+    let settling = Settling { layout, template: None, only: None, force: false, makes: false, dry_run: false, lock_wait: PATIENCE };
     settling.run(|holds, _, _| {
         change::release(holds, &[id.to_owned()]);
         Ok(())
@@ -137,7 +137,7 @@ impl Story<'_> {
         if mine.is_some_and(|hold| hold.state(settled.now) != State::Announced) {
             return Ok(Raised::Up(Box::new(settled), items));
         }
-        match wait::until_up(&self.on.layout, Some(&self.on.wish.id), self.context, self.watch)? {
+        match wait::until_up(&self.on.layout, Some(&self.on.wish.id), self.on.force, self.context, self.watch)? {
             Waited::Up(later) => {
                 items.extend(later.items.iter().cloned());
                 let warnings = settled.warnings;
@@ -218,7 +218,8 @@ impl Story<'_> {
         body.ran = Some(ran(outcome));
         warnings.extend(remarks(&body.verified));
         if others {
-            let ids: Vec<&str> = released.holds.iter().map(|hold| hold.id.as_str()).collect();
+            let up = released.holds.iter().filter(|hold| hold.state(released.now).is_up());
+            let ids: Vec<&str> = up.map(|hold| hold.id.as_str()).collect();
             warnings.push(format!("the page stays up for {}", ids.join(", ")));
         }
         if let Some(error) = error {

@@ -17,7 +17,7 @@ use base::tool::Context;
 use base::{Error, Kind};
 
 /// Asks every URL of `proof`.
-fn prove(proof: &crate::cli::Proof, on: bool, tokens: &[String], layout: Option<&Layout>, context: &Context) -> Vec<Verified> {
+fn prove(proof: &crate::request::Proof, on: bool, tokens: &[String], layout: Option<&Layout>, context: &Context) -> Vec<Verified> {
     let claim = Claim { on, tokens, layout };
     proof.urls.iter().map(|url| crate::verify::url(url, claim, &proof.expectation, context.deadline)).collect()
 }
@@ -26,11 +26,18 @@ fn prove(proof: &crate::cli::Proof, on: bool, tokens: &[String], layout: Option<
 fn disproved(verified: &[Verified], on: bool) -> Option<Error> {
     let wrong: Vec<&Verified> = verified.iter().filter(|one| !one.ok).collect();
     let first = wrong.first()?;
-    let why = first.why.as_deref().unwrap_or("no reason found");
     let more = if wrong.len() > 1 { format!(" (and {} more)", wrong.len() - 1) } else { String::new() };
-    let side = if on { "on" } else { "off" };
     let kind = if wrong.iter().all(|one| one.status.is_none()) { Kind::Unreachable } else { Kind::Failed };
-    Some(Error::new(kind, format!("{} is not {side}: {why}{more}", first.url)))
+    Some(Error::new(kind, format!("{}{more}", reason(first, on))))
+}
+
+/// `URL is not on: 404: …`; what could not be reached says its URL itself.
+fn reason(one: &Verified, on: bool) -> String {
+    let side = if on { "on" } else { "off" };
+    match (&one.why, one.status) {
+        (Some(why), None) => format!("not {side}: {why}"),
+        (why, _) => format!("{} is not {side}: {}", one.url, why.as_deref().unwrap_or("no reason found")),
+    }
 }
 
 /// What was seen over HTTP and deserves a word although it went well.

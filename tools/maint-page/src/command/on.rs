@@ -2,11 +2,11 @@
 
 use super::{disproved, prove, remarks, report};
 use crate::change::{self, Wish};
-use crate::cli::Proof;
 use crate::clues;
 use crate::hold::State;
 use crate::layout::Layout;
 use crate::report::{Item, Maintenance};
+use crate::request::Proof;
 use crate::settle::{Settled, Settling};
 use crate::template;
 use crate::wait::{self, Waited};
@@ -39,7 +39,7 @@ pub fn run(on: &On, context: &Context) -> Result<Report<Maintenance>> {
     let mut items = std::mem::take(&mut settled.items);
     if settled.error.is_none() && on.wait && !context.dry_run && settled.state() == State::Announced {
         let watch = Watch::begin()?;
-        match wait::until_up(&on.layout, Some(&on.wish.id), context, &watch)? {
+        match wait::until_up(&on.layout, Some(&on.wish.id), on.force, context, &watch)? {
             Waited::Up(later) => {
                 items.extend(later.items.iter().cloned());
                 settled = *later;
@@ -47,7 +47,7 @@ pub fn run(on: &On, context: &Context) -> Result<Report<Maintenance>> {
             other => return Ok(not_up(&on.layout, other, items, context)),
         }
     }
-    Ok(finish("on", &on.layout, settled, items, &on.proof, context))
+    Ok(finish("on", &on.layout, Some(&on.wish.id), settled, items, &on.proof, context))
 }
 
 /// Makes the hold, and raises the page if its start has come.
@@ -72,12 +72,12 @@ fn warnings(on: &On, settled: &Settled) -> Vec<String> {
 }
 
 /// `maint-page wait`.
-pub fn wait(layout: &Layout, id: Option<&str>, proof: &Proof, context: &Context) -> Result<Report<Maintenance>> {
+pub fn wait(layout: &Layout, id: Option<&str>, force: bool, proof: &Proof, context: &Context) -> Result<Report<Maintenance>> {
     let watch = Watch::begin()?;
-    match wait::until_up(layout, id, context, &watch)? {
+    match wait::until_up(layout, id, force, context, &watch)? {
         Waited::Up(mut settled) => {
             let items = std::mem::take(&mut settled.items);
-            Ok(finish("wait", layout, *settled, items, proof, context))
+            Ok(finish("wait", layout, id, *settled, items, proof, context))
         }
         other => Ok(not_up(layout, other, Vec::new(), context)),
     }
@@ -105,7 +105,15 @@ fn not_up(layout: &Layout, waited: Waited, items: Vec<Item>, context: &Context) 
 }
 
 /// Proves what was done, and reports it.
-pub fn finish(command: &str, layout: &Layout, settled: Settled, items: Vec<Item>, proof: &Proof, context: &Context) -> Report<Maintenance> {
+fn finish(
+    command: &str,
+    layout: &Layout,
+    id: Option<&str>,
+    settled: Settled,
+    items: Vec<Item>,
+    proof: &Proof,
+    context: &Context,
+) -> Report<Maintenance> {
     let mut body = settled.body(command, layout);
     let changed = !items.is_empty();
     body.items = items;
@@ -116,28 +124,30 @@ pub fn finish(command: &str, layout: &Layout, settled: Settled, items: Vec<Item>
         error = disproved(&body.verified, true);
     }
     let warnings = settled.warnings.iter().cloned().chain(remarks(&body.verified)).collect();
-    let msg = message(&settled, &body, context.dry_run);
-    let report = report(body, msg, changed, context).warnings(warnings);
+    let msg = settled.error.as_ref().map_or_else(|| message(&settled, &body, id, context.dry_run), |error| error.message.clone());
+    let report = report(body, msg, changed, context).warnings(warnings).diff(settled.diff);
     match error {
         Some(error) => report.error(error),
         None => report,
     }
 }
 
-fn message(settled: &Settled, body: &Maintenance, dry_run: bool) -> String {
-    if let Some(error) = &settled.error {
-        return error.message.clone();
-    }
-    let others = match settled.holds.len() {
-        0 | 1 => String::new(),
-        n => format!(", {n} holds"),
+/// Says first what became of the hold that was asked about.
+fn message(settled: &Settled, body: &Maintenance, id: Option<&str>, dry_run: bool) -> String {
+    let mine = body.holds.iter().find(|hold| id == Some(hold.id.as_str()));
+    let others: Vec<&str> =
+        body.holds.iter().filter(|hold| hold.state.is_up() && id != Some(hold.id.as_str())).map(|hold| hold.id.as_str()).collect();
+    let (state, starts, ends) = match mine {
+        Some(hold) => (hold.state, Some(&hold.starts_at), hold.ends_at.as_ref()),
+        None => (settled.state(), body.starts_at.as_ref(), body.ends_at.as_ref()),
     };
-    let until = body.ends_at.as_ref().map_or(String::new(), |end| format!(" until {end}"));
-    match (settled.state(), dry_run) {
-        (State::Announced, _) => format!("announced for {}{until}{others}", body.starts_at.as_deref().unwrap_or("later")),
-        (State::Off, _) => "off".to_owned(),
-        (State::Overdue, _) => format!("up and overdue since {}{others}", body.ends_at.as_deref().unwrap_or("its end")),
-        (State::Active, true) => format!("would be up{until}{others}"),
-        (State::Active, false) => format!("up{until}{others}"),
+    let until = ends.map_or(String::new(), |end| format!(" until {end}"));
+    let also = if others.is_empty() { String::new() } else { format!("; up for {}", others.join(", ")) };
+    match state {
+        State::Announced => format!("announced for {}{until}{also}", starts.map_or("later", String::as_str)),
+        State::Off => "off".to_owned(),
+        State::Overdue => format!("up and overdue since {}{also}", ends.map_or("its end", String::as_str)),
+        State::Active if dry_run => format!("would be up{until}{also}"),
+        State::Active => format!("up{until}{}", also.replace("; up for", "; also for")),
     }
 }

@@ -10,8 +10,8 @@ use base::report::Report;
 use base::tool::Context;
 
 /// `maint-page tick`.
-pub fn run(layout: &Layout, context: &Context) -> Result<Report<Maintenance>> {
-    let settled = Settling::new(layout, context).run(|_, _, _| Ok(()))?;
+pub fn run(layout: &Layout, id: Option<&str>, force: bool, context: &Context) -> Result<Report<Maintenance>> {
+    let settled = Settling { only: id, force, ..Settling::new(layout, context) }.run(|_, _, _| Ok(()))?;
     let body = settled.body("tick", layout);
     let mut warnings = settled.warnings.clone();
     let mut said = Vec::new();
@@ -24,7 +24,7 @@ pub fn run(layout: &Layout, context: &Context) -> Result<Report<Maintenance>> {
         }
     }
     let msg = if said.is_empty() { settled.state().word().to_owned() } else { said.join(", ") };
-    let report = report(body, msg, settled.changed(), context).warnings(warnings);
+    let report = report(body, msg, settled.changed(), context).warnings(warnings).diff(settled.diff);
     Ok(match settled.error {
         Some(error) => report.error(error),
         None => report,

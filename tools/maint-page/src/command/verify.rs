@@ -1,10 +1,10 @@
 //! `verify`: what the web server says, and why.
 
-use super::{prove, remarks};
-use crate::cli::Proof;
+use super::{prove, reason, remarks};
 use crate::layout::Layout;
 use crate::observe::{self, Opened};
 use crate::report::Maintenance;
+use crate::request::Proof;
 use crate::settle;
 use base::report::{Report, Status};
 use base::tool::Context;
@@ -37,7 +37,7 @@ pub fn run(layout: Option<&Layout>, id: Option<&str>, on: bool, proof: &Proof, c
     };
     let msg = match wrong.first() {
         None => format!("{side}, at {}", count(body.verified.len())),
-        Some(first) => format!("not {side}: {}: {}", first.url, first.why.as_deref().unwrap_or("no reason found")),
+        Some(first) => reason(first, on),
     };
     let warnings = remarks(&body.verified);
     Ok(Report::new(status, msg, body).warnings(warnings))

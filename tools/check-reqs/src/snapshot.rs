@@ -1,0 +1,197 @@
+//! `--snapshot`: the requirements that this host meets, as a file for the next one. Versions are pinned as tightly as a guide would:
+//! Python and PostgreSQL by their release series, distributions exactly, packages and commands from here on upwards (security updates
+//! must not make the file wrong).
+
+mod lists;
+
+use crate::check::{TYPES, Verdict};
+use crate::cli::Request;
+use crate::document::{Fields, Key, Node, Origin, Settings, Value};
+use crate::scene::Scene;
+use base::clock::Deadline;
+use base::{Error, Result};
+use serde_json::{Map, Value as Json, json};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// A `[[check]]` table.
+pub type Table = Map<String, Json>;
+
+/// What one kind is asked for: `dist:django@/srv/venv`.
+struct Wanted<'k> {
+    kind: &'k str,
+    name: Option<&'k str>,
+    place: Option<&'k str>,
+}
+
+impl Wanted<'_> {
+    fn parse(text: &str) -> Wanted<'_> {
+        let (head, place) = match text.split_once('@') {
+            Some((head, place)) => (head, Some(place)),
+            None => (text, None),
+        };
+        match head.split_once(':') {
+            Some((kind, name)) => Wanted { kind, name: Some(name), place },
+            None => Wanted { kind: head, name: None, place },
+        }
+    }
+}
+
+/// The kinds, for messages.
+const KINDS: &[&str] = &[
+    "python",
+    "dist",
+    "package",
+    "command",
+    "postgres",
+    "extension",
+    "user",
+    "group",
+    "service",
+    "port",
+    "crontab",
+    "directory",
+    "memory",
+];
+
+/// The tables of all kinds that are asked for.
+pub fn tables(kinds: &[String], request: &Request, deadline: Deadline) -> Result<Vec<Table>> {
+    let scene = Scene::here();
+    let mut tables = Vec::new();
+    let mut ids = HashSet::new();
+    for text in kinds {
+        let wanted = Wanted::parse(text);
+        let deadline = deadline.or_after(request.each.unwrap_or(Duration::from_secs(30)));
+        for table in of_kind(&wanted, &scene, deadline)? {
+            if ids.insert(Json::Object(table.clone()).to_string()) {
+                tables.push(table);
+            }
+        }
+    }
+    if tables.is_empty() {
+        return Err(Error::failed(format!("there is nothing of {} on this host", kinds.join(", "))));
+    }
+    Ok(tables)
+}
+
+/// The document, as TOML or JSON.
+pub fn document(tables: &[Table], as_json: bool) -> Result<String> {
+    let whole = json!({ "check": tables });
+    let wrong = |error: String| Error::failed(format!("cannot write the requirements: {error}"));
+    match as_json {
+        true => serde_json::to_string_pretty(&whole).map(|text| text + "\n").map_err(|error| wrong(error.to_string())),
+        false => toml::to_string(&whole).map_err(|error| wrong(error.to_string())),
+    }
+}
+
+fn of_kind(wanted: &Wanted<'_>, scene: &Scene, deadline: Deadline) -> Result<Vec<Table>> {
+    let one = |table: Table, pin: fn(&str) -> String| pinned(table, pin, scene, deadline).map(|table| vec![table]);
+    match (wanted.kind, wanted.name) {
+        ("python", None) => one(table("python", &[("interpreter", wanted.place)]), |v| format!("=={}.*", series(v))),
+        ("dist", Some(name)) => one(table("dist", &[("name", Some(name)), ("venv", wanted.place)]), |v| format!("=={v}")),
+        ("dist", None) => lists::dists(scene, wanted.place, deadline),
+        ("package", Some(name)) => one(table("package", &[("name", Some(name))]), lists::at_least),
+        ("package", None) => lists::packages(scene),
+        ("command", Some(name)) => one(table("command", &[("name", Some(name)), ("version", Some(">=0"))]), lists::at_least),
+        ("postgres", None) => one(table("postgres", &[("connection", wanted.place)]), |v| format!("=={}.*", postgres_series(v))),
+        ("extension", name) => lists::extensions(name, wanted.place, scene, deadline),
+        ("user", Some(name)) => lists::user(name).map(|table| vec![table]),
+        ("user", None) => lists::users(),
+        ("group", Some(name)) => lists::group(name).map(|table| vec![table]),
+        ("service", Some(name)) => one(table("service", &[("name", Some(name))]), |_| String::new()),
+        ("service", None) => Ok(lists::services(scene, deadline)),
+        ("port", None) => Ok(lists::ports()),
+        ("crontab", user) => one(table("crontab", &[("user", user)]), |_| String::new()),
+        ("directory", Some(path)) => lists::directory(path).map(|table| vec![table]),
+        ("memory", Some(size)) => one(table("memory", &[("free", Some(size))]), |_| String::new()),
+        (kind, _) if KINDS.contains(&kind) => {
+            Err(Error::usage(format!("--snapshot: {kind} takes {} name", if wanted.name.is_some() { "no" } else { "a" })))
+        }
+        (kind, _) => {
+            let error = Error::usage(format!("--snapshot: '{kind}' is not a kind"));
+            Err(match crate::document::nearest(kind, KINDS) {
+                Some(near) => error.hint(format!("did you mean '{near}'?")),
+                None => error.hint(format!("the kinds are: {}", KINDS.join(", "))),
+            })
+        }
+    }
+}
+
+/// A table of a type, with those keys that have a value.
+fn table(kind: &str, pairs: &[(&str, Option<&str>)]) -> Table {
+    let mut table = Table::new();
+    table.insert("type".into(), json!(kind));
+    for (key, value) in pairs {
+        if let Some(value) = value {
+            table.insert((*key).into(), json!(value));
+        }
+    }
+    table
+}
+
+/// Looks at a requirement, and pins it to the version that is found; what is not met cannot be written down.
+fn pinned(mut table: Table, pin: fn(&str) -> String, scene: &Scene, deadline: Deadline) -> Result<Table> {
+    let finding = look(&table, scene, deadline)?;
+    match (finding.verdict, finding.found) {
+        (Verdict::Met, Some(found)) => {
+            let version = pin(found.split(' ').next().unwrap_or(&found));
+            if !version.is_empty() {
+                table.insert("version".into(), json!(version));
+            }
+            Ok(table)
+        }
+        _ => Err(Error::failed(base::mask::text(&finding.msg))
+            .hint("a snapshot holds what this host has: leave this kind out, or mend it first")),
+    }
+}
+
+/// One look, by the same code that a file's table goes through.
+fn look(table: &Table, scene: &Scene, deadline: Deadline) -> Result<crate::check::Finding> {
+    let origin = Origin::new("--snapshot", "");
+    let node = node(&Json::Object(table.clone()));
+    let settings = Settings::new();
+    let mut fields = Fields::new(&origin, &settings, &node)?;
+    let kind = fields.required("type")?;
+    let found = TYPES.iter().find(|type_| type_.name == kind);
+    let type_ = found.ok_or_else(|| Error::usage(format!("--snapshot: there is no type {kind}")))?;
+    Ok((type_.read)(&mut fields)?.look(scene, deadline))
+}
+
+fn node(json: &Json) -> Node {
+    let value = match json {
+        Json::String(text) => Value::Text(text.replace("${", "$${")),
+        Json::Bool(flag) => Value::Flag(*flag),
+        Json::Number(number) => number.as_i64().map_or(Value::Decimal(number.as_f64().unwrap_or(0.0)), Value::Whole),
+        Json::Array(list) => Value::List(list.iter().map(node).collect()),
+        Json::Object(pairs) => Value::Table(pairs.iter().map(|(k, v)| (Key { at: None, name: k.clone() }, node(v))).collect()),
+        Json::Null => Value::Text(String::new()),
+    };
+    Node { at: None, value }
+}
+
+/// `3.11` of `3.11.2`, `2.7` of `2.7.18rc1`.
+fn series(version: &str) -> String {
+    let mut parts = version.split('.');
+    let digits = |part: Option<&str>| part.unwrap_or("0").chars().take_while(char::is_ascii_digit).collect::<String>();
+    format!("{}.{}", digits(parts.next()), digits(parts.next()))
+}
+
+/// From 10 on a PostgreSQL series is one number, before that it is two.
+fn postgres_series(version: &str) -> String {
+    let two = series(version);
+    let major = two.split('.').next().unwrap_or("0").to_string();
+    if major.parse::<u32>().is_ok_and(|major| major >= 10) { major } else { two }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_of_versions() {
+        assert_eq!(series("3.11.2"), "3.11");
+        assert_eq!(postgres_series("15.4 (Debian)"), "15");
+        assert_eq!(postgres_series("9.6.24"), "9.6");
+        assert_eq!(postgres_series("16beta1"), "16");
+    }
+}
