@@ -266,6 +266,9 @@ fn w18_wrap_and_w19_uneven() {
 #[test]
 fn w20_systemd() {
     finds("--format systemd --tz America/New_York", "30 2 * * * true\n", "W20", 1, 1);
+    finds("--format systemd --tz America/New_York", "*/30 * * * * true\n", "W20", 1, 1);
+    finds_no("--format systemd --tz America/New_York", "30 1 * * * true\n", "W20");
+    finds_no("--tz America/New_York", "30 2 * * * true\n", "W20");
 }
 
 #[test]

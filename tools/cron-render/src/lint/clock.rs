@@ -20,17 +20,32 @@ pub fn look(template: &Template, site: &Site, placed: &[Placed], facts: &Facts, 
     }
     for (job, placed) in template.jobs.iter().zip(placed) {
         for change in &changes {
-            if let Some((message, fix)) = effect(&placed.schedule, change) {
-                let place = job.place(job.written.span.start);
-                if site.format == Format::Systemd && change.gap() {
-                    let message = format!("{message} — by cron; systemd passes over times that the clock leaves out");
-                    push(found, Code::W20, place, message, fix);
-                } else {
-                    push(found, Code::W14, place, message, fix);
-                }
+            let found_here = match site.format {
+                Format::Systemd => passed_over(&placed.schedule, change).map(|words| (Code::W20, words)),
+                _ => effect(&placed.schedule, change).map(|words| (Code::W14, words)),
+            };
+            if let Some((code, (message, fix))) = found_here {
+                push(found, code, job.place(job.written.span.start), message, fix);
             }
         }
     }
+}
+
+/// What systemd leaves out and cron would run: times in a gap, and the second pass of an overlap.
+fn passed_over(schedule: &Schedule, change: &Change) -> Option<(String, String)> {
+    let (low, high) = (change.would.min(change.shows), change.would.max(change.shows));
+    let wildcard = schedule.kind() == Kind::Wildcard;
+    let count = if wildcard == change.gap() { 0 } else { schedule.count_within(low, high) };
+    if schedule.kind() == Kind::Reboot || count == 0 {
+        return None;
+    }
+    let (day, from, to) = (text_day(change.would), clock(low), clock(high));
+    let message = if change.gap() {
+        format!("on {day} there is no {from} to {to}: {} passed over by systemd, which cron makes up for", starts(count))
+    } else {
+        format!("on {day} {from} to {to} comes twice: {} not repeated by systemd, which cron repeats", starts(count))
+    };
+    Some((message, "--tz UTC, or cron".to_owned()))
 }
 
 /// Debian's cron has one zone for all: the machine's.
@@ -83,6 +98,7 @@ fn changes(site: &Site, now: i64) -> Vec<Change> {
     changes
 }
 
+/// What cron itself does at a change of time that an administrator may not expect.
 fn effect(schedule: &Schedule, change: &Change) -> Option<(String, String)> {
     let (low, high) = (change.would.min(change.shows), change.would.max(change.shows));
     let wildcard = schedule.kind() == Kind::Wildcard;
