@@ -95,7 +95,9 @@ pub fn line(text: &[u8], indent: usize, form: Form, reading: Reading<'_>) -> Wha
             return What::Setting(setting);
         }
     }
-    match schedule::read(text, indent, reading) {
+    // cronie: a minus before the schedule, for root's jobs, keeps them out of the log.
+    let minus = usize::from(reading.dialect == Dialect::Cronie && text[indent] == b'-');
+    match schedule::read(text, indent + minus, reading).map(|w| Written { span: indent..w.span.end, ..w }) {
         Ok(written) => What::Job(Box::new(job(text, written, form))),
         Err(error) => What::Bad(error),
     }

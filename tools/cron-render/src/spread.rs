@@ -115,7 +115,8 @@ fn rewritten(job: &Job, schedule: &Schedule) -> String {
             None => set_text(values[index]),
         });
     }
-    words.join(" ")
+    let minus = if job.text.get(job.written.span.start) == Some(&b'-') { "-" } else { "" };
+    format!("{minus}{}", words.join(" "))
 }
 
 fn every(field: Field, set: u64) -> bool {

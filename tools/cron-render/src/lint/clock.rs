@@ -45,7 +45,7 @@ fn passed_over(schedule: &Schedule, change: &Change) -> Option<(String, String)>
     } else {
         format!("on {day} {from} to {to} comes twice: {} not repeated by systemd, which cron repeats", starts(count))
     };
-    Some((message, "--tz UTC, or cron".to_owned()))
+    Some((message, "times in UTC (--tz UTC), or --format crontab".to_owned()))
 }
 
 /// Debian's cron has one zone for all: the machine's.

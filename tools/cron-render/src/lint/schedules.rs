@@ -10,17 +10,26 @@ use crate::template::{BadSchedule, Job, Template};
 
 pub fn look(template: &Template, site: &Site, found: &mut Vec<Finding>) {
     for bad in &template.bad {
-        refused(bad, site, found);
+        refused(bad, found);
     }
     for job in &template.jobs {
         for note in &job.written.notes {
             remarked(job, note, site, found);
         }
         days(job, found);
+        if job.text.get(job.written.span.start) == Some(&b'-') {
+            minus(job.place(job.written.span.start), found);
+        }
     }
 }
 
-fn refused(bad: &BadSchedule, site: &Site, found: &mut Vec<Finding>) {
+/// cronie alone knows a minus before the schedule.
+fn minus(place: (usize, usize), found: &mut Vec<Finding>) {
+    let message = "a minus (no log entry) is for cronie alone, and there for root alone: every other crontab is refused for it";
+    push(found, Code::W16, place, message, "leave the minus out");
+}
+
+fn refused(bad: &BadSchedule, found: &mut Vec<Finding>) {
     let place = |at: usize| (bad.line, bad.shift + column(&bad.text, at));
     let start = bad.text.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
     let line = &bad.text[start..];
@@ -43,12 +52,7 @@ fn refused(bad: &BadSchedule, site: &Site, found: &mut Vec<Finding>) {
     if line.starts_with(b"export ") {
         push(found, Code::W17, place(start), "cron knows no export: a setting is NAME=VALUE alone", "leave `export` out");
     } else if line.starts_with(b"-") {
-        let whose = if site.dialect.has_zones() {
-            "in a crontab, a minus (no log entry) is root's alone"
-        } else {
-            "a leading minus means something to cronie only"
-        };
-        push(found, Code::W16, place(start), whose, "leave the minus out");
+        minus(place(start), found);
     }
 }
 
