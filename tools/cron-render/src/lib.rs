@@ -29,6 +29,7 @@ pub mod site;
 pub mod spread;
 pub mod systemd;
 pub mod template;
+pub mod unified;
 pub mod verbs;
 pub mod zone;
 

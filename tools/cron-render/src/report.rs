@@ -8,6 +8,7 @@ use crate::calendar;
 use crate::finding::Finding;
 use crate::runs::{Dst, Run};
 use crate::schedule::Kind;
+use crate::unified::unified;
 
 /// A moment as RFC 3339, in place: `next` makes hundreds of thousands of them.
 #[derive(Clone, Copy)]
@@ -180,35 +181,7 @@ impl Body for CronReport {
             }
         }
         if let Some(diff) = &self.diff {
-            out.line(unified(diff));
+            out.line(unified(diff).trim_end());
         }
     }
-}
-
-/// The lines that differ, with three around them left out: what stands only before, then only after.
-pub fn unified(diff: &Diff) -> String {
-    let (before, after): (Vec<&str>, Vec<&str>) = (diff.before.lines().collect(), diff.after.lines().collect());
-    let head = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
-    let most = before.len().min(after.len()) - head;
-    let tail = before.iter().rev().zip(after.iter().rev()).take(most).take_while(|(a, b)| a == b).count();
-    let mut out = format!("--- {}\n+++ {}\n", diff.before_header, diff.after_header);
-    let context = head.saturating_sub(3);
-    let (before_end, after_end) = (before.len() - tail, after.len() - tail);
-    let shown_tail = tail.min(3);
-    let start = |from: usize, count: usize| if count == 0 { from } else { from + 1 };
-    let (old, new) = (before_end + shown_tail - context, after_end + shown_tail - context);
-    out += &format!("@@ -{},{old} +{},{new} @@\n", start(context, old), start(context, new));
-    for line in &before[context..head] {
-        out += &format!(" {line}\n");
-    }
-    for line in &before[head..before_end] {
-        out += &format!("-{line}\n");
-    }
-    for line in &after[head..after_end] {
-        out += &format!("+{line}\n");
-    }
-    for line in &before[before_end..before_end + shown_tail] {
-        out += &format!(" {line}\n");
-    }
-    out.trim_end().to_owned()
 }

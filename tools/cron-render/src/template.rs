@@ -177,9 +177,13 @@ impl Draft {
         let document: Document = source.parse()?;
         let places = Places::of(&source);
         for (index, job) in document.job.iter().enumerate() {
+            let place = source::Position { line: places.line(index), column: 1 };
+            if let Some(id) = job.id.as_deref().filter(|id| slug(id.as_bytes()) != *id) {
+                let words = format!("the id {id:?} is no name: letters, digits, _ and -, at most 60, of which files are named");
+                return Err(source.wrong(place, &words));
+            }
             let ways = [job.manage.is_some(), job.argv.is_some(), job.shell.is_some()];
             if ways.iter().filter(|w| **w).count() > 1 {
-                let place = source::Position { line: places.line(index), column: 1 };
                 return Err(source.wrong(place, "a job has one of manage, argv and shell"));
             }
         }

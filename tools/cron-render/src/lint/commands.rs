@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::command::{self, Action, OwnWay, Shape};
+use crate::command::{self, Action, OwnWay, Place, Shape};
 use crate::crontab::What;
 use crate::dialect::Dialect;
 use crate::escape;
@@ -69,7 +69,12 @@ fn bytes(job: &Job, found: &mut Vec<Finding>) {
         Action::Manage(text) | Action::Shell(text) => vec![text.as_bytes()],
         Action::Argv(argv) => argv.iter().map(String::as_bytes).collect(),
     };
-    for text in texts {
+    let given = [&job.extras.lock, &job.extras.log].into_iter().flatten();
+    let paths = given.filter_map(|place| match place {
+        Place::Path(path) => Some(path.as_bytes()),
+        Place::Switch(_) => None,
+    });
+    for text in texts.into_iter().chain(paths) {
         if let Some(at) = text.iter().position(|b| matches!(b, 0 | b'\r' | b'\n')) {
             let fix = if text[at] == b'\r' { "save the file with Unix line ends" } else { "take it out" };
             push(found, Code::E09, job.place(job.command_at + at), format!("{} in the command", control_name(text[at])), fix);
