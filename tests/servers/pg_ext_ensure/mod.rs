@@ -2,6 +2,7 @@
 
 mod create;
 mod elevate;
+mod libpq;
 mod misago;
 
 use harness::postgres::Postgres;
