@@ -8,7 +8,7 @@ fn bypass_keys_are_made_listed_and_revoked_and_end() {
     let added = site.tool("bypass").args(["add", "--ttl", "1h"]).run().expect_code(0).json();
     let key = &added["keys"][0];
     let path = key["path"].as_str().unwrap();
-    let name = path.strip_prefix("/.maint-page/bypass/").unwrap();
+    let name = path.strip_prefix("/_maint-page/bypass/").unwrap();
     assert!(name.len() == 32 && site.has(&format!("bypass/{name}")));
     assert_eq!(key["cookie"], format!("maint_bypass={name}"));
     assert_eq!(mode(&site.file(&format!("bypass/{name}"))), 0o600);

@@ -47,7 +47,7 @@ fn configuration(home: &Path, port: u16, snippet: &Path, backend: u16) -> String
     format!(
         "ServerRoot {home}\nServerName localhost\n{load}TypesConfig /etc/mime.types\nPidFile {home}/pid\nErrorLog {home}/error.log\n\
          Mutex file:{home}\nListen 127.0.0.1:{port}\nKeepAlive On\n\
-         <VirtualHost *:{port}>\nServerName localhost\nInclude {}\nProxyPass / http://127.0.0.1:{backend}/\n</VirtualHost>\n",
+         <VirtualHost *:{port}>\nServerName localhost\nRedirectMatch 404 \"/\\.(?!well-known)\"\nInclude {}\nProxyPass / http://127.0.0.1:{backend}/\n</VirtualHost>\n",
         snippet.display()
     )
 }

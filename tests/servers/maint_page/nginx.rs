@@ -35,6 +35,24 @@ fn the_sites_own_errors_stay_its_own() {
     assert_eq!((gone.status, gone.body.as_str()), (404, "the site has no such page"));
 }
 
+/// The common rule against dot files, and a password for the whole site, stay in force and don't hide the page from those let in.
+#[test]
+fn the_sites_own_rules_stay_in_force() {
+    let site = Site::new();
+    let users = site.top().join("users");
+    fs::write(&users, "alice:{PLAIN}secret\n").unwrap();
+    let nginx = nginx(&site, &format!("auth_basic staging;\nauth_basic_user_file {};\nlocation ~ /\\. {{ deny all; }}", users.display()));
+    site.tool("on").run().expect_code(0);
+    assert_eq!(ask(nginx.port(), "GET", "/", &[]).status, 401);
+    let alice = "Authorization: Basic YWxpY2U6c2VjcmV0";
+    assert_eq!(ask(nginx.port(), "GET", "/.env", &[alice]).status, 503);
+    let found = site.tool("verify").args(["--on", "--within", "50ms", &nginx.url("/")]).run().expect_code(1).json();
+    assert_eq!(found["verified"][0]["cause"], "password");
+    site.tool("off").run().expect_code(0);
+    assert_eq!(ask(nginx.port(), "GET", "/", &[alice]).status, 200);
+    assert_eq!(ask(nginx.port(), "GET", "/.env", &[alice]).status, 403);
+}
+
 #[test]
 fn pictures_of_a_template_are_served_while_the_page_is_up() {
     let site = Site::new();

@@ -37,7 +37,7 @@ pub fn html(standing: &Standing, template: Option<&str>) -> Option<String> {
     let mut page = fill(template.unwrap_or(TEMPLATE), |slot| match slot {
         "style" if template.is_none() => Some(Cow::Borrowed(style.as_str())),
         "style_hash" if template.is_none() => Some(hash(&style).into()),
-        "assets" => hold.template.as_ref().map(|name| format!("/.maint-page/{name}").into()),
+        "assets" => hold.template.as_ref().map(|name| format!("/_maint-page/{name}").into()),
         slot => value(slot, hold, standing).map(Cow::Owned),
     });
     if !page.ends_with('\n') {
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(
             page,
             "<html lang=en><h1>Down for maintenance</h1><p>Back soon.<i>Saturday 21 November 2026, 22:30 UTC</i>\
-             <img src='/.maint-page/assets-1/a.png'><code>{{ x</code>\n<!-- maint-page 1 0123456789abcdef -->\n"
+             <img src='/_maint-page/assets-1/a.png'><code>{{ x</code>\n<!-- maint-page 1 0123456789abcdef -->\n"
         );
         assert_eq!(unknown_slot("a\n{{ title }}\nb {{nope}}"), Some((3, "nope".to_owned())));
         assert_eq!(unknown_slot(template), None);
