@@ -1,7 +1,6 @@
 //! nginx with the printed configuration.
 
-use super::crowd::{Crowd, whole_page};
-use super::site::{Site, ask, keeps_every_promise};
+use super::site::{Site, ask, keeps_every_promise, loses_nothing};
 use harness::nginx::Nginx;
 use std::fs;
 
@@ -119,13 +118,5 @@ fn flips_under_load_lose_and_damage_nothing() {
         .http("keepalive_requests 1000000;")
         .server(&format!("include {};\nlocation / {{ return 200 'app'; }}", snippet.display()))
         .start();
-    let crowd = Crowd::gather(nginx.port(), 16, whole_page);
-    for n in 0..12 {
-        site.tool("on").args(["--message", &format!("Round {n}. {}", "x".repeat(n * 40))]).run().expect_code(0);
-        site.tool("on").args(["--message", "Said otherwise."]).run().expect_code(0);
-        site.tool("off").run().expect_code(0);
-    }
-    let tally = crowd.leave();
-    assert_eq!(tally.wrong, 0, "{tally:?}");
-    assert!(tally.site > 0 && tally.page > 0, "{tally:?}");
+    loses_nothing(&site, nginx.port());
 }

@@ -1,6 +1,7 @@
 //! What every server's test needs: a layout that the server's user can see, requests that are read to their last byte, and the one list of
 //! what every configuration has to do.
 
+use super::crowd::{Crowd, whole_page};
 use harness::{TempDir, Tool, need, scratch, tool};
 use serde_json::Value;
 use std::fs;
@@ -199,4 +200,17 @@ fn proves(site: &Site, port: u16) {
     for method in ["GET", "POST", "PUT"] {
         assert_eq!(ask(port, method, "/some/page", &[]).status, 200, "{method} after");
     }
+}
+
+/// Flips under a crowd: every answer is the site's or the whole page.
+pub fn loses_nothing(site: &Site, port: u16) {
+    let crowd = Crowd::gather(port, 16, whole_page);
+    for n in 0..12 {
+        site.tool("on").args(["--message", &format!("Round {n}. {}", "x".repeat(n * 40))]).run().expect_code(0);
+        site.tool("on").args(["--message", "Said otherwise."]).run().expect_code(0);
+        site.tool("off").run().expect_code(0);
+    }
+    let tally = crowd.leave();
+    assert_eq!(tally.wrong, 0, "{tally:?}");
+    assert!(tally.site > 0 && tally.page > 0, "{tally:?}");
 }
