@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use base::clock::{Deadline, millis};
-use base::{Error, Result};
+use base::{Error, Kind, Result};
 use probe::process::{Identity, Process, wait_any};
 use probe::tree::Snapshot;
 use probe::{Armed, Probe, port};
@@ -164,7 +164,9 @@ pub fn wait(
     let mut last = State::default();
     loop {
         match backend::observe_one(service).map(|state| state.only(members)) {
-            Err(error) if deadline.passed() => return Waited { state: last, result: Err(error) },
+            Err(error) if deadline.passed() || matches!(error.kind, Kind::Permission | Kind::Usage | Kind::Input) => {
+                return Waited { state: last, result: Err(error) };
+            }
             // supervisord restarts, a bus is busy: asked again until the time is up.
             Err(_) => {}
             Ok(state) => {

@@ -236,6 +236,9 @@ impl Set {
         if services.is_empty() {
             return Err(Error::usage("no service is selected").hint("name one, or give a set file with -f"));
         }
+        // In starting order from here on, so that reports read in it and the first error is the one that others follow from.
+        let order: Vec<usize> = crate::order::waves(&services)?.into_iter().flatten().collect();
+        let services: Vec<Service> = order.into_iter().map(|at| services[at].clone()).collect();
         let waves = crate::order::waves(&services)?;
         let named = names.to_vec();
         Ok(Self { services, waves, named })

@@ -84,7 +84,7 @@ pub fn read(path: &Path) -> Result<Found> {
             Kind::Permission,
             format!("{}: can be written by its group or by others (mode {:04o})", path.display(), meta.mode() & 0o7777),
         )
-        .hint(format!("whoever can write it chooses which process is signalled: chmod go-w {}", path.display())));
+        .hint(format!("whoever can write it chooses which process is signalled: chmod go-w {}; uwsgi wants --umask 022", path.display())));
     }
     if !meta.is_file() || meta.len() > 4096 {
         return Err(Error::failed(format!("{}: not a pid file", path.display())));
