@@ -157,7 +157,7 @@ fn bring_up(hands: &Hands<'_>, service: &Service, task: &mut Task) {
         hands.start(service, task, &members, false);
     } else if task.up {
         let began = Instant::now();
-        let mut watchers = Watchers::arm(service);
+        let mut watchers = Watchers::look(service);
         let asked = ready::once(service, &task.before, &mut watchers);
         task.report.ready = watchers.reports();
         let before = task.before.clone();
