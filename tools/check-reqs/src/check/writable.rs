@@ -6,6 +6,7 @@
 //! the user's ever runs.
 
 use super::{Check, Finding, Type, file};
+use crate::accounts;
 use crate::document::Fields;
 use crate::fix::Fix;
 use crate::platform::shell;
@@ -153,12 +154,12 @@ impl Check for Writable {
         let shown = self.path.display().to_string();
         let user = match &self.user {
             None => None,
-            Some(name) => match User::from_name(name) {
+            Some(name) => match accounts::user(name) {
                 Ok(Some(user)) => Some(user),
                 Ok(None) => {
                     return Finding::unmet("no_user", format!("there is no user {name}")).fix(super::user::creation(name, &[], None));
                 }
-                Err(errno) => return Finding::unknown("error", format!("cannot look up the user {name}: {}", errno.desc())),
+                Err(why) => return Finding::unknown("error", why),
             },
         };
         match ask(&self.path, user.as_ref()) {
