@@ -253,8 +253,8 @@ fn bench() {
     println!("\nGrowth, --verify none");
     for count in [125, 250, 500, 1000] {
         let venvs = environment(count, 5);
-        let name = format!("{count} distributions");
-        race(&venvs, 9, &mut [named(&name, check("none"))]);
+        let name = format!("{count} distributions").leak();
+        race(&venvs, 9, &mut [named(name, check("none"))]);
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod fleet;
 pub mod gunicorn;
+pub mod machine;
 pub mod namespace;
 pub mod nginx;
 pub mod person;

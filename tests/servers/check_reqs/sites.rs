@@ -228,7 +228,7 @@ fn tracks_knows_whether_production_reached_the_daemon() {
     fs::write(&app, "def application(env, start):\n    start('200 OK', [])\n    return [b'tracks']\n").unwrap();
     let port = free_port();
     let pid_file = dir.path().join("uwsgi.pid");
-    let mut start = |more: &[&str]| {
+    let start = |more: &[&str]| {
         let mut command = Command::new("uwsgi");
         command.args(["--plugin", "python3", "--http-socket", &format!("127.0.0.1:{port}"), "--wsgi-file"]).arg(&app);
         command.args(["--master", "--uid", "www-data", "--pidfile"]).arg(&pid_file).args(more).env_clear().env("PATH", "/usr/bin:/bin");

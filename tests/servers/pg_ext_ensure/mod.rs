@@ -1,6 +1,7 @@
 //! pg-ext-ensure against a real PostgreSQL.
 
 mod create;
+mod elevate;
 mod misago;
 
 use harness::postgres::Postgres;

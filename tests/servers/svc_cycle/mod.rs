@@ -4,3 +4,4 @@ mod site;
 
 mod always_back;
 mod supervisor;
+mod systemd;

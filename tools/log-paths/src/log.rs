@@ -115,6 +115,8 @@ pub struct Target {
     pub opener: Opener,
     /// The user that the service (or its worker) runs as.
     pub user: Option<String>,
+    /// Who opens it, where that is somebody else than `user`.
+    pub by: Option<String>,
     /// Does the service keep it open, so that a rotation needs a signal?
     pub held: bool,
     /// Does the service rotate it?
@@ -146,6 +148,7 @@ impl Target {
             conditional: false,
             opener: Opener::Service,
             user: None,
+            by: None,
             held: true,
             rotates: None,
             doubt: None,

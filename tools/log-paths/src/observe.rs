@@ -164,7 +164,7 @@ fn see(site: &Site, judge: &Judge<'_>, rotation: &Rotation, target: Target, name
     if let Some(stat) = &file {
         names.note(&site.users, stat);
     }
-    let account = target.user.as_deref().and_then(|user| site.users.account(user));
+    let account = target.by.as_deref().or(target.user.as_deref()).and_then(|user| site.users.account(user));
     let root = Account { uid: 0, gid: 0, groups: vec![0] };
     let first = if target.opener == Opener::RootThenWorker { Some(&root) } else { account.as_ref() };
     let ask = |account: Option<&Account>| account.map_or(Access::Unknown, |account| judge.may_append(account, &path));

@@ -157,7 +157,8 @@ fn identify(processes: &mut [Process]) {
 
 fn service_of(process: &Process) -> Option<&'static str> {
     let title = process.argv.first().map_or(&b""[..], Vec::as_slice);
-    let program = base(title);
+    // A title that a server gave itself begins with the program and goes on with something else.
+    let program = base(title.split(|byte| *byte == b' ').next().unwrap_or(title));
     let by_title = |prefix: &[u8]| title.starts_with(prefix);
     let script = process.argv.iter().skip(1).find(|word| !word.starts_with(b"-")).map_or(&b""[..], |word| base(word));
     let module = option(&process.argv, &["-m"]).unwrap_or_default();
@@ -174,7 +175,7 @@ fn service_of(process: &Process) -> Option<&'static str> {
         ("supervisor", is("supervisord") || module == b"supervisor.supervisord"),
         ("celery", by_title(b"[celery") || is("celery")),
         ("postgresql", by_title(b"postgres: ") || is("postgres") || is("postmaster")),
-        ("redis", program.starts_with(b"redis-server") || is("valkey-server") || by_title(b"redis-server ")),
+        ("redis", program.starts_with(b"redis-server") || is("valkey-server")),
         ("cron", is("cron") || is("crond")),
         ("django", is("manage.py") || is("django-admin")),
     ];

@@ -245,11 +245,17 @@ impl Hands<'_> {
         let whole = task.before.members.len() == members.len();
         let free = if whole { watchers.places_are_free(service) } else { Ok(()) };
         let asked = free.and_then(|()| ask_to_start(service, members, deadline));
+        let finished = asked.as_ref().is_ok_and(|done| done.finished);
         if !task.keep("start", began, asked) {
             if let Ok(state) = backend::observe_one(service) {
                 task.saw(&state);
             }
             return false;
+        }
+        if finished {
+            task.report.after = backend::Run::Finished.word().to_owned();
+            task.report.pids.clear();
+            return true;
         }
         let began = Instant::now();
         let interrupt = (!always).then_some(self.interrupt);

@@ -51,8 +51,10 @@ pub fn join(observed: &Observed) -> Joined<'_> {
         let at = *loose.entry(open.identity()).or_insert(next);
         if at == next {
             let (service, instance) = process.map_or(("process", open.pid.to_string()), belongs);
-            joined.loose.push(Loose { service, instance, opens: Vec::new(), template: template(observed, open, service) });
+            joined.loose.push(Loose { service, instance, opens: Vec::new(), template: None });
         }
+        let known = joined.loose[at].service;
+        joined.loose[at].template = joined.loose[at].template.or_else(|| template(observed, open, known));
         joined.loose[at].opens.push(open);
     }
     joined

@@ -120,10 +120,11 @@ fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
     let mut answer = Done::default();
     if !done.success() {
         let state = state(service)?;
-        if !state.is_running() {
+        if !state.is_done_or_running() {
             return Err(Error::failed(format!("{}: {}; docker compose up: {}", service.name, state.why(), done.last_words())));
         }
-        answer.detail = Some("a one-shot that has ended well".to_owned());
+        answer.detail = Some("it has ended, and well".to_owned());
+        answer.finished = !state.is_running();
     }
     Ok(answer)
 }
