@@ -228,7 +228,9 @@ fn tracks_knows_whether_production_reached_the_daemon() {
     fs::write(&app, "def application(env, start):\n    start('200 OK', [])\n    return [b'tracks']\n").unwrap();
     let port = free_port();
     let pid_file = dir.path().join("uwsgi.pid");
+    let written = || fs::read_to_string(&pid_file).is_ok_and(|text| text.trim().parse::<u32>().is_ok());
     let start = |more: &[&str]| {
+        let _ = fs::remove_file(&pid_file);
         let mut command = Command::new("uwsgi");
         command.args(["--plugin", "python3", "--http-socket", &format!("127.0.0.1:{port}"), "--wsgi-file"]).arg(&app);
         command.args(["--master", "--uid", "www-data", "--pidfile"]).arg(&pid_file).args(more).env_clear().env("PATH", "/usr/bin:/bin");
