@@ -233,7 +233,12 @@ fn tracks_knows_whether_production_reached_the_daemon() {
         let _ = fs::remove_file(&pid_file);
         let mut command = Command::new("uwsgi");
         command.args(["--plugin", "python3", "--http-socket", &format!("127.0.0.1:{port}"), "--wsgi-file"]).arg(&app);
-        command.args(["--master", "--uid", "www-data", "--pidfile"]).arg(&pid_file).args(more).env_clear().env("PATH", "/usr/bin:/bin");
+        command
+            .args(["--master", "--die-on-term", "--uid", "www-data", "--pidfile"])
+            .arg(&pid_file)
+            .args(more)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin");
         let server = Server::start(&mut command, &dir.path().join("uwsgi.log"));
         wait_until("uwsgi answers", || TcpStream::connect(("127.0.0.1", port)).is_ok() && written());
         server
@@ -253,7 +258,7 @@ fn tracks_knows_whether_production_reached_the_daemon() {
     fs::remove_file(&pid_file).unwrap_or_default();
     let mut command = Command::new("uwsgi");
     command.args(["--plugin", "python3", "--http-socket", &format!("127.0.0.1:{port}"), "--wsgi-file"]).arg(&app);
-    command.args(["--master", "--pidfile"]).arg(&pid_file).env_clear().env("PATH", "/usr/bin:/bin").env("PRODUCTION", "1");
+    command.args(["--master", "--die-on-term", "--pidfile"]).arg(&pid_file).env_clear().env("PATH", "/usr/bin:/bin").env("PRODUCTION", "1");
     let _server = Server::start(&mut command, &dir.path().join("uwsgi2.log"));
     wait_until("uwsgi answers", || TcpStream::connect(("127.0.0.1", port)).is_ok() && written());
     assert_eq!(ask("PRODUCTION"), "met");
