@@ -47,7 +47,10 @@ impl Tool for LogPaths {
         if request.create_dirs {
             plan.logs.directories = Some(act::create_dirs(&site, &plan.missing, context.dry_run));
         }
-        Ok(report(&request, context, plan, &observed.unfound))
+        let report = report(&request, context, plan, &observed.unfound);
+        // The process ends with the report: what was observed need not be taken apart first.
+        std::mem::forget(observed);
+        Ok(report)
     }
 }
 
