@@ -2,10 +2,13 @@
 //! and servers that are gone when the test is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+pub mod disk;
 pub mod fleet;
 pub mod gunicorn;
+pub mod machine;
 pub mod namespace;
 pub mod nginx;
+pub mod person;
 pub mod ports;
 pub mod postgres;
 pub mod process;
@@ -16,6 +19,7 @@ pub mod site;
 pub mod supervisor;
 pub mod venvs;
 
+pub use person::Person;
 pub use ports::{free_port, wait_for, wait_until};
 pub use process::Server;
 pub use run::{Output, Tool, bin, tool, tools};

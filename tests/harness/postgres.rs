@@ -297,7 +297,7 @@ impl Postgres {
     fn configure(&self) {
         let mut text = format!(
             "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\n\
-             fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\n\
+             fsync = off\nfull_page_writes = off\nautovacuum = off\n\
              shared_buffers = 16MB\nmax_connections = 60\nlog_line_prefix = '%m [%p] %u@%d '\n",
             self.port,
             self.socket_dir().display()

@@ -4,6 +4,8 @@ mod django;
 mod mail;
 mod postgres;
 mod services;
+mod sites;
+mod systemd;
 mod web;
 
 use harness::{Output, tool};

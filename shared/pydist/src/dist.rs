@@ -134,6 +134,10 @@ impl Dist {
 /// `NAME-VERSION`: the first dash behind which a version stands. Names written by the rules have no
 /// dash, but not every builder kept to them.
 fn split(stem: &str) -> (&str, &str) {
+    // By the rules a name has no dash, and then there is nothing to look for.
+    if let Some(parts) = stem.split_once('-').filter(|(_, version)| !version.contains('-')) {
+        return parts;
+    }
     let parts = stem.match_indices('-').map(|(at, _)| (&stem[..at], &stem[at + 1..]));
     parts.clone().find(|(_, version)| is_version(version)).or_else(|| stem.split_once('-')).unwrap_or((stem, ""))
 }

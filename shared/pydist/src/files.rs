@@ -1,8 +1,8 @@
 //! Reading files that somebody else may have planted.
 //!
 //! An environment can hold a FIFO named METADATA (opening it would wait for ever), a link to a
-//! device (opening that can do things), or a file without end. So: looked at before it is opened,
-//! opened without waiting, looked at again, and read up to a bound.
+//! device (opening that can do things), or a file without end. So: a link is looked at before it is
+//! opened, everything is opened without waiting and looked at again, and read up to a bound.
 
 use std::io;
 use std::path::Path;
@@ -19,8 +19,14 @@ const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLO
 
 /// Opens a regular file, `name` as seen from `dir`.
 pub fn open_at(dir: impl AsFd, name: &Path) -> io::Result<(OwnedFd, u64)> {
-    regular(rustix::fs::statat(&dir, name, rustix::fs::AtFlags::empty())?.st_mode)?;
-    let file = rustix::fs::openat(&dir, name, FLAGS, Mode::empty())?;
+    // Only a link can lead to a device that does something when it is opened; whatever stands here itself can't.
+    let file = match rustix::fs::openat(&dir, name, FLAGS | OFlags::NOFOLLOW, Mode::empty()) {
+        Err(rustix::io::Errno::LOOP) => {
+            regular(rustix::fs::statat(&dir, name, rustix::fs::AtFlags::empty())?.st_mode)?;
+            rustix::fs::openat(&dir, name, FLAGS, Mode::empty())?
+        }
+        opened => opened?,
+    };
     let stat = rustix::fs::fstat(&file)?;
     regular(stat.st_mode)?;
     Ok((file, u64::try_from(stat.st_size).unwrap_or(0)))
@@ -68,12 +74,7 @@ pub fn read_at(dir: impl AsFd, name: &Path, limit: usize) -> io::Result<Vec<u8>>
 pub fn read_head(dir: impl AsFd, name: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let (file, size) = open_at(dir, name)?;
     let mut out = Vec::with_capacity(usize::try_from(size).unwrap_or(0).min(8 << 10) + 1);
-    let mut seen = 0;
-    fill(&file, &mut out, limit, |bytes| {
-        let from = usize::saturating_sub(seen, 2);
-        seen = bytes.len();
-        bytes[from..].windows(2).any(|pair| pair == b"\n\n")
-    })?;
+    fill(&file, &mut out, limit, |bytes| crate::metadata::end_of_head(bytes).is_some())?;
     Ok(out)
 }
 

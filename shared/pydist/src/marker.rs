@@ -81,7 +81,7 @@ enum Tree {
 }
 
 /// What the variables are in one environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct MarkerValues {
     pub python_version: String,
@@ -91,6 +91,7 @@ pub struct MarkerValues {
     pub platform_machine: String,
     pub platform_release: String,
     pub platform_version: String,
+    versions: [InstalledVersion; 2],
 }
 
 impl MarkerValues {
@@ -100,14 +101,25 @@ impl MarkerValues {
         let host = rustix::system::uname();
         let text = |value: &std::ffi::CStr| value.to_string_lossy().into_owned();
         let pypy = implementation.eq_ignore_ascii_case("pypy");
+        let full = crate::PythonVersion { patch: Some(python.patch.unwrap_or(0)), ..python }.to_string();
         MarkerValues {
+            versions: [InstalledVersion::new(&python.minor_text()), InstalledVersion::new(&full)],
             python_version: python.minor_text(),
-            python_full_version: crate::PythonVersion { patch: Some(python.patch.unwrap_or(0)), ..python }.to_string(),
+            python_full_version: full,
             implementation_name: if pypy { "pypy" } else { "cpython" }.to_owned(),
             platform_python_implementation: if pypy { "PyPy" } else { "CPython" }.to_owned(),
             platform_machine: text(host.machine()),
             platform_release: text(host.release()),
             platform_version: text(host.version()),
+        }
+    }
+
+    /// The variables that are compared again and again, as versions.
+    fn version(&self, operand: &Operand) -> Option<&InstalledVersion> {
+        match operand {
+            Operand::Variable(Variable::PythonVersion) => Some(&self.versions[0]),
+            Operand::Variable(Variable::PythonFullVersion | Variable::ImplementationVersion) => Some(&self.versions[1]),
+            _ => None,
         }
     }
 
@@ -160,7 +172,11 @@ impl Tree {
                     }
                     _ => None,
                 };
-                compare(text(left), *operator, text(right), specifiers.as_ref().or(made.as_ref()))
+                let specifiers = specifiers.as_ref().or(made.as_ref());
+                match (operator, specifiers, values.version(left)) {
+                    (Operator::Compare(_), Some(specifiers), Some(version)) => specifiers.allow(version),
+                    _ => compare(text(left), *operator, text(right), specifiers),
+                }
             }
         }
     }

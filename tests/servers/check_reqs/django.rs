@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A small site that passes everything, in a directory of its own.
-struct Site {
+pub struct Site {
     _dir: TempDir,
-    path: PathBuf,
+    pub path: PathBuf,
 }
 
 const SETTINGS: &str = r#"
@@ -49,7 +49,7 @@ if __name__ == "__main__":
 "#;
 
 impl Site {
-    fn new() -> Site {
+    pub fn new() -> Site {
         let dir = scratch();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let site = Site { path: dir.path().join("site"), _dir: dir };
@@ -71,13 +71,13 @@ impl Site {
         site
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         let path = self.path.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    fn settings(&self, more: &str) {
+    pub fn settings(&self, more: &str) {
         self.write("site_/settings.py", &format!("{SETTINGS}\n{more}\n"));
     }
 

@@ -154,12 +154,12 @@ fn listings_of_other_servers() {
 }
 
 /// A certificate authority, and a certificate that it signed for localhost, valid for so many days.
-struct Authority {
+pub struct Authority {
     dir: TempDir,
 }
 
 impl Authority {
-    fn new() -> Authority {
+    pub fn new() -> Authority {
         let dir = scratch();
         let made = Authority { dir };
         made.openssl("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 3650 -subj /CN=TestCA");
@@ -171,7 +171,7 @@ impl Authority {
         assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
-    fn issue(&self, name: &str, days: i32, host: &str) {
+    pub fn issue(&self, name: &str, days: i32, host: &str) {
         self.openssl(&format!("req -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.csr -subj /CN={host}"));
         fs::write(self.dir.path().join("ext"), format!("subjectAltName=DNS:{host},IP:127.0.0.1\n")).unwrap();
         self.openssl(&format!(
@@ -179,7 +179,15 @@ impl Authority {
         ));
     }
 
-    fn path(&self, name: &str) -> String {
+    /// Lets the server's own user read keys that are worth nothing.
+    pub fn open_to_all(&self) {
+        open_to_all(self.dir.path());
+        for entry in fs::read_dir(self.dir.path()).unwrap().flatten() {
+            fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o644)).unwrap();
+        }
+    }
+
+    pub fn path(&self, name: &str) -> String {
         self.dir.path().join(name).display().to_string()
     }
 }
@@ -190,15 +198,12 @@ fn certificates() {
         return;
     }
     let authority = Authority::new();
-    open_to_all(authority.dir.path());
     for (name, days, host) in
         [("good", 90, "localhost"), ("soon", 5, "localhost"), ("over", -1, "localhost"), ("other", 90, "elsewhere.example")]
     {
         authority.issue(name, days, host);
     }
-    for entry in fs::read_dir(authority.dir.path()).unwrap().flatten() {
-        fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o644)).unwrap();
-    }
+    authority.open_to_all();
     let ports: Vec<u16> = (0..4).map(|_| free_port()).collect();
     let mut builder = Nginx::new();
     for (name, port) in ["good", "soon", "over", "other"].iter().zip(&ports) {

@@ -1,7 +1,7 @@
 //! Whether cron would take a line: ours against Debian's own parser, `crontab -n`, on lines that a
 //! small generator makes up, good and bad.
 
-use super::person::Person;
+use harness::Person;
 use harness::{full_sweep, scratch, tool};
 use std::collections::HashSet;
 use std::path::Path;

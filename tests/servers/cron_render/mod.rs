@@ -3,7 +3,7 @@
 mod acceptance;
 mod clock;
 mod crontab;
-mod person;
+mod peers;
 mod races;
 mod system;
 

@@ -1,7 +1,7 @@
 //! What others do at the same time, and a crontab command that does not do its part.
 
-use super::person::Person;
 use super::{MISAGO, with};
+use harness::Person;
 use harness::scratch;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

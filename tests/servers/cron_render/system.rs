@@ -1,7 +1,7 @@
 //! /etc/cron.d and systemd's units: the places that root alone writes.
 
 use super::MISAGO;
-use super::person::Person;
+use harness::Person;
 use harness::{Output, scratch, tool};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Caddy: what `caddy adapt` makes of a Caddyfile is what is read from it; and the JSON that it makes is read to the same.
 
-use super::{items, log_paths, site, write};
+use super::{items, site, write};
 use harness::need;
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -8,6 +8,7 @@ mod json;
 pub use fields::{Fields, Settings, fill, nearest};
 
 use base::{Error, Result};
+use std::sync::OnceLock;
 use toml::de::{DeTable, DeValue};
 
 /// One value and the byte at which it begins (`None` for values that came from the command line).
@@ -65,14 +66,33 @@ pub struct Origin {
     pub name: String,
     /// The whole text.
     pub text: String,
+    /// Where its lines begin; found once, since every requirement asks for its line.
+    lines: OnceLock<Vec<usize>>,
 }
 
 impl Origin {
+    /// A source of this name.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Origin {
+        Origin { name: name.into(), text: text.into(), lines: OnceLock::new() }
+    }
+
+    /// Line and column of a byte, both from 1, columns in characters.
+    fn line_column(&self, at: usize) -> (usize, usize) {
+        let mut at = at.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        let lines = self.lines.get_or_init(|| std::iter::once(0).chain(self.text.match_indices('\n').map(|(i, _)| i + 1)).collect());
+        let line = lines.partition_point(|start| *start <= at);
+        let start = lines.get(line - 1).copied().unwrap_or(0);
+        (line, self.text[start..at].chars().count() + 1)
+    }
+
     /// An error at a place in this source: `site.toml:3:7: what`.
     pub fn error(&self, at: Option<usize>, what: impl std::fmt::Display) -> Error {
         match at {
             Some(at) => {
-                let (line, column) = line_column(&self.text, at);
+                let (line, column) = self.line_column(at);
                 Error::input(format!("{}:{line}:{column}: {what}", self.name))
             }
             None => Error::usage(format!("{}: {what}", self.name)),
@@ -81,19 +101,8 @@ impl Origin {
 
     /// The line of a place, for `--explain`.
     pub fn line(&self, at: Option<usize>) -> Option<usize> {
-        at.map(|at| line_column(&self.text, at).0)
+        at.map(|at| self.line_column(at).0)
     }
-}
-
-/// Line and column, both from 1, columns in characters.
-fn line_column(text: &str, at: usize) -> (usize, usize) {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    let before = &text[..at];
-    let start = before.rfind('\n').map_or(0, |i| i + 1);
-    (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
 }
 
 /// Reads a document: JSON if its first character is `{` or `[`, TOML otherwise (no TOML document begins with `{`, and one that begins
@@ -163,7 +172,7 @@ mod tests {
     use super::*;
 
     fn origin(text: &str) -> Origin {
-        Origin { name: "site.toml".into(), text: text.into() }
+        Origin::new("site.toml", text)
     }
 
     #[test]

@@ -3,11 +3,13 @@
 //! The story: [`cli`] turns arguments and files into requirements, [`plan`] chooses and orders them, [`observe`] looks at the host side by
 //! side, [`plan`] adds the answers up, [`report`] and [`format`] say them. Nothing is changed, so there is no `act`.
 
+pub mod accounts;
 pub mod check;
 pub mod cli;
 pub mod document;
 pub mod fix;
 pub mod format;
+pub mod live_env;
 pub mod need;
 pub mod net;
 pub mod observe;

@@ -95,7 +95,7 @@ impl List {
     /// Adds a NEED of the command line.
     pub fn add_need(&mut self, text: &str, settings: &Settings, facts: &Facts) -> Result<()> {
         let shown = base::mask::text(text);
-        let origin = Origin { name: format!("'{shown}'"), text: String::new() };
+        let origin = Origin::new(format!("'{shown}'"), "");
         let text = document::fill(text, settings).map_err(|what| Error::usage(format!("'{shown}': {what}")))?;
         let node = need::table(&text).map_err(|what| {
             Error::usage(base::mask::text(&what))

@@ -147,7 +147,7 @@ fn pinned(mut table: Table, pin: fn(&str) -> String, scene: &Scene, deadline: De
 
 /// One look, by the same code that a file's table goes through.
 fn look(table: &Table, scene: &Scene, deadline: Deadline) -> Result<crate::check::Finding> {
-    let origin = Origin { name: "--snapshot".into(), text: String::new() };
+    let origin = Origin::new("--snapshot", "");
     let node = node(&Json::Object(table.clone()));
     let settings = Settings::new();
     let mut fields = Fields::new(&origin, &settings, &node)?;

@@ -7,7 +7,8 @@ pub mod systemd;
 use std::path::PathBuf;
 
 use base::atomic::{Access, Dir};
-use base::error::{Error, Result};
+use base::child::{Finished, Run};
+use base::error::{Error, Kind, Result};
 use base::lock;
 
 use crate::block;
@@ -36,6 +37,19 @@ pub fn keep(what: &str, bytes: &[u8]) -> Result<String> {
     let name = format!("{what}.{}", hash.get(..16).unwrap_or(&hash));
     Dir::open(&directory)?.write(&name, bytes, Access::mode(0o600))?;
     Ok(directory.join(name).display().to_string())
+}
+
+/// Runs a program of cron's or systemd's. 126 and 127 are for a COMMAND of the user's: here it is a
+/// failure of our own.
+///
+/// # Errors
+/// `Kind::Failed` where it cannot be started, `Kind::Deadline` where it took too long.
+pub fn run(program: &Run, what: &str) -> Result<Finished> {
+    let done = program.run().map_err(|e| match e.kind {
+        Kind::CommandNotFound | Kind::CommandNotExecutable => Error::failed(e.message),
+        _ => e,
+    })?;
+    if done.timed_out { Err(Error::deadline(format!("{what} took too long"))) } else { Ok(done) }
 }
 
 /// What was read before is not what is there now.

@@ -5,6 +5,10 @@
 
 use base::error::{Error, Result};
 use jiff::{Timestamp, tz::TimeZone};
+use std::path::Path;
+
+/// Where the database is on every Linux.
+const DATABASE: &str = "/usr/share/zoneinfo";
 
 /// A zone.
 #[derive(Clone, Debug)]
@@ -37,15 +41,28 @@ impl Stretch {
 
 impl Zone {
     /// The zone of that name in the database.
+    ///
+    /// # Errors
+    /// A usage error if there is none.
     pub fn named(name: &str) -> Result<Zone> {
-        TimeZone::get(name).map(|zone| Zone { zone }).map_err(|_| {
-            Error::usage(format!("{name}: no such time zone")).hint("use a name from the tz database, such as Europe/Warsaw or UTC")
+        let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b));
+        let known = name.split('/').all(plain).then(|| read(name, &Path::new(DATABASE).join(name))).flatten();
+        known.or_else(|| (name == "UTC").then(Zone::utc)).ok_or_else(|| {
+            Error::usage(format!("{}: no such time zone", base::terminal::escape(name)))
+                .hint("use a name from the tz database (package tzdata), such as Europe/Warsaw or UTC")
         })
     }
 
-    /// The machine's own: what cron runs by.
+    /// The machine's own, whatever TZ says here: the daemon does not see that.
     pub fn system() -> Zone {
-        Zone { zone: TimeZone::system() }
+        let local = Path::new("/etc/localtime");
+        let link = std::fs::canonicalize(local).ok();
+        let name = link.as_deref().and_then(|l| l.strip_prefix(DATABASE).ok()).and_then(Path::to_str);
+        read(name.unwrap_or("local time"), local).unwrap_or_else(Zone::utc)
+    }
+
+    fn utc() -> Zone {
+        Zone { zone: TimeZone::UTC }
     }
 
     /// Its name, if it has one.
@@ -115,6 +132,11 @@ impl Zone {
         let end = self.zone.following(now).find(|t| t.offset().seconds() != offset).map_or(i64::MAX, |t| t.timestamp().as_second());
         Some(Stretch { start: stretch.end, end, offset })
     }
+}
+
+fn read(name: &str, path: &Path) -> Option<Zone> {
+    let bytes = std::fs::read(path).ok()?;
+    TimeZone::tzif(name, &bytes).ok().map(|zone| Zone { zone })
 }
 
 #[cfg(test)]

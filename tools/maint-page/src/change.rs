@@ -182,10 +182,13 @@ pub enum Event {
     Overdue(String),
 }
 
-/// Moves every hold on to `now`. Said once: a second call at the same instant says nothing.
-pub fn tick(holds: &mut Vec<Hold>, now: Timestamp) -> Vec<Event> {
+/// Moves every hold, or the only one that is to be moved, on to `now`. Said once: a second call at the same instant says nothing.
+pub fn tick(holds: &mut Vec<Hold>, only: Option<&str>, now: Timestamp) -> Vec<Event> {
     let mut events = Vec::new();
     holds.retain_mut(|hold| {
+        if only.is_some_and(|id| id != hold.id) {
+            return true;
+        }
         let over = hold.ends_at.is_some_and(|end| now >= end);
         if hold.is_due(now) {
             if over {
@@ -280,13 +283,13 @@ mod tests {
         let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
         on(&mut holds, &wish(Some("22:00"), Some("1h")), now).unwrap();
         assert_eq!(holds[0].state(now), State::Announced);
-        assert_eq!(tick(&mut holds, at("2026-11-21T21:59:59Z")), []);
+        assert_eq!(tick(&mut holds, None, at("2026-11-21T21:59:59Z")), []);
         assert_eq!(next_event(&holds, now), Some(at("2026-11-21T22:00:00Z")));
-        assert_eq!(tick(&mut holds, at("2026-11-21T22:00:00Z")), [Event::Began("deploy".into())]);
-        assert_eq!(tick(&mut holds, at("2026-11-21T21:00:00Z")), [], "a clock put back");
+        assert_eq!(tick(&mut holds, None, at("2026-11-21T22:00:00Z")), [Event::Began("deploy".into())]);
+        assert_eq!(tick(&mut holds, None, at("2026-11-21T21:00:00Z")), [], "a clock put back");
         assert_eq!(holds[0].state(at("2026-11-21T21:00:00Z")), State::Active);
-        assert_eq!(tick(&mut holds, at("2026-11-21T23:00:00Z")), [Event::Overdue("deploy".into())]);
-        assert_eq!(tick(&mut holds, at("2026-11-21T23:01:00Z")), []);
+        assert_eq!(tick(&mut holds, None, at("2026-11-21T23:00:00Z")), [Event::Overdue("deploy".into())]);
+        assert_eq!(tick(&mut holds, None, at("2026-11-21T23:01:00Z")), []);
         assert_eq!(holds.len(), 1, "not released unless that was asked for");
     }
 
@@ -294,7 +297,7 @@ mod tests {
     fn a_window_that_passed_unseen_is_not_raised_afterwards() {
         let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
         on(&mut holds, &wish(Some("22:00"), Some("1h")), now).unwrap();
-        assert_eq!(tick(&mut holds, at("2026-11-22T04:00:00Z")), [Event::Lapsed("deploy".into())]);
+        assert_eq!(tick(&mut holds, None, at("2026-11-22T04:00:00Z")), [Event::Lapsed("deploy".into())]);
         assert!(holds.is_empty());
     }
 
@@ -303,7 +306,7 @@ mod tests {
         let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
         let wish = Wish { auto_off: true, ..wish(None, Some("15m")) };
         on(&mut holds, &wish, now).unwrap();
-        assert_eq!(tick(&mut holds, at("2026-11-21T20:15:00Z")), [Event::Ended("deploy".into())]);
+        assert_eq!(tick(&mut holds, None, at("2026-11-21T20:15:00Z")), [Event::Ended("deploy".into())]);
         assert!(holds.is_empty());
     }
 

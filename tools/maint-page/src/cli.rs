@@ -60,7 +60,9 @@ const PROOF_OFF: &[Opt] = &[
 
 const SIDE: &[Opt] = &[Opt::flag("on", "It is to be on"), Opt::flag("off", "It is to be off")];
 
-const ONE_ID: &[Opt] = &[ID];
+const SHOWN: &[Opt] = &[Opt::value("id", Value::Text("ID"), "Only this hold; every one unless told")];
+
+const CLOCK: &[Opt] = &[Opt::value("id", Value::Text("ID"), "Only this hold; every one unless told"), FORCE];
 
 const OFF: &[Opt] = &[ID, Opt::flag("all", "Release every hold, whosesoever it is"), FORCE];
 
@@ -111,13 +113,13 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             &[
                 "Exit status 1 means that it is overdue, that the files do not agree with the holds, or that it is not as --on or --off asks.",
             ],
-            &[PLACE, SIDE],
+            &[PLACE, SIDE, SHOWN],
         ),
         command(
             "wait",
             "Wait until an announced page goes up",
             &["Puts it up when its start has come. Ends with exit status 1 if nothing is announced, or if it is taken back meanwhile."],
-            &[PLACE, ONE_ID, VERIFY, PROOF],
+            &[PLACE, CLOCK, VERIFY, PROOF],
         ),
         command(
             "tick",
@@ -125,7 +127,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             &[
                 "Puts up the page whose start has come, brings maintenance.json and Retry-After up to date, takes away what asked for --auto-off, and says once that a page is overdue.",
             ],
-            &[PLACE],
+            &[PLACE, CLOCK],
         ),
         Command {
             name: "during",
@@ -133,7 +135,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             description: &[
                 "TERM, INT, HUP and QUIT go to COMMAND's process group. If maint-page itself is killed, a guardian process does what --on-failure says.",
             ],
-            options: &[PLACE, WISH, FAILURE, VERIFY, PROOF, PROOF_OFF],
+            options: &[PLACE, WISH, WAIT, FAILURE, VERIFY, PROOF, PROOF_OFF],
             positionals: &[],
             trailing: Trailing::Required,
             default: false,
@@ -144,7 +146,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             description: &[
                 "Asks on a new connection each time. On: GET, HEAD and POST answer 503 with Retry-After, no-store and the page itself; with --dir or --page it has to be the page of the holds there. Off: several answers in a row without the page. When it is not so, the report says why, as far as that can be told.",
             ],
-            options: &[SIDE, PLACE, ONE_ID, PROOF, PROOF_OFF],
+            options: &[SIDE, PLACE, SHOWN, PROOF, PROOF_OFF],
             positionals: &[Positional::some("URL", Value::Url("URL"), "Where to ask")],
             trailing: Trailing::None,
             default: false,

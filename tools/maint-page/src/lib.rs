@@ -65,9 +65,9 @@ impl Tool for App {
                 command::during::run(&on, keep, parsed.trailing().unwrap_or_default(), context)
             }
             Request::Off { layout, whose, force, proof } => command::off::run(&layout, &whose, force, &proof, context),
-            Request::Status { layout, side } => command::status::run(&layout, side),
-            Request::Wait { layout, id, proof } => command::on::wait(&layout, id.as_deref(), &proof, context),
-            Request::Tick { layout } => command::tick::run(&layout, context),
+            Request::Status { layout, id, side } => command::status::run(&layout, id.as_deref(), side),
+            Request::Wait { layout, id, force, proof } => command::on::wait(&layout, id.as_deref(), force, &proof, context),
+            Request::Tick { layout, id, force } => command::tick::run(&layout, id.as_deref(), force, context),
             Request::Verify { layout, id, on, proof } => command::verify::run(layout.as_ref(), id.as_deref(), on, &proof, context),
             Request::Snippet { server, dir } => Ok(command::snippet::run(&server, &dir)),
             Request::Bypass { layout, action } => command::bypass::run(&layout, &action, context),

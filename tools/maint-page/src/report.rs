@@ -21,9 +21,15 @@ pub struct Maintenance {
     /// The layout's directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
+    /// The same exactly, in base64, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dir_b64: Option<String>,
     /// The one file, in single-file mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
+    /// The same exactly, in base64, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_b64: Option<String>,
     /// When it begins or began (RFC 3339).
     pub starts_at: Option<String>,
     /// When it is expected to be over.
@@ -108,6 +114,9 @@ pub struct Item {
     pub action: String,
     /// Where.
     pub path: String,
+    /// The same exactly, in base64, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_b64: Option<String>,
     /// Whether it was.
     pub did: Did,
 }
@@ -190,15 +199,9 @@ impl Body for Maintenance {
             let until = hold.ends_at.as_deref().map_or("no end said".to_owned(), |end| format!("until {end}"));
             out.row(mark, &[hold.id.as_str(), hold.state.word(), &format!("from {}", hold.starts_at), &until, &hold.message]);
         }
-        for item in &self.items {
-            let shown = match item.did {
-                Did::Done => out.verbose().then_some(Mark::Changed),
-                Did::Planned => Some(Mark::Changed),
-                Did::Failed => Some(Mark::Bad),
-            };
-            if let Some(mark) = shown {
-                out.row(mark, &[&item.action, &item.path]);
-            }
+        self.items_text(out);
+        if !self.verified.is_empty() {
+            out.heading("Over HTTP");
         }
         for verified in &self.verified {
             let mark = if verified.ok { Mark::Good } else { Mark::Bad };
@@ -206,11 +209,36 @@ impl Body for Maintenance {
             let why = verified.why.as_deref().unwrap_or("");
             out.row(mark, &[&verified.url, &status, &format!("{} requests, {} ms", verified.requests, verified.took_ms), why]);
         }
-        for key in self.keys.iter().flatten() {
+        let keys = self.keys.as_deref().unwrap_or_default();
+        if !keys.is_empty() {
+            out.heading("Bypass keys");
+        }
+        for key in keys {
             out.row(
                 Mark::Plain,
                 &[key.key.as_str(), &format!("until {}", key.expires_at), &key.created_by, key.path.as_deref().unwrap_or("")],
             );
+        }
+    }
+}
+
+impl Maintenance {
+    /// What was done is for those who ask for more; what would be done or failed is for all.
+    fn items_text(&self, out: &mut Text) {
+        let shown: Vec<(Mark, &Item)> = self
+            .items
+            .iter()
+            .filter_map(|item| match item.did {
+                Did::Done => out.verbose().then_some((Mark::Changed, item)),
+                Did::Planned => Some((Mark::Changed, item)),
+                Did::Failed => Some((Mark::Bad, item)),
+            })
+            .collect();
+        if !shown.is_empty() && !self.holds.is_empty() {
+            out.heading("Files");
+        }
+        for (mark, item) in shown {
+            out.row(mark, &[&item.action, &item.path]);
         }
     }
 }

@@ -20,11 +20,11 @@ pub enum Request {
     /// `off`.
     Off { layout: Layout, whose: Whose, force: bool, proof: Proof },
     /// `status`.
-    Status { layout: Layout, side: Option<bool> },
+    Status { layout: Layout, id: Option<String>, side: Option<bool> },
     /// `wait`.
-    Wait { layout: Layout, id: Option<String>, proof: Proof },
+    Wait { layout: Layout, id: Option<String>, force: bool, proof: Proof },
     /// `tick`.
-    Tick { layout: Layout },
+    Tick { layout: Layout, id: Option<String>, force: bool },
     /// `during`.
     During { layout: Layout, wish: Wish, template: Option<PathBuf>, force: bool, keep: bool, proof: Proof },
     /// `verify`.
@@ -79,7 +79,7 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
         },
         "during" => Request::During {
             layout: layout(parsed)?,
-            wish: wish(parsed, format!("during-{}", std::process::id()))?,
+            wish: wish(parsed, own_run()?)?,
             template: template(parsed)?,
             force: parsed.flag("force"),
             keep: parsed.text("on-failure") == Some("keep"),
@@ -91,9 +91,14 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
             force: parsed.flag("force"),
             proof: proof(parsed, parsed.texts("verify"))?,
         },
-        "status" => Request::Status { layout: layout(parsed)?, side: side(parsed)? },
-        "wait" => Request::Wait { layout: layout(parsed)?, id: id(parsed)?, proof: proof(parsed, parsed.texts("verify"))? },
-        "tick" => Request::Tick { layout: layout(parsed)? },
+        "status" => Request::Status { layout: layout(parsed)?, id: id(parsed)?, side: side(parsed)? },
+        "wait" => Request::Wait {
+            layout: layout(parsed)?,
+            id: id(parsed)?,
+            force: parsed.flag("force"),
+            proof: proof(parsed, parsed.texts("verify"))?,
+        },
+        "tick" => Request::Tick { layout: layout(parsed)?, id: id(parsed)?, force: parsed.flag("force") },
         "verify" => Request::Verify {
             layout: if parsed.os("dir").is_some() || parsed.os("page").is_some() { Some(layout(parsed)?) } else { None },
             id: id(parsed)?,
@@ -133,6 +138,12 @@ fn id(parsed: &Parsed) -> Result<Option<String>> {
             .hint("letters, digits and . _ @ -, at most 64, the first a letter, digit, _ or @")),
         None => Ok(None),
     }
+}
+
+/// An id for this run alone, also when a pid comes round again.
+fn own_run() -> Result<String> {
+    let random = base::atomic::random::<2>()?;
+    Ok(format!("during-{}-{:02x}{:02x}", std::process::id(), random[0], random[1]))
 }
 
 /// The name of whoever calls: sudo's word first, since root is nobody in particular.

@@ -37,7 +37,7 @@ pub enum Waited {
 }
 
 /// Waits until the page is up for `id`, or for whatever is announced.
-pub fn until_up(layout: &Layout, id: Option<&str>, context: &Context, watch: &Watch) -> Result<Waited> {
+pub fn until_up(layout: &Layout, id: Option<&str>, force: bool, context: &Context, watch: &Watch) -> Result<Waited> {
     let alarm = Alarm::new(layout)?;
     let mut waited = false;
     loop {
@@ -46,7 +46,7 @@ pub fn until_up(layout: &Layout, id: Option<&str>, context: &Context, watch: &Wa
         let now = Timestamp::now();
         let up = wanted.iter().any(|hold| hold.state(now).is_up());
         if up || wanted.iter().any(|hold| hold.is_due(now)) || context.dry_run {
-            let settled = raise(layout, context)?;
+            let settled = raise(layout, force, context)?;
             let of_ours = |hold: &&Hold| id.is_none_or(|id| hold.id == id);
             if context.dry_run
                 || settled.error.is_some()
@@ -64,7 +64,7 @@ pub fn until_up(layout: &Layout, id: Option<&str>, context: &Context, watch: &Wa
             return Ok(Waited::Late);
         }
         if holds.iter().any(|hold| hold.warn_from <= now) && !layout.notice_path().exists() {
-            raise(layout, context)?;
+            raise(layout, force, context)?;
         }
         alarm.sleep(change::next_event(&holds, now), context, watch)?;
         waited = true;
@@ -75,9 +75,9 @@ pub fn until_up(layout: &Layout, id: Option<&str>, context: &Context, watch: &Wa
 }
 
 /// What is due is done. Somebody else may be at it this moment: that is worth waiting for.
-fn raise(layout: &Layout, context: &Context) -> Result<Settled> {
+fn raise(layout: &Layout, force: bool, context: &Context) -> Result<Settled> {
     let lock_wait = context.lock_wait.max(Duration::from_secs(10));
-    Settling { lock_wait, ..Settling::new(layout, context) }.run(|_, _, _| Ok(()))
+    Settling { lock_wait, force, ..Settling::new(layout, context) }.run(|_, _, _| Ok(()))
 }
 
 struct Alarm {

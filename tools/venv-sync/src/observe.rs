@@ -34,6 +34,8 @@ pub struct Installed {
     pub metadata: Result<Metadata, String>,
     /// What it requires; what can't be read of it is left out.
     pub requires: Vec<Requirement>,
+    /// What it requires only with an extra, as written: most lines of most METADATA, and rarely asked for.
+    pub optional: Vec<String>,
     /// Where it came from, if not from an index.
     pub direct_url: Option<DirectUrl>,
     /// Whether there is a list of its files.
@@ -189,7 +191,9 @@ fn read(dist: Dist, place: Place) -> Installed {
         std::io::ErrorKind::NotFound => "is not there".to_owned(),
         _ => base::error::plain(&error),
     });
-    let requires = metadata.iter().flat_map(|m| &m.requires_dist).filter_map(|text| Requirement::parse(text).ok()).collect();
+    let mut metadata = metadata;
+    let lines = metadata.as_mut().map(|metadata| std::mem::take(&mut metadata.requires_dist)).unwrap_or_default();
+    let (optional, always): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| needs_an_extra(line));
     let inside = |name: &str| files::read(&dist.path.join(name), files::METADATA_LIMIT);
     let is_wheel = dist.form == Form::DistInfo;
     Installed {
@@ -197,10 +201,20 @@ fn read(dist: Dist, place: Place) -> Installed {
         direct_url: is_wheel.then(|| inside("direct_url.json").ok()).flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok()),
         has_record: !is_wheel || dist.path.join("RECORD").symlink_metadata().is_ok(),
         metadata,
-        requires,
+        requires: always.iter().filter_map(|text| Requirement::parse(text).ok()).collect(),
+        optional,
         dist,
         place,
     }
+}
+
+/// Whether a requirement can't count unless an extra is asked for: `extra == 'x'`, and no `or` that could let it count otherwise.
+fn needs_an_extra(line: &str) -> bool {
+    let Some((_, marker)) = line.split_once(';') else {
+        return false;
+    };
+    let equals = marker.split_once("extra").is_some_and(|(_, rest)| rest.trim_start().starts_with("=="));
+    equals && !marker.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "or")
 }
 
 fn startup(site: &Path, name: &Path) -> Option<StartupFile> {

@@ -61,14 +61,23 @@ impl std::fmt::Display for Ending {
     }
 }
 
-/// Why a program could not be started, told apart as `env(1)` does: 127 not found, 126 found.
+/// Why a program could not be started, told apart as `env(1)` does: 127 not found, 126 found. execvp(3) says EACCES, too, where a
+/// directory on PATH may not be searched and the program is in none of the others: then it was not found.
 pub(crate) fn not_started(program: &OsStr, error: &std::io::Error) -> Error {
     let shown = crate::terminal::escape_bytes(program.as_encoded_bytes());
-    let kind = match error.kind() {
-        std::io::ErrorKind::NotFound => Kind::CommandNotFound,
-        _ => Kind::CommandNotExecutable,
-    };
-    Error::new(kind, format!("cannot run {shown}: {}", crate::error::plain(error)))
+    let by_name = !program.as_encoded_bytes().contains(&b'/');
+    match error.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied if by_name && !on_path(program) => {
+            Error::new(Kind::CommandNotFound, format!("cannot run {shown}: it is not on PATH"))
+        }
+        std::io::ErrorKind::NotFound => Error::new(Kind::CommandNotFound, format!("cannot run {shown}: {}", crate::error::plain(error))),
+        _ => Error::new(Kind::CommandNotExecutable, format!("cannot run {shown}: {}", crate::error::plain(error))),
+    }
+}
+
+fn on_path(program: &OsStr) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
 }
 
 /// Sends a signal to a whole process group; nobody left in it is no error.

@@ -1,9 +1,10 @@
 //! A variable in the environment that a running process really has: what stands in a unit, an init script or a shell's profile may never
-//! have reached it. Said is whether it is set and how long it is, never the value.
+//! have reached it, and what uwsgi's `--env` sets is not in what it was started with. Said is whether it is set and how long it is, never the value.
 
 use super::{Check, Finding, Type};
 use crate::document::Fields;
 use crate::fix::Fix;
+use crate::live_env::{self, Live};
 use crate::processes::{self, Process};
 use crate::scene::Scene;
 use base::Result;
@@ -75,6 +76,21 @@ impl ServiceEnv {
         }
     }
 
+    /// How long the variable is, if it is set: as the process has it now, or, where its memory may not be read, as it was started.
+    fn length(&self, pid: i32) -> std::io::Result<Option<usize>> {
+        match live_env::variable(pid, &self.variable) {
+            Live::Set(length) => return Ok(Some(length)),
+            Live::NotSet => return Ok(None),
+            Live::Hidden => {}
+        }
+        let started = probe::process::environment(pid)?;
+        let found = started.iter().find(|(key, _)| key == OsStr::new(&self.variable)).map(|(_, value)| value.as_bytes().len());
+        match found {
+            Some(length) => Ok(Some(length)),
+            None => Err(std::io::Error::other("not set when it was started; what it has set since, only root can see")),
+        }
+    }
+
     fn wrong(&self, length: Option<usize>) -> Option<&'static str> {
         match (length, self.set) {
             (None, true) => Some("not_set"),
@@ -100,7 +116,7 @@ impl Check for ServiceEnv {
     }
 
     fn how(&self) -> String {
-        "/proc/PID/environ: the environment the process was started with".into()
+        "the C library's environ in the process's memory: what it was started with, and what it has set since".into()
     }
 
     fn look(&self, _: &Scene, _: Deadline) -> Finding {
@@ -112,12 +128,12 @@ impl Check for ServiceEnv {
         let mut seen = None;
         let mut denied = None;
         for process in &processes {
-            let length = match probe::process::environment(process.pid) {
-                Ok(environment) => environment.iter().find(|(key, _)| key == OsStr::new(variable)).map(|(_, value)| value.as_bytes().len()),
+            let length = match self.length(process.pid) {
+                Ok(length) => length,
                 // It ended meanwhile.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => {
-                    denied = Some((process.pid, error));
+                    denied = Some((process.pid, base::error::plain(&error)));
                     continue;
                 }
             };
@@ -135,9 +151,7 @@ impl Check for ServiceEnv {
         }
         match (seen, denied) {
             (Some(found), None) => Finding::met(found.clone(), format!("{variable} is {found} in {who}")),
-            (_, Some((pid, error))) => {
-                Finding::unknown("permission", format!("the environment of {who} (pid {pid}): {}", base::error::plain(&error)))
-            }
+            (_, Some((pid, error))) => Finding::unknown("permission", format!("the environment of {who} (pid {pid}): {error}")),
             (None, None) => Finding::unmet("not_running", format!("{who} does not run")).fix(Fix::advice(format!("start {who}"))),
         }
     }

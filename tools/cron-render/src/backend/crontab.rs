@@ -9,7 +9,7 @@
 use base::atomic::Access;
 use base::child::{Finished, Run};
 use base::clock::Deadline;
-use base::error::{Error, Kind, Result};
+use base::error::{Error, Result};
 use base::lock::{self, Lock};
 use std::time::Duration;
 
@@ -78,14 +78,8 @@ impl Crontab {
         if self.other {
             run = run.args(["-u", &self.user]);
         }
-        let done = run.args(arguments).dir(lock::state_directory()?).run().map_err(|e| match e.kind {
-            Kind::CommandNotFound => Error::failed("there is no crontab command here").hint("install cron (Debian) or cronie"),
-            _ => e,
-        })?;
-        if done.timed_out {
-            return Err(Error::deadline(format!("crontab {} took too long", arguments.join(" "))));
-        }
-        Ok(done)
+        let run = run.args(arguments).dir(lock::state_directory()?);
+        backend::run(&run, &format!("crontab {}", arguments.join(" "))).map_err(|e| e.hint("crontab(1) comes with cron (Debian) or cronie"))
     }
 
     /// Reads it; `None` if there is none, for certain.

@@ -186,7 +186,7 @@ impl Units {
         let done = match done {
             Ok(done) if done.success() => return Ok(Vec::new()),
             Ok(done) => done,
-            Err(e) if e.kind == Kind::CommandNotFound => return Ok(Vec::new()),
+            Err(e) if matches!(e.kind, Kind::CommandNotFound | Kind::CommandNotExecutable) => return Ok(Vec::new()),
             Err(e) => return Err(e),
         };
         let said = done.err();
@@ -199,7 +199,8 @@ impl Units {
 
     /// Runs systemctl; what it said, if it failed.
     fn systemctl(&self, verb: &str, options: &[&str], units: &[&String]) -> Result<Option<String>> {
-        let done = Run::new("systemctl").arg(verb).args(options).args(units).env("LC_ALL", "C").deadline(self.deadline).run()?;
+        let run = Run::new("systemctl").arg(verb).args(options).args(units).env("LC_ALL", "C").deadline(self.deadline);
+        let done = backend::run(&run, &format!("systemctl {verb}"))?;
         Ok((!done.success()).then(|| format!("systemctl {verb}: {}", done.last_words())))
     }
 

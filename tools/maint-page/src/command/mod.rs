@@ -26,11 +26,18 @@ fn prove(proof: &crate::request::Proof, on: bool, tokens: &[String], layout: Opt
 fn disproved(verified: &[Verified], on: bool) -> Option<Error> {
     let wrong: Vec<&Verified> = verified.iter().filter(|one| !one.ok).collect();
     let first = wrong.first()?;
-    let why = first.why.as_deref().unwrap_or("no reason found");
     let more = if wrong.len() > 1 { format!(" (and {} more)", wrong.len() - 1) } else { String::new() };
-    let side = if on { "on" } else { "off" };
     let kind = if wrong.iter().all(|one| one.status.is_none()) { Kind::Unreachable } else { Kind::Failed };
-    Some(Error::new(kind, format!("{} is not {side}: {why}{more}", first.url)))
+    Some(Error::new(kind, format!("{}{more}", reason(first, on))))
+}
+
+/// `URL is not on: 404: …`; what could not be reached says its URL itself.
+fn reason(one: &Verified, on: bool) -> String {
+    let side = if on { "on" } else { "off" };
+    match (&one.why, one.status) {
+        (Some(why), None) => format!("not {side}: {why}"),
+        (why, _) => format!("{} is not {side}: {}", one.url, why.as_deref().unwrap_or("no reason found")),
+    }
 }
 
 /// What was seen over HTTP and deserves a word although it went well.

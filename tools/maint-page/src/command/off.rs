@@ -35,7 +35,9 @@ fn finish(layout: &Layout, settled: Settled, whose: &Whose, gone: &[String], pro
         body.verified = prove(proof, false, &[], Some(layout), context);
         error = disproved(&body.verified, false);
     }
-    let others: Vec<&str> = settled.holds.iter().map(|hold| hold.id.as_str()).collect();
+    // Whoever keeps it up, or, when it is down, whoever has announced it.
+    let kept = settled.holds.iter().filter(|hold| hold.state(settled.now).is_up() == left);
+    let others: Vec<&str> = kept.map(|hold| hold.id.as_str()).collect();
     let mut warnings: Vec<String> = settled.warnings.iter().cloned().chain(remarks(&body.verified)).collect();
     if left && !gone.is_empty() {
         warnings.push(format!("the page stays up: {} still {} it", others.join(", "), if others.len() == 1 { "holds" } else { "hold" }));
@@ -45,7 +47,8 @@ fn finish(layout: &Layout, settled: Settled, whose: &Whose, gone: &[String], pro
         (None, false, true) => format!("released {}; still up for {}", gone.join(", "), others.join(", ")),
         (None, true, true) => format!("nothing of yours to release; up for {}", others.join(", ")),
         (None, _, false) if context.dry_run && changed => "would be off".to_owned(),
-        (None, _, false) => "off".to_owned(),
+        (None, _, false) if others.is_empty() => "off".to_owned(),
+        (None, _, false) => format!("off; announced for {}", others.join(", ")),
     };
     let not_mine = left && gone.is_empty() && matches!(whose, Whose::Own(_) | Whose::All);
     let report = report(body, msg, changed, context).warnings(warnings).diff(settled.diff.clone());

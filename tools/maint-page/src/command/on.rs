@@ -14,6 +14,7 @@ use base::report::{Report, Status};
 use base::signals::Watch;
 use base::tool::Context;
 use base::{Error, Result};
+use jiff::Timestamp;
 use std::path::PathBuf;
 
 /// What `on` was asked.
@@ -37,9 +38,11 @@ pub struct On {
 pub fn run(on: &On, context: &Context) -> Result<Report<Maintenance>> {
     let mut settled = begin(on, context)?;
     let mut items = std::mem::take(&mut settled.items);
-    if settled.error.is_none() && on.wait && !context.dry_run && settled.state() == State::Announced {
+    let mine = settled.holds.iter().find(|hold| hold.id == on.wish.id);
+    let to_come = mine.is_some_and(|hold| hold.state(settled.now) == State::Announced);
+    if settled.error.is_none() && on.wait && !context.dry_run && to_come {
         let watch = Watch::begin()?;
-        match wait::until_up(&on.layout, Some(&on.wish.id), context, &watch)? {
+        match wait::until_up(&on.layout, Some(&on.wish.id), on.force, context, &watch)? {
             Waited::Up(later) => {
                 items.extend(later.items.iter().cloned());
                 settled = *later;
@@ -47,7 +50,7 @@ pub fn run(on: &On, context: &Context) -> Result<Report<Maintenance>> {
             other => return Ok(not_up(&on.layout, other, items, context)),
         }
     }
-    Ok(finish("on", &on.layout, settled, items, &on.proof, context))
+    Ok(finish("on", &on.layout, Some(&on.wish.id), settled, items, &on.proof, context))
 }
 
 /// Makes the hold, and raises the page if its start has come.
@@ -55,10 +58,13 @@ pub fn begin(on: &On, context: &Context) -> Result<Settled> {
     let template = on.template.as_deref().map(template::read).transpose()?;
     let mut wish = on.wish.clone();
     wish.template = template.as_ref().map(|template| template.name.clone());
+    let wrong = |why: String| Error::usage(why).hint("maint-page status says what is planned");
+    if !on.layout.dir().exists() {
+        // Wrong times are refused before anything is made for them.
+        change::on(&mut Vec::new(), &wish, Timestamp::now()).map_err(wrong)?;
+    }
     let settling = Settling { template: template.as_ref(), force: on.force, makes: true, ..Settling::new(&on.layout, context) };
-    let mut settled = settling.run(|holds, _, now| {
-        change::on(holds, &wish, now).map_err(|why| Error::usage(why).hint("maint-page status says what is planned"))
-    })?;
+    let mut settled = settling.run(|holds, _, now| change::on(holds, &wish, now).map_err(wrong))?;
     settled.warnings.extend(warnings(on, &settled));
     Ok(settled)
 }
@@ -72,12 +78,12 @@ fn warnings(on: &On, settled: &Settled) -> Vec<String> {
 }
 
 /// `maint-page wait`.
-pub fn wait(layout: &Layout, id: Option<&str>, proof: &Proof, context: &Context) -> Result<Report<Maintenance>> {
+pub fn wait(layout: &Layout, id: Option<&str>, force: bool, proof: &Proof, context: &Context) -> Result<Report<Maintenance>> {
     let watch = Watch::begin()?;
-    match wait::until_up(layout, id, context, &watch)? {
+    match wait::until_up(layout, id, force, context, &watch)? {
         Waited::Up(mut settled) => {
             let items = std::mem::take(&mut settled.items);
-            Ok(finish("wait", layout, *settled, items, proof, context))
+            Ok(finish("wait", layout, id, *settled, items, proof, context))
         }
         other => Ok(not_up(layout, other, Vec::new(), context)),
     }
@@ -105,7 +111,15 @@ fn not_up(layout: &Layout, waited: Waited, items: Vec<Item>, context: &Context) 
 }
 
 /// Proves what was done, and reports it.
-pub fn finish(command: &str, layout: &Layout, settled: Settled, items: Vec<Item>, proof: &Proof, context: &Context) -> Report<Maintenance> {
+fn finish(
+    command: &str,
+    layout: &Layout,
+    id: Option<&str>,
+    settled: Settled,
+    items: Vec<Item>,
+    proof: &Proof,
+    context: &Context,
+) -> Report<Maintenance> {
     let mut body = settled.body(command, layout);
     let changed = !items.is_empty();
     body.items = items;
@@ -116,7 +130,7 @@ pub fn finish(command: &str, layout: &Layout, settled: Settled, items: Vec<Item>
         error = disproved(&body.verified, true);
     }
     let warnings = settled.warnings.iter().cloned().chain(remarks(&body.verified)).collect();
-    let msg = message(&settled, &body, context.dry_run);
+    let msg = settled.error.as_ref().map_or_else(|| message(&settled, &body, id, context.dry_run), |error| error.message.clone());
     let report = report(body, msg, changed, context).warnings(warnings).diff(settled.diff);
     match error {
         Some(error) => report.error(error),
@@ -124,20 +138,22 @@ pub fn finish(command: &str, layout: &Layout, settled: Settled, items: Vec<Item>
     }
 }
 
-fn message(settled: &Settled, body: &Maintenance, dry_run: bool) -> String {
-    if let Some(error) = &settled.error {
-        return error.message.clone();
-    }
-    let others = match settled.holds.len() {
-        0 | 1 => String::new(),
-        n => format!(", {n} holds"),
+/// Says first what became of the hold that was asked about.
+fn message(settled: &Settled, body: &Maintenance, id: Option<&str>, dry_run: bool) -> String {
+    let mine = body.holds.iter().find(|hold| id == Some(hold.id.as_str()));
+    let others: Vec<&str> =
+        body.holds.iter().filter(|hold| hold.state.is_up() && id != Some(hold.id.as_str())).map(|hold| hold.id.as_str()).collect();
+    let (state, starts, ends) = match mine {
+        Some(hold) => (hold.state, Some(&hold.starts_at), hold.ends_at.as_ref()),
+        None => (settled.state(), body.starts_at.as_ref(), body.ends_at.as_ref()),
     };
-    let until = body.ends_at.as_ref().map_or(String::new(), |end| format!(" until {end}"));
-    match (settled.state(), dry_run) {
-        (State::Announced, _) => format!("announced for {}{until}{others}", body.starts_at.as_deref().unwrap_or("later")),
-        (State::Off, _) => "off".to_owned(),
-        (State::Overdue, _) => format!("up and overdue since {}{others}", body.ends_at.as_deref().unwrap_or("its end")),
-        (State::Active, true) => format!("would be up{until}{others}"),
-        (State::Active, false) => format!("up{until}{others}"),
+    let until = ends.map_or(String::new(), |end| format!(" until {end}"));
+    let also = if others.is_empty() { String::new() } else { format!("; up for {}", others.join(", ")) };
+    match state {
+        State::Announced => format!("announced for {}{until}{also}", starts.map_or("later", String::as_str)),
+        State::Off => "off".to_owned(),
+        State::Overdue => format!("up and overdue since {}{also}", ends.map_or("its end", String::as_str)),
+        State::Active if dry_run => format!("would be up{until}{also}"),
+        State::Active => format!("up{until}{}", also.replace("; up for", "; also for")),
     }
 }

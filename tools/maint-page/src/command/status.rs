@@ -1,7 +1,7 @@
 //! `status`: reads, and says whether files and holds agree.
 
 use crate::bypass::Key;
-use crate::hold::State;
+use crate::hold::{Hold, State};
 use crate::layout::{Layout, Place};
 use crate::observe::{self, Found, Observed, Opened};
 use crate::plan::{self, Step};
@@ -11,19 +11,24 @@ use base::Result;
 use base::report::{Report, Status};
 use jiff::Timestamp;
 
-/// `maint-page status`; `side` is what it is asked to be.
-pub fn run(layout: &Layout, side: Option<bool>) -> Result<Report<Maintenance>> {
+/// `maint-page status`; `id` is the only hold that counts, `side` what it is asked to be.
+pub fn run(layout: &Layout, id: Option<&str>, side: Option<bool>) -> Result<Report<Maintenance>> {
     let observed = observe::observe(layout, &Opened::new(layout)?)?;
     let now = Timestamp::now();
-    let body = settle::body("status", layout, &observed.holds, &observed.flag, now, Vec::new());
-    let mut wrong = wrong(layout, &observed, now);
+    let mut wrong = wrong(layout, &observed, id, now);
+    let holds: Vec<Hold> = observed.holds.into_iter().filter(|hold| id.is_none_or(|id| hold.id == id)).collect();
+    let body = settle::body("status", layout, &holds, &observed.flag, now, Vec::new());
     if body.state == State::Overdue {
         wrong.push(format!("overdue since {}", body.ends_at.as_deref().unwrap_or("its end")));
     }
-    let up = body.up;
+    // One hold is on while it keeps the page up; all of them, while the page is up.
+    let (is_on, is_off) = match id {
+        Some(_) => (body.up && body.state.is_up(), !body.state.is_up()),
+        None => (body.up, observed.flag == Found::Absent),
+    };
     match side {
-        Some(true) if !up => wrong.push("it is not on".to_owned()),
-        Some(false) if observed.flag != Found::Absent => wrong.push("it is not off".to_owned()),
+        Some(true) if !is_on => wrong.push("it is not on".to_owned()),
+        Some(false) if !is_off => wrong.push("it is not off".to_owned()),
         _ => {}
     }
     let state = body.state.word();
@@ -33,13 +38,14 @@ pub fn run(layout: &Layout, side: Option<bool>) -> Result<Report<Maintenance>> {
 }
 
 /// Where the files do not say what the holds say. What only time has moved is not wrong.
-fn wrong(layout: &Layout, observed: &Observed, now: Timestamp) -> Vec<String> {
+fn wrong(layout: &Layout, observed: &Observed, id: Option<&str>, now: Timestamp) -> Vec<String> {
     let keys: Vec<Key> = observed.keys.clone();
     let mut wrong = Vec::new();
     if let Found::Foreign(why) = &observed.flag {
         wrong.push(format!("{} is foreign: {why}", layout.flag_path().display()));
     }
-    for hold in observed.holds.iter().filter(|hold| hold.is_due(now)) {
+    let counts = |hold: &&Hold| id.is_none_or(|id| hold.id == id);
+    for hold in observed.holds.iter().filter(counts).filter(|hold| hold.is_due(now)) {
         wrong.push(format!("the start of {} has come and nobody put the page up (is `maint-page tick` in cron?)", hold.id));
     }
     for step in plan::plan(layout, observed, &observed.holds, &keys, now, true).steps {

@@ -10,8 +10,8 @@ use base::report::Report;
 use base::tool::Context;
 
 /// `maint-page tick`.
-pub fn run(layout: &Layout, context: &Context) -> Result<Report<Maintenance>> {
-    let settled = Settling::new(layout, context).run(|_, _, _| Ok(()))?;
+pub fn run(layout: &Layout, id: Option<&str>, force: bool, context: &Context) -> Result<Report<Maintenance>> {
+    let settled = Settling { only: id, force, ..Settling::new(layout, context) }.run(|_, _, _| Ok(()))?;
     let body = settled.body("tick", layout);
     let mut warnings = settled.warnings.clone();
     let mut said = Vec::new();

@@ -1,6 +1,6 @@
 //! `verify`: what the web server says, and why.
 
-use super::{prove, remarks};
+use super::{prove, reason, remarks};
 use crate::layout::Layout;
 use crate::observe::{self, Opened};
 use crate::report::Maintenance;
@@ -37,7 +37,7 @@ pub fn run(layout: Option<&Layout>, id: Option<&str>, on: bool, proof: &Proof, c
     };
     let msg = match wrong.first() {
         None => format!("{side}, at {}", count(body.verified.len())),
-        Some(first) => format!("not {side}: {}: {}", first.url, first.why.as_deref().unwrap_or("no reason found")),
+        Some(first) => reason(first, on),
     };
     let warnings = remarks(&body.verified);
     Ok(Report::new(status, msg, body).warnings(warnings))

@@ -208,6 +208,8 @@ pub fn take_back(mut client: Option<&mut Client>, admin: &Resolved, grant: &Gran
 /// Once: the backend that gives the right is gone, the right is gone, the sessions that began with it are gone.
 fn attempt(client: &mut Client, grant: &Grant, revocation: &mut Revocation) -> std::result::Result<(), postgres::Error> {
     batch(client, "ROLLBACK; SET search_path = pg_catalog; SET lock_timeout = 1000; SET statement_timeout = 10000")?;
+    // A server that commits asynchronously could forget it in a crash.
+    batch(client, "SET synchronous_commit = on")?;
     let system = crate::observe::system(client)?;
     if system != grant.system {
         // Another cluster answers in its place: nothing to do with it, and the error of an impossible statement says so.

@@ -1,5 +1,6 @@
 //! What the installed distributions themselves require, extras included.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use pydist::requirement::Requirement;
@@ -31,7 +32,7 @@ impl<'a> Work<'a> {
             let extras = self.reached.get(&installed.dist.key).cloned().unwrap_or_default();
             self.requires_python(installed);
             for requirement in self.counting(&installed.dist.key, &extras) {
-                self.dependency(installed, requirement);
+                self.dependency(installed, &requirement);
             }
         }
     }
@@ -41,9 +42,17 @@ impl<'a> Work<'a> {
     }
 
     /// The requirements of a distribution that count here.
-    fn counting(&self, key: &str, extras: &BTreeSet<String>) -> Vec<&'a Requirement> {
-        let requires = self.index.get(key).map_or(&[][..], |installed| &installed.requires);
-        requires.iter().filter(|requirement| requirement.counts(&self.values, extras.iter().map(String::as_str))).collect()
+    fn counting(&self, key: &str, extras: &BTreeSet<String>) -> Vec<Cow<'a, Requirement>> {
+        let Some(installed) = self.index.get(key) else {
+            return Vec::new();
+        };
+        let counts = |requirement: &Requirement| requirement.counts(&self.values, extras.iter().map(String::as_str));
+        let mut out: Vec<_> = installed.requires.iter().filter(|requirement| counts(requirement)).map(Cow::Borrowed).collect();
+        if !extras.is_empty() {
+            let optional = installed.optional.iter().filter_map(|text| Requirement::parse(text).ok());
+            out.extend(optional.filter(counts).map(Cow::Owned));
+        }
+        out
     }
 
     fn dependency(&mut self, by: &Installed, requirement: &Requirement) {

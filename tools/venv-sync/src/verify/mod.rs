@@ -3,9 +3,11 @@
 //! Every path is looked up from the environment's own directory, opened once, and one that would climb out of it is not looked at at
 //! all: RECORD is a file that anybody who can install can write. The work is spread over the processors by distribution.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+mod claims;
+
+use std::borrow::Cow;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -17,8 +19,10 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
+use claims::{Claim, Claims, claimed_twice};
+
 use crate::findings::{Finding, Kind};
-use crate::observe::{Installed, Observed, Place};
+use crate::observe::{self, Installed, Observed};
 
 /// How closely files are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,13 +46,6 @@ pub struct Verified {
     pub files: usize,
 }
 
-/// A path that a distribution says is its own.
-struct Claim {
-    path: u64,
-    hash: u64,
-    dist: usize,
-}
-
 /// Looks at the files of every distribution of the environment's own.
 pub fn verify(observed: &Observed, depth: Depth, fix: &str) -> std::io::Result<Verified> {
     let mut out = Verified::default();
@@ -56,8 +53,8 @@ pub fn verify(observed: &Observed, depth: Depth, fix: &str) -> std::io::Result<V
         return Ok(out);
     }
     let dists: Vec<&Installed> =
-        observed.installed.iter().filter(|i| i.place == Place::Own && i.dist.form == Form::DistInfo && i.has_record).collect();
-    let look = Look { root: files::open_dir(&observed.environment.prefix)?, prefix: observed.environment.prefix.clone(), depth, fix };
+        observed.installed.iter().filter(|i| i.place == observe::Place::Own && i.dist.form == Form::DistInfo && i.has_record).collect();
+    let look = Look::new(observed, depth, fix)?;
     let next = AtomicUsize::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8).min(dists.len().max(1));
     let work = || {
@@ -99,63 +96,105 @@ struct Part<'a> {
 struct Look<'a> {
     root: OwnedFd,
     prefix: PathBuf,
+    sites: Vec<Site>,
     depth: Depth,
     fix: &'a str,
 }
 
-impl Look<'_> {
-    fn distribution<'a>(&self, installed: &'a Installed, index: usize, part: &mut Part<'a>, buffer: &mut [u8]) {
+/// A site directory, opened once: most files lie right below it, and the way to them is shorter from there.
+struct Site {
+    path: PathBuf,
+    below: PathBuf,
+    fd: OwnedFd,
+}
+
+/// A file that RECORD lists: from which directory, and by which name.
+struct Place<'a> {
+    dir: &'a OwnedFd,
+    name: Cow<'a, Path>,
+}
+
+impl<'a> Look<'a> {
+    fn new(observed: &Observed, depth: Depth, fix: &'a str) -> std::io::Result<Self> {
+        let prefix = &observed.environment.prefix;
+        let site = |path: &PathBuf| {
+            let below = path.strip_prefix(prefix).ok()?.to_owned();
+            Some(Site { path: path.clone(), below, fd: files::open_dir(path).ok()? })
+        };
+        let sites = observed.environment.sites.iter().filter_map(site).collect();
+        Ok(Look { root: files::open_dir(prefix)?, prefix: prefix.clone(), sites, depth, fix })
+    }
+
+    fn site_of(&self, installed: &Installed) -> Option<&Site> {
+        let site = installed.dist.path.parent()?;
+        self.sites.iter().find(|have| have.path == site)
+    }
+
+    /// Where a path of a RECORD is; `None` where it leads out.
+    fn place<'b>(&'b self, site: &'b Site, path: &'b str) -> Option<Place<'b>> {
+        if is_plain(path) {
+            return Some(Place { dir: &site.fd, name: Cow::Borrowed(Path::new(path)) });
+        }
+        Some(Place { dir: &self.root, name: Cow::Owned(below(&site.below, Path::new(path))?) })
+    }
+
+    /// Its path, as a person would name it.
+    fn shown(&self, site: &Site, place: &Place<'_>) -> PathBuf {
+        let dir = if std::ptr::eq(place.dir, &self.root) { &self.prefix } else { &site.path };
+        dir.join(&place.name)
+    }
+
+    fn distribution<'b>(&self, installed: &'b Installed, index: usize, part: &mut Part<'b>, buffer: &mut [u8]) {
         let dist = &installed.dist;
         let path = dist.path.join("RECORD");
         let text = match files::read(&path, files::RECORD_LIMIT) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Ok(bytes) => text(bytes),
             Err(error) => {
                 let msg = format!("{} {}", path.display(), base::error::plain(&error));
                 part.findings.push(self.about(installed, Kind::RecordMissing, msg).path(&path));
                 return;
             }
         };
-        let Some(site) = dist.path.parent().and_then(|site| site.strip_prefix(&self.prefix).ok()) else {
+        let Some(site) = self.site_of(installed) else {
             return;
         };
-        let info = dist.path.file_name().unwrap_or_default();
-        let (mut missing, mut payload, mut outside) = (Vec::new(), 0, 0);
+        let info = dist.path.file_name().unwrap_or_default().as_bytes();
+        let claims = Claims::below(&site.below);
+        let (mut missing, mut payload, mut gone, mut outside) = (Vec::new(), 0, 0, 0);
         for entry in record::entries(&text) {
             if entry.hash.is_none() && entry.size.is_none() && (entry.path.ends_with(".pyc") || entry.path.ends_with("RECORD")) {
                 continue;
             }
-            let Some(path) = below(site, Path::new(&*entry.path)) else {
+            let Some(place) = self.place(site, &entry.path) else {
                 outside += 1;
                 continue;
             };
-            payload += usize::from(!Path::new(&*entry.path).starts_with(info));
-            part.claims.push(claim(&path, &entry, index));
-            match self.file(&path, &entry, buffer) {
-                Ok(()) => {}
-                Err(Wrong::Missing) => missing.push(path),
-                Err(Wrong::Modified(how)) => {
-                    let path = self.prefix.join(path);
-                    let msg = format!("{} of {} {how}", path.display(), dist.name);
-                    part.findings.push(self.about(installed, Kind::FileModified, msg).path(&path));
+            let is_payload = !entry.path.as_bytes().starts_with(info);
+            payload += usize::from(is_payload);
+            part.claims.push(claims.of(&place, &entry, index, &self.root));
+            let (kind, how) = match self.file(site, &place, &entry, buffer) {
+                Ok(()) => continue,
+                Err(Wrong::Missing) => {
+                    gone += usize::from(is_payload);
+                    missing.push(self.shown(site, &place));
+                    continue;
                 }
-                Err(Wrong::Unverifiable(why)) => {
-                    let path = self.prefix.join(path);
-                    let msg = format!("{} of {} {why}", path.display(), dist.name);
-                    part.findings.push(self.about(installed, Kind::UnverifiableHash, msg).path(&path));
-                }
-            }
+                Err(Wrong::Modified(how)) => (Kind::FileModified, how),
+                Err(Wrong::Unverifiable(why)) => (Kind::UnverifiableHash, why),
+            };
+            let path = self.shown(site, &place);
+            let msg = format!("{} of {} {how}", path.display(), dist.name);
+            part.findings.push(self.about(installed, kind, msg).path(&path));
         }
         if outside > 0 {
             part.warnings.push(format!("{}: {outside} paths lead out of the environment and were not looked at", path.display()));
         }
-        let gone = missing.iter().filter(|path| !path.starts_with(site.join(info))).count();
         if payload > 0 && gone == payload {
             let msg = format!("{} {} is listed, but all its files are gone", dist.name, dist.version);
             part.findings.push(self.about(installed, Kind::GhostDist, msg).path(&dist.path));
             return;
         }
         for path in missing {
-            let path = self.prefix.join(path);
             let msg = format!("{} of {} is gone", path.display(), dist.name);
             part.findings.push(self.about(installed, Kind::FileMissing, msg).path(&path));
         }
@@ -165,11 +204,11 @@ impl Look<'_> {
         Finding::new(kind, msg).name(&installed.dist.name).installed(&installed.dist.version).fix(self.fix)
     }
 
-    fn file(&self, path: &Path, entry: &Entry<'_>, buffer: &mut [u8]) -> Result<(), Wrong> {
-        let mut stat = rustix::fs::statat(&self.root, path, AtFlags::SYMLINK_NOFOLLOW).map_err(absent)?;
+    fn file(&self, site: &Site, place: &Place<'_>, entry: &Entry<'_>, buffer: &mut [u8]) -> Result<(), Wrong> {
+        let mut stat = rustix::fs::statat(place.dir, &*place.name, AtFlags::SYMLINK_NOFOLLOW).map_err(absent)?;
         if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
             // As uv's --link-mode symlink leaves them.
-            stat = rustix::fs::statat(&self.root, path, AtFlags::empty()).map_err(absent)?;
+            stat = rustix::fs::statat(place.dir, &*place.name, AtFlags::empty()).map_err(absent)?;
         }
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(Wrong::Modified("is not a regular file".to_owned()));
@@ -178,16 +217,28 @@ impl Look<'_> {
         if let Some(expected) = entry.size.filter(|expected| *expected != size) {
             return Err(Wrong::Modified(format!("has {size} bytes, {expected} were installed")));
         }
-        if self.depth == Depth::Hash { self.hash(path, entry, buffer) } else { Ok(()) }
+        if self.depth == Depth::Hash { self.hash(site, place, entry, buffer) } else { Ok(()) }
     }
 
-    fn hash(&self, path: &Path, entry: &Entry<'_>, buffer: &mut [u8]) -> Result<(), Wrong> {
+    /// Opens a file to read it, and follows no link out of the environment to do so.
+    fn open(&self, site: &Site, place: &Place<'_>) -> rustix::io::Result<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let within = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let open = |dir: &OwnedFd, name: &Path| rustix::fs::openat2(dir, name, flags, Mode::empty(), within);
+        match open(place.dir, &place.name) {
+            // Out of the site directory may still be within the environment.
+            Err(rustix::io::Errno::XDEV) if !std::ptr::eq(place.dir, &self.root) => open(&self.root, &site.below.join(&place.name)),
+            // Linux before 5.6 has no openat2; there, no link is followed at all.
+            Err(rustix::io::Errno::NOSYS) => rustix::fs::openat(place.dir, &*place.name, flags | OFlags::NOFOLLOW, Mode::empty()),
+            opened => opened,
+        }
+    }
+
+    fn hash(&self, site: &Site, place: &Place<'_>, entry: &Entry<'_>, buffer: &mut [u8]) -> Result<(), Wrong> {
         let Some((algorithm, expected)) = entry.hash else {
             return Ok(());
         };
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let within = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        let file = rustix::fs::openat2(&self.root, path, flags, Mode::empty(), within).map_err(|errno| match errno {
+        let file = self.open(site, place).map_err(|errno| match errno {
             rustix::io::Errno::XDEV => Wrong::Unverifiable("leads out of the environment and was not read".to_owned()),
             rustix::io::Errno::NOENT => Wrong::Missing,
             errno => Wrong::Unverifiable(format!("can't be read: {errno}")),
@@ -215,6 +266,10 @@ fn absent(errno: rustix::io::Errno) -> Wrong {
         rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => Wrong::Missing,
         errno => Wrong::Unverifiable(format!("can't be looked at: {errno}")),
     }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// Reads to the end, or a little beyond the size that it should have: a file that grows for ever is modified already.
@@ -254,49 +309,9 @@ fn below(site: &Path, path: &Path) -> Option<PathBuf> {
     Some(out)
 }
 
-type Hasher = BuildHasherDefault<DefaultHasher>;
-
-fn claim(path: &Path, entry: &Entry<'_>, dist: usize) -> Claim {
-    let hasher = Hasher::default();
-    Claim { path: hasher.hash_one(path), hash: hasher.hash_one((entry.hash, entry.size)), dist }
-}
-
-/// Files that two distributions installed with different content: one of them has lost. The same content twice (an empty
-/// `__init__.py`) harms nobody.
-fn claimed_twice(parts: &[Part<'_>], look: &Look<'_>) -> Vec<Finding> {
-    let mut seen: HashMap<u64, (u64, &Installed)> = HashMap::new();
-    let mut found = Vec::new();
-    for part in parts {
-        for claim in &part.claims {
-            let Some(dist) = part.dists.get(claim.dist) else {
-                continue;
-            };
-            match seen.get(&claim.path) {
-                Some((hash, other)) if *hash != claim.hash && other.dist.key != dist.dist.key => {
-                    found.extend(name_of_claim(claim.path, dist, other, look));
-                }
-                Some(_) => {}
-                None => {
-                    seen.insert(claim.path, (claim.hash, dist));
-                }
-            }
-        }
-    }
-    found
-}
-
-/// The path itself was not kept, only its hash: read once more.
-fn name_of_claim(path: u64, one: &Installed, other: &Installed, look: &Look<'_>) -> Option<Finding> {
-    let (one, other) = if one.dist.key < other.dist.key { (one, other) } else { (other, one) };
-    let bytes = files::read(&one.dist.path.join("RECORD"), files::RECORD_LIMIT).ok()?;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let site = one.dist.path.parent()?.strip_prefix(&look.prefix).ok()?;
-    let mut paths = record::entries(&text).filter_map(|entry| below(site, Path::new(&*entry.path)));
-    let path = paths.find(|have| Hasher::default().hash_one(have.as_path()) == path)?;
-    let path = look.prefix.join(path);
-    let msg = format!("{} was installed by {} and by {}, with different content", path.display(), one.dist.name, other.dist.name);
-    let fix = format!("remove one of the two, or --allow {} if it doesn't matter", other.dist.name);
-    Some(look.about(one, Kind::FileClaimedTwice, msg).required(&other.dist.name).path(&path).fix(fix))
+/// Whether a path only goes down, by plain names: then it can be used as it is.
+fn is_plain(path: &str) -> bool {
+    !path.starts_with(['/', '.']) && !path.contains("/.") && !path.contains("//") && !path.is_empty()
 }
 
 #[cfg(test)]

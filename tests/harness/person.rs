@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A user who is gone, with crontab and home, when the test is.
+#[derive(Debug)]
 pub struct Person {
     /// The name.
     pub name: String,
@@ -32,9 +33,9 @@ fn patiently(mut command: impl FnMut() -> Command) {
 impl Person {
     /// Makes one. `None` where servers may be skipped and there is no crontab, or we are not root.
     pub fn new() -> Option<Person> {
-        harness::need("crontab")?;
+        crate::need("crontab")?;
         if !nix::unistd::geteuid().is_root() {
-            assert!(harness::skip_servers(), "these tests make users: run them as root, or set SKIP_SERVERS=1");
+            assert!(crate::skip_servers(), "these tests make users: run them as root, or set SKIP_SERVERS=1");
             return None;
         }
         let name = format!("rbt{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -81,6 +82,7 @@ impl Drop for Person {
             c
         });
         let _ = std::fs::remove_file(format!("/run/runbook-tools/crontab-{}.lock", self.name));
+        let _ = std::fs::remove_file(format!("/run/runbook-tools/{}.crontab", self.name));
         let kept = std::fs::read_dir("/var/backups/runbook-tools").into_iter().flatten().flatten();
         for file in kept.filter(|f| f.file_name().to_string_lossy().starts_with(&format!("crontab-{}.", self.name))) {
             let _ = std::fs::remove_file(file.path());
