@@ -92,11 +92,11 @@ fn vhosts(count: usize) -> TempDir {
     for sub in ["sites-enabled", "snippets", "logs", "t"] {
         fs::create_dir_all(dir.path().join(sub)).unwrap();
     }
-    fs::write(
-        dir.path().join("snippets/tls.conf"),
-        "ssl_protocols TLSv1.2 TLSv1.3;\nssl_prefer_server_ciphers on;\nssl_session_timeout 1d;\n",
-    )
-    .unwrap();
+    certificate(dir.path());
+    let tls = format!(
+        "ssl_certificate {at}/cert.pem;\nssl_certificate_key {at}/key.pem;\nssl_protocols TLSv1.2 TLSv1.3;\nssl_session_timeout 1d;\n"
+    );
+    fs::write(dir.path().join("snippets/tls.conf"), tls).unwrap();
     let temporary: String =
         ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{name}_temp_path {at}/t/{name};\n")).concat();
     let main = format!(

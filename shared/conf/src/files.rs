@@ -66,7 +66,8 @@ impl Files {
         let stat = rustix::fs::fstat(&fd).map_err(|why| failure(path, why))?;
         regular(path, &stat)?;
         let bytes = whole(&fd, usize::try_from(stat.st_size).unwrap_or(0));
-        let bytes = bytes.map_err(|why| Error::new(Kind::Unreadable, path, 0, format!("cannot be read: {}", std::io::Error::from(why))))?;
+        let bytes =
+            bytes.map_err(|why| Error::new(Kind::Unreadable, path, 0, format!("cannot be read: {}", base::error::plain(&why.into()))))?;
         if bytes.len() as u64 > LIMIT {
             return Err(too_large(path, bytes.len() as u64));
         }
@@ -221,5 +222,5 @@ fn too_large(path: &Path, size: u64) -> Error {
 
 fn failure(path: &Path, why: Errno) -> Error {
     let kind = if matches!(why, Errno::NOENT | Errno::NOTDIR) { Kind::Missing } else { Kind::Unreadable };
-    Error::new(kind, path, 0, std::io::Error::from(why).to_string())
+    Error::new(kind, path, 0, base::error::plain(&why.into()))
 }
