@@ -199,9 +199,14 @@ impl Draft {
         }
     }
 
+    /// Whether its lines name a user: by where it lies.
+    pub fn form(&self) -> Form {
+        self.path.as_deref().map_or(Form::User, form_of)
+    }
+
     /// Reads its schedules by the site's rules.
     pub fn resolve(self, site: &Site) -> Template {
-        let form = self.path.as_deref().map_or(Form::User, form_of);
+        let form = self.form();
         let mut template = Template {
             name: self.name,
             path: self.path,

@@ -9,6 +9,7 @@ use base::tool::{Context, Format as Output};
 
 use crate::backend;
 use crate::cli::{Request, Window};
+use crate::crontab::Form;
 use crate::explain;
 use crate::field::Reading;
 use crate::finding::{Code, Finding};
@@ -56,7 +57,12 @@ impl Work {
         let path = request.template.as_deref().ok_or_else(|| Error::usage("TEMPLATE is missing"))?;
         let draft = Draft::read(path)?;
         let given = facts_of(request.site.as_deref())?.over(draft.facts());
-        let (site, mut findings) = Site::new(request.facts.clone().over(given))?;
+        let mut facts = request.facts.clone().over(given);
+        // What names users stays what names users, unless something else is asked for.
+        if draft.form() == Form::System {
+            facts.format = facts.format.or(Some(Format::CronD));
+        }
+        let (site, mut findings) = Site::new(facts)?;
         let template = draft.resolve(&site);
         let placed = spread::place(&template.jobs, site.name(), site.facts.spread);
         let facts = observe::facts(&template, &site);
