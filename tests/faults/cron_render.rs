@@ -124,7 +124,7 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(self.file());
-        let _ = std::fs::remove_file(format!("/run/runbook-tools/cron.d-{}.lock", self.person.name));
+
         for file in std::fs::read_dir("/var/backups/runbook-tools").into_iter().flatten().flatten() {
             if file.file_name().to_string_lossy().starts_with(&format!("cron.d-{}.", self.person.name)) {
                 let _ = std::fs::remove_file(file.path());
