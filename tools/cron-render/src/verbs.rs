@@ -29,6 +29,8 @@ use crate::template::{Draft, Template};
 const COUNT: usize = 5;
 /// And how many it lists at the most: a million runs are not read by anybody.
 const MOST: u64 = 1_000_000;
+/// The year 10000, which RFC 3339 cannot write.
+const END_OF_TIME: i64 = 253_402_300_800 - 86_400;
 
 /// A template with its site, looked at.
 #[derive(Debug)]
@@ -180,6 +182,7 @@ impl Work {
         let moment = |text: &Option<String>, option| text.as_deref().map(|t| self.site.zone.moment(t, option)).transpose();
         let from = moment(&window.from, "from")?.unwrap_or_else(|| observe::now() / 60 * 60 + 60);
         let until = moment(&window.until, "until")?;
+        let end = until.unwrap_or(END_OF_TIME).min(END_OF_TIME);
         let most = match window.count {
             Some(n) if n > MOST => return Err(Error::usage(format!("--count {n}: at most {MOST}"))),
             Some(n) => usize::try_from(n).unwrap_or(COUNT),
@@ -190,7 +193,7 @@ impl Work {
         let mut total = 0;
         for (item, placed) in items.iter_mut().zip(&self.placed) {
             let runs = Runs::new(&placed.schedule, &self.site.zone, from).take(most);
-            item.next = runs.take_while(|run| until.is_none_or(|u| run.utc < u)).map(|run| Start::new(&run)).collect();
+            item.next = runs.take_while(|run| run.utc < end).map(|run| Start::new(&run)).collect();
             total += item.next.len();
         }
         let msg = format!("{} of {} in {}", count(total, "run"), count(items.len(), "job"), self.site.zone.name());
