@@ -47,6 +47,7 @@ cmd:caddy                   caddy
 cmd:chromium                chromium
 cmd:dbus-daemon             dbus
 cmd:dpkg-deb                dpkg
+cmd:faketime                faketime
 cmd:fish                    fish
 cmd:hyperfine               hyperfine
 cmd:ip                      iproute2

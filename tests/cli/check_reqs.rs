@@ -6,6 +6,7 @@ mod formats;
 mod hostile;
 mod hosts;
 mod types;
+mod unknown;
 mod versions;
 
 use harness::{Output, tool};

@@ -2,8 +2,10 @@
 //! and servers that are gone when the test is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+pub mod disk;
 pub mod fleet;
 pub mod gunicorn;
+pub mod machine;
 pub mod namespace;
 pub mod nginx;
 pub mod person;

@@ -1,11 +1,21 @@
 //! log-paths against the servers it reads about: what it says from their configurations is what they really open.
 
+mod apache;
+mod caddy;
+mod celery;
+mod crossplane;
+mod django;
 mod gunicorn;
+mod live;
+mod logrotate;
 mod nginx;
 mod postgresql;
 mod problems;
+mod redis;
 mod supervisor;
+mod trees;
 mod undisturbed;
+mod uwsgi;
 
 use harness::{Output, TempDir, tool};
 use serde_json::Value;

@@ -30,6 +30,7 @@ pub const TOOLS: &[Described] = &[
     of::<check_reqs::CheckReqs>(),
     of::<pg_ext_ensure::PgExtEnsure>(),
     of::<venv_sync::App>(),
+    of::<maint_page::App>(),
     of::<svc_cycle::SvcCycle>(),
     of::<cron_render::CronRender>(),
     of::<log_paths::LogPaths>(),

@@ -31,7 +31,8 @@ fn layers_are_believed_in_gunicorns_order() {
     let report = log_paths("gunicorn", &at("g.conf.py"), &[]).expect_code(0).json();
     let files: BTreeSet<_> = written_by(server.pid()).into_iter().filter(|path| path.starts_with(at("logs"))).collect();
     let mut got = paths(&report);
-    got.remove(&at("said"));
+    // A master that hides its command line could be this one: only what is here is compared.
+    got.retain(|path| path.starts_with(at("logs")));
     assert_eq!(got, files, "{report:#}");
     assert_eq!(got, [at("logs/variable-access.log"), at("logs/command-error.log")].into());
     for path in &files {

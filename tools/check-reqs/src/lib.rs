@@ -3,6 +3,7 @@
 //! The story: [`cli`] turns arguments and files into requirements, [`plan`] chooses and orders them, [`observe`] looks at the host side by
 //! side, [`plan`] adds the answers up, [`report`] and [`format`] say them. Nothing is changed, so there is no `act`.
 
+pub mod accounts;
 pub mod check;
 pub mod cli;
 pub mod document;

@@ -176,7 +176,11 @@ impl Request {
         match parent {
             Some(parent) => self.could_be(site, parent, service, conf),
             // A master that names no file uses the usual one, or hides what it was started with.
-            None => process.option(&["-c", "--conf", "--configuration", "--config", "-D"]).is_none(),
+            None => {
+                process.option(&["-c", "--conf", "--configuration", "--config", "-D"]).is_none()
+                    && !names_a_file(process)
+                    && process.elsewhere() != Some(true)
+            }
         }
     }
 }
@@ -190,6 +194,16 @@ fn names(process: &Process, conf: &std::path::Path) -> bool {
         let path = crate::site::normal(&cwd.join(OsStr::from_bytes(word)));
         path == conf || Some(path.as_path()) == conf.parent()
     })
+}
+
+/// Does a command line name some configuration file?
+fn names_a_file(process: &Process) -> bool {
+    const ENDINGS: &[&str] = &[".ini", ".xml", ".yaml", ".yml", ".json", ".conf", ".cfg"];
+    process
+        .argv
+        .iter()
+        .skip(1)
+        .any(|word| ENDINGS.iter().any(|ending| word.split(|byte| *byte == b':').next().unwrap_or_default().ends_with(ending.as_bytes())))
 }
 
 fn known(word: &str) -> Result<&'static str> {

@@ -16,6 +16,7 @@ pub mod python;
 pub mod report;
 pub mod rotation;
 pub mod service;
+pub mod shell;
 pub mod site;
 pub mod users;
 

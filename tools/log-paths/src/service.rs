@@ -1,9 +1,17 @@
 //! The services: one file each, and one line in the table. Each reads its own configuration, by its own rules, and runs nothing.
 
+mod apache;
+mod caddy;
+mod celery;
+mod cron;
+mod django;
 mod gunicorn;
 mod nginx;
 mod postgresql;
+mod redis;
 mod supervisor;
+mod systemd;
+mod uwsgi;
 
 use crate::launch::Launch;
 use crate::log::Configured;
@@ -20,9 +28,17 @@ pub struct Service {
 /// Every service, in the order that reports keep.
 pub const SERVICES: &[Service] = &[
     Service { name: nginx::NAME, read: nginx::read },
+    Service { name: apache::NAME, read: apache::read },
+    Service { name: caddy::NAME, read: caddy::read },
+    Service { name: uwsgi::NAME, read: uwsgi::read },
     Service { name: gunicorn::NAME, read: gunicorn::read },
     Service { name: supervisor::NAME, read: supervisor::read },
+    Service { name: celery::NAME, read: celery::read },
     Service { name: postgresql::NAME, read: postgresql::read },
+    Service { name: redis::NAME, read: redis::read },
+    Service { name: cron::NAME, read: cron::read },
+    Service { name: django::NAME, read: django::read },
+    Service { name: systemd::NAME, read: systemd::read },
 ];
 
 /// The service of that name.
@@ -31,8 +47,10 @@ pub fn named(name: &str) -> Option<&'static Service> {
     SERVICES.iter().find(|service| service.name == name)
 }
 
-/// The programs of these names that something else starts: supervisor's programs.
+/// The programs of these names that something else starts: supervisor's programs, and systemd's units.
 #[must_use]
 pub fn supervised(site: &Site, names: &[&str]) -> Vec<Launch> {
-    supervisor::programs(site, names)
+    let mut launches = supervisor::programs(site, names);
+    launches.extend(systemd::programs(site, names));
+    launches
 }

@@ -4,7 +4,7 @@
 use conf::files::Files;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What the kernel goes by when it decides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,9 +17,17 @@ pub struct Account {
     pub groups: Vec<u32>,
 }
 
+/// One line of /etc/passwd.
+struct Entry {
+    name: String,
+    uid: u32,
+    gid: u32,
+    home: PathBuf,
+}
+
 /// The users and groups of one system.
 pub struct Users {
-    passwd: Vec<(String, u32, u32)>,
+    passwd: Vec<Entry>,
     group: Vec<(String, u32, Vec<String>)>,
     rooted: bool,
     accounts: RefCell<BTreeMap<String, Option<Account>>>,
@@ -48,9 +56,9 @@ impl Users {
 
     fn look_up(&self, name: &str) -> Option<Account> {
         let number = name.parse::<u32>().ok();
-        let known = self.passwd.iter().find(|(known, uid, _)| known == name || Some(*uid) == number);
+        let known = self.passwd.iter().find(|entry| entry.name == name || Some(entry.uid) == number);
         let (name, uid, gid) = match known {
-            Some((name, uid, gid)) => (name.clone(), *uid, *gid),
+            Some(entry) => (entry.name.clone(), entry.uid, entry.gid),
             None if self.rooted => return None,
             None => {
                 let found = match number {
@@ -66,6 +74,12 @@ impl Users {
         Some(Account { uid, gid, groups })
     }
 
+    /// A user's home.
+    #[must_use]
+    pub fn home(&self, name: &str) -> Option<PathBuf> {
+        self.passwd.iter().find(|entry| entry.name == name).map(|entry| entry.home.clone())
+    }
+
     /// The number of a group's name.
     #[must_use]
     pub fn gid(&self, name: &str) -> Option<u32> {
@@ -79,7 +93,7 @@ impl Users {
     /// A user's name; the number where there is none.
     #[must_use]
     pub fn user_name(&self, uid: u32) -> String {
-        let listed = self.passwd.iter().find(|(_, known, _)| *known == uid).map(|(name, _, _)| name.clone());
+        let listed = self.passwd.iter().find(|entry| entry.uid == uid).map(|entry| entry.name.clone());
         listed.unwrap_or_else(|| {
             let found = if self.rooted { None } else { nix::unistd::User::from_uid(uid.into()).ok().flatten() };
             found.map_or_else(|| uid.to_string(), |user| user.name)
@@ -97,9 +111,14 @@ impl Users {
     }
 }
 
-fn user(line: &str) -> Option<(String, u32, u32)> {
+fn user(line: &str) -> Option<Entry> {
     let fields: Vec<&str> = line.split(':').collect();
-    Some(((*fields.first()?).to_owned(), fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?))
+    Some(Entry {
+        name: (*fields.first()?).to_owned(),
+        uid: fields.get(2)?.parse().ok()?,
+        gid: fields.get(3)?.parse().ok()?,
+        home: PathBuf::from(fields.get(5).copied().unwrap_or("/")),
+    })
 }
 
 fn group(line: &str) -> Option<(String, u32, Vec<String>)> {

@@ -63,7 +63,8 @@ pub struct Hold {
     pub title: String,
     /// The language `message` is written in (BCP 47).
     pub lang: String,
-    /// The zone in which times are shown.
+    /// The zone in which times are shown. Kept by name, because the page must read the same whoever
+    /// looks at it next; a system zone without a name is shown as UTC.
     #[serde(default)]
     pub tz: Option<String>,
     /// Who asked, as the system names them.
@@ -132,7 +133,7 @@ impl Hold {
 
     /// The zone its times are shown in.
     pub fn zone(&self) -> TimeZone {
-        when::zone(self.tz.as_deref()).unwrap_or(TimeZone::UTC)
+        self.tz.as_deref().and_then(|name| when::zone(Some(name)).ok()).unwrap_or(TimeZone::UTC)
     }
 }
 

@@ -91,14 +91,12 @@ pub fn zone(name: Option<&str>) -> Result<TimeZone, String> {
     }
 }
 
-/// RFC 3339 with the offset of `zone`, to the second.
+/// RFC 3339 with the offset of `zone`, to the second; `Z` where that is none. The same instant
+/// in the same zone is the same text, however the zone was found.
 pub fn rfc3339(instant: Timestamp, zone: &TimeZone) -> String {
     let shown = instant.to_zoned(zone.clone());
-    if zone == &TimeZone::UTC {
-        shown.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-    } else {
-        shown.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
-    }
+    let format = if shown.offset().is_zero() { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S%:z" };
+    shown.strftime(format).to_string()
 }
 
 /// For people: `Saturday 21 November 2026, 22:00 CET`.

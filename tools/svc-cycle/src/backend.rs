@@ -60,6 +60,8 @@ pub struct Done {
     pub detail: Option<String>,
     /// What a person should know although it worked.
     pub warnings: Vec<String>,
+    /// It was started, has done its work and is gone again: there is nothing to wait for.
+    pub finished: bool,
 }
 
 /// How a service is.

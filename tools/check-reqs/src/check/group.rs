@@ -1,13 +1,14 @@
 //! A group, and who has to be in it.
 
 use super::{Check, Finding, Type};
+use crate::accounts;
 use crate::document::Fields;
 use crate::fix::Fix;
 use crate::platform::shell;
 use crate::scene::Scene;
 use base::Result;
 use base::clock::Deadline;
-use nix::unistd::{Group, User, getgrouplist};
+use nix::unistd::{User, getgrouplist};
 use std::ffi::CString;
 
 /// `type = "group"`.
@@ -41,7 +42,7 @@ impl Check for Members {
 
     fn look(&self, _: &Scene, _: Deadline) -> Finding {
         let name = &self.name;
-        let group = match Group::from_name(name) {
+        let group = match accounts::group(name) {
             Ok(Some(group)) => group,
             Ok(None) => {
                 let mut commands = vec![shell(&["groupadd", "--system", name])];
@@ -49,7 +50,7 @@ impl Check for Members {
                 return Finding::unmet("missing", format!("there is no group {name}"))
                     .fix(Fix::root(format!("make the group {name}"), commands));
             }
-            Err(errno) => return Finding::unknown("error", format!("cannot look up the group {name}: {}", errno.desc())),
+            Err(why) => return Finding::unknown("error", why),
         };
         let is_member = |member: &String| {
             let user = User::from_name(member).ok().flatten();

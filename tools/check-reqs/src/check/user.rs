@@ -1,13 +1,14 @@
 //! A user account: there, in the groups it needs, with the home and shell it should have.
 
 use super::{Check, Finding, Type, file};
+use crate::accounts;
 use crate::document::Fields;
 use crate::fix::Fix;
 use crate::platform::shell;
 use crate::scene::Scene;
 use base::Result;
 use base::clock::Deadline;
-use nix::unistd::{Group, User, getgrouplist};
+use nix::unistd::{Group, getgrouplist};
 use std::ffi::CString;
 
 /// `type = "user"`.
@@ -66,7 +67,7 @@ impl Check for Account {
 
     fn look(&self, _: &Scene, _: Deadline) -> Finding {
         let name = &self.name;
-        let user = match User::from_name(name) {
+        let user = match accounts::user(name) {
             Ok(Some(user)) => user,
             Ok(None) => {
                 return Finding::unmet("missing", format!("there is no user {name}")).fix(creation(
@@ -75,7 +76,7 @@ impl Check for Account {
                     self.home.as_deref(),
                 ));
             }
-            Err(errno) => return Finding::unknown("error", format!("cannot look up the user {name}: {}", errno.desc())),
+            Err(why) => return Finding::unknown("error", why),
         };
         let member = CString::new(name.as_str()).ok().and_then(|name| getgrouplist(&name, user.gid).ok()).unwrap_or_default();
         let missing: Vec<&String> = self

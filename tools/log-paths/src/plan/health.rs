@@ -91,8 +91,17 @@ fn rights(seen: &Seen, path: &Path) -> Vec<Problem> {
     }
     if let Some(dir) = seen.dir.as_ref().filter(|stat| stat.st_mode & 0o002 != 0) {
         let at = path.parent().unwrap_or(path);
-        let message = format!("everybody may write {} (mode {:04o}), and put a link in the log's place", shown(at), dir.st_mode & 0o7777);
-        found.push(Problem::new(Code::WorldWritableDir, message, format!("chmod o-w {}", shown(at))));
+        let mode = dir.st_mode & 0o7777;
+        let (message, hint) = if mode & 0o1000 == 0 {
+            (
+                format!("everybody may write {} (mode {mode:04o}), and put a link in the log's place", shown(at)),
+                format!("chmod o-w {}", shown(at)),
+            )
+        } else {
+            let message = format!("everybody may make files in {} (mode {mode:04o}), and take the log's name first", shown(at));
+            (message, "log to a directory that only the service writes".to_owned())
+        };
+        found.push(Problem::new(Code::WorldWritableDir, message, hint));
     }
     found
 }

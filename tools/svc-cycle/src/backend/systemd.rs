@@ -135,6 +135,14 @@ fn reason(unit: &str, run: Run, sub: &str, result: &str, properties: &Properties
         return None;
     }
     let status = get(properties, "ExecMainStatus");
+    // After restarts the result stays that of the last end; that it is not restarted any more says the rest.
+    let restarts: u32 = get(properties, "NRestarts").parse().unwrap_or(0);
+    if run == Run::Failed && restarts > 0 && matches!(result, "exit-code" | "signal" | "core-dump") {
+        return Some(format!(
+            "it ended {} times ({result} {status}) and systemd gave up (start limit); systemctl reset-failed {unit}",
+            restarts + 1
+        ));
+    }
     Some(match result {
         "start-limit-hit" => format!("it was started too often and systemd gave up (start limit); systemctl reset-failed {unit}"),
         "exit-code" => format!("its main process ended with status {status}"),
@@ -153,7 +161,10 @@ fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
         return Err(Error::failed(format!("{unit}: its start job is not done in time")));
     }
     if done.success() {
-        return Ok(Done::default());
+        // The job of a one-shot ends with it and fails with it; afterwards systemd may forget that it ever ran.
+        let shown = show(std::slice::from_ref(&unit))?;
+        let once = |properties: &Properties| get(properties, "Type") == "oneshot" && get(properties, "ActiveState") == "inactive";
+        return Ok(Done { finished: shown.first().is_some_and(once), ..Done::default() });
     }
     // systemctl's words name the log to read; systemd's own state says why.
     let why = super::observe_one(service).map_or_else(|error| error.message, |state| state.why());

@@ -1,0 +1,23 @@
+//! Users and groups by name. The C library says "there is none" where it may not read the database; that is not the same.
+
+use nix::unistd::{Group, User};
+use std::fs::File;
+
+/// The user of a name; an error where nobody can tell.
+pub fn user(name: &str) -> Result<Option<User>, String> {
+    let found = User::from_name(name).map_err(|errno| format!("cannot look up the user {name}: {}", errno.desc()))?;
+    seen(found, "/etc/passwd")
+}
+
+/// The group of a name; an error where nobody can tell.
+pub fn group(name: &str) -> Result<Option<Group>, String> {
+    let found = Group::from_name(name).map_err(|errno| format!("cannot look up the group {name}: {}", errno.desc()))?;
+    seen(found, "/etc/group")
+}
+
+fn seen<T>(found: Option<T>, file: &str) -> Result<Option<T>, String> {
+    match (found, File::open(file)) {
+        (None, Err(error)) => Err(format!("{file}: {}", base::error::plain(&error))),
+        (found, _) => Ok(found),
+    }
+}
