@@ -81,8 +81,7 @@ fn killed_during_command_the_guardian_takes_the_page_away() {
 fn a_command_that_runs_out_of_time_is_ended_and_is_no_success() {
     let site = Site::new();
     let script = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
-    let late =
-        site.tool("during").args(["--timeout", "300ms", "--on-failure", "off", "--", "sh", "-c", script]).run().expect_code(75).json();
+    let late = site.tool("during").args(["--timeout", "3s", "--on-failure", "off", "--", "sh", "-c", script]).run().expect_code(75).json();
     assert!(late["msg"].as_str().unwrap().starts_with("COMMAND was ended when the time was up"), "{late}");
     assert_eq!((&late["status"], &late["up"]), (&json!("failed"), &json!(false)));
 }
