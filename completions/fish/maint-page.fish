@@ -184,6 +184,7 @@ complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l tz -d '
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l template -d 'A page of your own: DIR/page.html and what it needs' -r -f -a "(__fish_complete_directories)"
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l on-failure -d 'What happens to the page if COMMAND fails' -r -f -a "keep\t''
 off\t''"
+complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l drain -d 'How long requests under way get to finish before COMMAND begins; 1s unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l verify -d 'Prove it over HTTP at this URL' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l host -d 'The Host to ask for, where the URL names an address' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l connect -d 'Ask at this address, whatever the URL\'s name resolves to' -r -f
@@ -201,6 +202,7 @@ never\t''"
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l auto-off -d 'Let tick and wait take the page away at its end'
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l force -d 'Rename a page or flag that maint-page did not put there aside'
+complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l wait -d 'Wait for the start, then put the page up'
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -s n -l dry-run -d 'Say what would be done and do nothing'
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l diff -d 'Also report what changes, line by line'
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'

@@ -101,3 +101,17 @@ fn a_page_that_cannot_be_raised_runs_nothing_and_leaves_no_hold() {
         .expect_err("is foreign");
     assert!(!ran.exists() && !site.has("holds/x.json") && site.text("on") == "by hand");
 }
+
+#[test]
+fn requests_under_way_get_a_moment_before_the_command_begins() {
+    let site = Site::new();
+    let during = |extra: &[&str]| {
+        let began = std::time::Instant::now();
+        site.tool("during").args(["--on-failure", "off"]).args(extra).args(["--", "true"]).run().expect_code(0);
+        began.elapsed()
+    };
+    assert!(during(&["--drain", "2s"]) >= std::time::Duration::from_secs(2));
+    // Where the page is up already there is nothing to wait for.
+    site.on();
+    assert!(during(&["--drain", "10m"]) < std::time::Duration::from_secs(300));
+}
