@@ -62,8 +62,7 @@ complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l tz -d 'The 
 complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l template -d 'A page of your own: DIR/page.html and what it needs' -r -f -a "(__fish_complete_directories)"
 complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l verify -d 'Prove it over HTTP at this URL' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l host -d 'The Host to ask for, where the URL names an address' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l expect -d 'The status the site has to answer with when the page is off; any of 200 to 399 unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l count -d 'How many answers in a row have to be right when the page is off; 3 unless told' -r -f
+complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l connect -d 'Ask at this address, whatever the URL\'s name resolves to' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l within -d 'How long it may take to become so; 10s unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand on" -s o -l output -d 'How to report' -r -f -a "json\t''
 text\t''"
@@ -88,9 +87,10 @@ complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l page -d 'S
 complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l id -d 'Whose hold it is' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l verify -d 'Prove it over HTTP at this URL' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l host -d 'The Host to ask for, where the URL names an address' -r -f
+complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l connect -d 'Ask at this address, whatever the URL\'s name resolves to' -r -f
+complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l within -d 'How long it may take to become so; 10s unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l expect -d 'The status the site has to answer with when the page is off; any of 200 to 399 unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l count -d 'How many answers in a row have to be right when the page is off; 3 unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l within -d 'How long it may take to become so; 10s unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand off" -s o -l output -d 'How to report' -r -f -a "json\t''
 text\t''"
 complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l timeout -d 'The longest the whole run may take' -r -f
@@ -110,6 +110,7 @@ complete -c maint-page -n "__fish_maint_page_using_subcommand off" -s h -l help 
 complete -c maint-page -n "__fish_maint_page_using_subcommand off" -s V -l version -d 'Print the version'
 complete -c maint-page -n "__fish_maint_page_using_subcommand status" -l dir -d 'The directory the page and its flag live in' -r -f -a "(__fish_complete_directories)"
 complete -c maint-page -n "__fish_maint_page_using_subcommand status" -l page -d 'Single-file mode: this one file is page and flag' -r -F
+complete -c maint-page -n "__fish_maint_page_using_subcommand status" -l id -d 'Only this hold; every one unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand status" -s o -l output -d 'How to report' -r -f -a "json\t''
 text\t''"
 complete -c maint-page -n "__fish_maint_page_using_subcommand status" -l timeout -d 'The longest the whole run may take' -r -f
@@ -129,11 +130,10 @@ complete -c maint-page -n "__fish_maint_page_using_subcommand status" -s h -l he
 complete -c maint-page -n "__fish_maint_page_using_subcommand status" -s V -l version -d 'Print the version'
 complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l dir -d 'The directory the page and its flag live in' -r -f -a "(__fish_complete_directories)"
 complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l page -d 'Single-file mode: this one file is page and flag' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l id -d 'Whose hold it is' -r -f
+complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l id -d 'Only this hold; every one unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l verify -d 'Prove it over HTTP at this URL' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l host -d 'The Host to ask for, where the URL names an address' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l expect -d 'The status the site has to answer with when the page is off; any of 200 to 399 unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l count -d 'How many answers in a row have to be right when the page is off; 3 unless told' -r -f
+complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l connect -d 'Ask at this address, whatever the URL\'s name resolves to' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l within -d 'How long it may take to become so; 10s unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -s o -l output -d 'How to report' -r -f -a "json\t''
 text\t''"
@@ -144,6 +144,7 @@ complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l color -d 
 always\t''
 never\t''"
 complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
+complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l force -d 'Rename a page or flag that maint-page did not put there aside'
 complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -s n -l dry-run -d 'Say what would be done and do nothing'
 complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l diff -d 'Also report what changes, line by line'
 complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
@@ -152,6 +153,7 @@ complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -s h -l help
 complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -s V -l version -d 'Print the version'
 complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l dir -d 'The directory the page and its flag live in' -r -f -a "(__fish_complete_directories)"
 complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l page -d 'Single-file mode: this one file is page and flag' -r -F
+complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l id -d 'Only this hold; every one unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -s o -l output -d 'How to report' -r -f -a "json\t''
 text\t''"
 complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l timeout -d 'The longest the whole run may take' -r -f
@@ -161,6 +163,7 @@ complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l color -d 
 always\t''
 never\t''"
 complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
+complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l force -d 'Rename a page or flag that maint-page did not put there aside'
 complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -s n -l dry-run -d 'Say what would be done and do nothing'
 complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l diff -d 'Also report what changes, line by line'
 complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
@@ -183,9 +186,10 @@ complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l on-fail
 off\t''"
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l verify -d 'Prove it over HTTP at this URL' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l host -d 'The Host to ask for, where the URL names an address' -r -f
+complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l connect -d 'Ask at this address, whatever the URL\'s name resolves to' -r -f
+complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l within -d 'How long it may take to become so; 10s unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l expect -d 'The status the site has to answer with when the page is off; any of 200 to 399 unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l count -d 'How many answers in a row have to be right when the page is off; 3 unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l within -d 'How long it may take to become so; 10s unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -s o -l output -d 'How to report' -r -f -a "json\t''
 text\t''"
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l timeout -d 'The longest the whole run may take' -r -f
@@ -205,11 +209,12 @@ complete -c maint-page -n "__fish_maint_page_using_subcommand during" -s h -l he
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -s V -l version -d 'Print the version'
 complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l dir -d 'The directory the page and its flag live in' -r -f -a "(__fish_complete_directories)"
 complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l page -d 'Single-file mode: this one file is page and flag' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l id -d 'Whose hold it is' -r -f
+complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l id -d 'Only this hold; every one unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l host -d 'The Host to ask for, where the URL names an address' -r -f
+complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l connect -d 'Ask at this address, whatever the URL\'s name resolves to' -r -f
+complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l within -d 'How long it may take to become so; 10s unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l expect -d 'The status the site has to answer with when the page is off; any of 200 to 399 unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l count -d 'How many answers in a row have to be right when the page is off; 3 unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l within -d 'How long it may take to become so; 10s unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -s o -l output -d 'How to report' -r -f -a "json\t''
 text\t''"
 complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l timeout -d 'The longest the whole run may take' -r -f

@@ -60,4 +60,4 @@ report log-paths --conf nginx=etc/nginx.conf --conf supervisor=etc/supervisord.c
     --conf gunicorn=etc/gunicorn.conf.py --conf postgresql=postgres/postgresql.conf || [ $? -eq 3 ]
 
 step 'The evening in short'
-jq -r '[(.tool + "              ")[:14], .status, (.changed | if . then "changed" else "unchanged" end), "\(.elapsed_ms) ms", .msg] | join("  ")' "$journal"
+jq -r '[(.tool + "              ")[:14], .status, (.changed | if . then "changed  " else "unchanged" end), "\(.elapsed_ms) ms", .msg] | join("  ")' "$journal"
