@@ -201,6 +201,7 @@ never\t''"
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l auto-off -d 'Let tick and wait take the page away at its end'
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l force -d 'Rename a page or flag that maint-page did not put there aside'
+complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l wait -d 'Wait for the start, then put the page up'
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -s n -l dry-run -d 'Say what would be done and do nothing'
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l diff -d 'Also report what changes, line by line'
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
