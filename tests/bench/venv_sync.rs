@@ -251,9 +251,8 @@ fn bench() {
     ratio("check : uv pip sync --check", ours, uvs, 0.3);
 
     println!("\nGrowth, --verify none");
-    for count in [125, 250, 500, 1000] {
+    for (count, name) in [(125, "125 distributions"), (250, "250"), (500, "500"), (1000, "1,000")] {
         let venvs = environment(count, 5);
-        let name = format!("{count} distributions").leak();
         race(&venvs, 9, &mut [named(name, check("none"))]);
     }
 }

@@ -187,3 +187,32 @@ fn a_terminal_gets_a_table() {
     let text = venvs.sync("check", &["-o", "text"]).run().expect_code(1).out();
     assert!(text.contains("✗ missing") && text.contains("requirements.txt:2") && text.ends_with("1 missing, 1 wrong_version\n"), "{text}");
 }
+
+#[test]
+fn the_time_is_limited_and_the_difference_is_shown() {
+    let venvs = Venvs::with_alpha();
+    venvs.requirements("alpha==1.0\n");
+    let late = venvs.apply(&["--installer", "pip", "--timeout", "80ms"]).run().expect_code(75).json();
+    assert_eq!((&late["status"], &late["live"]), (&json!("retry"), &Value::Null));
+    assert!(!venvs.venv().exists());
+    venvs.apply(&[]).run().expect_code(0);
+    venvs.requirements("alpha==2.0\n");
+    let done = venvs.apply(&["--diff"]).run().expect_code(0).json();
+    assert_eq!((&done["diff"]["before"], &done["diff"]["after"]), (&json!("alpha==1.0\nbeta==1.0\n"), &json!("alpha==2.0\nbeta==1.0\n")));
+}
+
+#[test]
+fn a_path_with_a_space_works_and_is_quoted() {
+    let venvs = Venvs::with_alpha();
+    venvs.requirements("alpha==1.0\n");
+    for installer in ["uv", "pip"] {
+        let venv = format!("my venv {installer}");
+        let arguments =
+            ["apply", &venv, "-r", "requirements.txt", "--wheelhouse", "wheels", "--python", "/usr/bin/python3", "--installer", installer];
+        let planned = venvs.tool(&arguments).arg("-n").run().expect_code(1).json();
+        assert_eq!(planned["items"][0]["fix"], format!("venv-sync apply 'my venv {installer}' -r requirements.txt"));
+        venvs.tool(&arguments).run().expect_code(0);
+        let script = venvs.command(venvs.path().join(&venv).join("bin/alpha")).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&script.stdout), "1.0\n", "{installer}");
+    }
+}

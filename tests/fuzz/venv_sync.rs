@@ -137,8 +137,8 @@ fn every_reader_ends_on_anything() {
         if round % 8 == 0 {
             std::fs::write(&file, &bytes).unwrap();
             let reader = Reader { cwd: dir.path(), variable: &|_| Some("x".to_owned()) };
-            let _ = reader.read(&[file.clone()], &[]);
-            let _ = reader.read(&[], &[file.clone()]);
+            let _ = reader.read(std::slice::from_ref(&file), &[]);
+            let _ = reader.read(&[], std::slice::from_ref(&file));
         }
     }
 }

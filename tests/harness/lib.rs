@@ -2,6 +2,7 @@
 //! and servers that are gone when the test is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+pub mod disk;
 pub mod fleet;
 pub mod gunicorn;
 pub mod machine;

@@ -10,7 +10,6 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -68,10 +67,8 @@ impl Files {
         let fd = self.open(path, flags).map_err(|why| failure(path, why))?;
         let stat = rustix::fs::fstat(&fd).map_err(|why| failure(path, why))?;
         regular(path, &stat)?;
-        let size = usize::try_from(stat.st_size).unwrap_or(0);
-        let mut bytes = Vec::with_capacity(size + 1);
-        let read = std::fs::File::from(fd).take(LIMIT + 1).read_to_end(&mut bytes);
-        read.map_err(|why| Error::new(Kind::Unreadable, path, 0, format!("cannot be read: {why}")))?;
+        let bytes = whole(&fd, usize::try_from(stat.st_size).unwrap_or(0));
+        let bytes = bytes.map_err(|why| Error::new(Kind::Unreadable, path, 0, format!("cannot be read: {}", std::io::Error::from(why))))?;
         if bytes.len() as u64 > LIMIT {
             return Err(too_large(path, bytes.len() as u64));
         }
@@ -184,6 +181,24 @@ impl Files {
 /// As fstatat(2).
 pub fn lstat_at(dir: impl AsFd, name: &OsStr) -> Result<Stat, Errno> {
     rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
+}
+
+/// The contents, in one read where the file stays as long as it was: a short read of a regular file is its end.
+fn whole(fd: &OwnedFd, size: usize) -> Result<Vec<u8>, Errno> {
+    let mut bytes: Vec<u8> = Vec::with_capacity(size + 1);
+    loop {
+        if bytes.capacity() == bytes.len() {
+            bytes.reserve(bytes.len().max(4096));
+        }
+        let room = bytes.capacity() - bytes.len();
+        let read = match rustix::io::read(fd, rustix::buffer::spare_capacity(&mut bytes)) {
+            Err(Errno::INTR) => continue,
+            other => other?,
+        };
+        if read < room || bytes.len() as u64 > LIMIT {
+            return Ok(bytes);
+        }
+    }
 }
 
 fn regular(path: &Path, stat: &Stat) -> Result<(), Error> {

@@ -6,10 +6,12 @@
 use std::borrow::Cow;
 
 /// One component of a pattern, ready to match names with.
+#[derive(Clone, Debug)]
 pub struct Pattern {
     kind: Match,
 }
 
+#[derive(Clone, Debug)]
 enum Match {
     Literal(Vec<u8>),
     Pattern { pattern: glob::Pattern, dot: bool },

@@ -268,7 +268,10 @@ impl Resolved {
         if let Some(options) = self.settings.filled("options") {
             config.options(options);
         }
-        keepalives(&self.settings, &mut config)?;
+        // Over a socket libpq does not even read them.
+        if address.is_some() {
+            keepalives(&self.settings, &mut config)?;
+        }
         Ok(config)
     }
 }

@@ -103,11 +103,9 @@ pub fn resolve(request: &Request, environment: &Environment) -> Result<Resolved>
         Some(file) => Some(PathBuf::from(file)),
         None => environment.home().map(|home| home.join(".pgpass")),
     };
-    let application = settings
-        .filled("application_name")
-        .or_else(|| settings.filled("fallback_application_name"))
-        .unwrap_or(request.application)
-        .to_owned();
+    // The program's own name is what it falls back to, over what a string says, as in psql.
+    let fallback = Some(request.application).filter(|name| !name.is_empty()).or(settings.filled("fallback_application_name"));
+    let application = settings.filled("application_name").or(fallback).unwrap_or_default().to_owned();
     Ok(Resolved {
         hosts: hosts::list(&settings)?,
         trust: Trust::from_settings(&settings, environment)?,

@@ -110,6 +110,11 @@ impl Trust {
             oldest: version(settings, "ssl_min_protocol_version")?.or(Some(SslVersion::TLS1_2)),
             newest: version(settings, "ssl_max_protocol_version")?,
         };
+        if let (Some(oldest), Some(newest)) = (ordinal(trust.oldest), ordinal(trust.newest))
+            && oldest > newest
+        {
+            return Err(Error::settings("invalid SSL protocol version range"));
+        }
         Ok(trust)
     }
 
@@ -280,6 +285,11 @@ fn version(settings: &Settings, name: &str) -> Result<Option<SslVersion>> {
         "tlsv1.3" => Ok(Some(SslVersion::TLS1_3)),
         _ => Err(Error::settings(format!("invalid {name} value: \"{value}\""))),
     }
+}
+
+/// Versions have no order of their own.
+fn ordinal(version: Option<SslVersion>) -> Option<usize> {
+    [SslVersion::TLS1, SslVersion::TLS1_1, SslVersion::TLS1_2, SslVersion::TLS1_3].iter().position(|known| Some(*known) == version)
 }
 
 /// What became of TLS in one attempt, told apart from the crate's own error.

@@ -98,7 +98,9 @@ fn take_until<'a>(text: &'a str, stops: &[char], into: &mut String) -> &'a str {
 }
 
 fn parameters(query: &str, settings: &mut Settings) -> Result<()> {
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+    // One & at the end is no empty pair.
+    let query = query.strip_suffix('&').unwrap_or(query);
+    for pair in query.split('&').take_while(|_| !query.is_empty()) {
         let Some((name, value)) = pair.split_once('=') else {
             return Err(Error::settings("missing key/value separator \"=\" in URI query parameter"));
         };

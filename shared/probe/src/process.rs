@@ -47,7 +47,11 @@ impl Identity {
     /// Whether that very process still lives. An `exec` since then is the same process; only pid and start time count here.
     #[must_use]
     pub fn lives(&self) -> bool {
-        Stat::of(self.pid).is_ok_and(|stat| !stat.is_dead() && stat.start == self.start)
+        match Stat::of(self.pid) {
+            Ok(stat) => !stat.is_dead() && stat.start == self.start,
+            // What can't be looked at (no descriptor is left) isn't gone for that.
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
     }
 }
 

@@ -266,6 +266,9 @@ fn w18_wrap_and_w19_uneven() {
 #[test]
 fn w20_systemd() {
     finds("--format systemd --tz America/New_York", "30 2 * * * true\n", "W20", 1, 1);
+    finds("--format systemd --tz America/New_York", "*/30 * * * * true\n", "W20", 1, 1);
+    finds_no("--format systemd --tz America/New_York", "30 1 * * * true\n", "W20");
+    finds_no("--tz America/New_York", "30 2 * * * true\n", "W20");
 }
 
 #[test]
@@ -278,4 +281,14 @@ fn columns_count_characters_and_text_is_for_people() {
 #[test]
 fn a_good_crontab_has_nothing() {
     assert_eq!(lint("--tz UTC", "MAILTO=root\n# x\n\n17 * * * * ls\n25 6 * * * /bin/true >/dev/null\n"), []);
+}
+
+#[test]
+fn ids_and_paths_of_a_job_cannot_break_out_of_their_line() {
+    let toml = |key: &str| format!("[[job]]\nschedule = '@daily'\nshell = 'true'\n{key}\n");
+    finds("", &toml("lock = \"/run/a\\nb\""), "E09", 2, 19);
+    finds("", &toml("log = \"/run/a\\rb\""), "E09", 2, 19);
+    for id in ["../x", "a b", "-a", "", "a\\nb"] {
+        cron("lint", toml(&format!("id = \"{id}\""))).expect_code(2).expect_silence().expect_err("is no name");
+    }
 }

@@ -131,6 +131,16 @@ fn an_announcement_that_is_brought_forward_wakes_who_waits() {
 }
 
 #[test]
+fn waiting_is_for_ones_own_start_also_while_another_holds_the_page() {
+    let site = Site::new();
+    site.tool("on").args(["--id", "long"]).run().expect_code(0);
+    let on = site.tool("on").args(["--id", "deploy", "--start", "+1s", "--wait"]).run().expect_code(0).json();
+    let deploy = on["holds"].as_array().unwrap().iter().find(|hold| hold["id"] == "deploy").unwrap().clone();
+    assert_eq!((&deploy["state"], &on["up"]), (&json!("active"), &json!(true)));
+    assert!(on["msg"].as_str().unwrap().ends_with("; also for long"), "{on}");
+}
+
+#[test]
 fn a_signal_while_waiting_leaves_the_announcement_and_during_takes_it_back() {
     for (command, stays) in [(&["on", "--wait"][..], true), (&["during", "--on-failure", "keep"][..], false)] {
         let site = Site::new();

@@ -76,3 +76,29 @@ fn killed_during_command_the_guardian_takes_the_page_away() {
     wait_until("the guardian", || !site.has("on"));
     wait_until("the hold's end", || site.tool("status").arg("--off").run().code() == 0);
 }
+
+#[test]
+fn a_command_that_runs_out_of_time_is_ended_and_is_no_success() {
+    let site = Site::new();
+    let script = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
+    let late =
+        site.tool("during").args(["--timeout", "300ms", "--on-failure", "off", "--", "sh", "-c", script]).run().expect_code(75).json();
+    assert!(late["msg"].as_str().unwrap().starts_with("COMMAND was ended when the time was up"), "{late}");
+    assert_eq!((&late["status"], &late["up"]), (&json!("failed"), &json!(false)));
+}
+
+#[test]
+fn a_page_that_cannot_be_raised_runs_nothing_and_leaves_no_hold() {
+    let site = Site::new();
+    site.on();
+    site.tool("off").run().expect_code(0);
+    std::fs::write(site.file("on"), "by hand").unwrap();
+    let ran = site.top.path().join("ran");
+    site.tool("during")
+        .args(["--id", "x", "--on-failure", "keep", "--", "touch"])
+        .arg(&ran)
+        .run()
+        .expect_code(125)
+        .expect_err("is foreign");
+    assert!(!ran.exists() && !site.has("holds/x.json") && site.text("on") == "by hand");
+}

@@ -212,8 +212,8 @@ fn a_template_is_copied_whole_and_its_slots_are_filled() {
     let on = |extra: &[&str]| site.tool("on").arg("--template").arg(&template).args(extra).run();
     on(&["--message", "<b>"]).expect_code(0);
     let page = site.text("page/page.html");
-    let assets = page.split('"').nth(1).unwrap().trim_start_matches("/.maint-page/").to_owned();
-    assert!(page.starts_with("<html lang=en><img src=\"/.maint-page/assets-") && page.contains("<p>&lt;b&gt;</p>"), "{page}");
+    let assets = page.split('"').nth(1).unwrap().trim_start_matches("/_maint-page/").to_owned();
+    assert!(page.starts_with("<html lang=en><img src=\"/_maint-page/assets-") && page.contains("<p>&lt;b&gt;</p>"), "{page}");
     assert_eq!(mode(&site.file(&format!("page/{assets}"))), 0o644);
     assert_eq!(on(&["--message", "<b>"]).expect_code(0).json()["changed"], false);
     fs::remove_dir_all(&template).unwrap();

@@ -1,6 +1,6 @@
 //! What is refused before anything is touched; keys; snippets.
 
-use super::{Site, maint_page, mode, my_hold};
+use super::{Site, maint_page, mode};
 
 #[test]
 fn bypass_keys_are_made_listed_and_revoked_and_end() {
@@ -8,7 +8,7 @@ fn bypass_keys_are_made_listed_and_revoked_and_end() {
     let added = site.tool("bypass").args(["add", "--ttl", "1h"]).run().expect_code(0).json();
     let key = &added["keys"][0];
     let path = key["path"].as_str().unwrap();
-    let name = path.strip_prefix("/.maint-page/bypass/").unwrap();
+    let name = path.strip_prefix("/_maint-page/bypass/").unwrap();
     assert!(name.len() == 32 && site.has(&format!("bypass/{name}")));
     assert_eq!(key["cookie"], format!("maint_bypass={name}"));
     assert_eq!(mode(&site.file(&format!("bypass/{name}"))), 0o600);
@@ -49,7 +49,19 @@ fn wrong_usage_touches_nothing() {
     maint_page("on").run().expect_code(2).expect_err("where is the page?");
     maint_page("verify").arg("http://127.0.0.1/").run().expect_code(2).expect_err("--on or --off");
     maint_page("snippet").args(["nginx", "--dir", "/srv/a b"]).run().expect_code(2);
-    assert!(!site.has("on") && !site.has(&my_hold()));
+    assert!(!site.dir().exists(), "wrong usage made something");
+}
+
+#[test]
+fn a_path_that_is_not_text_is_given_exactly_too() {
+    use std::os::unix::ffi::OsStrExt;
+    let site = Site::new();
+    let dir = site.top.path().join(std::ffi::OsStr::from_bytes(b"m\xff"));
+    let on = maint_page("on").arg("--dir").arg(&dir).run().expect_code(0).json();
+    assert!(on["dir"].as_str().unwrap().ends_with("m\u{fffd}") && dir.join("on").exists());
+    let items = on["items"].as_array().unwrap();
+    assert!(on["dir_b64"].is_string() && items.iter().all(|item| item["path_b64"].is_string()), "{on}");
+    maint_page("snippet").args(["nginx", "--dir"]).arg(&dir).run().expect_code(2);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod acceptance;
 mod clock;
 mod crontab;
+mod peers;
 mod races;
 mod system;
 

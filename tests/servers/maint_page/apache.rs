@@ -1,6 +1,6 @@
 //! Apache with the printed configuration, mod_proxy in front of nginx.
 
-use super::site::{Site, ask, keeps_every_promise};
+use super::site::{Site, ask, keeps_every_promise, loses_nothing};
 use harness::nginx::{Nginx, WWW_DATA};
 use harness::{Server, free_port, need};
 use std::fs;
@@ -47,7 +47,7 @@ fn configuration(home: &Path, port: u16, snippet: &Path, backend: u16) -> String
     format!(
         "ServerRoot {home}\nServerName localhost\n{load}TypesConfig /etc/mime.types\nPidFile {home}/pid\nErrorLog {home}/error.log\n\
          Mutex file:{home}\nListen 127.0.0.1:{port}\nKeepAlive On\n\
-         <VirtualHost *:{port}>\nServerName localhost\nInclude {}\nProxyPass / http://127.0.0.1:{backend}/\n</VirtualHost>\n",
+         <VirtualHost *:{port}>\nServerName localhost\nRedirectMatch 404 \"/\\.(?!well-known)\"\nInclude {}\nProxyPass / http://127.0.0.1:{backend}/\n</VirtualHost>\n",
         snippet.display()
     )
 }
@@ -71,4 +71,12 @@ fn a_backend_that_is_down_or_busy_is_not_called_maintenance() {
     drop(backend);
     let down = ask(port, "GET", "/", &[]);
     assert!(down.status == 503 && !down.body.contains("maint-page"), "{down:?}");
+}
+
+#[test]
+fn flips_under_load_lose_and_damage_nothing() {
+    let site = Site::new();
+    let backend = Nginx::serving("location / { return 200 'app'; }");
+    let (_apache, port) = apache(&site, &backend);
+    loses_nothing(&site, port);
 }

@@ -1,6 +1,6 @@
 //! Caddy with the printed configuration.
 
-use super::site::{Site, ask, keeps_every_promise};
+use super::site::{Site, ask, keeps_every_promise, loses_nothing};
 use harness::nginx::{Nginx, WWW_DATA};
 use harness::{Server, free_port, need};
 use std::fs;
@@ -62,4 +62,11 @@ fn a_site_with_handles_of_its_own_is_put_into_one() {
     site.tool("on").run().expect_code(0);
     assert_eq!(ask(port, "GET", "/static/x.png", &[]).status, 503);
     assert_eq!(ask(port, "GET", "/", &[]).status, 503);
+}
+
+#[test]
+fn flips_under_load_lose_and_damage_nothing() {
+    let site = Site::new();
+    let (_caddy, port) = caddy(&site, "\trespond \"app\"");
+    loses_nothing(&site, port);
 }

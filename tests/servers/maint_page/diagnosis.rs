@@ -152,7 +152,7 @@ fn a_location_that_is_asked_before_the_flag() {
     let snippet = site.snippet("nginx");
     let nginx = Nginx::new()
         .server(&format!("include {};\nlocation / {{ return 200 'app'; }}", snippet.display()))
-        .server("location = /.maint-page/seen { proxy_pass http://127.0.0.1:@PORT1@; }\nlocation / { return 200 'app'; }")
+        .server("location = /_maint-page/seen { proxy_pass http://127.0.0.1:@PORT1@; }\nlocation / { return 200 'app'; }")
         .start();
     site.tool("on").run().expect_code(0);
     let url = format!("http://127.0.0.1:{}/", nginx.ports()[1]);

@@ -1,7 +1,6 @@
 //! nginx with the printed configuration.
 
-use super::crowd::{Crowd, whole_page};
-use super::site::{Site, ask, keeps_every_promise};
+use super::site::{Site, ask, keeps_every_promise, loses_nothing};
 use harness::nginx::Nginx;
 use std::fs;
 
@@ -33,6 +32,24 @@ fn the_sites_own_errors_stay_its_own() {
     assert_eq!((busy.status, busy.body.contains("maint-page")), (503, false));
     let gone = ask(nginx.port(), "GET", "/gone", &[]);
     assert_eq!((gone.status, gone.body.as_str()), (404, "the site has no such page"));
+}
+
+/// The common rule against dot files, and a password for the whole site, stay in force and don't hide the page from those let in.
+#[test]
+fn the_sites_own_rules_stay_in_force() {
+    let site = Site::new();
+    let users = site.top().join("users");
+    fs::write(&users, "alice:{PLAIN}secret\n").unwrap();
+    let nginx = nginx(&site, &format!("auth_basic staging;\nauth_basic_user_file {};\nlocation ~ /\\. {{ deny all; }}", users.display()));
+    site.tool("on").run().expect_code(0);
+    assert_eq!(ask(nginx.port(), "GET", "/", &[]).status, 401);
+    let alice = "Authorization: Basic YWxpY2U6c2VjcmV0";
+    assert_eq!(ask(nginx.port(), "GET", "/.env", &[alice]).status, 503);
+    let found = site.tool("verify").args(["--on", "--within", "50ms", &nginx.url("/")]).run().expect_code(1).json();
+    assert_eq!(found["verified"][0]["cause"], "password");
+    site.tool("off").run().expect_code(0);
+    assert_eq!(ask(nginx.port(), "GET", "/", &[alice]).status, 200);
+    assert_eq!(ask(nginx.port(), "GET", "/.env", &[alice]).status, 403);
 }
 
 #[test]
@@ -101,13 +118,5 @@ fn flips_under_load_lose_and_damage_nothing() {
         .http("keepalive_requests 1000000;")
         .server(&format!("include {};\nlocation / {{ return 200 'app'; }}", snippet.display()))
         .start();
-    let crowd = Crowd::gather(nginx.port(), 16, whole_page);
-    for n in 0..12 {
-        site.tool("on").args(["--message", &format!("Round {n}. {}", "x".repeat(n * 40))]).run().expect_code(0);
-        site.tool("on").args(["--message", "Said otherwise."]).run().expect_code(0);
-        site.tool("off").run().expect_code(0);
-    }
-    let tally = crowd.leave();
-    assert_eq!(tally.wrong, 0, "{tally:?}");
-    assert!(tally.site > 0 && tally.page > 0, "{tally:?}");
+    loses_nothing(&site, nginx.port());
 }

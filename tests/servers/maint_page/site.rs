@@ -1,13 +1,15 @@
 //! What every server's test needs: a layout that the server's user can see, requests that are read to their last byte, and the one list of
 //! what every configuration has to do.
 
-use harness::{TempDir, Tool, scratch, tool};
+use super::crowd::{Crowd, whole_page};
+use harness::{TempDir, Tool, need, scratch, tool};
 use serde_json::Value;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 /// A directory for the page of one site.
@@ -102,7 +104,7 @@ pub fn keeps_every_promise(site: &Site, port: u16) {
         let answer = ask(port, method, "/some/page", &[]);
         assert_eq!((answer.status, answer.body.contains("app")), (200, method != "HEAD"), "{method} before: {answer:?}");
     }
-    assert_eq!(ask(port, "GET", "/.maint-page/seen", &[]).status, 204);
+    assert_eq!(ask(port, "GET", "/_maint-page/seen", &[]).status, 204);
 
     site.tool("on").args(["--for", "8m", "--message", "Moving <b>house</b>."]).run().expect_code(0);
     let token = site.token();
@@ -111,8 +113,8 @@ pub fn keeps_every_promise(site: &Site, port: u16) {
             ("/some/page", vec![]),
             ("/", vec!["Range: bytes=0-3"]),
             ("/x?y=z", vec!["If-Modified-Since: Wed, 21 Nov 2040 07:28:00 GMT", "If-None-Match: *"]),
-            ("/.maint-page/page.html", vec![]),
-            ("/.maint-page/seen", vec![]),
+            ("/_maint-page/page.html", vec![]),
+            ("/_maint-page/seen", vec![]),
         ] {
             let answer = ask(port, method, path, &headers);
             assert_eq!(answer.status, 503, "{method} {path} {headers:?}: {answer:?}");
@@ -137,8 +139,23 @@ pub fn keeps_every_promise(site: &Site, port: u16) {
     }
     let browser = ask(port, "GET", "/", &["Accept: text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8"]);
     assert!(browser.header("content-type").unwrap().starts_with("text/html"));
+    uploads(site, port);
     bypasses(site, port);
     proves(site, port);
+}
+
+/// An upload larger than the server takes is refused with the page, not with 413 or a broken connection.
+fn uploads(site: &Site, port: u16) {
+    let file = site.top().join("upload");
+    fs::write(&file, vec![b'x'; 3 << 20]).unwrap();
+    let sent = Command::new(need("curl").expect("curl"))
+        .args(["-s", "-w", "%{http_code}", "-F"])
+        .arg(format!("file=@{}", file.display()))
+        .arg(format!("http://127.0.0.1:{port}/upload"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&sent.stdout).into_owned();
+    assert!(text.ends_with(" -->\n503"), "{:?}: {}", sent.status, &text[text.len().saturating_sub(200)..]);
 }
 
 fn bypasses(site: &Site, port: u16) {
@@ -183,4 +200,17 @@ fn proves(site: &Site, port: u16) {
     for method in ["GET", "POST", "PUT"] {
         assert_eq!(ask(port, method, "/some/page", &[]).status, 200, "{method} after");
     }
+}
+
+/// Flips under a crowd: every answer is the site's or the whole page.
+pub fn loses_nothing(site: &Site, port: u16) {
+    let crowd = Crowd::gather(port, 16, whole_page);
+    for n in 0..12 {
+        site.tool("on").args(["--message", &format!("Round {n}. {}", "x".repeat(n * 40))]).run().expect_code(0);
+        site.tool("on").args(["--message", "Said otherwise."]).run().expect_code(0);
+        site.tool("off").run().expect_code(0);
+    }
+    let tally = crowd.leave();
+    assert_eq!(tally.wrong, 0, "{tally:?}");
+    assert!(tally.site > 0 && tally.page > 0, "{tally:?}");
 }

@@ -1,8 +1,12 @@
 //! pg-ext-ensure against a real PostgreSQL.
 
 mod create;
+mod databases;
 mod elevate;
+mod foresight;
+mod libpq;
 mod misago;
+mod sqlstate;
 
 use harness::postgres::Postgres;
 use harness::{Output, Tool, tool};

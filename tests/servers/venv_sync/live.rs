@@ -111,6 +111,11 @@ fn a_running_site_is_not_disturbed_and_the_report_says_who_must_be_restarted() {
     wait_until("gunicorn answers again", || ask(port).is_some_and(|answer| answer.starts_with("alpha 1.0")));
     assert!(venvs.path().join("venv.d/releases").join(&first).is_dir());
 
+    // What fails, fails beside the site.
+    venvs.requirements("alpha==1.0\nDjango\ngunicorn\n");
+    venvs.apply(&["--post-check", "no_such_module"]).run().expect_code(3);
+    venvs.requirements("alpha==1.0\nDjango\ngunicorn\nnowhere-to-be-found\n");
+    venvs.apply(&[]).run().expect_code(3);
     venvs.tool(&["rollback", "venv"]).run().expect_code(0);
     venvs.tool(&["rollback", "venv", "--to", update["release"].as_str().unwrap()]).run().expect_code(0);
     let (good, bad) = client.finish();

@@ -237,3 +237,33 @@ fn files_as_pip_would_install_them() {
         assert!(ours.is_subset(&would), "{wanted}: pip would install {would:?}, here {ours:?}");
     }
 }
+
+#[test]
+fn a_real_environment_is_what_its_own_list_says() {
+    let venvs = Venvs::new();
+    let environment = test_venv();
+    let python = environment.join("bin/python");
+    let freeze = venvs.command(&python).args(["-I", "-m", "pip", "freeze", "--all"]).output().unwrap();
+    let list = String::from_utf8_lossy(&freeze.stdout).into_owned();
+    assert!(list.lines().count() > 20, "{list}");
+    venvs.requirements(&list);
+    let venv = environment.to_str().unwrap();
+    let report = venvs.tool(&["check", venv, "-r", "requirements.txt", "--verify", "hash"]).run().expect_code(0).json();
+    assert_eq!(report["counts"]["installed"], list.lines().count());
+    // Without its first line, the first distribution is one too many, to uv as to us.
+    let (first, rest) = list.split_once('\n').unwrap();
+    venvs.requirements(rest);
+    let report = venvs.tool(&["check", venv, "-r", "requirements.txt", "--verify", "none"]).run().json();
+    let extraneous = names(&report, &["extraneous"]);
+    let uv = venvs
+        .command("uv")
+        .args(["pip", "sync", "--dry-run", "--no-index", "--python"])
+        .arg(&python)
+        .arg("requirements.txt")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&uv.stderr).into_owned();
+    let one_too_many = normal(first.split("==").next().unwrap());
+    let needed = !extraneous.contains(&one_too_many);
+    assert!(needed || said.contains(&format!("- {one_too_many}==")), "{extraneous:?}: {said}");
+}

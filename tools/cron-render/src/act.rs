@@ -4,6 +4,7 @@
 //! which looks once more before and reads back after.
 
 use base::error::{Error, Result};
+use base::mask;
 use base::report::{Diff, Report, Status};
 use base::tool::Context;
 
@@ -116,7 +117,7 @@ pub fn diff(work: Work, context: &Context) -> Result<Report<CronReport>> {
     let (jobs, text) = work.finished()?;
     let plan = planned(&work, &place, &text, true)?;
     let differs = plan.changes() || !place.sound(&plan)?;
-    let items = work.items(Some(&jobs));
+    let items = work.items(Some(&masked(&jobs)));
     let shown = difference(&plan, &place.path());
     let body = CronReport {
         items,
@@ -144,7 +145,7 @@ pub fn install(work: Work, request: &Request, context: &Context) -> Result<Repor
     let (jobs, text) = work.finished()?;
     let _lock = if context.dry_run { None } else { Some(place.lock(context.lock_wait)?) };
     let plan = planned(&work, &place, &text, request.force)?;
-    let body = CronReport { items: work.items(Some(&jobs)), findings: work.findings, ..CronReport::default() };
+    let body = CronReport { items: work.items(Some(&masked(&jobs))), findings: work.findings, ..CronReport::default() };
     let what = format!("{} of {}", count(jobs.len(), "job"), work.site.facts.name.as_deref().unwrap_or_default());
     change(&place, plan, body, context, &Words { done: "installed", would: "to install", already: "installed already" }, &what)
 }
@@ -211,12 +212,17 @@ fn change(place: &Place, plan: Plan, mut body: CronReport, context: &Context, wo
     }
 }
 
+fn masked(jobs: &[String]) -> Vec<String> {
+    jobs.iter().map(|job| mask::text(job)).collect()
+}
+
 fn target(plan: &Plan, place: &Place, backup: Option<String>) -> Target {
     Target { path: place.path(), sha_before: plan.before.as_deref().map(sha256), sha_after: plan.after.as_deref().map(sha256), backup }
 }
 
 fn difference(plan: &Plan, path: &str) -> Diff {
-    let text = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|b| String::from_utf8_lossy(b).into_owned()).unwrap_or_default();
+    // A password in a setting is the crontab's business, not the report's.
+    let text = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|b| mask::text(&String::from_utf8_lossy(b))).unwrap_or_default();
     Diff {
         before_header: path.to_owned(),
         before: text(&plan.before),

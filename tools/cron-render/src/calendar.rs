@@ -44,35 +44,31 @@ pub fn month_length(year: i64, month: u32) -> u32 {
     }
 }
 
-/// Appends a local minute as RFC 3339, `offset` seconds east of UTC; `Z` without one.
-pub fn write_minute(out: &mut String, minute: i64, offset: Option<i32>) {
+/// Writes a local minute as RFC 3339, `offset` seconds east of UTC, `Z` without one; how many bytes.
+pub fn write_minute(out: &mut [u8; 25], minute: i64, offset: Option<i32>) -> u8 {
     let (year, month, day) = date(minute.div_euclid(DAY));
     let of_day = minute.rem_euclid(DAY) as u32;
-    let mut two = |n: u32, after: &str| {
-        out.push(char::from(b'0' + (n / 10 % 10) as u8));
-        out.push(char::from(b'0' + (n % 10) as u8));
-        out.push_str(after);
+    out[..19].copy_from_slice(b"0000-00-00T00:00:00");
+    let mut two = |at: usize, number: u32| {
+        out[at] = b'0' + (number / 10 % 10) as u8;
+        out[at + 1] = b'0' + (number % 10) as u8;
     };
-    two((year / 100) as u32, "");
-    two((year % 100) as u32, "-");
-    two(month, "-");
-    two(day, "T");
-    two(of_day / 60, ":");
-    two(of_day % 60, ":00");
-    match offset {
-        None => out.push('Z'),
-        Some(seconds) => {
-            out.push(if seconds < 0 { '-' } else { '+' });
-            let minutes = seconds.unsigned_abs() / 60;
-            let mut two = |n: u32, after: &str| {
-                out.push(char::from(b'0' + (n / 10 % 10) as u8));
-                out.push(char::from(b'0' + (n % 10) as u8));
-                out.push_str(after);
-            };
-            two(minutes / 60, ":");
-            two(minutes % 60, "");
-        }
-    }
+    two(0, (year / 100) as u32);
+    two(2, (year % 100) as u32);
+    two(5, month);
+    two(8, day);
+    two(11, of_day / 60);
+    two(14, of_day % 60);
+    let Some(seconds) = offset else {
+        out[19] = b'Z';
+        return 20;
+    };
+    let minutes = seconds.unsigned_abs() / 60;
+    two(20, minutes / 60);
+    two(23, minutes % 60);
+    out[19] = if seconds < 0 { b'-' } else { b'+' };
+    out[22] = b':';
+    25
 }
 
 #[cfg(test)]
@@ -93,8 +89,13 @@ mod tests {
 
     #[test]
     fn minutes_as_text() {
-        let mut text = String::new();
-        write_minute(&mut text, day_number(2026, 11, 1) * DAY + 125, Some(-5 * 3600));
-        assert_eq!(text, "2026-11-01T02:05:00-05:00");
+        let text = |offset| {
+            let mut out = [0; 25];
+            let length = write_minute(&mut out, day_number(2026, 11, 1) * DAY + 125, offset);
+            String::from_utf8(out[..length.into()].to_vec()).unwrap()
+        };
+        assert_eq!(text(Some(-5 * 3600)), "2026-11-01T02:05:00-05:00");
+        assert_eq!(text(Some(37_800)), "2026-11-01T02:05:00+10:30");
+        assert_eq!(text(None), "2026-11-01T02:05:00Z");
     }
 }

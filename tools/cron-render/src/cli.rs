@@ -111,7 +111,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         Entry { name: "/etc/systemd/system/NAME-JOB.timer, .service", text: "What --format systemd installs." },
         Entry { name: "/var/backups/runbook-tools/, ~/.local/state/runbook-tools/", text: "The crontab as it was before, mode 0600." },
     ],
-    environment: &[],
+    environment: &[
+        Entry { name: "PATH", text: "Where crontab(1), systemctl(1) and systemd-analyze(1) are looked for; jobs never see it." },
+        Entry { name: "HOME, XDG_RUNTIME_DIR", text: "Where a user other than root keeps locks and backups." },
+    ],
     security: &[
         "A user's crontab is read and written with crontab(1) only, never in the spool; the block between the two marker lines is all that changes. A crontab that cannot be read for certain is never taken for an empty one.",
         "No fact may hold a control byte; user names may not begin with a minus. Programs are run with their arguments, never through a shell.",

@@ -5,13 +5,14 @@
 //! and stays as it is.
 
 use crate::escape::shell_word;
+use crate::piece::Piece;
 use crate::site::Site;
 
 /// What a job does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// A crontab's own text, written as cron wants it.
-    Raw(Vec<u8>),
+    Raw(Piece),
     /// `manage = "clearsessions --all"`.
     Manage(String),
     /// `argv = ["/usr/bin/backup", "--all"]`.
@@ -57,8 +58,7 @@ pub enum OwnWay {
 
 /// What `command` (crontab text) looks like.
 pub fn shape(command: &[u8]) -> Shape {
-    let mentions = command.windows(9).any(|w| w == b"manage.py");
-    if !mentions {
+    if find(command, b"manage.py").is_none() {
         return Shape::Other;
     }
     let first = word_at(command, 0);
@@ -77,6 +77,20 @@ pub fn shape(command: &[u8]) -> Shape {
         return Shape::OwnWay(OwnWay::Input);
     }
     Shape::Manage { python_end: first.1 }
+}
+
+/// Where `word` stands. Its last byte is looked for first: a `y` is rarer than what a window costs.
+pub fn find(text: &[u8], word: &[u8]) -> Option<usize> {
+    let (last, before) = word.split_last()?;
+    let mut from = before.len();
+    while let Some(at) = text.get(from..)?.iter().position(|b| b == last) {
+        let end = from + at;
+        if text[..end].ends_with(before) {
+            return Some(end - before.len());
+        }
+        from = end + 1;
+    }
+    None
 }
 
 /// `python`, `python3`, `python3.11`.

@@ -41,9 +41,11 @@ pub enum What {
     /// An environment setting.
     Setting(Setting),
     /// A job.
-    Job(JobLine),
+    Job(Box<JobLine>),
     /// Neither: the daemon refuses the file.
     Bad(ScheduleError),
+    /// A job or a bad line that has been taken over into a list of its own.
+    Listed,
 }
 
 /// One line.
@@ -93,8 +95,10 @@ pub fn line(text: &[u8], indent: usize, form: Form, reading: Reading<'_>) -> Wha
             return What::Setting(setting);
         }
     }
-    match schedule::read(text, indent, reading) {
-        Ok(written) => What::Job(job(text, written, form)),
+    // cronie: a minus before the schedule, for root's jobs, keeps them out of the log.
+    let minus = usize::from(reading.dialect == Dialect::Cronie && text[indent] == b'-');
+    match schedule::read(text, indent + minus, reading).map(|w| Written { span: indent..w.span.end, ..w }) {
+        Ok(written) => What::Job(Box::new(job(text, written, form))),
         Err(error) => What::Bad(error),
     }
 }

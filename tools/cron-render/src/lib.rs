@@ -19,6 +19,7 @@ pub mod finding;
 pub mod hashed;
 pub mod lint;
 pub mod observe;
+pub mod piece;
 pub mod plan;
 pub mod render;
 pub mod report;
@@ -28,6 +29,7 @@ pub mod site;
 pub mod spread;
 pub mod systemd;
 pub mod template;
+pub mod unified;
 pub mod verbs;
 pub mod zone;
 

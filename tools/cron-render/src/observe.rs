@@ -74,7 +74,7 @@ fn file(template: &Template) -> Option<FileFacts> {
 /// The interpreter that jobs would be written with, where the site is on this machine and it is not.
 fn no_python(template: &Template, site: &Site) -> Option<String> {
     let needed = template.jobs.iter().any(|job| match &job.action {
-        Action::Raw(raw) => matches!(command::shape(raw), Shape::Manage { .. }),
+        Action::Raw(_) => matches!(job.shape, Shape::Manage { .. }),
         Action::Manage(_) => true,
         _ => false,
     });

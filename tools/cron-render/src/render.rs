@@ -86,9 +86,9 @@ fn command_text(job: &Job, site: &Site) -> Result<Vec<u8>> {
     let Action::Raw(raw) = &job.action else {
         return encoded(&shell_text(job, site).unwrap_or_default());
     };
-    let Shape::Manage { python_end } = command::shape(raw) else { return Ok(raw.clone()) };
+    let Shape::Manage { python_end } = job.shape else { return Ok(raw.to_vec()) };
     if !rewrites(site) {
-        return Ok(raw.clone());
+        return Ok(raw.to_vec());
     }
     let around = Around::new(site, &job.id, &job.extras);
     let mut out = encoded(&format!("{}{}", around.prefix(), shell_word(&command::interpreter(site))))?;
@@ -121,7 +121,7 @@ pub fn text(template: &Template, site: &Site, jobs: &[RenderedJob]) -> Vec<u8> {
     for (index, line) in template.lines.iter().enumerate() {
         let bytes = &template.bytes[line.span.clone()];
         match &line.what {
-            What::Job(_) => {
+            What::Listed => {
                 if let Some((job, rendered)) = of_line.next_if(|(job, _)| job.of_line == Some(index)) {
                     push(&job_line(job, rendered, bytes));
                 }

@@ -8,14 +8,58 @@ use crate::calendar;
 use crate::finding::Finding;
 use crate::runs::{Dst, Run};
 use crate::schedule::Kind;
+use crate::unified::unified;
+
+/// A moment as RFC 3339, in place: `next` makes hundreds of thousands of them.
+#[derive(Clone, Copy)]
+pub struct Stamp {
+    bytes: [u8; 25],
+    length: u8,
+}
+
+impl Stamp {
+    /// A local minute, `offset` seconds east of UTC; `Z` without one.
+    pub fn new(minute: i64, offset: Option<i32>) -> Stamp {
+        let mut bytes = [0; 25];
+        let length = calendar::write_minute(&mut bytes, minute, offset);
+        Stamp { bytes, length }
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Stamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Stamp {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
+impl JsonSchema for Stamp {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Stamp".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "format": "date-time"})
+    }
+}
 
 /// One start of a job.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Start {
     /// What the clock on the wall shows (RFC 3339).
-    pub local: String,
+    pub local: Stamp,
     /// The same moment in UTC.
-    pub utc: String,
+    pub utc: Stamp,
     /// What a change of time did to it; null on every other day.
     pub dst: Option<String>,
 }
@@ -23,10 +67,7 @@ pub struct Start {
 impl Start {
     /// For a person and a program.
     pub fn new(run: &Run) -> Start {
-        let (mut local, mut utc) = (String::with_capacity(25), String::with_capacity(20));
         let minute = run.local_minute();
-        calendar::write_minute(&mut local, minute, Some(run.offset));
-        calendar::write_minute(&mut utc, run.utc.div_euclid(60), None);
         let clock = |minute: i64| format!("{:02}:{:02}", minute.rem_euclid(1440) / 60, minute.rem_euclid(60));
         let dst = match run.dst {
             Dst::Plain => None,
@@ -34,7 +75,7 @@ impl Start {
             Dst::First => Some(format!("{} comes twice that day: this is the first", clock(minute))),
             Dst::Second => Some(format!("{} comes twice that day: this is the second", clock(minute))),
         };
-        Start { local, utc, dst }
+        Start { local: Stamp::new(minute, Some(run.offset)), utc: Stamp::new(run.utc.div_euclid(60), None), dst }
     }
 }
 
@@ -119,7 +160,7 @@ impl Body for CronReport {
                     out.heading(format!("{}  {}", item.schedule, item.id));
                     for start in &item.next {
                         let note = start.dst.as_deref().unwrap_or_default();
-                        out.row(Mark::Plain, &[&start.local.replace('T', " "), &start.utc, note]);
+                        out.row(Mark::Plain, &[&start.local.as_str().replace('T', " "), start.utc.as_str(), note]);
                     }
                 }
             }
@@ -140,35 +181,7 @@ impl Body for CronReport {
             }
         }
         if let Some(diff) = &self.diff {
-            out.line(unified(diff));
+            out.line(unified(diff).trim_end());
         }
     }
-}
-
-/// The lines that differ, with three around them left out: what stands only before, then only after.
-pub fn unified(diff: &Diff) -> String {
-    let (before, after): (Vec<&str>, Vec<&str>) = (diff.before.lines().collect(), diff.after.lines().collect());
-    let head = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
-    let most = before.len().min(after.len()) - head;
-    let tail = before.iter().rev().zip(after.iter().rev()).take(most).take_while(|(a, b)| a == b).count();
-    let mut out = format!("--- {}\n+++ {}\n", diff.before_header, diff.after_header);
-    let context = head.saturating_sub(3);
-    let (before_end, after_end) = (before.len() - tail, after.len() - tail);
-    let shown_tail = tail.min(3);
-    let start = |from: usize, count: usize| if count == 0 { from } else { from + 1 };
-    let (old, new) = (before_end + shown_tail - context, after_end + shown_tail - context);
-    out += &format!("@@ -{},{old} +{},{new} @@\n", start(context, old), start(context, new));
-    for line in &before[context..head] {
-        out += &format!(" {line}\n");
-    }
-    for line in &before[head..before_end] {
-        out += &format!("-{line}\n");
-    }
-    for line in &after[head..after_end] {
-        out += &format!("+{line}\n");
-    }
-    for line in &before[before_end..before_end + shown_tail] {
-        out += &format!(" {line}\n");
-    }
-    out.trim_end().to_owned()
 }

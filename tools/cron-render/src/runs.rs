@@ -17,7 +17,7 @@ use crate::schedule::{Kind, Schedule};
 use crate::zone::{Stretch, Zone};
 
 /// The clock and the virtual minute may part by this much (`3*MINUTE_COUNT`).
-const FAR: i64 = 180;
+pub const FAR: i64 = 180;
 /// Up to this many minutes late is an ordinary late wake-up.
 const LATE: i64 = 5;
 /// No schedule that runs at all pauses longer than 29 February on one weekday across 2100.
@@ -142,9 +142,22 @@ impl<'a> Runs<'a> {
         true
     }
 
+    fn run(&self, minute: i64) -> Run {
+        let dst = if minute > self.comes_again {
+            Dst::First
+        } else if minute <= self.virtual_minute {
+            Dst::Second
+        } else {
+            Dst::Plain
+        };
+        Run { utc: self.stretch.second_of(minute).max(self.stretch.start), offset: self.stretch.offset, dst }
+    }
+}
+
+impl Schedule {
     /// The first matching local minute in `from..=to`.
-    fn matching(&self, from: i64, to: i64) -> Option<i64> {
-        let s = self.schedule;
+    pub fn matching(&self, from: i64, to: i64) -> Option<i64> {
+        let s = self;
         let (mut day, mut of_day) = (from.div_euclid(DAY), from.rem_euclid(DAY) as u32);
         let last_day = to.div_euclid(DAY);
         let (mut year, mut month, mut date) = calendar::date(day);
@@ -172,19 +185,17 @@ impl<'a> Runs<'a> {
         None
     }
 
-    fn run(&self, minute: i64) -> Run {
-        let dst = if minute > self.comes_again {
-            Dst::First
-        } else if minute <= self.virtual_minute {
-            Dst::Second
-        } else {
-            Dst::Plain
+    /// How many local minutes in `from..to` match.
+    pub fn count_within(&self, from: i64, to: i64) -> usize {
+        let mut at = from;
+        let next = || {
+            let minute = self.matching(at, to - 1)?;
+            at = minute + 1;
+            Some(minute)
         };
-        Run { utc: self.stretch.second_of(minute).max(self.stretch.start), offset: self.stretch.offset, dst }
+        std::iter::from_fn(next).count()
     }
-}
 
-impl Schedule {
     /// The first minute of the day at or after `of_day` that the minute and hour fields name.
     #[inline]
     pub fn minute_from(&self, of_day: u32) -> Option<u32> {
@@ -209,7 +220,7 @@ impl Iterator for Runs<'_> {
     fn next(&mut self) -> Option<Run> {
         loop {
             if let Some((from, to)) = self.missed {
-                match self.matching(from, to) {
+                match self.schedule.matching(from, to) {
                     Some(minute) => {
                         self.missed = Some((minute + 1, to));
                         let run = Run { utc: self.stretch.start, offset: self.stretch.offset, dst: Dst::Skipped(minute) };
@@ -223,7 +234,7 @@ impl Iterator for Runs<'_> {
                 }
             }
             let horizon = self.last.min(self.barren_since.saturating_add(LONGEST_PAUSE));
-            match self.matching(self.cursor, horizon) {
+            match self.schedule.matching(self.cursor, horizon) {
                 Some(minute) => {
                     self.cursor = minute + 1;
                     let run = self.run(minute);

@@ -68,13 +68,25 @@ pub struct Written {
     /// What it means.
     pub schedule: Schedule,
     /// The five fields, or nothing for an `@` word.
-    pub fields: Vec<CronField>,
+    pub fields: Option<[CronField; 5]>,
     /// What was accepted but is doubtful.
     pub notes: Vec<Note>,
     /// All of it, without the blanks after.
     pub span: Range<usize>,
     /// Where what follows begins.
     pub rest: usize,
+}
+
+impl Written {
+    /// The five fields; none for an `@` word.
+    pub fn fields(&self) -> &[CronField] {
+        self.fields.as_ref().map_or(&[], |fields| fields)
+    }
+
+    /// Whether an `H` stands in it.
+    pub fn is_hashed(&self) -> bool {
+        self.fields().iter().any(|field| field.hashed)
+    }
 }
 
 impl Schedule {
@@ -136,14 +148,20 @@ impl Schedule {
 
     /// Whether some day is a day of both.
     pub fn shares_a_day(&self, other: &Schedule) -> bool {
-        let daily = |s: &Schedule| s.day == Field::Day.full() && s.weekday == WEEK && s.month == Field::Month.full();
-        if daily(self) && daily(other) {
-            return true;
+        let months = self.month & other.month;
+        let days = (1..=12u32).filter(|m| months >> m & 1 == 1).fold(0, |days, m| days | days_of(m));
+        // Every date falls on every weekday in some year, so the two may be told apart.
+        let (ours, theirs) = (self.day & days, other.day & days);
+        let (dates, weekdays) = (ours & theirs != 0, self.weekday & other.weekday != 0);
+        match (self.needs_both_days(), other.needs_both_days()) {
+            (true, true) => dates && weekdays,
+            (true, false) => (dates && self.weekday != 0) || (weekdays && ours != 0),
+            (false, true) => (dates && other.weekday != 0) || (weekdays && theirs != 0),
+            (false, false) => {
+                let crossed = (ours != 0 && other.weekday != 0) || (theirs != 0 && self.weekday != 0);
+                days != 0 && (dates || weekdays || crossed)
+            }
         }
-        (1..=12u32).any(|m| {
-            (self.month & other.month) >> m & 1 == 1
-                && (1..=31u32).filter(|d| days_of(m) >> d & 1 == 1).any(|d| (0..7).any(|w| self.on_day(d, w) && other.on_day(d, w)))
-        })
     }
 }
 
@@ -164,13 +182,9 @@ pub fn read(line: &[u8], at: usize, reading: Reading<'_>) -> Result<Written, Sch
     }
     let mut cursor = Cursor::new(line, at);
     let mut notes = Vec::new();
-    let mut fields = Vec::with_capacity(5);
-    for field in Field::ALL {
-        fields.push(field::read(&mut cursor, field, reading, &mut notes).map_err(ScheduleError::Field)?);
-    }
-    let [minute, hour, day, month, weekday] = &fields[..] else {
-        return Err(ScheduleError::Nickname(at..at));
-    };
+    let mut next = |field| field::read(&mut cursor, field, reading, &mut notes).map_err(ScheduleError::Field);
+    let (minute, hour, day) = (next(Field::Minute)?, next(Field::Hour)?, next(Field::Day)?);
+    let (month, weekday) = (next(Field::Month)?, next(Field::Weekday)?);
     let schedule = Schedule {
         minute: minute.set,
         hour: hour.set,
@@ -184,6 +198,7 @@ pub fn read(line: &[u8], at: usize, reading: Reading<'_>) -> Result<Written, Sch
         reboot: false,
     };
     let span = at..weekday.span.end;
+    let fields = Some([minute, hour, day, month, weekday]);
     Ok(Written { schedule, fields, notes, span, rest: cursor.at() })
 }
 
@@ -195,7 +210,7 @@ fn read_nickname(line: &[u8], at: usize) -> Result<Written, ScheduleError> {
         std::str::from_utf8(&word[..length]).ok().and_then(Schedule::nickname).ok_or_else(|| ScheduleError::Nickname(span.clone()))?;
     let mut cursor = Cursor::new(line, span.end);
     cursor.skip_blanks();
-    Ok(Written { schedule, fields: Vec::new(), notes: Vec::new(), span, rest: cursor.at() })
+    Ok(Written { schedule, fields: None, notes: Vec::new(), span, rest: cursor.at() })
 }
 
 #[cfg(test)]
@@ -232,6 +247,32 @@ mod tests {
         assert_eq!(schedule("0-59 2 * * *").kind(), Kind::Fixed);
         assert_eq!(schedule("@hourly").kind(), Kind::Wildcard);
         assert_eq!(schedule("@daily").kind(), Kind::Fixed);
+    }
+
+    #[test]
+    fn sharing_a_day_is_what_trying_every_day_says() {
+        let texts = [
+            "* * * * *",
+            "0 0 1 * *",
+            "0 0 * * 1",
+            "0 0 1 * 1",
+            "0 0 31 2,4 *",
+            "0 0 */2 6 3",
+            "0 0 31 4 2",
+            "0 0 30-31 1-2 *",
+            "@weekly",
+            "0 0 5 7 *",
+        ];
+        for a in texts {
+            for b in texts {
+                let (x, y) = (schedule(a), schedule(b));
+                let tried = (1..=12u32).any(|m| {
+                    (x.month & y.month) >> m & 1 == 1
+                        && (1..=31u32).filter(|d| days_of(m) >> d & 1 == 1).any(|d| (0..7).any(|w| x.on_day(d, w) && y.on_day(d, w)))
+                });
+                assert_eq!(x.shares_a_day(&y), tried, "{a} and {b}");
+            }
+        }
     }
 
     #[test]

@@ -75,7 +75,7 @@ fn minutes(window: Option<Duration>) -> u32 {
 /// As it is written, with numbers for `H`.
 fn as_written(job: &Job) -> Placed {
     let schedule = job.written.schedule.clone();
-    let when = if job.written.fields.iter().any(|f| f.hashed) { rewritten(job, &schedule) } else { job.when() };
+    let when = if job.written.is_hashed() { rewritten(job, &schedule) } else { job.when() };
     Placed { schedule, when, moved_from: None }
 }
 
@@ -107,7 +107,7 @@ fn rewritten(job: &Job, schedule: &Schedule) -> String {
     let before = [source.minute, source.hour, source.day, source.month, source.weekday];
     let mut words = Vec::with_capacity(5);
     for (index, field) in Field::ALL.into_iter().enumerate() {
-        let written = job.written.fields.get(index);
+        let written = job.written.fields().get(index);
         let keep = written.filter(|w| !w.hashed && before[index] == values[index]);
         words.push(match keep {
             Some(field) => String::from_utf8_lossy(&job.text[field.span.clone()]).into_owned(),
@@ -115,7 +115,8 @@ fn rewritten(job: &Job, schedule: &Schedule) -> String {
             None => set_text(values[index]),
         });
     }
-    words.join(" ")
+    let minus = if job.text.get(job.written.span.start) == Some(&b'-') { "-" } else { "" };
+    format!("{minus}{}", words.join(" "))
 }
 
 fn every(field: Field, set: u64) -> bool {

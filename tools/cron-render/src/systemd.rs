@@ -134,7 +134,7 @@ fn service(stem: &str, template: &Template, job: &Job, placed: &Placed, site: &S
 }
 
 fn is_rewritten(job: &Job, site: &Site) -> bool {
-    job.raw().is_some_and(|raw| matches!(command::shape(raw), Shape::Manage { .. })) && render::rewrites(site)
+    matches!(job.shape, Shape::Manage { .. }) && render::rewrites(site)
 }
 
 /// The settings that hold for a job: the site's, and the template's above it.
@@ -171,7 +171,7 @@ fn command(job: &Job, site: &Site, ours: bool) -> (String, Option<String>) {
         Action::Raw(raw) => {
             let (command, input) = escape::decode(raw, site.dialect);
             let command = text(command);
-            match command::shape(raw) {
+            match job.shape {
                 Shape::Manage { python_end } if ours => {
                     let rest = command.get(python_end..).unwrap_or_default();
                     (format!("{}{rest}", escape::shell_word(&command::interpreter(site))), input.map(text))

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use base::error::{Error, Result};
@@ -16,6 +17,7 @@ use crate::command::{self, Action, Extras, Place, Shape};
 use crate::crontab::{self, Form, Line, What};
 use crate::field::Reading;
 use crate::hashed::Seed;
+use crate::piece::Piece;
 use crate::schedule::{self, ScheduleError, Written};
 use crate::site::{Facts, Site};
 
@@ -75,13 +77,15 @@ pub struct Job {
     /// The column at which [`Job::text`] begins, less one.
     pub shift: usize,
     /// What the schedule was read from: the whole line, or the schedule alone.
-    pub text: Vec<u8>,
+    pub text: Piece,
     /// When.
     pub written: Written,
     /// Where the command begins in [`Job::text`]; beyond it in TOML.
     pub command_at: usize,
     /// What.
     pub action: Action,
+    /// What a crontab's own command looks like.
+    pub shape: Shape,
     /// Who, in a system table.
     pub user: Option<String>,
     /// Lock, log and limit of its own.
@@ -120,7 +124,7 @@ pub struct BadSchedule {
     /// As in [`Job::shift`].
     pub shift: usize,
     /// As in [`Job::text`].
-    pub text: Vec<u8>,
+    pub text: Piece,
     /// Why.
     pub error: ScheduleError,
 }
@@ -135,7 +139,7 @@ pub struct Template {
     /// Whether lines name a user.
     pub form: Form,
     /// A crontab's bytes; empty for TOML.
-    pub bytes: Vec<u8>,
+    pub bytes: Rc<[u8]>,
     /// A crontab's lines; none for TOML.
     pub lines: Vec<Line>,
     /// Its jobs.
@@ -173,9 +177,13 @@ impl Draft {
         let document: Document = source.parse()?;
         let places = Places::of(&source);
         for (index, job) in document.job.iter().enumerate() {
+            let place = source::Position { line: places.line(index), column: 1 };
+            if let Some(id) = job.id.as_deref().filter(|id| slug(id.as_bytes()) != *id) {
+                let words = format!("the id {id:?} is no name: letters, digits, _ and -, at most 60, of which files are named");
+                return Err(source.wrong(place, &words));
+            }
             let ways = [job.manage.is_some(), job.argv.is_some(), job.shell.is_some()];
             if ways.iter().filter(|w| **w).count() > 1 {
-                let place = source::Position { line: places.line(index), column: 1 };
                 return Err(source.wrong(place, "a job has one of manage, argv and shell"));
             }
         }
@@ -198,7 +206,7 @@ impl Draft {
             name: self.name,
             path: self.path,
             form,
-            bytes: Vec::new(),
+            bytes: Rc::from([]),
             lines: Vec::new(),
             jobs: Vec::new(),
             bad: Vec::new(),
@@ -217,44 +225,42 @@ impl Draft {
 
 impl Template {
     fn read_crontab(&mut self, bytes: Vec<u8>, site: &Site) {
+        let bytes: Rc<[u8]> = bytes.into();
         let mut names = Names::default();
         let seed = Seed { site: site.name(), job: "" };
         let reading = Reading { dialect: site.dialect, seed: Some(seed) };
-        let lines: Vec<Line> = crontab::lines(&bytes, self.form, reading).collect();
-        for (index, line) in lines.iter().enumerate() {
-            let text = &bytes[line.span.clone()];
-            match &line.what {
+        for mut line in crontab::lines(&bytes, self.form, reading) {
+            match std::mem::replace(&mut line.what, What::Listed) {
                 What::Job(job) => {
-                    let command = text[job.command.clone()].to_vec();
-                    let id = names.unique(&id_of(&command));
-                    let written = if job.written.fields.iter().any(|f| f.hashed) {
-                        reread(text, line.indent, &job.written, site, &id)
-                    } else {
-                        job.written.clone()
-                    };
-                    let user = job.user.clone().map(|u| String::from_utf8_lossy(&text[u]).into_owned());
+                    let text = Piece::of(&bytes, line.span.clone());
+                    let command = text.part(job.command.clone());
+                    let shape = command::shape(&command);
+                    let id = names.unique(&id_of(&command, shape));
+                    let hashed = job.written.is_hashed();
+                    let written = if hashed { reread(&text, line.indent, job.written, site, &id) } else { job.written };
                     self.jobs.push(Job {
                         id,
                         line: line.number,
                         shift: 0,
-                        text: text.to_vec(),
                         written,
                         command_at: job.command.start,
                         action: Action::Raw(command),
-                        user,
+                        shape,
+                        user: job.user.map(|u| String::from_utf8_lossy(&text[u]).into_owned()),
+                        text,
                         extras: Extras::default(),
                         spread: None,
-                        of_line: Some(index),
+                        of_line: Some(self.lines.len()),
                     });
                 }
                 What::Bad(error) => {
-                    let text = text.to_vec();
-                    self.bad.push(BadSchedule { line: line.number, shift: 0, text, error: error.clone() });
+                    let text = Piece::of(&bytes, line.span.clone());
+                    self.bad.push(BadSchedule { line: line.number, shift: 0, text, error });
                 }
-                _ => {}
+                other => line.what = other,
             }
+            self.lines.push(line);
         }
-        self.lines = lines;
         self.bytes = bytes;
     }
 
@@ -277,7 +283,7 @@ impl Template {
                 }
                 None => names.unique(&id_of_action(&action)),
             };
-            let text = given.schedule.into_bytes();
+            let text = Piece::from(given.schedule.into_bytes());
             let reading = Reading { dialect: site.dialect, seed: Some(Seed { site: site.name(), job: &id }) };
             match schedule::read(&text, 0, reading) {
                 Ok(written) => self.jobs.push(Job {
@@ -288,6 +294,7 @@ impl Template {
                     text,
                     written,
                     action,
+                    shape: Shape::Other,
                     user: None,
                     extras: Extras { lock: given.lock, log: given.log, timeout: given.timeout },
                     spread: given.spread,
@@ -300,9 +307,9 @@ impl Template {
 }
 
 /// `H` depends on the id, and the id on the command, which stands behind it.
-fn reread(text: &[u8], indent: usize, written: &Written, site: &Site, id: &str) -> Written {
+fn reread(text: &[u8], indent: usize, written: Written, site: &Site, id: &str) -> Written {
     let reading = Reading { dialect: site.dialect, seed: Some(Seed { site: site.name(), job: id }) };
-    schedule::read(text, indent, reading).unwrap_or_else(|_| written.clone())
+    schedule::read(text, indent, reading).unwrap_or(written)
 }
 
 /// Files in a directory `cron.d`, and `/etc/crontab`, name a user in each line.
@@ -341,13 +348,13 @@ impl Names {
 }
 
 /// An id from a crontab's command: what `manage.py` is told, else the program's name.
-fn id_of(command: &[u8]) -> String {
+fn id_of(command: &[u8], shape: Shape) -> String {
     let told = || {
-        let at = command.windows(9).position(|w| w == b"manage.py")? + 9;
+        let at = command::find(command, b"manage.py")? + 9;
         let mut words = command[at..].split(|b| b" \t;&|<>\"'".contains(b)).filter(|w| !w.is_empty());
         words.next()
     };
-    let word = match command::shape(command) {
+    let word = match shape {
         Shape::Other => None,
         _ => told(),
     };
@@ -357,10 +364,10 @@ fn id_of(command: &[u8]) -> String {
 
 fn id_of_action(action: &Action) -> String {
     match action {
-        Action::Raw(text) => id_of(text),
+        Action::Raw(text) => id_of(text, command::shape(text)),
         Action::Manage(words) => slug(words.split_whitespace().next().unwrap_or_default().as_bytes()),
         Action::Argv(argv) => slug(argv.first().map_or("", |p| p.rsplit('/').next().unwrap_or(p)).as_bytes()),
-        Action::Shell(text) => id_of(text.as_bytes()),
+        Action::Shell(text) => id_of(text.as_bytes(), command::shape(text.as_bytes())),
     }
 }
 

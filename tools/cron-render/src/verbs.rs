@@ -161,7 +161,7 @@ impl Work {
             count(errors, "error"),
             count(warnings, "warning")
         );
-        let body = CronReport { items: self.items(None), findings: self.findings, voice: Voice::Lint, ..CronReport::default() };
+        let body = CronReport { findings: self.findings, voice: Voice::Lint, ..CronReport::default() };
         Ok(Report::new(status, msg, body))
     }
 

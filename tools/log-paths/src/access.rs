@@ -44,18 +44,36 @@ impl Access {
 pub struct Judge<'a> {
     files: &'a Files,
     known: RefCell<HashMap<(u32, PathBuf), Access>>,
+    directories: RefCell<HashMap<PathBuf, Option<Stat>>>,
 }
 
 impl<'a> Judge<'a> {
     /// A judge with nothing in mind yet.
     #[must_use]
     pub fn new(files: &'a Files) -> Self {
-        Self { files, known: RefCell::default() }
+        Self { files, known: RefCell::default(), directories: RefCell::default() }
     }
 
-    /// May `account` open this file for appending, creating it where it does not exist?
+    /// What a directory is, asked once.
     #[must_use]
-    pub fn may_append(&self, account: &Account, path: &Path) -> Access {
+    pub fn directory(&self, dir: &Path) -> Option<Stat> {
+        if let Some(known) = self.directories.borrow().get(dir) {
+            return *known;
+        }
+        let found = self.files.stat(dir).ok();
+        self.directories.borrow_mut().insert(dir.to_path_buf(), found);
+        found
+    }
+
+    /// May `account` open this file for appending, creating it where it does not exist? `own` is what the name itself is, if that is known.
+    #[must_use]
+    pub fn may_append(&self, account: &Account, path: &Path, own: Option<&Stat>) -> Access {
+        if let (Some(stat), Some(dir)) = (own.filter(|stat| FileType::from_raw_mode(stat.st_mode) != FileType::Symlink), path.parent()) {
+            return match self.may_enter(account, dir) {
+                Access::Yes => self.granted(account, path, stat, WRITE),
+                other => other,
+            };
+        }
         let mut path = path.to_path_buf();
         for _ in 0..LINKS {
             let (Some(dir), Some(_)) = (path.parent(), path.file_name()) else { return Access::Unknown };

@@ -7,10 +7,10 @@ use crate::plan::MissingDir;
 use crate::report::Directory;
 use crate::site::Site;
 use base::bytes::exact;
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use rustix::process::geteuid;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path};
 
@@ -90,31 +90,66 @@ fn descend<'a>(site: &Site, path: &'a Path, owner: u32) -> Result<Walk<'a>, Stri
 
 impl Walk<'_> {
     /// Makes what is missing; the last of it belongs to the log's owner, what lies between to root.
+    ///
+    /// Each directory is made under a name of its own and gets its place only when owner and mode are right: a run that is killed
+    /// leaves nothing half-made for the next one to take for done.
     fn make(self, owner: Option<(u32, u32)>) -> Result<&'static str, String> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut at = self.base;
         let count = self.names.len();
+        sweep(&at);
         for (index, name) in self.names.into_iter().enumerate() {
             let named = |why: Errno| format!("{}: {}", name.to_string_lossy(), text(why));
-            match rustix::fs::mkdirat(at.as_fd(), name, Mode::from_raw_mode(0o700)) {
-                // Somebody else made it meanwhile: it is not ours to give away.
-                Err(Errno::EXIST) => return Err(format!("{} appeared meanwhile; run it again", name.to_string_lossy())),
-                other => other.map_err(named)?,
-            }
-            let made = rustix::fs::openat(at.as_fd(), name, flags, Mode::empty()).map_err(named)?;
-            let stat = rustix::fs::fstat(&made).map_err(named)?;
-            if stat.st_uid != geteuid().as_raw() || stat.st_mode & 0o7777 != 0o700 {
-                return Err(format!("{} was exchanged while it was made", name.to_string_lossy()));
-            }
-            if let (Some((uid, gid)), true) = (owner, index + 1 == count) {
-                let (uid, gid) = (rustix::fs::Uid::from_raw(uid), rustix::fs::Gid::from_raw(gid));
-                rustix::fs::fchown(&made, Some(uid), Some(gid)).map_err(named)?;
-            }
-            rustix::fs::fchmod(&made, Mode::from_raw_mode(MODE)).map_err(named)?;
-            rustix::fs::fsync(&at).map_err(named)?;
-            at = made;
+            let temporary = temporary_name().map_err(named)?;
+            rustix::fs::mkdirat(at.as_fd(), &temporary, Mode::from_raw_mode(0o700)).map_err(named)?;
+            let placed = rustix::fs::openat(at.as_fd(), &temporary, flags, Mode::empty()).map_err(named).and_then(|made| {
+                self::ours(&made, name)?;
+                if let (Some((uid, gid)), true) = (owner, index + 1 == count) {
+                    let (uid, gid) = (rustix::fs::Uid::from_raw(uid), rustix::fs::Gid::from_raw(gid));
+                    rustix::fs::fchown(&made, Some(uid), Some(gid)).map_err(named)?;
+                }
+                rustix::fs::fchmod(&made, Mode::from_raw_mode(MODE)).map_err(named)?;
+                match rustix::fs::renameat_with(at.as_fd(), &temporary, at.as_fd(), name, RenameFlags::NOREPLACE) {
+                    // Somebody else made it meanwhile: it is not ours to give away.
+                    Err(Errno::EXIST) => Err(format!("{} appeared meanwhile; run it again", name.to_string_lossy())),
+                    other => other.map_err(named),
+                }?;
+                rustix::fs::fsync(&at).map_err(named)?;
+                Ok(made)
+            });
+            at = placed.inspect_err(|_| {
+                let _ = rustix::fs::unlinkat(at.as_fd(), &temporary, AtFlags::REMOVEDIR);
+            })?;
         }
         Ok("created")
+    }
+}
+
+/// Is this the directory that was just made, and not one that was put in its place?
+fn ours(made: &OwnedFd, name: &OsStr) -> Result<(), String> {
+    let stat = rustix::fs::fstat(made).map_err(text)?;
+    let same = stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o7777 & !0o2000 == 0o700;
+    if same { Ok(()) } else { Err(format!("{} was exchanged while it was made", name.to_string_lossy())) }
+}
+
+const TEMPORARY: &str = ".log-paths-";
+
+fn temporary_name() -> Result<OsString, Errno> {
+    let mut bytes = [0u8; 8];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(OsString::from(format!("{TEMPORARY}{:016x}", u64::from_ne_bytes(bytes))))
+}
+
+/// Removes what killed runs have left: empty directories of ours under a temporary name. While another run holds the lock, they may be
+/// its own, and stay.
+fn sweep(dir: &OwnedFd) {
+    if rustix::fs::flock(dir, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
+        return;
+    }
+    let Ok(entries) = rustix::fs::Dir::read_from(dir) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_bytes().starts_with(TEMPORARY.as_bytes())) {
+        // Only empty ones go; nobody else can make any here, or nothing would be made here at all.
+        let _ = rustix::fs::unlinkat(dir, entry.file_name(), AtFlags::REMOVEDIR);
     }
 }
 

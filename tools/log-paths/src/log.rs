@@ -3,10 +3,12 @@
 use conf::Source;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 
 /// Where a configuration sends a log.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sink {
     /// A file of this name.
     File(PathBuf),
@@ -165,6 +167,8 @@ pub struct Configured {
     pub faults: Vec<Fault>,
     /// Was there a configuration at all?
     pub found: bool,
+    /// Where a log is in the list, by what makes it the same: a thousand servers may name as many.
+    known: HashMap<u64, Vec<usize>>,
 }
 
 /// A configuration that could not be read, or a part of it, with the problem it makes.
@@ -192,12 +196,18 @@ impl Configured {
 
     /// Adds a log, unless the same one is known: its first mention counts.
     pub fn add(&mut self, target: Target) {
-        let same = |old: &&mut Target| {
+        let mut hasher = DefaultHasher::new();
+        (&target.sink, target.kind, target.service, &target.instance).hash(&mut hasher);
+        let places = self.known.entry(hasher.finish()).or_default();
+        let same = |old: &Target| {
             old.sink == target.sink && old.kind == target.kind && old.service == target.service && old.instance == target.instance
         };
-        match self.targets.iter_mut().find(same) {
-            Some(old) => old.conditional &= target.conditional,
-            None => self.targets.push(target),
+        match places.iter().copied().find(|at| self.targets.get(*at).is_some_and(same)) {
+            Some(at) => self.targets[at].conditional &= target.conditional,
+            None => {
+                places.push(self.targets.len());
+                self.targets.push(target);
+            }
         }
     }
 }

@@ -167,7 +167,7 @@ fn see(site: &Site, judge: &Judge<'_>, rotation: &Rotation, target: Target, name
     let account = target.by.as_deref().or(target.user.as_deref()).and_then(|user| site.users.account(user));
     let root = Account { uid: 0, gid: 0, groups: vec![0] };
     let first = if target.opener == Opener::RootThenWorker { Some(&root) } else { account.as_ref() };
-    let ask = |account: Option<&Account>| account.map_or(Access::Unknown, |account| judge.may_append(account, &path));
+    let ask = |account: Option<&Account>| account.map_or(Access::Unknown, |account| judge.may_append(account, &path, own.as_ref()));
     let writable = ask(first);
     let reopenable = match target.opener {
         // The master makes the file and gives it to the worker, who must only be able to get there.
@@ -176,12 +176,12 @@ fn see(site: &Site, judge: &Judge<'_>, rotation: &Rotation, target: Target, name
         }
         Opener::Worker | Opener::Service => writable.clone(),
     };
-    let rotated = rotated(site, judge, rotation, &path, file.as_ref(), &target, account.as_ref());
+    let rotated = rotated(site, judge, rotation, &path, (own.as_ref(), file.as_ref()), &target, account.as_ref());
     Seen {
         own,
         file,
         link: if is_link { site.files.link(&path) } else { None },
-        dir: path.parent().and_then(|dir| site.files.stat(dir).ok()),
+        dir: path.parent().and_then(|dir| judge.directory(dir)),
         writable,
         reopenable,
         rotation: rotated,
@@ -194,12 +194,12 @@ fn rotated(
     judge: &Judge<'_>,
     rotation: &Rotation,
     path: &Path,
-    file: Option<&Stat>,
+    (own, file): (Option<&Stat>, Option<&Stat>),
     target: &Target,
     account: Option<&Account>,
 ) -> Rotated {
     let mut rotated = Rotated { second: rotation.second(path).map(|stanza| stanza.source.clone()), ..Rotated::default() };
-    match rotation.fate(&site.files, path) {
+    match rotation.fate(&site.files, path, own) {
         Fate::Rotated(stanza) => {
             if let (Some(stat), Some(account)) = (file, account) {
                 rotated.unwritable_after = unwritable(site, judge, stanza, stat, target, account);

@@ -3,14 +3,13 @@
 //! Each descriptor costs one lstat, whose mode says whether it was opened for writing; the few that were, and are regular files, cost
 //! more. Whether a file was deleted, renamed or replaced is told by device and inode. Memory files, O_TMPFILE and devices are no logs.
 
-use crate::process::Process;
+use crate::process::{Process, contents, in_parts};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::thread;
 
 /// One descriptor that writes to a file.
 #[derive(Clone, Debug)]
@@ -61,17 +60,8 @@ pub struct Walk {
 /// Looks at these processes. Files in `wanted` (device and inode) count as logs whatever their names.
 #[must_use]
 pub fn walk(processes: &[&Process], wanted: &HashSet<(u64, u64)>) -> Walk {
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(4);
     let own = std::fs::read_link("/proc/self/ns/mnt").ok();
-    let parts: Vec<Walk> = if processes.len() < 64 || threads == 1 {
-        vec![part(processes, wanted, own.as_deref())]
-    } else {
-        let size = processes.len().div_ceil(threads);
-        thread::scope(|scope| {
-            let handles: Vec<_> = processes.chunks(size).map(|chunk| scope.spawn(|| part(chunk, wanted, own.as_deref()))).collect();
-            handles.into_iter().map(|handle| handle.join().unwrap_or_default()).collect()
-        })
-    };
+    let parts = in_parts(processes, |processes| part(processes, wanted, own.as_deref()));
     let mut whole = Walk::default();
     for part in parts {
         whole.open.extend(part.open);
@@ -105,13 +95,20 @@ fn one(process: &Process, wanted: &HashSet<(u64, u64)>, own: Option<&Path>, buff
     };
     walk.total += 1;
     let first = walk.open.len();
+    let mut socket = false;
     let mut entries = rustix::fs::RawDir::new(&dir, buffer.spare_capacity_mut());
     while let Some(Ok(entry)) = entries.next() {
         let name = entry.file_name();
         let Some(fd) = name.to_str().ok().and_then(|name| name.parse::<u32>().ok()) else { continue };
         let Ok(link) = rustix::fs::statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
-        if link.st_mode & 0o200 != 0 {
-            walk.open.extend(descriptor(dir.as_fd(), name, process, fd, wanted));
+        if link.st_mode & 0o200 == 0 {
+            continue;
+        }
+        let Ok(text) = rustix::fs::readlinkat(dir.as_fd(), name, Vec::new()) else { continue };
+        let text = text.into_bytes();
+        socket |= (fd == 1 || fd == 2) && text.starts_with(b"socket:");
+        if text.starts_with(b"/") {
+            walk.open.extend(descriptor(dir.as_fd(), name, text, process, fd, wanted));
         }
     }
     if walk.open.len() > first {
@@ -122,19 +119,25 @@ fn one(process: &Process, wanted: &HashSet<(u64, u64)>, own: Option<&Path>, buff
             open.in_place &= !elsewhere;
         }
     }
-    if in_journal(pid) {
+    if socket && in_journal(pid) {
         walk.journal.push(pid);
     }
 }
 
 /// A descriptor open for writing, if what it writes to is a log.
-fn descriptor(dir: BorrowedFd<'_>, name: &std::ffi::CStr, process: &Process, fd: u32, wanted: &HashSet<(u64, u64)>) -> Option<Open> {
-    let stat = rustix::fs::statat(dir, name, AtFlags::empty()).ok()?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+fn descriptor(
+    dir: BorrowedFd<'_>,
+    name: &std::ffi::CStr,
+    text: Vec<u8>,
+    process: &Process,
+    fd: u32,
+    wanted: &HashSet<(u64, u64)>,
+) -> Option<Open> {
+    if text.starts_with(b"/memfd:") || text.starts_with(b"/dev/") || text.starts_with(b"/SYSV") {
         return None;
     }
-    let text = rustix::fs::readlinkat(dir, name, Vec::new()).ok()?.into_bytes();
-    if !text.starts_with(b"/") || text.starts_with(b"/memfd:") || text.starts_with(b"/dev/") || text.starts_with(b"/SYSV") {
+    let stat = rustix::fs::statat(dir, name, AtFlags::empty()).ok()?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return None;
     }
     let (path, in_place) = place(text, &stat);
@@ -185,7 +188,8 @@ const O_APPEND: u32 = 0o2000;
 const O_TMPFILE: u32 = 0o20_000_000;
 
 fn flags(pid: u32, fd: u32) -> u32 {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}")).unwrap_or_default();
+    let text = contents(Path::new(&format!("/proc/{pid}/fdinfo/{fd}"))).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
     let line = text.lines().find_map(|line| line.strip_prefix("flags:"));
     line.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok()).unwrap_or(0)
 }
@@ -216,6 +220,6 @@ fn in_journal(pid: u32) -> bool {
     if streams.is_empty() {
         return false;
     }
-    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let environment = contents(Path::new(&format!("/proc/{pid}/environ"))).unwrap_or_default();
     environment.split(|byte| *byte == 0).any(|entry| streams.iter().any(|stream| stream == entry))
 }

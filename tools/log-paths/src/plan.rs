@@ -43,8 +43,8 @@ pub fn plan(request: &Request, observed: &Observed) -> Plan {
     let joined = join::join(observed);
     let mut items: Vec<Item> = Vec::new();
     let mut names = Names::default();
-    for (seen, held) in observed.logs.iter().zip(&joined.held) {
-        let shared = join::shared(observed, seen);
+    let shared = join::shared(observed);
+    for ((seen, held), shared) in observed.logs.iter().zip(&joined.held).zip(shared) {
         items.push(configured(observed, seen, held, shared));
         if let (Sink::File(path), Some(stat)) = (&seen.target.sink, &seen.file) {
             names.add(path, stat);

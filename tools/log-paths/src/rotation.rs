@@ -6,10 +6,12 @@ mod reader;
 
 use crate::users::Users;
 use conf::files::Files;
+use conf::pattern::Pattern;
 use conf::{Error, Source};
 use rustix::fs::{FileType, Stat};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 pub use reader::{Create, Stanza};
@@ -93,11 +95,11 @@ impl Rotation {
         }
     }
 
-    /// What becomes of this file.
+    /// What becomes of this file, `own` being what its name itself is.
     #[must_use]
-    pub fn fate(&self, files: &Files, path: &Path) -> Fate<'_> {
+    pub fn fate(&self, files: &Files, path: &Path, own: Option<&Stat>) -> Fate<'_> {
         if let Some(stanza) = self.owners.get(path).and_then(|index| self.stanzas.get(*index)) {
-            return match refusal(files, stanza, path) {
+            return match refusal(files, stanza, path, own) {
                 Some(why) => Fate::Skipped(stanza, why),
                 None => Fate::Rotated(stanza),
             };
@@ -108,7 +110,7 @@ impl Rotation {
                 return Fate::Skipped(stanza, Skip::Duplicate { path: duplicate.clone(), first });
             }
         }
-        let names = |stanza: &&Stanza| stanza.patterns.iter().any(|pattern| matches(pattern, path));
+        let names = |stanza: &&Stanza| stanza.names(path);
         if let Some(stanza) = self.stanzas.iter().filter(|stanza| stanza.ignored.is_none()).find(names) {
             return Fate::Rotated(stanza);
         }
@@ -123,7 +125,7 @@ impl Rotation {
     pub fn second(&self, path: &Path) -> Option<&Stanza> {
         let owner = self.owners.get(path)?;
         let others = self.stanzas.iter().enumerate().filter(|(index, stanza)| index != owner && stanza.ignored.is_none());
-        let names = |stanza: &Stanza| stanza.patterns.iter().any(|pattern| matches(pattern, path));
+        let names = |stanza: &Stanza| stanza.names(path);
         others.map(|(_, stanza)| stanza).find(|stanza| names(stanza))
     }
 
@@ -134,26 +136,12 @@ impl Rotation {
 
 /// The files a pattern stands for; a name without wildcards stands for itself, whether it exists or not.
 fn expand(files: &Files, pattern: &Path) -> Vec<PathBuf> {
-    use std::os::unix::ffi::OsStrExt;
     if conf::pattern::is_pattern(pattern.as_os_str().as_bytes()) { files.glob(pattern) } else { vec![pattern.to_path_buf()] }
 }
 
-/// Component by component, as glob(3) would find it.
-fn matches(pattern: &Path, path: &Path) -> bool {
-    use std::os::unix::ffi::OsStrExt;
-    let (mut wanted, mut given) = (pattern.iter(), path.iter());
-    loop {
-        match (wanted.next(), given.next()) {
-            (None, None) => return true,
-            (Some(wanted), Some(given)) if conf::pattern::Pattern::new(wanted.as_bytes()).matches(given.as_bytes()) => {}
-            _ => return false,
-        }
-    }
-}
-
 /// What makes logrotate, run as root, leave an existing file alone.
-fn refusal(files: &Files, stanza: &Stanza, path: &Path) -> Option<Skip> {
-    let stat = files.lstat(path).ok()?;
+fn refusal(files: &Files, stanza: &Stanza, path: &Path, own: Option<&Stat>) -> Option<Skip> {
+    let stat = own?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Symlink => return Some(Skip::Link),
         FileType::RegularFile => {}
@@ -172,6 +160,16 @@ fn insecure(dir: &Stat) -> bool {
 }
 
 impl Stanza {
+    /// Does one of its patterns stand for this path? Component by component, as glob(3) would find it.
+    #[must_use]
+    pub fn names(&self, path: &Path) -> bool {
+        let matches = |pattern: &Vec<Pattern>| {
+            let mut given = path.iter();
+            pattern.iter().all(|wanted| given.next().is_some_and(|name| wanted.matches(name.as_bytes()))) && given.next().is_none()
+        };
+        self.compiled.iter().any(matches)
+    }
+
     /// Owner, group and mode of the file that logrotate makes in place of `old`; `None` where it makes none.
     #[must_use]
     pub fn created(&self, users: &Users, old: &Stat) -> Option<(u32, u32, u32)> {

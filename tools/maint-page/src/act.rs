@@ -6,6 +6,7 @@ use crate::plan::Step;
 use crate::report::{Did, Item};
 use crate::template::{self, Template};
 use base::atomic::{Access, Dir};
+use base::bytes::{exact, lossy};
 use base::lock::Lock;
 use base::{Error, Result};
 use rustix::fs::{Mode, RenameFlags};
@@ -142,7 +143,7 @@ fn item(layout: &Layout, step: &Step, did: Did) -> Item {
         Step::Remove(place) => ("remove", at(place)),
         Step::Aside(place) => ("rename_aside", at(place)),
     };
-    Item { what: what.to_owned(), action: action.to_owned(), path: path.display().to_string(), did }
+    Item { what: what.to_owned(), action: action.to_owned(), path: lossy(path.as_os_str()), path_b64: exact(path.as_os_str()), did }
 }
 
 impl Hands<'_> {

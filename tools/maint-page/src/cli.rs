@@ -135,7 +135,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             description: &[
                 "TERM, INT, HUP and QUIT go to COMMAND's process group. If maint-page itself is killed, a guardian process does what --on-failure says.",
             ],
-            options: &[PLACE, WISH, FAILURE, VERIFY, PROOF, PROOF_OFF],
+            options: &[PLACE, WISH, WAIT, FAILURE, VERIFY, PROOF, PROOF_OFF],
             positionals: &[],
             trailing: Trailing::Required,
             default: false,

@@ -21,9 +21,15 @@ pub struct Maintenance {
     /// The layout's directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
+    /// The same exactly, in base64, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dir_b64: Option<String>,
     /// The one file, in single-file mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
+    /// The same exactly, in base64, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_b64: Option<String>,
     /// When it begins or began (RFC 3339).
     pub starts_at: Option<String>,
     /// When it is expected to be over.
@@ -108,6 +114,9 @@ pub struct Item {
     pub action: String,
     /// Where.
     pub path: String,
+    /// The same exactly, in base64, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_b64: Option<String>,
     /// Whether it was.
     pub did: Did,
 }

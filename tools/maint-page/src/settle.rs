@@ -12,12 +12,17 @@ use crate::report::{Did, FlagShown, HoldShown, Item, Maintenance};
 use crate::standing::standing;
 use crate::template::{self, Template};
 use crate::when;
+use base::bytes::{exact, lossy};
 use base::lock::Lock;
 use base::report::Diff;
 use base::tool::Context;
 use base::{Error, Result};
 use jiff::Timestamp;
 use std::time::Duration;
+
+/// The lock is only ever held for some milliseconds, never while anything is waited for. Meeting
+/// `tick` from cron in one of them is no reason to give up.
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// How a command settles things.
 #[derive(Debug)]
@@ -62,7 +67,15 @@ pub struct Settled {
 impl<'a> Settling<'a> {
     /// With nothing special.
     pub fn new(layout: &'a Layout, context: &Context) -> Settling<'a> {
-        Settling { layout, template: None, only: None, force: false, makes: false, dry_run: context.dry_run, lock_wait: context.lock_wait }
+        Settling {
+            layout,
+            template: None,
+            only: None,
+            force: false,
+            makes: false,
+            dry_run: context.dry_run,
+            lock_wait: context.lock_wait.max(MOMENT),
+        }
     }
 
     /// Does it: `alter` changes the holds and keys, after the clock has.
@@ -114,8 +127,11 @@ impl<'a> Settling<'a> {
         } else if !plan.steps.is_empty() {
             let (items, error) = act::act(self.layout, &plan.steps);
             (settled.items, settled.error) = (items, error);
-            let after = observe::observe(self.layout, &Opened::new(self.layout)?)?;
-            (settled.flag, settled.holds) = (after.flag, after.holds);
+            match Opened::new(self.layout).and_then(|opened| observe::observe(self.layout, &opened)) {
+                Ok(after) => (settled.flag, settled.holds) = (after.flag, after.holds),
+                // What was done stays in the report; what came of it could not be told.
+                Err(error) => settled.error = settled.error.or(Some(error)),
+            }
         }
         if refused.is_some() && !self.dry_run && plan.steps.is_empty() {
             settled.holds = observed.holds;
@@ -161,8 +177,10 @@ pub fn body(command: &str, layout: &Layout, holds: &[Hold], flag: &Found, now: T
             Found::Ours(_) => FlagShown::Ours,
             Found::Foreign(_) => FlagShown::Foreign,
         },
-        dir: layout.one_file().is_none().then(|| layout.dir().display().to_string()),
-        page: layout.one_file().map(|_| layout.flag_path().display().to_string()),
+        dir: layout.one_file().is_none().then(|| lossy(layout.dir().as_os_str())),
+        dir_b64: if layout.one_file().is_none() { exact(layout.dir().as_os_str()) } else { None },
+        page: layout.one_file().map(|_| lossy(layout.flag_path().as_os_str())),
+        page_b64: layout.one_file().and_then(|_| exact(layout.flag_path().as_os_str())),
         starts_at: standing.speaker.and_then(|hold| shown(hold.starts_at)),
         ends_at: standing.speaker.and_then(|hold| hold.ends_at).and_then(shown),
         retry_after: (up && layout.one_file().is_none()).then_some(standing.retry_after),

@@ -39,7 +39,7 @@ pub struct Clues {
     pub link: Option<String>,
     /// Whether this machine has the flag in place.
     pub flag: Option<bool>,
-    /// What the server answered for `/.maint-page/seen`.
+    /// What the server answered for `/_maint-page/seen`.
     pub seen: Option<u16>,
 }
 
@@ -75,6 +75,7 @@ pub fn on(answer: &Answer, clues: &Clues) -> Option<Cause> {
                 answer.location.as_deref().unwrap_or("another address")
             ),
         ),
+        401 => cause("password", "401: the site asks for a password before it shows anything, its maintenance page too"),
         403 => forbidden(clues),
         404 => missing(answer, clues),
         405 => cause(

@@ -134,7 +134,7 @@ impl Asker<'_> {
         clues.tokens = claim.tokens.to_vec();
         clues.seen = origin(self.url).and_then(|origin| {
             self.deadline = Deadline::after(Some(Duration::from_secs(2)));
-            self.ask("GET", &format!("{origin}/.maint-page/seen")).ok().map(|answer| answer.status)
+            self.ask("GET", &format!("{origin}/_maint-page/seen")).ok().map(|answer| answer.status)
         });
         verdict::on(last, &clues)
     }

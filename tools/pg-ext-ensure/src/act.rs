@@ -5,7 +5,7 @@ use postgres::Client;
 
 use crate::catalog::Database;
 use crate::cli::Policy;
-use crate::observe::{batch, look_sql, read_look};
+use crate::observe::{batch, limits, look_sql, read_look};
 use crate::plan::{Step, is_so};
 
 /// Runs of ours take turns in a database: the key of an advisory lock, the letters "pgextens".
@@ -22,13 +22,24 @@ pub struct Refusal {
     pub detail: Option<String>,
 }
 
-/// What became of the steps: how the database is now, and what the server refused, in the order of the steps.
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was taken.
+    Done,
+    /// Somebody else took it first: it is so.
+    Raced,
+    /// The server refused.
+    Refused(Refusal),
+}
+
+/// What became of the steps, in their order, and how the database is now.
 #[derive(Clone, Debug)]
 pub struct Applied {
     /// Read again.
     pub database: Database,
     /// One for each step.
-    pub refusals: Vec<Option<Refusal>>,
+    pub endings: Vec<Ending>,
 }
 
 /// Takes the steps.
@@ -36,40 +47,35 @@ pub struct Applied {
 /// # Errors
 /// Only a lost connection: what the server refuses is in the result.
 pub fn apply(client: &mut Client, steps: &[&Step], policy: &Policy) -> Result<Applied, postgres::Error> {
-    let error = match batch(client, &(transaction(steps, policy) + &look_sql())) {
-        Ok(rows) => return Ok(Applied { database: read_look(&rows, false).1, refusals: vec![None; steps.len()] }),
+    let error = match batch(client, &(transaction(steps, policy) + &look_sql(policy))) {
+        Ok(rows) => return Ok(Applied { database: read_look(&rows, false).1, endings: vec![Ending::Done; steps.len()] }),
         Err(error) => error,
     };
     let Some(refusal) = refusal(&error) else {
         return Err(error);
     };
-    let rows = batch(client, &format!("ROLLBACK; {}", look_sql()))?;
+    let rows = batch(client, &format!("ROLLBACK; {}", look_sql(policy)))?;
     let mut database = read_look(&rows, false).1;
     if let [step] = steps {
         // A race that was lost leaves things as they should be: 23505 and 42710 are no failure then.
         let so = is_so(&step.want, database.installed.get(&step.want.name), step, policy);
-        return Ok(Applied { database, refusals: vec![(!so).then_some(refusal)] });
+        return Ok(Applied { database, endings: vec![if so { Ending::Raced } else { Ending::Refused(refusal) }] });
     }
-    let mut refusals = Vec::with_capacity(steps.len());
+    let mut endings = Vec::with_capacity(steps.len());
     for step in steps {
         if is_so(&step.want, database.installed.get(&step.want.name), step, policy) {
-            refusals.push(None);
+            endings.push(Ending::Raced);
             continue;
         }
         let single = apply(client, &[step], policy)?;
         database = single.database;
-        refusals.extend(single.refusals);
+        endings.extend(single.endings);
     }
-    Ok(Applied { database, refusals })
+    Ok(Applied { database, endings })
 }
 
 fn transaction(steps: &[&Step], policy: &Policy) -> String {
-    let mut sql = format!(
-        "BEGIN; SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}; \
-         SELECT pg_advisory_xact_lock({LOCK});",
-        policy.lock_timeout.as_millis(),
-        policy.statement_timeout.as_millis()
-    );
+    let mut sql = format!("BEGIN; SET LOCAL search_path = pg_catalog; {} SELECT pg_advisory_xact_lock({LOCK});", limits(policy));
     for statement in steps.iter().flat_map(|step| &step.sql) {
         sql.push_str(statement);
         sql.push(';');

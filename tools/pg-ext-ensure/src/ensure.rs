@@ -4,7 +4,7 @@
 use pgconn::{Connected, Resolved};
 use postgres::Client;
 
-use crate::act::{self, Refusal};
+use crate::act::{self, Ending, Refusal};
 use crate::catalog::{Database, Server};
 use crate::cli::Policy;
 use crate::explain::{self, Cause, Scene};
@@ -52,6 +52,8 @@ struct Assigned {
     step: Step,
     via: Via,
     refusal: Option<Refusal>,
+    /// It is so, but somebody else was faster.
+    raced: bool,
 }
 
 /// Does what is asked of one database.
@@ -61,7 +63,7 @@ pub fn database(task: &Task) -> Outcome {
         Err(error) => return unreachable(task, &error),
     };
     let mut warnings = connected.warnings.clone();
-    let result = Session::begin(connected).and_then(|mut app| {
+    let result = Session::begin(connected, &task.policy).and_then(|mut app| {
         let items = app.settle(task, &mut warnings)?;
         Ok((app.server, items))
     });
@@ -72,10 +74,10 @@ pub fn database(task: &Task) -> Outcome {
 }
 
 impl Session {
-    fn begin(connected: Connected) -> Result<Session, postgres::Error> {
+    fn begin(connected: Connected, policy: &Policy) -> Result<Session, postgres::Error> {
         let local = connected.target.is_local();
         let mut client = connected.client;
-        let (server, database) = observe::look(&mut client, local)?;
+        let (server, database) = observe::look(&mut client, local, policy)?;
         Ok(Session { client, local, server, database })
     }
 
@@ -83,11 +85,12 @@ impl Session {
     fn settle(&mut self, task: &Task, warnings: &mut Vec<String>) -> Result<Vec<Item>, postgres::Error> {
         let settled = |want: &Want| plan::is_settled(want, &self.database, &task.policy);
         if !task.wants.iter().all(settled) {
-            observe::deepen(&mut self.client, &self.server, &mut self.database, &task.wants)?;
+            observe::deepen(&mut self.client, &self.server, &mut self.database, &task.wants, &task.policy)?;
         }
         let before = self.database.clone();
         let steps = plan::steps(&self.server, &self.database, &task.wants, &task.policy, None);
-        let mut assigned: Vec<Assigned> = steps.into_iter().map(|step| Assigned { step, via: Via::App, refusal: None }).collect();
+        let mut assigned: Vec<Assigned> =
+            steps.into_iter().map(|step| Assigned { step, via: Via::App, refusal: None, raced: false }).collect();
         let mut admin = None;
         if assigned.iter().any(|one| one.step.is_work() && one.is_beyond()) {
             admin = self.call_admin(task, &mut assigned, warnings);
@@ -102,7 +105,7 @@ impl Session {
     /// Connects as the administrator, and gives over the steps that are beyond the application.
     fn call_admin(&mut self, task: &Task, assigned: &mut [Assigned], warnings: &mut Vec<String>) -> Option<Session> {
         let resolved = task.admin.as_ref()?.with_database(&self.database.name);
-        let mut admin = match self.trusted_admin(&resolved, warnings) {
+        let mut admin = match self.trusted_admin(&resolved, &task.policy, warnings) {
             Ok(admin) => admin,
             Err(why) => {
                 warnings.push(format!("--admin: {why}"));
@@ -111,7 +114,7 @@ impl Session {
         };
         // What is created is to stand where the application would have put it.
         admin.database.current_schema.clone_from(&self.database.current_schema);
-        if let Err(error) = observe::deepen(&mut admin.client, &admin.server, &mut admin.database, &task.wants) {
+        if let Err(error) = observe::deepen(&mut admin.client, &admin.server, &mut admin.database, &task.wants, &task.policy) {
             warnings.push(format!("--admin: {}", lost(&error).message));
             return None;
         }
@@ -119,17 +122,17 @@ impl Session {
         let steps = plan::steps(&admin.server, &admin.database, &task.wants, &task.policy, owner);
         for one in assigned.iter_mut().filter(|one| one.step.is_work() && one.is_beyond()) {
             if let Some(step) = steps.iter().find(|step| step.want == one.step.want) {
-                *one = Assigned { step: step.clone(), via: Via::Admin, refusal: None };
+                *one = Assigned { step: step.clone(), via: Via::Admin, refusal: None, raced: false };
             }
         }
         Some(admin)
     }
 
-    fn trusted_admin(&mut self, resolved: &Resolved, warnings: &mut Vec<String>) -> Result<Session, String> {
+    fn trusted_admin(&mut self, resolved: &Resolved, policy: &Policy, warnings: &mut Vec<String>) -> Result<Session, String> {
         let connected = resolved.connect().map_err(|error| error.message)?;
         warnings.extend(connected.warnings.clone());
-        let mut admin = Session::begin(connected).map_err(|error| lost(&error).message)?;
-        let identity = |session: &mut Session| observe::system(&mut session.client).ok();
+        let mut admin = Session::begin(connected, policy).map_err(|error| lost(&error).message)?;
+        let identity = |session: &mut Session| observe::instance(&mut session.client).ok();
         match (identity(self), identity(&mut admin)) {
             (Some(app), Some(own)) if app != own => Err("it leads to another server than the application's connection".to_string()),
             _ => Ok(admin),
@@ -186,11 +189,15 @@ impl Session {
         }
         let steps: Vec<&Step> = mine.iter().map(|one| &one.step).collect();
         let applied = act::apply(client, &steps, &task.policy)?;
-        for (one, refusal) in mine.iter_mut().zip(applied.refusals) {
-            one.refusal = refusal;
+        for (one, ending) in mine.iter_mut().zip(applied.endings) {
+            match ending {
+                Ending::Done => {}
+                Ending::Raced => one.raced = true,
+                Ending::Refused(refusal) => one.refusal = Some(refusal),
+            }
         }
         // Always as the application sees it, whoever did it.
-        observe::look(&mut self.client, self.local).map(|(_, database)| Some(database))
+        observe::look(&mut self.client, self.local, &task.policy).map(|(_, database)| Some(database))
     }
 
     fn view<'a>(&'a self, via: Via, admin: Option<&'a Session>) -> &'a Session {
@@ -252,9 +259,8 @@ impl Session {
         } else if step.drifted {
             item.fix = Some(drift_fix(step));
         }
-        if item.before == item.after {
-            // Nothing came of it, or somebody else was faster.
-            item.action = if item.error.is_some() { item.action } else { Action::None };
+        if item.error.is_none() && (one.raced || item.before == item.after) {
+            item.action = Action::None;
         }
         item
     }

@@ -2,10 +2,12 @@
 //! makes the server read every control file it has, is only taken where something is.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 use crate::catalog::{Available, Control, Database, Depth, Installed, Role, Server};
+use crate::cli::Policy;
 use crate::distro;
 use crate::sql::{array, literal};
 use crate::want::{State, Want};
@@ -47,25 +49,31 @@ const INSTALLED: &str = "SELECT e.extname, e.extversion, n.nspname, pg_get_userb
      FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace;";
 
 /// The statements of the first look, to be appended to others in one round trip.
-pub fn look_sql() -> String {
-    format!("{BEGIN}{SERVER}{INSTALLED}COMMIT;")
+pub fn look_sql(policy: &Policy) -> String {
+    format!("{BEGIN}{}{SERVER}{INSTALLED}COMMIT;", limits(policy))
+}
+
+/// Nothing waits longer than it may, not even a look: somebody may hold a catalog's lock.
+pub fn limits(policy: &Policy) -> String {
+    let millis = |duration: Duration| i32::try_from(duration.as_millis()).unwrap_or(i32::MAX);
+    format!("SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {};", millis(policy.lock_timeout), millis(policy.statement_timeout))
 }
 
 /// The first look.
 ///
 /// # Errors
 /// The server's.
-pub fn look(client: &mut Client, local: bool) -> Result<(Server, Database)> {
-    let rows = batch(client, &look_sql())?;
+pub fn look(client: &mut Client, local: bool, policy: &Policy) -> Result<(Server, Database)> {
+    let rows = batch(client, &look_sql(policy))?;
     Ok(read_look(&rows, local))
 }
 
 /// What the statements of [`look_sql`], at the end of a batch, gave.
 pub fn read_look(rows: &Rows, local: bool) -> (Server, Database) {
-    // BEGIN, current_schema, SET, server, installed, COMMIT.
+    // BEGIN, current_schema, three times SET, server, installed, COMMIT.
     let at = |from_end: usize| rows.len().checked_sub(from_end).and_then(|i| rows.get(i)).map_or(&[][..], Vec::as_slice);
     let mut database = Database {
-        current_schema: at(5).first().and_then(|row| text(row, 0)),
+        current_schema: at(7).first().and_then(|row| text(row, 0)),
         installed: at(2).iter().filter_map(installed).collect(),
         ..Database::default()
     };
@@ -101,17 +109,18 @@ fn installed(row: &SimpleQueryRow) -> Option<(String, Installed)> {
 ///
 /// # Errors
 /// The server's.
-pub fn deepen(client: &mut Client, server: &Server, database: &mut Database, wants: &[Want]) -> Result<()> {
+pub fn deepen(client: &mut Client, server: &Server, database: &mut Database, wants: &[Want], policy: &Policy) -> Result<()> {
     let there: Vec<&str> = wants.iter().map(|w| w.name.as_str()).filter(|name| database.installed.contains_key(*name)).collect();
     let going: Vec<&str> =
         wants.iter().filter(|w| w.state == State::Absent && database.installed.contains_key(&w.name)).map(|w| w.name.as_str()).collect();
     let trusted = if server.number >= 130_000 { "trusted" } else { "false" };
     let mut sql = format!(
-        "BEGIN READ ONLY; SET LOCAL search_path = pg_catalog; \
+        "BEGIN READ ONLY; SET LOCAL search_path = pg_catalog; {} \
          SELECT name, version, superuser, {trusted}, relocatable, schema, array_to_json(requires) FROM pg_available_extension_versions(); \
          SELECT name, default_version FROM pg_available_extensions(); \
          SELECT nspname, has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)'; \
-         SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries';"
+         SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries';",
+        limits(policy)
     );
     for name in &going {
         sql += &dependents_sql(name);
@@ -129,7 +138,7 @@ pub fn deepen(client: &mut Client, server: &Server, database: &mut Database, wan
         }
         other => other?,
     };
-    let mut results = rows.iter().skip(2);
+    let mut results = rows.iter().skip(4);
     let mut next = || results.next().map_or(&[][..], Vec::as_slice);
     let mut depth = Depth { available: available(next(), next()), ..Depth::default() };
     depth.schemas = next().iter().filter_map(|row| Some((text(row, 0)?, truth(row, 1)))).collect();
@@ -146,8 +155,8 @@ pub fn deepen(client: &mut Client, server: &Server, database: &mut Database, wan
     Ok(())
 }
 
-/// What depends on an extension or on one of its members, without what belongs to it. A type's array type depends on it internally, and
-/// a column may use that one.
+/// What depends on an extension or on one of its members, without what belongs to it or goes with it in silence: a type's array type, which
+/// a column may use, or an operator's place in a family.
 fn dependents_sql(name: &str) -> String {
     format!(
         "WITH RECURSIVE e AS (SELECT oid FROM pg_extension WHERE extname = {}), \
@@ -155,10 +164,10 @@ fn dependents_sql(name: &str) -> String {
            UNION SELECT d.classid, d.objid FROM pg_depend d, e \
              WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e' \
            UNION SELECT d.classid, d.objid FROM pg_depend d JOIN own o ON d.refclassid = o.classid AND d.refobjid = o.objid \
-             WHERE d.deptype = 'i') \
+             WHERE d.deptype IN ('a', 'i', 'x')) \
          SELECT DISTINCT i.type || ' ' || i.identity FROM pg_depend d JOIN own o ON d.refclassid = o.classid AND d.refobjid = o.objid, \
            pg_identify_object(d.classid, d.objid, d.objsubid) i \
-         WHERE d.deptype IN ('n', 'a') AND (d.classid, d.objid) NOT IN (SELECT classid, objid FROM own) ORDER BY 1;",
+         WHERE d.deptype = 'n' AND (d.classid, d.objid) NOT IN (SELECT classid, objid FROM own) ORDER BY 1;",
         literal(name)
     )
 }
@@ -201,13 +210,29 @@ pub fn existing(client: &mut Client, names: &[String]) -> Result<Vec<String>> {
     Ok(rows.iter().flatten().filter_map(|row| text(row, 0)).collect())
 }
 
-/// The cluster's identity: two connections with the same one reach the same server.
+/// The cluster's identity, which a restart does not change; a copy of its files has the same.
 ///
 /// # Errors
 /// The server's.
 pub fn system(client: &mut Client) -> Result<String> {
-    let rows = batch(client, "SELECT system_identifier FROM pg_catalog.pg_control_system()")?;
-    Ok(rows.iter().flatten().find_map(|row| text(row, 0)).unwrap_or_default())
+    one(client, "SELECT system_identifier FROM pg_catalog.pg_control_system()")
+}
+
+/// The running server's identity: two connections with the same one reach the same server.
+///
+/// # Errors
+/// The server's.
+pub fn instance(client: &mut Client) -> Result<String> {
+    one(
+        client,
+        "SELECT system_identifier, pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time()) FROM pg_catalog.pg_control_system()",
+    )
+}
+
+fn one(client: &mut Client, sql: &str) -> Result<String> {
+    let rows = batch(client, sql)?;
+    let row = rows.iter().flatten().next();
+    Ok(row.map(|row| (0..row.len()).filter_map(|column| row.get(column)).collect::<Vec<_>>().join("/")).unwrap_or_default())
 }
 
 /// A column as text.

@@ -94,7 +94,9 @@ pub fn steps(server: &Server, database: &Database, wants: &[Want], policy: &Poli
     let mut lost: BTreeSet<String> = BTreeSet::new();
     for step in &mut steps {
         let missing: Vec<String> = planner.required_of(&step.want).into_iter().filter(|name| lost.contains(name)).collect();
-        if step.cause.is_none() && step.action == Action::Create && !missing.is_empty() {
+        // The server looks for what is required before it asks who may create.
+        let first = step.cause.as_ref().is_none_or(Cause::is_privilege);
+        if first && step.action == Action::Create && !missing.is_empty() {
             step.cause = Some(Cause::Requires(missing));
         }
         if step.cause.is_some() && step.want.state == State::Present {
@@ -226,7 +228,7 @@ impl<'a> Planner<'a> {
         let target = match (&want.schema, &control.schema) {
             (Some(asked), Some(fixed)) if asked != fixed => {
                 causes.push(Cause::FixedSchema(fixed.clone()));
-                None
+                Some(asked.clone())
             }
             (Some(asked), _) => Some(asked.clone()),
             (None, Some(_)) => None,
@@ -255,6 +257,7 @@ impl<'a> Planner<'a> {
         }
         for name in missing {
             let Some(control) = self.available(&name).and_then(|found| found.control(None)) else {
+                step.sql.push(sql::create(&name, schema, None));
                 causes.push(Cause::Unavailable(name));
                 continue;
             };

@@ -98,8 +98,11 @@ fn restore(hands: &Hands<'_>, tasks: &mut [Task]) {
             if task.intent.start.is_empty() {
                 return;
             }
-            let now = backend::observe_one(service).map(|state| state.only(&task.intent.start));
-            let down = now.as_ref().map_or_else(|_| task.intent.start.clone(), |state| state.down());
+            let look = (!task.down).then(|| backend::observe_one(service));
+            let down = match look {
+                Some(Ok(state)) => state.only(&task.intent.start).down(),
+                Some(Err(_)) | None => task.intent.start.clone(),
+            };
             if down.is_empty() && !task.touched {
                 task.up = true;
                 return;

@@ -87,6 +87,20 @@ pub struct Spec {
     pub environment: BTreeMap<String, String>,
 }
 
+impl Spec {
+    /// Paths in probes are meant from where the set file is.
+    fn resolve(&mut self, directory: &Path) {
+        for ready in &mut self.ready {
+            ready.probe = ready.probe.clone().within(directory);
+        }
+        for stopped in &mut self.stopped {
+            if let Stopped::Silent(probe) = stopped {
+                *probe = probe.clone().within(directory);
+            }
+        }
+    }
+}
+
 /// Whether a run over the whole set stops it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -236,6 +250,9 @@ impl Set {
         if services.is_empty() {
             return Err(Error::usage("no service is selected").hint("name one, or give a set file with -f"));
         }
+        // In starting order from here on, so that reports read in it and the first error is the one that others follow from.
+        let order: Vec<usize> = crate::order::waves(&services)?.into_iter().flatten().collect();
+        let services: Vec<Service> = order.into_iter().map(|at| services[at].clone()).collect();
         let waves = crate::order::waves(&services)?;
         let named = names.to_vec();
         Ok(Self { services, waves, named })
@@ -267,7 +284,8 @@ fn from_source(source: &Source, directory: &Path) -> Result<Vec<Service>> {
     }
     let wrong = |name: &str, error: Error| Error { message: format!("{}: service {name}: {}", source.name, error.message), ..error };
     let mut services = Vec::new();
-    for (name, spec) in written.service {
+    for (name, mut spec) in written.service {
+        spec.resolve(directory);
         let kind = spec.backend.clone().unwrap_or_default();
         let backend = backend::named(&kind).ok_or_else(|| {
             wrong(&name, Error::input(format!("backend = {kind:?}: unknown")).hint(format!("backends: {}", backend::names().join(", "))))

@@ -1,12 +1,12 @@
 //! apply: is it so already? If not, build a release, look at it as closely as can be, let it go live, clear up.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use base::child::Run;
 use base::error::{Error, Result};
-use base::report::{Report, Status};
+use base::report::{Diff, Report, Status};
 use base::signals::Watch;
 use base::tool::Context;
 
@@ -173,6 +173,7 @@ impl Work<'_> {
     }
 
     fn go_live(&self, id: &str, state: &State, built: Assessment, in_use: &[User]) -> Result<Report<Body>> {
+        let before = frozen(&self.wanted.venv);
         let adopted = match self.locked.go_live(id, state) {
             Ok(adopted) => adopted,
             Err(error) => return self.not_sure(id, state, built, error),
@@ -203,7 +204,13 @@ impl Work<'_> {
         body.stale_processes = processes::stale(&users, Some(id), self.store.link_changed());
         body.restart_required = Some(!body.stale_processes.is_empty());
         let msg = format!("{} is {id} now: {} installed", self.store.venv.display(), body.counts.installed);
-        Ok(Report::new(Status::Ok, msg, body).changed(true).warnings(warnings))
+        let diff = Diff {
+            before_header: body.previous.clone().unwrap_or_default(),
+            before,
+            after_header: id.to_owned(),
+            after: frozen(&self.store.release(id)),
+        };
+        Ok(Report::new(Status::Ok, msg, body).changed(true).warnings(warnings).diff(self.context.diff.then_some(diff)))
     }
 }
 
@@ -219,6 +226,15 @@ impl Work<'_> {
         report.body.in_sync = Some(true);
         Ok(report.changed(true))
     }
+}
+
+/// What is installed, a line each, as pip freeze has it.
+fn frozen(venv: &Path) -> String {
+    let environment = pydist::Environment::open(venv).ok();
+    let dists = environment.and_then(|environment| environment.distributions().ok()).unwrap_or_default();
+    let mut lines: Vec<String> = dists.iter().map(|dist| format!("{}=={}\n", dist.key, dist.version)).collect();
+    lines.sort();
+    lines.concat()
 }
 
 /// It is so already. Whether somebody still runs an older release is asked only where there is one.

@@ -192,14 +192,21 @@ impl Wanted {
 
     /// The command that mends drift, for a report's `fix`.
     pub fn apply_command(&self) -> String {
-        let mut out = format!("venv-sync apply {}", self.venv.display());
+        let mut out = format!("venv-sync apply {}", quoted(&self.venv));
         for (option, paths) in [("-r", &self.requirements), ("-c", &self.constraints)] {
             for path in paths {
-                out.push_str(&format!(" {option} {}", path.display()));
+                out.push_str(&format!(" {option} {}", quoted(path)));
             }
         }
         out
     }
+}
+
+/// A path as a shell takes it.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./+-=@:,%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// The arguments' meaning.

@@ -3,16 +3,13 @@
 use crate::calendar;
 use crate::finding::{Code, Finding};
 use crate::lint::{Facts, push};
-use crate::runs::{Dst, Runs};
+use crate::runs::FAR;
 use crate::schedule::{Kind, Schedule};
 use crate::site::{Format, Site};
 use crate::spread::{Placed, Table};
 use crate::template::Template;
 
 const YEAR: i64 = 366 * 86_400;
-
-/// Minutes before and after a change of time that are looked at.
-const AROUND: i64 = 26 * 3600;
 
 pub fn look(template: &Template, site: &Site, placed: &[Placed], facts: &Facts, found: &mut Vec<Finding>) {
     together(template, placed, found);
@@ -23,17 +20,32 @@ pub fn look(template: &Template, site: &Site, placed: &[Placed], facts: &Facts, 
     }
     for (job, placed) in template.jobs.iter().zip(placed) {
         for change in &changes {
-            if let Some((message, fix)) = effect(&placed.schedule, site, change) {
-                let place = job.place(job.written.span.start);
-                if site.format == Format::Systemd && change.gap() {
-                    let message = format!("{message} — by cron; systemd passes over times that the clock leaves out");
-                    push(found, Code::W20, place, message, fix);
-                } else {
-                    push(found, Code::W14, place, message, fix);
-                }
+            let found_here = match site.format {
+                Format::Systemd => passed_over(&placed.schedule, change).map(|words| (Code::W20, words)),
+                _ => effect(&placed.schedule, change).map(|words| (Code::W14, words)),
+            };
+            if let Some((code, (message, fix))) = found_here {
+                push(found, code, job.place(job.written.span.start), message, fix);
             }
         }
     }
+}
+
+/// What systemd leaves out and cron would run: times in a gap, and the second pass of an overlap.
+fn passed_over(schedule: &Schedule, change: &Change) -> Option<(String, String)> {
+    let (low, high) = (change.would.min(change.shows), change.would.max(change.shows));
+    let wildcard = schedule.kind() == Kind::Wildcard;
+    let count = if wildcard == change.gap() { 0 } else { schedule.count_within(low, high) };
+    if schedule.kind() == Kind::Reboot || count == 0 {
+        return None;
+    }
+    let (day, from, to) = (text_day(change.would), clock(low), clock(high));
+    let message = if change.gap() {
+        format!("on {day} there is no {from} to {to}: {} passed over by systemd, which cron makes up for", starts(count))
+    } else {
+        format!("on {day} {from} to {to} comes twice: {} not repeated by systemd, which cron repeats", starts(count))
+    };
+    Some((message, "times in UTC (--tz UTC), or --format crontab".to_owned()))
 }
 
 /// Debian's cron has one zone for all: the machine's.
@@ -64,7 +76,6 @@ fn together(template: &Template, placed: &[Placed], found: &mut Vec<Finding>) {
 
 /// A change of time.
 struct Change {
-    second: i64,
     /// Local minute the clock would have shown, and the one it shows.
     would: i64,
     shows: i64,
@@ -81,59 +92,42 @@ fn changes(site: &Site, now: i64) -> Vec<Change> {
     let mut changes = Vec::new();
     while stretch.end < now + YEAR {
         let Some(next) = site.zone.after(&stretch) else { break };
-        changes.push(Change { second: next.start, would: stretch.minute_of(next.start), shows: next.minute_of(next.start) });
+        changes.push(Change { would: stretch.minute_of(next.start), shows: next.minute_of(next.start) });
         stretch = next;
     }
     changes
 }
 
-fn effect(schedule: &Schedule, site: &Site, change: &Change) -> Option<(String, String)> {
-    if schedule.kind() == Kind::Reboot || (schedule.kind() == Kind::Wildcard && schedule.hour == crate::field::Field::Hour.full()) {
+/// What cron itself does at a change of time that an administrator may not expect.
+fn effect(schedule: &Schedule, change: &Change) -> Option<(String, String)> {
+    let (low, high) = (change.would.min(change.shows), change.would.max(change.shows));
+    let wildcard = schedule.kind() == Kind::Wildcard;
+    let follows = wildcard && schedule.hour == crate::field::Field::Hour.full();
+    // After a jump too far for it, cron begins anew: nothing is made up for and nothing held back.
+    let far = high - low >= FAR + i64::from(!change.gap());
+    let late = change.gap() && !wildcard && !far;
+    let lost = change.gap() && (wildcard || far);
+    let twice = !change.gap() && (wildcard || far);
+    if schedule.kind() == Kind::Reboot || follows || !(late || lost || twice) {
         return None;
     }
-    let day = text_day(change.would);
-    let (from, to) = (clock(change.would.min(change.shows)), clock(change.would.max(change.shows)));
-    let runs = || Runs::new(schedule, &site.zone, change.second - AROUND).take_while(|r| r.utc < change.second + AROUND);
-    if change.gap() {
-        if schedule.kind() == Kind::Wildcard {
-            let lost = within(schedule, change.would, change.shows);
-            return (lost > 0).then(|| {
-                let message = format!("on {day} the clock goes from {from} to {to}: {} left out", starts(lost));
-                (message, "hours outside that gap".to_owned())
-            });
-        }
-        let late = runs().filter(|r| matches!(r.dst, Dst::Skipped(_))).count();
-        return (late > 0).then(|| {
-            let message = format!("on {day} the clock goes from {from} to {to}: {} made up for at {to}", starts(late));
-            (message, "a time outside that gap".to_owned())
-        });
+    let count = schedule.count_within(low, high);
+    if count == 0 {
+        return None;
     }
-    if schedule.kind() == Kind::Wildcard {
-        let twice = runs().filter(|r| r.dst == Dst::Second).count();
-        return (twice > 0).then(|| {
-            let message = format!("on {day} the clock goes back from {to} to {from}: {} repeated", starts(twice));
-            (message, "minutes as numbers, which run once".to_owned())
-        });
-    }
-    None
+    let (day, from, to) = (text_day(change.would), clock(low), clock(high));
+    let (way, what, fix) = if late {
+        (format!("goes from {from} to {to}"), format!("made up for at {to}"), "a time outside that gap")
+    } else if lost {
+        (format!("goes from {from} to {to}"), "left out".to_owned(), "hours outside that gap")
+    } else {
+        (format!("goes back from {to} to {from}"), "repeated".to_owned(), "minutes as numbers, which run once")
+    };
+    Some((format!("on {day} the clock {way}: {} {what}", starts(count)), fix.to_owned()))
 }
 
 fn starts(count: usize) -> String {
     if count == 1 { "one start is".to_owned() } else { format!("{count} starts are") }
-}
-
-/// How many starts the schedule has in a stretch of local minutes.
-fn within(schedule: &Schedule, from: i64, to: i64) -> usize {
-    (from..to)
-        .filter(|minute| {
-            let (day, of_day) = (minute.div_euclid(calendar::DAY), minute.rem_euclid(calendar::DAY));
-            let (_, month, date) = calendar::date(day);
-            schedule.month >> month & 1 == 1
-                && schedule.on_day(date, calendar::weekday(day))
-                && schedule.minute_from(of_day as u32) == Some(of_day as u32)
-        })
-        .take(181)
-        .count()
 }
 
 fn text_day(minute: i64) -> String {

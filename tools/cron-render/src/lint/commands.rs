@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::command::{self, Action, OwnWay, Shape};
+use crate::command::{self, Action, OwnWay, Place, Shape};
 use crate::crontab::What;
 use crate::dialect::Dialect;
 use crate::escape;
@@ -23,13 +23,13 @@ const BUILTINS: [&str; 34] = [
 ];
 
 pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Finding>) {
-    let mut first_of: HashMap<(String, &[u8]), usize> = HashMap::new();
+    let mut first_of: HashMap<(&[u8], &[u8]), usize> = HashMap::with_capacity(template.jobs.len());
     for job in &template.jobs {
         bytes(job, found);
         length(job, site, found);
         if let Some(raw) = job.raw() {
             written(job, raw, site, found);
-            let key = (job.when(), raw);
+            let key = (&job.text[job.written.span.clone()], raw);
             if let Some(line) = first_of.get(&key).filter(|_| !raw.is_empty()) {
                 push(
                     found,
@@ -43,11 +43,11 @@ pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Fin
             }
         }
     }
-    let asked = places(template, site);
+    let missing: HashSet<(&[u8], &[u8])> = facts.missing.iter().map(|(name, path)| (&name[..], &path[..])).collect();
+    let asked = if missing.is_empty() { Vec::new() } else { places(template, site) };
     for (job, lookup) in template.jobs.iter().zip(asked) {
-        let Some(lookup) = lookup.filter(|l| facts.missing.contains(l)) else { continue };
-        let name = String::from_utf8_lossy(&lookup.0);
-        let path = String::from_utf8_lossy(&lookup.1);
+        let Some((name, path)) = lookup.filter(|l| missing.contains(l)) else { continue };
+        let (name, path) = (String::from_utf8_lossy(name), String::from_utf8_lossy(path));
         let (message, fix) = if name.contains('/') {
             (format!("{name} is not there, or cannot be executed"), "the program's path".to_owned())
         } else {
@@ -69,7 +69,12 @@ fn bytes(job: &Job, found: &mut Vec<Finding>) {
         Action::Manage(text) | Action::Shell(text) => vec![text.as_bytes()],
         Action::Argv(argv) => argv.iter().map(String::as_bytes).collect(),
     };
-    for text in texts {
+    let given = [&job.extras.lock, &job.extras.log].into_iter().flatten();
+    let paths = given.filter_map(|place| match place {
+        Place::Path(path) => Some(path.as_bytes()),
+        Place::Switch(_) => None,
+    });
+    for text in texts.into_iter().chain(paths) {
         if let Some(at) = text.iter().position(|b| matches!(b, 0 | b'\r' | b'\n')) {
             let fix = if text[at] == b'\r' { "save the file with Unix line ends" } else { "take it out" };
             push(found, Code::E09, job.place(job.command_at + at), format!("{} in the command", control_name(text[at])), fix);
@@ -116,7 +121,7 @@ fn written(job: &Job, raw: &[u8], site: &Site, found: &mut Vec<Finding>) {
         };
         push(found, Code::W06, place(at), message, "a script, where nothing is folded");
     }
-    let shape = command::shape(raw);
+    let shape = job.shape;
     let rewritten = render::rewrites(site);
     match shape {
         Shape::Manage { .. } if rewritten => return,
@@ -162,39 +167,36 @@ fn relative(raw: &[u8], shape: Shape) -> Option<String> {
 }
 
 /// What has to be looked up for [`look`], each once.
-pub fn lookups(template: &Template, site: &Site) -> HashSet<Lookup> {
-    places(template, site).into_iter().flatten().collect()
+pub fn lookups(template: &Template, site: &Site) -> Vec<Lookup> {
+    let each: HashSet<(&[u8], &[u8])> = places(template, site).into_iter().flatten().collect();
+    each.into_iter().map(|(name, path)| (name.to_vec(), path.to_vec())).collect()
 }
 
 /// The program of each job and the PATH it gets, for jobs whose program can be told.
-fn places(template: &Template, site: &Site) -> Vec<Option<Lookup>> {
-    let given = site.facts.path.as_ref().map(|p| p.clone().into_bytes());
-    let mut path = given.clone().unwrap_or_else(|| CRON_PATH.to_vec());
-    let mut of_line = Vec::new();
-    if given.is_none() {
-        for line in &template.lines {
-            if let What::Setting(setting) = &line.what {
-                if setting.name == b"PATH" {
-                    of_line.push((line.number, setting.value.clone()));
-                }
-            }
-        }
-    }
-    let mut later = of_line.into_iter().peekable();
+fn places<'a>(template: &'a Template, site: &'a Site) -> Vec<Option<(&'a [u8], &'a [u8])>> {
+    let given = site.facts.path.as_deref().map(str::as_bytes);
+    let lines = template.lines.iter().filter(|_| given.is_none());
+    let mut later = lines
+        .filter_map(|line| match &line.what {
+            What::Setting(setting) if setting.name == b"PATH" => Some((line.number, &setting.value[..])),
+            _ => None,
+        })
+        .peekable();
+    let mut path = given.unwrap_or(CRON_PATH);
     let each = template.jobs.iter().map(|job| {
         while let Some((_, value)) = later.next_if(|(number, _)| *number < job.line) {
             path = value;
         }
         let name = match &job.action {
-            Action::Raw(raw) if render::rewrites(site) && matches!(command::shape(raw), Shape::Manage { .. }) => None,
+            Action::Raw(_) if render::rewrites(site) && matches!(job.shape, Shape::Manage { .. }) => None,
             Action::Raw(raw) => command::program(raw),
             Action::Argv(argv) if site.facts.dir.is_none() => argv.first().map(String::as_bytes),
             _ => None,
         }?;
-        let word = std::str::from_utf8(name).ok()?;
         let plain = name.iter().all(|b| b.is_ascii_alphanumeric() || b"/._+-[:{".contains(b));
-        let relative = word.contains('/') && !word.starts_with('/');
-        (plain && !relative && !BUILTINS.contains(&word)).then(|| (name.to_vec(), path.clone()))
+        let relative = name.contains(&b'/') && !name.starts_with(b"/");
+        let builtin = BUILTINS.iter().any(|builtin| builtin.as_bytes() == name);
+        (plain && !relative && !builtin).then_some((name, path))
     });
     each.collect()
 }

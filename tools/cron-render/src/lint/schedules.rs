@@ -10,17 +10,26 @@ use crate::template::{BadSchedule, Job, Template};
 
 pub fn look(template: &Template, site: &Site, found: &mut Vec<Finding>) {
     for bad in &template.bad {
-        refused(bad, site, found);
+        refused(bad, found);
     }
     for job in &template.jobs {
         for note in &job.written.notes {
             remarked(job, note, site, found);
         }
         days(job, found);
+        if job.text.get(job.written.span.start) == Some(&b'-') {
+            minus(job.place(job.written.span.start), found);
+        }
     }
 }
 
-fn refused(bad: &BadSchedule, site: &Site, found: &mut Vec<Finding>) {
+/// cronie alone knows a minus before the schedule.
+fn minus(place: (usize, usize), found: &mut Vec<Finding>) {
+    let message = "a minus (no log entry) is for cronie alone, and there for root alone: every other crontab is refused for it";
+    push(found, Code::W16, place, message, "leave the minus out");
+}
+
+fn refused(bad: &BadSchedule, found: &mut Vec<Finding>) {
     let place = |at: usize| (bad.line, bad.shift + column(&bad.text, at));
     let start = bad.text.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
     let line = &bad.text[start..];
@@ -43,12 +52,7 @@ fn refused(bad: &BadSchedule, site: &Site, found: &mut Vec<Finding>) {
     if line.starts_with(b"export ") {
         push(found, Code::W17, place(start), "cron knows no export: a setting is NAME=VALUE alone", "leave `export` out");
     } else if line.starts_with(b"-") {
-        let whose = if site.dialect.has_zones() {
-            "in a crontab, a minus (no log entry) is root's alone"
-        } else {
-            "a leading minus means something to cronie only"
-        };
-        push(found, Code::W16, place(start), whose, "leave the minus out");
+        minus(place(start), found);
     }
 }
 
@@ -168,7 +172,7 @@ fn uneven(job: &Job, note: &Note, step: i32, found: &mut Vec<Finding>) {
 /// How the two day fields work together.
 fn days(job: &Job, found: &mut Vec<Finding>) {
     let schedule = &job.written.schedule;
-    let [_, _, day, _, weekday] = &job.written.fields[..] else { return };
+    let [_, _, day, _, weekday] = job.written.fields() else { return };
     let empty = [schedule.minute, schedule.hour, schedule.month].contains(&0) || (schedule.day == 0 && schedule.weekday == 0);
     if !schedule.ever() && !empty && !(schedule.needs_both_days() && (schedule.weekday == 0 || schedule.day == 0)) {
         let months = set_text(schedule.month);
@@ -195,7 +199,7 @@ fn days(job: &Job, found: &mut Vec<Finding>) {
 }
 
 fn either(job: &Job, schedule: &Schedule, (every_day, every_weekday): (bool, bool), found: &mut Vec<Finding>) {
-    let [_, _, day, _, weekday] = &job.written.fields[..] else { return };
+    let [minute, hour, day, month, weekday] = job.written.fields() else { return };
     let text = |field: &crate::field::CronField| quote(&job.text, field.span.clone());
     if every_day || every_weekday {
         let all = if every_day { day } else { weekday };
@@ -208,13 +212,8 @@ fn either(job: &Job, schedule: &Schedule, (every_day, every_weekday): (bool, boo
         return;
     }
     let message = format!("cron runs this on day {} and also on every weekday {}, not only where both agree", text(day), text(weekday));
-    let minute = quote(&job.text, job.written.fields[0].span.clone());
-    let fix = format!(
-        "for both: {} {} {} {} * [ \"$(date +\\%u)\" = N ] && COMMAND",
-        minute.trim_matches('`'),
-        quote(&job.text, job.written.fields[1].span.clone()).trim_matches('`'),
-        text(day).trim_matches('`'),
-        quote(&job.text, job.written.fields[3].span.clone()).trim_matches('`'),
-    );
+    let bare = |field| text(field).trim_matches('`').to_owned();
+    let when = [bare(minute), bare(hour), bare(day), bare(month)].join(" ");
+    let fix = format!("for both: {when} * [ \"$(date +\\%u)\" = N ] && COMMAND");
     push(found, Code::W01, job.place(day.span.start), message, fix);
 }

@@ -146,18 +146,20 @@ fn fixed(template: &[u8]) -> Vec<Vec<u8>> {
     parts
 }
 
-/// Another service, or another instance, that writes the same file.
-pub fn shared<'a>(observed: &'a Observed, seen: &Seen) -> Option<&'a Seen> {
-    let stat = seen.file.as_ref();
-    observed.logs.iter().find(|other| {
-        let apart = (other.target.service, &other.target.instance) != (seen.target.service, &seen.target.instance);
-        let same = match (stat, &other.file) {
-            (Some(one), Some(two)) => (one.st_dev, one.st_ino) == (two.st_dev, two.st_ino),
-            (None, None) => matches!((&seen.target.sink, &other.target.sink), (Sink::File(one), Sink::File(two)) if one == two),
-            _ => false,
+/// For each configured log, another service or another instance that writes the same file.
+pub fn shared(observed: &Observed) -> Vec<Option<&Seen>> {
+    let by_file = index(observed);
+    let by_name = names(observed);
+    let other = |seen: &Seen| {
+        let same = match (&seen.file, &seen.target.sink) {
+            (Some(stat), _) => by_file.get(&(stat.st_dev, stat.st_ino)),
+            (None, Sink::File(path)) => by_name.get(path.as_path()),
+            _ => None,
         };
-        apart && same
-    })
+        let apart = |other: &&Seen| (other.target.service, &other.target.instance) != (seen.target.service, &seen.target.instance);
+        same.into_iter().flatten().filter_map(|at| observed.logs.get(*at)).find(apart)
+    };
+    observed.logs.iter().map(other).collect()
 }
 
 /// The service a process belongs to, or the unit that systemd has it in, or its own name.

@@ -1,6 +1,7 @@
 //! logrotate's configuration language: global directives, stanzas, scripts passed over, and which included files count.
 
 use conf::files::{DEPTH, Files};
+use conf::pattern::Pattern;
 use conf::{Error, Kind, Source, pattern};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -25,6 +26,8 @@ pub struct Create {
 pub struct Stanza {
     /// The patterns, in order.
     pub patterns: Vec<PathBuf>,
+    /// The same, ready to match, a component each.
+    pub compiled: Arc<[Vec<Pattern>]>,
     /// Where it starts.
     pub source: Source,
     /// `create`; `None` after `nocreate`.
@@ -84,6 +87,7 @@ struct Reader<'a> {
 pub fn read(files: &Files, main: &Path) -> Reading {
     let global = Stanza {
         patterns: Vec::new(),
+        compiled: Arc::new([]),
         source: Source::new(&Arc::from(main), 0),
         create: None,
         su: None,
@@ -166,8 +170,10 @@ impl Reader<'_> {
                     rest = after.trim_ascii_start();
                 } else if let Some(after) = rest.strip_prefix(b"{") {
                     let (patterns, at) = names.take().unwrap_or((Vec::new(), number));
-                    let patterns = patterns.iter().map(|name| PathBuf::from(OsStr::from_bytes(name))).collect();
-                    inside = Some(Stanza { patterns, source: Source::new(&file, at), ..self.global.clone() });
+                    let patterns: Vec<PathBuf> = patterns.iter().map(|name| PathBuf::from(OsStr::from_bytes(name))).collect();
+                    let compile = |pattern: &PathBuf| pattern.iter().map(|part| Pattern::new(part.as_bytes())).collect();
+                    let compiled = patterns.iter().map(compile).collect();
+                    inside = Some(Stanza { patterns, compiled, source: Source::new(&file, at), ..self.global.clone() });
                     rest = after.trim_ascii_start();
                 } else if let Some(stanza) = &mut inside {
                     let (directive, after) = until_brace(rest);

@@ -75,7 +75,7 @@ fn show(key: &Key, new: bool) -> KeyShown {
         key: key.short().to_owned(),
         expires_at: expires.unwrap_or_default(),
         created_by: key.kept.created_by.clone(),
-        path: new.then(|| format!("/.maint-page/bypass/{}", key.name)),
+        path: new.then(|| format!("/_maint-page/bypass/{}", key.name)),
         cookie: new.then(|| format!("maint_bypass={}", key.name)),
     }
 }

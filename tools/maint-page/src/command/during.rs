@@ -5,7 +5,7 @@ use super::{disproved, prove, remarks};
 use crate::change;
 use crate::hold::State;
 use crate::layout::Layout;
-use crate::report::{Item, Maintenance, Ran};
+use crate::report::{Item, Maintenance, Ran, Verified};
 use crate::settle::{Settled, Settling};
 use crate::wait::{self, Waited};
 use base::child::{Foreground, Outcome};
@@ -16,6 +16,7 @@ use base::report::{Report, Status};
 use base::signals::Watch;
 use base::tool::Context;
 use base::{Error, Result};
+use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -110,64 +111,52 @@ impl Story<'_> {
             Raised::Up(settled, items) => (settled, items),
             Raised::Not(report) => return Ok(*report),
         };
-        let tokens = [self.on.wish.token.clone()];
-        let verified = prove(&self.on.proof, true, &self.tokens(&settled, &tokens), Some(&self.on.layout), self.context);
+        let mine = settled.holds.iter().find(|hold| hold.id == self.on.wish.id);
+        let tokens = mine.map(|hold| hold.token.clone()).into_iter().collect::<Vec<_>>();
+        let verified = prove(&self.on.proof, true, &tokens, Some(&self.on.layout), self.context);
         if let Some(error) = disproved(&verified, true) {
             return self.take_back(items, verified, error);
         }
         match Foreground::new(argv).deadline(self.context.deadline).run(self.watch) {
-            Ok(outcome) => self.afterwards(&settled, items, &outcome),
+            Ok(outcome) if self.keep && !good(&outcome) => Ok(self.kept(&settled, items, &outcome)),
+            Ok(outcome) => Ok(self.afterwards(&settled, items, &outcome)),
             Err(error) => self.take_back(items, verified, error),
         }
-    }
-
-    fn tokens(&self, settled: &Settled, own: &[String]) -> Vec<String> {
-        let mine = settled.holds.iter().find(|hold| hold.id == self.on.wish.id);
-        mine.map_or(own.to_vec(), |hold| vec![hold.token.clone()])
     }
 
     /// The hold is made, its start waited for.
     fn raise(&self) -> Result<Raised> {
         let mut settled = super::on::begin(self.on, self.context)?;
         let mut items = std::mem::take(&mut settled.items);
-        if let Some(error) = settled.error.clone() {
-            return Ok(Raised::Not(Box::new(self.failed(settled.body("during", &self.on.layout), items, error))));
+        let not = |report: Report<Maintenance>| Ok(Raised::Not(Box::new(report)));
+        if let Some(error) = settled.error.take() {
+            return not(self.take_back(items, Vec::new(), error)?);
         }
         let mine = settled.holds.iter().find(|hold| hold.id == self.on.wish.id);
         if mine.is_some_and(|hold| hold.state(settled.now) != State::Announced) {
             return Ok(Raised::Up(Box::new(settled), items));
         }
         match wait::until_up(&self.on.layout, Some(&self.on.wish.id), self.on.force, self.context, self.watch)? {
-            Waited::Up(later) => {
-                items.extend(later.items.iter().cloned());
-                let warnings = settled.warnings;
-                Ok(Raised::Up(Box::new(Settled { warnings, ..*later }), items))
+            Waited::Up(mut later) => {
+                items.append(&mut later.items);
+                match later.error.take() {
+                    Some(error) => not(self.take_back(items, Vec::new(), error)?),
+                    None => Ok(Raised::Up(Box::new(Settled { warnings: settled.warnings, ..*later }), items)),
+                }
             }
             Waited::Interrupted(signal) => {
-                let released = release(&self.on.layout, &self.on.wish.id)?;
-                items.extend(released.items.iter().cloned());
-                let code = u8::try_from(128 + signal as i32).unwrap_or(u8::MAX);
-                let report = self.failed(
-                    released.body("during", &self.on.layout),
-                    items,
-                    Error::failed(format!("interrupted by {signal} before COMMAND was begun")),
-                );
-                Ok(Raised::Not(Box::new(report.exit(Exit::Command(code)))))
+                let error = Error::failed(format!("interrupted by {signal} before COMMAND was begun"));
+                not(self.take_back(items, Vec::new(), error)?.exit(signal_code(signal)))
             }
-            other => {
-                let released = release(&self.on.layout, &self.on.wish.id)?;
-                items.extend(released.items.iter().cloned());
-                let error = match other {
-                    Waited::Late => Error::deadline("the start has not come in the time given"),
-                    _ => Error::failed("the announcement was taken back meanwhile"),
-                };
-                Ok(Raised::Not(Box::new(self.failed(released.body("during", &self.on.layout), items, error))))
+            Waited::Late => not(self.take_back(items, Vec::new(), Error::deadline("the start has not come in the time given"))?),
+            Waited::Nothing | Waited::Gone => {
+                not(self.take_back(items, Vec::new(), Error::failed("the announcement was taken back meanwhile"))?)
             }
         }
     }
 
     /// COMMAND was never begun: whatever --on-failure says, there is nothing to keep the page for.
-    fn take_back(&self, mut items: Vec<Item>, verified: Vec<crate::report::Verified>, error: Error) -> Result<Report<Maintenance>> {
+    fn take_back(&self, mut items: Vec<Item>, verified: Vec<Verified>, error: Error) -> Result<Report<Maintenance>> {
         let released = release(&self.on.layout, &self.on.wish.id)?;
         items.extend(released.items.iter().cloned());
         let mut body = released.body("during", &self.on.layout);
@@ -185,60 +174,75 @@ impl Story<'_> {
         Report::new(Status::Failed, error.message.clone(), body).changed(changed).error(error).exit(exit)
     }
 
-    /// COMMAND has run: the page goes, or is kept.
-    fn afterwards(&self, settled: &Settled, mut items: Vec<Item>, outcome: &Outcome) -> Result<Report<Maintenance>> {
-        let good = outcome.ending.success() && outcome.interrupted.is_none() && !outcome.timed_out;
+    /// COMMAND failed, and somebody is to look before visitors come back.
+    fn kept(&self, settled: &Settled, items: Vec<Item>, outcome: &Outcome) -> Report<Maintenance> {
+        let mut body = settled.body("during", &self.on.layout);
+        body.items = items;
+        body.ran = Some(ran(outcome));
         let mut warnings = settled.warnings.clone();
-        if !good && self.keep {
-            let mut body = settled.body("during", &self.on.layout);
-            body.items = items;
-            body.ran = Some(ran(outcome));
-            warnings.push(format!("the page is kept up (--on-failure keep); maint-page off --id {} takes it away", self.on.wish.id));
-            let msg = format!("COMMAND failed ({}); the page is kept up", outcome.ending);
-            let error = Error::failed(format!("COMMAND: {}", outcome.ending));
-            return Ok(Report::new(Status::Failed, msg, body).changed(true).warnings(warnings).error(error).exit(own_code(outcome)));
-        }
-        let released = release(&self.on.layout, &self.on.wish.id);
-        let released = match released {
+        warnings.push(format!("the page is kept up (--on-failure keep); maint-page off --id {} takes it away", self.on.wish.id));
+        let report = Report::new(Status::Failed, format!("{}; the page is kept up", ended(outcome)), body);
+        report.changed(true).warnings(warnings).error(Error::failed(ended(outcome))).exit(own_code(outcome))
+    }
+
+    /// COMMAND has run, and the page goes.
+    fn afterwards(&self, settled: &Settled, mut items: Vec<Item>, outcome: &Outcome) -> Report<Maintenance> {
+        let released = match release(&self.on.layout, &self.on.wish.id) {
             Ok(released) => released,
             Err(error) => {
                 let mut body = settled.body("during", &self.on.layout);
                 body.ran = Some(ran(outcome));
-                return Ok(self.failed(body, items, error));
+                return self.failed(body, items, error);
             }
         };
         items.extend(released.items.iter().cloned());
         let mut body = released.body("during", &self.on.layout);
+        body.ran = Some(ran(outcome));
+        let mut warnings = settled.warnings.clone();
         let mut error = released.error.clone();
-        let others = released.state().is_up();
-        if good && error.is_none() && !others {
+        let mut page = "the page is off".to_owned();
+        if released.state().is_up() {
+            let up = released.holds.iter().filter(|hold| hold.state(released.now).is_up());
+            page = format!("the page stays up for {}", up.map(|hold| hold.id.as_str()).collect::<Vec<_>>().join(", "));
+            warnings.push(page.clone());
+        } else if good(outcome) && error.is_none() {
             body.verified = prove(&self.on.proof, false, &[], Some(&self.on.layout), self.context);
             error = disproved(&body.verified, false);
-        }
-        body.ran = Some(ran(outcome));
-        warnings.extend(remarks(&body.verified));
-        if others {
-            let up = released.holds.iter().filter(|hold| hold.state(released.now).is_up());
-            let ids: Vec<&str> = up.map(|hold| hold.id.as_str()).collect();
-            warnings.push(format!("the page stays up for {}", ids.join(", ")));
+            warnings.extend(remarks(&body.verified));
         }
         if let Some(error) = error {
-            return Ok(self.failed(body, items, error).warnings(warnings));
+            return self.failed(body, items, error).warnings(warnings);
         }
         body.items = items;
-        let what = if good { "COMMAND succeeded".to_owned() } else { format!("COMMAND failed ({})", outcome.ending) };
-        let report = Report::new(if good { Status::Ok } else { Status::Failed }, format!("{what}; the page is off"), body);
-        let report = report.changed(true).warnings(warnings).exit(own_code(outcome));
-        Ok(if good { report } else { report.error(Error::failed(format!("COMMAND: {}", outcome.ending))).exit(own_code(outcome)) })
+        let report = Report::new(Status::Ok, format!("{}; {page}", ended(outcome)), body).changed(true).warnings(warnings);
+        if good(outcome) { report.exit(own_code(outcome)) } else { report.error(Error::failed(ended(outcome))).exit(own_code(outcome)) }
     }
 }
 
-/// COMMAND's own code; a COMMAND that ended well although it was asked to end did not do its work.
+/// Whether COMMAND did its work: one that ended well because it was asked to end did not.
+fn good(outcome: &Outcome) -> bool {
+    outcome.ending.success() && outcome.interrupted.is_none() && !outcome.timed_out
+}
+
+fn ended(outcome: &Outcome) -> String {
+    match (good(outcome), outcome.timed_out) {
+        (true, _) => "COMMAND succeeded".to_owned(),
+        (false, true) => format!("COMMAND was ended when the time was up ({})", outcome.ending),
+        (false, false) => format!("COMMAND failed ({})", outcome.ending),
+    }
+}
+
+/// COMMAND's own code; never 0 for one that did not do its work.
 fn own_code(outcome: &Outcome) -> Exit {
     match (outcome.ending.success(), outcome.interrupted) {
-        (true, Some(signal)) => Exit::Command(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX)),
+        (true, Some(signal)) => signal_code(signal),
+        (true, None) if outcome.timed_out => Exit::Retry,
         _ => outcome.exit(),
     }
+}
+
+fn signal_code(signal: Signal) -> Exit {
+    Exit::Command(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX))
 }
 
 fn ran(outcome: &Outcome) -> Ran {

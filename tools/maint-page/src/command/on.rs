@@ -14,6 +14,7 @@ use base::report::{Report, Status};
 use base::signals::Watch;
 use base::tool::Context;
 use base::{Error, Result};
+use jiff::Timestamp;
 use std::path::PathBuf;
 
 /// What `on` was asked.
@@ -37,7 +38,9 @@ pub struct On {
 pub fn run(on: &On, context: &Context) -> Result<Report<Maintenance>> {
     let mut settled = begin(on, context)?;
     let mut items = std::mem::take(&mut settled.items);
-    if settled.error.is_none() && on.wait && !context.dry_run && settled.state() == State::Announced {
+    let mine = settled.holds.iter().find(|hold| hold.id == on.wish.id);
+    let to_come = mine.is_some_and(|hold| hold.state(settled.now) == State::Announced);
+    if settled.error.is_none() && on.wait && !context.dry_run && to_come {
         let watch = Watch::begin()?;
         match wait::until_up(&on.layout, Some(&on.wish.id), on.force, context, &watch)? {
             Waited::Up(later) => {
@@ -55,10 +58,13 @@ pub fn begin(on: &On, context: &Context) -> Result<Settled> {
     let template = on.template.as_deref().map(template::read).transpose()?;
     let mut wish = on.wish.clone();
     wish.template = template.as_ref().map(|template| template.name.clone());
+    let wrong = |why: String| Error::usage(why).hint("maint-page status says what is planned");
+    if !on.layout.dir().exists() {
+        // Wrong times are refused before anything is made for them.
+        change::on(&mut Vec::new(), &wish, Timestamp::now()).map_err(wrong)?;
+    }
     let settling = Settling { template: template.as_ref(), force: on.force, makes: true, ..Settling::new(&on.layout, context) };
-    let mut settled = settling.run(|holds, _, now| {
-        change::on(holds, &wish, now).map_err(|why| Error::usage(why).hint("maint-page status says what is planned"))
-    })?;
+    let mut settled = settling.run(|holds, _, now| change::on(holds, &wish, now).map_err(wrong))?;
     settled.warnings.extend(warnings(on, &settled));
     Ok(settled)
 }

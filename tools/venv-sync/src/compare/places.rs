@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::cli::quoted;
 use crate::findings::{Finding, Kind};
 use crate::observe::{Place, StartupFile};
 use crate::requirements::link::{Link, absolute};
@@ -91,7 +92,7 @@ impl Work<'_> {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let msg = format!("{name} is what an interrupted uninstall left behind");
             let finding = Finding::new(Kind::GhostDist, msg).name(name.trim_start_matches('~')).path(path);
-            self.out.findings.push(finding.fix(format!("rm -r -- '{}'", path.display())));
+            self.out.findings.push(finding.fix(format!("rm -r -- {}", quoted(path))));
         }
     }
 
@@ -104,7 +105,7 @@ impl Work<'_> {
                     let shown: String = line.chars().take(80).collect();
                     let msg = format!("{} runs at every start of Python: {shown}", file.path.display());
                     let finding = Finding::new(Kind::PthExecutes, msg).origin(format!("{}:{number}", file.path.display()));
-                    self.out.findings.push(finding.path(&file.path).fix(format!("look at it, then rm -- '{}'", file.path.display())));
+                    self.out.findings.push(finding.path(&file.path).fix(format!("look at it, then rm -- {}", quoted(&file.path))));
                 }
             }
             for (number, written, path) in &file.adds {
@@ -115,7 +116,7 @@ impl Work<'_> {
                             .installed(written.to_string_lossy())
                             .origin(format!("{}:{number}", file.path.display()))
                             .path(path)
-                            .fix(format!("--vendor '{}' if it belongs to the site, or remove the line", path.display())),
+                            .fix(format!("--vendor {} if it belongs to the site, or remove the line", quoted(path))),
                     );
                 }
             }

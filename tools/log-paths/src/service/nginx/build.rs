@@ -100,15 +100,19 @@ fn configure_arguments(program: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
         .collect()
 }
 
-/// The place of a text, by its first byte first: the program is a megabyte long.
+/// The place of a text, by Horspool's steps: the program is a megabyte long.
 fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    while let Some(step) = bytes[from..].iter().position(|byte| *byte == text[0]) {
-        let at = from + step;
+    let last = text.len() - 1;
+    let mut steps = [text.len(); 256];
+    for (at, byte) in text[..last].iter().enumerate() {
+        steps[usize::from(*byte)] = last - at;
+    }
+    let mut at = 0;
+    while let Some(end) = bytes.get(at + last) {
         if bytes[at..].starts_with(text) {
             return Some(at);
         }
-        from = at + 1;
+        at += steps[usize::from(*end)];
     }
     None
 }

@@ -1,6 +1,8 @@
 //! maint-page killed or failed at each system call: what visitors see is the old page or the new one, whole, and the next call mends the
 //! rest. The short form goes through the calls that change something; RUNBOOK_SWEEP=full through every one.
 
+mod power;
+
 use harness::{TempDir, Tool, bin, full_sweep, need, scratch, tool};
 use serde_json::Value;
 use std::collections::BTreeMap;
