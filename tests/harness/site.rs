@@ -9,6 +9,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread::JoinHandle;
 
 use crate::run::Output;
 
@@ -24,6 +25,7 @@ pub struct Site {
     namespace: Option<String>,
     script: Child,
     held_by: Option<ChildStdin>,
+    errors: Option<JoinHandle<String>>,
 }
 
 impl Site {
@@ -58,7 +60,7 @@ impl Site {
             panic!("the site did not come up: {line}{}", errors.join().unwrap_or_default());
         };
         let namespace = alone.then(|| only_child(script.id()));
-        Self { home: PathBuf::from(home), user: user.to_owned(), namespace, script, held_by }
+        Self { home: PathBuf::from(home), user: user.to_owned(), namespace, script, held_by, errors: Some(errors) }
     }
 
     /// A shell command line in the site's directory, as the site's user, with the
@@ -125,8 +127,9 @@ impl Drop for Site {
     fn drop(&mut self) {
         self.held_by = None;
         let ended = self.script.wait().expect("the script");
-        if !std::thread::panicking() {
-            assert!(ended.success(), "the site did not go down cleanly: {ended}");
+        if !std::thread::panicking() && !ended.success() {
+            let errors = self.errors.take().and_then(|errors| errors.join().ok()).unwrap_or_default();
+            panic!("the site did not go down cleanly: {ended}\n{errors}");
         }
     }
 }
