@@ -12,7 +12,7 @@ def pick(items):
 
 WORDS = ["/l/a.log", "'/l/b c.log'", '"/l/d{e};f.log"', "/l/$host.log", "/l/${host}x.log", "rel/x.log", "'/l/it\\'s.log'", "\"/l/q\\\"q.log\"", "off",
          "syslog:server=127.0.0.1,tag=x", "/l/back\\slash.log", "/l/é.log", "/l/x#y.log", "stderr", "memory:32m", "''", "/l/a\\ b.log"]
-NOISE = ["gzip on;", "# access_log /l/comment.log;", "add_header X 'access_log /l/no.log;';", "set $a \"{\";", "map $a $b { default '}'; \"~^x{2,3}$\" y; }",
+NOISE = ["gzip on;", "# access_log /l/comment.log;\n", "add_header X 'access_log /l/no.log;';", "set $a \"{\";", "map $a $b { default '}'; \"~^x{2,3}$\" y; }",
          "log_format f '$a \"$b\" {' '}';", "rewrite '^(.*)$' '/x{1}' last;", "return 200 \"a\nb\";", "proxy_set_header X \"\";", "types { text/html html; }",
          "upstream u { server 127.0.0.1; }", "if_modified_since off;", "deny all ;", "\t\t", "root /x\n  ;"]
 LUA = ["content_by_lua_block { local s = 'it\\'s }' -- } {\n ngx.say(\"{\") }", "access_by_lua_block { local t = { a = [[ } ]] } --[[ } ]] }"]
@@ -36,7 +36,7 @@ def body(context, depth, files):
         if kind < 0.45:
             out.append(log(context))
         elif kind < 0.65:
-            out.append(pick(NOISE) if context != "main" else pick(["user www-data;", "worker_processes 1;", "# error_log no;"]))
+            out.append(pick(NOISE) if context != "main" else pick(["user www-data;", "worker_processes 1;", "# error_log no;\n"]))
         elif kind < 0.72 and context in ("server", "location"):
             out.append(pick(LUA))
         elif kind < 0.85 and depth < 3:

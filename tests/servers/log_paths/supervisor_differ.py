@@ -82,6 +82,7 @@ def logs(file):
     options = ServerOptions()
     options.realize(["-c", file])
     found = set()
+    files = {}
     for group in options.process_group_configs:
         for process in group.process_configs:
             for stream in ("stdout", "stderr"):
@@ -99,7 +100,9 @@ def logs(file):
                     found.add("%s stdio " % name)
                 else:
                     base_dir = options.directory or "/"
-                    found.add("%s %s %s" % (name, os.path.normpath(os.path.join(base_dir, log)), rotates))
+                    # One file for both streams is one log; the first stream says whether it is rotated.
+                    files.setdefault((name, os.path.normpath(os.path.join(base_dir, log))), rotates)
+    found.update("%s %s %s" % (name, log, rotates) for (name, log), rotates in files.items())
     return sorted(found)
 
 
