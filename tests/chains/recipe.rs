@@ -124,17 +124,27 @@ fn mask_word(word: &str, out: &mut String) {
     while let Some(first) = rest.chars().next() {
         let run = |ok: fn(char) -> bool| rest.find(|c| !ok(c)).unwrap_or(rest.len());
         let hex = run(|c| c.is_ascii_hexdigit());
-        let digits = run(|c| c.is_ascii_digit());
         if hex >= 8 && rest[..hex].contains(|c: char| c.is_ascii_digit()) {
             out.push('#');
             rest = &rest[hex..];
-        } else if digits > 0 {
+        } else if first.is_ascii_digit() {
             out.push('0');
-            rest = &rest[digits..];
+            rest = after_number(rest);
         } else {
             out.push(first);
             rest = &rest[first.len_utf8()..];
         }
+    }
+}
+
+/// What follows a number, a version or a size: `42.3G` is as good as `38G`, or `900M`.
+fn after_number(word: &str) -> &str {
+    let end = word.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.len());
+    let (number, rest) = word.split_at(end);
+    let rest = &word[number.trim_end_matches('.').len()..end + rest.len()];
+    match rest.strip_prefix(['B', 'K', 'M', 'G', 'T']) {
+        Some(after) if !after.starts_with(|c: char| c.is_ascii_alphanumeric()) => after,
+        _ => rest,
     }
 }
 
@@ -163,5 +173,7 @@ fn place_exit_and_output_are_read() {
 #[test]
 fn what_changes_from_run_to_run_is_masked() {
     let text = "15.18 at /tmp/reef.x/log  and 3f2a9c01deadbeef\n";
-    assert_eq!(masked(text, "/tmp/reef.x"), "0.0 at /srv/reef/log and #");
+    assert_eq!(masked(text, "/tmp/reef.x"), "0 at /srv/reef/log and #");
+    assert_eq!(masked("42.3G (17%) free", "/h"), masked("900M (3%) free", "/h"));
+    assert_eq!(masked("since 2026-11-21T02:00:24+00:00.", "/h"), "since 0-0-0T0:0:0+0:0.");
 }

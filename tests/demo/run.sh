@@ -40,7 +40,14 @@ finish() {
     rc=$?
     trap '' HUP INT TERM
     cd /
+    # A server may take its pid file away a moment before it ends.
+    waited=0
     left=$(left_running)
+    while [ -n "$left" ] && [ "$waited" -lt 50 ]; do
+        waited=$((waited + 1))
+        sleep 0.1
+        left=$(left_running)
+    done
     if [ -n "$left" ]; then
         printf 'demo: left running, ended now:\n%s\n' "$left" >&2
         printf '%s\n' "$left" | while read -r pid _; do kill -KILL "$pid" 2>/dev/null || :; done

@@ -1,1 +1,72 @@
-//! svc-cycle.
+//! svc-cycle's readers on bytes that nobody meant: they end, and say what is wrong.
+//!
+//! The corpus is made anew each time from the same numbers, so that a failure comes back.
+
+use std::path::Path;
+
+use base::source::Source;
+use harness::full_sweep;
+use svc_cycle::set::Set;
+use svc_cycle::xmlrpc;
+
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % sides
+    }
+}
+
+const ANSWERS: [&str; 3] = [
+    "<?xml version='1.0'?><methodResponse><params><param><value><array><data><value><struct><member><name>pid</name><value><int>42</int></value></member></struct></value></data></array></value></param></params></methodResponse>",
+    "<methodResponse><fault><value><struct><member><name>faultCode</name><value><int>70</int></value></member><member><name>faultString</name><value>NOT_RUNNING: a &amp; b</value></member></struct></value></fault></methodResponse>",
+    "<methodResponse><params><param><value><boolean>1</boolean></value></param></params></methodResponse>",
+];
+
+const SETS: [&str; 2] = [
+    "[service.web]\nbackend = \"systemd\"\nafter = [\"db\"]\nready = [{ http = \"http://127.0.0.1:80/\", status = [200], holder = \"any\" }, { port = 80 }]\nstable = \"5s\"\nstopped = [{ tree = true }, { port = 80 }]\nexpect = { env = [\"A=1\"], user = \"u\", exe = \"/x/*\" }\n[service.db]\nbackend = \"pidfile\"\nname = \"/run/db.pid\"\nkill = \"escalate\"\npolicy = \"ensure\"\n",
+    "{\"service\": {\"a\": {\"backend\": \"command\", \"start\": [\"a\"], \"ready\": [{\"log\": \"/x\", \"line\": \"y\"}, {\"command\": [\"true\"]}], \"environment\": {\"B\": \"c\"}}}}",
+];
+
+/// A good text with some of its bytes replaced, doubled, cut out or exchanged with another's.
+fn damaged(dice: &mut Dice, good: &[&str]) -> Vec<u8> {
+    let mut bytes = good[dice.roll(good.len())].as_bytes().to_vec();
+    for _ in 0..=dice.roll(6) {
+        let at = dice.roll(bytes.len().max(1)).min(bytes.len());
+        match dice.roll(6) {
+            0 => bytes.insert(at, [0, b'<', b'>', b'&', b'"', b'[', b'{', 0xff, b'=', b'\n'][dice.roll(10)]),
+            1 if at < bytes.len() => bytes[at] = dice.roll(256) as u8,
+            2 => bytes.truncate(at),
+            3 => {
+                let end = (at + dice.roll(30)).min(bytes.len());
+                bytes.drain(at..end);
+            }
+            4 => {
+                let piece: Vec<u8> = bytes.iter().skip(at).take(dice.roll(60)).copied().collect();
+                bytes.splice(at..at, piece);
+            }
+            _ => bytes.splice(at..at, good[dice.roll(good.len())].bytes()).for_each(drop),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn answers_of_something_else_than_supervisord() {
+    let mut dice = Dice(11);
+    for _ in 0..if full_sweep() { 1_000_000 } else { 20_000 } {
+        let bytes = damaged(&mut dice, &ANSWERS);
+        let _ = xmlrpc::decode(&bytes);
+    }
+}
+
+#[test]
+fn sets_that_are_none() {
+    let mut dice = Dice(12);
+    for _ in 0..if full_sweep() { 200_000 } else { 5_000 } {
+        let bytes = damaged(&mut dice, &SETS);
+        let Ok(text) = String::from_utf8(bytes) else { continue };
+        let _ = Set::read(Some(&Source::new("set", text)), Path::new("/srv"), None, &[], None);
+    }
+}

@@ -3,13 +3,18 @@
 //!
 //! It is brought up by the demo's own scripts, so that the tests and `make demo`
 //! can't drift apart. It refuses to outlive the test: the site falls when the pipe
-//! to its standard input closes, however the test ends.
+//! to its standard input closes, however the test ends. Run by root it stands in a process
+//! namespace of its own, so that no other test's servers are taken for the site's.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread::JoinHandle;
 
 use crate::run::Output;
+
+/// A process namespace with a /proc of its own, gone with unshare(1).
+const UNSHARE: &[&str] = &["--pid", "--fork", "--kill-child", "--mount-proc", "sh"];
 
 /// A running site, and the user it belongs to.
 #[derive(Debug)]
@@ -17,15 +22,19 @@ pub struct Site {
     /// The directory in which everything is, and the user's home.
     pub home: PathBuf,
     user: String,
+    namespace: Option<String>,
     script: Child,
     held_by: Option<ChildStdin>,
+    errors: Option<JoinHandle<String>>,
 }
 
 impl Site {
     /// Brings a site up; ten seconds or so, its packages come from PyPI.
     #[must_use]
     pub fn up() -> Self {
-        let mut script = Command::new("sh")
+        let alone = nix::unistd::geteuid().is_root();
+        let mut script = Command::new(if alone { "unshare" } else { "sh" })
+            .args(if alone { UNSHARE } else { &[] })
             .arg(crate::source_root().join("tests/demo/run.sh"))
             .arg("--hold")
             .env("RUNBOOK_TOOLS", crate::run::tools())
@@ -50,24 +59,32 @@ impl Site {
             let _ = script.wait();
             panic!("the site did not come up: {line}{}", errors.join().unwrap_or_default());
         };
-        Self { home: PathBuf::from(home), user: user.to_owned(), script, held_by }
+        let namespace = alone.then(|| only_child(script.id()));
+        Self { home: PathBuf::from(home), user: user.to_owned(), namespace, script, held_by, errors: Some(errors) }
     }
 
     /// A shell command line in the site's directory, as the site's user, with the
     /// environment that `etc/env.sh` sets up and the tools on PATH.
     #[must_use]
     pub fn command(&self, line: &str) -> Command {
-        let mut command = if nix::unistd::geteuid().is_root() {
-            let mut setpriv = Command::new("setpriv");
-            setpriv.args(["--reuid", &self.user, "--regid"]).arg(self.group()).args([
-                "--init-groups",
-                "--inh-caps=-all",
-                "--no-new-privs",
-                "sh",
-            ]);
-            setpriv
-        } else {
-            Command::new("sh")
+        let mut command = match &self.namespace {
+            Some(first) => {
+                let mut nsenter = Command::new("nsenter");
+                nsenter.args(["--target", first, "--pid", "--mount"]).arg(format!("--wd={}", self.home.display()));
+                nsenter.args([
+                    "setpriv",
+                    "--reuid",
+                    &self.user,
+                    "--regid",
+                    &self.group(),
+                    "--init-groups",
+                    "--inh-caps=-all",
+                    "--no-new-privs",
+                    "sh",
+                ]);
+                nsenter
+            }
+            None => Command::new("sh"),
         };
         let path = std::env::var("PATH").unwrap_or_default();
         command
@@ -90,7 +107,8 @@ impl Site {
     /// Visitors who keep asking until they are called off.
     #[must_use]
     pub fn visitors(&self) -> Visitors<'_> {
-        let script = self.command("exec python3 demo/client.py \"${web##*:}\" log/client.json").spawn().expect("sh");
+        let line = "python3 demo/client.py \"${web##*:}\" log/client.json & cat; kill -TERM $!; wait $!";
+        let script = self.command(line).stdin(Stdio::piped()).spawn().expect("sh");
         Visitors { site: self, script }
     }
 
@@ -99,12 +117,19 @@ impl Site {
     }
 }
 
+/// The process that a process began with.
+fn only_child(pid: u32) -> String {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("unshare's child");
+    children.split_whitespace().next().expect("unshare's child").to_owned()
+}
+
 impl Drop for Site {
     fn drop(&mut self) {
         self.held_by = None;
         let ended = self.script.wait().expect("the script");
-        if !std::thread::panicking() {
-            assert!(ended.success(), "the site did not go down cleanly: {ended}");
+        if !std::thread::panicking() && !ended.success() {
+            let errors = self.errors.take().and_then(|errors| errors.join().ok()).unwrap_or_default();
+            panic!("the site did not go down cleanly: {ended}\n{errors}");
         }
     }
 }
@@ -121,8 +146,7 @@ impl Visitors<'_> {
     /// `wrong` were neither the site nor the whole maintenance page.
     #[must_use]
     pub fn told(mut self) -> serde_json::Map<String, serde_json::Value> {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.script.id()).expect("pid"));
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("kill");
+        drop(self.script.stdin.take());
         let ended = self.script.wait().expect("client.py");
         assert!(ended.success(), "client.py: {ended}");
         let told = std::fs::read(self.site.home.join("log/client.json")).expect("client.json");

@@ -5,6 +5,7 @@ mod mail;
 mod postgres;
 mod services;
 mod sites;
+mod systemd;
 mod web;
 
 use harness::{Output, tool};

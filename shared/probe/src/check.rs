@@ -189,6 +189,17 @@ impl Probe {
         Armed { probe: self, log }
     }
 
+    /// With relative paths taken from `directory`.
+    #[must_use]
+    pub fn within(mut self, directory: &Path) -> Self {
+        match &mut self {
+            Self::Socket(path) | Self::Pidfile(path) | Self::File(path) | Self::Log { path, .. } => *path = directory.join(&*path),
+            Self::Http { request, .. } => request.socket = request.socket.as_ref().map(|path| directory.join(path)),
+            Self::Port(_) | Self::Command(_) => {}
+        }
+        self
+    }
+
     /// The TCP port it asks on this host, so that the holder can be looked up; None when it asks another host or no port.
     #[must_use]
     pub fn local_port(&self) -> Option<u16> {

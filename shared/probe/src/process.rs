@@ -47,7 +47,11 @@ impl Identity {
     /// Whether that very process still lives. An `exec` since then is the same process; only pid and start time count here.
     #[must_use]
     pub fn lives(&self) -> bool {
-        Stat::of(self.pid).is_ok_and(|stat| !stat.is_dead() && stat.start == self.start)
+        match Stat::of(self.pid) {
+            Ok(stat) => !stat.is_dead() && stat.start == self.start,
+            // What can't be looked at (no descriptor is left) isn't gone for that.
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        }
     }
 }
 
@@ -171,6 +175,14 @@ pub fn executable(pid: i32) -> Option<PathBuf> {
     let bytes = link.into_os_string().into_vec();
     let bytes = bytes.strip_suffix(b" (deleted)").unwrap_or(&bytes).to_vec();
     Some(PathBuf::from(OsString::from_vec(bytes)))
+}
+
+/// Whether it lives in our process namespace: a container's processes are seen from outside, and are the container's own.
+/// What may not be looked at counts as ours.
+#[must_use]
+pub fn is_of_this_machine(pid: i32) -> bool {
+    let of = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    of(&pid.to_string()).is_none_or(|theirs| of("self").is_none_or(|ours| ours == theirs))
 }
 
 /// The command line of a process, argument by argument; empty for a zombie or a kernel thread.

@@ -21,7 +21,7 @@ impl Snapshot {
     /// Reads `/proc` once. Processes that end meanwhile are left out.
     ///
     /// # Errors
-    /// `/proc` can't be listed.
+    /// `/proc` can't be listed, or a process in it can't be looked at: one left out would be taken for ended.
     pub fn take() -> io::Result<Self> {
         let mut processes = BTreeMap::new();
         for entry in fs::read_dir("/proc")? {
@@ -29,8 +29,10 @@ impl Snapshot {
             let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else {
                 continue;
             };
-            if let Ok(stat) = Stat::of(pid) {
-                processes.insert(pid, stat);
+            match Stat::of(pid) {
+                Ok(stat) => drop(processes.insert(pid, stat)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(Self { processes })
@@ -104,7 +106,11 @@ impl Snapshot {
 pub fn identities(roots: &[i32]) -> io::Result<Vec<Identity>> {
     let snapshot = Snapshot::take()?;
     let members: BTreeSet<i32> = roots.iter().flat_map(|root| snapshot.tree(*root)).collect();
-    Ok(members.into_iter().filter_map(|pid| Identity::of(pid).ok()).collect())
+    members
+        .into_iter()
+        .map(Identity::of)
+        .filter(|found| !found.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound))
+        .collect()
 }
 
 /// Those of `written` that still live: the leftovers of a stop.

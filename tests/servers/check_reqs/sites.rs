@@ -189,7 +189,7 @@ fn case_conductor_is_served_over_https_only() {
     let _mail = Server::start(&mut mail, &dir.path().join("mail.log"));
     wait_until("the mail server listens", || TcpStream::connect(("127.0.0.1", smtp)).is_ok());
     let site = Site::new();
-    site.write("requirements/vendor/lib/python/x.py", "");
+    site.write("requirements/vendor/lib/python/Django-1.3.1.dist-info/METADATA", "Metadata-Version: 1.0\nName: Django\nVersion: 1.3.1\n");
     site.write("collected-assets/x.css", "");
     let file = harness::source_root().join("tests/runbooks/case-conductor/requirements.toml");
     let run = |more: &[&str]| {
@@ -228,12 +228,19 @@ fn tracks_knows_whether_production_reached_the_daemon() {
     fs::write(&app, "def application(env, start):\n    start('200 OK', [])\n    return [b'tracks']\n").unwrap();
     let port = free_port();
     let pid_file = dir.path().join("uwsgi.pid");
+    let written = || fs::read_to_string(&pid_file).is_ok_and(|text| text.trim().parse::<u32>().is_ok());
     let start = |more: &[&str]| {
+        let _ = fs::remove_file(&pid_file);
         let mut command = Command::new("uwsgi");
         command.args(["--plugin", "python3", "--http-socket", &format!("127.0.0.1:{port}"), "--wsgi-file"]).arg(&app);
-        command.args(["--master", "--uid", "www-data", "--pidfile"]).arg(&pid_file).args(more).env_clear().env("PATH", "/usr/bin:/bin");
+        command
+            .args(["--master", "--die-on-term", "--uid", "www-data", "--pidfile"])
+            .arg(&pid_file)
+            .args(more)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin");
         let server = Server::start(&mut command, &dir.path().join("uwsgi.log"));
-        wait_until("uwsgi answers", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        wait_until("uwsgi answers", || TcpStream::connect(("127.0.0.1", port)).is_ok() && written());
         server
     };
     let file =
@@ -248,11 +255,12 @@ fn tracks_knows_whether_production_reached_the_daemon() {
     assert_eq!(ask("PRODUCTION"), "met");
     assert_eq!(ask("EMPTY"), "met");
     drop(server);
+    fs::remove_file(&pid_file).unwrap_or_default();
     let mut command = Command::new("uwsgi");
     command.args(["--plugin", "python3", "--http-socket", &format!("127.0.0.1:{port}"), "--wsgi-file"]).arg(&app);
-    command.args(["--master", "--pidfile"]).arg(&pid_file).env_clear().env("PATH", "/usr/bin:/bin").env("PRODUCTION", "1");
+    command.args(["--master", "--die-on-term", "--pidfile"]).arg(&pid_file).env_clear().env("PATH", "/usr/bin:/bin").env("PRODUCTION", "1");
     let _server = Server::start(&mut command, &dir.path().join("uwsgi2.log"));
-    wait_until("uwsgi answers", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    wait_until("uwsgi answers", || TcpStream::connect(("127.0.0.1", port)).is_ok() && written());
     assert_eq!(ask("PRODUCTION"), "met");
     // By the name of the process, master and workers together.
     assert_eq!(super::answer(&super::check(&["env:no-such-uwsgi:PRODUCTION"])), "unmet not_running");

@@ -3,5 +3,7 @@
 mod site;
 
 mod always_back;
+mod compose;
 mod supervisor;
 mod systemd;
+mod sysv;

@@ -223,3 +223,107 @@ fn an_unreachable_supervisord_is_75() {
         site.cycle(verb, &["gunicorn"]).run().expect_code(75);
     }
 }
+
+#[test]
+fn readiness_answered_by_the_old_process_is_none() {
+    if !supervisor::available() {
+        return;
+    }
+    let port = free_port();
+    // The server survives its parent's stop; the next one can't have its port and dies, unseen.
+    let supervisor = Supervisor::start(&format!(
+        "[program:web]\ncommand = /bin/sh -c '(exec setsid python3 -m http.server -b 127.0.0.1 {port} >/dev/null 2>&1) & exec sleep 600'\nstartsecs = 0\n"
+    ));
+    supervisor.wait_running(&["web"]);
+    harness::wait_until("it answers", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let set = supervisor.dir().join("set.toml");
+    let text = format!(
+        "[service.web]\nbackend = \"supervisor\"\nconfig = \"supervisor.conf\"\nstopped = [{{ tree = false }}]\nstart_timeout = \"1s\"\n\
+         ready = [{{ http = \"http://127.0.0.1:{port}/\" }}]\n"
+    );
+    fs::write(&set, text).unwrap();
+    let report = tool("svc-cycle").args(["restart", "-f", set.to_str().unwrap()]).run().expect_code(3).json();
+    assert_eq!(report["outcome"], "not_ready");
+    assert!(report["error"]["message"].as_str().unwrap().contains("is answered by the old process"), "{report}");
+    let Ok(probe::port::Holders::Processes(left)) = probe::port::holders(port) else { panic!("nobody holds {port}") };
+    left.iter().for_each(|pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(*pid), nix::sys::signal::Signal::SIGKILL).unwrap());
+}
+
+#[test]
+fn celery_and_redis_as_coralnet_has_them() {
+    if !supervisor::available() || harness::need("redis-server").is_none() {
+        return;
+    }
+    let port = free_port();
+    let dir = harness::scratch();
+    fs::write(
+        dir.path().join("tasks.py"),
+        format!("from celery import Celery\napp = Celery('tasks', broker='redis://127.0.0.1:{port}/0')\n\n@app.task\ndef add(a, b):\n    return a + b\n"),
+    )
+    .unwrap();
+    let celery = harness::test_venv().join("bin/celery");
+    let supervisor = Supervisor::start_in(
+        dir,
+        &format!(
+            "[program:celeryworker]\ncommand = {celery} -A tasks worker -c 2 -l info -n w{port}@%%h\ndirectory = %(here)s\nautostart = false\nstartsecs = 0\nstopwaitsecs = 20\n\
+             environment = C_FORCE_ROOT=\"1\"\n\n\
+             [program:celerybeat]\ncommand = {celery} -A tasks beat -s %(here)s/schedule --pidfile %(here)s/beat.pid\ndirectory = %(here)s\nautostart = false\nstartsecs = 1\n",
+            celery = celery.display()
+        ),
+    );
+    let set = supervisor.dir().join("set.toml");
+    fs::write(
+        &set,
+        format!(
+            "[service.redis]\nbackend = \"command\"\nname = \"redis-server\"\nstart = [\"redis-server\", \"--port\", \"{port}\", \"--bind\", \"127.0.0.1\", \"--save\", \"\"]\n\
+             match = \"127.0.0.1:{port}\"\npolicy = \"ensure\"\nready = [{{ port = {port} }}]\n\
+             [service.celeryworker]\nbackend = \"supervisor\"\nconfig = \"supervisor.conf\"\nafter = [\"redis\"]\n\
+             ready = [{{ log = \"celeryworker-stderr.log\", line = \"ready.\" }}]\n\
+             [service.celerybeat]\nbackend = \"supervisor\"\nconfig = \"supervisor.conf\"\nafter = [\"redis\"]\n"
+        ),
+    )
+    .unwrap();
+    let conf = fs::read_to_string(supervisor.config()).unwrap();
+    fs::write(
+        supervisor.config(),
+        conf.replace("[program:celeryworker]\n", "[program:celeryworker]\nstderr_logfile = %(here)s/celeryworker-stderr.log\n"),
+    )
+    .unwrap();
+    supervisor.ctl(&["reread"]);
+    supervisor.ctl(&["update"]);
+    let run = |arguments: &[&str], code: i32| {
+        tool("svc-cycle").args(arguments).args(["-f", set.to_str().unwrap()]).dir(supervisor.dir()).run().expect_code(code).json()
+    };
+    let started = run(&["start"], 0);
+    let redis = service(&started, "redis")["pids"].clone();
+    // A cycle leaves redis alone, and the whole prefork tree of the worker is a new one.
+    let report =
+        tool("svc-cycle").args(["cycle", "-f", set.to_str().unwrap(), "--", "true"]).dir(supervisor.dir()).run().expect_code(0).json();
+    assert_eq!((&service(&report, "redis")["pids"], &service(&report, "redis")["changed"]), (&redis, &json!(false)));
+    assert_eq!(steps(&report, "celeryworker"), ["stop", "start", "ready"]);
+    assert_eq!(report["leftovers"], json!([]));
+    // Not running: started, and only then what waits for it.
+    run(&["stop", "redis"], 0);
+    let started = run(&["start"], 0);
+    assert_eq!(service(&started, "redis")["changed"], true);
+    run(&["stop", "redis", "celeryworker", "celerybeat"], 0);
+}
+
+#[test]
+fn a_terminal_shows_progress_and_a_pipe_does_not() {
+    if !supervisor::available() || harness::need("script").is_none() {
+        return;
+    }
+    let supervisor = Supervisor::start("[program:web]\ncommand = /bin/sleep 600\nstartsecs = 0\n");
+    supervisor.wait_running(&["web"]);
+    let words = format!("{} restart -c {} supervisor:web", harness::bin("svc-cycle").display(), supervisor.config().display());
+    let output =
+        std::process::Command::new("script").args(["-qec", &words, "/dev/null"]).stdin(std::process::Stdio::null()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    for line in ["supervisor:web: stopping", "supervisor:web: stopped in", "supervisor:web: starting", "supervisor:web: ready", "down for"]
+    {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let piped = tool("svc-cycle").args(["restart", "-c", supervisor.config().to_str().unwrap(), "supervisor:web"]).run().expect_code(0);
+    assert_eq!(piped.err(), "");
+}

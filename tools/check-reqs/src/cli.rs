@@ -36,7 +36,8 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
          \">=3.10,<4\"; alternatives in a list, or joined by ||; interpreter: a name, a path or a virtual environment \
          (python3).",
         "type = \"dist\": an installed Python distribution and its version. name: the distribution; version: \">=8.0\"; \
-         alternatives in a list; venv: a virtual environment, a prefix or an interpreter (python3's own).",
+         alternatives in a list; venv: a virtual environment, a prefix or an interpreter (python3's own); \
+         site: a directory of distributions, in its place: a vendor library.",
         "type = \"command\": a command on PATH (or in an sbin directory), and the version it prints. name: a name or a \
          path; version: \">=2.30\"; alternatives in a list; args: how it is asked for its version (--version); package: \
          the package that has it here.",

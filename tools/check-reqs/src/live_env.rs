@@ -5,9 +5,10 @@
 //! present environment in `environ`; where that variable lies is in the program's or the library's symbols, and its content in
 //! `/proc/PID/mem`. All of it is only read, by offsets that are checked; what does not fit is `None`.
 
-use std::fs::{self, File};
+use nix::fcntl::OFlag;
+use std::fs::{self, File, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The longest table of variables, name and value that are followed.
@@ -45,7 +46,7 @@ fn environ(pid: i32, maps: &str) -> Option<u64> {
     let programs = mappings.iter().find(|mapping| mapping.path == program);
     let libraries = mappings.iter().find(library);
     [programs, libraries].into_iter().flatten().find_map(|mapping| {
-        let bytes = image(pid, &mapping.path)?;
+        let bytes = image(pid, mapping, mapping.path == program)?;
         symbol(&bytes, &["environ", "__environ", "_environ"])
             .map(|(value, fixed)| if fixed { value } else { mapping.start.wrapping_add(value) })
     })
@@ -53,6 +54,7 @@ fn environ(pid: i32, maps: &str) -> Option<u64> {
 
 /// The beginning of a file in memory.
 struct Mapping {
+    range: String,
     start: u64,
     offset: u64,
     path: PathBuf,
@@ -65,14 +67,21 @@ impl Mapping {
         let (range, _, offset) = (words.next()?, words.next()?, words.next()?);
         let path = line.find('/').map(|at| PathBuf::from(&line[at..]))?;
         let start = u64::from_str_radix(range.split('-').next()?, 16).ok()?;
-        Some(Mapping { start, offset: u64::from_str_radix(offset, 16).ok()?, path })
+        Some(Mapping { range: range.to_string(), start, offset: u64::from_str_radix(offset, 16).ok()?, path })
     }
 }
 
-/// The file as the process sees it: in a container, or after a chroot, the path is its own.
-fn image(pid: i32, path: &Path) -> Option<Vec<u8>> {
-    let inside = Path::new(&format!("/proc/{pid}/root")).join(path.strip_prefix("/").ok()?);
-    let file = File::open(inside).ok()?;
+/// The file that is mapped: through the kernel's own links to it, since the path may by now lead to something else. Without the right to
+/// those (a user's own process), by the path as the process sees it.
+fn image(pid: i32, mapping: &Mapping, program: bool) -> Option<Vec<u8>> {
+    let link = match program {
+        true => PathBuf::from(format!("/proc/{pid}/exe")),
+        false => PathBuf::from(format!("/proc/{pid}/map_files/{}", mapping.range)),
+    };
+    let inside = Path::new(&format!("/proc/{pid}/root")).join(mapping.path.strip_prefix("/").ok()?);
+    // Never waits for the other end of a FIFO.
+    let open = |path: &Path| OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).ok();
+    let file = open(&link).or_else(|| open(&inside))?;
     if !file.metadata().ok()?.is_file() {
         return None;
     }

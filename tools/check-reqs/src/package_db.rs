@@ -67,30 +67,19 @@ impl PackageDb {
         self.provided.entry(what.to_string()).or_insert_with(|| Package { name: by.to_string(), version: version.to_string() });
     }
 
-    /// dpkg's status file: paragraphs; only `install ok installed` (or held, or with triggers pending) counts.
+    /// dpkg's status file: paragraphs; only `install ok installed` (or held, or with triggers pending) counts. Most of its megabyte is
+    /// descriptions, so a line is looked at only if its first letter can matter.
     pub fn dpkg(text: &str) -> PackageDb {
         let mut db = PackageDb { order: Some(Order::Dpkg), ..PackageDb::default() };
-        for paragraph in text.split("\n\n") {
-            let (mut name, mut version, mut provides, mut installed) = ("", "", "", false);
-            for line in paragraph.lines() {
-                match line.split_once(": ") {
-                    Some(("Package", value)) => name = value.trim(),
-                    Some(("Version", value)) => version = value.trim(),
-                    Some(("Provides", value)) => provides = value,
-                    Some(("Status", value)) => {
-                        let state = value.split_whitespace().last().unwrap_or("");
-                        installed = matches!(state, "installed" | "triggers-pending" | "triggers-awaited");
-                    }
-                    _ => {}
-                }
-            }
-            if installed && !name.is_empty() {
-                db.add(name, version);
-                for what in provides.split(',').filter_map(|p| p.split_whitespace().next()) {
-                    db.provide(what, name, version);
-                }
+        let mut paragraph = Paragraph::default();
+        for line in text.split('\n') {
+            match line.as_bytes().first() {
+                None => std::mem::take(&mut paragraph).add_to(&mut db),
+                Some(b'P' | b'S' | b'V') => paragraph.take(line),
+                Some(_) => {}
             }
         }
+        paragraph.add_to(&mut db);
         db
     }
 
@@ -127,9 +116,42 @@ impl PackageDb {
     }
 }
 
+/// What matters of one paragraph of dpkg's.
+#[derive(Default)]
+struct Paragraph<'t> {
+    name: &'t str,
+    version: &'t str,
+    provides: &'t str,
+    installed: bool,
+}
+
+impl<'t> Paragraph<'t> {
+    fn take(&mut self, line: &'t str) {
+        match line.split_once(": ") {
+            Some(("Package", value)) => self.name = value.trim(),
+            Some(("Version", value)) => self.version = value.trim(),
+            Some(("Provides", value)) => self.provides = value,
+            Some(("Status", value)) => {
+                let state = value.split_whitespace().last().unwrap_or("");
+                self.installed = matches!(state, "installed" | "triggers-pending" | "triggers-awaited");
+            }
+            _ => {}
+        }
+    }
+
+    fn add_to(self, db: &mut PackageDb) {
+        if self.installed && !self.name.is_empty() {
+            db.add(self.name, self.version);
+            for what in self.provides.split(',').filter_map(|p| p.split_whitespace().next()) {
+                db.provide(what, self.name, self.version);
+            }
+        }
+    }
+}
+
 fn read_text(path: &Path) -> Result<String, String> {
     let bytes = fs::read(path).map_err(|error| format!("{}: {}", path.display(), base::error::plain(&error)))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 fn pacman(dir: &Path) -> Result<PackageDb, String> {

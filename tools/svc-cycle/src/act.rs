@@ -44,6 +44,8 @@ pub struct Task {
     pub touched: bool,
     /// It was started and is ready, or was up all along.
     pub up: bool,
+    /// Its last stop succeeded: nothing has to be looked at before a start.
+    pub down: bool,
 }
 
 impl Task {
@@ -60,7 +62,7 @@ impl Task {
         };
         let up = service.is_up(&before);
         let warnings = before.warnings.clone();
-        Self { intent, before, report, warnings, old: Vec::new(), leftovers: Vec::new(), error: None, touched: false, up }
+        Self { intent, before, report, warnings, old: Vec::new(), leftovers: Vec::new(), error: None, touched: false, up, down: false }
     }
 
     fn step(&mut self, op: &str, began: Instant, outcome: &Result<Done>) {
@@ -149,16 +151,22 @@ impl Hands<'_> {
         task.touched = true;
         task.report.changed = true;
         let outcome = self.stop_members(service, task, members);
-        let ok = task.keep("stop", began, outcome);
-        if let Ok(state) = backend::observe_one(service) {
+        // A stop that succeeded has looked already.
+        let seen = match &outcome {
+            Ok((_, state)) => Ok(state.clone()),
+            Err(_) => backend::observe_one(service),
+        };
+        let ok = task.keep("stop", began, outcome.map(|(done, _)| done));
+        if let Ok(state) = seen {
             task.saw(&state);
         }
         task.up = false;
+        task.down = ok;
         self.say(&format!("{}: {} in {} ms", service.name, if ok { "stopped" } else { "not stopped" }, millis(began.elapsed())));
         ok
     }
 
-    fn stop_members(&self, service: &Service, task: &mut Task, members: &[String]) -> Result<Done> {
+    fn stop_members(&self, service: &Service, task: &mut Task, members: &[String]) -> Result<(Done, State)> {
         let deadline = self.deadline.or_after(service.stop_timeout());
         let state = task.before.only(members);
         let mut old = tree::identities(&state.pids()).map_err(|error| Error::io("/proc", &error))?;
@@ -190,8 +198,11 @@ impl Hands<'_> {
                 .hint("kill = \"escalate\" ends them, stopped = [{ tree = false }] lets them be"));
         }
         silent(service, deadline)?;
-        let after = backend::observe_one(service)?.only(members);
-        if after.is_down() { Ok(done) } else { Err(Error::failed(format!("{}: it is {} again", service.name, after.word()))) }
+        let after = backend::observe_one(service)?;
+        if after.only(members).is_down() {
+            return Ok((done, after));
+        }
+        Err(Error::failed(format!("{}: it is {} again", service.name, after.word())))
     }
 
     fn kill(&self, service: &Service, task: &mut Task, old: &[Identity]) {
@@ -297,6 +308,19 @@ impl Hands<'_> {
     }
 }
 
+/// The state once no stop is under way any more: what is still going down can't be started, and isn't up either.
+pub fn settled(service: &Service) -> Result<State> {
+    let until = Deadline::after(Some(service.stop_timeout()));
+    loop {
+        let state = backend::observe_one(service)?;
+        let stopping = state.members.iter().any(|member| member.run == backend::Run::Stopping);
+        if !stopping || until.passed() {
+            return Ok(state);
+        }
+        sleep(until.slice(Duration::from_millis(10)));
+    }
+}
+
 /// A supervisord that is just being started again doesn't answer yet.
 fn ask_to_start(service: &Service, members: &[String], deadline: Deadline) -> Result<Done> {
     loop {
@@ -310,12 +334,16 @@ fn ask_to_start(service: &Service, members: &[String], deadline: Deadline) -> Re
 /// Whether all of these have ended by the deadline; woken by each exit.
 fn gone(old: &[Identity], deadline: Deadline) -> bool {
     loop {
-        let held: Vec<Process> = old.iter().filter_map(|identity| Process::reopen(identity).ok()).collect();
-        if held.is_empty() {
+        if !old.iter().any(Identity::lives) {
             return true;
         }
         if deadline.passed() {
             return false;
+        }
+        let held: Vec<Process> = old.iter().filter_map(|identity| Process::reopen(identity).ok()).collect();
+        if held.is_empty() {
+            sleep(deadline.slice(Duration::from_millis(5)));
+            continue;
         }
         let _ = wait_any(&held.iter().collect::<Vec<_>>(), deadline.slice(Duration::from_secs(1)));
     }

@@ -46,7 +46,7 @@ pub fn run(request: &Request, set: &Set, context: &Context) -> Result<Report<Cyc
     };
     forgive(&past, &tasks);
     report.action = request.action.name().to_owned();
-    Ok(finish(request, set, report, tasks, &interrupt))
+    Ok(finish(request, report, tasks, &interrupt))
 }
 
 /// A service that is to be started and can't be is found out before anything is stopped.
@@ -157,7 +157,7 @@ fn bring_up(hands: &Hands<'_>, service: &Service, task: &mut Task) {
         hands.start(service, task, &members, false);
     } else if task.up {
         let began = Instant::now();
-        let mut watchers = Watchers::arm(service);
+        let mut watchers = Watchers::look(service);
         let asked = ready::once(service, &task.before, &mut watchers);
         task.report.ready = watchers.reports();
         let before = task.before.clone();
@@ -166,17 +166,21 @@ fn bring_up(hands: &Hands<'_>, service: &Service, task: &mut Task) {
 }
 
 /// Puts the tasks into the report, and the worst of them into its verdict.
-fn finish(request: &Request, set: &Set, mut body: Cycle, tasks: Vec<Task>, interrupt: &Interrupt) -> Report<Cycle> {
+fn finish(request: &Request, mut body: Cycle, tasks: Vec<Task>, interrupt: &Interrupt) -> Report<Cycle> {
     let mut warnings = Vec::new();
     let mut error = None;
-    for (service, task) in set.services.iter().zip(tasks) {
+    for task in tasks {
         warnings.extend(task.warnings);
         body.leftovers.extend(task.leftovers);
-        if body.outcome == Outcome::Unchanged {
-            body.outcome = outcome(request.action, &task.error, task.report.changed);
+        // What cycle found stands; otherwise one failure outweighs any number of successes.
+        if matches!(body.outcome, Outcome::Unchanged | Outcome::Done) {
+            let drifted = task.report.expect.iter().any(|each| !each.ok);
+            let this = if drifted { Outcome::Drifted } else { outcome(request.action, &task.error, task.report.changed) };
+            if this != Outcome::Unchanged {
+                body.outcome = this;
+            }
         }
         error = error.or(task.error);
-        let _ = service;
         body.services.push(task.report);
     }
     if let (Some(signal), true) = (interrupt.seen(), error.is_none() && body.command.is_none()) {
@@ -234,7 +238,8 @@ fn summary(body: &Cycle) -> String {
         Outcome::NotReady => "not ready".to_owned(),
         Outcome::NotStopped => "not stopped".to_owned(),
         Outcome::NotReloaded => "not reloaded".to_owned(),
-        Outcome::Planned | Outcome::NotRunning | Outcome::Drifted => String::new(),
+        Outcome::Drifted => "not what was expected".to_owned(),
+        Outcome::Planned | Outcome::NotRunning => String::new(),
     }
 }
 

@@ -67,7 +67,7 @@ pub fn run(request: &Request, set: &Set) -> Result<Report<Cycle>> {
 /// Probes and expectations, once each.
 fn closely(service: &Service, task: &mut Task) -> bool {
     let began = Instant::now();
-    let mut watchers = Watchers::arm(service);
+    let mut watchers = Watchers::look(service);
     let asked = ready::once(service, &task.before, &mut watchers);
     task.report.ready = watchers.reports();
     let answered = task.keep("ready", began, asked.map(|()| Done::default()));

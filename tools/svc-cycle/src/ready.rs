@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use base::clock::{Deadline, millis};
-use base::{Error, Result};
+use base::{Error, Kind, Result};
 use probe::process::{Identity, Process, wait_any};
 use probe::tree::Snapshot;
 use probe::{Armed, Probe, port};
@@ -47,6 +47,18 @@ impl Watchers {
         Self { probes, reports }
     }
 
+    /// The same for a service that has been up: what its log says now says nothing about it.
+    #[must_use]
+    pub fn look(service: &Service) -> Self {
+        let mut watchers = Self::arm(service);
+        let lasting: Vec<bool> = watchers.probes.iter().map(|(armed, _)| !matches!(armed.probe, Probe::Log { .. })).collect();
+        let mut keep = lasting.iter();
+        watchers.probes.retain(|_| keep.next().copied().unwrap_or(true));
+        let mut keep = lasting.iter();
+        watchers.reports.retain(|_| keep.next().copied().unwrap_or(true));
+        watchers
+    }
+
     /// What came of them.
     #[must_use]
     pub fn reports(self) -> Vec<ReadyReport> {
@@ -76,7 +88,8 @@ impl Watchers {
     /// Asks each probe that hasn't answered yet, once. True when all have.
     fn ask(&mut self, service: &Service, state: &State, old: &[Identity], began: Instant, left: Duration) -> bool {
         for ((armed, anybody), report) in self.probes.iter().zip(&mut self.reports) {
-            if report.ok {
+            // A question that can't be answered in what is left would only hide the last answer that came.
+            if report.ok || (report.attempts > 0 && left < Duration::from_millis(20)) {
                 continue;
             }
             report.attempts += 1;
@@ -164,7 +177,9 @@ pub fn wait(
     let mut last = State::default();
     loop {
         match backend::observe_one(service).map(|state| state.only(members)) {
-            Err(error) if deadline.passed() => return Waited { state: last, result: Err(error) },
+            Err(error) if deadline.passed() || matches!(error.kind, Kind::Permission | Kind::Usage | Kind::Input) => {
+                return Waited { state: last, result: Err(error) };
+            }
             // supervisord restarts, a bus is busy: asked again until the time is up.
             Err(_) => {}
             Ok(state) => {

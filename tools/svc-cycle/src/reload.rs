@@ -41,7 +41,7 @@ pub fn one(hands: &Hands<'_>, service: &Service, task: &mut Task) {
     if !task.keep("reload", began, outcome) {
         return;
     }
-    let mut watchers = Watchers::arm(service);
+    let mut watchers = Watchers::look(service);
     let began = Instant::now();
     let asked = backend::observe_one(service).and_then(|state| ready::once(service, &state, &mut watchers).map(|()| state));
     task.report.ready = watchers.reports();

@@ -19,6 +19,7 @@ pub const TYPE: Type = Type {
         ("name", "the distribution"),
         ("version", "\">=8.0\"; alternatives in a list"),
         ("venv", "a virtual environment, a prefix or an interpreter (python3's own)"),
+        ("site", "a directory of distributions, in its place: a vendor library"),
     ],
     read,
 };
@@ -27,6 +28,7 @@ struct Distribution {
     name: String,
     wanted: Wanted,
     venv: Option<PathBuf>,
+    site: Option<PathBuf>,
 }
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
@@ -35,7 +37,12 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     let name = name.split('[').next().unwrap_or(&name).trim().to_string();
     let texts = fields.texts("version")?;
     let wanted = Wanted::new(&texts, Order::Python).map_err(|what| fields.error("version", what))?;
-    Ok(Box::new(Distribution { name, wanted, venv: fields.text("venv")?.map(PathBuf::from) }))
+    Ok(Box::new(Distribution {
+        name,
+        wanted,
+        venv: fields.text("venv")?.map(PathBuf::from),
+        site: fields.text("site")?.map(PathBuf::from),
+    }))
 }
 
 impl Distribution {
@@ -81,6 +88,9 @@ impl Check for Distribution {
     }
 
     fn look(&self, scene: &Scene, deadline: Deadline) -> Finding {
+        if let Some(site) = &self.site {
+            return self.look_in_site(site);
+        }
         let default = || programs::find("python3").map(|path| python::behind_shim(&path, deadline));
         let Some(place) = self.venv.clone().or_else(default) else {
             return Finding::unmet("no_python", "there is no python3 on PATH")
@@ -114,12 +124,34 @@ impl Check for Distribution {
                 .evidence(evidence)
                 .fix(python::venv_fix(&scene.platform.family, &environment.prefix));
         }
+        self.judge(dist, evidence, self.install(&environment.prefix))
+    }
+}
+
+impl Distribution {
+    /// A directory that `site.addsitedir` or PYTHONPATH brings in.
+    fn look_in_site(&self, site: &Path) -> Finding {
+        let (shown, wanted) = (site.display().to_string(), self.requirement());
+        let text = format!("put {wanted} into {shown}");
+        let fix = Fix::plain(text, vec![shell(&["python3", "-m", "pip", "install", "--target", &shown, &wanted])]);
+        match (std::fs::metadata(site), pydist::site::find(site, &self.name)) {
+            (Err(error), _) => {
+                let finding = Finding::io(site.display(), &error);
+                if finding.verdict == super::Verdict::Unmet { finding.fix(fix) } else { finding }
+            }
+            (_, Err(error)) => Finding::unknown("permission", error.to_string()),
+            (_, Ok(None)) => Finding::unmet("missing", format!("{} is not in {shown}", self.name)).fix(fix),
+            (_, Ok(Some(dist))) => self.judge(&dist, dist.path.display().to_string(), fix),
+        }
+    }
+
+    fn judge(&self, dist: &pydist::Dist, evidence: String, fix: Fix) -> Finding {
         match self.wanted.admits(&dist.version, Order::Python) {
             Some(true) => Finding::met(dist.version.clone(), format!("{} {} is installed", self.name, dist.version)).evidence(evidence),
             Some(false) => Finding::unmet("version", format!("{} is {}, wanted is {}", self.name, dist.version, self.wanted.text()))
                 .found(dist.version.clone())
                 .evidence(evidence)
-                .fix(self.install(&environment.prefix)),
+                .fix(fix),
             None => Finding::unknown("version", format!("{}: '{}' is not a version that PEP 440 knows", self.name, dist.version))
                 .found(dist.version.clone())
                 .evidence(evidence),

@@ -48,14 +48,11 @@ enum Answer {
     CannotAsk,
 }
 
-/// Asks as `user`; as the caller where `user` is none.
-fn ask(path: &Path, user: Option<&User>) -> Answer {
-    let wanted = if path.is_dir() { Access::WRITE_OK | Access::EXEC_OK } else { Access::WRITE_OK };
-    let access = |path: &Path| match accessat(CWD, path, wanted, AtFlags::EACCESS) {
-        Ok(()) => Answer::Yes,
-        Err(errno) => Answer::No(errno),
-    };
-    let Some(user) = user.filter(|user| user.uid != geteuid()) else { return access(path) };
+/// Asks the kernel as `user`, in a thread that has taken that user's place; as the caller where there is none. `None` where the caller may
+/// not.
+fn access_as(user: Option<&User>, path: &Path, wanted: Access) -> Option<Result<(), Errno>> {
+    let access = || accessat(CWD, path, wanted, AtFlags::EACCESS);
+    let Some(user) = user.filter(|user| user.uid != geteuid()) else { return Some(access()) };
     let groups: Vec<rustix::thread::Gid> = CString::new(user.name.as_str())
         .ok()
         .and_then(|name| getgrouplist(&name, user.gid).ok())
@@ -64,20 +61,19 @@ fn ask(path: &Path, user: Option<&User>) -> Answer {
         .map(|gid| rustix::thread::Gid::from_raw(gid.as_raw()))
         .collect();
     let (uid, gid) = (rustix::thread::Uid::from_raw(user.uid.as_raw()), rustix::thread::Gid::from_raw(user.gid.as_raw()));
-    let asked = std::thread::scope(|scope| {
-        scope
-            .spawn(|| {
-                let taken = set_thread_groups(&groups)
-                    .and_then(|()| set_thread_res_gid(gid, gid, gid))
-                    .and_then(|()| set_thread_res_uid(uid, uid, uid));
-                match taken {
-                    Ok(()) => access(path),
-                    Err(_) => Answer::CannotAsk,
-                }
-            })
-            .join()
-    });
-    asked.unwrap_or(Answer::CannotAsk)
+    let become_user =
+        || set_thread_groups(&groups).and_then(|()| set_thread_res_gid(gid, gid, gid)).and_then(|()| set_thread_res_uid(uid, uid, uid));
+    let asked = std::thread::scope(|scope| scope.spawn(|| become_user().ok().map(|()| access())).join());
+    asked.unwrap_or(None)
+}
+
+fn ask(path: &Path, user: Option<&User>) -> Answer {
+    let wanted = if path.is_dir() { Access::WRITE_OK | Access::EXEC_OK } else { Access::WRITE_OK };
+    match access_as(user, path, wanted) {
+        Some(Ok(())) => Answer::Yes,
+        Some(Err(errno)) => Answer::No(errno),
+        None => Answer::CannotAsk,
+    }
 }
 
 impl Writable {
@@ -114,27 +110,7 @@ impl Writable {
 }
 
 fn searchable(dir: &Path, user: Option<&User>) -> bool {
-    let asked = std::thread::scope(|scope| {
-        scope
-            .spawn(|| {
-                if let Some(user) = user.filter(|user| user.uid != geteuid()) {
-                    let groups: Vec<rustix::thread::Gid> = CString::new(user.name.as_str())
-                        .ok()
-                        .and_then(|name| getgrouplist(&name, user.gid).ok())
-                        .unwrap_or_default()
-                        .into_iter()
-                        .map(|gid| rustix::thread::Gid::from_raw(gid.as_raw()))
-                        .collect();
-                    let (uid, gid) = (rustix::thread::Uid::from_raw(user.uid.as_raw()), rustix::thread::Gid::from_raw(user.gid.as_raw()));
-                    set_thread_groups(&groups)
-                        .and_then(|()| set_thread_res_gid(gid, gid, gid))
-                        .and_then(|()| set_thread_res_uid(uid, uid, uid))?;
-                }
-                accessat(CWD, dir, Access::EXEC_OK, AtFlags::EACCESS)
-            })
-            .join()
-    });
-    !matches!(asked, Ok(Err(Errno::ACCESS)))
+    access_as(user, dir, Access::EXEC_OK) != Some(Err(Errno::ACCESS))
 }
 
 impl Check for Writable {

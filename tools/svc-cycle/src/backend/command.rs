@@ -6,13 +6,14 @@
 //! signalled as long as it isn't clear.
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::Path;
 
 use std::time::Duration;
 
 use base::clock::Deadline;
 use base::{Error, Result};
-use probe::process::{Identity, arguments, executable};
+use probe::process::{Identity, arguments, executable, is_of_this_machine};
 use probe::tree::Snapshot;
 
 use super::spawn::{Launch, signal_named};
@@ -61,7 +62,7 @@ fn state(service: &Service, snapshot: &Snapshot) -> Result<State> {
         let found = pidfile::read(&service.path(file))?;
         return Ok(State::one(Member::of_process(&service.unit, found.identity.as_ref())));
     }
-    let roots = roots(service, snapshot);
+    let roots = roots(service, snapshot).map_err(|error| Error::io("/proc", &error))?;
     let identities: Vec<Identity> = roots.iter().filter_map(|pid| Identity::of(*pid).ok()).collect();
     let mut state = State::one(Member::of_process(&service.unit, identities.first()));
     if identities.len() > 1 {
@@ -77,37 +78,42 @@ fn state(service: &Service, snapshot: &Snapshot) -> Result<State> {
 }
 
 /// The processes of the program whose parent isn't one: masters, not workers.
-fn roots(service: &Service, snapshot: &Snapshot) -> Vec<i32> {
-    let me = std::process::id();
+fn roots(service: &Service, snapshot: &Snapshot) -> io::Result<Vec<i32>> {
+    let me = i32::try_from(std::process::id()).unwrap_or_default();
     let own = rustix::process::geteuid();
-    let mine: Vec<i32> = snapshot
-        .iter()
-        .filter(|stat| !stat.is_dead() && u32::try_from(stat.pid) != Ok(me))
-        .filter(|stat| is_program(stat.pid, program(service), service.spec.matching.as_deref()))
-        .filter(|stat| own.is_root() || Identity::of(stat.pid).is_ok_and(|identity| identity.uid == own.as_raw()))
-        .map(|stat| stat.pid)
-        .collect();
+    let mut mine = Vec::new();
+    for stat in snapshot.iter().filter(|stat| !stat.is_dead() && stat.pid != me) {
+        let ours = own.is_root() || Identity::of(stat.pid).is_ok_and(|identity| identity.uid == own.as_raw());
+        if ours && is_program(stat.pid, program(service), service.spec.matching.as_deref())? && is_of_this_machine(stat.pid) {
+            mine.push(stat.pid);
+        }
+    }
     let parent = |pid: &i32| snapshot.get(*pid).map(|stat| stat.parent);
-    mine.iter().filter(|pid| parent(pid).is_none_or(|parent| !mine.contains(&parent))).copied().collect()
+    Ok(mine.iter().filter(|pid| parent(pid).is_none_or(|parent| !mine.contains(&parent))).copied().collect())
 }
 
-fn is_program(pid: i32, program: &str, matching: Option<&str>) -> bool {
-    let Ok(arguments) = arguments(pid) else { return false };
+fn is_program(pid: i32, program: &str, matching: Option<&str>) -> io::Result<bool> {
+    let arguments = match arguments(pid) {
+        Ok(arguments) => arguments,
+        // Ended meanwhile (ESRCH while it is read); any other error hides a process that may be the one.
+        Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3) => return Ok(false),
+        Err(error) => return Err(error),
+    };
     let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let Some(first) = words.first() else { return false };
+    let Some(first) = words.first() else { return Ok(false) };
     if matching.is_some_and(|text| !words.join(" ").contains(text)) {
-        return false;
+        return Ok(false);
     }
     // A title set by the program itself (`redis-server *:6379`, `nginx: master process`) begins with its name.
     let title = first.split([' ', ':']).next().unwrap_or_default();
     let named = |word: &str| Path::new(word).file_name() == Some(OsStr::new(program));
     let executable = executable(pid);
     if named(title) || executable.as_ref().is_some_and(|path| named(&path.to_string_lossy())) {
-        return true;
+        return Ok(true);
     }
     let interpreter = executable.as_ref().and_then(|path| path.file_name()).and_then(OsStr::to_str).unwrap_or_default();
     let interprets = ["python", "ruby", "perl", "node", "sh", "bash", "dash", "php"].iter().any(|known| interpreter.starts_with(known));
-    interprets && words.iter().skip(1).find(|word| !word.starts_with('-')).is_some_and(|script| named(script))
+    Ok(interprets && words.iter().skip(1).find(|word| !word.starts_with('-')).is_some_and(|script| named(script)))
 }
 
 fn start(service: &Service, _: &[String], _: Deadline) -> Result<Done> {

@@ -84,7 +84,24 @@ fn state(service: &Service) -> Result<State> {
         member.word = "no container".to_owned();
         return Ok(State::one(member));
     }
-    Ok(State { members: containers.into_iter().map(member).collect(), warnings: Vec::new() })
+    Ok(State::one(whole(&service.unit, containers.into_iter().map(member).collect())))
+}
+
+/// The containers of a service as one: compose starts and stops them together, and names them anew as it likes.
+fn whole(unit: &str, containers: Vec<Member>) -> Member {
+    let worst = containers.iter().max_by_key(|container| match container.run {
+        Run::Finished => 0,
+        Run::Running => 1,
+        Run::Starting => 2,
+        Run::Stopping => 3,
+        Run::Stopped => 4,
+        Run::Failed => 5,
+    });
+    let generation: Vec<String> = containers.iter().map(|container| container.generation.clone()).collect();
+    match worst {
+        Some(worst) => Member { name: unit.to_owned(), generation: generation.join(" "), ..worst.clone() },
+        None => Member::of_process(unit, None),
+    }
 }
 
 fn parse(text: &str) -> std::result::Result<Vec<Container>, serde_json::Error> {

@@ -84,7 +84,7 @@ pub fn read(path: &Path) -> Result<Found> {
             Kind::Permission,
             format!("{}: can be written by its group or by others (mode {:04o})", path.display(), meta.mode() & 0o7777),
         )
-        .hint(format!("whoever can write it chooses which process is signalled: chmod go-w {}", path.display())));
+        .hint(format!("whoever can write it chooses which process is signalled: chmod go-w {}; uwsgi wants --umask 022", path.display())));
     }
     if !meta.is_file() || meta.len() > 4096 {
         return Err(Error::failed(format!("{}: not a pid file", path.display())));
@@ -94,8 +94,13 @@ pub fn read(path: &Path) -> Result<Found> {
     let Some(pid) = first.parse::<i32>().ok().filter(|pid| *pid > 1) else {
         return Ok(nobody(format!("{}: no pid in it", path.display())));
     };
-    let Ok(identity) = Identity::of(pid) else {
-        return Ok(nobody(format!("{}: process {pid} isn't running", path.display())));
+    let identity = match Identity::of(pid) {
+        Ok(identity) => identity,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(nobody(format!("{}: process {pid} isn't running", path.display())));
+        }
+        // Not to be seen is not to be gone: a second one would be started.
+        Err(error) => return Err(Error::io(format!("process {pid} of {}", path.display()), &error)),
     };
     if identity.uid != meta.uid() && meta.uid() != 0 && identity.uid != effective_user() && effective_user() != meta.uid() {
         return Ok(nobody(format!("{}: process {pid} belongs to uid {}, the file to uid {}", path.display(), identity.uid, meta.uid())));
@@ -142,8 +147,12 @@ fn stop(service: &Service, state: &State, _: &[String], deadline: Deadline) -> R
 /// One doesn't go, or may not be signalled.
 pub fn terminate(service: &Service, pids: &[i32], deadline: Deadline) -> Result<Done> {
     let signal = signal_named(service.spec.stop_signal.as_deref().unwrap_or("TERM"))?;
-    for process in pids.iter().filter_map(|pid| Process::open(*pid).ok()) {
-        let pid = process.identity.pid;
+    for pid in pids {
+        let process = match Process::open(*pid) {
+            Ok(process) => process,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(Error::io(format!("{}: process {pid}", service.name), &error)),
+        };
         match process.signal(signal) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,

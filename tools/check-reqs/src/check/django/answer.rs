@@ -50,6 +50,9 @@ pub fn of(step: &str, finished: &Finished) -> Answer {
     if let Some(line) = database_down(&err) {
         return answer(Verdict::Unknown, Some("database"), format!("the database does not answer: {line}"));
     }
+    if let Some(line) = err.lines().rfind(|line| line.contains("[Errno 28]") || line.contains("[Errno 122]")) {
+        return answer(Verdict::Unknown, Some("no_space"), format!("no room to collect files: {}", line.trim()));
+    }
     match (finished.ending, own_line(step, &out, &err)) {
         (Ending::Exit(0), Some(line)) => answer(Verdict::Met, None, line.to_string()),
         (Ending::Exit(0), None) => answer(

@@ -43,7 +43,11 @@ pub struct Directory {
 impl Directory {
     /// Makes it, with a name that cannot be foreseen.
     pub fn new(user: Option<&Identity>) -> Result<Directory, String> {
-        let top = std::env::temp_dir();
+        // The caller's TMPDIR may be one that the other user cannot enter (pam_tmpdir gives everybody a closed one).
+        let top = match user.is_some_and(|user| !user.is_current()) {
+            true => PathBuf::from("/tmp"),
+            false => std::env::temp_dir(),
+        };
         for _ in 0..16 {
             let mut random = [0u8; 12];
             rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).map_err(|errno| errno.to_string())?;
