@@ -55,3 +55,19 @@ fn times_that_are_none() {
     cron("next --from yesterday", "* * * * * true\n").expect_code(2).expect_silence().expect_err("--from yesterday");
     cron("next", "61 * * * * true\n").expect_code(2).expect_silence();
 }
+
+#[test]
+fn cronies_cron_tz_gives_the_jobs_below_it_a_zone_that_they_follow() {
+    let template = "30 2 * * * true a\nCRON_TZ=America/New_York\n30 2 * * * true b\n30 1 * * * true c\n";
+    let next = |words: &str| cron(&format!("next --tz UTC {words}"), template).expect_code(0).json();
+    let utc = |report: &serde_json::Value, job: usize| -> Vec<String> {
+        report["items"][job]["next"].as_array().unwrap().iter().map(|n| n["utc"].as_str().unwrap().to_string()).collect()
+    };
+    let spring = next("--dialect cronie --from 2026-03-08 --until 2026-03-10");
+    assert_eq!(utc(&spring, 0), ["2026-03-08T02:30:00Z", "2026-03-09T02:30:00Z"]);
+    assert_eq!(utc(&spring, 1), ["2026-03-09T06:30:00Z"], "nothing is made up for");
+    let autumn = next("--dialect cronie --from 2026-11-01 --until 2026-11-02");
+    assert_eq!(utc(&autumn, 2), ["2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z"], "and nothing held back");
+    let debian = next("--from 2026-03-08 --until 2026-03-10");
+    assert_eq!(utc(&debian, 1), ["2026-03-08T02:30:00Z", "2026-03-09T02:30:00Z"], "Debian's cron knows no CRON_TZ");
+}

@@ -101,8 +101,7 @@ fn command_text(job: &Job, site: &Site) -> Result<Vec<u8>> {
 
 /// The site's environment lines: name and line.
 pub fn settings(site: &Site) -> Vec<(String, String)> {
-    let zone = site.facts.tz.clone().filter(|_| site.dialect.has_zones());
-    let named = [("SHELL", &site.facts.shell), ("PATH", &site.facts.path), ("MAILTO", &site.facts.mailto), ("CRON_TZ", &zone)];
+    let named = [("SHELL", &site.facts.shell), ("PATH", &site.facts.path), ("MAILTO", &site.facts.mailto)];
     let named = named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
     let all = named.chain(site.facts.env.iter().cloned());
     all.filter_map(|(name, value)| environment::write(&name, &value).map(|line| (name, line))).collect()

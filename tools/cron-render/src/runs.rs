@@ -105,6 +105,14 @@ impl<'a> Runs<'a> {
         runs
     }
 
+    /// For a job that follows the clock whatever its fields say, as cronie's do under a
+    /// `CRON_TZ`: cron.c asks for the local time of each minute and no more.
+    #[must_use]
+    pub fn following(mut self, follows: bool) -> Self {
+        self.wildcard |= follows;
+        self
+    }
+
     /// Finds this stretch's last minute, and which of its minutes come again.
     fn measure(&mut self) {
         if self.stretch.end == i64::MAX {

@@ -235,7 +235,11 @@ fn check_variable(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+/// A duration as the command line has it.
+///
+/// # Errors
+/// The deserialiser's.
+pub fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     let text = Option::<String>::deserialize(from)?;
     text.map(|t| base::cli::parse_duration(&t).map_err(de::Error::custom)).transpose()
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use base::error::{Error, Result};
 use base::source::{self, Source};
 use places::Places;
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
 use crate::command::{self, Action, Extras, Place, Shape};
 use crate::crontab::{self, Form, Line, What};
@@ -59,15 +59,10 @@ struct GivenJob {
     shell: Option<String>,
     lock: Option<Place>,
     log: Option<Place>,
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "crate::site::duration")]
     timeout: Option<Duration>,
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(default, deserialize_with = "crate::site::duration")]
     spread: Option<Duration>,
-}
-
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    let text = Option::<String>::deserialize(from)?;
-    text.map(|t| base::cli::parse_duration(&t).map_err(de::Error::custom)).transpose()
 }
 
 /// One job of a template.

@@ -9,7 +9,7 @@ use base::tool::{Context, Format as Output};
 
 use crate::backend;
 use crate::cli::{Request, Window};
-use crate::crontab::Form;
+use crate::crontab::{Form, What};
 use crate::explain;
 use crate::field::Reading;
 use crate::finding::{Code, Finding};
@@ -24,6 +24,7 @@ use crate::site::{Facts, Format, Site};
 use crate::spread::{self, Placed};
 use crate::systemd;
 use crate::template::{Draft, Template};
+use crate::zone::Zone;
 
 /// How many runs of a job `next` lists unless told otherwise.
 const COUNT: usize = 5;
@@ -192,13 +193,27 @@ impl Work {
         let mut items = self.items(None);
         let mut total = 0;
         for (item, placed) in items.iter_mut().zip(&self.placed) {
-            let runs = Runs::new(&placed.schedule, &self.site.zone, from).take(most);
+            let own = self.own_zone(item.line);
+            let runs = Runs::new(&placed.schedule, own.as_ref().unwrap_or(&self.site.zone), from).following(own.is_some()).take(most);
             item.next = runs.take_while(|run| run.utc < end).map(|run| Start::new(&run)).collect();
             total += item.next.len();
         }
         let msg = format!("{} of {} in {}", count(total, "run"), count(items.len(), "job"), self.site.zone.name());
         let body = CronReport { items, findings: self.findings, voice: Voice::Next, ..CronReport::default() };
         Ok(Report::new(Status::Ok, msg, body))
+    }
+
+    /// The zone that a `CRON_TZ` gives the job on that line, where the daemon knows it.
+    fn own_zone(&self, line: usize) -> Option<Zone> {
+        if !self.site.dialect.has_zones() {
+            return None;
+        }
+        let settings = self.template.lines.iter().take_while(|l| l.number < line).filter_map(|l| match &l.what {
+            What::Setting(setting) if setting.name == b"CRON_TZ" => std::str::from_utf8(&setting.value).ok(),
+            _ => None,
+        });
+        let mut given = self.site.facts.env.iter().filter(|(name, _)| name == "CRON_TZ").map(|(_, value)| value.as_str());
+        given.next_back().or_else(|| settings.last()).and_then(|name| Zone::named(name).ok())
     }
 
     /// `explain`.
