@@ -52,6 +52,7 @@ cmd:fish                    fish
 cmd:hyperfine               hyperfine
 cmd:ip                      iproute2
 cmd:lintian                 lintian
+file:/usr/share/i18n/locales/de_DE  locales
 cmd:logrotate               logrotate
 cmd:lsof                    lsof
 cmd:mandoc                  mandoc

@@ -451,18 +451,23 @@ fn open_to_all(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("chmod");
 }
 
-fn version_name() -> String {
+/// The server's version, as paths have it: `15`.
+///
+/// # Panics
+/// If no server is installed.
+#[must_use]
+pub fn version() -> String {
     let bin = installation();
     let version = bin.parent().and_then(Path::file_name).and_then(OsStr::to_str);
     version.expect("a version in the path").to_owned()
 }
 
 fn binary_dir(directory: &Path) -> PathBuf {
-    directory.join("lib/postgresql").join(version_name()).join("bin")
+    directory.join("lib/postgresql").join(version()).join("bin")
 }
 
 fn share_dir(directory: &Path) -> PathBuf {
-    directory.join("share/postgresql").join(version_name())
+    directory.join("share/postgresql").join(version())
 }
 
 /// Builds the server's tree and copies a fresh cluster into it.
@@ -473,7 +478,7 @@ fn lay_out(directory: &Path) {
     symlink(installation().with_file_name("lib"), bin.with_file_name("lib")).expect("lib");
     let share = share_dir(directory);
     fs::create_dir_all(share.join("extension")).expect("the extension directory");
-    let installed = PathBuf::from("/usr/share/postgresql").join(version_name());
+    let installed = PathBuf::from("/usr/share/postgresql").join(version());
     link_all(&installed, &share, "extension");
     link_all(&installed.join("extension"), &share.join("extension"), "");
     symlink("/usr/share/locale", directory.join("share/locale")).expect("locale");

@@ -39,7 +39,7 @@ const BEGIN: &str = "BEGIN READ ONLY; SELECT pg_catalog.current_schema(); SET LO
 
 const SERVER: &str = "SELECT current_setting('server_version'), current_setting('server_version_num'), version(), pg_is_in_recovery(), \
      current_setting('default_transaction_read_only'), current_user, \
-     (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), has_database_privilege(current_database(), 'CREATE'), \
+     current_setting('is_superuser'), has_database_privilege(current_database(), 'CREATE'), \
      current_database();";
 
 const INSTALLED: &str = "SELECT e.extname, e.extversion, n.nspname, pg_get_userbyid(e.extowner), pg_has_role(e.extowner, 'USAGE'), \
@@ -87,7 +87,7 @@ pub fn read_look(rows: &Rows, local: bool) -> (Server, Database) {
         server.recovery = truth(row, 3);
         server.distro = distro::of_server(&text(row, 2).unwrap_or_default(), &words, server.major(), local);
         database.read_only = server.recovery || row.get(4) == Some("on");
-        database.role = Role { name: text(row, 5).unwrap_or_default(), superuser: truth(row, 6), creates: truth(row, 7) };
+        database.role = Role { name: text(row, 5).unwrap_or_default(), superuser: row.get(6) == Some("on"), creates: truth(row, 7) };
         database.name = text(row, 8).unwrap_or_default();
     }
     (server, database)
