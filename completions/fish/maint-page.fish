@@ -184,6 +184,7 @@ complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l tz -d '
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l template -d 'A page of your own: DIR/page.html and what it needs' -r -f -a "(__fish_complete_directories)"
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l on-failure -d 'What happens to the page if COMMAND fails' -r -f -a "keep\t''
 off\t''"
+complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l drain -d 'How long requests under way get to finish before COMMAND begins; 1s unless told' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l verify -d 'Prove it over HTTP at this URL' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l host -d 'The Host to ask for, where the URL names an address' -r -f
 complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l connect -d 'Ask at this address, whatever the URL\'s name resolves to' -r -f

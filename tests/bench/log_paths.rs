@@ -1,6 +1,8 @@
 //! log-paths beside its peers, in one run: `nginx -T -q` and `crossplane parse` on 50 and 1,000 virtual hosts, `lsof -nP +L1` on 500
 //! processes with 50 descriptors each; and how its cost grows with the virtual hosts.
 //!
+//! The virtual hosts are as they are: a file each, TLS with a certificate, two logs, three locations and a common snippet.
+//!
 //! The peers do more (nginx opens every log, crossplane keeps the whole tree, lsof names every descriptor): that is the point, since
 //! until now they were what answered these questions.
 
@@ -90,11 +92,11 @@ fn vhosts(count: usize) -> TempDir {
     for sub in ["sites-enabled", "snippets", "logs", "t"] {
         fs::create_dir_all(dir.path().join(sub)).unwrap();
     }
-    fs::write(
-        dir.path().join("snippets/tls.conf"),
-        "ssl_protocols TLSv1.2 TLSv1.3;\nssl_prefer_server_ciphers on;\nssl_session_timeout 1d;\n",
-    )
-    .unwrap();
+    certificate(dir.path());
+    let tls = format!(
+        "ssl_certificate {at}/cert.pem;\nssl_certificate_key {at}/key.pem;\nssl_protocols TLSv1.2 TLSv1.3;\nssl_session_timeout 1d;\n"
+    );
+    fs::write(dir.path().join("snippets/tls.conf"), tls).unwrap();
     let temporary: String =
         ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{name}_temp_path {at}/t/{name};\n")).concat();
     let main = format!(
@@ -107,7 +109,7 @@ fn vhosts(count: usize) -> TempDir {
         let mut text = String::new();
         write!(
             text,
-            "# site {number}\nserver {{\n    listen 127.0.0.1:8080;\n    server_name site{number}.example.org www.site{number}.example.org;\n    root /srv/site{number}/public;\n\n    \
+            "# site {number}\nserver {{\n    listen 127.0.0.1:8443 ssl;\n    server_name site{number}.example.org www.site{number}.example.org;\n    root /srv/site{number}/public;\n\n    \
              access_log {at}/logs/site{number}.access.log main;\n    error_log {at}/logs/site{number}.error.log warn;\n\n    include {at}/snippets/tls.conf;\n\n    \
              location /static/ {{\n        alias /srv/site{number}/static/;\n        expires 30d;\n        access_log off;\n    }}\n\n    \
              location / {{\n        proxy_pass http://127.0.0.1:9000;\n        proxy_set_header Host $host;\n        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n        \
@@ -119,6 +121,15 @@ fn vhosts(count: usize) -> TempDir {
     let checked = nginx(dir.path()).output().unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
     dir
+}
+
+fn certificate(dir: &Path) {
+    let mut command = Command::new("openssl");
+    command
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=example.org", "-keyout"])
+        .arg(dir.join("key.pem"));
+    let made = command.arg("-out").arg(dir.join("cert.pem")).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
 /// 500 processes of 50 descriptors: sockets and pipes, files that are read, and a few that are written, some of them deleted.

@@ -29,7 +29,7 @@ fn main() {
     peer("single-file mode", &|file| run_single("on", file), &|file| run_single("off", file), whole_page);
     peer("echo > file, rm -f", &by_echo, &|file| fs::remove_file(file).unwrap(), |body| body == BY_HAND);
     first_503();
-    assert_eq!(ours.wrong, 0, "the flag layout lost or damaged answers: {:?}", ours.examples);
+    assert_eq!(ours.wrong, 0, "the flag layout lost or damaged answers: {:?}", ours.kinds);
 }
 
 fn open_scratch() -> TempDir {
@@ -94,8 +94,8 @@ fn rounds(name: &str, nginx: &Nginx, on: &dyn Fn(), off: &dyn Fn(), is_page: fn(
     let tally = crowd.leave();
     let each = spent.as_secs_f64() * 1000.0 / FLIPS as f64;
     println!("{name:<34} {:>10} {:>10} {:>10} {:>8} {each:>9.1}", tally.all(), tally.site, tally.page, tally.wrong);
-    for example in tally.examples.iter().take(3) {
-        println!("    {example}");
+    for (kind, times) in &tally.kinds {
+        println!("    {times:>8}  {kind}");
     }
     tally
 }

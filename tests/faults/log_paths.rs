@@ -1,6 +1,6 @@
 //! `--create-dirs` killed at each system call, and failed at each: what has the directory's name is whole, and the next run mends.
 
-use harness::{Output, TempDir, bin, scratch, tool};
+use harness::{Output, TempDir, bin, full_sweep, scratch, tool};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
@@ -73,7 +73,9 @@ impl Site {
 fn killed_at_each_call() {
     for call in CALLS {
         let mut killed = 0;
-        for when in 1..200 {
+        // Most files are opened long before anything is made: the short form takes every sixth of those.
+        let step = if matches!(*call, "openat" | "fstat") && !full_sweep() { 6 } else { 1 };
+        for when in (1..200).step_by(step) {
             let site = Site::new();
             let done = site.injected(call, "signal=KILL", when);
             let shown = format!("killed at {call} {when}");

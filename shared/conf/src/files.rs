@@ -8,11 +8,11 @@ use crate::pattern::{self, Pattern};
 use crate::{Error, Kind};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
-use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The most that one file may hold, in bytes.
 pub const LIMIT: u64 = 16 * 1024 * 1024;
@@ -25,7 +25,7 @@ pub const DEPTH: usize = 16;
 #[derive(Debug, Default)]
 pub struct Files {
     root: Option<OwnedFd>,
-    read: Cell<usize>,
+    read: AtomicUsize,
 }
 
 impl Files {
@@ -42,7 +42,7 @@ impl Files {
     pub fn below(root: &Path) -> Result<Self, Error> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(CWD, root, flags, Mode::empty()).map_err(|why| failure(root, why))?;
-        Ok(Self { root: Some(fd), read: Cell::new(0) })
+        Ok(Self { root: Some(fd), read: AtomicUsize::new(0) })
     }
 
     /// Is there a root other than the machine's?
@@ -56,9 +56,7 @@ impl Files {
     /// # Errors
     /// When it is missing, unreadable, not a regular file, too large, or the ten-thousandth.
     pub fn read(&self, path: &Path) -> Result<Vec<u8>, Error> {
-        let count = self.read.get() + 1;
-        self.read.set(count);
-        if count > MOST {
+        if self.read.fetch_add(1, Ordering::Relaxed) >= MOST {
             let message = format!("not read: {MOST} files were read before it");
             return Err(Error::new(Kind::TooLarge, path, 0, message));
         }
@@ -68,7 +66,8 @@ impl Files {
         let stat = rustix::fs::fstat(&fd).map_err(|why| failure(path, why))?;
         regular(path, &stat)?;
         let bytes = whole(&fd, usize::try_from(stat.st_size).unwrap_or(0));
-        let bytes = bytes.map_err(|why| Error::new(Kind::Unreadable, path, 0, format!("cannot be read: {}", std::io::Error::from(why))))?;
+        let bytes =
+            bytes.map_err(|why| Error::new(Kind::Unreadable, path, 0, format!("cannot be read: {}", base::error::plain(&why.into()))))?;
         if bytes.len() as u64 > LIMIT {
             return Err(too_large(path, bytes.len() as u64));
         }
@@ -223,5 +222,5 @@ fn too_large(path: &Path, size: u64) -> Error {
 
 fn failure(path: &Path, why: Errno) -> Error {
     let kind = if matches!(why, Errno::NOENT | Errno::NOTDIR) { Kind::Missing } else { Kind::Unreadable };
-    Error::new(kind, path, 0, std::io::Error::from(why).to_string())
+    Error::new(kind, path, 0, base::error::plain(&why.into()))
 }

@@ -49,6 +49,7 @@ impl Statement<'_> {
 
 /// The statements of one file.
 pub struct Statements<'a> {
+    keep: fn(&[u8]) -> bool,
     file: &'a Path,
     bytes: &'a [u8],
     at: usize,
@@ -68,7 +69,14 @@ impl<'a> Statements<'a> {
     /// Starts at the top of a file, whose name is used in errors only.
     #[must_use]
     pub fn new(file: &'a Path, bytes: &'a [u8]) -> Self {
-        Self { file, bytes, at: 0, line: 1 }
+        Self { keep: |_| true, file, bytes, at: 0, line: 1 }
+    }
+
+    /// Keeps the arguments of these directives only; the others are checked, and come by name.
+    #[must_use]
+    pub fn keeping(mut self, keep: fn(&[u8]) -> bool) -> Self {
+        self.keep = keep;
+        self
     }
 
     fn statement(&mut self) -> Result<Option<Statement<'a>>, Error> {
@@ -90,8 +98,12 @@ impl<'a> Statements<'a> {
                     return Ok(Some(Statement { words, line, end }));
                 }
                 b'{' => return self.open(words, line).map(Some),
-                b'"' | b'\'' => words.push(self.quoted(byte)?),
-                _ => words.push(self.word()?),
+                _ => {
+                    let word = if matches!(byte, b'"' | b'\'') { self.quoted(byte)? } else { self.word()? };
+                    if words.first().is_none_or(|name: &Cow<'_, [u8]>| (self.keep)(name)) {
+                        words.push(unescape(word));
+                    }
+                }
             }
         }
     }
@@ -130,7 +142,7 @@ impl<'a> Statements<'a> {
     }
 
     /// A quotation runs to its own mark over any number of lines, and a blank, `;`, `{` or `)` must follow it.
-    fn quoted(&mut self, mark: u8) -> Result<Cow<'a, [u8]>, Error> {
+    fn quoted(&mut self, mark: u8) -> Result<&'a [u8], Error> {
         let opened = self.line;
         self.at += 1;
         let start = self.at;
@@ -157,10 +169,10 @@ impl<'a> Statements<'a> {
             }
             _ => {}
         }
-        Ok(unescape(word))
+        Ok(word)
     }
 
-    fn word(&mut self) -> Result<Cow<'a, [u8]>, Error> {
+    fn word(&mut self) -> Result<&'a [u8], Error> {
         let start = self.at;
         let mut variable = false;
         loop {
@@ -178,7 +190,7 @@ impl<'a> Statements<'a> {
                 }
             }
         }
-        Ok(unescape(&self.bytes[start..self.at]))
+        Ok(&self.bytes[start..self.at])
     }
 
     /// A backslash and whatever follows it.

@@ -2,10 +2,14 @@
 //! which failures go on to the next.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::unistd::{Uid, User};
 use postgres::config::{ChannelBinding, SslMode, SslNegotiation};
 use postgres::error::SqlState;
 use postgres::{Client, Config};
@@ -199,6 +203,13 @@ impl Resolved {
             let next = Next::Stop;
             (Failure { error, next }, false)
         })?;
+        if let (Place::Socket(directory), Some(wanted)) = (&host.place, self.settings.filled("requirepeer")) {
+            let path = directory.join(format!(".s.PGSQL.{}", host.port));
+            if let Err(what) = peer_is(&path, wanted) {
+                let error = Error::new(Kind::Refused, format!("connection to server {place} failed: {what}"));
+                return Err((Failure { error, next: Next::Stop }, false));
+            }
+        }
         let handshake = Handshake::new(&self.trust, &host.name);
         let mut client = match greet(config, handshake.clone(), limit) {
             Ok(Ok(client)) => client,
@@ -310,6 +321,20 @@ fn keepalives(settings: &Settings, config: &mut Config) -> Result<()> {
         config.tcp_user_timeout(Duration::from_millis(millis));
     }
     Ok(())
+}
+
+/// `requirepeer`: who listens on the socket. The crate keeps its own socket to itself, so this is asked over one of ours; whoever could put
+/// another server in its place in between owns the directory, and could have done so before.
+fn peer_is(socket: &Path, wanted: &str) -> std::result::Result<(), String> {
+    // A server that is not there is for the connection itself to report.
+    let Ok(stream) = UnixStream::connect(socket) else { return Ok(()) };
+    let peer = getsockopt(&stream, PeerCredentials).map_err(|error| format!("could not get peer credentials: {error}"))?;
+    let user = User::from_uid(Uid::from_raw(peer.uid())).ok().flatten();
+    match user {
+        Some(user) if user.name == wanted => Ok(()),
+        Some(user) => Err(format!("requirepeer specifies \"{wanted}\", but actual peer user name is \"{}\"", user.name)),
+        None => Err(format!("local user with ID {} does not exist", peer.uid())),
+    }
 }
 
 struct TimedOut;

@@ -158,6 +158,9 @@ fn refuse_unsupported(settings: &Settings) -> Result<()> {
             return Err(Error::settings(format!("invalid gssencmode value: \"{other}\"")));
         }
     }
+    if let Some(other) = settings.filled("load_balance_hosts").filter(|value| !["disable", "random"].contains(value)) {
+        return Err(Error::settings(format!("invalid load_balance_hosts value: \"{other}\"")));
+    }
     if settings.filled("require_auth").is_some() {
         return refused("require_auth");
     }

@@ -69,6 +69,8 @@ struct Own {
     certificate: PathBuf,
     key: PathBuf,
     password: Option<String>,
+    /// `sslcertmode=require`.
+    required: bool,
 }
 
 impl std::fmt::Debug for Own {
@@ -89,7 +91,12 @@ impl Trust {
         };
         let certificate = named("sslcert").or_else(|| at_home("postgresql.crt"));
         let key = named("sslkey").or_else(|| at_home("postgresql.key"));
-        let shown = settings.filled("sslcertmode") != Some("disable");
+        let (shown, required) = match settings.filled("sslcertmode") {
+            None | Some("allow") => (true, false),
+            Some("disable") => (false, false),
+            Some("require") => (true, true),
+            Some(other) => return Err(Error::settings(format!("invalid sslcertmode value: \"{other}\""))),
+        };
         let crl = match (named("sslcrl"), settings.filled("sslcrldir")) {
             (Some(file), _) => Some(Revoked { file, named: true }),
             (None, Some(_)) => None,
@@ -105,6 +112,7 @@ impl Trust {
                 certificate,
                 key,
                 password: settings.filled("sslpassword").map(str::to_owned),
+                required,
             }),
             sni: settings.filled("sslsni").is_none_or(|value| value != "0"),
             oldest: version(settings, "ssl_min_protocol_version")?.or(Some(SslVersion::TLS1_2)),
@@ -214,6 +222,9 @@ impl Trust {
 
 impl Own {
     fn present(&self, builder: &mut SslConnectorBuilder) -> std::result::Result<(), String> {
+        if !self.certificate.exists() && self.required {
+            return Err(format!("sslcertmode=require, and there is no certificate file \"{}\"", self.certificate.display()));
+        }
         if !self.certificate.exists() {
             // Even one that was named: libpq goes on without, and the server says what it thinks.
             return Ok(());

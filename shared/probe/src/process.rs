@@ -177,6 +177,14 @@ pub fn executable(pid: i32) -> Option<PathBuf> {
     Some(PathBuf::from(OsString::from_vec(bytes)))
 }
 
+/// Whether it lives in our process namespace: a container's processes are seen from outside, and are the container's own.
+/// What may not be looked at counts as ours.
+#[must_use]
+pub fn is_of_this_machine(pid: i32) -> bool {
+    let of = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    of(&pid.to_string()).is_none_or(|theirs| of("self").is_none_or(|ours| ours == theirs))
+}
+
 /// The command line of a process, argument by argument; empty for a zombie or a kernel thread.
 ///
 /// # Errors

@@ -4,6 +4,9 @@
 /// one `-`.
 #[must_use]
 pub fn normalize(name: &str) -> String {
+    if name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+        return name.to_owned();
+    }
     let mut out = String::with_capacity(name.len());
     let mut separator = false;
     for c in name.chars() {
@@ -15,7 +18,11 @@ pub fn normalize(name: &str) -> String {
             out.push('-');
             separator = false;
         }
-        out.extend(c.to_lowercase());
+        if c.is_ascii() {
+            out.push(c.to_ascii_lowercase());
+        } else {
+            out.extend(c.to_lowercase());
+        }
     }
     if separator {
         out.push('-');

@@ -47,6 +47,7 @@ fn until_bounds_and_reboot_has_none() {
     assert_eq!(starts("", "@reboot").len(), 0);
     assert_eq!(starts("--tz UTC --from 2026-03-01 -c 2", "0 0 29 2 *")[1].0, "2032-02-29T00:00:00+00:00");
     assert_eq!(starts("", "0 0 31 2 *").len(), 0);
+    assert_eq!(starts("--tz UTC --from 9999-12-29 -c 9", "@daily").len(), 2, "RFC 3339 has four digits for a year");
 }
 
 #[test]

@@ -253,3 +253,17 @@ fn facts_that_cannot_be_are_refused() {
     let unknown = "[site]\nname = \"x\"\ncolour = \"red\"\n";
     cron("render", unknown).expect_code(2).expect_silence().expect_err("3:1");
 }
+
+#[test]
+fn a_system_table_stays_one() {
+    let dir = scratch();
+    let cron_d = dir.path().join("cron.d");
+    std::fs::create_dir(&cron_d).unwrap();
+    let text = "A=b\n5 0 * * *  root\t/bin/true x\n6 0 * * * nobody python manage.py y\n";
+    std::fs::write(cron_d.join("site"), text).unwrap();
+    let run =
+        |words: &[&str]| tool("cron-render").args(["render", "-o", "text"]).args(words).arg(cron_d.join("site")).run().expect_code(0).out();
+    assert_eq!(run(&[]), text);
+    assert_eq!(run(&["--dir", "/srv/f"]).lines().last().unwrap(), "6 0 * * * nobody cd /srv/f && venv/bin/python manage.py y");
+    assert_eq!(run(&["--format", "crontab"]).lines().nth(1).unwrap(), "5 0 * * * /bin/true x");
+}

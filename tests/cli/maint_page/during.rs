@@ -81,8 +81,7 @@ fn killed_during_command_the_guardian_takes_the_page_away() {
 fn a_command_that_runs_out_of_time_is_ended_and_is_no_success() {
     let site = Site::new();
     let script = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
-    let late =
-        site.tool("during").args(["--timeout", "300ms", "--on-failure", "off", "--", "sh", "-c", script]).run().expect_code(75).json();
+    let late = site.tool("during").args(["--timeout", "3s", "--on-failure", "off", "--", "sh", "-c", script]).run().expect_code(75).json();
     assert!(late["msg"].as_str().unwrap().starts_with("COMMAND was ended when the time was up"), "{late}");
     assert_eq!((&late["status"], &late["up"]), (&json!("failed"), &json!(false)));
 }
@@ -101,4 +100,18 @@ fn a_page_that_cannot_be_raised_runs_nothing_and_leaves_no_hold() {
         .expect_code(125)
         .expect_err("is foreign");
     assert!(!ran.exists() && !site.has("holds/x.json") && site.text("on") == "by hand");
+}
+
+#[test]
+fn requests_under_way_get_a_moment_before_the_command_begins() {
+    let site = Site::new();
+    let during = |extra: &[&str]| {
+        let began = std::time::Instant::now();
+        site.tool("during").args(["--on-failure", "off"]).args(extra).args(["--", "true"]).run().expect_code(0);
+        began.elapsed()
+    };
+    assert!(during(&["--drain", "2s"]) >= std::time::Duration::from_secs(2));
+    // Where the page is up already there is nothing to wait for.
+    site.on();
+    assert!(during(&["--drain", "10m"]) < std::time::Duration::from_secs(300));
 }

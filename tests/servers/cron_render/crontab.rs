@@ -170,3 +170,24 @@ fn a_template_with_errors_is_not_installed() {
     with("install", "0 0 * * * true\n").args(["--user", "no-such-user-here", "--name", "x"]).run().expect_code(2).expect_err("E10");
     with("install", "0 0 * * * true\n").run().expect_code(2).expect_err("--name");
 }
+
+#[test]
+fn a_template_that_holds_the_block_itself_is_refused() {
+    let Some(person) = Person::new() else { return };
+    install(&person, "").expect_code(0);
+    let listed = String::from_utf8(person.crontab().unwrap()).unwrap();
+    let again = with("install", &listed).args(["--user", &person.name, "--name", "forum"]).run();
+    again.expect_code(2).expect_silence().expect_err("markers of forum");
+    assert_eq!(person.crontab().unwrap(), listed.as_bytes());
+}
+
+#[test]
+fn a_password_in_a_setting_is_not_in_the_report() {
+    let Some(person) = Person::new() else { return };
+    let words = "--env DATABASE_URL=postgres://forum:hunter2@db/forum --diff";
+    for words in [format!("{words} -n"), words.to_string()] {
+        let out = install(&person, &words);
+        assert!(!out.out().contains("hunter2") && out.out().contains("***"), "{}", out.out());
+    }
+    assert!(String::from_utf8(person.crontab().unwrap()).unwrap().contains("hunter2"));
+}

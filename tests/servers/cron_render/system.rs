@@ -28,7 +28,9 @@ impl Site {
     fn run(&self, command: &str, format: &str, template: &str, words: &str) -> Output {
         let run = tool("cron-render").args([command]);
         let run = if command == "remove" { run } else { run.arg("-").args(["--dir"]).arg(self.dir.path()).input(template) };
-        run.args(["--name", &self.name, "--user", &self.person.name, "--format", format]).args(words.split_whitespace()).run()
+        run.args(["--name", &self.name, "--user", &self.person.name, "--format", format, "--lock-wait", "60s"])
+            .args(words.split_whitespace())
+            .run()
     }
 
     fn cron_d(&self) -> PathBuf {
@@ -220,4 +222,74 @@ fn somebody_elses_units_are_left_alone() {
     site.run("install", "systemd", MISAGO, "").expect_code(3).expect_err("did not write it");
     assert_eq!(site.units(), [theirs]);
     assert_eq!(site.run("remove", "systemd", "", "").expect_code(0).json()["changed"], false);
+}
+
+/// The twelve jobs of a newer Misago, five minutes apart.
+const MISAGO_TWELVE: &str = "\
+0 1 * * * python manage.py deletemarkedusers
+5 1 * * * python manage.py deleteinactiveusers
+10 1 * * * python manage.py clearattachments
+15 1 * * * python manage.py clearnotifications
+20 1 * * * python manage.py clearreadtracker
+25 1 * * * python manage.py clearsessions
+30 1 * * * python manage.py expireuserdatadownloads
+35 1 * * * python manage.py prepareuserdatadownloads
+40 1 * * * python manage.py prunecategories
+45 1 * * * python manage.py removeoldips
+50 1 * * * python manage.py invalidatebans
+55 1 * * * python manage.py buildactivepostersranking
+";
+
+/// The older one: six, five of them at 00:25.
+const MISAGO_SIX: &str = "\
+# this is example crontab configuration
+15 0 * * * python manage.py prunecategories
+25 0 * * * python manage.py buildactivepostersranking
+25 0 * * * python manage.py clearattachments
+25 0 * * * python manage.py clearreadtracker
+25 0 * * * python manage.py clearsessions
+25 0 * * * python manage.py invalidatebans
+";
+
+#[test]
+fn both_of_misagos_schedules_in_all_three_places() {
+    let Some(site) = Site::new() else { return };
+    for (template, jobs) in [(MISAGO_TWELVE, 12), (MISAGO_SIX, 6)] {
+        for format in ["crontab", "cron.d", "systemd"] {
+            if format == "systemd" && harness::need("systemctl").is_none() {
+                continue;
+            }
+            let words = "--spread 30m --tz UTC --timeout 1h";
+            let lint = site.run("lint", format, template, words).expect_code(0).json();
+            assert_eq!(lint["findings"], serde_json::json!([]), "{format}");
+            let report = site.run("render", format, template, words).expect_code(0).json();
+            let items = report["items"].as_array().unwrap();
+            let starts: std::collections::BTreeSet<&str> = items.iter().map(|i| i["schedule"].as_str().unwrap()).collect();
+            assert_eq!((items.len(), starts.len()), (jobs, jobs), "each has a minute of its own");
+            for (code, changed, dry) in [(1, true, "-n"), (0, true, ""), (0, false, ""), (0, false, "-n")] {
+                let report = site.run("install", format, template, &format!("{words} {dry}")).expect_code(code).json();
+                assert_eq!(report["changed"], changed, "{format} {dry}");
+            }
+            site.run("diff", format, template, words).expect_code(0);
+            assert_eq!(site.run("remove", format, "", "").expect_code(0).json()["changed"], true);
+        }
+    }
+    assert_eq!((site.person.crontab(), site.cron_d().exists(), site.units().len()), (None, false, 0));
+}
+
+#[test]
+fn many_sites_at_once_in_cron_d() {
+    let sites: Vec<Site> = std::iter::from_fn(Site::new).take(8).collect();
+    std::thread::scope(|scope| {
+        for site in &sites {
+            scope.spawn(|| {
+                for template in [MISAGO_SIX, MISAGO_TWELVE] {
+                    site.run("install", "cron.d", template, "").expect_code(0);
+                }
+            });
+        }
+    });
+    for site in &sites {
+        assert_eq!(site.run("install", "cron.d", MISAGO_TWELVE, "").expect_code(0).json()["changed"], false);
+    }
 }

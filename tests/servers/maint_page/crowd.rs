@@ -1,6 +1,7 @@
 //! A crowd of visitors on kept connections, who look at every byte of every answer: it is the site's, or a whole page with its token, or
 //! it is counted as wrong, with what was wrong about it.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +16,10 @@ pub struct Tally {
     pub site: u64,
     /// The page, whole, with a token.
     pub page: u64,
-    /// Neither; the first few in words.
+    /// Neither.
     pub wrong: u64,
-    pub examples: Vec<String>,
+    /// How often which wrong answer was given.
+    pub kinds: BTreeMap<String, u64>,
 }
 
 impl Tally {
@@ -28,9 +30,7 @@ impl Tally {
 
     fn wrong(&mut self, what: String) {
         self.wrong += 1;
-        if self.examples.len() < 5 {
-            self.examples.push(what);
-        }
+        *self.kinds.entry(what).or_default() += 1;
     }
 }
 
@@ -54,7 +54,9 @@ impl Crowd {
                     all.site += seen.site;
                     all.page += seen.page;
                     all.wrong += seen.wrong;
-                    all.examples.extend(seen.examples);
+                    for (kind, times) in seen.kinds {
+                        *all.kinds.entry(kind).or_default() += times;
+                    }
                 })
             })
             .collect();
@@ -80,11 +82,11 @@ fn visit(port: u16, n: usize, stop: &AtomicBool, is_page: fn(&str) -> bool) -> T
     while !stop.load(Ordering::Relaxed) {
         let stream = connection.take().unwrap_or_else(|| connect(port));
         match exchange(stream, &request, method == "HEAD") {
-            Ok((stream, status, head, body)) => {
-                judge(&mut tally, method, status, &head, &body, is_page);
+            Ok((stream, status, body)) => {
+                judge(&mut tally, method, status, &body, is_page);
                 connection = stream;
             }
-            Err(why) => tally.wrong(format!("{method}: no whole answer: {why}")),
+            Err(why) => tally.wrong(format!("{method}: no whole answer ({why})")),
         }
     }
     tally
@@ -97,7 +99,7 @@ fn connect(port: u16) -> BufReader<TcpStream> {
     BufReader::new(stream)
 }
 
-type Exchange = (Option<BufReader<TcpStream>>, u16, String, String);
+type Exchange = (Option<BufReader<TcpStream>>, u16, String);
 
 fn exchange(mut stream: BufReader<TcpStream>, request: &str, headless: bool) -> Result<Exchange, String> {
     stream.get_mut().write_all(request.as_bytes()).map_err(|e| e.to_string())?;
@@ -105,7 +107,7 @@ fn exchange(mut stream: BufReader<TcpStream>, request: &str, headless: bool) -> 
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).map_err(|e| e.to_string())? == 0 {
-            return Err(format!("the connection was closed after {head:?}"));
+            return Err("the connection was closed".to_owned());
         }
         if line == "\r\n" {
             break;
@@ -120,15 +122,16 @@ fn exchange(mut stream: BufReader<TcpStream>, request: &str, headless: bool) -> 
     stream.read_exact(&mut body).map_err(|e| format!("cut short: {e}"))?;
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or("no status")?;
     let kept = (!head.contains("connection: close")).then_some(stream);
-    Ok((kept, status, head, String::from_utf8_lossy(&body).into_owned()))
+    Ok((kept, status, String::from_utf8_lossy(&body).into_owned()))
 }
 
-fn judge(tally: &mut Tally, method: &str, status: u16, head: &str, body: &str, is_page: fn(&str) -> bool) {
+fn judge(tally: &mut Tally, method: &str, status: u16, body: &str, is_page: fn(&str) -> bool) {
     let headless = method == "HEAD";
     match status {
         200 if headless || body == "app" => tally.site += 1,
         503 if headless || is_page(body) => tally.page += 1,
-        _ => tally.wrong(format!("{method}: {status}, {} bytes: {:?}", body.len(), head.lines().next())),
+        503 => tally.wrong(format!("{method}: 503, and the page is not whole")),
+        _ => tally.wrong(format!("{method}: {status}")),
     }
 }
 

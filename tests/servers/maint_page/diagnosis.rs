@@ -91,7 +91,7 @@ fn a_flag_seen_late_through_open_file_cache() {
     let site = Site::new();
     let snippet = site.snippet("nginx");
     let nginx = Nginx::new()
-        .http("open_file_cache max=100 inactive=60s; open_file_cache_valid 4s; open_file_cache_errors on;")
+        .http("open_file_cache max=100 inactive=60s; open_file_cache_valid 8s; open_file_cache_errors on;")
         .server(&format!("include {};\nlocation / {{ return 200 'app'; }}", snippet.display()))
         .start();
     site.tool("on").run().expect_code(0);
@@ -101,7 +101,7 @@ fn a_flag_seen_late_through_open_file_cache() {
     }
     site.tool("on").run().expect_code(0);
     expect(&verified(&site, &nginx.url("/"), &[]), 200, "flag_unseen", "open_file_cache");
-    let patient = site.tool("verify").args(["--on", "--within", "20s", &nginx.url("/")]).run().expect_code(0).json();
+    let patient = site.tool("verify").args(["--on", "--within", "40s", &nginx.url("/")]).run().expect_code(0).json();
     assert_eq!(patient["verified"][0]["cause"], "late", "{patient}");
     assert!(patient["warnings"][0].as_str().unwrap().contains("as with open_file_cache"), "{patient}");
 }

@@ -139,6 +139,11 @@ fn strings_variables_and_services() {
     add("service file replaces", &[("PGSERVICEFILE", other), ("PGSERVICE", "one")], None);
     add("string over service", &[("PGSERVICE", "one")], Some("dbname=free"));
     add("service over variables", &[("PGSERVICE", "one"), ("PGDATABASE", "free")], None);
+    let owner = harness::postgres::account().map_or_else(|| std::env::var("USER").unwrap_or_default(), |user| user.name);
+    for peer in [owner.as_str(), "daemon", "no such user", ""] {
+        add("requirepeer", &[("PGREQUIREPEER", peer)], None);
+    }
+    add("requirepeer of nobody there", &[("PGREQUIREPEER", owner.as_str()), ("PGPORT", "1")], None);
     add("application", &[("PGAPPNAME", "mine")], None);
     add("options", &[("PGOPTIONS", "-c application_name=other")], None);
     for dsn in [

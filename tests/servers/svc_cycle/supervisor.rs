@@ -308,3 +308,22 @@ fn celery_and_redis_as_coralnet_has_them() {
     assert_eq!(service(&started, "redis")["changed"], true);
     run(&["stop", "redis", "celeryworker", "celerybeat"], 0);
 }
+
+#[test]
+fn a_terminal_shows_progress_and_a_pipe_does_not() {
+    if !supervisor::available() || harness::need("script").is_none() {
+        return;
+    }
+    let supervisor = Supervisor::start("[program:web]\ncommand = /bin/sleep 600\nstartsecs = 0\n");
+    supervisor.wait_running(&["web"]);
+    let words = format!("{} restart -c {} supervisor:web", harness::bin("svc-cycle").display(), supervisor.config().display());
+    let output =
+        std::process::Command::new("script").args(["-qec", &words, "/dev/null"]).stdin(std::process::Stdio::null()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    for line in ["supervisor:web: stopping", "supervisor:web: stopped in", "supervisor:web: starting", "supervisor:web: ready", "down for"]
+    {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let piped = tool("svc-cycle").args(["restart", "-c", supervisor.config().to_str().unwrap(), "supervisor:web"]).run().expect_code(0);
+    assert_eq!(piped.err(), "");
+}

@@ -87,11 +87,13 @@ impl Place {
 }
 
 /// What an install needs beside a template without errors.
-fn demand_target(site: &Site) -> Result<()> {
+fn demand_target(work: &Work) -> Result<()> {
+    let site = &work.site;
     if site.facts.name.is_none() {
         return Err(Error::usage("--name is missing: what is installed has to have a name").hint("--name ID, by which it is found again"));
     }
-    if site.format != Format::Crontab && site.facts.user.is_none() {
+    let named = site.facts.user.is_some() || work.template.jobs.iter().all(|job| job.user.is_some());
+    if site.format != Format::Crontab && !named {
         return Err(Error::usage("--user is missing: what is installed for the whole machine has to name who runs it").hint("--user USER"));
     }
     Ok(())
@@ -112,7 +114,7 @@ fn planned(work: &Work, place: &Place, body: &[u8], force: bool) -> Result<Plan>
 /// As the backends.
 pub fn diff(work: Work, context: &Context) -> Result<Report<CronReport>> {
     work.demand(|_| true)?;
-    demand_target(&work.site)?;
+    demand_target(&work)?;
     let place = Place::of(&work.site, context)?;
     let (jobs, text) = work.finished()?;
     let plan = planned(&work, &place, &text, true)?;
@@ -140,7 +142,7 @@ pub fn diff(work: Work, context: &Context) -> Result<Report<CronReport>> {
 /// As the backends.
 pub fn install(work: Work, request: &Request, context: &Context) -> Result<Report<CronReport>> {
     work.demand(|_| true)?;
-    demand_target(&work.site)?;
+    demand_target(&work)?;
     let place = Place::of(&work.site, context)?;
     let (jobs, text) = work.finished()?;
     let _lock = if context.dry_run { None } else { Some(place.lock(context.lock_wait)?) };

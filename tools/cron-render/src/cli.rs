@@ -60,6 +60,10 @@ const fn command(
     Command { name, about, description: &[], options, positionals, trailing: Trailing::None, default: false }
 }
 
+/// The catalogue, as the manual has it; a test compares.
+const FINDINGS_ERRORS: &str = "Errors stop an install: E01 field syntax; E02 value out of range; E03 empty set; E04 impossible date; E05 no command; E06 no newline at the end of the file; E07 command too long; E08 too many lines; E09 NUL, carriage return or newline in a value; E10 unknown user; E11 file name that cron.d ignores; E12 mode, owner or links that cron refuses; E13 duplicate id.";
+const FINDINGS_WARNINGS: &str = "Warnings: W01 day of month or day of week; W02 day of month and day of week; W03 ignored bytes after a value; W04 step beyond the range; W05 unescaped percent sign; W06 doubled backslash; W07 relative path without cd; W08 command not found on cron's PATH; W09 variable that is not expanded; W10 note that becomes part of a value; W11 environment line cut; W12 jobs at the same minute; W13 duplicate job; W14 change of time; W15 setting this cron does not know; W16 leading minus; W17 export, or a setting after the jobs that need it; W18 number that wraps; W19 uneven step; W20 systemd runs it at other times; W21 left as it is.";
+
 /// The whole of it.
 pub const COMMAND_LINE: CommandLine = CommandLine {
     name: "cron-render",
@@ -70,6 +74,9 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         "Turns a cron template and the facts of a site into a schedule that is right, says what is wrong with it, and keeps it installed without touching anyone else's lines.",
         "A template is a crontab such as the cron.txt that an application ships, or TOML or JSON. A command that is `python manage.py …` is written for the site: its directory, its virtual environment, and a lock, a log and a time limit where they are asked for. Every other command stays as it is.",
         "Schedules mean exactly what they mean to the daemon: Debian's cron, or cronie with --dialect cronie. H in a field stands for a value that is hashed from the site's name and the job's id, as in Jenkins.",
+        "A template in TOML or JSON has a [site] table with the facts below (_ for -) and [[job]] tables with id, schedule, one of manage (what manage.py is told), argv (a list) and shell, and if need be lock, log (true, false or a path), timeout and spread.",
+        FINDINGS_ERRORS,
+        FINDINGS_WARNINGS,
     ],
     commands: &[
         command("render", "Print the finished schedule", &[SITE], &[TEMPLATE]),
@@ -242,5 +249,19 @@ fn dialect(text: &str) -> Option<Dialect> {
         "debian" => Some(Dialect::Debian),
         "cronie" => Some(Dialect::Cronie),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_has_every_finding() {
+        for (code, meaning) in crate::finding::Code::ALL {
+            let text = if code.name().starts_with('E') { FINDINGS_ERRORS } else { FINDINGS_WARNINGS };
+            assert!(text.contains(&format!("{} {meaning}", code.name())), "{}", code.name());
+        }
     }
 }

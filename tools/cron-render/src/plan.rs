@@ -28,6 +28,7 @@ impl Plan {
 /// # Errors
 /// `Kind::Failed` for broken markers, and for a block that was edited, unless `force`.
 pub fn install_block(before: Option<Vec<u8>>, name: &str, body: &[u8], force: bool) -> Result<Plan> {
+    refuse_markers(name, body)?;
     let file = before.as_deref().unwrap_or_default();
     let found = block::find(file, name)?;
     if let Some(block) = &found {
@@ -61,6 +62,7 @@ pub fn remove_block(before: Option<Vec<u8>>, name: &str, force: bool) -> Result<
 /// # Errors
 /// `Kind::Failed` for a file that is not ours or was edited, unless `force`.
 pub fn install_file(before: Option<Vec<u8>>, name: &str, body: &[u8], force: bool) -> Result<Plan> {
+    refuse_markers(name, body)?;
     refuse_foreign(before.as_deref(), name, force)?;
     Ok(Plan { before, after: Some(block::wrap(name, body)), warnings: Vec::new() })
 }
@@ -72,6 +74,16 @@ pub fn install_file(before: Option<Vec<u8>>, name: &str, body: &[u8], force: boo
 pub fn remove_file(before: Option<Vec<u8>>, name: &str, force: bool) -> Result<Plan> {
     refuse_foreign(before.as_deref(), name, force)?;
     Ok(Plan { before, after: None, warnings: Vec::new() })
+}
+
+/// A template that is what `crontab -l` says holds the block itself; a block within the block could
+/// never be found again.
+fn refuse_markers(name: &str, body: &[u8]) -> Result<()> {
+    match block::find(body, name) {
+        Ok(None) => Ok(()),
+        _ => Err(Error::input(format!("the template holds the markers of {name} itself"))
+            .hint("take the lines between them, without the markers")),
+    }
 }
 
 fn refuse_edited(intact: bool, name: &str, force: bool) -> Result<()> {
@@ -110,6 +122,13 @@ mod tests {
         assert!(!second.changes());
         let gone = remove_block(second.after, "forum", false).unwrap();
         assert_eq!(gone.after.as_deref(), Some(&b"5 0 * * * x\n"[..]));
+    }
+
+    #[test]
+    fn a_block_within_the_block_is_refused() {
+        let body = block::wrap("forum", b"1 0 * * * y\n");
+        assert!(install_block(None, "forum", &body, true).is_err());
+        assert!(install_block(None, "other", &body, true).is_ok());
     }
 
     #[test]

@@ -217,7 +217,11 @@ pub fn check_name(name: &str) -> Result<()> {
 }
 
 fn check_user(user: &str) -> Result<()> {
-    if user.is_empty() || user.starts_with('-') || user.bytes().any(|b| b.is_ascii_whitespace() || b.is_ascii_control()) {
+    if user.is_empty()
+        || user.starts_with('-')
+        || user.contains('/')
+        || user.bytes().any(|b| b.is_ascii_whitespace() || b.is_ascii_control())
+    {
         return Err(Error::usage(format!("--user {}: not a user name", base::terminal::escape(user))));
     }
     Ok(())

@@ -4,6 +4,8 @@
 //! hash) may stand in the template itself. Nothing is judged here; what cannot be read is kept with
 //! its place, for the findings.
 
+mod places;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use base::error::{Error, Result};
 use base::source::{self, Source};
+use places::Places;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::command::{self, Action, Extras, Place, Shape};
@@ -199,9 +202,14 @@ impl Draft {
         }
     }
 
+    /// Whether its lines name a user: by where it lies.
+    pub fn form(&self) -> Form {
+        self.path.as_deref().map_or(Form::User, form_of)
+    }
+
     /// Reads its schedules by the site's rules.
     pub fn resolve(self, site: &Site) -> Template {
-        let form = self.path.as_deref().map_or(Form::User, form_of);
+        let form = self.form();
         let mut template = Template {
             name: self.name,
             path: self.path,
@@ -376,40 +384,4 @@ fn slug(word: &[u8]) -> String {
     let text: String = word.iter().take(60).map(|b| if good(b) { char::from(*b) } else { '-' }).collect();
     let text = text.trim_matches('-');
     if text.is_empty() { "job".to_owned() } else { text.to_owned() }
-}
-
-/// Where each job's schedule stands, which the parsers of TOML and JSON do not say afterwards.
-struct Places {
-    found: Vec<(usize, usize)>,
-}
-
-impl Places {
-    fn of(source: &Source) -> Places {
-        let mut found = Vec::new();
-        for (number, line) in source.text.lines().enumerate() {
-            let mut from = 0;
-            while let Some(at) = line[from..].find("schedule") {
-                let key = from + at;
-                from = key + "schedule".len();
-                let before = line[..key].trim_end_matches(['"', '\'']).trim_end();
-                let starts = before.is_empty() || before.ends_with(['{', ',']);
-                let after = line[from..].trim_start_matches(['"', '\'']).trim_start();
-                if !starts || !after.starts_with(['=', ':']) {
-                    continue;
-                }
-                let value = line.len() - after.len() + 1;
-                let quote = line[value..].find(['"', '\'']).map_or(value, |q| value + q + 1);
-                found.push((number + 1, line[..quote].chars().count()));
-            }
-        }
-        Places { found }
-    }
-
-    fn schedule(&self, index: usize) -> (usize, usize) {
-        self.found.get(index).copied().unwrap_or((1, 0))
-    }
-
-    fn line(&self, index: usize) -> usize {
-        self.schedule(index).0
-    }
 }

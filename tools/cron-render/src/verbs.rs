@@ -9,6 +9,7 @@ use base::tool::{Context, Format as Output};
 
 use crate::backend;
 use crate::cli::{Request, Window};
+use crate::crontab::Form;
 use crate::explain;
 use crate::field::Reading;
 use crate::finding::{Code, Finding};
@@ -28,6 +29,8 @@ use crate::template::{Draft, Template};
 const COUNT: usize = 5;
 /// And how many it lists at the most: a million runs are not read by anybody.
 const MOST: u64 = 1_000_000;
+/// The year 10000, which RFC 3339 cannot write.
+const END_OF_TIME: i64 = 253_402_300_800 - 86_400;
 
 /// A template with its site, looked at.
 #[derive(Debug)]
@@ -56,7 +59,12 @@ impl Work {
         let path = request.template.as_deref().ok_or_else(|| Error::usage("TEMPLATE is missing"))?;
         let draft = Draft::read(path)?;
         let given = facts_of(request.site.as_deref())?.over(draft.facts());
-        let (site, mut findings) = Site::new(request.facts.clone().over(given))?;
+        let mut facts = request.facts.clone().over(given);
+        // What names users stays what names users, unless something else is asked for.
+        if draft.form() == Form::System {
+            facts.format = facts.format.or(Some(Format::CronD));
+        }
+        let (site, mut findings) = Site::new(facts)?;
         let template = draft.resolve(&site);
         let placed = spread::place(&template.jobs, site.name(), site.facts.spread);
         let facts = observe::facts(&template, &site);
@@ -174,6 +182,7 @@ impl Work {
         let moment = |text: &Option<String>, option| text.as_deref().map(|t| self.site.zone.moment(t, option)).transpose();
         let from = moment(&window.from, "from")?.unwrap_or_else(|| observe::now() / 60 * 60 + 60);
         let until = moment(&window.until, "until")?;
+        let end = until.unwrap_or(END_OF_TIME).min(END_OF_TIME);
         let most = match window.count {
             Some(n) if n > MOST => return Err(Error::usage(format!("--count {n}: at most {MOST}"))),
             Some(n) => usize::try_from(n).unwrap_or(COUNT),
@@ -184,7 +193,7 @@ impl Work {
         let mut total = 0;
         for (item, placed) in items.iter_mut().zip(&self.placed) {
             let runs = Runs::new(&placed.schedule, &self.site.zone, from).take(most);
-            item.next = runs.take_while(|run| until.is_none_or(|u| run.utc < u)).map(|run| Start::new(&run)).collect();
+            item.next = runs.take_while(|run| run.utc < end).map(|run| Start::new(&run)).collect();
             total += item.next.len();
         }
         let msg = format!("{} of {} in {}", count(total, "run"), count(items.len(), "job"), self.site.zone.name());

@@ -154,5 +154,5 @@ fn sweep(dir: &OwnedFd) {
 }
 
 fn text(why: Errno) -> String {
-    std::io::Error::from_raw_os_error(why.raw_os_error()).to_string()
+    base::error::plain(&why.into())
 }

@@ -47,7 +47,10 @@ impl Tool for LogPaths {
         if request.create_dirs {
             plan.logs.directories = Some(act::create_dirs(&site, &plan.missing, context.dry_run));
         }
-        Ok(report(&request, context, plan, &observed.unfound))
+        let report = report(&request, context, plan, &observed.unfound);
+        // The process ends with the report: what was observed need not be taken apart first.
+        std::mem::forget(observed);
+        Ok(report)
     }
 }
 
@@ -82,7 +85,8 @@ fn report(request: &Request, context: &Context, plan: Plan, unfound: &[&str]) ->
         let more = if unread > 1 { format!(" (and {} more)", unread - 1) } else { String::new() };
         report = report.error(Error::failed(format!("{file}: {message}{more}")).hint(hint));
     } else if closed > 0 {
-        let message = format!("{closed} processes could not be looked at: the list is not whole");
+        let what = if closed == 1 { "process" } else { "processes" };
+        let message = format!("{closed} {what} could not be looked at: the list is not whole");
         report = report.error(Error::failed(message).hint("run as root, or with --config-only"));
     }
     if let Some((path, reason)) = refused {

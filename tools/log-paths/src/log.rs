@@ -197,7 +197,12 @@ impl Configured {
     /// Adds a log, unless the same one is known: its first mention counts.
     pub fn add(&mut self, target: Target) {
         let mut hasher = DefaultHasher::new();
-        (&target.sink, target.kind, target.service, &target.instance).hash(&mut hasher);
+        match &target.sink {
+            // As bytes: a path's own hash takes it apart first.
+            Sink::File(path) => path.as_os_str().hash(&mut hasher),
+            other => other.hash(&mut hasher),
+        }
+        target.kind.hash(&mut hasher);
         let places = self.known.entry(hasher.finish()).or_default();
         let same = |old: &Target| {
             old.sink == target.sink && old.kind == target.kind && old.service == target.service && old.instance == target.instance

@@ -4,7 +4,7 @@ use crate::access::{Access, Judge};
 use crate::cli::{Look, Request};
 use crate::log::{Fault, Opener, Sink, Target};
 use crate::open::{self, Walk};
-use crate::process::Process;
+use crate::process::{Process, in_parts};
 use crate::rotation::{Fate, Rotation, Skip, Stanza};
 use crate::service;
 use crate::site::Site;
@@ -112,7 +112,8 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
     faults.extend(rotation.errors.iter().cloned().map(|error| Fault { service: "logrotate", error, incomplete: false }));
     let judge = Judge::new(&site.files);
     let mut names = Names::default();
-    let logs: Vec<Seen> = targets.into_iter().map(|target| see(site, &judge, &rotation, target, &mut names)).collect();
+    let own = stats(site, &targets);
+    let logs: Vec<Seen> = targets.into_iter().zip(own).map(|(target, own)| see(site, &judge, &rotation, target, own, &mut names)).collect();
     let processes = if request.look == Look::Config || site.files.is_rooted() { &[] } else { site.processes() };
     let relevant: Vec<&Process> = processes.iter().filter(|process| request.wants_process(site, process)).collect();
     let walk = (request.look != Look::Config && !site.files.is_rooted()).then(|| {
@@ -144,7 +145,14 @@ fn settle(mut target: Target) -> Target {
     target
 }
 
-fn see(site: &Site, judge: &Judge<'_>, rotation: &Rotation, target: Target, names: &mut Names) -> Seen {
+/// What each name itself is; many are asked for by several threads.
+fn stats(site: &Site, targets: &[Target]) -> Vec<Option<Stat>> {
+    let files = &site.files;
+    let stat = |target: &Target| if let Sink::File(path) = &target.sink { files.lstat(path).ok() } else { None };
+    in_parts(targets, |targets| targets.iter().map(stat).collect::<Vec<_>>()).concat()
+}
+
+fn see(site: &Site, judge: &Judge<'_>, rotation: &Rotation, target: Target, own: Option<Stat>, names: &mut Names) -> Seen {
     let Sink::File(path) = target.sink.clone() else {
         let unknown = Access::Unknown;
         return Seen {
@@ -158,7 +166,6 @@ fn see(site: &Site, judge: &Judge<'_>, rotation: &Rotation, target: Target, name
             rotation: Rotated::default(),
         };
     };
-    let own = site.files.lstat(&path).ok();
     let is_link = own.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
     let file = if is_link { site.files.stat(&path).ok() } else { own };
     if let Some(stat) = &file {

@@ -110,7 +110,8 @@ impl Rotation {
                 return Fate::Skipped(stanza, Skip::Duplicate { path: duplicate.clone(), first });
             }
         }
-        let names = |stanza: &&Stanza| stanza.names(path);
+        let parts = components(path);
+        let names = |stanza: &&Stanza| stanza.names(&parts);
         if let Some(stanza) = self.stanzas.iter().filter(|stanza| stanza.ignored.is_none()).find(names) {
             return Fate::Rotated(stanza);
         }
@@ -124,14 +125,19 @@ impl Rotation {
     #[must_use]
     pub fn second(&self, path: &Path) -> Option<&Stanza> {
         let owner = self.owners.get(path)?;
+        let parts = components(path);
         let others = self.stanzas.iter().enumerate().filter(|(index, stanza)| index != owner && stanza.ignored.is_none());
-        let names = |stanza: &Stanza| stanza.names(path);
+        let names = |stanza: &Stanza| stanza.names(&parts);
         others.map(|(_, stanza)| stanza).find(|stanza| names(stanza))
     }
 
     fn owner_of(&self, path: &Path) -> Option<&Stanza> {
         self.stanzas.get(*self.owners.get(path)?)
     }
+}
+
+fn components(path: &Path) -> Vec<&[u8]> {
+    path.iter().map(OsStrExt::as_bytes).collect()
 }
 
 /// The files a pattern stands for; a name without wildcards stands for itself, whether it exists or not.
@@ -160,13 +166,10 @@ fn insecure(dir: &Stat) -> bool {
 }
 
 impl Stanza {
-    /// Does one of its patterns stand for this path? Component by component, as glob(3) would find it.
-    #[must_use]
-    pub fn names(&self, path: &Path) -> bool {
-        let matches = |pattern: &Vec<Pattern>| {
-            let mut given = path.iter();
-            pattern.iter().all(|wanted| given.next().is_some_and(|name| wanted.matches(name.as_bytes()))) && given.next().is_none()
-        };
+    /// Does one of its patterns stand for this path, given in components? As glob(3) would find it.
+    fn names(&self, parts: &[&[u8]]) -> bool {
+        let matches =
+            |pattern: &Vec<Pattern>| pattern.len() == parts.len() && pattern.iter().zip(parts).all(|(wanted, name)| wanted.matches(name));
         self.compiled.iter().any(matches)
     }
 

@@ -66,9 +66,13 @@ const CLOCK: &[Opt] = &[Opt::value("id", Value::Text("ID"), "Only this hold; eve
 
 const OFF: &[Opt] = &[ID, Opt::flag("all", "Release every hold, whosesoever it is"), FORCE];
 
-const FAILURE: &[Opt] = &[Opt::value("on-failure", Value::Choice("WHAT", &["keep", "off"]), "What happens to the page if COMMAND fails")
-    .required()
-    .more("keep leaves it up for somebody to look; off takes it away as after a success.")];
+const FAILURE: &[Opt] = &[
+    Opt::value("on-failure", Value::Choice("WHAT", &["keep", "off"]), "What happens to the page if COMMAND fails")
+        .required()
+        .more("keep leaves it up for somebody to look; off takes it away as after a success."),
+    Opt::value("drain", Value::Duration("DURATION"), "How long requests under way get to finish before COMMAND begins; 1s unless told")
+        .more("A request that came just before the page is still on its way to the site, which COMMAND may be about to stop."),
+];
 
 const KEYS: &[Opt] = &[Opt::value("ttl", Value::Duration("DURATION"), "How long a new key is good for; 8h unless told")];
 

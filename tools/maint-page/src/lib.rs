@@ -60,9 +60,9 @@ impl Tool for App {
             Request::On { layout, wish, template, wait, force, proof } => {
                 command::on::run(&command::on::On { layout, wish, template, wait, force, proof }, context)
             }
-            Request::During { layout, wish, template, force, keep, proof } => {
+            Request::During { layout, wish, template, force, keep, drain, proof } => {
                 let on = command::on::On { layout, wish, template, wait: true, force, proof };
-                command::during::run(&on, keep, parsed.trailing().unwrap_or_default(), context)
+                command::during::run(&on, keep, drain, parsed.trailing().unwrap_or_default(), context)
             }
             Request::Off { layout, whose, force, proof } => command::off::run(&layout, &whose, force, &proof, context),
             Request::Status { layout, id, side } => command::status::run(&layout, id.as_deref(), side),

@@ -76,6 +76,10 @@ pub fn plan(layout: &Layout, observed: &Observed, holds: &[Hold], keys: &[Key], 
     if plan.in_the_way.is_some() && (up || !holds.is_empty()) {
         plan.steps.clear();
     }
+    // Directories are made for what goes into them: where nothing does, there is nothing to change.
+    if plan.steps.iter().all(|step| matches!(step, Step::MakeRoot | Step::Make(..))) {
+        plan.steps.clear();
+    }
     plan
 }
 

@@ -26,7 +26,7 @@ pub enum Request {
     /// `tick`.
     Tick { layout: Layout, id: Option<String>, force: bool },
     /// `during`.
-    During { layout: Layout, wish: Wish, template: Option<PathBuf>, force: bool, keep: bool, proof: Proof },
+    During { layout: Layout, wish: Wish, template: Option<PathBuf>, force: bool, keep: bool, drain: Duration, proof: Proof },
     /// `verify`.
     Verify { layout: Option<Layout>, id: Option<String>, on: bool, proof: Proof },
     /// `snippet`.
@@ -83,6 +83,7 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
             template: template(parsed)?,
             force: parsed.flag("force"),
             keep: parsed.text("on-failure") == Some("keep"),
+            drain: parsed.duration("drain").unwrap_or(Duration::from_secs(1)),
             proof: proof(parsed, parsed.texts("verify"))?,
         },
         "off" => Request::Off {

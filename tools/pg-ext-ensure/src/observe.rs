@@ -42,11 +42,13 @@ const SERVER: &str = "SELECT current_setting('server_version'), current_setting(
      (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), has_database_privilege(current_database(), 'CREATE'), \
      current_database();";
 
-/// Only a trusted extension that is not the superuser's has members that are: those cannot be moved by its owner.
 const INSTALLED: &str = "SELECT e.extname, e.extversion, n.nspname, pg_get_userbyid(e.extowner), pg_has_role(e.extowner, 'USAGE'), \
-     e.extrelocatable, EXISTS (SELECT FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid WHERE d.refclassid = 'pg_extension'::regclass \
-     AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_proc'::regclass AND NOT pg_has_role(p.proowner, 'USAGE')) \
-     FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace;";
+     e.extrelocatable FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace;";
+
+/// A trusted extension's members are the superuser's: who owns only the extension cannot move those.
+const FOREIGN_MEMBERS: &str = "SELECT DISTINCT e.extname FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass \
+     AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_proc'::regclass JOIN pg_proc p ON p.oid = d.objid \
+     WHERE NOT pg_has_role(p.proowner, 'USAGE');";
 
 /// The statements of the first look, to be appended to others in one round trip.
 pub fn look_sql(policy: &Policy) -> String {
@@ -100,7 +102,7 @@ fn installed(row: &SimpleQueryRow) -> Option<(String, Installed)> {
             owner: text(row, 3)?,
             owned: truth(row, 4),
             relocatable: truth(row, 5),
-            foreign_members: truth(row, 6),
+            foreign_members: false,
         },
     ))
 }
@@ -119,7 +121,7 @@ pub fn deepen(client: &mut Client, server: &Server, database: &mut Database, wan
          SELECT name, version, superuser, {trusted}, relocatable, schema, array_to_json(requires) FROM pg_available_extension_versions(); \
          SELECT name, default_version FROM pg_available_extensions(); \
          SELECT nspname, has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)'; \
-         SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries';",
+         SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries'; {FOREIGN_MEMBERS}",
         limits(policy)
     );
     for name in &going {
@@ -143,6 +145,11 @@ pub fn deepen(client: &mut Client, server: &Server, database: &mut Database, wan
     let mut depth = Depth { available: available(next(), next()), ..Depth::default() };
     depth.schemas = next().iter().filter_map(|row| Some((text(row, 0)?, truth(row, 1)))).collect();
     depth.preloaded = next().first().and_then(|row| text(row, 0));
+    for name in next().iter().filter_map(|row| text(row, 0)) {
+        if let Some(found) = database.installed.get_mut(&name) {
+            found.foreign_members = true;
+        }
+    }
     for name in going {
         depth.dependents.insert(name.to_string(), next().iter().filter_map(|row| text(row, 0)).collect());
     }

@@ -308,6 +308,19 @@ impl Hands<'_> {
     }
 }
 
+/// The state once no stop is under way any more: what is still going down can't be started, and isn't up either.
+pub fn settled(service: &Service) -> Result<State> {
+    let until = Deadline::after(Some(service.stop_timeout()));
+    loop {
+        let state = backend::observe_one(service)?;
+        let stopping = state.members.iter().any(|member| member.run == backend::Run::Stopping);
+        if !stopping || until.passed() {
+            return Ok(state);
+        }
+        sleep(until.slice(Duration::from_millis(10)));
+    }
+}
+
 /// A supervisord that is just being started again doesn't answer yet.
 fn ask_to_start(service: &Service, members: &[String], deadline: Deadline) -> Result<Done> {
     loop {

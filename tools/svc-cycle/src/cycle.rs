@@ -13,8 +13,7 @@ use base::clock::{Deadline, millis};
 use base::guardian;
 use base::{Error, Exit, Kind, Result};
 
-use crate::act::{Hands, Task};
-use crate::backend;
+use crate::act::{self, Hands, Task};
 use crate::change::around;
 use crate::cli::{Action, Request};
 use crate::journal::Journal;
@@ -98,16 +97,19 @@ fn restore(hands: &Hands<'_>, tasks: &mut [Task]) {
             if task.intent.start.is_empty() {
                 return;
             }
-            let look = (!task.down).then(|| backend::observe_one(service));
-            let down = match look {
-                Some(Ok(state)) => state.only(&task.intent.start).down(),
+            // After a stop that failed, or was never begun, it may well be up: started again it would run twice.
+            let look = (!task.down).then(|| act::settled(service));
+            let members = match look {
+                Some(Ok(state)) => {
+                    task.saw(&state);
+                    state.only(&task.intent.start).down()
+                }
                 Some(Err(_)) | None => task.intent.start.clone(),
             };
-            if down.is_empty() && !task.touched {
+            if members.is_empty() {
                 task.up = true;
                 return;
             }
-            let members = if down.is_empty() { task.intent.start.clone() } else { down };
             hands.start(service, task, &members, true);
         },
     );

@@ -13,7 +13,7 @@ use probe::process::{Identity, Process};
 use probe::tree::Snapshot;
 use rustix::process::Signal;
 
-use crate::act::{Hands, Task};
+use crate::act::{self, Hands, Task};
 use crate::backend;
 use crate::cycle::{GRACE, grace};
 use crate::interrupt::Interrupt;
@@ -153,16 +153,12 @@ fn bring_back(journal: &Journal, set: &Set, tasks: &mut [Task], interrupt: &Inte
         |_| true,
         |hands, service, task| {
             let mut members = task.intent.start.clone();
-            // A stop that the run had asked for may still be under way: nothing can be started before it is over.
-            let until = Deadline::after(Some(service.stop_timeout()));
-            while task.before.members.iter().any(|member| member.run == backend::Run::Stopping) && !until.passed() {
-                match backend::observe_one(service) {
-                    Ok(state) if !state.members.iter().any(|member| member.run == backend::Run::Stopping) => {
-                        let owed = journal.entry().up.get(&service.name).cloned().unwrap_or_default();
-                        members = state.only(&owed).down();
-                        task.before = state;
-                    }
-                    _ => std::thread::sleep(Duration::from_millis(10)),
+            // A stop that the run had asked for may still be under way.
+            if task.before.members.iter().any(|member| member.run == backend::Run::Stopping) {
+                if let Ok(state) = act::settled(service) {
+                    let owed = journal.entry().up.get(&service.name).cloned().unwrap_or_default();
+                    members = state.only(&owed).down();
+                    task.before = state;
                 }
             }
             if !members.is_empty() {

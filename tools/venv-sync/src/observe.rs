@@ -249,8 +249,7 @@ fn lists(dist: &Dist, name: &[u8]) -> bool {
     let Ok(record) = files::read(&dist.path.join("RECORD"), files::RECORD_LIMIT) else {
         return false;
     };
-    record.split(|b| *b == b'\n').any(|line| {
-        let line = line.strip_prefix(b"\"").unwrap_or(line);
-        line.strip_prefix(name).is_some_and(|rest| rest.starts_with(b",") || rest.starts_with(b"\""))
-    })
+    let found = memchr::memmem::find_iter(&record, name);
+    let mut found = found.map(|at| (at.checked_sub(1).and_then(|before| record.get(before)), record.get(at + name.len())));
+    found.any(|(before, after)| matches!(before, None | Some(b'\n' | b'"')) && matches!(after, Some(b',' | b'"')))
 }

@@ -5,6 +5,8 @@
 //! is the new release's. Either has to be restarted, and a release in anybody's memory must not be pruned.
 
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::releases::Store;
@@ -35,7 +37,19 @@ pub fn users(store: &Store) -> Vec<User> {
     link.push(b'/');
     let pids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| *pid != std::process::id()).filter_map(|pid| user(pid, &releases, &link)).collect()
+    let users = pids.filter(|pid| *pid != std::process::id()).filter_map(|pid| user(pid, &releases, &link));
+    users.filter(|user| sees(user.pid, &store.releases())).collect()
+}
+
+/// Whether a path leads the process where it leads us: in a container, or a mount namespace of its own, it may be another place of the
+/// same name. A process whose root may not be looked at is taken for one of ours.
+fn sees(pid: u32, path: &Path) -> bool {
+    let there = Path::new("/proc").join(pid.to_string()).join("root").join(path.strip_prefix("/").unwrap_or(path));
+    match (std::fs::metadata(path), std::fs::metadata(&there)) {
+        (Ok(ours), Ok(theirs)) => (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()),
+        (Ok(_), Err(error)) => error.kind() != std::io::ErrorKind::NotFound,
+        (Err(_), _) => true,
+    }
 }
 
 fn user(pid: u32, releases: &[u8], link: &[u8]) -> Option<User> {

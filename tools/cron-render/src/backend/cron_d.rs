@@ -34,12 +34,13 @@ impl CronD {
         format!("{DIRECTORY}/{}", self.name)
     }
 
-    /// Holds other runs of ours off.
+    /// Holds other runs of ours off, those for other sites too: stale temporaries are swept from the
+    /// directory, which all sites share.
     ///
     /// # Errors
     /// `Kind::Locked`.
     pub fn lock(&self, wait: Duration) -> Result<Lock> {
-        Lock::acquire(&lock::state_directory()?.join(format!("cron.d-{}.lock", self.name)), wait)
+        Lock::acquire(&lock::state_directory()?.join("cron.d.lock"), wait)
     }
 
     /// Its bytes, if it is there.

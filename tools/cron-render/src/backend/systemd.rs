@@ -46,12 +46,13 @@ impl Units {
         format!("{DIRECTORY}/{}-*", self.name)
     }
 
-    /// Holds other runs of ours off.
+    /// Holds other runs of ours off, those for other sites too: stale temporaries are swept from the
+    /// directory, which all sites share.
     ///
     /// # Errors
     /// `Kind::Locked`.
     pub fn lock(&self, wait: Duration) -> Result<Lock> {
-        Lock::acquire(&lock::state_directory()?.join(format!("systemd-{}.lock", self.name)), wait)
+        Lock::acquire(&lock::state_directory()?.join("systemd.lock"), wait)
     }
 
     /// All our units as one text, a file after the other; `None` if there are none.

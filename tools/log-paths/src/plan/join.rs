@@ -5,6 +5,7 @@ use crate::observe::{Observed, Seen};
 use crate::open::Open;
 use crate::process::Process;
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -39,7 +40,8 @@ pub fn join(observed: &Observed) -> Joined<'_> {
         let process = observed.processes.get(&open.pid);
         let service = process.and_then(|process| process.service);
         let found = by_file.get(&open.identity()).cloned().unwrap_or_default();
-        let found = if found.is_empty() && !open.elsewhere { by_name.get(open.path.as_path()).cloned().unwrap_or_default() } else { found };
+        let found =
+            if found.is_empty() && !open.elsewhere { by_name.get(open.path.as_os_str()).cloned().unwrap_or_default() } else { found };
         let found = if found.is_empty() && !open.elsewhere { renamed(observed, open, service) } else { found };
         if !found.is_empty() {
             for at in best(observed, found, service) {
@@ -70,11 +72,11 @@ fn index(observed: &Observed) -> HashMap<(u64, u64), Vec<usize>> {
     index
 }
 
-fn names(observed: &Observed) -> HashMap<&Path, Vec<usize>> {
-    let mut names: HashMap<&Path, Vec<usize>> = HashMap::new();
+fn names(observed: &Observed) -> HashMap<&OsStr, Vec<usize>> {
+    let mut names: HashMap<&OsStr, Vec<usize>> = HashMap::new();
     for (at, seen) in observed.logs.iter().enumerate() {
         if let Sink::File(path) = &seen.target.sink {
-            names.entry(path).or_default().push(at);
+            names.entry(path.as_os_str()).or_default().push(at);
         }
     }
     names
@@ -153,7 +155,7 @@ pub fn shared(observed: &Observed) -> Vec<Option<&Seen>> {
     let other = |seen: &Seen| {
         let same = match (&seen.file, &seen.target.sink) {
             (Some(stat), _) => by_file.get(&(stat.st_dev, stat.st_ino)),
-            (None, Sink::File(path)) => by_name.get(path.as_path()),
+            (None, Sink::File(path)) => by_name.get(path.as_os_str()),
             _ => None,
         };
         let apart = |other: &&Seen| (other.target.service, &other.target.instance) != (seen.target.service, &seen.target.instance);

@@ -79,7 +79,8 @@ fn one(site: &Site, table: &Table, out: &mut Configured) {
 fn job_logs(site: &Site, table: &Table, job: &Job, source: &Source, out: &mut Configured) {
     let user = job.user.clone().or_else(|| table.user.clone()).unwrap_or_else(|| "root".to_owned());
     // A job starts in its user's home, unless the table or the line says otherwise.
-    let home = job.home.clone().map(PathBuf::from).or_else(|| site.users.home(&user)).unwrap_or_else(|| PathBuf::from("/"));
+    let home = job.home.clone().map(PathBuf::from).or_else(|| site.users.home(&user)).unwrap_or_default();
+    let home = Path::new("/").join(home);
     for word in line::outputs(&job.command) {
         let (sink, doubt) = match word {
             Word::File(name) => (Sink::File(normal(&home.join(OsStr::from_bytes(&name)))), None),

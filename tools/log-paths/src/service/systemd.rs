@@ -87,6 +87,8 @@ fn one(unit: &Unit, out: &mut Configured) {
         };
         let expanded = unit.expand(path);
         let (sink, doubt) = match expanded {
+            // systemd ignores a name that is not absolute.
+            Ok(path) if !path.starts_with('/') => continue,
             Ok(path) => (Sink::File(crate::site::normal(Path::new(&path))), None),
             Err(unknown) => (Sink::Template(path.as_bytes().to_vec()), Some(Doubt::Unresolved(unknown))),
         };

@@ -11,6 +11,7 @@ use crate::log::{Configured, Doubt, Evidence, Kind, Opener, OwnRotation, Sink, T
 use crate::site::{Site, normal};
 use conf::Source;
 use options::{Opt, Options};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -32,12 +33,12 @@ struct Instance {
 pub fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     let mut left = instances(site);
-    let mut seen = 0;
+    // A vassal may be an emperor, even of the directory it stands in.
+    let mut seen = BTreeSet::new();
     while let Some(instance) = left.pop() {
-        seen += 1;
         configured.found = true;
-        if seen > 1000 {
-            break;
+        if !seen.insert(instance.name.clone()) {
+            continue;
         }
         let options = Options::read(site, &instance.words, &instance.cwd, &instance.env, &mut configured);
         left.extend(vassals(site, &instance, &options));

@@ -4,7 +4,7 @@ use super::on::On;
 use super::{disproved, prove, remarks};
 use crate::change;
 use crate::hold::State;
-use crate::layout::Layout;
+use crate::layout::{Layout, Place};
 use crate::report::{Item, Maintenance, Ran, Verified};
 use crate::settle::{Settled, Settling};
 use crate::wait::{self, Waited};
@@ -17,6 +17,7 @@ use base::signals::Watch;
 use base::tool::Context;
 use base::{Error, Result};
 use nix::sys::signal::Signal;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -37,13 +38,13 @@ struct Charge {
 }
 
 /// `maint-page during`.
-pub fn run(on: &On, keep: bool, argv: &[OsString], context: &Context) -> Result<Report<Maintenance>> {
+pub fn run(on: &On, keep: bool, drain: Duration, argv: &[OsString], context: &Context) -> Result<Report<Maintenance>> {
     if context.dry_run {
         return super::on::run(&On { wait: false, ..copy(on) }, context);
     }
     let watch = Watch::begin()?;
     let guardian = if keep { None } else { Some(guard(on)?) };
-    let story = Story { on, keep, context, watch: &watch };
+    let story = Story { on, keep, drain, context, watch: &watch };
     let report = story.tell(argv);
     if let Some(guardian) = guardian {
         guardian.disarm();
@@ -95,6 +96,7 @@ fn release(layout: &Layout, id: &str) -> Result<Settled> {
 struct Story<'a> {
     on: &'a On,
     keep: bool,
+    drain: Duration,
     context: &'a Context,
     watch: &'a Watch,
 }
@@ -116,6 +118,10 @@ impl Story<'_> {
         let verified = prove(&self.on.proof, true, &tokens, Some(&self.on.layout), self.context);
         if let Some(error) = disproved(&verified, true) {
             return self.take_back(items, verified, error);
+        }
+        if let Some(signal) = self.wait_for_requests_under_way(&items)? {
+            let error = Error::failed(format!("interrupted by {signal} before COMMAND was begun"));
+            return Ok(self.take_back(items, verified, error)?.exit(signal_code(signal)));
         }
         match Foreground::new(argv).deadline(self.context.deadline).run(self.watch) {
             Ok(outcome) if self.keep && !good(&outcome) => Ok(self.kept(&settled, items, &outcome)),
@@ -153,6 +159,27 @@ impl Story<'_> {
                 not(self.take_back(items, Vec::new(), Error::failed("the announcement was taken back meanwhile"))?)
             }
         }
+    }
+
+    /// A request that passed the flag just before it was there is still being answered by the
+    /// site. Nothing tells when the last of them is done; a moment is given to them. Nobody has
+    /// to wait when the page was up before.
+    fn wait_for_requests_under_way(&self, items: &[Item]) -> Result<Option<Signal>> {
+        if !items.iter().any(|item| item.what == Place::Flag.word() && item.action == "write") {
+            return Ok(None);
+        }
+        let until = self.context.deadline.or_after(self.drain);
+        while let Some(left) = until.left().filter(|left| !left.is_zero()) {
+            let left = Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
+            match rustix::event::poll(&mut [PollFd::new(self.watch, PollFlags::IN)], Some(&left)) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(e) => return Err(Error::io("cannot wait", &e.into())),
+            }
+            if let Some(signal) = self.watch.next() {
+                return Ok(Some(signal));
+            }
+        }
+        Ok(None)
     }
 
     /// COMMAND was never begun: whatever --on-failure says, there is nothing to keep the page for.

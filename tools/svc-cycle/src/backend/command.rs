@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use base::clock::Deadline;
 use base::{Error, Result};
-use probe::process::{Identity, arguments, executable};
+use probe::process::{Identity, arguments, executable, is_of_this_machine};
 use probe::tree::Snapshot;
 
 use super::spawn::{Launch, signal_named};
@@ -84,7 +84,7 @@ fn roots(service: &Service, snapshot: &Snapshot) -> io::Result<Vec<i32>> {
     let mut mine = Vec::new();
     for stat in snapshot.iter().filter(|stat| !stat.is_dead() && stat.pid != me) {
         let ours = own.is_root() || Identity::of(stat.pid).is_ok_and(|identity| identity.uid == own.as_raw());
-        if ours && is_program(stat.pid, program(service), service.spec.matching.as_deref())? {
+        if ours && is_program(stat.pid, program(service), service.spec.matching.as_deref())? && is_of_this_machine(stat.pid) {
             mine.push(stat.pid);
         }
     }

@@ -121,6 +121,10 @@ fn join(lines: &[&str]) -> Vec<Line> {
     let mut open: Option<Line> = None;
     for (index, text) in lines.iter().enumerate() {
         let comment = text.trim_start_matches(is_space).starts_with('#');
+        if comment && open.is_none() {
+            // Nothing of it would be left, and most lines of a compiled file are such.
+            continue;
+        }
         let line = open.get_or_insert_with(|| Line { number: index + 1, text: String::new() });
         if text.ends_with('\\') && !comment {
             line.text.push_str(text.trim_matches('\\'));

@@ -176,7 +176,7 @@ impl<'a> Walk<'a> {
                 self.defined.remove(&value);
                 self.variables.remove(&value);
             }
-            "serverroot" => self.root = normal(Path::new(OsStr::from_bytes(&value))),
+            "serverroot" => self.root = normal(&self.root.join(OsStr::from_bytes(&value))),
             "loadmodule" => drop(self.modules.insert(value)),
             "user" => self.user = Some(String::from_utf8_lossy(&value).into_owned()),
             "include" => self.include(&value, &source, hosts, true),

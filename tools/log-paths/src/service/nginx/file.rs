@@ -50,7 +50,7 @@ pub fn parse(file: &Path, bytes: &[u8]) -> Parsed {
     let mut blocks: Vec<(Option<Context>, Vec<Node>, usize)> = vec![(None, Vec::new(), 0)];
     let mut ignored = 0usize;
     let mut error = None;
-    for statement in Statements::new(file, bytes) {
+    for statement in Statements::new(file, bytes).keeping(wanted) {
         let statement = match statement {
             Ok(statement) => statement,
             Err(why) => {
@@ -113,6 +113,10 @@ fn context(name: &[u8]) -> Option<Context> {
         b"mail" => Context::Mail,
         _ => return None,
     })
+}
+
+fn wanted(name: &[u8]) -> bool {
+    matches!(name, b"access_log" | b"error_log" | b"include" | b"user")
 }
 
 fn node(statement: &Statement<'_>) -> Option<Node> {

@@ -4,6 +4,7 @@ use super::build::under;
 use super::file::{Context, Node, Parsed, parse};
 use super::{Instance, NAME};
 use crate::log::{Configured, Evidence, Kind, Opener, Sink, Target};
+use crate::process::in_parts;
 use crate::site::Site;
 use conf::files::DEPTH;
 use conf::{Error, Source};
@@ -11,7 +12,6 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// How many includes one configuration may ask for in all: a thousand servers with fifty snippets each.
@@ -20,7 +20,7 @@ const INCLUDES: usize = 50_000;
 struct Walk<'a> {
     site: &'a Site,
     instance: &'a Instance,
-    files: HashMap<PathBuf, Rc<Parsed>>,
+    files: HashMap<PathBuf, Arc<Parsed>>,
     stack: Vec<Arc<Path>>,
     includes: usize,
     user: Option<String>,
@@ -73,14 +73,14 @@ pub fn read(site: &Site, instance: &Instance, out: &mut Configured) {
 impl Walk<'_> {
     fn file(&mut self, path: &Path, from: Option<&Source>, place: Place, level: &mut Level) {
         let parsed = match self.files.get(path) {
-            Some(parsed) => Rc::clone(parsed),
+            Some(parsed) => Arc::clone(parsed),
             None => match self.site.files.read(path) {
                 Ok(bytes) => {
-                    let parsed = Rc::new(parse(path, &bytes));
+                    let parsed = Arc::new(parse(path, &bytes));
                     if let Some(error) = &parsed.error {
                         self.out.fault(NAME, error.clone());
                     }
-                    self.files.insert(path.to_path_buf(), Rc::clone(&parsed));
+                    self.files.insert(path.to_path_buf(), Arc::clone(&parsed));
                     parsed
                 }
                 Err(error) => {
@@ -146,6 +146,7 @@ impl Walk<'_> {
         }
         let wild = conf::pattern::is_pattern(pattern);
         let matched = if wild { self.site.files.glob(&path) } else { vec![path] };
+        self.prefetch(&matched);
         for path in matched {
             self.includes += 1;
             if self.includes > INCLUDES {
@@ -158,6 +159,24 @@ impl Walk<'_> {
                 continue;
             }
             self.file(&path, Some(source), place, level);
+        }
+    }
+
+    /// Reads a directory full of servers by several threads; files that cannot be read are left to the walk, which says why.
+    fn prefetch(&mut self, matched: &[PathBuf]) {
+        if matched.len() < 64 {
+            return;
+        }
+        let files = &self.site.files;
+        let read = |paths: &[PathBuf]| {
+            let parsed = |path: &PathBuf| Some((path.clone(), Arc::new(parse(path, &files.read(path).ok()?))));
+            paths.iter().filter_map(parsed).collect::<Vec<_>>()
+        };
+        for (path, parsed) in in_parts(matched, read).into_iter().flatten() {
+            if let (None, Some(error)) = (self.files.get(&path), &parsed.error) {
+                self.out.fault(NAME, error.clone());
+            }
+            self.files.entry(path).or_insert(parsed);
         }
     }
 

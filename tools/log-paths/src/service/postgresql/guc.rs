@@ -115,7 +115,7 @@ impl Guc {
                 }
                 Err(why) => {
                     let kind = if why == rustix::io::Errno::NOENT { Kind::Missing } else { Kind::Unreadable };
-                    let message = format!("includes the directory {}: {}", target.display(), std::io::Error::from(why));
+                    let message = format!("includes the directory {}: {}", target.display(), base::error::plain(&why.into()));
                     self.errors.push(Error::at(kind, &source, message));
                 }
             },

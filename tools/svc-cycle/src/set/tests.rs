@@ -1,0 +1,73 @@
+use super::*;
+
+fn read(text: &str, names: &[&str]) -> Result<Set> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    Set::read(Some(&Source::new("set.toml", text.to_owned())), Path::new("/srv"), None, &names, None)
+}
+
+const SITE: &str = r#"
+    [service.gunicorn]
+    backend = "supervisor"
+    config = "config/supervisor.conf"
+    after = ["redis"]
+    ready = [{ http = "http://127.0.0.1:8001/", status = [200], host = "example.org" }, { port = 8001, holder = "any" }]
+    stable = "5s"
+    stopped = [{ tree = true }, { port = 8001 }]
+    kill = "escalate"
+    expect = { env = ["PRODUCTION=1"], user = "deployer" }
+    [service.redis]
+    backend = "command"
+    name = "redis-server"
+    start = ["redis-server"]
+    policy = "ensure"
+"#;
+
+#[test]
+fn a_set_is_read_and_ordered() {
+    let set = read(SITE, &[]).unwrap();
+    let names: Vec<&str> = set.waves.iter().flatten().map(|at| set.services[*at].name.as_str()).collect();
+    assert_eq!(names, ["redis", "gunicorn"]);
+    let gunicorn = set.services.iter().find(|service| service.name == "gunicorn").unwrap();
+    assert_eq!(gunicorn.spec.stable, Some(Duration::from_secs(5)));
+    assert_eq!(gunicorn.spec.ready.iter().map(|ready| ready.anybody).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(gunicorn.path(Path::new("x")), Path::new("/srv/x"));
+    let redis = set.services.iter().find(|service| service.name == "redis").unwrap();
+    assert!(set.only_ensures(redis) && !set.only_ensures(gunicorn));
+    assert!(!read(SITE, &["redis"]).unwrap().only_ensures(redis));
+}
+
+#[test]
+fn the_same_set_in_json() {
+    let text =
+        r#"{"service": {"web": {"backend": "systemd", "ready": [{"port": 80}], "stopped": [{"tree": false}], "stop_timeout": "2s"}}}"#;
+    let set = Set::read(Some(&Source::new("set.json", text.to_owned())), Path::new("/"), None, &[], None).unwrap();
+    assert!(!set.services[0].checks_tree());
+    assert_eq!(set.services[0].stop_timeout(), Duration::from_secs(2));
+}
+
+#[test]
+fn what_is_wrong_is_said_before_anything_is_touched() {
+    for (text, says) in [
+        ("[service.a]\nbackend = \"upstart\"", "upstart"),
+        ("[service.a]\nbackend = \"systemd\"\nafter = [\"b\"]", "no such service"),
+        ("[service.a]\nbackend = \"systemd\"\ncolour = 1", "colour"),
+        ("[service.a]\nbackend = \"systemd\"\nready = [{ port = 80, color = 1 }]", "color"),
+        ("[service.a]\nbackend = \"systemd\"\nstable = \"soon\"", "soon"),
+        ("[service.a]\nbackend = \"systemd\"\nafter = [\"b\"]\n[service.b]\nbackend = \"systemd\"\nafter = [\"a\"]", "circle"),
+        ("", "no [service.NAME]"),
+    ] {
+        let error = read(text, &[]).unwrap_err();
+        assert_eq!(error.kind, base::Kind::Input, "{text}");
+        assert!(error.message.contains(says), "{says}: {}", error.message);
+    }
+    assert_eq!(read(SITE, &["nginx"]).unwrap_err().kind, base::Kind::Usage);
+}
+
+#[test]
+fn names_alone_keep_their_order() {
+    let names = ["systemd:uwsgi.service".to_owned(), "systemd:nginx.service".to_owned()];
+    let set = Set::read(None, Path::new("/"), None, &names, None).unwrap();
+    assert_eq!(set.waves, [[0], [1]]);
+    assert!(Set::read(None, Path::new("/"), None, &["upstart:x".to_owned()], None).is_err());
+    assert!(Set::read(None, Path::new("/"), None, &[], None).is_err());
+}
