@@ -122,6 +122,8 @@ fn killed_with_its_guardian_recover_does_it() {
     let mut tool = site.cycle("cycle", &["--", "sh", "-c", &format!("touch {}; exec sleep 600", started.display())]);
     let mut child = tool.command().process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_until("COMMAND runs", || started.exists());
+    // COMMAND's pid is noted as soon as it runs, which can be a moment after it has touched its file.
+    std::thread::sleep(Duration::from_millis(200));
     // Its own session, so not in the group: found as the child that is the same program.
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
     for each in children.split_ascii_whitespace() {
