@@ -62,6 +62,8 @@ cmd:mkfs.xfs                xfsprogs
 cmd:openssl                 openssl
 cmd:rpm                     rpm
 cmd:setfacl                 acl
+cmd:ssh                     openssh-client
+cmd:sshd                    openssh-server
 cmd:strace                  strace
 cmd:systemd-nspawn          systemd-container
 cmd:uwsgi                   uwsgi
@@ -70,7 +72,7 @@ cmd:zsh                     zsh
 '
 
 # Which of the above start at boot unless told otherwise.
-servers='apache2 caddy cron nginx postgresql redis-server supervisor uwsgi'
+servers='apache2 caddy cron nginx postgresql redis-server ssh supervisor uwsgi'
 
 say() { printf '%s\n' "setup: $*" >&2; }
 die() {

@@ -20,7 +20,12 @@ the_seven='check-reqs pg-ext-ensure venv-sync maint-page svc-cycle cron-render l
 sh "$top/tests/setup.sh" --demo
 tools=${RUNBOOK_TOOLS-}
 if [ -z "$tools" ]; then
-    (cd "$top" && cargo build --release --locked --bins)
+    (
+        cd "$top"
+        # The same words as in the Makefile: other ones would build everything again.
+        # shellcheck disable=SC2046
+        cargo build --locked --release $(printf -- '-p %s ' $the_seven)
+    )
     tools=${CARGO_TARGET_DIR:-$top/target}/release
 fi
 

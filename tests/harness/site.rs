@@ -70,7 +70,7 @@ impl Site {
         let mut command = match &self.namespace {
             Some(first) => {
                 let mut nsenter = Command::new("nsenter");
-                nsenter.args(["--target", first, "--pid", "--mount"]).arg(format!("--wd={}", self.home.display()));
+                nsenter.args(["--target", first, "--pid", "--mount", "--root"]).arg(format!("--wd={}", self.home.display()));
                 nsenter.args([
                     "setpriv",
                     "--reuid",
