@@ -121,7 +121,8 @@ impl Fleet {
         let _ = write!(
             text,
             "[web:vars]\nansible_user=root\nansible_python_interpreter=/usr/bin/python3\nansible_ssh_private_key_file={}\n\
-             ansible_ssh_common_args=-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5\n",
+             ansible_ssh_common_args=-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5 \
+             -o ServerAliveInterval=2 -o ServerAliveCountMax=2\n",
             key.display()
         );
         let path = self.dir().join("inventory");
