@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-/// One of the programs. Each tool's library exports its own as `App`, its `main.rs` is one call of [`main`], and one line in
+/// One of the programs. Each tool's library exports its own (`log_paths::LogPaths`), its `main.rs` is one call of [`main`], and one line in
 /// `shared/docgen/src/tools.rs` gives it a manual, completions and a schema (`cargo run -p runbook-docgen` writes them).
 pub trait Tool {
     /// Its command line.

@@ -29,8 +29,8 @@ fn schema<T: Tool>() -> Schema {
 pub const TOOLS: &[Described] = &[
     of::<check_reqs::CheckReqs>(),
     of::<pg_ext_ensure::PgExtEnsure>(),
-    of::<venv_sync::App>(),
-    of::<maint_page::App>(),
+    of::<venv_sync::VenvSync>(),
+    of::<maint_page::MaintPage>(),
     of::<svc_cycle::SvcCycle>(),
     of::<cron_render::CronRender>(),
     of::<log_paths::LogPaths>(),

@@ -44,9 +44,9 @@ use std::ffi::OsString;
 
 /// The program.
 #[derive(Debug)]
-pub struct App;
+pub struct MaintPage;
 
-impl Tool for App {
+impl Tool for MaintPage {
     const COMMAND_LINE: &'static CommandLine = &cli::COMMAND_LINE;
 
     type Body = Maintenance;

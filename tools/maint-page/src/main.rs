@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    base::tool::main::<maint_page::App>()
+    base::tool::main::<maint_page::MaintPage>()
 }

@@ -33,9 +33,9 @@ use report::Body;
 
 /// The program.
 #[derive(Debug)]
-pub struct App;
+pub struct VenvSync;
 
-impl Tool for App {
+impl Tool for VenvSync {
     const COMMAND_LINE: &'static CommandLine = &cli::LINE;
     type Body = Body;
 
