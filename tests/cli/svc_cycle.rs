@@ -134,8 +134,11 @@ fn services_that_are_busy_are_locked() {
         "[service.idle]\nbackend = \"pidfile\"\nname = \"sleep.pid\"\nstart = [\"sh\", \"-c\", \"setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $! > sleep.pid\"]\nstable = \"10ms\"\n",
     );
     let mut first = tool("svc-cycle");
-    let mut first = first.command().args(["cycle", "-f", &file, "--", "sleep", "2"]).stdout(std::process::Stdio::null()).spawn().unwrap();
-    harness::wait_until("the first run holds the lock", || tool("svc-cycle").args(["stop", "-f", &file]).run().code() == 75);
+    let mark = dir.path().join("command-runs");
+    let command = format!("touch {}; sleep 2", mark.display());
+    let first = first.command().args(["cycle", "-f", &file, "--", "sh", "-c", &command]).stdout(std::process::Stdio::null());
+    let mut first = first.spawn().unwrap();
+    harness::wait_until("the first run is at its COMMAND", || mark.exists());
     let second = tool("svc-cycle").args(["stop", "-f", &file]).run().expect_code(75);
     assert!(second.err().contains(&format!("pid {}", first.id())), "{}", second.err());
     assert!(first.wait().unwrap().success());
