@@ -85,7 +85,7 @@ impl Machine {
             let pid = self.nspawn.id();
             let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
             let child = children.split_ascii_whitespace().next().and_then(|word| word.parse::<i32>().ok());
-            if let Some(child) = child.filter(|child| ready(*child)) {
+            if let Some(child) = child.filter(|child| ready(*child) && self.is_root_of(*child)) {
                 return child;
             }
             let over = !matches!(self.nspawn.try_wait(), Ok(None)) || began.elapsed() > Duration::from_secs(20);
@@ -94,8 +94,22 @@ impl Machine {
         }
     }
 
+    /// Whether this process has the machine's root for its own. Nothing may be done by a pid of which this is not known: the number may
+    /// have been given to another, or /proc may count otherwise than we do, and then it would be done to the host.
+    fn is_root_of(&self, pid: i32) -> bool {
+        let device = |path: PathBuf| fs::metadata(path).map(|meta| std::os::unix::fs::MetadataExt::dev(&meta)).ok();
+        let theirs = device(PathBuf::from(format!("/proc/{pid}/root/")));
+        theirs.is_some() && theirs == device(self.dir.path().join("tree/root"))
+    }
+
+    #[track_caller]
+    fn assert_alive(&self) {
+        assert!(self.is_root_of(self.init), "process {} is not the machine's:\n{}", self.init, self.console());
+    }
+
     /// A path of the machine, as this side sees it.
     pub fn path(&self, path: &str) -> PathBuf {
+        self.assert_alive();
         PathBuf::from(format!("/proc/{}/root{path}", self.init))
     }
 
@@ -120,6 +134,7 @@ impl Machine {
 
     /// A command in it, about to be run.
     pub fn command(&self, argv: &[&str]) -> Command {
+        self.assert_alive();
         let mut command = Command::new("nsenter");
         command.args(["-t", &self.init.to_string(), "-a", "--"]).args(argv).stdin(Stdio::null());
         command
