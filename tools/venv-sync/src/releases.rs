@@ -153,11 +153,13 @@ impl Store {
     }
 }
 
-/// A name for a new release: the time, so that names sort as they were made, and a few random letters.
+/// A name for a new release: the time to the millisecond, so that names sort as they were made, also two of one second, and a few
+/// random letters.
 pub fn new_id(now: SystemTime) -> Result<String> {
     let time = base::clock::rfc3339(now).replace(['-', ':'], "");
+    let millis = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_millis());
     let random = base::atomic::random::<2>()?;
-    Ok(format!("{time}-{:02x}{:02x}", random[0], random[1]))
+    Ok(format!("{time}-{millis:03}{:02x}{:02x}", random[0], random[1]))
 }
 
 /// The time in a release's name, as RFC 3339.
@@ -181,6 +183,8 @@ mod tests {
         assert!(id.starts_with("20261120T231534Z-"), "{id}");
         assert_eq!(created_at(&id).unwrap(), "2026-11-20T23:15:34Z");
         assert_eq!(created_at("adopted"), None);
+        let made = |millis: u64| new_id(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_216_534_000 + millis)).unwrap();
+        assert!((0..100).all(|i| made(i * 10) < made(i * 10 + 1)), "two of one second sort as they were made");
     }
 
     #[test]
