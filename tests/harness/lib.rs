@@ -22,7 +22,7 @@ pub mod venvs;
 pub use person::Person;
 pub use ports::{free_port, wait_for, wait_until};
 pub use process::Server;
-pub use run::{Output, Tool, bin, tool, tools};
+pub use run::{Output, Tool, bin, tool, tool_copied_to, tools};
 pub use tempfile::TempDir;
 
 /// The names of all seven tools.
@@ -61,6 +61,21 @@ pub fn need(program: &str) -> Option<std::path::PathBuf> {
 pub fn test_venv() -> std::path::PathBuf {
     let venv = std::env::var_os("RUNBOOK_TEST_VENV").map_or_else(|| source_root().join("target/test-venv"), Into::into);
     assert!(venv.join("bin/python").exists(), "{} is missing: run tests/setup.sh", venv.display());
+    venv
+}
+
+/// A Python environment in `dir` with these distributions' packages out of [`test_venv`], for a user who may not enter the source tree.
+pub fn venv_copied_to(dir: &std::path::Path, packages: &[&str]) -> std::path::PathBuf {
+    let venv = dir.join("venv");
+    let made = std::process::Command::new("/usr/bin/python3").args(["-m", "venv", "--without-pip"]).arg(&venv).status();
+    assert!(made.is_ok_and(|status| status.success()), "python3 -m venv {}", venv.display());
+    let site_packages = |venv: &std::path::Path| {
+        let lib = std::fs::read_dir(venv.join("lib")).expect("lib").flatten().next().expect("lib/python3.N");
+        lib.path().join("site-packages")
+    };
+    let from = packages.iter().map(|package| site_packages(&test_venv()).join(package));
+    let copied = std::process::Command::new("cp").arg("-R").args(from).arg(site_packages(&venv)).status();
+    assert!(copied.is_ok_and(|status| status.success()), "cp {packages:?}");
     venv
 }
 

@@ -25,6 +25,15 @@ pub fn tool(name: &str) -> Tool {
     Tool { name: name.to_string(), command: Command::new(bin(name)), input: None }
 }
 
+/// A copy of one of the tools in `dir`, for a user who may not enter the source tree (a clone below /root).
+pub fn tool_copied_to(dir: &Path, name: &str) -> Tool {
+    let copy = dir.join(name);
+    if !copy.exists() {
+        std::fs::copy(bin(name), &copy).expect("a copy of the tool");
+    }
+    Tool { name: name.to_string(), command: Command::new(copy), input: None }
+}
+
 /// A tool with its arguments.
 #[derive(Debug)]
 pub struct Tool {

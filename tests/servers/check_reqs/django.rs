@@ -10,8 +10,9 @@ use std::process::Command;
 
 /// A small site that passes everything, in a directory of its own.
 pub struct Site {
-    _dir: TempDir,
+    dir: TempDir,
     pub path: PathBuf,
+    venv: PathBuf,
 }
 
 const SETTINGS: &str = r#"
@@ -52,7 +53,7 @@ impl Site {
     pub fn new() -> Site {
         let dir = scratch();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let site = Site { path: dir.path().join("site"), _dir: dir };
+        let site = Site { path: dir.path().join("site"), venv: test_venv(), dir };
         for (name, text) in [
             ("manage.py", MANAGE),
             ("site_/__init__.py", ""),
@@ -87,8 +88,8 @@ impl Site {
     }
 
     fn table(&self, more: &str) -> String {
-        let (directory, venv) = (self.path.display(), test_venv());
-        format!("[[check]]\nid = \"site\"\ntype = \"django\"\ndirectory = \"{directory}\"\nvenv = \"{}\"\n{more}\n", venv.display())
+        let (directory, venv) = (self.path.display(), self.venv.display());
+        format!("[[check]]\nid = \"site\"\ntype = \"django\"\ndirectory = \"{directory}\"\nvenv = \"{venv}\"\n{more}\n")
     }
 
     fn check(&self, more: &str) -> Output {
@@ -195,7 +196,8 @@ fn root_runs_nobody_elses_code_as_root() {
     if !nix::unistd::geteuid().is_root() {
         return;
     }
-    let site = Site::new();
+    let mut site = Site::new();
+    site.venv = harness::venv_copied_to(site.dir.path(), &["django", "asgiref", "sqlparse"]);
     site.settings("assert os.geteuid() != 0, 'as root'\nassert os.getgroups() and 0 not in os.getgroups()\nassert os.environ['HOME'] == '/var/www', os.environ");
     site.chown("www-data:www-data");
     assert_eq!(site.answer(""), "met");
