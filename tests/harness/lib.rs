@@ -57,6 +57,13 @@ pub fn need(program: &str) -> Option<std::path::PathBuf> {
     }
 }
 
+/// Whether this is root, as what follows needs it to be. If not, the test fails, unless `SKIP_SERVERS=1`.
+pub fn need_root() -> bool {
+    let root = nix::unistd::geteuid().is_root();
+    assert!(root || skip_servers(), "this needs root: run the tests as root, or set SKIP_SERVERS=1 to leave it out");
+    root
+}
+
 /// The Python environment that tests/setup.sh makes for the differential tests and the servers written in Python.
 pub fn test_venv() -> std::path::PathBuf {
     let venv = std::env::var_os("RUNBOOK_TEST_VENV").map_or_else(|| source_root().join("target/test-venv"), Into::into);

@@ -1,7 +1,7 @@
 //! logrotate: what `logrotate -d` says it would do to each log is what is reported, and what it really makes is what was foretold.
 
 use super::{codes, item, site, write};
-use harness::{Output, need};
+use harness::{Output, need, need_root};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -62,7 +62,7 @@ impl Site {
 }
 
 fn can() -> bool {
-    need("logrotate").is_some() && nix::unistd::geteuid().is_root()
+    need("logrotate").is_some() && need_root()
 }
 
 const LOGS: &[&str] = &[

@@ -58,9 +58,9 @@ pub fn join(observed: &Observed) -> Joined<'_> {
                 let (service, instance) = process.map_or(("process", open.pid.to_string()), belongs);
                 joined.loose.push(Loose { service, instance, opens: Vec::new(), template: None });
             }
-            let stream = process.and_then(|process| stream(observed, process, open.fd));
-            let template = stream.or_else(|| template(observed, open, joined.loose[at].service));
-            follow(&mut joined.followed, stream);
+            let streams = process.map(|process| streams(observed, process, open.fd)).unwrap_or_default();
+            let template = streams.first().copied().or_else(|| template(observed, open, joined.loose[at].service));
+            follow(&mut joined.followed, &streams);
             let group = &mut joined.loose[at];
             group.template = group.template.or_else(|| observed.logs.get(template?));
             group.opens.push(open);
@@ -68,10 +68,8 @@ pub fn join(observed: &Observed) -> Joined<'_> {
     }
     for (pid, fds) in walk.journal.iter().filter(|(pid, _)| !foreign(*pid)) {
         let Some(process) = observed.processes.get(pid) else { continue };
-        let streams: Vec<usize> = fds.iter().filter_map(|fd| stream(observed, process, *fd)).collect();
-        for at in &streams {
-            follow(&mut joined.followed, Some(*at));
-        }
+        let streams: Vec<usize> = fds.iter().flat_map(|fd| streams(observed, process, *fd)).collect();
+        follow(&mut joined.followed, &streams);
         let (service, instance) = belongs(process);
         let template = streams.first().and_then(|at| observed.logs.get(*at));
         match joined.journal.iter_mut().find(|known| (known.service, &known.instance) == (service, &instance)) {
@@ -82,9 +80,9 @@ pub fn join(observed: &Observed) -> Joined<'_> {
     joined
 }
 
-fn follow(followed: &mut [bool], stream: Option<usize>) {
-    if let Some(followed) = stream.and_then(|at| followed.get_mut(at)) {
-        *followed = true;
+fn follow(followed: &mut [bool], streams: &[usize]) {
+    for at in streams {
+        followed[*at] = true;
     }
 }
 
@@ -164,19 +162,19 @@ fn template(observed: &Observed, open: &Open, service: &str) -> Option<usize> {
     })
 }
 
-/// The log that goes where this standard stream of a process leads: the one of its own configuration, or of the only one there is.
-fn stream(observed: &Observed, process: &Process, fd: u32) -> Option<usize> {
+/// The logs that go where this standard stream of a process leads: those of its own configuration, or of the only one there is.
+fn streams(observed: &Observed, process: &Process, fd: u32) -> Vec<usize> {
     let name = match fd {
         1 => "stdout",
         2 => "stderr",
-        _ => return None,
+        _ => return Vec::new(),
     };
     let fits = |seen: &Seen| Some(seen.target.service) == process.service && seen.target.sink == Sink::Stdio(name);
     let all: Vec<(usize, &Seen)> = observed.logs.iter().enumerate().filter(|(_, seen)| fits(seen)).collect();
     let first = master(observed, process.pid);
-    let own = all.iter().find(|(_, seen)| seen.target.pid.is_some_and(|pid| pid == process.pid || pid == first));
-    let only = || all.first().filter(|(_, one)| all.iter().all(|(_, other)| other.target.pid.is_none() && same_writer(one, other)));
-    own.or_else(only).map(|(at, _)| *at)
+    let own = |seen: &Seen| seen.target.pid.is_some_and(|pid| pid == process.pid || pid == first);
+    let only = all.iter().all(|(_, seen)| seen.target.pid.is_none() && same_writer(all[0].1, seen));
+    all.iter().filter(|(_, seen)| only || own(seen)).map(|(at, _)| *at).collect()
 }
 
 /// Do the fixed parts of a template stand in a name, in order, the first and the last at its ends?
