@@ -1,5 +1,7 @@
 //! logrotate: what `logrotate -d` says it would do to each log is what is reported, and what it really makes is what was foretold.
 
+mod sweep;
+
 use super::{codes, item, site, write};
 use harness::{Output, need, need_root};
 use serde_json::Value;

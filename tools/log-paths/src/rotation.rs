@@ -87,7 +87,11 @@ impl Rotation {
                         (Some(first), path) => {
                             self.dropped.entry(path.key().clone()).or_insert_with(|| (index, first.clone()));
                         }
-                        (None, Entry::Occupied(path)) => duplicate = (!stanza.ignore_duplicates).then(|| PathBuf::from(path.key())),
+                        (None, Entry::Occupied(path)) => {
+                            let owner = self.stanzas.get(*path.get()).unwrap_or(stanza);
+                            let ignored = if *path.get() == index { stanza.ignored_at_first } else { owner.ignore_duplicates };
+                            duplicate = (!ignored).then(|| PathBuf::from(path.key()));
+                        }
                         (None, Entry::Vacant(path)) => {
                             path.insert(index);
                         }
@@ -149,9 +153,10 @@ fn components(path: &Path) -> Vec<&[u8]> {
         .collect()
 }
 
-/// The files a pattern stands for; a name without wildcards stands for itself, whether it exists or not.
+/// The files a pattern stands for; if there are none it stands for itself (`GLOB_NOCHECK`).
 fn expand(files: &Files, pattern: &Path) -> Vec<PathBuf> {
-    if conf::pattern::is_pattern(pattern.as_os_str().as_bytes()) { files.glob(pattern) } else { vec![pattern.to_path_buf()] }
+    let found = if conf::pattern::is_pattern(pattern.as_os_str().as_bytes()) { files.glob(pattern) } else { Vec::new() };
+    if found.is_empty() { vec![pattern.to_path_buf()] } else { found }
 }
 
 /// What makes logrotate, run as root, leave an existing file alone.

@@ -38,8 +38,10 @@ pub struct Stanza {
     pub copy_truncate: bool,
     /// `allowhardlink`.
     pub allow_hard_links: bool,
-    /// `ignoreduplicates`.
+    /// `ignoreduplicates`: stanzas after this one may name its files again.
     pub ignore_duplicates: bool,
+    /// The same before its own directives were read, which is when its own patterns are compared with one another.
+    pub ignored_at_first: bool,
     /// Why logrotate ignores the file it stands in.
     pub ignored: Option<String>,
 }
@@ -82,6 +84,8 @@ struct Reader<'a> {
     taboo: Vec<Vec<u8>>,
     global: Stanza,
     depth: usize,
+    /// What relative names are relative to: logrotate is started in `/`, and stands in a directory while it reads its files.
+    cwd: PathBuf,
 }
 
 pub fn read(files: &Files, main: &Path) -> Reading {
@@ -94,11 +98,12 @@ pub fn read(files: &Files, main: &Path) -> Reading {
         copy_truncate: false,
         allow_hard_links: false,
         ignore_duplicates: false,
+        ignored_at_first: false,
         ignored: None,
     };
     let taboo = TABOO.iter().map(|ending| format!("*{ending}").into_bytes()).collect();
     let reading = Reading { stanzas: Vec::new(), errors: Vec::new(), found: false };
-    let mut reader = Reader { files, reading, taboo, global, depth: 0 };
+    let mut reader = Reader { files, reading, taboo, global, depth: 0, cwd: PathBuf::from("/") };
     if files.stat(main).is_ok() {
         reader.path(main);
     }
@@ -116,6 +121,7 @@ impl Reader<'_> {
             return self.file(path);
         }
         let names = self.files.list(path).unwrap_or_default();
+        let before = std::mem::replace(&mut self.cwd, path.to_path_buf());
         for name in names {
             let taboo = self.taboo.iter().any(|taboo| pattern::fnmatch(taboo, name.as_bytes()));
             let file = path.join(&name);
@@ -124,6 +130,7 @@ impl Reader<'_> {
                 self.file(&file);
             }
         }
+        self.cwd = before;
     }
 
     fn file(&mut self, path: &Path) {
@@ -153,7 +160,7 @@ impl Reader<'_> {
     fn statements(&mut self, path: &Path, bytes: &[u8]) {
         let file: Arc<Path> = Arc::from(path);
         let mut inside: Option<Stanza> = None;
-        let mut names: Option<(Vec<Vec<u8>>, usize)> = None;
+        let mut names: Option<(Vec<u8>, usize)> = None;
         let mut script: Option<usize> = None;
         for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
             let number = index + 1;
@@ -169,11 +176,17 @@ impl Reader<'_> {
                     self.reading.stanzas.extend(inside.take());
                     rest = after.trim_ascii_start();
                 } else if let Some(after) = rest.strip_prefix(b"{") {
-                    let (patterns, at) = names.take().unwrap_or((Vec::new(), number));
-                    let patterns: Vec<PathBuf> = patterns.iter().map(|name| PathBuf::from(OsStr::from_bytes(name))).collect();
+                    let (text, at) = names.take().unwrap_or((Vec::new(), number));
+                    let patterns: Vec<PathBuf> = words(&text).iter().map(|name| PathBuf::from(OsStr::from_bytes(name))).collect();
                     let compile = |pattern: &PathBuf| super::components(pattern).into_iter().map(Pattern::new).collect();
                     let compiled = patterns.iter().map(compile).collect();
-                    inside = Some(Stanza { patterns, compiled, source: Source::new(&file, at), ..self.global.clone() });
+                    inside = Some(Stanza {
+                        patterns,
+                        compiled,
+                        source: Source::new(&file, at),
+                        ignored_at_first: self.global.ignore_duplicates,
+                        ..self.global.clone()
+                    });
                     rest = after.trim_ascii_start();
                 } else if let Some(stanza) = &mut inside {
                     let (directive, after) = until_brace(rest);
@@ -184,9 +197,11 @@ impl Reader<'_> {
                     apply(stanza, directive);
                     rest = after;
                 } else if names.is_some() || matches!(rest[0], b'/' | b'"' | b'\'' | b'~') {
-                    let (words, after) = file_names(rest);
-                    names.get_or_insert_with(|| (Vec::new(), number)).0.extend(words);
-                    rest = after;
+                    let end = rest.iter().position(|byte| matches!(byte, b'{' | b'}')).unwrap_or(rest.len());
+                    let (text, _) = names.get_or_insert_with(|| (Vec::new(), number));
+                    text.extend_from_slice(&rest[..end]);
+                    text.push(b'\n');
+                    rest = &rest[end..];
                 } else {
                     self.directive(path, rest);
                     break;
@@ -203,7 +218,7 @@ impl Reader<'_> {
         let (name, value) = split(line);
         match name {
             b"include" => {
-                let target = path.parent().unwrap_or(Path::new("/")).join(OsStr::from_bytes(value));
+                let target = self.cwd.join(OsStr::from_bytes(value));
                 if self.files.stat(&target).is_ok() {
                     self.path(&target);
                 } else {
@@ -238,25 +253,32 @@ fn until_brace(line: &[u8]) -> (&[u8], &[u8]) {
     (line[..end].trim_ascii_end(), &line[end..])
 }
 
-fn file_names(line: &[u8]) -> (Vec<Vec<u8>>, &[u8]) {
-    let mut names = Vec::new();
-    let mut rest = line;
-    while let Some(first) = rest.first() {
-        let (name, after) = match first {
-            b'{' | b'#' => break,
-            b'"' | b'\'' => {
-                let end = rest[1..].iter().position(|byte| byte == first).map_or(rest.len(), |end| end + 1);
-                (&rest[1..end], rest.get(end + 1..).unwrap_or_default())
+/// The names before a brace, as `poptParseArgvString` cuts them: quotations anywhere in a word; outside them a backslash takes the next
+/// byte as it is, inside it stays unless the mark follows.
+fn words(text: &[u8]) -> Vec<Vec<u8>> {
+    let mut words = vec![Vec::new()];
+    let mut quote: Option<u8> = None;
+    let mut bytes = text.iter().copied();
+    while let Some(byte) = bytes.next() {
+        let Some(word) = words.last_mut() else { break };
+        match (byte, quote) {
+            (byte, Some(mark)) if byte == mark => quote = None,
+            (b'\\', _) => {
+                let Some(next) = bytes.next() else { break };
+                if quote.is_some_and(|mark| mark != next) {
+                    word.push(b'\\');
+                }
+                word.push(next);
             }
-            _ => {
-                let end = rest.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'{').unwrap_or(rest.len());
-                (&rest[..end], &rest[end..])
-            }
-        };
-        names.push(name.to_vec());
-        rest = after.trim_ascii_start();
+            (byte, Some(_)) => word.push(byte),
+            (b'"' | b'\'', None) => quote = Some(byte),
+            (b' ' | b'\t'..=b'\r', None) if word.is_empty() => {}
+            (b' ' | b'\t'..=b'\r', None) => words.push(Vec::new()),
+            (byte, None) => word.push(byte),
+        }
     }
-    (names, rest)
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 fn apply(stanza: &mut Stanza, directive: &[u8]) {
