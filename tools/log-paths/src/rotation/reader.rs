@@ -3,7 +3,9 @@
 use conf::files::{DEPTH, Files};
 use conf::pattern::Pattern;
 use conf::{Error, Kind, Source, pattern};
-use std::ffi::OsStr;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,8 +42,6 @@ pub struct Stanza {
     pub allow_hard_links: bool,
     /// `ignoreduplicates`: stanzas after this one may name its files again.
     pub ignore_duplicates: bool,
-    /// The same before its own directives were read, which is when its own patterns are compared with one another.
-    pub ignored_at_first: bool,
     /// Why logrotate ignores the file it stands in.
     pub ignored: Option<String>,
 }
@@ -72,8 +72,13 @@ const TABOO: &[&str] = &[
 const SCRIPTS: &[&[u8]] = &[b"prerotate", b"postrotate", b"firstaction", b"lastaction", b"preremove"];
 
 /// All that was read.
+#[derive(Default)]
 pub struct Reading {
     pub stanzas: Vec<Stanza>,
+    /// Which stanza has a file.
+    pub owners: HashMap<OsString, usize>,
+    /// Files that a stanza would have, had it not met the other one before them.
+    pub dropped: HashMap<OsString, (usize, PathBuf)>,
     pub errors: Vec<Error>,
     pub found: bool,
 }
@@ -83,6 +88,8 @@ struct Reader<'a> {
     reading: Reading,
     taboo: Vec<Vec<u8>>,
     global: Stanza,
+    /// Has the file that is being read an error?
+    failed: bool,
     depth: usize,
     /// What relative names are relative to: logrotate is started in `/`, and stands in a directory while it reads its files.
     cwd: PathBuf,
@@ -98,12 +105,10 @@ pub fn read(files: &Files, main: &Path) -> Reading {
         copy_truncate: false,
         allow_hard_links: false,
         ignore_duplicates: false,
-        ignored_at_first: false,
         ignored: None,
     };
     let taboo = TABOO.iter().map(|ending| format!("*{ending}").into_bytes()).collect();
-    let reading = Reading { stanzas: Vec::new(), errors: Vec::new(), found: false };
-    let mut reader = Reader { files, reading, taboo, global, depth: 0, cwd: PathBuf::from("/") };
+    let mut reader = Reader { files, reading: Reading::default(), taboo, global, failed: false, depth: 0, cwd: PathBuf::from("/") };
     if files.stat(main).is_ok() {
         reader.path(main);
     }
@@ -140,11 +145,15 @@ impl Reader<'_> {
         };
         self.reading.found = true;
         self.depth += 1;
-        // Directives that a file sets for all stanzas end with the file; those of the main file reach into its includes.
-        let before = self.global.clone();
-        self.global.ignored = self.refused(path).or_else(|| before.ignored.clone());
+        // What a file sets for all stanzas holds for the files after it, too, unless logrotate finds an error in it.
+        let (before, failed) = (self.global.clone(), std::mem::take(&mut self.failed));
+        let refused = self.refused(path);
+        self.global.ignored = refused.clone().or_else(|| before.ignored.clone());
         self.statements(path, &bytes);
-        self.global = before;
+        if refused.is_some() || self.failed {
+            self.global = before;
+        }
+        self.failed = failed;
         self.depth -= 1;
     }
 
@@ -180,13 +189,8 @@ impl Reader<'_> {
                     let patterns: Vec<PathBuf> = words(&text).iter().map(|name| PathBuf::from(OsStr::from_bytes(name))).collect();
                     let compile = |pattern: &PathBuf| super::components(pattern).into_iter().map(Pattern::new).collect();
                     let compiled = patterns.iter().map(compile).collect();
-                    inside = Some(Stanza {
-                        patterns,
-                        compiled,
-                        source: Source::new(&file, at),
-                        ignored_at_first: self.global.ignore_duplicates,
-                        ..self.global.clone()
-                    });
+                    inside = Some(Stanza { patterns, compiled, source: Source::new(&file, at), ..self.global.clone() });
+                    inside.iter().for_each(|stanza| self.claim(stanza));
                     rest = after.trim_ascii_start();
                 } else if let Some(stanza) = &mut inside {
                     let (directive, after) = until_brace(rest);
@@ -208,9 +212,39 @@ impl Reader<'_> {
                 }
             }
         }
+        if inside.is_some() {
+            self.failed = true;
+            let lost = self.reading.stanzas.len();
+            self.reading.owners.retain(|_, owner| *owner != lost);
+        }
         if let Some(line) = script {
             // The whole file's remainder is lost to logrotate, and so is a stanza that is not closed.
             self.reading.errors.push(Error::new(Kind::Syntax, path, line, "a script without endscript"));
+        }
+    }
+
+    /// Gives each file to the first stanza that names it. A pattern that meets a file which a stanza has is cut off there.
+    fn claim(&mut self, stanza: &Stanza) {
+        let index = self.reading.stanzas.len();
+        for pattern in stanza.patterns.iter().filter(|_| stanza.ignored.is_none()) {
+            let mut duplicate: Option<PathBuf> = None;
+            for path in expand(self.files, pattern) {
+                match (&duplicate, self.reading.owners.entry(path.into_os_string())) {
+                    (Some(first), path) => {
+                        self.reading.dropped.entry(path.key().clone()).or_insert_with(|| (index, first.clone()));
+                    }
+                    (None, Entry::Occupied(path)) => {
+                        let owner = self.reading.stanzas.get(*path.get());
+                        // The stanza's own directives come after its names.
+                        let ignored = owner.map_or(self.global.ignore_duplicates, |owner| owner.ignore_duplicates);
+                        duplicate = (!ignored).then(|| PathBuf::from(path.key()));
+                    }
+                    (None, Entry::Vacant(path)) => {
+                        path.insert(index);
+                    }
+                }
+            }
+            self.failed |= duplicate.is_some();
         }
     }
 
@@ -239,6 +273,12 @@ impl Reader<'_> {
         let words = list.split(|byte| byte.is_ascii_whitespace() || *byte == b',').filter(|word| !word.is_empty());
         self.taboo.extend(words.map(|word| if name == b"tabooext" { [b"*", word].concat() } else { word.to_vec() }));
     }
+}
+
+/// The files a pattern stands for; if there are none it stands for itself (`GLOB_NOCHECK`).
+fn expand(files: &Files, pattern: &Path) -> Vec<PathBuf> {
+    let found = if conf::pattern::is_pattern(pattern.as_os_str().as_bytes()) { files.glob(pattern) } else { Vec::new() };
+    if found.is_empty() { vec![pattern.to_path_buf()] } else { found }
 }
 
 fn split(line: &[u8]) -> (&[u8], &[u8]) {
