@@ -2,6 +2,7 @@
 
 use super::value::shown;
 use super::{CommandLine, Opt, Positional, Scope, Trailing};
+use crate::document::Document;
 use crate::exit;
 use std::fmt::Write as _;
 
@@ -42,7 +43,7 @@ fn usage_line(scope: Scope<'_>) -> String {
 }
 
 /// The help text of the command line, or of the subcommand named.
-pub fn render(line: &CommandLine, command: Option<&str>, length: Length) -> String {
+pub fn render(line: &CommandLine, documents: fn() -> Vec<Document>, command: Option<&str>, length: Length) -> String {
     let asked = Scope::of(line, command);
     let scope = asked.or_default();
     let mut out = String::new();
@@ -75,6 +76,9 @@ pub fn render(line: &CommandLine, command: Option<&str>, length: Length) -> Stri
     let common = super::COMMON.iter().filter(|c| !scope.own().any(|o| o.long == c.long));
     common.for_each(|o| option(&mut out, o, length));
     if length == Length::Whole {
+        if asked.command.is_none() {
+            documents().iter().for_each(|d| document(&mut out, d));
+        }
         rest(&mut out, asked);
     } else {
         let _ = writeln!(out, "\n--help says more; {}({}) is the manual.", line.name, line.section);
@@ -114,6 +118,25 @@ fn entry(out: &mut String, name: &str, text: &str) {
         out.push_str(&" ".repeat(COLUMN - used));
     }
     wrap_from(out, text, COLUMN, COLUMN);
+}
+
+/// A file that the tool reads: its tables and their keys.
+fn document(out: &mut String, document: &Document) {
+    let _ = writeln!(out, "\n{}:", document.title);
+    for text in &document.text {
+        out.push_str("  ");
+        wrap_from(out, text, 2, 2);
+    }
+    for table in &document.tables {
+        if !table.heading.is_empty() {
+            let _ = writeln!(out, "\n  {}", table.heading);
+        }
+        if !table.text.is_empty() {
+            out.push_str("  ");
+            wrap_from(out, &table.text, 2, 2);
+        }
+        table.keys.iter().for_each(|key| entry(out, &format!("  {} = {}", key.name, key.value), &key.text));
+    }
 }
 
 fn rest(out: &mut String, scope: Scope<'_>) {
