@@ -221,7 +221,9 @@ fn document(roff: &mut Roff, document: &Document) {
     paragraphs(roff, &document.text.iter().map(String::as_str).collect::<Vec<_>>());
     for table in &document.tables {
         if !table.heading.is_empty() {
-            roff.control("SS", [table.heading.as_str()]);
+            // On a line of its own: a quotation mark in an argument would end it.
+            roff.control("SS", []);
+            roff.text([roman(table.heading.as_str())]);
         }
         if !table.text.is_empty() {
             roff.text([roman(sentence(&table.text))]);

@@ -135,8 +135,12 @@ fn document(out: &mut String, document: &Document) {
             out.push_str("  ");
             wrap_from(out, &table.text, 2, 2);
         }
-        table.keys.iter().for_each(|key| entry(out, &format!("  {} = {}", key.name, key.value), &key.text));
+        table.keys.iter().for_each(|key| entry(out, &format!("  {}{}", key.name, equals(&key.value)), &key.text));
     }
+}
+
+fn equals(value: &str) -> String {
+    if value.is_empty() { String::new() } else { format!(" = {value}") }
 }
 
 fn rest(out: &mut String, scope: Scope<'_>) {
