@@ -46,7 +46,7 @@ pub fn documents() -> Vec<Document> {
 }
 
 fn table(heading: &str, text: &str, keys: &[(&str, &str)]) -> Table {
-    let key = |(name, text): &(&str, &str)| Key { name: (*name).to_owned(), value: String::new(), text: sentence(text) };
+    let key = |(name, text): &(&str, &str)| Key { name: (*name).to_owned(), value: String::new(), text: format!("{text}.") };
     Table { heading: heading.to_owned(), text: text.to_owned(), keys: keys.iter().map(key).collect() }
 }
 
