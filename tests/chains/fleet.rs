@@ -2,6 +2,7 @@
 //! that finishes the work and changes nothing twice; what a module says in each state; check mode; the benchmark's cost per host is elsewhere.
 
 use harness::fleet::{Fleet, Host};
+use harness::process;
 use harness::{Server, free_port, need, source_root, test_venv, wait_for, wait_until};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -145,7 +146,7 @@ fn balance(fleet: &Fleet, port: u16) -> Server {
     let path = dir.join("balancer.conf");
     std::fs::write(&path, conf).unwrap();
     let nginx = need("nginx").expect("nginx");
-    Server::start(Command::new(nginx).arg("-e").arg(dir.join("balancer.log")).arg("-c").arg(&path), &dir.join("balancer.out"))
+    Server::start(process::contained(&[], nginx).arg("-e").arg(dir.join("balancer.log")).arg("-c").arg(&path), &dir.join("balancer.out"))
 }
 
 fn fetch(port: u16) -> Option<String> {
