@@ -1,5 +1,5 @@
-//! Several hosts on one machine: each has its own network, processes, /dev, /etc, /root, /run, /srv, /tmp, /usr/local/bin and crontabs, and an
-//! sshd that takes one key. Nothing leaves the machine. A host is its namespaces, and they are its first process's: it is gone with that, and
+//! Several hosts on one machine: each has its own network and processes, its own /dev, /root, /run, /srv and /tmp, /etc, /usr and /var laid
+//! over the machine's, and an sshd that takes one key. Nothing leaves the machine. A host is its namespaces, and they are its first process's: it is gone with that, and
 //! that with the test, however the test ends. Needs root, as making namespaces does.
 
 use crate::{Server, TempDir, bin, process, scratch};
@@ -35,7 +35,7 @@ pub struct Host {
 static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
 
 /// What a host has of its own over what the machine has, in memory.
-const LAID_OVER: [&str; 2] = ["etc", "var/spool/cron"];
+const LAID_OVER: [&str; 3] = ["etc", "usr", "var"];
 
 /// What a host has of its own, empty at first, with its directory's name.
 const OWN: [(&str, &str); 4] = [("srv", "/srv"), ("run", "/run"), ("bin", "/usr/local/bin"), ("home", "/root")];
@@ -43,6 +43,11 @@ const OWN: [(&str, &str); 4] = [("srv", "/srv"), ("run", "/run"), ("bin", "/usr/
 impl Fleet {
     /// As many hosts as asked for, with the tools installed and sshd answering.
     pub fn up(size: u8) -> Fleet {
+        Fleet::sharing(size, &[])
+    }
+
+    /// The same; the hosts see these temporary directories of ours, too.
+    pub fn sharing(size: u8, shared: &[&Path]) -> Fleet {
         let id = std::process::id() * 4 + NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let mut fleet = Fleet { hosts: Vec::new(), dir: scratch(), id };
         for key in ["client", "host"] {
@@ -51,7 +56,7 @@ impl Fleet {
         fs::copy(fleet.dir().join("client.pub"), fleet.dir().join("authorized")).unwrap();
         fs::write(fleet.dir().join("sshd_config"), fleet.sshd_config()).unwrap();
         for number in 1..=size {
-            fleet.add(number);
+            fleet.add(number, shared);
         }
         for host in &mut fleet.hosts {
             host.answers();
@@ -77,7 +82,7 @@ impl Fleet {
         )
     }
 
-    fn add(&mut self, number: u8) {
+    fn add(&mut self, number: u8, shared: &[&Path]) {
         let id = self.id;
         // A cable for each host; four addresses are the smallest network.
         let address = |last: u8| format!("10.{}.{}.{}", 200 + id % 50, id / 50 % 250, number * 4 + last);
@@ -88,7 +93,7 @@ impl Fleet {
         for tool in crate::TOOLS {
             fs::copy(bin(tool), root.join("bin").join(tool)).unwrap();
         }
-        let script = self.script(&root, &address(2));
+        let script = self.script(&root, &address(2), shared);
         let options = ["--net", "--mount", "--mount-proc"];
         let keeper = Server::start(process::contained(&options, "sh").args(["-ec", &script]), &root.join("sshd.log"));
         let first = process::first_contained(&keeper);
@@ -102,19 +107,21 @@ impl Fleet {
     }
 
     /// What makes a host of the new namespaces, and ends as its sshd.
-    fn script(&self, root: &Path, address: &str) -> String {
+    fn script(&self, root: &Path, address: &str, shared: &[&Path]) -> String {
         let (dir, root) = (self.dir(), root.display());
-        let tmp = dir.parent().expect("a temporary directory").display();
-        let same = format!("{root}/tmp/{}", dir.file_name().expect("a name").to_string_lossy());
-        let mut script =
-            format!("mount --make-rprivate /\nmkdir -p {same} {root}/over {root}/dev\nmount --bind {} {same}\n", dir.display());
-        script += &format!("chmod 1777 {root}/tmp\nmount -t tmpfs none {root}/over\n");
-        for (n, laid) in LAID_OVER.iter().enumerate() {
-            let over = format!("{root}/over/{n}");
+        let tmp = dir.parent().expect("a temporary directory");
+        let mut script = format!("mount --make-rprivate /\nmkdir -p {root}/over {root}/dev {root}/tmp\nchmod 1777 {root}/tmp\n");
+        script += &format!("mount -t tmpfs none {root}/over\n");
+        for laid in LAID_OVER {
+            let over = format!("{root}/over/{laid}");
             script += &format!(
-                "mkdir -p /{laid} {over}/up {over}/work\n\
+                "mkdir -p {over}/up {over}/work\n\
                  mount -t overlay none -o lowerdir=/{laid},upperdir={over}/up,workdir={over}/work /{laid}\n"
             );
+        }
+        for shown in shared.iter().copied().chain([dir]) {
+            let place = format!("{root}/tmp/{}", shown.strip_prefix(tmp).expect("a temporary directory").display());
+            script += &format!("mkdir -p {place}\nmount --rbind {} {place}\n", shown.display());
         }
         // A /dev without the machine's /dev/log.
         script += &format!(
@@ -128,9 +135,10 @@ impl Fleet {
         }
         script
             + &format!(
-                "mount --rbind {root}/tmp {tmp}\nmkdir -p /run/sshd /run/lock\nip link set lo up\n\
+                "mount --rbind {root}/tmp {}\nmkdir -p /run/sshd /run/lock\nip link set lo up\n\
                  until ip addr add {address}/30 dev eth0 2>/dev/null; do sleep 0.02; done\nip link set eth0 up\n\
                  exec /usr/sbin/sshd -D -e -f {}/sshd_config\n",
+                tmp.display(),
                 dir.display()
             )
     }
