@@ -353,7 +353,8 @@ fn code_of(status: std::process::ExitStatus) -> i32 {
 }
 
 fn every_step_says_what_it_replaces(runbook: &str) {
-    let steps: Vec<&str> = runbook.split("\nstep ").skip(1).collect();
+    let unindented: String = runbook.lines().map(|line| format!("\n{}", line.trim_start())).collect();
+    let steps: Vec<&str> = unindented.split("\nstep ").skip(1).collect();
     assert!(!steps.is_empty(), "the runbook has no line `step 'Title'`");
     for step in steps {
         assert!(step.contains("# before: "), "a step doesn't say what the guide would have typed:\n{step}");
@@ -375,7 +376,8 @@ fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-/// The packages that `wheels.txt` names, with what they need: `target/wheels/SITE-HASH`. Complete or not there.
+/// The packages that `wheels.txt` names, with what they need: `target/wheels/SITE-HASH`. Complete or not there. Each paragraph is
+/// resolved by itself, so that two versions of a package can be had.
 fn wheelhouse(site: &str, list: &Path) -> PathBuf {
     let wanted = fs::read_to_string(list).expect("wheels.txt");
     let sum = wanted.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
@@ -384,14 +386,16 @@ fn wheelhouse(site: &str, list: &Path) -> PathBuf {
     let done = all.join(format!("{site}-{sum:016x}"));
     if !done.exists() {
         let part = tempfile::Builder::new().prefix(site).tempdir_in(&all).expect("a directory");
-        let pip = Command::new(test_venv().join("bin/python"))
-            .args(["-m", "pip", "--disable-pip-version-check", "-q", "download", "--only-binary=:all:", "-r"])
-            .arg(list)
-            .arg("-d")
-            .arg(part.path())
-            .output()
-            .expect("pip");
-        assert!(pip.status.success(), "pip download -r {}: {}", list.display(), String::from_utf8_lossy(&pip.stderr));
+        for paragraph in wanted.split("\n\n") {
+            let names = paragraph.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+            let pip = Command::new(test_venv().join("bin/python"))
+                .args(["-m", "pip", "--disable-pip-version-check", "-q", "download", "--only-binary=:all:", "-d"])
+                .arg(part.path())
+                .args(names)
+                .output()
+                .expect("pip");
+            assert!(pip.status.success(), "pip download, for {}: {}", list.display(), String::from_utf8_lossy(&pip.stderr));
+        }
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(part.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
         // Another test may have been quicker; its copy is as good.
