@@ -181,7 +181,12 @@ fn run<T: Tool>(parsed: &Parsed) -> Exit {
         Err(error) => return refuse(line.name, &error, context.modes.ansible),
     };
     match T::run(parsed, &context) {
-        Ok(report) => deliver(line, &context, journal, &report),
+        Ok(report) => {
+            let exit = deliver(line, &context, journal, &report);
+            // The process ends here: a report of a thousand items need not be taken apart first.
+            std::mem::forget(report);
+            exit
+        }
         Err(error) => refuse(line.name, &error, context.modes.ansible),
     }
 }
