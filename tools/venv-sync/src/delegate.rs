@@ -34,6 +34,7 @@ struct Passed {
 
 #[derive(Deserialize)]
 struct PassedError {
+    kind: String,
     message: String,
     hint: Option<String>,
 }
@@ -107,7 +108,12 @@ impl Passed {
         }
         let mut report = Report::new(status, self.msg, body).changed(self.changed).warnings(self.warnings);
         if let Some(error) = self.error {
-            let kind = if status == Status::Retry { Kind::Deadline } else { Kind::Failed };
+            let kind = match error.kind.as_str() {
+                "unreachable" => Kind::Unreachable,
+                "locked" => Kind::Locked,
+                "deadline" => Kind::Deadline,
+                _ => Kind::Failed,
+            };
             report.error = Some(Error { kind, message: error.message, hint: error.hint });
         }
         report
