@@ -280,6 +280,10 @@ pub struct Answer {
     pub status: u64,
     /// The body's first 300 characters, or why there was none.
     pub body: String,
+    /// The body's last 60 characters; what ended early has status 0.
+    pub end: String,
+    /// Retry-After.
+    pub retry_after: Option<String>,
     /// How often in a row.
     pub times: u64,
 }
@@ -296,6 +300,8 @@ impl Visitors {
             url: it["url"].as_str().unwrap().to_owned(),
             status: it["status"].as_u64().unwrap(),
             body: it["body"].as_str().unwrap().to_owned(),
+            end: it["end"].as_str().unwrap().to_owned(),
+            retry_after: it["retry_after"].as_str().map(str::to_owned),
             times: it["times"].as_u64().unwrap(),
         };
         all.iter().map(answer).collect()
@@ -323,20 +329,20 @@ def ask(url):
         line = kind(parts.hostname, parts.port, timeout=20)
         line.request('GET', parts.path or '/')
         answer = line.getresponse()
-        found = answer.status, answer.read().decode('utf-8', 'replace')[:300]
+        text = answer.read().decode('utf-8', 'replace')
         line.close()
+        return dict(status=answer.status, body=text[:300], end=text[-60:], retry_after=answer.getheader('Retry-After'))
     except Exception as e:
-        found = 0, f'{type(e).__name__}: {e}'
-    return found
+        return dict(status=0, body=f'{type(e).__name__}: {e}', end='', retry_after=None)
 def visit(url):
     while not over.is_set():
-        status, body = ask(url)
+        found = ask(url)
         with lock:
             mine = [x for x in told if x['url'] == url]
-            if mine and (mine[-1]['status'], mine[-1]['body']) == (status, body):
+            if mine and found.items() <= mine[-1].items():
                 mine[-1]['times'] += 1
             else:
-                told.append(dict(url=url, status=status, body=body, times=1))
+                told.append(dict(found, url=url, times=1))
         time.sleep(.03)
 print()
 threads = [threading.Thread(target=visit, args=(url,)) for url in sys.argv[1:]]
