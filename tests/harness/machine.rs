@@ -27,7 +27,12 @@ pub struct Machine {
 impl Machine {
     /// With a real systemd as its first process, up and running.
     pub fn with_systemd() -> Option<Machine> {
-        let machine = Machine::start(&["--boot"], &["systemd.unit=multi-user.target"])?;
+        Machine::with_systemd_and(&[])
+    }
+
+    /// The same, with further options of systemd-nspawn, such as `--bind-ro=FROM:TO`.
+    pub fn with_systemd_and(options: &[&str]) -> Option<Machine> {
+        let machine = Machine::start(&[options, &["--boot"]].concat(), &["systemd.unit=multi-user.target"])?;
         let began = Instant::now();
         loop {
             let said = machine.run(&["systemctl", "is-system-running", "--wait"]);
@@ -42,7 +47,12 @@ impl Machine {
 
     /// With a first process that only collects the others: no systemd anywhere.
     pub fn with_plain_init() -> Option<Machine> {
-        Machine::start(&["--as-pid2"], &["/bin/sleep", "infinity"])
+        Machine::with_plain_init_and(&[])
+    }
+
+    /// The same, with further options of systemd-nspawn.
+    pub fn with_plain_init_and(options: &[&str]) -> Option<Machine> {
+        Machine::start(&[options, &["--as-pid2"]].concat(), &["/bin/sleep", "infinity"])
     }
 
     fn start(options: &[&str], command: &[&str]) -> Option<Machine> {

@@ -22,7 +22,7 @@ pub mod users;
 
 use base::cli::{CommandLine, Parsed};
 use base::error::{Error, Result};
-use base::report::{Raw, Report, Status};
+use base::report::{Diff, Raw, Report, Status};
 use base::terminal::escape_bytes;
 use base::tool::{Context, Tool};
 use cli::{Print, Request};
@@ -69,6 +69,7 @@ fn report(request: &Request, context: &Context, plan: Plan, unfound: &[&str]) ->
     let problems = plan::problems(&logs);
     let unread = logs.errors.iter().filter(|fault| fault.incomplete).count();
     let directories = logs.directories.as_deref().unwrap_or_default();
+    let diff = difference(directories);
     let changed = directories.iter().any(|dir| dir.state != "refused");
     let refused = directories.iter().find(|dir| dir.state == "refused").map(|dir| (dir.path.clone(), dir.reason.clone()));
     let status = match (count, problems) {
@@ -79,8 +80,10 @@ fn report(request: &Request, context: &Context, plan: Plan, unfound: &[&str]) ->
     };
     let first =
         logs.errors.iter().find(|fault| fault.incomplete).map(|fault| (fault.message.clone(), fault.file.clone(), fault.hint.clone()));
-    let mut report =
-        Report::new(status, summary(count, problems, directories.len()), logs).changed(changed).warnings(warnings(request, unfound));
+    let mut report = Report::new(status, summary(count, problems, directories.len()), logs)
+        .changed(changed)
+        .warnings(warnings(request, unfound))
+        .diff(diff);
     if let Some((message, file, hint)) = first {
         let more = if unread > 1 { format!(" (and {} more)", unread - 1) } else { String::new() };
         report = report.error(Error::failed(format!("{file}: {message}{more}")).hint(hint));
@@ -100,6 +103,16 @@ fn report(request: &Request, context: &Context, plan: Plan, unfound: &[&str]) ->
         Print::Nul => report.raw(Raw::Always(joined(&names, 0))),
         Print::Lines => lines(report, &names),
     }
+}
+
+/// What `--diff` shows: a line for each directory that is made.
+fn difference(directories: &[report::Directory]) -> Option<Diff> {
+    let made = directories.iter().filter(|dir| dir.state != "refused");
+    let line = |dir: &report::Directory| {
+        let word = |word: &Option<String>| word.clone().unwrap_or_default();
+        format!("{} {}:{} {}\n", word(&dir.mode), word(&dir.owner), word(&dir.group), dir.path)
+    };
+    Diff::of("directories", "", made.map(line).collect::<String>())
 }
 
 fn summary(count: usize, problems: usize, directories: usize) -> String {

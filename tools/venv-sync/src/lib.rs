@@ -10,6 +10,7 @@ pub mod assess;
 pub mod cli;
 pub mod compare;
 pub mod delegate;
+pub mod difference;
 pub mod findings;
 pub mod history;
 pub mod installer;

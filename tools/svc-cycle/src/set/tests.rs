@@ -71,3 +71,32 @@ fn names_alone_keep_their_order() {
     assert!(Set::read(None, Path::new("/"), None, &["upstart:x".to_owned()], None).is_err());
     assert!(Set::read(None, Path::new("/"), None, &[], None).is_err());
 }
+
+#[test]
+fn the_manuals_example_is_a_set() {
+    let set = read(document::EXAMPLE, &[]).unwrap();
+    assert_eq!(set.waves.len(), 2);
+}
+
+#[test]
+fn every_key_is_in_the_manual() {
+    let document = document::document();
+    let keys = |heading: &str| -> Vec<String> {
+        let table = document.tables.iter().find(|table| table.heading == heading).unwrap();
+        assert!(table.keys.iter().all(|key| !key.text.is_empty() && !key.value.is_empty()), "{table:?}");
+        table.keys.iter().map(|key| key.name.clone()).collect()
+    };
+    for (heading, wrong) in [
+        ("[service.NAME]", "[service.a]\nbackend = \"systemd\"\n'?' = 1"),
+        ("expect = { … }", "[service.a]\nbackend = \"systemd\"\nexpect = { '?' = 1 }"),
+        ("ready = [{ … }]", "[service.a]\nbackend = \"systemd\"\nready = [{ '?' = 1 }]"),
+    ] {
+        // serde names the keys it would have taken.
+        let said = read(wrong, &[]).unwrap_err().message;
+        let (_, expected) =
+            said.split_once("expected one of ").or_else(|| said.split_once("expected ")).unwrap_or_else(|| panic!("{said}"));
+        let documented = keys(heading);
+        let accepted: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        assert!(accepted.len() > 2 && accepted.iter().all(|key| documented.iter().any(|known| known == key)), "{documented:?}: {said}");
+    }
+}

@@ -1,0 +1,1 @@
+//! CoralNet's runbook.

@@ -1,0 +1,1 @@
+//! Misago's runbook.

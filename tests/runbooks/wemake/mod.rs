@@ -1,0 +1,1 @@
+//! wemake's runbook.
