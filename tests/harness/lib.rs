@@ -57,6 +57,14 @@ pub fn need(program: &str) -> Option<std::path::PathBuf> {
     }
 }
 
+/// Whether this is root, which a test needs that makes users, mounts or namespaces; the test fails where it isn't, unless
+/// `SKIP_SERVERS=1`: then false.
+pub fn need_root() -> bool {
+    let root = nix::unistd::geteuid().is_root();
+    assert!(root || skip_servers(), "this test needs root: run it as root, or set SKIP_SERVERS=1 to leave it out");
+    root
+}
+
 /// The Python environment that tests/setup.sh makes for the differential tests and the servers written in Python.
 pub fn test_venv() -> std::path::PathBuf {
     let venv = std::env::var_os("RUNBOOK_TEST_VENV").map_or_else(|| source_root().join("target/test-venv"), Into::into);

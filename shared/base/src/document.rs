@@ -161,18 +161,9 @@ impl Reader {
         let own = schema.get("description").or_else(|| self.resolved(schema).get("description")).and_then(Value::as_str);
         let mut text = own.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "");
         for (word, meaning) in words(self.resolved(schema)).into_iter().flatten().filter(|(_, meaning)| !meaning.is_empty()) {
-            let _ = write!(text, " {word}: {}", lower(meaning));
+            let _ = write!(text, " {word}: {}", meaning.replace('`', ""));
         }
         text
-    }
-}
-
-/// A sentence, to go on with after a colon; words in capitals stay.
-fn lower(sentence: &str) -> String {
-    let mut chars = sentence.chars();
-    match (chars.next(), chars.next()) {
-        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(sentence.chars().skip(1)).collect(),
-        _ => sentence.to_owned(),
     }
 }
 
@@ -262,7 +253,7 @@ mod tests {
             shown,
             [
                 " count N: How many.",
-                "[part.NAME] policy \"always\"|\"if-named\": When it goes. always: always. if-named: when it is named.",
+                "[part.NAME] policy \"always\"|\"if-named\": When it goes. always: Always. if-named: When it is named.",
                 "[part.NAME] needs [\"…\", …]: What it needs.",
                 "[part.NAME] ready [{ … }]: Where it is asked. Its keys are below.",
                 "ready = [{ … }] port N: A port.",

@@ -47,7 +47,7 @@ fn is_object(text: &[u8]) -> bool {
 /// The object for an error before there is a report.
 pub fn refusal(name: &str, error: &Error) -> Vec<u8> {
     let object = serde_json::json!({
-        "failed": true, "changed": false, "rc": error.exit().code(), "tool": name, "msg": error.message, "error": error,
+        "failed": true, "changed": false, "rc": error.exit().code(), "tool": name, "msg": error.whole(), "error": error,
     });
     format!("{object}\n").into_bytes()
 }

@@ -3,7 +3,6 @@
 use crate::{Described, Page};
 use base::cli::{COMMON, Command, CommandLine, ENVIRONMENT, Entry, Opt, Positional, Scope, Trailing};
 use base::document::Document;
-use base::exit::{COMMAND_TABLE, Row, TABLE};
 use roff::{Inline, Roff, bold, italic, roman};
 
 /// A tool's page.
@@ -221,7 +220,9 @@ fn document(roff: &mut Roff, document: &Document) {
     paragraphs(roff, &document.text.iter().map(String::as_str).collect::<Vec<_>>());
     for table in &document.tables {
         if !table.heading.is_empty() {
-            roff.control("SS", [table.heading.as_str()]);
+            // On a line of its own: a quotation mark in an argument would end it.
+            roff.control("SS", []);
+            roff.text([roman(table.heading.as_str())]);
         }
         if !table.text.is_empty() {
             roff.text([roman(sentence(&table.text))]);
@@ -292,13 +293,9 @@ fn sentence(text: &str) -> String {
 
 fn exit_status(roff: &mut Roff, line: &CommandLine) {
     roff.control("SH", ["EXIT STATUS"]);
-    let own = |code: &str| line.exit.iter().find(|r| r.code == code);
     let around = line.commands.iter().any(|c| c.trailing == Trailing::Required);
-    let common = TABLE.iter().chain(if around { COMMAND_TABLE } else { &[] });
-    let rows: Vec<&Row> = common.map(|r| own(r.code).unwrap_or(r)).collect();
-    let more = line.exit.iter().filter(|r| !rows.iter().any(|known| known.code == r.code));
-    for row in rows.iter().copied().chain(more) {
-        item(roff, vec![bold(row.code)], row.meaning);
+    for (code, meaning) in base::exit::table(line.exit, around) {
+        item(roff, vec![bold(code)], &meaning);
     }
     if around {
         roff.control("PP", []);

@@ -10,6 +10,7 @@ pub mod document;
 pub mod fix;
 pub mod format;
 pub mod live_env;
+mod manual;
 pub mod need;
 pub mod net;
 pub mod observe;
@@ -44,6 +45,10 @@ impl Tool for CheckReqs {
     const COMMAND_LINE: &'static CommandLine = &cli::COMMAND_LINE;
 
     type Body = Requirements;
+
+    fn documents() -> Vec<base::document::Document> {
+        manual::documents()
+    }
 
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<Requirements>> {
         let request = cli::request(parsed)?;

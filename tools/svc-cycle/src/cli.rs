@@ -102,8 +102,8 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     options: &[],
     positionals: &[],
     exit: &[
-        Row { code: "1", meaning: "status, check: something isn't running, doesn't answer, or isn't what was expected." },
-        Row { code: "125", meaning: "cycle: a service could not be stopped, or something that ran before is down or not ready." },
+        Row { code: "1", meaning: "Also: for status and check, something isn't running, doesn't answer, or isn't what was expected." },
+        Row { code: "125", meaning: "Also: for cycle, a service could not be stopped, or something that ran before is down or not ready." },
     ],
     examples: &[
         Example {

@@ -82,14 +82,24 @@ impl<'a> Locked<'a> {
         self.releases.sync()
     }
 
-    /// Removes a release, whatever state it is in. It is marked as unfinished first, so that half of one is never taken for whole.
+    /// Removes a release, whatever state it is in. It is marked as unfinished before anything else goes, and the mark goes last, so that
+    /// half of one is never taken for whole.
     pub fn remove(&self, id: &str) -> Result<()> {
-        let path = self.store.release(id);
+        let release = self.releases.below(id)?;
         if self.store.is_complete(id) {
-            self.releases.below(id)?.create(INCOMPLETE, b"", Access::mode(0o644))?;
+            release.create(INCOMPLETE, b"", Access::mode(0o644))?;
         }
-        std::fs::remove_dir_all(&path)
-            .map_err(|error| Error::io(format!("cannot remove {}", path.display()), &error).hint(format!("rm -rf '{}'", path.display())))?;
+        let failed = |error: &std::io::Error| {
+            let path = release.path().display();
+            Error::io(format!("cannot remove {path}"), error).hint(format!("rm -rf '{path}'"))
+        };
+        for name in release.names()?.iter().filter(|name| *name != INCOMPLETE) {
+            let path = release.path().join(name);
+            let is_dir = path.symlink_metadata().map_err(|error| failed(&error))?.is_dir();
+            if is_dir { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) }.map_err(|error| failed(&error))?;
+        }
+        release.sync()?;
+        std::fs::remove_dir_all(release.path()).map_err(|error| failed(&error))?;
         self.releases.sync()
     }
 

@@ -120,9 +120,11 @@ impl Store {
         Ok(ids)
     }
 
-    /// Whether a release was finished.
+    /// Whether a release was finished. A directory that was made in the instant before the power went holds nothing yet, not even the
+    /// mark of what is unfinished.
     pub fn is_complete(&self, id: &str) -> bool {
-        self.release(id).join(INCOMPLETE).symlink_metadata().is_err()
+        let release = self.release(id);
+        release.join(INCOMPLETE).symlink_metadata().is_err() && release.join("pyvenv.cfg").symlink_metadata().is_ok()
     }
 
     /// The releases that were finished, oldest first.

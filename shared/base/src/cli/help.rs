@@ -135,19 +135,18 @@ fn document(out: &mut String, document: &Document) {
             out.push_str("  ");
             wrap_from(out, &table.text, 2, 2);
         }
-        table.keys.iter().for_each(|key| entry(out, &format!("  {} = {}", key.name, key.value), &key.text));
+        table.keys.iter().for_each(|key| entry(out, &format!("  {}{}", key.name, equals(&key.value)), &key.text));
     }
+}
+
+fn equals(value: &str) -> String {
+    if value.is_empty() { String::new() } else { format!(" = {value}") }
 }
 
 fn rest(out: &mut String, scope: Scope<'_>) {
     out.push_str("\nExit status:\n");
-    let rows = scope.line.exit.iter().chain(exit::TABLE.iter().filter(|r| !scope.line.exit.iter().any(|own| own.code == r.code)));
-    let mut rows: Vec<_> = rows.collect();
-    rows.sort_by_key(|r| r.code.parse::<u16>().unwrap_or(u16::MAX));
-    rows.iter().for_each(|r| entry(out, r.code, r.meaning));
-    if scope.trailing() == Trailing::Required {
-        exit::COMMAND_TABLE.iter().for_each(|r| entry(out, r.code, r.meaning));
-    }
+    let rows = exit::table(scope.line.exit, scope.trailing() == Trailing::Required);
+    rows.iter().for_each(|(code, meaning)| entry(out, code, meaning));
     if scope.command.is_none() && !scope.line.examples.is_empty() {
         out.push_str("\nExamples:\n");
         for example in scope.line.examples {

@@ -9,7 +9,7 @@ mod help;
 mod parsed;
 mod value;
 
-pub use ansible::{Modes, from_ansible};
+pub use ansible::{Modes, from_ansible, is_for_modules};
 pub use common::{COMMON, ENVIRONMENT};
 pub use flat::{parse, unknown_option};
 pub use help::{Length, render as render_help, usage};

@@ -208,7 +208,8 @@ impl Story<'_> {
         body.ran = Some(ran(outcome));
         let mut warnings = settled.warnings.clone();
         warnings.push(format!("the page is kept up (--on-failure keep); maint-page off --id {} takes it away", self.on.wish.id));
-        let report = Report::new(Status::Failed, format!("{}; the page is kept up", ended(outcome)), body);
+        let msg = format!("{}; the page is kept up", ended(outcome));
+        let report = Report::new(Status::Failed, msg, body).diff(settled.diff.clone());
         report.changed(true).warnings(warnings).error(Error::failed(ended(outcome))).exit(own_code(outcome))
     }
 

@@ -1,11 +1,12 @@
 //! Three hosts under the real Ansible, over ssh: a rolling update of a small site behind a balancer, one host lost on the way, a second run
-//! that finishes the work and changes nothing twice; what a module says in each state; check mode; the benchmark's cost per host is elsewhere.
+//! that finishes the work and changes nothing twice.
 
+use crate::controller::{Controller, data, ok};
 use harness::fleet::{Fleet, Host};
-use harness::{Server, free_port, need, source_root, test_venv, wait_for, wait_until};
-use serde_json::Value;
+use harness::process;
+use harness::{Server, free_port, need, test_venv, wait_for, wait_until};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,26 +15,16 @@ use std::time::Duration;
 /// The site on three hosts, and what Ansible needs.
 struct Site {
     fleet: Fleet,
-    inventory: PathBuf,
+    controller: Controller,
     balancer: Server,
     port: u16,
-}
-
-fn data(name: &str) -> PathBuf {
-    source_root().join("tests/chains/fleet").join(name)
-}
-
-fn ok(done: &Output, what: &str) -> String {
-    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
-    assert!(done.status.success(), "{what}: {}\n{out}\n{err}", done.status);
-    out.into_owned()
 }
 
 impl Site {
     /// Everything at version 1.
     fn up() -> Site {
         let fleet = Fleet::up(3);
-        let inventory = fleet.inventory();
+        let controller = Controller::of(&fleet);
         let wheelhouse = fleet.dir().join("wheelhouse");
         let mut pip = Command::new(test_venv().join("bin/pip"));
         pip.args(["-q", "--disable-pip-version-check", "download", "--only-binary", ":all:", "-d"]).arg(&wheelhouse);
@@ -41,7 +32,6 @@ impl Site {
         for version in ["1", "2"] {
             release(fleet.dir(), version);
         }
-        collection(fleet.dir());
         std::thread::scope(|scope| {
             for host in fleet.hosts() {
                 scope.spawn(|| serve(host, &wheelhouse, fleet.dir()));
@@ -49,24 +39,14 @@ impl Site {
         });
         let port = free_port();
         let balancer = balance(&fleet, port);
-        let site = Site { fleet, inventory, balancer, port };
+        let site = Site { fleet, controller, balancer, port };
         wait_until("the balancer passes answers on", || fetch(port).is_some_and(|text| text.contains("version 1")));
         site
     }
 
-    fn ansible(&self, program: &str, words: &[&str]) -> Output {
-        let dir = self.fleet.dir();
-        let mut command = Command::new(test_venv().join("bin").join(program));
-        command.arg("-i").arg(&self.inventory).args(words).current_dir(dir).env("HOME", dir).env("ANSIBLE_HOME", dir.join("ansible"));
-        command.env("ANSIBLE_COLLECTIONS_PATH", dir.join("collections")).env("ANSIBLE_RETRY_FILES_ENABLED", "0");
-        // Fewer round trips a task.
-        command.env("ANSIBLE_PIPELINING", "1");
-        command.env("LC_ALL", "C.UTF-8").env("ANSIBLE_NOCOLOR", "1").output().unwrap()
-    }
-
     fn play(&self, version: &str, more: &[&str]) -> Output {
         let dir = self.fleet.dir();
-        let playbook = data("update.yml");
+        let playbook = data("site/update.yml");
         let facts = [
             format!("version={version}"),
             format!("release={}", dir.join(format!("release{version}")).display()),
@@ -75,21 +55,7 @@ impl Site {
         let mut words: Vec<&str> = facts.iter().flat_map(|f| ["-e", f.as_str()]).collect();
         words.extend(more);
         words.push(playbook.to_str().unwrap());
-        self.ansible("ansible-playbook", &words)
-    }
-
-    /// One module on one host; what it returned.
-    fn module(&self, host: &str, name: &str, args: &str, more: &[&str]) -> Value {
-        let name = format!("runbook.tools.{name}");
-        let mut words = vec![host, "-m", &name, "-a", args, "-o"];
-        words.extend(more);
-        let done = self.ansible("ansible", &words);
-        let text = String::from_utf8_lossy(&done.stdout);
-        let at = text.find("=> ").unwrap_or_else(|| panic!("{text}\n{}", String::from_utf8_lossy(&done.stderr)));
-        let mut said: Value = serde_json::from_str(&text[at + 3..]).unwrap_or_else(|e| panic!("{e}: {text}"));
-        // Ansible's own verdict, which it says in front of the object instead of in it.
-        said["failed"] = text[..at].contains("FAILED").into();
-        said
+        self.controller.run("ansible-playbook", &words).done
     }
 }
 
@@ -97,27 +63,15 @@ impl Site {
 fn release(dir: &Path, version: &str) {
     let root = dir.join(format!("release{version}"));
     std::fs::create_dir_all(&root).unwrap();
-    let app = std::fs::read_to_string(data("app.py.in")).unwrap().replace("@VERSION@", version);
+    let app = std::fs::read_to_string(data("site/app.py.in")).unwrap().replace("@VERSION@", version);
     std::fs::write(root.join("app.py"), app).unwrap();
     let more = if version == "2" { "itsdangerous==2.2.0\n" } else { "" };
     std::fs::write(root.join("requirements.txt"), format!("gunicorn==23.0.0\npackaging==25.0\n{more}")).unwrap();
 }
 
-/// The collection, built and installed as an administrator does it.
-fn collection(dir: &Path) {
-    let galaxy = || {
-        let mut command = Command::new(test_venv().join("bin/ansible-galaxy"));
-        command.current_dir(dir).env("HOME", dir).env("LC_ALL", "C.UTF-8");
-        command
-    };
-    ok(&galaxy().args(["collection", "build"]).arg(source_root().join("shared/ansible")).output().unwrap(), "build");
-    let tarball = format!("runbook-tools-{}.tar.gz", env!("CARGO_PKG_VERSION"));
-    ok(&galaxy().args(["collection", "install", "--offline", "-p", "collections", &tarball]).output().unwrap(), "install");
-}
-
 /// Version 1 on a host: environment, gunicorn, nginx with the snippet.
 fn serve(host: &Host, wheelhouse: &Path, dir: &Path) {
-    std::fs::copy(data("services.toml"), host.srv.join("services.toml")).unwrap();
+    std::fs::copy(data("site/services.toml"), host.srv.join("services.toml")).unwrap();
     let release = dir.join("release1");
     host.sh(&format!(
         "mkdir -p /srv/site /srv/run /srv/maintenance && cp {0}/* /srv/site/ && \
@@ -145,7 +99,7 @@ fn balance(fleet: &Fleet, port: u16) -> Server {
     let path = dir.join("balancer.conf");
     std::fs::write(&path, conf).unwrap();
     let nginx = need("nginx").expect("nginx");
-    Server::start(Command::new(nginx).arg("-e").arg(dir.join("balancer.log")).arg("-c").arg(&path), &dir.join("balancer.out"))
+    Server::start(process::contained(&[], nginx).arg("-e").arg(dir.join("balancer.log")).arg("-c").arg(&path), &dir.join("balancer.out"))
 }
 
 fn fetch(port: u16) -> Option<String> {
@@ -243,60 +197,4 @@ fn a_rolling_update_survives_the_loss_of_a_host_and_is_finished_by_a_second_run(
         assert!(host.sh("curl -fsS http://127.0.0.1:8000/").contains("version 2"));
     }
     assert!(!site.balancer.said().contains("emerg"));
-}
-
-#[test]
-fn a_module_says_what_is_so_in_words_ansible_understands() {
-    if need("sshd").is_none() || need("nginx").is_none() {
-        return;
-    }
-    let site = Site::up();
-    // Strings from an ad-hoc call; met, unmet, misspelled, unknown.
-    let met = site.module("host1", "check_reqs", "need=cmd:nginx,disk:/srv:1K", &[]);
-    assert_eq!((&met["changed"], &met["rc"], &met["items"][1]["status"]), (&false.into(), &0.into(), &"met".into()), "{met}");
-    let unmet = site.module("host1", "check_reqs", "need=cmd:no-such-program", &[]);
-    assert_eq!((&unmet["failed"], &unmet["rc"]), (&true.into(), &1.into()), "{unmet}");
-    assert!(unmet["msg"].is_string());
-    let wrong = site.module("host1", "check_reqs", "needs=cmd:sh", &[]);
-    assert_eq!((&wrong["failed"], &wrong["rc"]), (&true.into(), &2.into()), "{wrong}");
-    assert!(wrong["msg"].as_str().unwrap().contains("needs"), "{wrong}");
-
-    // Typed values, check mode, the change, and no change.
-    let on = r#"{"command": "on", "dir": "/srv/maintenance", "for": "5m", "id": "adhoc"}"#;
-    let before = tree(&site.fleet.hosts()[0]);
-    let would = site.module("host1", "maint_page", on, &["--check"]);
-    assert_eq!((&would["changed"], &would["dry_run"]), (&true.into(), &true.into()), "{would}");
-    assert_ne!(would["failed"], true, "{would}");
-    assert_eq!(before, tree(&site.fleet.hosts()[0]), "check mode changed something");
-    let did = site.module("host1", "maint_page", on, &[]);
-    assert_eq!(did["changed"], true, "{did}");
-    let off = r#"{"command": "off", "dir": "/srv/maintenance", "id": "adhoc"}"#;
-    assert_eq!(site.module("host1", "maint_page", off, &[])["changed"], true);
-    assert_eq!(site.module("host1", "maint_page", off, &[])["changed"], false);
-
-    // A tool that is killed in the middle still leaves one object: Ansible shows a failure with words.
-    let host = &site.fleet.hosts()[0];
-    let slow = std::thread::scope(|scope| {
-        let run = scope.spawn(|| site.module("host1", "check_reqs", r#"{"need": ["tcp:10.255.255.1:9"], "wait": "60s"}"#, &[]));
-        // The outer process has the name it was called by, the inner one its own path.
-        let outer = || host.processes().into_iter().find(|(_, argv)| argv[0].ends_with("check-reqs")).map(|(pid, _)| pid);
-        wait_until("the tool runs", || outer().is_some());
-        let pid = nix::unistd::Pid::from_raw(outer().unwrap());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-        run.join().unwrap()
-    });
-    assert_eq!(slow["failed"], true, "{slow}");
-    assert!(slow["msg"].as_str().is_some_and(|m| !m.is_empty()), "{slow}");
-
-    // ansible-doc reads every page.
-    let dir = site.fleet.dir();
-    for tool in harness::TOOLS {
-        let name = format!("runbook.tools.{}", tool.replace('-', "_"));
-        let mut doc = Command::new(test_venv().join("bin/ansible-doc"));
-        doc.arg(&name).env("HOME", dir).env("ANSIBLE_COLLECTIONS_PATH", dir.join("collections")).env("LC_ALL", "C.UTF-8");
-        let done = doc.output().unwrap();
-        let text = ok(&done, &name);
-        assert!(text.contains("OPTIONS") && text.contains("RETURN VALUES"), "{name}: {text}");
-        assert!(!String::from_utf8_lossy(&done.stderr).contains("ERROR"), "{name}");
-    }
 }
