@@ -122,7 +122,7 @@ fn cron_does_the_night_s_work(stage: &Stage) {
          INSERT INTO django_session VALUES ('old', '', now() - interval '1 year')",
     );
     stage.sh("systemctl stop cron");
-    stage.sh(&format!("install -d -o misago /srv/misago/media/attachments; : >/srv/misago/media/attachments/orphan.png; chown misago /srv/misago/media/attachments/*"));
+    stage.sh("cd /srv/misago/media && install -d -o misago attachments && install -o misago /dev/null attachments/orphan.png");
     let library = stage.sh("echo /usr/lib/*/faketime/libfaketime.so.1");
     let lines = format!("[Service]\nEnvironment=LD_PRELOAD={} \"FAKETIME=@2026-11-22 00:14:30 x120\" TZ=UTC\n", library.trim());
     stage.machine.unit("cron.service.d/a-night-in-seconds.conf", &lines);
