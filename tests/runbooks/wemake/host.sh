@@ -3,6 +3,7 @@
 set -eu
 cd /root/wemake
 echo '10.77.0.1 db.wemake.internal git.wemake.internal pypi.wemake.internal' >>/etc/hosts
+echo '127.0.0.1 wemake.example.org' >>/etc/hosts
 echo 'db.wemake.internal:5432:wemake:wemake:teal' >/root/.pgpass
 chmod 600 /root/.pgpass
 

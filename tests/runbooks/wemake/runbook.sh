@@ -44,7 +44,7 @@ go_back() {
 
 step 'Has the node what the site needs?'
 # before: (docker-compose up, and a look at the logs)
-check-reqs $keep -f requirements.toml --tag host --set database="$database"
+check-reqs $keep -f requirements.toml --tag host --set database="$database" --set domain=wemake.example.org
 
 code=$(as_web git rev-parse HEAD)
 release=$(readlink -f /code/.venv)
@@ -58,7 +58,7 @@ step 'The new code'
 # before: docker-compose pull
 as_web git fetch -q origin
 as_web git merge -q --ff-only origin/main
-as_web git log --oneline -1
+as_web git --no-pager log --oneline -1
 
 step 'The packages that it asks for'
 # before: (they are in the image)
@@ -100,5 +100,5 @@ fi
 
 step 'Is it what visitors should see, and are all migrations there?'
 # before: (the browser)
-check-reqs $keep -f pages.toml --wait 20s
+check-reqs $keep -f pages.toml --wait 5s
 check-reqs $keep -f requirements.toml --tag live --set database="$database"

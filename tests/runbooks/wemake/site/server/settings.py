@@ -41,7 +41,8 @@ DATABASES = {
         "PASSWORD": config("POSTGRES_PASSWORD"),
         "HOST": config("DJANGO_DATABASE_HOST"),
         "PORT": config("DJANGO_DATABASE_PORT", cast=int),
-        "OPTIONS": {"connect_timeout": 10},
+        # A server that is gone is noticed within seconds, even by a migration that waits for it.
+        "OPTIONS": {"connect_timeout": 10, "keepalives_idle": 3, "keepalives_interval": 2, "keepalives_count": 2},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
