@@ -24,8 +24,9 @@ chown coralnet: /cnhome /cnhome/run /srv/www/static /srv/www/log
 git -C /cnhome clone -q git://127.0.0.1/coralnet
 chown -R coralnet: /cnhome/coralnet
 
-pg_createcluster 15 coralnet --port 5432 -- --no-sync --auth-local=peer --auth-host=scram-sha-256 >/dev/null
-pg_ctlcluster 15 coralnet start
+postgres=$(ls /usr/lib/postgresql | sort -V | tail -n 1)
+pg_createcluster "$postgres" coralnet --port 5432 -- --no-sync --auth-local=peer --auth-host=scram-sha-256 >/dev/null
+pg_ctlcluster "$postgres" coralnet start
 setpriv --reuid postgres --regid postgres --init-groups psql -q -d postgres <<'SQL'
 CREATE ROLE coralnet LOGIN PASSWORD 'staghorn';
 CREATE DATABASE coralnet OWNER coralnet;

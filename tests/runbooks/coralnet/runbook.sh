@@ -86,7 +86,7 @@ while_stopped() {
     step 'The new code'
     # before: git checkout master; git rebase origin/master
     as_coralnet git -C /cnhome/coralnet merge -q --ff-only origin/main
-    as_coralnet git -C /cnhome/coralnet log --oneline -1
+    as_coralnet git -C /cnhome/coralnet --no-pager log --oneline -1
 
     step 'The packages that it asks for'
     # before: pip install -U -r ../requirements/<name>.txt
