@@ -3,6 +3,7 @@
 
 use crate::cli::{self, Asked, CommandLine, Parsed};
 use crate::clock::{Deadline, millis, rfc3339};
+use crate::document::Document;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
 use crate::report::{Body, Envelope, Raw, Report, Text, failed};
@@ -23,6 +24,12 @@ pub trait Tool {
 
     /// Its own part of the report.
     type Body: Body + 'static;
+
+    /// The files it reads, for the manual and `--help`.
+    #[must_use]
+    fn documents() -> Vec<Document> {
+        Vec::new()
+    }
 
     /// Reads the arguments. A tool with subcommands puts clap's reader here.
     ///
@@ -159,7 +166,7 @@ fn whole<T: Tool>(args: Vec<OsString>) -> Exit {
     });
     match asked {
         Ok(Asked::Run(parsed)) => run::<T>(&parsed),
-        Ok(Asked::Help(command, length)) => print(&cli::render_help(T::COMMAND_LINE, command.as_deref(), length)),
+        Ok(Asked::Help(command, length)) => print(&cli::render_help(T::COMMAND_LINE, T::documents, command.as_deref(), length)),
         Ok(Asked::Version) => print(&format!("{name} {}\n", T::COMMAND_LINE.version)),
         Ok(Asked::Ansible(_)) => Exit::Usage,
         Err(error) => refuse(name, &error, ansible),
@@ -174,7 +181,12 @@ fn run<T: Tool>(parsed: &Parsed) -> Exit {
         Err(error) => return refuse(line.name, &error, context.modes.ansible),
     };
     match T::run(parsed, &context) {
-        Ok(report) => deliver(line, &context, journal, &report),
+        Ok(report) => {
+            let exit = deliver(line, &context, journal, &report);
+            // The process ends here: a report of a thousand items need not be taken apart first.
+            std::mem::forget(report);
+            exit
+        }
         Err(error) => refuse(line.name, &error, context.modes.ansible),
     }
 }

@@ -163,6 +163,8 @@ fn bring_up(hands: &Hands<'_>, service: &Service, task: &mut Task) {
         task.report.ready = watchers.reports();
         let before = task.before.clone();
         task.up = task.keep("ready", began, asked.map(|()| Done::default())) && hands.expect(service, task, &before);
+    } else if !task.before.up().is_empty() {
+        hands.await_start(service, task);
     }
 }
 

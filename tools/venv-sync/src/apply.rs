@@ -101,6 +101,7 @@ impl Work<'_> {
             watch: Arc::clone(&self.watch),
             secrets: &secrets,
             variables: &self.requirements.variables,
+            addresses: &self.requirements.addresses,
         };
         let held = self.locked.inherited()?;
         let progress = Progress::begin(self.context, format!("building {id} with {}", self.installer.name()));

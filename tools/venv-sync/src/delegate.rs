@@ -36,6 +36,7 @@ struct Passed {
 
 #[derive(Deserialize)]
 struct PassedError {
+    kind: String,
     message: String,
     hint: Option<String>,
 }
@@ -109,7 +110,12 @@ impl Passed {
         }
         let mut report = Report::new(status, self.msg, body).changed(self.changed).warnings(self.warnings).diff(self.diff);
         if let Some(error) = self.error {
-            let kind = if status == Status::Retry { Kind::Deadline } else { Kind::Failed };
+            let kind = match error.kind.as_str() {
+                "unreachable" => Kind::Unreachable,
+                "locked" => Kind::Locked,
+                "deadline" => Kind::Deadline,
+                _ => Kind::Failed,
+            };
             report.error = Some(Error { kind, message: error.message, hint: error.hint });
         }
         report

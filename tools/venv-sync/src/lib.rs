@@ -22,6 +22,7 @@ pub mod report;
 pub mod requirements;
 pub mod scrub;
 pub mod secrets;
+pub mod unreachable;
 pub mod verify;
 
 use base::cli::{Asked, CommandLine, Parsed};
