@@ -37,8 +37,8 @@ known = {"SECRET_KEY": secrets.token_urlsafe(48), "DATABASE_PASSWORD": "staghorn
 print(json.dumps(known | ({"MAP_KEY": sys.argv[1]} if sys.argv[1:] else {})))
 PYTHON
 
-setpriv --reuid coralnet --regid coralnet --init-groups env HOME=/cnhome sh -euc '
-venv-sync apply /cnhome/venv -r /cnhome/coralnet/requirements/production.txt
+setpriv --reuid coralnet --regid coralnet --init-groups env HOME=/cnhome UV_DEFAULT_INDEX=http://127.0.0.1:3141/simple/ sh -euc '
+venv-sync apply /cnhome/venv -r /cnhome/coralnet/requirements/production.txt --installer uv
 cd /cnhome/coralnet/project
 export DJANGO_SETTINGS_MODULE=config.settings.production
 /cnhome/venv/bin/python manage.py migrate --verbosity 0

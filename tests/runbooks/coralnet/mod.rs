@@ -12,6 +12,7 @@ const PAGES: [&str; 2] = ["http://127.0.0.1/", "http://127.0.0.1/images/"];
 /// The server at the last of these versions of the site, and up.
 fn server(versions: &[&str], secret: Option<&str>) -> Option<Stage> {
     let stage = Stage::set("coralnet", Init::Plain)?;
+    std::fs::copy(harness::test_venv().join("bin/uv"), stage.machine.path("/usr/local/bin/uv")).expect("uv");
     versions.iter().for_each(|version| stage.commit(REPOSITORY, version, version));
     stage.must(&[&["sh", "/root/coralnet/host.sh"], secret.as_slice()].concat());
     Some(stage)
