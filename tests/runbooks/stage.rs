@@ -99,6 +99,13 @@ impl Stage {
         self.machine.must(&["sh", "-ec", line])
     }
 
+    /// One of the seven, as root would type it here.
+    pub fn tool(&self, name: &str, args: &[&str]) -> harness::Tool {
+        let mut tool = harness::tool(name);
+        *tool.command() = self.machine.command(&[&["env", "-i"], &ENVIRONMENT[..], &[name], args].concat());
+        tool
+    }
+
     /// A file of the host.
     #[track_caller]
     pub fn read(&self, path: &str) -> String {
@@ -147,7 +154,8 @@ impl Stage {
 
     fn argv<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
         let shell = "cd /root && exec sh \"/root/$0/runbook.sh\" \"$@\"";
-        [&["env", "-i"], &ENVIRONMENT[..], &["sh", "-c", shell, &self.site], args].concat()
+        // Ends the test where a runbook would wait for ever.
+        [&["timeout", "--foreground", "180", "env", "-i"], &ENVIRONMENT[..], &["sh", "-c", shell, &self.site], args].concat()
     }
 
     fn journal_lines(&self) -> Vec<String> {
@@ -211,7 +219,8 @@ impl Night {
 
 impl std::fmt::Display for Night {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "exit code {}\n{}\n{}", self.code, self.stdout, self.stderr)?;
+        let people = |text: &str| text.lines().filter(|line| !line.starts_with("{\"schema\"")).collect::<Vec<_>>().join("\n");
+        writeln!(f, "exit code {}\n{}\n{}", self.code, people(&self.stdout), people(&self.stderr))?;
         self.journal.iter().try_for_each(|report| writeln!(f, "{report}"))
     }
 }
@@ -344,7 +353,7 @@ def visit(url):
             else:
                 told.append(dict(found, url=url, times=1))
         time.sleep(.03)
-print()
+print('x', end='', flush=True)
 threads = [threading.Thread(target=visit, args=(url,)) for url in sys.argv[1:]]
 [thread.start() for thread in threads]
 sys.stdin.read()

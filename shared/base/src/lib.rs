@@ -17,6 +17,7 @@ pub mod module;
 pub mod report;
 pub mod signals;
 pub mod source;
+pub mod spelling;
 pub mod terminal;
 pub mod tool;
 

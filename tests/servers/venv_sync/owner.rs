@@ -1,7 +1,7 @@
 //! Root, over an environment that another user owns: everything that runs there runs as that user.
 
 use harness::venvs::Venvs;
-use nix::unistd::{Uid, chown};
+use nix::unistd::chown;
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -12,7 +12,7 @@ const OWNER: u32 = 33;
 
 /// Gives the directory to the owner; uv comes along, since he can't look into the source tree.
 fn owned() -> Option<Venvs> {
-    if !Uid::effective().is_root() {
+    if !harness::need_root() {
         return None;
     }
     let venvs = Venvs::with_alpha();

@@ -124,7 +124,7 @@ pub const LINE: CommandLine = CommandLine {
          would otherwise run as root. check reads only regular files, follows no path out of the environment, and runs nothing.",
         "Passwords in index addresses are masked in reports, errors and the installer's output, and removed from direct_url.json.",
     ],
-    see_also: &["pip(1)", "uv(1)"],
+    see_also: &["check-reqs", "svc-cycle", "pip(1)"],
 };
 
 /// What is asked.
