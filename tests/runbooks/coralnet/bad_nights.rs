@@ -38,7 +38,7 @@ fn redis_github_the_index_and_a_secret() {
     let before = state(&stage);
 
     // Redis has died, and GitHub doesn't answer: redis is started, and nothing else happens.
-    stage.sh("kill $(cat /run/redis-coralnet.pid); while redis-cli ping 2>/dev/null; do sleep 0.05; done");
+    stage.sh("kill $(cat /run/redis/redis-server.pid); while redis-cli ping 2>/dev/null; do sleep 0.05; done");
     stage.sh("kill $(cat /run/github.pid)");
     stage.commit(REPOSITORY, "update", "Version 2");
     let night = stage.runbook(&["+1s"]).expect_code(128);

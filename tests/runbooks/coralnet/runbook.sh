@@ -57,7 +57,8 @@ announce() {
 
     step 'Where everything is logged, and whether each log is healthy'
     # before: ls /srv/www/log /var/log/nginx
-    log-paths $keep --conf supervisor=/cnhome/config/supervisor.conf --conf redis=/cnhome/config/redis.conf nginx supervisor redis
+    log-paths $keep --check --conf supervisor=/cnhome/config/supervisor.conf --conf redis=/cnhome/config/redis.conf \
+        nginx supervisor gunicorn celery redis
 }
 
 # --- 2. Behind the page ----------------------------------------------------------------------------------------------------------------
