@@ -1,9 +1,9 @@
 //! Which packages are installed, read from the package manager's own database: dpkg's status file, apk's installed file, pacman's
 //! directories. rpm's database has no text form, so `rpm` itself is asked, once.
 
-use crate::platform::Family;
 use crate::version::Order;
 use base::child::Run;
+use distro::Manager;
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -27,16 +27,16 @@ pub struct PackageDb {
 }
 
 impl PackageDb {
-    /// Reads the database of this family.
-    pub fn read(family: Family) -> Result<PackageDb, String> {
-        match family {
-            Family::Apt => read_text(Path::new("/var/lib/dpkg/status")).map(|text| PackageDb::dpkg(&text)),
-            Family::Apk => read_text(Path::new("/lib/apk/db/installed"))
+    /// Reads this package manager's database.
+    pub fn read(manager: Option<Manager>) -> Result<PackageDb, String> {
+        match manager {
+            Some(Manager::Apt) => read_text(Path::new("/var/lib/dpkg/status")).map(|text| PackageDb::dpkg(&text)),
+            Some(Manager::Apk) => read_text(Path::new("/lib/apk/db/installed"))
                 .or_else(|_| read_text(Path::new("/usr/lib/apk/db/installed")))
                 .map(|text| PackageDb::apk(&text)),
-            Family::Pacman => pacman(Path::new("/var/lib/pacman/local")),
-            Family::Dnf => rpm(),
-            Family::Other => Err("the package manager of this distribution is not known".into()),
+            Some(Manager::Pacman) => pacman(Path::new("/var/lib/pacman/local")),
+            Some(Manager::Dnf | Manager::Zypper) => rpm(),
+            None => Err("the package manager of this distribution is not known".into()),
         }
     }
 
