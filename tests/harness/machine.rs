@@ -5,7 +5,7 @@
 //!
 //! systemd-nspawn needs root, and a host that lets it mount; where it can't, the test fails unless SKIP_SERVERS=1.
 
-use crate::{Tool, bin, need, skip_servers, tool};
+use crate::{Tool, bin, need, tool};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -27,7 +27,12 @@ pub struct Machine {
 impl Machine {
     /// With a real systemd as its first process, up and running.
     pub fn with_systemd() -> Option<Machine> {
-        let machine = Machine::start(&["--boot"], &["systemd.unit=multi-user.target"])?;
+        Machine::with_systemd_and(&[])
+    }
+
+    /// The same, with further options of systemd-nspawn, such as `--bind-ro=FROM:TO`.
+    pub fn with_systemd_and(options: &[&str]) -> Option<Machine> {
+        let machine = Machine::start(&[options, &["--boot"]].concat(), &["systemd.unit=multi-user.target"])?;
         let began = Instant::now();
         loop {
             let said = machine.run(&["systemctl", "is-system-running", "--wait"]);
@@ -42,14 +47,18 @@ impl Machine {
 
     /// With a first process that only collects the others: no systemd anywhere.
     pub fn with_plain_init() -> Option<Machine> {
-        Machine::start(&["--as-pid2"], &["/bin/sleep", "infinity"])
+        Machine::with_plain_init_and(&[])
+    }
+
+    /// The same, with further options of systemd-nspawn.
+    pub fn with_plain_init_and(options: &[&str]) -> Option<Machine> {
+        Machine::start(&[options, &["--as-pid2"]].concat(), &["/bin/sleep", "infinity"])
     }
 
     fn start(options: &[&str], command: &[&str]) -> Option<Machine> {
         let nspawn = need("systemd-nspawn")?;
         need("nsenter")?;
-        if !nix::unistd::geteuid().is_root() {
-            assert!(skip_servers(), "a machine of its own needs root: run the tests as root, or set SKIP_SERVERS=1");
+        if !crate::need_root() {
             return None;
         }
         let dir = crate::scratch();

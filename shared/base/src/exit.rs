@@ -73,3 +73,18 @@ pub const COMMAND_TABLE: &[Row] = &[
     Row { code: "126", meaning: "COMMAND was found but could not be executed." },
     Row { code: "127", meaning: "COMMAND was not found." },
 ];
+
+/// A tool's whole table, codes and meanings. A row of its own stands in place of the common one, or, where it begins with "Also", after it.
+#[must_use]
+pub fn table(own: &'static [Row], around_command: bool) -> Vec<(&'static str, String)> {
+    let common = TABLE.iter().chain(if around_command { COMMAND_TABLE } else { &[] });
+    let mut rows: Vec<(&str, String)> = common.map(|row| (row.code, row.meaning.to_owned())).collect();
+    for row in own {
+        match rows.iter_mut().find(|(code, _)| *code == row.code) {
+            Some((_, meaning)) if row.meaning.starts_with("Also") => *meaning = format!("{meaning} {}", row.meaning),
+            Some((_, meaning)) => *meaning = row.meaning.to_owned(),
+            None => rows.push((row.code, row.meaning.to_owned())),
+        }
+    }
+    rows
+}

@@ -7,6 +7,7 @@ pub mod bytes;
 pub mod child;
 pub mod cli;
 pub mod clock;
+pub mod document;
 pub mod error;
 pub mod exit;
 pub mod guardian;
@@ -14,8 +15,10 @@ pub mod lock;
 pub mod mask;
 pub mod module;
 pub mod report;
+pub mod shell;
 pub mod signals;
 pub mod source;
+pub mod spelling;
 pub mod terminal;
 pub mod tool;
 

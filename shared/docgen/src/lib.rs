@@ -32,7 +32,7 @@ pub fn pages(top: &Path) -> Result<Vec<Page>> {
     let release = changelog::date(&releases)?;
     let mut pages = Vec::new();
     for tool in TOOLS {
-        pages.push(man::page(tool.line, &release));
+        pages.push(man::page(tool, &release));
         pages.extend(completions::pages(tool.line));
         pages.push(schema::page(tool));
     }

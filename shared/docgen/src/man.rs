@@ -1,12 +1,13 @@
 //! Manual pages, set in man(7)'s macros.
 
-use crate::Page;
+use crate::{Described, Page};
 use base::cli::{COMMON, Command, CommandLine, ENVIRONMENT, Entry, Opt, Positional, Scope, Trailing};
-use base::exit::{COMMAND_TABLE, Row, TABLE};
+use base::document::Document;
 use roff::{Inline, Roff, bold, italic, roman};
 
 /// A tool's page.
-pub fn page(line: &'static CommandLine, date: &str) -> Page {
+pub fn page(tool: &Described, date: &str) -> Page {
+    let line = tool.line;
     let mut roff = Roff::new();
     let version = format!("runbook-tools {}", line.version);
     let section = line.section.to_string();
@@ -19,16 +20,23 @@ pub fn page(line: &'static CommandLine, date: &str) -> Page {
     roff.control("SH", ["DESCRIPTION"]);
     paragraphs(&mut roff, line.description);
     let root = Scope { line, command: None }.or_default();
-    if !root.positionals().is_empty() {
+    let shared = Shared::of(line);
+    let places: Vec<&Positional> = root.positionals().iter().chain(shared.places.iter().copied()).collect();
+    if !places.is_empty() {
         roff.control("SH", ["ARGUMENTS"]);
-        positionals(&mut roff, root.positionals());
+        places.into_iter().for_each(|place| positional(&mut roff, place));
     }
-    commands(&mut roff, line);
+    commands(&mut roff, &shared);
     let own: Vec<&Opt> = root.own().collect();
     roff.control("SH", ["OPTIONS"]);
-    own.iter().for_each(|opt| option(&mut roff, opt));
+    own.iter().for_each(|opt| option(&mut roff, opt, ""));
+    if !shared.options.is_empty() {
+        roff.control("SS", ["Options of several commands"]);
+        shared.options.iter().for_each(|opt| option(&mut roff, opt, &shared.commands_with(opt)));
+    }
     roff.control("SS", ["Common options"]);
-    COMMON.iter().filter(|c| !own.iter().any(|o| o.long == c.long)).for_each(|opt| option(&mut roff, opt));
+    COMMON.iter().filter(|c| !own.iter().any(|o| o.long == c.long)).for_each(|opt| option(&mut roff, opt, ""));
+    (tool.documents)().iter().for_each(|d| document(&mut roff, d));
     exit_status(&mut roff, line);
     examples(&mut roff, line);
     entries(&mut roff, "FILES", line.files);
@@ -113,31 +121,138 @@ pub(crate) fn paragraphs(roff: &mut Roff, texts: &[&str]) {
     }
 }
 
-fn commands(roff: &mut Roff, line: &'static CommandLine) {
-    let named: Vec<&Command> = line.commands.iter().filter(|c| !c.default).collect();
-    if named.is_empty() {
+/// What several commands take alike, which is said once.
+struct Shared {
+    commands: Vec<&'static Command>,
+    options: Vec<&'static Opt>,
+    places: Vec<&'static Positional>,
+}
+
+impl Shared {
+    fn of(line: &'static CommandLine) -> Shared {
+        let commands: Vec<&Command> = line.commands.iter().filter(|c| !c.default).collect();
+        let mut shared = Shared { commands, options: Vec::new(), places: Vec::new() };
+        for (i, command) in shared.commands.iter().enumerate() {
+            let later = &shared.commands[i + 1..];
+            for opt in own(command) {
+                let again = later.iter().any(|c| own(c).any(|o| same(o, opt)));
+                if again && !shared.options.iter().any(|o| same(o, opt)) {
+                    shared.options.push(opt);
+                }
+            }
+            for place in command.positionals {
+                let again = later.iter().any(|c| c.positionals.iter().any(|p| alike(p, place)));
+                if again && !shared.places.iter().any(|p| alike(p, place)) {
+                    shared.places.push(place);
+                }
+            }
+        }
+        shared
+    }
+
+    fn has(&self, opt: &Opt) -> bool {
+        self.options.iter().any(|o| same(o, opt))
+    }
+
+    /// Which commands take the option: those that do, or all but those that don't, whichever is shorter.
+    fn commands_with(&self, opt: &Opt) -> String {
+        let (with, without): (Vec<&Command>, Vec<&Command>) = self.commands.iter().partition(|c| own(c).any(|o| same(o, opt)));
+        let names = |list: &[&Command]| list.iter().map(|c| c.name).collect::<Vec<_>>().join(", ");
+        match without.len() {
+            0 => "Every command takes it.".to_owned(),
+            1 | 2 if with.len() > 2 => format!("Every command but {} takes it.", names(&without).replace(", ", " and ")),
+            _ => format!("For {}.", names(&with)),
+        }
+    }
+}
+
+fn own(command: &'static Command) -> impl Iterator<Item = &'static Opt> {
+    command.options.iter().copied().flatten()
+}
+
+fn same(one: &Opt, other: &Opt) -> bool {
+    (one.long, one.help, one.more, one.required) == (other.long, other.help, other.more, other.required)
+}
+
+fn alike(one: &Positional, other: &Positional) -> bool {
+    (one.name, one.help) == (other.name, other.help)
+}
+
+fn commands(roff: &mut Roff, shared: &Shared) {
+    if shared.commands.is_empty() {
         return;
     }
     roff.control("SH", ["COMMANDS"]);
-    for command in named {
+    for command in &shared.commands {
         roff.control("SS", [command.name]);
         roff.text([roman(sentence(command.about))]);
         for text in command.description {
             roff.control("PP", []);
             roff.text([roman(*text)]);
         }
-        positionals(roff, command.positionals);
-        command.options.iter().copied().flatten().for_each(|opt| option(roff, opt));
+        command.positionals.iter().filter(|p| !shared.places.iter().any(|s| alike(s, p))).for_each(|p| positional(roff, p));
+        own(command).filter(|opt| !shared.has(opt)).for_each(|opt| option(roff, opt, ""));
+        also(roff, own(command).filter(|opt| shared.has(opt)).collect());
     }
 }
 
-fn positionals(roff: &mut Roff, places: &[Positional]) {
-    for place in places {
-        item(roff, vec![italic(place.name)], place.help);
+/// The options of a command that are described with those of others.
+fn also(roff: &mut Roff, options: Vec<&Opt>) {
+    if options.is_empty() {
+        return;
+    }
+    roff.control("PP", []);
+    let mut words = vec![roman("Options: ")];
+    for (i, opt) in options.iter().enumerate() {
+        words.extend([roman(if i > 0 { ", " } else { "" }), bold(format!("--{}", opt.long))]);
+    }
+    words.push(roman("; see OPTIONS."));
+    roff.text(words);
+}
+
+fn positional(roff: &mut Roff, place: &Positional) {
+    item(roff, vec![italic(place.name)], place.help);
+}
+
+/// A file that the tool reads.
+fn document(roff: &mut Roff, document: &Document) {
+    roff.control("SH", [document.title.to_uppercase().as_str()]);
+    paragraphs(roff, &document.text.iter().map(String::as_str).collect::<Vec<_>>());
+    for table in &document.tables {
+        if !table.heading.is_empty() {
+            // On a line of its own: a quotation mark in an argument would end it.
+            roff.control("SS", []);
+            roff.text([roman(table.heading.as_str())]);
+        }
+        if !table.text.is_empty() {
+            roff.text([roman(sentence(&table.text))]);
+        }
+        for key in &table.keys {
+            let value = if key.value.is_empty() { String::new() } else { format!(" = {}", key.value) };
+            roff.control("TP", []);
+            roff.text([bold(key.name.as_str()), roman(value)]);
+            roff.text([roman(key.text.as_str())]);
+        }
+    }
+    if !document.example.is_empty() {
+        roff.control("SS", ["Example"]);
+        as_is(roff, document.example);
     }
 }
 
-fn option(roff: &mut Roff, opt: &Opt) {
+/// Lines that are shown as they are.
+fn as_is(roff: &mut Roff, text: &str) {
+    roff.control("RS", ["4"]);
+    roff.control("nf", []);
+    for line in text.lines() {
+        roff.text([roman(line)]);
+    }
+    roff.control("fi", []);
+    roff.control("RE", []);
+}
+
+/// An option, and at the end of its text whose it is.
+fn option(roff: &mut Roff, opt: &Opt, whose: &str) {
     let mut tag = Vec::new();
     if let Some(letter) = opt.short {
         tag.extend([bold(format!("-{letter}")), roman(", ")]);
@@ -157,6 +272,9 @@ fn option(roff: &mut Roff, opt: &Opt) {
     if opt.many {
         text.push_str(" May be given more than once.");
     }
+    if !whose.is_empty() {
+        text = format!("{} {whose}", sentence(&text));
+    }
     item(roff, tag, &text);
 }
 
@@ -175,13 +293,9 @@ fn sentence(text: &str) -> String {
 
 fn exit_status(roff: &mut Roff, line: &CommandLine) {
     roff.control("SH", ["EXIT STATUS"]);
-    let own = |code: &str| line.exit.iter().find(|r| r.code == code);
     let around = line.commands.iter().any(|c| c.trailing == Trailing::Required);
-    let common = TABLE.iter().chain(if around { COMMAND_TABLE } else { &[] });
-    let rows: Vec<&Row> = common.map(|r| own(r.code).unwrap_or(r)).collect();
-    let more = line.exit.iter().filter(|r| !rows.iter().any(|known| known.code == r.code));
-    for row in rows.iter().copied().chain(more) {
-        item(roff, vec![bold(row.code)], row.meaning);
+    for (code, meaning) in base::exit::table(line.exit, around) {
+        item(roff, vec![bold(code)], &meaning);
     }
     if around {
         roff.control("PP", []);
@@ -200,13 +314,7 @@ fn examples(roff: &mut Roff, line: &CommandLine) {
         }
         roff.text([roman(sentence(example.text))]);
         roff.control("PP", []);
-        roff.control("RS", ["4"]);
-        roff.control("nf", []);
-        for text in example.command.lines() {
-            roff.text([roman(text)]);
-        }
-        roff.control("fi", []);
-        roff.control("RE", []);
+        as_is(roff, example.command);
     }
 }
 
@@ -223,17 +331,23 @@ fn entries(roff: &mut Roff, title: &str, entries: &[Entry]) {
 
 fn see_also(roff: &mut Roff, line: &CommandLine) {
     roff.control("SH", ["SEE ALSO"]);
-    let mut pages: Vec<&str> = line.see_also.to_vec();
-    if !pages.contains(&"runbook-tools(7)") {
-        pages.push("runbook-tools(7)");
-    }
+    let mut pages: Vec<String> = line.see_also.iter().map(|page| with_section(page)).collect();
+    pages.push("runbook-tools(7)".to_owned());
     let mut words = Vec::new();
     for (i, page) in pages.iter().enumerate() {
-        let (name, section) = page.split_once('(').unwrap_or((page, ""));
+        let (name, section) = page.split_once('(').unwrap_or((page, ")"));
         if i > 0 {
             words.push(roman(", "));
         }
-        words.extend([bold(name), roman(if section.is_empty() { String::new() } else { format!("({section}") })]);
+        words.extend([bold(name), roman(format!("({section}"))]);
     }
     roff.text(words);
+}
+
+/// One of the tools is referred to by its name alone.
+fn with_section(page: &str) -> String {
+    match crate::TOOLS.iter().find(|tool| tool.line.name == page) {
+        Some(tool) => format!("{page}({})", tool.line.section),
+        None => page.to_owned(),
+    }
 }

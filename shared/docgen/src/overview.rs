@@ -77,8 +77,8 @@ const SECTIONS: &[(&str, &[&str])] = &[
             "Everything, at any time. Files are replaced by one rename after they have reached the disk: what stood there still stands, or \
              the new content does, whole. The next run finishes or undoes what was begun.",
             "What must not stay is watched by a guardian, a second process that notices when the first is gone: stopped services are started \
-             again by svc-cycle's, a superuser is made an ordinary role again by pg-ext-ensure's. Both have a recover command for the case \
-             that the machine itself went down.",
+             again by svc-cycle's, a superuser is made an ordinary role again by pg-ext-ensure's, and the page of maint-page during goes or stays as \
+             --on-failure says. svc-cycle and pg-ext-ensure have a recover command for the case that the machine itself went down.",
         ],
     ),
     (

@@ -1,6 +1,7 @@
 //! The one list of everything that is documented.
 
 use base::cli::CommandLine;
+use base::document::Document;
 use base::report::Envelope;
 use base::tool::Tool;
 use schemars::Schema;
@@ -13,10 +14,12 @@ pub struct Described {
     pub line: &'static CommandLine,
     /// The schema of its whole report.
     pub schema: fn() -> Schema,
+    /// The files it reads.
+    pub documents: fn() -> Vec<Document>,
 }
 
 const fn of<T: Tool>() -> Described {
-    Described { line: T::COMMAND_LINE, schema: schema::<T> }
+    Described { line: T::COMMAND_LINE, schema: schema::<T>, documents: T::documents }
 }
 
 /// Reports are written, not read: the schema says what will be there.

@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::http::Request;
@@ -52,25 +53,38 @@ pub enum Probe {
     Command(Vec<String>),
 }
 
-/// The probe as written: exactly one of the first seven.
-#[derive(Debug, Default, Deserialize)]
+/// The probe as written: exactly one of port, socket, http, pidfile, file, log and command.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Written {
+pub struct Written {
+    /// A TCP connection is accepted: a port of 127.0.0.1, or HOST:PORT.
     port: Option<PortWritten>,
+    /// A unix socket accepts a connection. With http: the socket that the page is asked over.
     socket: Option<PathBuf>,
+    /// A page answers: its URL.
     http: Option<String>,
+    /// The file names a living process.
     pidfile: Option<PathBuf>,
+    /// The path exists.
     file: Option<PathBuf>,
+    /// The log gets a line, after the start, that holds the text of line.
     log: Option<PathBuf>,
+    /// A program and its arguments: exits 0.
     command: Option<Vec<String>>,
+    /// With http: the statuses that will do; any below 400 unless given.
     status: Option<Vec<u16>>,
+    /// With http: the Host header, in place of the URL's.
     host: Option<String>,
+    /// With http: a text that the page must hold.
     contains: Option<String>,
+    /// With http: HOST:PORT to connect to, in place of the URL's.
     connect: Option<String>,
+    /// With log: the text.
     line: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// A port, or an address with one.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum PortWritten {
     Number(u16),

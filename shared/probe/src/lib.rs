@@ -16,4 +16,4 @@ pub mod tree;
 
 mod check;
 
-pub use check::{Armed, Outcome, Probe};
+pub use check::{Armed, Outcome, Probe, Written};

@@ -28,79 +28,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
          file:PATH[:OWNER[:MODE]] · dir:PATH[:OWNER[:MODE]] · writable:PATH[:USER] · user:NAME[:GROUPS] · group:NAME[:MEMBERS] · \
          service:NAME · env:PROCESS:VARIABLE · crontab[:USER] · http:URL[=STATUS] · noindex:URL · robots:URL · tls:HOST[:PORT][:30d] · \
          django:DIRECTORY[@VENV].",
-        "In a file each requirement is a table, [[check]], with type and the keys of that type; besides them id, severity (fail or warn), \
-         needs (ids: looked at only when these are met), when (a condition such as os.id == 'debian'), tags, timeout and fix. \
-         ${NAME} in a value stands for what --set or the file's [set] table gives. An unknown key, a double id and an empty list are errors. \
-         --explain tells how a requirement is looked at.",
-        "type = \"python\": a Python interpreter, on PATH, at a path or in a virtual environment. version: \
-         \">=3.10,<4\"; alternatives in a list, or joined by ||; interpreter: a name, a path or a virtual environment \
-         (python3).",
-        "type = \"dist\": an installed Python distribution and its version. name: the distribution; version: \">=8.0\"; \
-         alternatives in a list; venv: a virtual environment, a prefix or an interpreter (python3's own); \
-         site: a directory of distributions, in its place: a vendor library.",
-        "type = \"command\": a command on PATH (or in an sbin directory), and the version it prints. name: a name or a \
-         path; version: \">=2.30\"; alternatives in a list; args: how it is asked for its version (--version); package: \
-         the package that has it here.",
-        "type = \"package\": an installed package of dpkg, rpm, apk or pacman, in its own order of versions. name: the \
-         package; version: \">=1.18\"; alternatives in a list.",
-        "type = \"postgres\": a PostgreSQL server that can be logged in to, and its version. version: \">=13,<18\"; \
-         connection: a URI or keywords, as for psql; what it leaves out comes from PG* variables, the service file and \
-         ~/.pgpass; database: the database, over what the connection says; superuser: true: the login has to be a \
-         superuser's.",
-        "type = \"extension\": a PostgreSQL extension that is available on the server, or created in the database. \
-         name: the extension; version: \">=1.4\"; created: true: it has to be in the database already; connection: as \
-         for postgres; database: as for postgres.",
-        "type = \"memory\": free memory: the lesser of MemAvailable and the control group's headroom. free: the least, \
-         such as 128M.",
-        "type = \"disk\": free space of the file system that holds a path. path: a path on the file system, there or \
-         still to come; free: the least, 2G or 10%; inodes: the least, 5000 or 5%.",
-        "type = \"port\": a TCP port of this host that somebody listens on, or that is free. port: its number; address: \
-         an address (any); state: listening (the default) or free.",
-        "type = \"tcp\": a connection that is accepted, over TCP or a unix socket. host: a name or an address \
-         (localhost); port: its number; socket: a unix socket, in their place.",
-        "type = \"smtp\": a mail server that greets, and speaks STARTTLS where asked. host: the mail server \
-         (localhost); port: its port (25); starttls: true: it has to speak TLS; verify: true: its certificate has to be \
-         valid for the host.",
-        "type = \"dns\": a name that resolves, to certain addresses where some are named. name: the name; address: an \
-         address it has to have, or a list.",
-        "type = \"file\": a file, directory, link or socket: its type, owner, group and mode, or that it is absent. \
-         path: the path; kind: file, directory, symlink, socket, fifo, block or character; owner: a user; group: a \
-         group; mode: in octal, in quotes; target: where a symlink leads; absent: true: nothing may be there.",
-        "type = \"writable\": a path that a user may write to (into, if it is a directory). path: the path; user: who \
-         has to be able to write (who runs the check).",
-        "type = \"user\": a user account and the groups it is in. name: the account; groups: groups it has to be in; \
-         home: its home directory; shell: its shell.",
-        "type = \"group\": a group and its members. name: the group; members: who has to be in it.",
-        "type = \"service\": a service that runs, under systemd, OpenRC, init scripts or supervisor. name: the service; \
-         manager: systemd, openrc, sysv or supervisor (what this host has); conf: supervisor's configuration; enabled: \
-         true: it has to be started at boot.",
-        "type = \"service_env\": a variable in a running process's own environment: set or not, and its length. \
-         process: the process's name; pid_file: a file with its pid, in its place; variable: the variable; set: false: \
-         it must not be set; filled: true: it must not be empty.",
-        "type = \"crontab\": crontabs that are run: the command, a running daemon, and a user who may have one. user: \
-         who has to be allowed to have one (who runs the check); daemon: false: cron need not run.",
-        "type = \"http\": a page: its status, headers and text; redirects are not followed unless asked. url: the page; \
-         status: one or a list (200); header: a table of headers and the text each must hold, \"\" for any; contains: \
-         texts the page has to hold; lacks: texts it must not hold; redirects: how many to follow (0); method: GET or \
-         HEAD; host: the Host header; connect: HOST:PORT to connect to, in the URL's place; socket: a unix socket to \
-         speak over; send: a table of headers to send; insecure: true: any certificate will do.",
-        "type = \"noindex\": a directory of the site that is not listed: 403, 404, or a page without a listing. url: \
-         the directory's URL; directory: where it is on this host, so that a directory that does not exist is not taken \
-         for a safe one; method: GET or HEAD; host: the Host header; connect: HOST:PORT to connect to, in the URL's \
-         place; socket: a unix socket to speak over; send: a table of headers to send; insecure: true: any certificate \
-         will do.",
-        "type = \"robots\": a robots.txt that keeps crawlers from a path. url: robots.txt; disallow: the path it has to \
-         keep crawlers from (/); method: GET or HEAD; host: the Host header; connect: HOST:PORT to connect to, in the \
-         URL's place; socket: a unix socket to speak over; send: a table of headers to send; insecure: true: any \
-         certificate will do.",
-        "type = \"tls\": a certificate: its name, its chain, and how long it is still valid. host: the server; port: \
-         its port (443); left: the least time until it expires (14d); name: what it has to be valid for (host); ca: a \
-         file of trusted certificates (the system's).",
-        "type = \"django\": a Django site: deployment check, migrations made and applied, static files collect. \
-         directory: where manage.py is; venv: its virtual environment; settings: DJANGO_SETTINGS_MODULE; user: who runs \
-         it (the directory's owner, if root asks); env: a table of variables; env_file: a file of NAME=VALUE lines; \
-         checks: some of check, makemigrations, migrate, collectstatic, or other commands; manage: the file's name \
-         (manage.py); static: scratch (collected for real and thrown away) or dry-run.",
+        "--explain tells how a requirement is looked at.",
     ],
     commands: &[],
     options: &[
@@ -168,7 +96,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         "Passwords in URLs, connection strings and arguments are masked in every output. service_env says whether a variable is set and how \
          long it is, never its value.",
     ],
-    see_also: &["pg-ext-ensure(8)", "venv-sync(8)", "svc-cycle(8)"],
+    see_also: &["pg-ext-ensure", "venv-sync", "svc-cycle"],
 };
 
 /// What is to be done.
@@ -288,23 +216,4 @@ fn settings(parsed: &Parsed) -> Result<Settings> {
         settings.insert(name.to_string(), value.to_string());
     }
     Ok(settings)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::check::TYPES;
-
-    #[test]
-    fn the_manual_names_every_type_and_key() {
-        for type_ in TYPES {
-            let head = format!("type = \"{}\": ", type_.name);
-            let found = COMMAND_LINE.description.iter().find(|text| text.starts_with(&head));
-            let text = found.copied().unwrap_or_default();
-            assert!(text.contains(type_.about), "{}: {text}", type_.name);
-            for (key, what) in type_.keys {
-                assert!(text.contains(&format!("{key}: {what}")), "{}: {key}", type_.name);
-            }
-        }
-    }
 }

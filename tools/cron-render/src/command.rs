@@ -22,7 +22,7 @@ pub enum Action {
 }
 
 /// A switch that may also name a path: `lock = true`, `lock = "/run/x.lock"`.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum Place {
     /// On, where the site says; or off.

@@ -36,6 +36,7 @@ pub mod zone;
 use std::ffi::OsString;
 
 use base::cli::{CommandLine, Parsed};
+use base::document::Document;
 use base::error::Result;
 use base::report::Report;
 use base::tool::{Context, Tool};
@@ -54,6 +55,10 @@ impl Tool for CronRender {
 
     fn parse(args: Vec<OsString>) -> Result<base::cli::Asked> {
         subcommands::parse(Self::COMMAND_LINE, args)
+    }
+
+    fn documents() -> Vec<Document> {
+        template::documents()
     }
 
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<CronReport>> {

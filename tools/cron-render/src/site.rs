@@ -4,9 +4,11 @@
 //! winning. Everything here ends in a crontab or a unit file, so no fact may hold a control byte,
 //! and a name or user nothing that a file name or an option could be mistaken for.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base::error::{Error, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::dialect::Dialect;
@@ -14,7 +16,7 @@ use crate::finding::{Code, Finding};
 use crate::zone::Zone;
 
 /// What is made of the schedule.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum Format {
     /// A user's crontab.
     #[default]
@@ -29,27 +31,28 @@ pub enum Format {
 }
 
 /// Facts as they are given: all optional.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
     /// The site's name: of the block, the file, the units.
     pub name: Option<String>,
     /// The directory with `manage.py`.
     pub dir: Option<String>,
-    /// The virtual environment, from `/` or from `dir`.
+    /// The virtual environment, from `/` or from `dir`; venv unless given.
     pub venv: Option<String>,
     /// Who runs the jobs.
     pub user: Option<String>,
     /// Environment settings, in order.
     #[serde(default, deserialize_with = "ordered")]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub env: Vec<(String, String)>,
-    /// Who gets the output by mail.
+    /// Who gets the output by mail; empty for nobody.
     pub mailto: Option<String>,
     /// The jobs' PATH.
     pub path: Option<String>,
     /// The jobs' shell.
     pub shell: Option<String>,
-    /// The time zone that the daemon runs by.
+    /// The time zone that the daemon runs by; the machine's unless given.
     pub tz: Option<String>,
     /// Where each job's output is appended.
     #[serde(alias = "log-dir")]
@@ -59,13 +62,15 @@ pub struct Facts {
     pub lock_dir: Option<String>,
     /// After how long a job is ended.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
     pub timeout: Option<Duration>,
     /// How far jobs may be moved apart.
     #[serde(default, deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
     pub spread: Option<Duration>,
-    /// What is made of it.
+    /// What is made of it; a crontab unless given.
     pub format: Option<Format>,
-    /// Whose rules.
+    /// Whose rules; Debian's unless given.
     pub dialect: Option<Dialect>,
 }
 

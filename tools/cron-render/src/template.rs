@@ -4,7 +4,10 @@
 //! hash) may stand in the template itself. Nothing is judged here; what cannot be read is kept with
 //! its place, for the findings.
 
+mod document;
 mod places;
+
+pub use document::documents;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +17,7 @@ use std::time::Duration;
 use base::error::{Error, Result};
 use base::source::{self, Source};
 use places::Places;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::command::{self, Action, Extras, Place, Shape};
@@ -40,28 +44,42 @@ enum Content {
     Jobs { text: String, jobs: Vec<GivenJob>, facts: Box<Facts> },
 }
 
-#[derive(Debug, Deserialize)]
+/// A template in TOML or JSON.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Document {
+    /// The site's facts. Those of --site and of the command line go before them.
     #[serde(default)]
     site: Facts,
+    /// A job. It has exactly one of manage, argv and shell.
     #[serde(default)]
     job: Vec<GivenJob>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct GivenJob {
+    /// Its name, by which it keeps its place and lock; made of what it runs unless given.
     id: Option<String>,
+    /// When: five fields or @daily and the like, as in a crontab. H stands for a value of the job's own.
     schedule: String,
+    /// What the site's manage.py is told: clearsessions.
     manage: Option<String>,
+    /// A program and its arguments; no shell reads them.
     argv: Option<Vec<String>>,
+    /// A command line for the jobs' shell.
     shell: Option<String>,
+    /// Let it not run twice at a time: true, in the site's lock-dir, or the lock's path.
     lock: Option<Place>,
+    /// Append its output to a file: true, in the site's log-dir, or the file's path.
     log: Option<Place>,
+    /// After how long it is ended, in place of the site's.
     #[serde(default, deserialize_with = "crate::site::duration")]
+    #[schemars(with = "Option<String>")]
     timeout: Option<Duration>,
+    /// How far it may be moved, in place of the site's.
     #[serde(default, deserialize_with = "crate::site::duration")]
+    #[schemars(with = "Option<String>")]
     spread: Option<Duration>,
 }
 

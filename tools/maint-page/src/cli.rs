@@ -39,8 +39,7 @@ const WISH: &[Opt] = &[
 const WAIT: &[Opt] = &[Opt::flag("wait", "Wait for the start, then put the page up")
     .more("Watches the clock, also when it is set, and ends when the hold is taken back meanwhile.")];
 
-const VERIFY: &[Opt] =
-    &[Opt::value("verify", Value::Url("URL"), "Prove it over HTTP at this URL").many().more("May be given more than once.")];
+const VERIFY: &[Opt] = &[Opt::value("verify", Value::Url("URL"), "Prove it over HTTP at this URL").many()];
 
 const PROOF: &[Opt] = &[
     Opt::value("host", Value::Text("NAME"), "The Host to ask for, where the URL names an address"),
@@ -160,7 +159,11 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             about: "Print the configuration the web server needs",
             description: &["Printed as it is, to be included in the site's own configuration once."],
             options: &[PLACE],
-            positionals: &[Positional::one("SERVER", Value::Choice("SERVER", &snippet::SERVERS), "nginx, apache or caddy")],
+            positionals: &[Positional::one(
+                "SERVER",
+                Value::Choice("SERVER", &snippet::SERVERS),
+                "Which web server: nginx, apache or caddy",
+            )],
             trailing: Trailing::None,
             default: false,
         },
@@ -172,7 +175,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             ],
             options: &[PLACE, KEYS],
             positionals: &[
-                Positional::one("ACTION", Value::Choice("ACTION", &["add", "revoke", "list"]), "add, revoke or list"),
+                Positional::one("ACTION", Value::Choice("ACTION", &["add", "revoke", "list"]), "What to do: add, revoke or list"),
                 Positional::optional("KEY", Value::Text("KEY"), "The key to revoke, its first eight digits, or all"),
             ],
             trailing: Trailing::None,
@@ -184,7 +187,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     exit: &[
         Row {
             code: "1",
-            meaning: "For status and verify also: the page is not in the state asked for, or overdue. For off: others hold it, and you do not. For wait: there is nothing to wait for.",
+            meaning: "Also: for status and verify, the page is not in the state asked for, or overdue. For off: others hold it, and you do not. For wait: there is nothing to wait for.",
         },
         Row { code: "3", meaning: "Also: something stands in the page's place that maint-page did not put there." },
     ],
@@ -228,5 +231,5 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         "Messages are shown as text; there is no way to put markup or control characters on the page, except by a template of your own.",
         "A bypass key is 128 random bits. Only its owner's report and its file name hold it; lists and journals show its first eight digits.",
     ],
-    see_also: &["svc-cycle(8)", "nginx(8)"],
+    see_also: &["svc-cycle", "nginx(8)"],
 };

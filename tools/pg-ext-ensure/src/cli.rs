@@ -32,7 +32,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     positionals: &[],
     exit: &[
         Row { code: "75", meaning: "Also: an extension was locked by somebody for longer than --lock-timeout." },
-        Row { code: "125", meaning: "Also, before all others: the right could not be seen to be taken back." },
+        Row { code: "125", meaning: "Also, and before all others: the right could not be seen to be taken back." },
     ],
     examples: &[
         Example { text: "What Misago's migrations need, before they run:", command: "pg-ext-ensure -d service=misago btree_gin hstore" },
@@ -68,7 +68,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
          that is printed or written ever holds one.",
         "Names are quoted in every statement, and search_path is pg_catalog while they run.",
     ],
-    see_also: &["psql(1)", "check-reqs(8)", "runbook-tools(7)"],
+    see_also: &["check-reqs", "psql(1)"],
 };
 
 const ADMIN: Opt = Opt::value("admin", Value::Secret("DSN"), "Who does what the application's role may not do")

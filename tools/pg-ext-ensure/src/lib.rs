@@ -8,13 +8,13 @@
 pub mod act;
 pub mod catalog;
 pub mod cli;
-pub mod distro;
 pub mod elevate;
 pub mod ensure;
 pub mod explain;
 pub mod fleet;
 pub mod observe;
 pub mod package;
+pub mod packager;
 pub mod plan;
 pub mod report;
 pub mod spec;
@@ -23,6 +23,7 @@ pub mod summary;
 pub mod want;
 
 use base::cli::{Asked, CommandLine, Parsed};
+use base::document::Document;
 use base::error::Result;
 use base::exit::Exit;
 use base::report::Report;
@@ -40,6 +41,10 @@ impl Tool for PgExtEnsure {
 
     fn parse(args: Vec<OsString>) -> Result<Asked> {
         subcommands::parse(Self::COMMAND_LINE, args)
+    }
+
+    fn documents() -> Vec<Document> {
+        vec![spec::document()]
     }
 
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<Self::Body>> {

@@ -2,37 +2,61 @@
 
 use std::path::Path;
 
+use base::document::Document;
 use base::error::Result;
 use base::source::Source;
+use base::source::tree::Step;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::want::Want;
 
 /// The whole file.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// Where no database is named on the command line either: the connection's own.
+    /// Databases that need the same; the connection's own where neither this nor --db names one.
     #[serde(default)]
     databases: Vec<String>,
-    /// For each of those databases.
+    /// What shall be in each of those databases, written as EXT is.
     #[serde(default)]
     extensions: Vec<String>,
+    /// What shall be in none of them.
     #[serde(default)]
     absent: Vec<String>,
-    /// Databases with needs of their own.
+    /// A database with needs of its own.
     #[serde(default)]
     database: Vec<Database>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Database {
+    /// Its name.
     name: String,
+    /// What shall be in it besides, written as EXT is.
     #[serde(default)]
     extensions: Vec<String>,
+    /// What shall not be in it.
     #[serde(default)]
     absent: Vec<String>,
+}
+
+/// A spec file, whole; a test reads it.
+const EXAMPLE: &str = r#"databases = ["forum", "shop"]
+extensions = ["btree_gin", "hstore@1.8"]
+
+[[database]]
+name = "maps"
+extensions = ["postgis:gis"]
+absent = ["hstore"]
+"#;
+
+/// The manual's description of the file of `--spec`.
+pub fn document() -> Document {
+    let text =
+        ["What --spec reads, TOML or JSON: what several databases need, said in one place. Unknown keys are errors, with line and column."];
+    Document::of::<File>("Spec file", &text, EXAMPLE)
 }
 
 /// What a spec file says.
@@ -53,17 +77,38 @@ pub struct Spec {
 pub fn read(path: &Path) -> Result<Spec> {
     let source = Source::read(path)?;
     let file: File = source.parse()?;
-    let wants = |present: &[String], absent: &[String]| -> Result<Vec<Want>> {
-        let present = present.iter().map(|text| Want::parse(text));
-        present.chain(absent.iter().map(|text| Want::parse_absent(text))).collect::<Result<_>>().map_err(|error| base::Error {
-            kind: base::Kind::Input,
-            message: format!("{}: {}", source.name, error.message),
-            ..error
-        })
-    };
-    let mut spec = Spec { databases: file.databases, wants: wants(&file.extensions, &file.absent)?, own: Vec::new() };
-    for database in &file.database {
-        spec.own.push((database.name.clone(), wants(&database.extensions, &database.absent)?));
+    let wants = wants(&source, &[], &file.extensions, &file.absent)?;
+    let mut spec = Spec { databases: file.databases, wants, own: Vec::new() };
+    for (i, database) in file.database.iter().enumerate() {
+        let at = [Step::Key("database"), Step::Index(i)];
+        spec.own.push((database.name.clone(), self::wants(&source, &at, &database.extensions, &database.absent)?));
     }
     Ok(spec)
+}
+
+/// What the lists of one table ask for; `at` leads to the table.
+fn wants(source: &Source, at: &[Step<'_>], present: &[String], absent: &[String]) -> Result<Vec<Want>> {
+    let read = |key: &'static str, texts: &[String], parse: fn(&str) -> Result<Want>| -> Result<Vec<Want>> {
+        let each = |(i, text): (usize, &String)| {
+            parse(text).map_err(|error| {
+                let steps = [at, &[Step::Key(key), Step::Index(i)]].concat();
+                base::Error { message: source.wrong_at(&steps, &error.message).message, kind: base::Kind::Input, ..error }
+            })
+        };
+        texts.iter().enumerate().map(each).collect()
+    };
+    Ok([read("extensions", present, Want::parse)?, read("absent", absent, Want::parse_absent)?].concat())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manuals_example_is_a_spec_file() {
+        let file: File = Source::new("spec.toml", EXAMPLE.to_owned()).parse().unwrap();
+        let texts = file.extensions.iter().chain(&file.database[0].extensions);
+        assert_eq!(texts.filter(|text| Want::parse(text).is_ok()).count(), 3);
+    }
 }

@@ -26,6 +26,7 @@ pub mod xmlrpc;
 use std::ffi::OsString;
 
 use base::cli::{Asked, CommandLine, Parsed};
+use base::document::Document;
 use base::report::Report;
 use base::tool::{Context, Tool};
 use base::{Exit, Result};
@@ -42,6 +43,10 @@ impl Tool for SvcCycle {
 
     fn parse(args: Vec<OsString>) -> Result<Asked> {
         subcommands::parse(Self::COMMAND_LINE, args)
+    }
+
+    fn documents() -> Vec<Document> {
+        vec![set::document::document()]
     }
 
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<Self::Body>> {

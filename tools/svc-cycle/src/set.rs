@@ -4,14 +4,18 @@
 //! `pidfile:/run/x.pid`); a bare name is looked for where this machine keeps its services. Everything that can be
 //! wrong in a set is found here, before anything is touched: unknown keys, unknown names in `after`, circles.
 
+pub mod document;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use base::source::Source;
+use base::source::tree::Step;
 use base::{Error, Result};
 use probe::Probe;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use crate::backend::{self, Backend};
@@ -34,10 +38,10 @@ pub struct Service {
 }
 
 /// A service as a set file writes it; every key has a default.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Spec {
-    /// Who runs it.
+    /// Who runs it: systemd, supervisor, sysv, compose, pidfile or command.
     pub backend: Option<String>,
     /// What the backend calls it; the service's own name unless given.
     pub name: Option<String>,
@@ -45,30 +49,35 @@ pub struct Spec {
     pub config: Option<PathBuf>,
     /// Services that have to be ready before this one starts, and are stopped after it.
     pub after: Vec<String>,
-    /// `cycle`, or `ensure`.
+    /// Whether a run over the whole set stops it.
     pub policy: Policy,
     /// It does its work and ends: finished is as good as running.
     pub oneshot: bool,
     /// What has to answer before the service counts as ready.
+    #[schemars(with = "Vec<document::ReadyKeys>")]
     pub ready: Vec<Ready>,
-    /// How long it has to stay the same process after that.
+    /// How long it has to stay the same process after that; a moment unless given, 1s where no probe speaks for it.
     #[serde(deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
     pub stable: Option<Duration>,
-    /// How long a start may take.
+    /// How long a start may take; 60s unless given.
     #[serde(deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
     pub start_timeout: Option<Duration>,
-    /// How long a stop may take.
+    /// How long a stop may take; 30s unless given.
     #[serde(deserialize_with = "duration")]
+    #[schemars(with = "Option<String>")]
     pub stop_timeout: Option<Duration>,
-    /// What to do with a process that doesn't go.
+    /// What to do with a process that outlives its stop.
     pub kill: KillPolicy,
     /// What has to be true after a stop, besides that the process tree is gone.
+    #[schemars(with = "Vec<document::StoppedKeys>")]
     pub stopped: Vec<Stopped>,
-    /// Has to exit 0 before a start or reload is tried.
+    /// A program and its arguments: has to exit 0 before a start or reload is tried.
     pub preflight: Option<Vec<String>>,
     /// What the running process must be.
     pub expect: Expect,
-    /// pidfile, command: how to start it.
+    /// pidfile, command: how to start it, a program and its arguments.
     pub start: Option<Vec<String>>,
     /// command: text that the command line of its process holds, where the program's name isn't enough.
     #[serde(rename = "match")]
@@ -102,10 +111,10 @@ impl Spec {
 }
 
 /// Whether a run over the whole set stops it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
-    /// Stopped and started with the others.
+    /// Stopped and started with the others, unless told otherwise.
     #[default]
     Cycle,
     /// Started only if it isn't running, stopped only when it is named.
@@ -113,10 +122,10 @@ pub enum Policy {
 }
 
 /// What to do with a process that outlives its stop.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KillPolicy {
-    /// Say so, and fail.
+    /// Say so, and fail, unless told otherwise.
     #[default]
     Report,
     /// KILL it, through its pidfd.
@@ -178,14 +187,14 @@ fn split<'de, D: Deserializer<'de>, T>(
 }
 
 /// What the running process must be. Values are compared, never printed.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
-    /// `NAME=VALUE`, `NAME` (set to whatever), or `!NAME` (not set).
+    /// What its environment has to hold: NAME=VALUE, NAME (set to whatever), or !NAME (not set).
     pub env: Vec<String>,
     /// The user it runs as.
     pub user: Option<String>,
-    /// Its executable, as a pattern.
+    /// The path of its executable; * and ? stand for anything.
     pub exe: Option<String>,
 }
 
@@ -202,9 +211,10 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<O
     base::cli::parse_duration(&text).map(Some).map_err(|error| serde::de::Error::custom(error.message))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Written {
+    /// A service, by the name that the command line and after call it.
     service: BTreeMap<String, Spec>,
 }
 
@@ -233,8 +243,8 @@ impl Set {
         for service in &services {
             for each in &service.spec.after {
                 if !known.contains(each) {
-                    return Err(Error::input(format!("service {}: after = {each:?}: no such service", service.name))
-                        .hint(format!("the set has {}", known.join(", "))));
+                    let words = format!("service {}: after = {each:?}: no such service", service.name);
+                    return Err(at_key(source, &service.name, "after", &words).hint(format!("the set has {}", known.join(", "))));
                 }
             }
         }
@@ -265,6 +275,12 @@ impl Set {
     }
 }
 
+/// What is wrong with a key of a service.
+fn at_key(source: Option<&Source>, service: &str, key: &str, words: &str) -> Error {
+    let steps = [Step::Key("service"), Step::Key(service), Step::Key(key)];
+    source.map_or_else(|| Error::input(words), |source| source.wrong_at(&steps, words))
+}
+
 fn select(services: &mut Vec<Service>, names: &[String], known: &[String]) -> Result<()> {
     for name in names {
         if !known.contains(name) {
@@ -282,19 +298,23 @@ fn from_source(source: &Source, directory: &Path) -> Result<Vec<Service>> {
     if written.service.is_empty() {
         return Err(Error::input(format!("{}: no [service.NAME] in it", source.name)));
     }
-    let wrong = |name: &str, error: Error| Error { message: format!("{}: service {name}: {}", source.name, error.message), ..error };
+    let wrong = |name: &str, error: Error| {
+        let placed = source.wrong_at(&[Step::Key("service"), Step::Key(name)], &format!("service {name}: {}", error.message));
+        Error { message: placed.message, kind: base::Kind::Input, ..error }
+    };
     let mut services = Vec::new();
     for (name, mut spec) in written.service {
         spec.resolve(directory);
         let kind = spec.backend.clone().unwrap_or_default();
         let backend = backend::named(&kind).ok_or_else(|| {
-            wrong(&name, Error::input(format!("backend = {kind:?}: unknown")).hint(format!("backends: {}", backend::names().join(", "))))
+            at_key(Some(source), &name, "backend", &format!("service {name}: backend = {kind:?}: unknown"))
+                .hint(format!("backends: {}", backend::names().join(", ")))
         })?;
         // The backend pidfile calls a service by its file, which may stand under the key that the others have it under.
         let file = spec.pidfile.as_ref().filter(|_| backend.name == "pidfile").map(|p| p.to_string_lossy().into_owned());
         let unit = spec.name.clone().or(file).unwrap_or_else(|| name.clone());
         let service = Service { name: name.clone(), backend, unit, directory: directory.to_path_buf(), spec, connection: OnceLock::new() };
-        (backend.check)(&service).map_err(|error| wrong(&name, Error { kind: base::Kind::Input, ..error }))?;
+        (backend.check)(&service).map_err(|error| wrong(&name, error))?;
         services.push(service);
     }
     Ok(services)

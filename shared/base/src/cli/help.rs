@@ -2,6 +2,7 @@
 
 use super::value::shown;
 use super::{CommandLine, Opt, Positional, Scope, Trailing};
+use crate::document::Document;
 use crate::exit;
 use std::fmt::Write as _;
 
@@ -42,7 +43,7 @@ fn usage_line(scope: Scope<'_>) -> String {
 }
 
 /// The help text of the command line, or of the subcommand named.
-pub fn render(line: &CommandLine, command: Option<&str>, length: Length) -> String {
+pub fn render(line: &CommandLine, documents: fn() -> Vec<Document>, command: Option<&str>, length: Length) -> String {
     let asked = Scope::of(line, command);
     let scope = asked.or_default();
     let mut out = String::new();
@@ -75,6 +76,9 @@ pub fn render(line: &CommandLine, command: Option<&str>, length: Length) -> Stri
     let common = super::COMMON.iter().filter(|c| !scope.own().any(|o| o.long == c.long));
     common.for_each(|o| option(&mut out, o, length));
     if length == Length::Whole {
+        if asked.command.is_none() {
+            documents().iter().for_each(|d| document(&mut out, d));
+        }
         rest(&mut out, asked);
     } else {
         let _ = writeln!(out, "\n--help says more; {}({}) is the manual.", line.name, line.section);
@@ -116,15 +120,33 @@ fn entry(out: &mut String, name: &str, text: &str) {
     wrap_from(out, text, COLUMN, COLUMN);
 }
 
+/// A file that the tool reads: its tables and their keys.
+fn document(out: &mut String, document: &Document) {
+    let _ = writeln!(out, "\n{}:", document.title);
+    for text in &document.text {
+        out.push_str("  ");
+        wrap_from(out, text, 2, 2);
+    }
+    for table in &document.tables {
+        if !table.heading.is_empty() {
+            let _ = writeln!(out, "\n  {}", table.heading);
+        }
+        if !table.text.is_empty() {
+            out.push_str("  ");
+            wrap_from(out, &table.text, 2, 2);
+        }
+        table.keys.iter().for_each(|key| entry(out, &format!("  {}{}", key.name, equals(&key.value)), &key.text));
+    }
+}
+
+fn equals(value: &str) -> String {
+    if value.is_empty() { String::new() } else { format!(" = {value}") }
+}
+
 fn rest(out: &mut String, scope: Scope<'_>) {
     out.push_str("\nExit status:\n");
-    let rows = scope.line.exit.iter().chain(exit::TABLE.iter().filter(|r| !scope.line.exit.iter().any(|own| own.code == r.code)));
-    let mut rows: Vec<_> = rows.collect();
-    rows.sort_by_key(|r| r.code.parse::<u16>().unwrap_or(u16::MAX));
-    rows.iter().for_each(|r| entry(out, r.code, r.meaning));
-    if scope.trailing() == Trailing::Required {
-        exit::COMMAND_TABLE.iter().for_each(|r| entry(out, r.code, r.meaning));
-    }
+    let rows = exit::table(scope.line.exit, scope.trailing() == Trailing::Required);
+    rows.iter().for_each(|(code, meaning)| entry(out, code, meaning));
     if scope.command.is_none() && !scope.line.examples.is_empty() {
         out.push_str("\nExamples:\n");
         for example in scope.line.examples {

@@ -71,3 +71,44 @@ fn names_alone_keep_their_order() {
     assert!(Set::read(None, Path::new("/"), None, &["upstart:x".to_owned()], None).is_err());
     assert!(Set::read(None, Path::new("/"), None, &[], None).is_err());
 }
+
+#[test]
+fn the_manuals_example_is_a_set() {
+    let set = read(document::EXAMPLE, &[]).unwrap();
+    assert_eq!(set.waves.len(), 2);
+}
+
+#[test]
+fn every_key_is_in_the_manual() {
+    let document = document::document();
+    let keys = |heading: &str| -> Vec<String> {
+        let table = document.tables.iter().find(|table| table.heading == heading).unwrap();
+        assert!(table.keys.iter().all(|key| !key.text.is_empty() && !key.value.is_empty()), "{table:?}");
+        table.keys.iter().map(|key| key.name.clone()).collect()
+    };
+    for (heading, wrong) in [
+        ("[service.NAME]", "[service.a]\nbackend = \"systemd\"\n'?' = 1"),
+        ("expect = { … }", "[service.a]\nbackend = \"systemd\"\nexpect = { '?' = 1 }"),
+        ("ready = [{ … }]", "[service.a]\nbackend = \"systemd\"\nready = [{ '?' = 1 }]"),
+    ] {
+        // The keys that it would have taken are in the hint.
+        let said = read(wrong, &[]).unwrap_err().hint.unwrap_or_default();
+        let accepted: Vec<&str> = said.trim_start_matches("the keys are: ").split(", ").collect();
+        let documented = keys(heading);
+        assert!(accepted.len() > 2 && accepted.iter().all(|key| documented.iter().any(|known| known == key)), "{documented:?}: {said}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_place() {
+    for (text, says) in [
+        ("[service.a]\nbackend = \"upstart\"", "set.toml:2:11: service a: backend = \"upstart\": unknown"),
+        ("[service.a]\nbackend = \"systemd\"\nafter = [\"b\"]", "set.toml:3:9: service a: after = \"b\": no such service"),
+        ("[service.a]\nbackend = \"systemd\"\nstop_timout = \"5s\"", "set.toml:3:1: unknown key 'stop_timout'"),
+    ] {
+        assert_eq!(read(text, &[]).unwrap_err().message, says);
+    }
+    let json = "{\"service\": {\"a\":\n{\"backend\": \"systemd\", \"after\": [\"b\"]}}}";
+    let error = Set::read(Some(&Source::new("set.json", json.to_owned())), Path::new("/"), None, &[], None).unwrap_err();
+    assert_eq!(error.message, "set.json:2:33: service a: after = \"b\": no such service");
+}

@@ -1,0 +1,1 @@
+//! Case Conductor's runbook.

@@ -1,0 +1,80 @@
+//! The requirements file, as the manual and `--help` describe it: made of the types of check and their keys, so that none is forgotten.
+
+use crate::check::TYPES;
+use crate::requirement::COMMON_KEYS;
+use base::document::{Document, Key, Table};
+
+/// A requirements file, whole; a test reads it.
+pub const EXAMPLE: &str = r#"[set]
+site = "/srv/misago"
+
+[[check]]
+type = "python"
+version = ">=3.10"
+
+[[check]]
+type = "disk"
+path = "${site}/media"
+free = "2G"
+severity = "warn"
+
+[[check]]
+id = "contrib"
+type = "extension"
+name = "btree_gin"
+connection = "service=misago"
+
+[[check]]
+type = "django"
+directory = "${site}"
+needs = ["contrib"]
+tags = ["nightly"]
+"#;
+
+/// The description.
+pub fn documents() -> Vec<Document> {
+    let text = [
+        "A list of requirements, TOML or JSON: each is a table, [[check]], with its type, the keys of that type, and the keys that every check \
+         may have. An unknown key, a double id and an empty list are errors, with line and column. Durations are written as 90s or 1h 30m, \
+         sizes as 128M or 2G.",
+        "${NAME} in a value stands for what --set says, or else the file's [set] table; $${ is a ${ that stays.",
+    ];
+    let every = table("[[check]]", "The keys of every check.", COMMON_KEYS);
+    let of_types = TYPES.iter().map(|type_| table(&format!("type = \"{}\"", type_.name), &sentence(type_.about), type_.keys));
+    let tables = std::iter::once(every).chain(of_types).collect();
+    vec![Document { title: "Requirements file", text: text.map(str::to_owned).to_vec(), tables, example: EXAMPLE }]
+}
+
+fn table(heading: &str, text: &str, keys: &[(&str, &str)]) -> Table {
+    let key = |(name, text): &(&str, &str)| Key { name: (*name).to_owned(), value: String::new(), text: format!("{text}.") };
+    Table { heading: heading.to_owned(), text: text.to_owned(), keys: keys.iter().map(key).collect() }
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).chain(std::iter::once('.')).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::document::{Origin, Settings};
+    use crate::requirement::List;
+
+    #[test]
+    fn the_example_is_a_requirements_file() {
+        let mut list = List::default();
+        list.add_file(&Origin::new("site.toml", EXAMPLE), &Settings::new(), &Default::default()).unwrap();
+        assert_eq!(list.requirements.len(), 4);
+    }
+
+    #[test]
+    fn every_type_and_key_is_described() {
+        let document = &documents()[0];
+        for type_ in TYPES {
+            let table = document.tables.iter().find(|t| t.heading == format!("type = \"{}\"", type_.name)).unwrap();
+            assert!(table.keys.len() == type_.keys.len() && table.keys.iter().all(|key| key.text.len() > 3), "{table:?}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The set file as the manual describes it: the keys that [`super`] reads, by its own types, and those that it takes apart by hand.
+
+use base::document::Document;
+use probe::Written;
+use schemars::JsonSchema;
+
+use super::Written as Set;
+
+/// A set file, whole; a test reads it.
+pub const EXAMPLE: &str = r#"[service.redis]
+backend = "systemd"
+name = "redis-server.service"
+policy = "ensure"
+ready = [{ port = 6379 }]
+
+[service.gunicorn]
+backend = "supervisor"
+config = "/srv/site/config/supervisor.conf"
+after = ["redis"]
+ready = [{ http = "http://127.0.0.1:8000/", host = "example.org", status = [200] }]
+stable = "5s"
+stopped = [{ port = 8000 }]
+expect = { env = ["PRODUCTION=1"], user = "site" }
+
+[service.celeryworker]
+backend = "supervisor"
+config = "/srv/site/config/supervisor.conf"
+after = ["redis"]
+ready = [{ log = "/srv/site/log/worker.log", line = "ready." }]
+stop_timeout = "10m"
+"#;
+
+/// A probe that says when the service is ready; it names exactly one of port, socket, http, pidfile, file, log and command.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "described, not read: see Ready's Deserialize")]
+pub struct ReadyKeys {
+    #[serde(flatten)]
+    probe: Written,
+    /// Whose answer counts: service, the service's own processes, unless told otherwise; any, anybody's, for what stands in front of it.
+    holder: Option<String>,
+}
+
+/// A probe that no longer answers once the service is down (a command, on the contrary, has to succeed), or tree alone.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "described, not read: see Stopped's Deserialize")]
+pub struct StoppedKeys {
+    /// Whether every process that the service had has to be gone; true unless told otherwise.
+    tree: Option<bool>,
+    #[serde(flatten)]
+    probe: Written,
+}
+
+/// The manual's description of a set file.
+#[must_use]
+pub fn document() -> Document {
+    Document::of::<Set>(
+        "Set file",
+        &[
+            "A set file says once which services a site has; it is TOML, or JSON with the same keys. Every table [service.NAME] is a service. \
+             Unknown keys, unknown names in after and circles are errors, found before anything is touched.",
+            "Durations are written as 90s or 1h 30m. Relative paths start from where the set file is.",
+        ],
+        EXAMPLE,
+    )
+}
