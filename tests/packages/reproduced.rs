@@ -35,7 +35,7 @@ fn another_machine_without_a_network_makes_the_same_packages() {
         ! ip route get 192.0.2.1 2>/dev/null || exit 9
         cd \"$2\"
         chmod -R go-rwx .
-        find . -type f -exec touch --date='2026-12-24 20:15' {} +
+        find . -type f -exec touch --date='2026-01-02 20:15' {} +
         exec taskset --cpu-list 0,1 make --no-print-directory deb rpm packager=\"$3\"
     ";
     let mut build = Command::new("unshare");
