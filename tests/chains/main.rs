@@ -1,7 +1,6 @@
 //! The tools chained: the README's recipes as written, and one inside the other.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod fleet;
 mod nested;
 mod readme;
 mod recipe;

@@ -1,7 +1,10 @@
-//! Several hosts on one machine: network namespaces joined by a bridge, each with its own /run, /srv and /usr/local/bin, and an sshd that
-//! takes one key. Nothing leaves the bridge. Needs root, as making namespaces does.
+//! Several hosts on one machine: each has its own network and processes, its own /dev, /root, /run, /srv and /tmp, /etc, /usr and /var laid
+//! over the machine's, and an sshd that takes one key. Nothing leaves the machine. A host is its namespaces, and they are its first process's: it is gone with that, and
+//! that with the test, however the test ends. Needs root, as making namespaces does.
 
-use crate::{Server, TempDir, bin, scratch};
+use crate::{Server, TempDir, bin, process, scratch};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +13,9 @@ use std::process::Command;
 /// Hosts that can be reached over ssh, gone with everything on them when dropped.
 #[derive(Debug)]
 pub struct Fleet {
-    dir: TempDir,
-    bridge: String,
-    net: String,
     hosts: Vec<Host>,
+    dir: TempDir,
+    id: u32,
 }
 
 /// One of them.
@@ -21,36 +23,48 @@ pub struct Fleet {
 pub struct Host {
     /// Its name in the inventory.
     pub name: String,
-    /// Its address on the bridge.
+    /// Its address.
     pub address: String,
     /// What it sees as /srv.
     pub srv: PathBuf,
-    namespace: String,
-    sshd: Option<Server>,
+    first: i32,
+    keeper: Server,
 }
 
 /// Several fleets of one process have different names and addresses.
 static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
 
+/// What a host has of its own over what the machine has, in memory.
+const LAID_OVER: [&str; 3] = ["etc", "usr", "var"];
+
+/// What a host has of its own, empty at first, with its directory's name.
+const OWN: [(&str, &str); 4] = [("srv", "/srv"), ("run", "/run"), ("bin", "/usr/local/bin"), ("home", "/root")];
+
 impl Fleet {
     /// As many hosts as asked for, with the tools installed and sshd answering.
     pub fn up(size: u8) -> Fleet {
-        let dir = scratch();
+        Fleet::sharing(size, &[])
+    }
+
+    /// The same; the hosts see these temporary directories of ours, too.
+    pub fn sharing(size: u8, shared: &[&Path]) -> Fleet {
         let id = std::process::id() * 4 + NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let net = format!("10.{}.{}", 200 + id % 50, id / 50 % 250);
-        let bridge = format!("rbt{}b", id % 1_000_000);
-        ip(&["link", "add", &bridge, "type", "bridge"]);
-        let mut fleet = Fleet { dir, bridge, net, hosts: Vec::new() };
-        ip(&["addr", "add", &format!("{}.1/24", fleet.net), "dev", &fleet.bridge]);
-        ip(&["link", "set", &fleet.bridge, "up"]);
-        fleet.keys();
+        let mut fleet = Fleet { hosts: Vec::new(), dir: scratch(), id };
+        for key in ["client", "host"] {
+            run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(fleet.dir().join(key)));
+        }
+        fs::copy(fleet.dir().join("client.pub"), fleet.dir().join("authorized")).unwrap();
+        fs::write(fleet.dir().join("sshd_config"), fleet.sshd_config()).unwrap();
         for number in 1..=size {
-            fleet.add(number);
+            fleet.add(number, shared);
+        }
+        for host in &mut fleet.hosts {
+            host.answers();
         }
         fleet
     }
 
-    /// The directory that holds it all.
+    /// The directory that holds it all; the hosts see it by the same name.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
@@ -60,55 +74,82 @@ impl Fleet {
         &self.hosts
     }
 
-    fn keys(&self) {
-        for key in ["client", "host"] {
-            run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(self.dir().join(key)));
-        }
-        fs::copy(self.dir().join("client.pub"), self.dir().join("authorized")).unwrap();
+    fn sshd_config(&self) -> String {
+        let dir = self.dir().display();
+        format!(
+            "HostKey {dir}/host\nAuthorizedKeysFile {dir}/authorized\nPermitRootLogin prohibit-password\nStrictModes no\nUsePAM no\n\
+             PidFile none\nUseDNS no\nSubsystem sftp internal-sftp\n"
+        )
     }
 
-    fn add(&mut self, number: u8) {
-        let namespace = format!("{}-{number}", self.bridge);
-        let address = format!("{}.{}", self.net, 10 + number);
-        let (outside, root) = (format!("{}{number}", self.bridge), self.dir().join(format!("host{number}")));
-        ip(&["netns", "add", &namespace]);
-        ip(&["link", "add", &outside, "type", "veth", "peer", "name", "eth0", "netns", &namespace]);
-        ip(&["link", "set", &outside, "master", &self.bridge, "up"]);
-        ip(&["-n", &namespace, "addr", "add", &format!("{address}/24"), "dev", "eth0"]);
-        ip(&["-n", &namespace, "link", "set", "eth0", "up"]);
-        ip(&["-n", &namespace, "link", "set", "lo", "up"]);
-        for dir in ["srv", "run", "bin"] {
+    fn add(&mut self, number: u8, shared: &[&Path]) {
+        let id = self.id;
+        // A cable for each host; four addresses are the smallest network.
+        let address = |last: u8| format!("10.{}.{}.{}", 200 + id % 50, id / 50 % 250, number * 4 + last);
+        let root = self.dir().join(format!("host{number}"));
+        for (dir, _) in OWN {
             fs::create_dir_all(root.join(dir)).unwrap();
         }
         for tool in crate::TOOLS {
             fs::copy(bin(tool), root.join("bin").join(tool)).unwrap();
         }
-        let conf = self.dir().join("sshd_config");
-        let dir = self.dir().display();
-        let text = format!(
-            "HostKey {dir}/host\nAuthorizedKeysFile {dir}/authorized\nPermitRootLogin prohibit-password\nStrictModes no\nUsePAM no\n\
-             PidFile none\nSubsystem sftp internal-sftp\n"
-        );
-        fs::write(&conf, text).unwrap();
-        // ip netns exec gives the shell a mount namespace of its own, so what is mounted here is this host's alone.
-        let script = format!(
-            "mount --make-rprivate / && mount --bind {0}/run /run && mount --bind {0}/srv /srv && mount --bind {0}/bin /usr/local/bin && \
-             mkdir -p /run/sshd && exec /usr/sbin/sshd -D -e -f {1}",
-            root.display(),
-            conf.display()
-        );
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &namespace, "sh", "-c", &script]);
-        let sshd = Server::start(&mut command, &root.join("sshd.log"));
-        let mut host = Host { name: format!("host{number}"), address, srv: root.join("srv"), namespace, sshd: Some(sshd) };
-        let address = format!("{}:22", host.address);
-        let began = std::time::Instant::now();
-        while std::net::TcpStream::connect(&address).is_err() {
-            let said = host.sshd.as_ref().unwrap().said();
-            assert!(host.sshd.as_mut().unwrap().runs() && began.elapsed().as_secs() < 20, "sshd does not come up: {said}");
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
+        let script = self.script(&root, &address(2), shared);
+        let options = ["--net", "--mount", "--mount-proc"];
+        let keeper = Server::start(process::contained(&options, "sh").args(["-ec", &script]), &root.join("sshd.log"));
+        let first = process::first_contained(&keeper);
+        let mut host = Host { name: format!("host{number}"), address: address(2), srv: root.join("srv"), first, keeper };
+        let cable = format!("rbt{}h{number}", id % 1_000_000);
+        host.alive();
+        ip(&["link", "add", &cable, "type", "veth", "peer", "name", "eth0", "netns", &first.to_string()]);
+        ip(&["addr", "add", &format!("{}/30", address(1)), "dev", &cable]);
+        ip(&["link", "set", &cable, "up"]);
         self.hosts.push(host);
+    }
+
+    /// What makes a host of the new namespaces, and ends as its sshd.
+    fn script(&self, root: &Path, address: &str, shared: &[&Path]) -> String {
+        let (dir, root) = (self.dir(), root.display());
+        let tmp = dir.parent().expect("a temporary directory");
+        let mut script = format!("mount --make-rprivate /\nmkdir -p {root}/over {root}/dev {root}/tmp\nchmod 1777 {root}/tmp\n");
+        script += &format!("mount -t tmpfs none {root}/over\n");
+        for laid in LAID_OVER {
+            let over = format!("{root}/over/{laid}");
+            script += &format!(
+                "mkdir -p {over}/up {over}/work\n\
+                 mount -t overlay none -o lowerdir=/{laid},upperdir={over}/up,workdir={over}/work /{laid}\n"
+            );
+        }
+        for shown in shared.iter().copied().chain([dir]) {
+            let place = format!("{root}/tmp/{}", shown.strip_prefix(tmp).expect("a temporary directory").display());
+            script += &format!("mkdir -p {place}\nmount --rbind {} {place}\n", shown.display());
+        }
+        // A /dev without the machine's /dev/log.
+        script += &format!(
+            "mount -t tmpfs -o mode=755 none {root}/dev\nmkdir {root}/dev/pts {root}/dev/shm\n\
+             for node in null zero full random urandom tty; do : >{root}/dev/$node; mount --bind /dev/$node {root}/dev/$node; done\n\
+             ln -s /proc/self/fd {root}/dev/fd\nmount -t devpts -o newinstance,ptmxmode=0666 none {root}/dev/pts\n\
+             ln -s pts/ptmx {root}/dev/ptmx\nmount --move {root}/dev /dev\n"
+        );
+        for (own, path) in OWN {
+            script += &format!("mount --bind {root}/{own} {path}\n");
+        }
+        script
+            + &format!(
+                "mount --rbind {root}/tmp {}\nmkdir -p /run/sshd /run/lock\nip link set lo up\n\
+                 until ip addr add {address}/30 dev eth0 2>/dev/null; do sleep 0.02; done\nip link set eth0 up\n\
+                 exec /usr/sbin/sshd -D -e -f {}/sshd_config\n",
+                tmp.display(),
+                dir.display()
+            )
+    }
+
+    /// Options of ssh for whoever goes to these hosts.
+    pub fn ssh_options(&self) -> String {
+        format!(
+            "-i {} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5 -o ServerAliveInterval=2 \
+             -o ServerAliveCountMax=2 -o LogLevel=ERROR",
+            self.dir().join("client").display()
+        )
     }
 
     /// An inventory of them, for Ansible.
@@ -117,14 +158,8 @@ impl Fleet {
         for host in &self.hosts {
             let _ = writeln!(text, "{} ansible_host={}", host.name, host.address);
         }
-        let key = self.dir().join("client");
-        let _ = write!(
-            text,
-            "[web:vars]\nansible_user=root\nansible_python_interpreter=/usr/bin/python3\nansible_ssh_private_key_file={}\n\
-             ansible_ssh_common_args=-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5 \
-             -o ServerAliveInterval=2 -o ServerAliveCountMax=2\n",
-            key.display()
-        );
+        let python = "ansible_python_interpreter=/usr/bin/python3";
+        let _ = write!(text, "[web:vars]\nansible_user=root\n{python}\nansible_ssh_common_args={}\n", self.ssh_options());
         let path = self.dir().join("inventory");
         fs::write(&path, text).unwrap();
         path
@@ -132,11 +167,10 @@ impl Fleet {
 }
 
 impl Host {
-    /// A command in this host's network and file system.
+    /// A command in this host's namespaces.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
-        // `ip netns exec` execs into the shell, which execs into sshd: the server's pid is the host's.
-        command.args(["-t", &self.sshd.as_ref().expect("the host is up").pid().to_string(), "-n", "-m"]).args(words);
+        command.args(["-t", &self.first.to_string(), "-n", "-m", "-p", "--"]).args(words);
         command
     }
 
@@ -145,45 +179,54 @@ impl Host {
         run(&mut self.command(&["sh", "-ec", line]))
     }
 
-    /// The processes there, with their argument vectors.
+    /// A path of the host's, as this side sees it.
+    pub fn path(&self, path: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{path}", self.first))
+    }
+
+    /// The processes there, by our pids, with their argument vectors.
     pub fn processes(&self) -> Vec<(i32, Vec<String>)> {
-        let pids = Command::new("ip").args(["netns", "pids", &self.namespace]).output().map(|o| o.stdout).unwrap_or_default();
-        let pids = String::from_utf8_lossy(&pids).into_owned();
+        let space = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+        let own = space(self.first);
         let argv = |pid: i32| {
             let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             words.split('\0').map(str::to_string).collect()
         };
-        pids.lines().filter_map(|l| l.trim().parse().ok()).map(|pid| (pid, argv(pid))).collect()
+        let all = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        all.filter(|pid| own.is_some() && space(*pid) == own).map(|pid| (pid, argv(pid))).collect()
     }
 
     /// The host is lost: its network is gone.
     pub fn lose(&self) {
-        ip(&["-n", &self.namespace, "link", "set", "eth0", "down"]);
+        self.sh("ip link set eth0 down");
     }
 
     /// It is back.
     pub fn find(&self) {
-        ip(&["-n", &self.namespace, "link", "set", "eth0", "up"]);
+        self.sh("ip link set eth0 up");
     }
 
-    fn end(&mut self) {
-        // Everything that runs there, by its pid, while the namespace still has a name.
-        for (pid, _) in self.processes() {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    fn alive(&mut self) {
+        let said = self.keeper.said();
+        assert!(self.keeper.runs(), "{} does not come up: {said}", self.name);
+    }
+
+    fn answers(&mut self) {
+        let address = format!("{}:22", self.address);
+        let began = std::time::Instant::now();
+        while std::net::TcpStream::connect(&address).is_err() {
+            self.alive();
+            assert!(began.elapsed().as_secs() < 20, "{}: sshd does not answer: {}", self.name, self.keeper.said());
+            std::thread::sleep(std::time::Duration::from_millis(10));
         }
-        self.sshd = None;
     }
 }
 
-impl Drop for Fleet {
+impl Drop for Host {
     fn drop(&mut self) {
-        for host in &mut self.hosts {
-            host.end();
+        if self.keeper.runs() {
+            let _ = kill(Pid::from_raw(self.first), Signal::SIGKILL);
         }
-        for host in &self.hosts {
-            let _ = Command::new("ip").args(["netns", "del", &host.namespace]).status();
-        }
-        let _ = Command::new("ip").args(["link", "del", &self.bridge]).status();
     }
 }
 
@@ -194,6 +237,6 @@ fn ip(words: &[&str]) {
 fn run(command: &mut Command) -> String {
     let done = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{command:?}: {said}\nnetwork namespaces need root (SKIP_SERVERS=1 leaves such tests out)");
+    assert!(done.status.success(), "{command:?}: {said}\nnamespaces need root (SKIP_SERVERS=1 leaves such tests out)");
     String::from_utf8_lossy(&done.stdout).into_owned()
 }

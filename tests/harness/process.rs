@@ -12,6 +12,28 @@ pub struct Server {
     log: PathBuf,
 }
 
+/// A program in a process namespace of its own (and others, by options of unshare(1)), which ends with all that runs there when the thread that
+/// starts it does, even if the test is killed. For servers whose children outlive them. Needs root.
+pub fn contained(options: &[&str], program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child"]).args(options).arg("--").arg(program);
+    command
+}
+
+/// The pid of the first process in the namespace of a server started by [`contained`].
+pub fn first_contained(server: &Server) -> i32 {
+    let pid = server.pid();
+    let began = Instant::now();
+    loop {
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        if let Some(child) = children.split_ascii_whitespace().next().and_then(|word| word.parse().ok()) {
+            return child;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "nothing was started: {}", server.said());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 impl Server {
     /// Starts it in a process group of its own, with both output streams in `log`.
     pub fn start(command: &mut Command, log: &Path) -> Server {

@@ -7,6 +7,8 @@ mod case_conductor;
 mod coralnet;
 mod misago;
 #[allow(dead_code, reason = "each site takes what it needs of it")]
+mod outside;
+#[allow(dead_code, reason = "each site takes what it needs of it")]
 mod stage;
 mod tracks;
 mod wemake;

@@ -99,6 +99,13 @@ impl Stage {
         self.machine.must(&["sh", "-ec", line])
     }
 
+    /// One of the seven, as root would type it here.
+    pub fn tool(&self, name: &str, args: &[&str]) -> harness::Tool {
+        let mut tool = harness::tool(name);
+        *tool.command() = self.machine.command(&[&["env", "-i"], &ENVIRONMENT[..], &[name], args].concat());
+        tool
+    }
+
     /// A file of the host.
     #[track_caller]
     pub fn read(&self, path: &str) -> String {
@@ -114,7 +121,10 @@ impl Stage {
     /// Runs /root/SITE/runbook.sh as root, from a file: no terminal, hardly an environment.
     pub fn runbook(&self, args: &[&str]) -> Night {
         let before = self.journal_lines().len();
+        let t = Instant::now();
         let done = self.machine.command(&self.argv(args)).output().expect("nsenter");
+        eprintln!("XX runbook {:?}", t.elapsed());
+        for r in self.journal_since(before) { eprintln!("XX   {} {} {} {}", r["tool"], r["elapsed_ms"], r["msg"], r["action"]); }
         let code = code_of(done.status);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Night { code, stdout: text(&done.stdout), stderr: text(&done.stderr), journal: self.journal_since(before) }
@@ -147,7 +157,8 @@ impl Stage {
 
     fn argv<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
         let shell = "cd /root && exec sh \"/root/$0/runbook.sh\" \"$@\"";
-        [&["env", "-i"], &ENVIRONMENT[..], &["sh", "-c", shell, &self.site], args].concat()
+        // Ends the test where a runbook would wait for ever.
+        [&["timeout", "--foreground", "180", "env", "-i"], &ENVIRONMENT[..], &["sh", "-c", shell, &self.site], args].concat()
     }
 
     fn journal_lines(&self) -> Vec<String> {
@@ -211,7 +222,8 @@ impl Night {
 
 impl std::fmt::Display for Night {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "exit code {}\n{}\n{}", self.code, self.stdout, self.stderr)?;
+        let people = |text: &str| text.lines().filter(|line| !line.starts_with("{\"schema\"")).collect::<Vec<_>>().join("\n");
+        writeln!(f, "exit code {}\n{}\n{}", self.code, people(&self.stdout), people(&self.stderr))?;
         self.journal.iter().try_for_each(|report| writeln!(f, "{report}"))
     }
 }
@@ -280,6 +292,10 @@ pub struct Answer {
     pub status: u64,
     /// The body's first 300 characters, or why there was none.
     pub body: String,
+    /// The body's last 60 characters; what ended early has status 0.
+    pub end: String,
+    /// Retry-After.
+    pub retry_after: Option<String>,
     /// How often in a row.
     pub times: u64,
 }
@@ -296,6 +312,8 @@ impl Visitors {
             url: it["url"].as_str().unwrap().to_owned(),
             status: it["status"].as_u64().unwrap(),
             body: it["body"].as_str().unwrap().to_owned(),
+            end: it["end"].as_str().unwrap().to_owned(),
+            retry_after: it["retry_after"].as_str().map(str::to_owned),
             times: it["times"].as_u64().unwrap(),
         };
         all.iter().map(answer).collect()
@@ -323,22 +341,22 @@ def ask(url):
         line = kind(parts.hostname, parts.port, timeout=20)
         line.request('GET', parts.path or '/')
         answer = line.getresponse()
-        found = answer.status, answer.read().decode('utf-8', 'replace')[:300]
+        text = answer.read().decode('utf-8', 'replace')
         line.close()
+        return dict(status=answer.status, body=text[:300], end=text[-60:], retry_after=answer.getheader('Retry-After'))
     except Exception as e:
-        found = 0, f'{type(e).__name__}: {e}'
-    return found
+        return dict(status=0, body=f'{type(e).__name__}: {e}', end='', retry_after=None)
 def visit(url):
     while not over.is_set():
-        status, body = ask(url)
+        found = ask(url)
         with lock:
             mine = [x for x in told if x['url'] == url]
-            if mine and (mine[-1]['status'], mine[-1]['body']) == (status, body):
+            if mine and found.items() <= mine[-1].items():
                 mine[-1]['times'] += 1
             else:
-                told.append(dict(url=url, status=status, body=body, times=1))
+                told.append(dict(found, url=url, times=1))
         time.sleep(.03)
-print()
+print('x', end='', flush=True)
 threads = [threading.Thread(target=visit, args=(url,)) for url in sys.argv[1:]]
 [thread.start() for thread in threads]
 sys.stdin.read()
@@ -353,7 +371,8 @@ fn code_of(status: std::process::ExitStatus) -> i32 {
 }
 
 fn every_step_says_what_it_replaces(runbook: &str) {
-    let steps: Vec<&str> = runbook.split("\nstep ").skip(1).collect();
+    let unindented: String = runbook.lines().map(|line| format!("\n{}", line.trim_start())).collect();
+    let steps: Vec<&str> = unindented.split("\nstep ").skip(1).collect();
     assert!(!steps.is_empty(), "the runbook has no line `step 'Title'`");
     for step in steps {
         assert!(step.contains("# before: "), "a step doesn't say what the guide would have typed:\n{step}");
@@ -375,7 +394,8 @@ fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-/// The packages that `wheels.txt` names, with what they need: `target/wheels/SITE-HASH`. Complete or not there.
+/// The packages that `wheels.txt` names, with what they need: `target/wheels/SITE-HASH`. Complete or not there. Each paragraph is
+/// resolved by itself, so that two versions of a package can be had.
 fn wheelhouse(site: &str, list: &Path) -> PathBuf {
     let wanted = fs::read_to_string(list).expect("wheels.txt");
     let sum = wanted.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
@@ -384,14 +404,16 @@ fn wheelhouse(site: &str, list: &Path) -> PathBuf {
     let done = all.join(format!("{site}-{sum:016x}"));
     if !done.exists() {
         let part = tempfile::Builder::new().prefix(site).tempdir_in(&all).expect("a directory");
-        let pip = Command::new(test_venv().join("bin/python"))
-            .args(["-m", "pip", "--disable-pip-version-check", "-q", "download", "--only-binary=:all:", "-r"])
-            .arg(list)
-            .arg("-d")
-            .arg(part.path())
-            .output()
-            .expect("pip");
-        assert!(pip.status.success(), "pip download -r {}: {}", list.display(), String::from_utf8_lossy(&pip.stderr));
+        for paragraph in wanted.split("\n\n") {
+            let names = paragraph.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+            let pip = Command::new(test_venv().join("bin/python"))
+                .args(["-m", "pip", "--disable-pip-version-check", "-q", "download", "--only-binary=:all:", "-d"])
+                .arg(part.path())
+                .args(names)
+                .output()
+                .expect("pip");
+            assert!(pip.status.success(), "pip download, for {}: {}", list.display(), String::from_utf8_lossy(&pip.stderr));
+        }
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(part.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
         // Another test may have been quicker; its copy is as good.

@@ -6,7 +6,11 @@ use std::os::unix::ffi::OsStrExt;
 
 /// The name as text, with U+FFFD for what is not UTF-8.
 pub fn lossy(name: &OsStr) -> String {
-    String::from_utf8_lossy(name.as_bytes()).into_owned()
+    // Nearly every name is text, and telling so at once is several times faster than going through it chunk by chunk.
+    match name.to_str() {
+        Some(text) => text.to_owned(),
+        None => String::from_utf8_lossy(name.as_bytes()).into_owned(),
+    }
 }
 
 /// The exact bytes in base64 (RFC 4648, padded), where [`lossy`] had to change something; else `None`.

@@ -117,6 +117,23 @@ impl Error {
         self
     }
 
+    /// The same error of a thing that goes by another name here: of an option's key in place of the option.
+    #[must_use]
+    pub fn about(mut self, name: &str, here: &str) -> Error {
+        if let Some(rest) = self.message.strip_prefix(name) {
+            self.message = format!("{here}{rest}");
+        }
+        self
+    }
+
+    /// The whole of it in one line: the message, and what to do.
+    pub fn whole(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{} ({hint})", self.message),
+            None => self.message.clone(),
+        }
+    }
+
     /// The exit code it ends a tool with.
     pub const fn exit(&self) -> Exit {
         self.kind.exit()

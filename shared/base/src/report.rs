@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::terminal::escape_lines;
 use anstyle::{AnsiColor, Style};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// The schema's number: keys are only ever added within one.
@@ -76,7 +76,7 @@ pub enum Raw {
 }
 
 /// What changes, as Ansible's `--diff` shows it.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Diff {
     /// What the thing before the change is called.
     pub before_header: String,
@@ -86,6 +86,27 @@ pub struct Diff {
     pub after_header: String,
     /// The text after.
     pub after: String,
+}
+
+impl Diff {
+    /// Of one thing's text; none where nothing differs.
+    pub fn of(name: impl Into<String>, before: impl Into<String>, after: impl Into<String>) -> Option<Diff> {
+        let (name, before, after) = (name.into(), before.into(), after.into());
+        (before != after).then(|| Diff { before_header: name.clone(), before, after_header: name, after })
+    }
+
+    /// Fit to be shown: without secrets, and without control bytes, since Ansible prints it as it is.
+    #[must_use]
+    pub fn shown(&self) -> Diff {
+        // Tabs are text in a crontab.
+        let clean = |text: &str| crate::mask::text(text).split('\t').map(escape_lines).collect::<Vec<_>>().join("\t");
+        Diff {
+            before_header: clean(&self.before_header),
+            before: clean(&self.before),
+            after_header: clean(&self.after_header),
+            after: clean(&self.after),
+        }
+    }
 }
 
 impl<B> Report<B> {

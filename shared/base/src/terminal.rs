@@ -6,6 +6,9 @@ use std::io::IsTerminal;
 /// `text` with every control, format and bidi character written as an escape (`\n`, `\x1b`, `\u{202e}`), so that a name from a
 /// file system or a server cannot move the cursor, change colours or reorder what stands beside it.
 pub fn escape(text: &str) -> String {
+    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -118,7 +118,8 @@ impl Context {
             progress: !parsed.flag("quiet") && terminal::stderr_is_terminal(),
             modes,
             started: (SystemTime::now(), Instant::now()),
-            journal: parsed.path("journal").map(PathBuf::from),
+            // Ansible's check mode leaves the host as it is, the journal too.
+            journal: parsed.path("journal").filter(|_| !(modes.ansible && parsed.flag("dry-run"))).map(PathBuf::from),
         }
     }
 
@@ -180,7 +181,12 @@ fn run<T: Tool>(parsed: &Parsed) -> Exit {
         Err(error) => return refuse(line.name, &error, context.modes.ansible),
     };
     match T::run(parsed, &context) {
-        Ok(report) => deliver(line, &context, journal, &report),
+        Ok(report) => {
+            let exit = deliver(line, &context, journal, &report);
+            // The process ends here: a report of a thousand items need not be taken apart first.
+            std::mem::forget(report);
+            exit
+        }
         Err(error) => refuse(line.name, &error, context.modes.ansible),
     }
 }
@@ -200,7 +206,13 @@ fn refuse(name: &str, error: &Error, ansible: bool) -> Exit {
 /// The report goes where it belongs, and the exit code comes out.
 fn deliver<B: Body>(line: &CommandLine, context: &Context, journal: Option<File>, report: &Report<B>) -> Exit {
     let rc = report.rc();
-    let silent = context.modes.no_log;
+    let diff = report.diff.as_ref().filter(|_| context.diff && !context.modes.no_log).map(crate::report::Diff::shown);
+    // Ansible's people see the message first, and often nothing else.
+    let msg = match report.error.as_ref().filter(|_| context.modes.ansible) {
+        Some(error) if report.msg.contains(&error.message) => report.msg.replace(&error.message, &error.whole()),
+        Some(error) => format!("{}: {}", report.msg, error.whole()),
+        None => report.msg.clone(),
+    };
     let envelope = Envelope {
         schema: crate::report::SCHEMA,
         tool: line.name,
@@ -210,12 +222,12 @@ fn deliver<B: Body>(line: &CommandLine, context: &Context, journal: Option<File>
         failed: failed(report.status, context.dry_run, report.changed) && !matches!(rc, Exit::Ok),
         rc: rc.code(),
         dry_run: context.dry_run,
-        msg: &report.msg,
-        comment: &report.msg,
+        msg: &msg,
+        comment: &msg,
         body: &report.body,
         warnings: &report.warnings,
         error: report.error.as_ref(),
-        diff: report.diff.as_ref().filter(|_| context.diff && !silent),
+        diff: diff.as_ref(),
         started_at: rfc3339(context.started.0),
         elapsed_ms: millis(context.elapsed()),
     };
@@ -246,6 +258,7 @@ fn deliver<B: Body>(line: &CommandLine, context: &Context, journal: Option<File>
 
 fn printed<B: Body>(context: &Context, report: &Report<B>, json: String) -> Vec<u8> {
     match (&report.raw, &context.format) {
+        _ if context.modes.ansible => json.into_bytes(),
         (Some(Raw::Always(bytes)), _) | (Some(Raw::AsText(bytes)), Format::Text) => bytes.clone(),
         (_, Format::Json | Format::Other(_)) => json.into_bytes(),
         (_, Format::Text) => {

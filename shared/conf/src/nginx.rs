@@ -25,26 +25,14 @@ pub enum End {
 /// One directive, or the end of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement<'a> {
-    /// The name and its arguments, unquoted and unescaped.
-    pub words: Vec<Cow<'a, [u8]>>,
+    /// The directive's name; empty at the end of a block.
+    pub name: Cow<'a, [u8]>,
+    /// Its arguments, unquoted and unescaped.
+    pub arguments: Vec<Cow<'a, [u8]>>,
     /// The line its first word starts on.
     pub line: usize,
     /// What ends it.
     pub end: End,
-}
-
-impl Statement<'_> {
-    /// The directive's name.
-    #[must_use]
-    pub fn name(&self) -> &[u8] {
-        self.words.first().map_or(b"", AsRef::as_ref)
-    }
-
-    /// One argument, counted from 1 as nginx does.
-    #[must_use]
-    pub fn argument(&self, number: usize) -> Option<&[u8]> {
-        self.words.get(number).map(AsRef::as_ref)
-    }
 }
 
 /// The statements of one file.
@@ -56,10 +44,16 @@ pub struct Statements<'a> {
     line: usize,
 }
 
-/// What stops a word that is not quoted; `$` and `\` need a look, everything else belongs to it.
-fn ends_word(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{')
-}
+/// Bytes that need a look in a word that is not quoted; everything else belongs to it.
+const STOPS: [bool; 256] = {
+    let mut stops = [false; 256];
+    let mut rest: &[u8] = b" \t\r\n;{\\";
+    while let Some((byte, more)) = rest.split_first() {
+        stops[*byte as usize] = true;
+        rest = more;
+    }
+    stops
+};
 
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
@@ -80,40 +74,44 @@ impl<'a> Statements<'a> {
     }
 
     fn statement(&mut self) -> Result<Option<Statement<'a>>, Error> {
-        let mut words = Vec::new();
-        let mut first = self.line;
+        self.skip_blank();
+        let line = self.line;
+        let name = match self.peek() {
+            None => return Ok(None),
+            Some(b'}') => {
+                self.at += 1;
+                return Ok(Some(Statement { name: Cow::Borrowed(b""), arguments: Vec::new(), line, end: End::Close }));
+            }
+            Some(byte @ (b';' | b'{')) => return Err(self.unexpected(byte)),
+            Some(byte) => unescape(self.any_word(byte)?),
+        };
+        let keep = (self.keep)(&name);
+        let mut arguments = Vec::new();
         loop {
             self.skip_blank();
-            let Some(byte) = self.peek() else {
-                return if words.is_empty() { Ok(None) } else { Err(self.unfinished()) };
-            };
-            let line = if words.is_empty() { self.line } else { first };
-            first = line;
-            match byte {
-                b';' | b'{' if words.is_empty() => return Err(self.unexpected(byte)),
-                b'}' if !words.is_empty() => return Err(self.unexpected(byte)),
-                b';' | b'}' => {
+            match self.peek() {
+                None => return Err(self.unfinished()),
+                Some(b'}') => return Err(self.unexpected(b'}')),
+                Some(b';') => {
                     self.at += 1;
-                    let end = if byte == b';' { End::Semicolon } else { End::Close };
-                    return Ok(Some(Statement { words, line, end }));
+                    return Ok(Some(Statement { name, arguments, line, end: End::Semicolon }));
                 }
-                b'{' => return self.open(words, line).map(Some),
-                _ => {
-                    let word = if matches!(byte, b'"' | b'\'') { self.quoted(byte)? } else { self.word()? };
-                    if words.first().is_none_or(|name: &Cow<'_, [u8]>| (self.keep)(name)) {
-                        words.push(unescape(word));
+                Some(b'{') => return self.open(Statement { name, arguments, line, end: End::Open }).map(Some),
+                Some(byte) => {
+                    let word = self.any_word(byte)?;
+                    if keep {
+                        arguments.push(unescape(word));
                     }
                 }
             }
         }
     }
 
-    fn open(&mut self, words: Vec<Cow<'a, [u8]>>, line: usize) -> Result<Statement<'a>, Error> {
+    fn open(&mut self, mut statement: Statement<'a>) -> Result<Statement<'a>, Error> {
         self.at += 1;
-        let mut statement = Statement { words, line, end: End::Open };
-        if statement.name().ends_with(b"_by_lua_block") {
+        if statement.name.ends_with(b"_by_lua_block") {
             let length = lua::block(&self.bytes[self.at..])
-                .ok_or_else(|| Error::new(Kind::Syntax, self.file, line, "a Lua block that is not closed"))?;
+                .ok_or_else(|| Error::new(Kind::Syntax, self.file, statement.line, "a Lua block that is not closed"))?;
             self.line += count_lines(&self.bytes[self.at..self.at + length]);
             self.at += length;
             statement.end = End::Lua;
@@ -139,6 +137,10 @@ impl<'a> Statements<'a> {
             }
             self.at += 1;
         }
+    }
+
+    fn any_word(&mut self, first: u8) -> Result<&'a [u8], Error> {
+        if matches!(first, b'"' | b'\'') { self.quoted(first) } else { self.word() }
     }
 
     /// A quotation runs to its own mark over any number of lines, and a blank, `;`, `{` or `)` must follow it.
@@ -174,23 +176,20 @@ impl<'a> Statements<'a> {
 
     fn word(&mut self) -> Result<&'a [u8], Error> {
         let start = self.at;
-        let mut variable = false;
+        // Where the bytes begin that no backslash reaches: `${` there is a variable's brace.
+        let mut plain = start;
         loop {
-            match self.peek() {
-                None => return Err(self.unfinished()),
-                Some(b'{') if variable => self.at += 1,
-                Some(byte) if ends_word(byte) => break,
-                Some(b'\\') => {
+            let rest = &self.bytes[self.at..];
+            self.at += rest.iter().position(|byte| STOPS[usize::from(*byte)]).ok_or_else(|| self.unfinished())?;
+            match self.bytes[self.at] {
+                b'\\' => {
                     self.escape();
-                    variable = false;
+                    plain = self.at;
                 }
-                Some(byte) => {
-                    variable = byte == b'$';
-                    self.at += 1;
-                }
+                b'{' if self.bytes[plain..self.at].last() == Some(&b'$') => self.at += 1,
+                _ => return Ok(&self.bytes[start..self.at]),
             }
         }
-        Ok(&self.bytes[start..self.at])
     }
 
     /// A backslash and whatever follows it.

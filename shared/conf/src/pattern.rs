@@ -14,7 +14,12 @@ pub struct Pattern {
 #[derive(Clone, Debug)]
 enum Match {
     Literal(Vec<u8>),
-    Pattern { pattern: glob::Pattern, dot: bool },
+    /// `*` and what a name ends with: most patterns of configurations.
+    Ending(Vec<u8>),
+    Pattern {
+        pattern: glob::Pattern,
+        dot: bool,
+    },
 }
 
 impl Pattern {
@@ -23,6 +28,9 @@ impl Pattern {
     pub fn new(component: &[u8]) -> Self {
         if !is_pattern(component) {
             return Self { kind: Match::Literal(component.to_vec()) };
+        }
+        if let Some(ending) = ending(component) {
+            return Self { kind: Match::Ending(ending.to_vec()) };
         }
         let kind = match glob::Pattern::new(&latin1(&collapse(component))) {
             Ok(pattern) => Match::Pattern { pattern, dot: component.starts_with(b".") },
@@ -36,6 +44,7 @@ impl Pattern {
     pub fn matches(&self, name: &[u8]) -> bool {
         match &self.kind {
             Match::Literal(literal) => literal == name,
+            Match::Ending(ending) => !name.starts_with(b".") && name.ends_with(ending),
             Match::Pattern { dot: false, .. } if name.starts_with(b".") => false,
             Match::Pattern { pattern, .. } => pattern.matches(&latin1(name)),
         }
@@ -46,7 +55,7 @@ impl Pattern {
     pub fn literal(&self) -> Option<&[u8]> {
         match &self.kind {
             Match::Literal(literal) => Some(literal),
-            Match::Pattern { .. } => None,
+            Match::Ending(_) | Match::Pattern { .. } => None,
         }
     }
 }
@@ -60,10 +69,17 @@ pub fn is_pattern(bytes: &[u8]) -> bool {
 /// Does a whole name, with no regard for dots or slashes, match a pattern, as fnmatch(3) without flags has it?
 #[must_use]
 pub fn fnmatch(pattern: &[u8], name: &[u8]) -> bool {
+    if let Some(ending) = ending(pattern) {
+        return name.ends_with(ending);
+    }
     match glob::Pattern::new(&latin1(&collapse(pattern))) {
         Ok(pattern) => pattern.matches(&latin1(name)),
         Err(_) => pattern == name,
     }
+}
+
+fn ending(pattern: &[u8]) -> Option<&[u8]> {
+    pattern.strip_prefix(b"*").filter(|rest| !is_pattern(rest))
 }
 
 fn latin1(bytes: &[u8]) -> String {
@@ -90,6 +106,8 @@ mod tests {
         assert!(!Pattern::new(b"*.conf").matches(b".a.conf"));
         assert!(Pattern::new(b".*.conf").matches(b".a.conf"));
         assert!(!Pattern::new(b"[!a]*").matches(b"abc"));
+        assert!(!Pattern::new(b"*").matches(b".a"));
+        assert!(Pattern::new(b"*").matches(b"a"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! twice.
 
 use crate::{Described, Page, TOOLS};
-use base::cli::{COMMON, CommandLine, Opt, Positional, Trailing, Value};
+use base::cli::{COMMON, CommandLine, Opt, Positional, Trailing, Value, is_for_modules};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -112,16 +112,14 @@ impl Documented {
 
 fn options(line: &'static CommandLine) -> BTreeMap<String, Documented> {
     let mut all = BTreeMap::new();
-    // What Ansible says in its own way, and what has no meaning in a module.
-    let left_out = ["dry-run", "diff", "output", "color", "quiet", "help", "version", "ansible-args"];
-    for opt in line.options.iter().chain(COMMON).filter(|o| !left_out.contains(&o.long)) {
+    for opt in line.options.iter().chain(COMMON).filter(|o| is_for_modules(o)) {
         all.insert(opt.key(), Documented::of_option(opt));
     }
     for place in line.positionals {
         all.insert(place.name.to_ascii_lowercase(), Documented::of_place(place));
     }
     for command in line.commands {
-        let own = command.options.iter().copied().flatten().map(|o| (o.key(), Documented::of_option(o)));
+        let own = command.options.iter().copied().flatten().filter(|o| is_for_modules(o)).map(|o| (o.key(), Documented::of_option(o)));
         let places = command.positionals.iter().map(|p| (p.name.to_ascii_lowercase(), Documented::of_place(p)));
         for (key, new) in own.chain(places) {
             all.entry(key).or_insert(new).only.push(command.name);

@@ -75,6 +75,23 @@ fn a_login_over_tcp_is_found_in_the_configuration() {
 }
 
 #[test]
+fn what_is_just_starting_is_waited_for() {
+    if !supervisor::available() {
+        return;
+    }
+    let programs = "[program:slow]\ncommand = /bin/sleep 600\nstartsecs = 2\n\n\
+                    [program:broken]\ncommand = /bin/sh -c 'sleep 1; exit 1'\nstartsecs = 2\nstartretries = 1\n";
+    let supervisor = Supervisor::start(programs);
+    let config = supervisor.config();
+    let start = |name: &str| tool("svc-cycle").args(["start", "-c", config.to_str().unwrap(), name]).run();
+    let report = start("supervisor:slow").expect_code(0).json();
+    let slow = service(&report, "supervisor:slow");
+    assert_eq!((&slow["before"], &slow["after"], &slow["changed"]), (&json!("starting"), &json!("running"), &json!(false)));
+    let report = start("supervisor:broken").expect_code(3).json();
+    assert_ne!(service(&report, "supervisor:broken")["after"], "running");
+}
+
+#[test]
 fn a_program_that_ends_at_once_is_no_success() {
     if !supervisor::available() {
         return;

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 const INSTALLERS: [&str; 2] = ["uv", "pip"];
 
@@ -168,17 +169,81 @@ fn no_password_appears_anywhere() {
     }
 }
 
+/// A server that has this one answer for everybody; `None` keeps them waiting.
+fn unwell(answer: Option<&'static str>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let mut line = String::new();
+                while reader.read_line(&mut line).unwrap_or(0) > 0 {
+                    if line.ends_with("\r\n\r\n") {
+                        match answer {
+                            Some(status) => drop(write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")),
+                            None => std::thread::sleep(Duration::from_secs(30)),
+                        }
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    port
+}
+
 #[test]
-fn an_index_that_fails_changes_nothing() {
+fn an_index_that_does_not_answer_is_worth_another_try() {
     for installer in INSTALLERS {
         let venvs = Venvs::with_alpha();
         venvs.requirements("alpha==1.0\n");
         venvs.apply(&[]).run().expect_code(0);
-        // Nobody listens there.
-        venvs.requirements(&format!("--index-url http://127.0.0.1:{}/simple/\nalpha==2.0\n", harness::free_port()));
-        let mut apply = venvs.sync("apply", &["--installer", installer, "--python", "/usr/bin/python3"]);
-        apply.command().env_remove("UV_OFFLINE").env("PIP_RETRIES", "0").env("UV_HTTP_RETRIES", "0");
-        apply.run().expect_code(3);
-        assert_eq!(venvs.python("import alpha; print(alpha.version)"), "1.0");
+        let apply = |index: &str, line: &str| {
+            venvs.requirements(&format!("--index-url {index}\n{line}\n"));
+            let mut apply = venvs.sync("apply", &["--installer", installer, "--python", "/usr/bin/python3"]);
+            apply.command().env_remove("UV_OFFLINE").env("NO_PROXY", "*").env("PIP_DEFAULT_TIMEOUT", "1").env("UV_HTTP_TIMEOUT", "1");
+            apply.command().env("PIP_RETRIES", "0").env("UV_HTTP_RETRIES", "0");
+            let done = apply.run();
+            assert_eq!(venvs.python("import alpha; print(alpha.version)"), "1.0");
+            assert_eq!(std::fs::read_dir(venvs.path().join("venv.d/releases")).unwrap().count(), 1);
+            done
+        };
+        let at = |port: u16| format!("http://joe:{PASSWORD}@127.0.0.1:{port}/simple/");
+        let away = [
+            ("nobody listens", at(harness::free_port())),
+            ("503", at(unwell(Some("503 Service Unavailable")))),
+            ("504", at(unwell(Some("504 Gateway Timeout")))),
+            ("429", at(unwell(Some("429 Too Many Requests")))),
+            ("no answer", at(unwell(None))),
+            ("no such host", format!("https://joe:{PASSWORD}@index.invalid/simple/")),
+        ];
+        // pip makes every new environment from scratch, which takes seconds: in the short form two of them tell.
+        let count = if installer == "uv" || harness::full_sweep() { away.len() } else { 2 };
+        for (what, index) in away.into_iter().take(count) {
+            let done = apply(&index, "alpha==2.0").expect_code(75);
+            let said = format!("{installer}, {what}: {}", done.json());
+            assert_eq!(done.json()["error"]["kind"], "unreachable", "{said}");
+            let named = format!("the index {} cannot be reached: ", index.replace(PASSWORD, "***"));
+            assert!(done.json()["error"]["message"].as_str().unwrap().starts_with(&named), "{said}");
+            assert!(done.json()["msg"].as_str().unwrap().contains("still live"), "{said}");
+            assert!(!done.out().contains(PASSWORD) && !done.err().contains(PASSWORD), "{said}");
+        }
+        // An archive by its own address.
+        let port = harness::free_port();
+        let done = apply(&at(port), &format!("alpha @ http://127.0.0.1:{port}/alpha-2.0-py3-none-any.whl")).expect_code(75);
+        assert!(done.err().contains(&format!("http://127.0.0.1:{port}/alpha-2.0-py3-none-any.whl cannot be reached")), "{}", done.err());
+
+        // What isn't there, and what isn't allowed, will be the same the next time.
+        for what in ["404 Not Found", "403 Forbidden"].into_iter().take(count / 2) {
+            let index = at(unwell(Some(what)));
+            let done = apply(&index, "alpha==2.0").expect_code(3);
+            assert_eq!(done.json()["error"]["kind"], "failed", "{installer}, {what}: {}", done.json());
+        }
+        if count == 2 {
+            continue;
+        }
+        let done = apply(&at(index(&venvs)), "nowhere-to-be-found").expect_code(3);
+        assert_eq!(done.json()["error"]["kind"], "failed", "{installer}: {}", done.json());
     }
 }

@@ -44,8 +44,7 @@ impl Access {
 /// Answers, and remembers what it found about directories.
 pub struct Judge<'a> {
     files: &'a Files,
-    known: RefCell<HashMap<(u32, OsString), Access>>,
-    last: RefCell<Option<(u32, PathBuf, Access)>>,
+    known: RefCell<HashMap<OsString, Vec<(u32, Access)>>>,
     directories: RefCell<HashMap<OsString, Option<Stat>>>,
 }
 
@@ -53,7 +52,7 @@ impl<'a> Judge<'a> {
     /// A judge with nothing in mind yet.
     #[must_use]
     pub fn new(files: &'a Files) -> Self {
-        Self { files, known: RefCell::default(), last: RefCell::default(), directories: RefCell::default() }
+        Self { files, known: RefCell::default(), directories: RefCell::default() }
     }
 
     /// What a directory is, asked once.
@@ -109,17 +108,13 @@ impl<'a> Judge<'a> {
     /// May `account` reach what is in this directory, by name?
     #[must_use]
     pub fn may_enter(&self, account: &Account, dir: &Path) -> Access {
-        // Logs come by directories: the last one is asked for again and again.
-        if let Some((_, _, access)) =
-            self.last.borrow().as_ref().filter(|(uid, last, _)| *uid == account.uid && last.as_os_str() == dir.as_os_str())
-        {
-            return access.clone();
+        // Logs come by directories: the same one is asked for again and again.
+        let known = self.known.borrow().get(dir.as_os_str()).and_then(|known| known.iter().find(|(uid, _)| *uid == account.uid).cloned());
+        if let Some((_, access)) = known {
+            return access;
         }
-        let key = (account.uid, dir.as_os_str().to_owned());
-        let known = self.known.borrow().get(&key).cloned();
-        let found = known.unwrap_or_else(|| self.walk(account, dir, 0));
-        self.known.borrow_mut().insert(key, found.clone());
-        *self.last.borrow_mut() = Some((account.uid, dir.to_path_buf(), found.clone()));
+        let found = self.walk(account, dir, 0);
+        self.known.borrow_mut().entry(dir.as_os_str().to_owned()).or_default().push((account.uid, found.clone()));
         found
     }
 

@@ -22,7 +22,7 @@ pub mod users;
 
 use base::cli::{CommandLine, Parsed};
 use base::error::{Error, Result};
-use base::report::{Raw, Report, Status};
+use base::report::{Diff, Raw, Report, Status};
 use base::terminal::escape_bytes;
 use base::tool::{Context, Tool};
 use cli::{Print, Request};
@@ -69,6 +69,7 @@ fn report(request: &Request, context: &Context, plan: Plan, unfound: &[&str]) ->
     let problems = plan::problems(&logs);
     let unread = logs.errors.iter().filter(|fault| fault.incomplete).count();
     let directories = logs.directories.as_deref().unwrap_or_default();
+    let diff = difference(directories);
     let changed = directories.iter().any(|dir| dir.state != "refused");
     let refused = directories.iter().find(|dir| dir.state == "refused").map(|dir| (dir.path.clone(), dir.reason.clone()));
     let status = match (count, problems) {
@@ -80,7 +81,7 @@ fn report(request: &Request, context: &Context, plan: Plan, unfound: &[&str]) ->
     let first =
         logs.errors.iter().find(|fault| fault.incomplete).map(|fault| (fault.message.clone(), fault.file.clone(), fault.hint.clone()));
     let mut report =
-        Report::new(status, summary(count, problems, directories.len()), logs).changed(changed).warnings(warnings(request, unfound));
+        Report::new(status, summary(count, problems, directories), logs).changed(changed).warnings(warnings(request, unfound)).diff(diff);
     if let Some((message, file, hint)) = first {
         let more = if unread > 1 { format!(" (and {} more)", unread - 1) } else { String::new() };
         report = report.error(Error::failed(format!("{file}: {message}{more}")).hint(hint));
@@ -102,12 +103,25 @@ fn report(request: &Request, context: &Context, plan: Plan, unfound: &[&str]) ->
     }
 }
 
-fn summary(count: usize, problems: usize, directories: usize) -> String {
+/// What `--diff` shows: a line for each directory that is made.
+fn difference(directories: &[report::Directory]) -> Option<Diff> {
+    let made = directories.iter().filter(|dir| dir.state != "refused");
+    let line = |dir: &report::Directory| {
+        let word = |word: &Option<String>| word.clone().unwrap_or_default();
+        format!("{} {}:{} {}\n", word(&dir.mode), word(&dir.owner), word(&dir.group), dir.path)
+    };
+    Diff::of("directories", "", made.map(line).collect::<String>())
+}
+
+fn summary(count: usize, problems: usize, directories: &[report::Directory]) -> String {
     let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let mut text = format!("{}, {}", plural(count, "log"), plural(problems, "problem"));
-    if directories > 0 {
-        let what = if directories == 1 { "directory" } else { "directories" };
-        text += &format!(", {directories} {what} missing");
+    for (state, word) in [("created", "made"), ("would_create", "to make"), ("refused", "missing")] {
+        match directories.iter().filter(|dir| dir.state == state).count() {
+            0 => {}
+            1 => text += &format!(", 1 directory {word}"),
+            some => text += &format!(", {some} directories {word}"),
+        }
     }
     text
 }

@@ -13,6 +13,7 @@ use conf::Source;
 use rustix::fs::{FileType, Stat};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// All that was seen.
 pub struct Observed {
@@ -82,7 +83,7 @@ pub struct Seen {
 #[derive(Default)]
 pub struct Rotated {
     /// The stanza, if it rotates it.
-    pub by: Option<Stanza>,
+    pub by: Option<Arc<Stanza>>,
     /// The stanza that names it in vain, and why.
     pub skipped: Option<(Source, Skip)>,
     /// A second stanza that names it.
@@ -149,7 +150,7 @@ fn settle(mut target: Target) -> Target {
 fn stats(site: &Site, targets: &[Target]) -> Vec<Option<Stat>> {
     let files = &site.files;
     let stat = |target: &Target| if let Sink::File(path) = &target.sink { files.lstat(path).ok() } else { None };
-    in_parts(targets, |targets| targets.iter().map(stat).collect::<Vec<_>>()).concat()
+    in_parts(targets, 1000, |targets| targets.iter().map(stat).collect::<Vec<_>>()).concat()
 }
 
 fn see(site: &Site, judge: &Judge<'_>, rotation: &Rotation, target: Target, own: Option<Stat>, names: &mut Names) -> Seen {
@@ -211,7 +212,7 @@ fn rotated(
             if let (Some(stat), Some(account)) = (file, account) {
                 rotated.unwritable_after = unwritable(site, judge, stanza, stat, target, account);
             }
-            rotated.by = Some(stanza.clone());
+            rotated.by = Some(Arc::clone(stanza));
         }
         Fate::Skipped(stanza, why) => rotated.skipped = Some((stanza.source.clone(), why)),
         Fate::Unnamed => {}

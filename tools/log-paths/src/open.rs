@@ -61,7 +61,7 @@ pub struct Walk {
 #[must_use]
 pub fn walk(processes: &[&Process], wanted: &HashSet<(u64, u64)>) -> Walk {
     let own = std::fs::read_link("/proc/self/ns/mnt").ok();
-    let parts = in_parts(processes, |processes| part(processes, wanted, own.as_deref()));
+    let parts = in_parts(processes, 64, |processes| part(processes, wanted, own.as_deref()));
     let mut whole = Walk::default();
     for part in parts {
         whole.open.extend(part.open);

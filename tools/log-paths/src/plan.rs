@@ -10,7 +10,7 @@ use crate::observe::{Observed, Seen};
 use crate::open::{Open, flag_names};
 use crate::problem::Code;
 use crate::report::{Coverage, Fault, Holder, Item, Logs, Place, Rotator, SinkName};
-use base::bytes::{exact, exact_bytes};
+use base::bytes::{exact, exact_bytes, lossy};
 use base::clock::rfc3339;
 use rustix::fs::{FileType, Stat};
 use std::path::{Path, PathBuf};
@@ -102,7 +102,7 @@ fn fault(fault: &crate::log::Fault) -> Fault {
     Fault {
         service: fault.service.to_owned(),
         code,
-        file: fault.error.file.to_string_lossy().into_owned(),
+        file: lossy(fault.error.file.as_os_str()),
         line: (fault.error.line > 0).then_some(fault.error.line),
         message: fault.error.message.clone(),
         hint: code.config_hint(fault.service).to_owned(),
@@ -125,7 +125,7 @@ fn blank(target: &Target) -> Item {
     };
     Item {
         path_b64: path.as_ref().and_then(|path| exact(path.as_os_str())),
-        path: path.map(|path| path.to_string_lossy().into_owned()),
+        path: path.map(|path| lossy(path.as_os_str())),
         sink,
         target: text.filter(|text| !text.is_empty()),
         service: target.service.to_owned(),
@@ -186,7 +186,7 @@ fn rotator(seen: &Seen) -> Option<Rotator> {
     if let Some(stanza) = &seen.rotation.by {
         return Some(Rotator {
             tool: "logrotate",
-            file: Some(stanza.source.file.to_string_lossy().into_owned()),
+            file: Some(lossy(stanza.source.file.as_os_str())),
             line: Some(stanza.source.line),
             create: stanza.create.as_ref().filter(|_| !stanza.copy_truncate).map(|create| create.text.clone()),
             su: stanza.su.as_ref().map(|(user, group)| format!("{user} {group}")),
@@ -195,7 +195,7 @@ fn rotator(seen: &Seen) -> Option<Rotator> {
     }
     seen.target.rotates.as_ref().map(|own| Rotator {
         tool: own.by,
-        file: own.source.as_ref().map(|source| source.file.to_string_lossy().into_owned()),
+        file: own.source.as_ref().map(|source| lossy(source.file.as_os_str())),
         line: own.source.as_ref().filter(|source| source.line > 0).map(|source| source.line),
         create: None,
         su: None,

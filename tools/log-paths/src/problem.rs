@@ -147,5 +147,8 @@ pub fn reopen_hint(service: &str, pid: Option<u32>) -> String {
 /// A path as messages show it.
 #[must_use]
 pub fn shown(path: &Path) -> String {
-    escape(&path.to_string_lossy())
+    match path.to_str() {
+        Some(text) => escape(text),
+        None => escape(&path.to_string_lossy()),
+    }
 }

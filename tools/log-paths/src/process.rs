@@ -99,17 +99,18 @@ pub fn option<'a>(argv: &'a [Vec<u8>], names: &[&str]) -> Option<&'a [u8]> {
 #[must_use]
 pub fn all() -> Vec<Process> {
     let pids: Vec<u32> = pids().collect();
-    let mut processes = in_parts(&pids, |pids| pids.iter().copied().filter_map(read).collect::<Vec<_>>()).concat();
+    let mut processes = in_parts(&pids, 64, |pids| pids.iter().copied().filter_map(read).collect::<Vec<_>>()).concat();
     identify(&mut processes);
     processes
 }
 
-/// Does the work in as many parts as there are processors, up to four; the parts' results in order.
-pub fn in_parts<T: Sync, R: Send + Default>(list: &[T], work: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(4);
-    if list.len() < 64 || threads == 1 {
+/// Does the work in as many parts as there are processors, up to four; the parts' results in order. A thread costs some 50 µs: lists
+/// shorter than `many` are not worth it.
+pub fn in_parts<T: Sync, R: Send + Default>(list: &[T], many: usize, work: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
+    if list.len() < many {
         return vec![work(list)];
     }
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(4);
     thread::scope(|scope| {
         let parts: Vec<_> = list.chunks(list.len().div_ceil(threads)).map(|part| scope.spawn(|| work(part))).collect();
         parts.into_iter().map(|part| part.join().unwrap_or_default()).collect()

@@ -115,7 +115,7 @@ pub struct Place {
 
 impl From<&conf::Source> for Place {
     fn from(source: &conf::Source) -> Self {
-        Self { file: source.file.to_string_lossy().into_owned(), line: (source.line > 0).then_some(source.line) }
+        Self { file: base::bytes::lossy(source.file.as_os_str()), line: (source.line > 0).then_some(source.line) }
     }
 }
 

@@ -11,16 +11,18 @@ use conf::{Error, Source};
 use rustix::fs::{FileType, Stat};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use reader::{Create, Stanza};
 
 /// The whole configuration, and which stanza has which existing file.
 pub struct Rotation {
-    stanzas: Vec<Stanza>,
-    owners: HashMap<PathBuf, usize>,
-    dropped: HashMap<PathBuf, (usize, PathBuf)>,
+    stanzas: Vec<Arc<Stanza>>,
+    owners: HashMap<OsString, usize>,
+    dropped: HashMap<OsString, (usize, PathBuf)>,
     /// Was there a configuration at all?
     pub found: bool,
     /// What could not be read.
@@ -30,7 +32,7 @@ pub struct Rotation {
 /// What logrotate makes of one log.
 pub enum Fate<'a> {
     /// This stanza rotates it.
-    Rotated(&'a Stanza),
+    Rotated(&'a Arc<Stanza>),
     /// This stanza names it, and logrotate passes it over; why.
     Skipped(&'a Stanza, Skip),
     /// No stanza names it.
@@ -65,7 +67,7 @@ impl Rotation {
     pub fn read(files: &Files, main: &Path) -> Self {
         let reading = reader::read(files, main);
         let mut rotation = Self {
-            stanzas: reading.stanzas,
+            stanzas: reading.stanzas.into_iter().map(Arc::new).collect(),
             owners: HashMap::new(),
             dropped: HashMap::new(),
             found: reading.found,
@@ -81,11 +83,11 @@ impl Rotation {
             for pattern in &stanza.patterns {
                 let mut duplicate: Option<PathBuf> = None;
                 for path in expand(files, pattern) {
-                    match (&duplicate, self.owners.entry(path)) {
+                    match (&duplicate, self.owners.entry(path.into_os_string())) {
                         (Some(first), path) => {
                             self.dropped.entry(path.key().clone()).or_insert_with(|| (index, first.clone()));
                         }
-                        (None, Entry::Occupied(path)) => duplicate = (!stanza.ignore_duplicates).then(|| path.key().clone()),
+                        (None, Entry::Occupied(path)) => duplicate = (!stanza.ignore_duplicates).then(|| PathBuf::from(path.key())),
                         (None, Entry::Vacant(path)) => {
                             path.insert(index);
                         }
@@ -98,20 +100,20 @@ impl Rotation {
     /// What becomes of this file, `own` being what its name itself is.
     #[must_use]
     pub fn fate(&self, files: &Files, path: &Path, own: Option<&Stat>) -> Fate<'_> {
-        if let Some(stanza) = self.owners.get(path).and_then(|index| self.stanzas.get(*index)) {
+        if let Some(stanza) = self.owners.get(path.as_os_str()).and_then(|index| self.stanzas.get(*index)) {
             return match refusal(files, stanza, path, own) {
                 Some(why) => Fate::Skipped(stanza, why),
                 None => Fate::Rotated(stanza),
             };
         }
-        if let Some((index, duplicate)) = self.dropped.get(path) {
+        if let Some((index, duplicate)) = self.dropped.get(path.as_os_str()) {
             if let (Some(stanza), Some(first)) = (self.stanzas.get(*index), self.owner_of(duplicate)) {
                 let first = first.source.clone();
                 return Fate::Skipped(stanza, Skip::Duplicate { path: duplicate.clone(), first });
             }
         }
         let parts = components(path);
-        let names = |stanza: &&Stanza| stanza.names(&parts);
+        let names = |stanza: &&Arc<Stanza>| stanza.names(&parts);
         if let Some(stanza) = self.stanzas.iter().filter(|stanza| stanza.ignored.is_none()).find(names) {
             return Fate::Rotated(stanza);
         }
@@ -124,20 +126,27 @@ impl Rotation {
     /// Another stanza, that logrotate refuses to apply to this file a second time.
     #[must_use]
     pub fn second(&self, path: &Path) -> Option<&Stanza> {
-        let owner = self.owners.get(path)?;
+        let owner = self.owners.get(path.as_os_str())?;
         let parts = components(path);
         let others = self.stanzas.iter().enumerate().filter(|(index, stanza)| index != owner && stanza.ignored.is_none());
         let names = |stanza: &Stanza| stanza.names(&parts);
-        others.map(|(_, stanza)| stanza).find(|stanza| names(stanza))
+        others.map(|(_, stanza)| stanza.as_ref()).find(|stanza| names(stanza))
     }
 
     fn owner_of(&self, path: &Path) -> Option<&Stanza> {
-        self.stanzas.get(*self.owners.get(path)?)
+        self.stanzas.get(*self.owners.get(path.as_os_str())?).map(Arc::as_ref)
     }
 }
 
+/// The parts of an absolute path, as those of a pattern are: the first is empty.
 fn components(path: &Path) -> Vec<&[u8]> {
-    path.iter().map(OsStrExt::as_bytes).collect()
+    let bytes = path.as_os_str().as_bytes();
+    bytes
+        .split(|byte| *byte == b'/')
+        .enumerate()
+        .filter(|(index, part)| *index == 0 || !matches!(part, [] | [b'.']))
+        .map(|(_, part)| part)
+        .collect()
 }
 
 /// The files a pattern stands for; a name without wildcards stands for itself, whether it exists or not.

@@ -63,7 +63,12 @@ impl Site {
 /// A path without `.`, `..` and doubled slashes, by the text alone.
 #[must_use]
 pub fn normal(path: &Path) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
     use std::path::Component;
+    let bytes = path.as_os_str().as_bytes();
+    if bytes.starts_with(b"/") && !bytes.ends_with(b"/") && !bytes.windows(2).any(|pair| matches!(pair, b"//" | b"/.")) {
+        return path.to_path_buf();
+    }
     let mut out = PathBuf::new();
     for component in path.components() {
         match component {

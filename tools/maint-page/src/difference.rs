@@ -1,17 +1,18 @@
-//! What a change means to those outside, for `--diff`: whether visitors see the page, and what the site's own code is told. Pure.
+//! What a change means, for `--diff`: whether visitors see the page, what the site's own code is told, whose holds there are, and how many
+//! keys, which are secrets. Pure.
 
 use crate::layout::{Layout, Place};
 use crate::observe::{Found, Observed};
 use crate::plan::Step;
 use base::report::Diff;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// The difference that these steps make; none where it is none to anybody outside.
 pub fn difference(layout: &Layout, observed: &Observed, steps: &[Step]) -> Option<Diff> {
-    let before = told(matches!(observed.flag, Found::Ours(_)), observed.notice.bytes());
-    let after = told(flag_after(observed, steps), notice_after(observed, steps));
-    let header = layout.notice_path().display().to_string();
-    (before != after).then(|| Diff { before_header: header.clone(), before, after_header: header, after })
+    let before = told(matches!(observed.flag, Found::Ours(_)), observed.notice.bytes()) + &kept(observed, &[]);
+    let after = told(flag_after(observed, steps), notice_after(observed, steps)) + &kept(observed, steps);
+    Diff::of(layout.notice_path().display().to_string(), before, after)
 }
 
 fn flag_after(observed: &Observed, steps: &[Step]) -> bool {
@@ -30,6 +31,26 @@ fn notice_after<'a>(observed: &'a Observed, steps: &'a [Step]) -> Option<&'a [u8
         _ => None,
     });
     step.unwrap_or_else(|| observed.notice.bytes())
+}
+
+/// The holds by name, the keys by their number.
+fn kept(observed: &Observed, steps: &[Step]) -> String {
+    let mut holds: BTreeSet<&str> = observed.holds.iter().map(|hold| hold.id.as_str()).collect();
+    let mut keys: BTreeSet<&str> = observed.keys.iter().map(|key| key.name.as_str()).collect();
+    for step in steps {
+        let _ = match step {
+            Step::Write(Place::Hold(id), _) => holds.insert(id),
+            Step::Remove(Place::Hold(id)) => holds.remove(id.as_str()),
+            Step::Write(Place::Key(name), _) => keys.insert(name),
+            Step::Remove(Place::Key(name)) => keys.remove(name.as_str()),
+            _ => false,
+        };
+    }
+    let mut text: String = holds.iter().map(|id| format!("hold: {id}\n")).collect();
+    if !keys.is_empty() {
+        text.push_str(&format!("bypass keys: {}\n", keys.len()));
+    }
+    text
 }
 
 /// A line for the page, a line for each key of the notice.

@@ -31,6 +31,8 @@ pub struct Step {
     pub drifted: bool,
     /// What will stand in the way.
     pub cause: Option<Cause>,
+    /// The role may not do it, whatever else stands in the way.
+    pub beyond: bool,
 }
 
 impl Step {
@@ -45,6 +47,7 @@ impl Step {
             schema: None,
             drifted: false,
             cause: None,
+            beyond: false,
         }
     }
 
@@ -93,10 +96,10 @@ pub fn steps(server: &Server, database: &Database, wants: &[Want], policy: &Poli
     // What is required and cannot be had takes down what requires it.
     let mut lost: BTreeSet<String> = BTreeSet::new();
     for step in &mut steps {
+        step.beyond = step.cause.as_ref().is_some_and(Cause::is_privilege);
         let missing: Vec<String> = planner.required_of(&step.want).into_iter().filter(|name| lost.contains(name)).collect();
         // The server looks for what is required before it asks who may create.
-        let first = step.cause.as_ref().is_none_or(Cause::is_privilege);
-        if first && step.action == Action::Create && !missing.is_empty() {
+        if (step.cause.is_none() || step.beyond) && step.action == Action::Create && !missing.is_empty() {
             step.cause = Some(Cause::Requires(missing));
         }
         if step.cause.is_some() && step.want.state == State::Present {

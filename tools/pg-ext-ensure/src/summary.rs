@@ -1,10 +1,10 @@
 //! From the outcomes of all databases to one report: the verdict, the summary line, the error.
 
 use base::error::{Error, Kind};
-use base::report::{Report, Status};
+use base::report::{Diff, Report, Status};
 
 use crate::ensure::Outcome;
-use crate::report::{Action, Body, Item, Server};
+use crate::report::{Action, Body, Found, Item, Server};
 use crate::want::State;
 
 /// The report of a run.
@@ -24,12 +24,27 @@ pub fn report(outcomes: Vec<Outcome>, dry_run: bool) -> Report<Body> {
     let drifted = items.iter().any(|item| item.error.is_none() && item.action == Action::None && item.fix.is_some());
     let status = if drifted || (dry_run && changed) { Status::No } else { Status::Ok };
     let error = error(&items);
-    let report =
-        Report::new(status, message(&items, dry_run), Body { server, items, ..Body::default() }).changed(changed).warnings(warnings);
+    let diff = difference(&items);
+    let report = Report::new(status, message(&items, dry_run), Body { server, items, ..Body::default() })
+        .changed(changed)
+        .warnings(warnings)
+        .diff(diff);
     match error {
         Some(error) => report.error(error),
         None => report,
     }
+}
+
+/// What `--diff` shows: a line for each extension that is there.
+fn difference(items: &[Item]) -> Option<Diff> {
+    let line = |item: &Item, found: &Option<Found>| {
+        let found = found.as_ref()?;
+        let word = |word: &Option<String>| word.clone().unwrap_or_else(|| "?".to_string());
+        Some(format!("{}: {} {}, schema {}, owner {}\n", item.db, item.name, word(&found.version), word(&found.schema), word(&found.owner)))
+    };
+    let before: String = items.iter().filter_map(|item| line(item, &item.before)).collect();
+    let after: String = items.iter().filter_map(|item| line(item, &item.after)).collect();
+    Diff::of("extensions", before, after)
 }
 
 fn message(items: &[Item], dry_run: bool) -> String {

@@ -240,6 +240,19 @@ impl Hands<'_> {
         ok
     }
 
+    /// Waits for a service that somebody else has begun to start, such as a supervisord that has just come up: it is no more ready
+    /// than one that was started here.
+    pub fn await_start(&self, service: &Service, task: &mut Task) {
+        let began = Instant::now();
+        let deadline = self.deadline.or_after(service.start_timeout());
+        let members = task.before.up();
+        let mut watchers = Watchers::look(service);
+        let waited = ready::wait(service, &members, &task.old, &mut watchers, deadline, Some(self.interrupt));
+        task.report.ready = watchers.reports();
+        task.saw(&waited.state);
+        task.up = task.keep("ready", began, waited.result.map(|()| Done::default())) && self.expect(service, task, &waited.state);
+    }
+
     fn start_and_wait(
         &self,
         service: &Service,

@@ -106,7 +106,8 @@ fn planned(request: &Request, tasks: Vec<Task>) -> Report<Cycle> {
     let outcome = if changes { Outcome::Planned } else { Outcome::Unchanged };
     let body = Cycle { action: request.action.name().to_owned(), outcome, services, ..Cycle::default() };
     let msg = if names.is_empty() { "nothing to do".to_owned() } else { format!("would {}", names.join(", ")) };
-    Report::new(if changes { Status::No } else { Status::Ok }, msg, body).changed(changes)
+    let diff = body.difference();
+    Report::new(if changes { Status::No } else { Status::Ok }, msg, body).changed(changes).diff(diff)
 }
 
 /// start, stop and reload: one wave after another, in one direction.
@@ -162,6 +163,8 @@ fn bring_up(hands: &Hands<'_>, service: &Service, task: &mut Task) {
         task.report.ready = watchers.reports();
         let before = task.before.clone();
         task.up = task.keep("ready", began, asked.map(|()| Done::default())) && hands.expect(service, task, &before);
+    } else if !task.before.up().is_empty() {
+        hands.await_start(service, task);
     }
 }
 
@@ -192,7 +195,8 @@ fn finish(request: &Request, mut body: Cycle, tasks: Vec<Task>, interrupt: &Inte
     let exit = cycle::exit(request, &body, error.as_ref());
     let msg = summary(&body);
     let status = if failed { Status::Failed } else { Status::Ok };
-    let report = Report::new(status, msg, body).changed(changed).warnings(warnings);
+    let diff = body.difference();
+    let report = Report::new(status, msg, body).changed(changed).warnings(warnings).diff(diff);
     let report = match error {
         Some(error) => report.error(error),
         None => report,

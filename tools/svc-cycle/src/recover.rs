@@ -20,7 +20,7 @@ use crate::interrupt::Interrupt;
 use crate::journal::Journal;
 use crate::lock;
 use crate::plan::Intent;
-use crate::report::{Cycle, Outcome};
+use crate::report::{Cycle, Outcome, StepReport};
 use crate::set::Set;
 
 /// How long to wait for the locks of a run that is just ending.
@@ -44,6 +44,9 @@ pub fn run(context: &Context) -> Result<Report<Cycle>> {
     for journal in now {
         let set = journal.entry().origin.set()?;
         let _locks = if context.dry_run { Vec::new() } else { lock::acquire(&set.services, context.lock_wait)? };
+        if !context.dry_run {
+            end_command(journal.entry().command.as_ref())?;
+        }
         let mut tasks = tasks(&journal, &set)?;
         if !context.dry_run {
             bring_back(&journal, &set, &mut tasks, &interrupt, context.progress);
@@ -54,6 +57,9 @@ pub fn run(context: &Context) -> Result<Report<Cycle>> {
             let mut report = task.report;
             if context.dry_run {
                 report.changed = !task.intent.start.is_empty();
+                for (op, detail) in task.intent.steps() {
+                    report.steps.push(StepReport { op: op.to_owned(), ms: 0, ok: true, detail: Some(detail) });
+                }
             }
             body.services.push(report);
         }
@@ -74,7 +80,8 @@ pub fn run(context: &Context) -> Result<Report<Cycle>> {
         _ => format!("started {}", names.join(", ")),
     };
     let status = if body.outcome == Outcome::Planned { Status::No } else { Status::Ok };
-    let report = Report::new(status, msg, body).changed(changed).warnings(warnings);
+    let diff = body.difference();
+    let report = Report::new(status, msg, body).changed(changed).warnings(warnings).diff(diff);
     Ok(match error {
         Some(error) => report.error(error),
         None => report,
@@ -105,6 +112,7 @@ fn restore(name: &str) -> Result<()> {
     let _locks = lock::acquire(&set.services, LOCKS)?;
     // Somebody else may have brought everything back, and the journal may be gone, while the locks were waited for.
     let Some(journal) = Journal::named(name)? else { return Ok(()) };
+    end_command(journal.entry().command.as_ref())?;
     let mut tasks = tasks(&journal, &set)?;
     bring_back(&journal, &set, &mut tasks, &interrupt, false);
     match tasks.into_iter().find_map(|task| task.error) {
@@ -115,7 +123,6 @@ fn restore(name: &str) -> Result<()> {
 
 /// What is still down of what the journal says was up.
 fn tasks(journal: &Journal, set: &Set) -> Result<Vec<Task>> {
-    end_command(journal.entry().command.as_ref())?;
     let owed = |name: &str| journal.entry().up.get(name).cloned().unwrap_or_default();
     set.services
         .iter()

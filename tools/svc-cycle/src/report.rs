@@ -1,6 +1,6 @@
 //! What svc-cycle reports: each service before and after, each step with its time, and whether all is back.
 
-use base::report::{Body, Mark, Text};
+use base::report::{Body, Diff, Mark, Text};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -154,7 +154,32 @@ impl Body for Cycle {
     }
 }
 
+impl Cycle {
+    /// What `--diff` shows: a line for each service, as it was and as it is, or in a dry run would be.
+    #[must_use]
+    pub fn difference(&self) -> Option<Diff> {
+        let lines = |state: fn(&ServiceReport) -> String| -> String {
+            self.services.iter().map(|service| format!("{}: {}\n", service.name, state(service))).collect()
+        };
+        let command = if self.action == "cycle" && self.command.is_some() { "COMMAND ran\n" } else { "" };
+        let command = if self.action == "cycle" && self.outcome == Outcome::Planned { "COMMAND would run\n" } else { command };
+        Diff::of("services", lines(|service| service.before.clone()), lines(ServiceReport::in_the_end) + command)
+    }
+}
+
 impl ServiceReport {
+    fn in_the_end(&self) -> String {
+        let did = |op: &str| self.steps.iter().any(|step| step.op == op);
+        let planned = self.changed && self.before == self.after && self.steps.iter().all(|step| step.ms == 0 && step.ok);
+        match (did("stop"), did("start"), did("reload")) {
+            (true, true, _) => format!("{}, restarted", if planned { "running" } else { &self.after }),
+            (true, false, _) if planned => "stopped".to_owned(),
+            (false, true, _) if planned => "running".to_owned(),
+            (_, _, true) => format!("{}, reloaded", self.after),
+            _ => self.after.clone(),
+        }
+    }
+
     fn failed(&self) -> bool {
         let bad = |ok: bool| !ok;
         self.steps.iter().any(|step| bad(step.ok))

@@ -1,18 +1,19 @@
 //! apply: is it so already? If not, build a release, look at it as closely as can be, let it go live, clear up.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use base::child::Run;
 use base::error::{Error, Result};
-use base::report::{Diff, Report, Status};
+use base::report::{Report, Status};
 use base::signals::Watch;
 use base::tool::Context;
 
 use crate::act::Locked;
 use crate::assess::{self, Assessment, assess, summary};
 use crate::cli::{Build, Wanted};
+use crate::difference;
 use crate::findings::{Finding, Kind};
 use crate::installer::{How, Installer, Job};
 use crate::processes::{self, User};
@@ -50,8 +51,9 @@ pub fn apply(wanted: &Wanted, build: &Build, context: &Context, in_use: &[User])
     }
     let work = Work { wanted, build, requirements: &requirements, store: &store, locked: &locked, context, installer, watch };
     let id = releases::new_id(SystemTime::now())?;
+    let before = difference::as_is(&wanted.venv, &found.findings);
     match work.release(&id) {
-        Ok(built) => work.go_live(&id, &state, built, in_use),
+        Ok(built) => work.go_live(&id, (&state, before), built, in_use),
         Err(Failed { error, findings }) => {
             let _ = locked.remove(&id);
             Ok(failed(&store, &state, found, error, findings))
@@ -99,6 +101,7 @@ impl Work<'_> {
             watch: Arc::clone(&self.watch),
             secrets: &secrets,
             variables: &self.requirements.variables,
+            addresses: &self.requirements.addresses,
         };
         let held = self.locked.inherited()?;
         let progress = Progress::begin(self.context, format!("building {id} with {}", self.installer.name()));
@@ -172,8 +175,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn go_live(&self, id: &str, state: &State, built: Assessment, in_use: &[User]) -> Result<Report<Body>> {
-        let before = frozen(&self.wanted.venv);
+    fn go_live(&self, id: &str, (state, before): (&State, String), built: Assessment, in_use: &[User]) -> Result<Report<Body>> {
         let adopted = match self.locked.go_live(id, state) {
             Ok(adopted) => adopted,
             Err(error) => return self.not_sure(id, state, built, error),
@@ -204,13 +206,8 @@ impl Work<'_> {
         body.stale_processes = processes::stale(&users, Some(id), self.store.link_changed());
         body.restart_required = Some(!body.stale_processes.is_empty());
         let msg = format!("{} is {id} now: {} installed", self.store.venv.display(), body.counts.installed);
-        let diff = Diff {
-            before_header: body.previous.clone().unwrap_or_default(),
-            before,
-            after_header: id.to_owned(),
-            after: frozen(&self.store.release(id)),
-        };
-        Ok(Report::new(Status::Ok, msg, body).changed(true).warnings(warnings).diff(self.context.diff.then_some(diff)))
+        let diff = difference::between((body.previous.clone().unwrap_or_default(), before), id, &self.store.release(id));
+        Ok(Report::new(Status::Ok, msg, body).changed(true).warnings(warnings).diff(Some(diff)))
     }
 }
 
@@ -226,15 +223,6 @@ impl Work<'_> {
         report.body.in_sync = Some(true);
         Ok(report.changed(true))
     }
-}
-
-/// What is installed, a line each, as pip freeze has it.
-fn frozen(venv: &Path) -> String {
-    let environment = pydist::Environment::open(venv).ok();
-    let dists = environment.and_then(|environment| environment.distributions().ok()).unwrap_or_default();
-    let mut lines: Vec<String> = dists.iter().map(|dist| format!("{}=={}\n", dist.key, dist.version)).collect();
-    lines.sort();
-    lines.concat()
 }
 
 /// It is so already. Whether somebody still runs an older release is asked only where there is one.
@@ -259,11 +247,12 @@ fn planned(store: &Store, state: &State, build: &Build, found: Assessment) -> Re
         warnings.push(format!("{}; {}", error.message, error.hint.unwrap_or_default()));
     }
     let mut body = found.body;
+    let diff = difference::planned(&store.venv, &found.findings);
     body.set_findings(found.findings);
     body.in_sync = Some(false);
     live(&mut body, store, state);
     let msg = format!("would build a new release: {}", summary(&body));
-    Ok(Report::new(Status::No, msg, body).changed(true).warnings(warnings))
+    Ok(Report::new(Status::No, msg, body).changed(true).warnings(warnings).diff(diff))
 }
 
 /// What was live still is, and the report says so.

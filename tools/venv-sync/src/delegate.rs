@@ -6,7 +6,7 @@
 
 use base::child::{Identity, Run};
 use base::error::{Error, Kind, Result};
-use base::report::{Report, Status};
+use base::report::{Diff, Report, Status};
 use base::tool::Context;
 use serde::Deserialize;
 
@@ -30,10 +30,13 @@ struct Passed {
     body: Body,
     warnings: Vec<String>,
     error: Option<PassedError>,
+    #[serde(default)]
+    diff: Option<Diff>,
 }
 
 #[derive(Deserialize)]
 struct PassedError {
+    kind: String,
     message: String,
     hint: Option<String>,
 }
@@ -105,9 +108,14 @@ impl Passed {
             body.stale_processes = processes::stale(&users, body.release.as_deref(), store.link_changed());
             body.restart_required = Some(!body.stale_processes.is_empty());
         }
-        let mut report = Report::new(status, self.msg, body).changed(self.changed).warnings(self.warnings);
+        let mut report = Report::new(status, self.msg, body).changed(self.changed).warnings(self.warnings).diff(self.diff);
         if let Some(error) = self.error {
-            let kind = if status == Status::Retry { Kind::Deadline } else { Kind::Failed };
+            let kind = match error.kind.as_str() {
+                "unreachable" => Kind::Unreachable,
+                "locked" => Kind::Locked,
+                "deadline" => Kind::Deadline,
+                _ => Kind::Failed,
+            };
             report.error = Some(Error { kind, message: error.message, hint: error.hint });
         }
         report
@@ -141,6 +149,9 @@ fn arguments(request: &Request, context: &Context) -> Vec<std::ffi::OsString> {
     }
     if context.dry_run {
         out.word("--dry-run");
+    }
+    if context.diff {
+        out.word("--diff");
     }
     out.option("--output", "json");
     out.option("--lock-wait", &format!("{}ms", context.lock_wait.as_millis()));

@@ -1,12 +1,13 @@
 //! rollback and list: what the releases beside an environment are, and going back to one.
 
 use base::error::{Error, Result};
-use base::report::{Report, Status};
+use base::report::{Diff, Report, Status};
 use base::tool::Context;
 
 use std::path::Path;
 
 use crate::act::Locked;
+use crate::difference;
 use crate::processes::{self, User};
 use crate::releases::{self, State, Store};
 use crate::report::{Body, Item, Release};
@@ -22,7 +23,7 @@ pub fn rollback(venv: &Path, to: Option<&str>, context: &Context, in_use: &[User
             true => (Status::No, format!("would go back to {id}")),
             false => (Status::Ok, format!("{id} is live already")),
         };
-        return Ok(Report::new(status, msg, body).changed(changed));
+        return Ok(Report::new(status, msg, body).changed(changed).diff(changed.then(|| to_release(&store, &state, &id))));
     }
     destination(&store, to)?;
     let locked = Locked::take(&store, context.lock_wait)?;
@@ -31,6 +32,7 @@ pub fn rollback(venv: &Path, to: Option<&str>, context: &Context, in_use: &[User
     if state == State::Release(id.clone()) {
         return Ok(Report::new(Status::Ok, format!("{id} is live already"), body(&store, &state)));
     }
+    let diff = to_release(&store, &state, &id);
     locked.go_live(&id, &state)?;
     let mut out = body(&store, &State::Release(id.clone()));
     if let State::Release(previous) = state {
@@ -38,7 +40,13 @@ pub fn rollback(venv: &Path, to: Option<&str>, context: &Context, in_use: &[User
     }
     look_for_stale(&mut out, &store, &id, in_use);
     let msg = format!("{} is {id} again", store.venv.display());
-    Ok(Report::new(Status::Ok, msg, out).changed(true))
+    Ok(Report::new(Status::Ok, msg, out).changed(true).diff(Some(diff)))
+}
+
+/// What `--diff` shows.
+fn to_release(store: &Store, state: &State, id: &str) -> Diff {
+    let live = if let State::Release(live) = state { live.clone() } else { String::new() };
+    difference::between((live, difference::as_is(&store.venv, &[])), id, &store.release(id))
 }
 
 /// What is live, and where to go back to.
@@ -100,20 +108,20 @@ pub fn list(venv: &Path) -> Result<Report<Body>> {
     }
     out.items = ids
         .iter()
-        .map(|id| {
+        .map(|id| -> Result<Item> {
             let path = store.release(id);
             let installed = pydist::Environment::open(&path).ok().and_then(|environment| environment.distributions().ok());
-            Item::Release(Release {
+            Ok(Item::Release(Release {
                 id: id.clone(),
                 path: path.display().to_string(),
                 live: live.as_ref() == Some(id),
-                complete: store.is_complete(id),
+                complete: store.is_complete(id)?,
                 created_at: releases::created_at(id),
                 installed: installed.map_or(0, |dists| dists.len()),
                 pids: users.iter().filter(|user| user.release.as_ref() == Some(id)).map(|user| user.pid).collect(),
-            })
+            }))
         })
-        .collect();
+        .collect::<Result<_>>()?;
     let msg = match (&live, ids.len()) {
         (Some(live), count) => format!("{count} releases, {live} is live"),
         (None, count) => format!("{count} releases, none is live: {} is not a link to one", venv.display()),

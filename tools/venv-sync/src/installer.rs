@@ -5,6 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +17,7 @@ use base::error::{Error, Result};
 use base::signals::Watch;
 
 use crate::secrets::Secrets;
+use crate::unreachable::{self, Silence};
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +51,8 @@ pub struct Job<'a> {
     pub secrets: &'a Secrets,
     /// The variables that the requirements files name.
     pub variables: &'a BTreeSet<String>,
+    /// The addresses of indexes and archives in them.
+    pub addresses: &'a [String],
 }
 
 /// How to install.
@@ -130,8 +136,23 @@ impl Installer {
                 Installer::Pip => ["--no-cache-dir", "--force-reinstall"],
             });
         }
+        let log = Log::new()?;
+        if self == Installer::Pip {
+            run = run.arg("--log").arg(log.path());
+        }
         let done = job.run(run)?;
-        if done.success() { Ok(()) } else { Err(job.failure(&format!("{} could not install", self.name()), &done)) }
+        if done.success() {
+            return Ok(());
+        }
+        let error = job.failure(&format!("{} could not install", self.name()), &done);
+        let silence = match self {
+            Installer::Uv => unreachable::uv(&done.err()),
+            Installer::Pip => unreachable::pip(&done.err(), &log.text()),
+        };
+        Err(match silence {
+            Some(silence) => job.out_of_reach(&silence, &error),
+            None => error,
+        })
     }
 }
 
@@ -139,6 +160,9 @@ impl Job<'_> {
     /// Runs one of its programs.
     pub fn run(&self, run: Run) -> Result<Finished> {
         let run = passed_on(run.clean(), self.variables).cap(1 << 20).deadline(self.deadline).watch(Some(Arc::clone(&self.watch)));
+        // Root may have called from a directory that the environment's owner may not enter: uv ends at the uv.toml it looks for there.
+        let may_enter = |dir: PathBuf| rustix::fs::access(&dir, rustix::fs::Access::EXEC_OK).is_ok();
+        let run = if std::env::current_dir().is_ok_and(may_enter) { run } else { run.dir("/") };
         let done = run.run()?;
         match done.interrupted {
             Some(signal) => {
@@ -162,6 +186,42 @@ impl Job<'_> {
         Error::failed(format!("{what} ({}): {tail}", done.ending))
     }
 }
+
+impl Job<'_> {
+    /// The failure of a server, which may be over soon.
+    fn out_of_reach(&self, silence: &Silence, failure: &Error) -> Error {
+        let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let mut indexes = unreachable::indexes_of(variables);
+        indexes.extend_from_slice(self.addresses);
+        let message = format!("{} cannot be reached: {}", unreachable::named(silence.url.as_deref(), &indexes), silence.cause);
+        Error::unreachable(format!("{}; {}", self.secrets.mask(&message), failure.message)).hint("try again when it answers")
+    }
+}
+
+/// Where pip writes what it keeps from its output. In memory: its log may hold credentials, which no disk is to see.
+struct Log(File);
+
+impl Log {
+    fn new() -> Result<Log> {
+        let file = rustix::fs::memfd_create("pip.log", rustix::fs::MemfdFlags::empty());
+        file.map(|fd| Log(fd.into())).map_err(|errno| Error::io("cannot make a file in memory", &errno.into()))
+    }
+
+    /// Its path, in a child that inherits it.
+    fn path(&self) -> String {
+        format!("/proc/self/fd/{}", self.0.as_raw_fd())
+    }
+
+    fn text(mut self) -> String {
+        let mut bytes = Vec::new();
+        // What can't be read explains nothing; the failure itself is known.
+        let _ = self.0.rewind().and_then(|()| (&self.0).take(LOG_LIMIT).read_to_end(&mut bytes));
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+/// How much of pip's log is looked at.
+const LOG_LIMIT: u64 = 16 << 20;
 
 /// Whether a program is on PATH.
 fn on_path(name: &str) -> bool {

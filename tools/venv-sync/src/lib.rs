@@ -10,6 +10,7 @@ pub mod assess;
 pub mod cli;
 pub mod compare;
 pub mod delegate;
+pub mod difference;
 pub mod findings;
 pub mod history;
 pub mod installer;
@@ -21,6 +22,7 @@ pub mod report;
 pub mod requirements;
 pub mod scrub;
 pub mod secrets;
+pub mod unreachable;
 pub mod verify;
 
 use base::cli::{Asked, CommandLine, Parsed};

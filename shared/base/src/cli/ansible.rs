@@ -3,7 +3,7 @@
 //! names, `argv` is what would stand after `--`. Keys that begin with `_ansible_` are Ansible's own.
 //! Source: "Non-native modules that want JSON" in Ansible's developer guide.
 
-use super::{Builder, CommandLine, Opt, Parsed, Scope, Trailing};
+use super::{Builder, CommandLine, Opt, Parsed, Scope, Trailing, Value};
 use crate::error::{Error, Result};
 use serde_json::{Map, Value as Json};
 use std::ffi::OsString;
@@ -15,6 +15,15 @@ pub struct Modes {
     pub ansible: bool,
     /// `_ansible_no_log`: nothing but the verdict may be said.
     pub no_log: bool,
+}
+
+/// Options that a module does not take: what Ansible says in its own way (check mode, diff mode), and what is for terminals, pipes and people.
+const NOT_FOR_MODULES: [&str; 11] =
+    ["dry-run", "diff", "output", "color", "quiet", "help", "version", "ansible-args", "plain", "print0", "snapshot"];
+
+/// Whether a module takes the option.
+pub fn is_for_modules(opt: &Opt) -> bool {
+    !NOT_FOR_MODULES.contains(&opt.long)
 }
 
 /// Reads the file's text.
@@ -30,21 +39,23 @@ pub fn from_ansible(line: &'static CommandLine, text: &str) -> Result<Parsed> {
     if let Some(Json::Object(inner)) = keys.remove("ANSIBLE_MODULE_ARGS") {
         keys.extend(inner);
     }
-    let command = match keys.remove("command") {
-        Some(Json::String(name)) if line.commands.iter().any(|c| c.name == name) => Some(name),
-        Some(other) => {
-            let names: Vec<_> = line.commands.iter().map(|c| c.name).collect();
-            return Err(Error::usage(format!("command: {other} is none of: {}", names.join(", "))));
-        }
+    keys.retain(|_, value| !value.is_null());
+    let command = match keys.remove("command").filter(|_| !line.commands.is_empty()) {
+        Some(given) => Some(command(line, &given)?),
         None => line.commands.iter().find(|c| c.default).map(|c| c.name.to_string()),
     };
+    if command.is_none() && !line.commands.is_empty() {
+        let names: Vec<_> = line.commands.iter().map(|c| c.name).collect();
+        return Err(Error::usage("command is missing").hint(format!("one of: {}", names.join(", "))));
+    }
     let mut builder = Builder::new(line, command.as_deref());
     let scope = Scope::of(line, command.as_deref());
     take_modes(&mut builder, scope, &keys);
     for place in scope.positionals() {
         if let Some(value) = keys.remove(&place.name.to_ascii_lowercase()) {
-            for word in words(place.name, &value, place.many)? {
-                builder.positional(word)?;
+            let key = place.name.to_ascii_lowercase();
+            for word in words(&key, &value, place.value, place.many)? {
+                builder.positional(word).map_err(|e| e.about(place.name, &key))?;
             }
         }
     }
@@ -53,14 +64,56 @@ pub fn from_ansible(line: &'static CommandLine, text: &str) -> Result<Parsed> {
             builder.trailing(argv(&value)?)?;
         }
     }
-    for (key, value) in keys.iter().filter(|(k, v)| !k.starts_with("_ansible_") && !v.is_null()) {
-        let opt = scope.all().find(|o| o.key() == *key && !matches!(o.long, "help" | "version" | "ansible-args" | "output"));
-        let Some(opt) = opt else {
+    for (key, value) in keys.iter().filter(|(k, _)| !k.starts_with("_ansible_")) {
+        let Some(opt) = scope.all().find(|o| o.key() == *key && is_for_modules(o)) else {
             return Err(unknown_key(scope, key));
         };
-        take(&mut builder, opt, key, value)?;
+        take(&mut builder, opt, key, value).map_err(|e| e.about(&format!("--{}", opt.long), key))?;
     }
+    missing(scope, &builder)?;
     builder.finish()
+}
+
+/// The subcommand that is named.
+fn command(line: &CommandLine, given: &Json) -> Result<String> {
+    let names: Vec<_> = line.commands.iter().map(|c| c.name).collect();
+    let word = scalar("command", given, None)?;
+    let word = meant(given, &names).map_or_else(|| word.to_string_lossy().into_owned(), str::to_string);
+    if names.contains(&word.as_str()) {
+        return Ok(word);
+    }
+    Err(Error::usage(format!("command: \"{}\" is none of: {}", crate::terminal::escape(&word), names.join(", "))))
+}
+
+/// What a boolean was before YAML read it, where only one of the choices can be meant: an unquoted `on` arrives as true. Ansible's own
+/// modules do the same.
+fn meant<'a>(given: &Json, choices: &[&'a str]) -> Option<&'a str> {
+    let Json::Bool(given) = given else { return None };
+    let mut alike = choices.iter().filter(|choice| truth(&Json::from(**choice)) == Some(*given));
+    alike.next().filter(|_| alike.next().is_none()).copied()
+}
+
+/// What has to be given, in the words of a module.
+fn missing(scope: Scope<'static>, builder: &Builder<'_>) -> Result<()> {
+    let needed = |key: &str| Error::usage(format!("{key} is missing")).hint(format!("{} takes: {}", scope.title(), keys(scope).join(", ")));
+    let opt = scope.own().find(|o| o.required && !builder.has(o));
+    let place = scope.positionals().iter().enumerate().find(|(i, p)| p.required && *i >= builder.places());
+    let argv = (scope.trailing() == Trailing::Required && !builder.has_trailing()).then(|| "argv".to_string());
+    match opt.map(Opt::key).or(place.map(|(_, p)| p.name.to_ascii_lowercase())).or(argv) {
+        Some(key) => Err(needed(&key)),
+        None => Ok(()),
+    }
+}
+
+/// Every key that a module takes for this scope, sorted.
+fn keys(scope: Scope<'static>) -> Vec<String> {
+    let mut keys: Vec<String> = scope.all().filter(|o| is_for_modules(o)).map(Opt::key).collect();
+    keys.extend(scope.positionals().iter().map(|p| p.name.to_ascii_lowercase()));
+    keys.extend((!scope.line.commands.is_empty()).then(|| "command".to_string()));
+    keys.extend((scope.trailing() == Trailing::Required).then(|| "argv".to_string()));
+    keys.sort();
+    keys.dedup();
+    keys
 }
 
 fn take_modes(builder: &mut Builder<'_>, scope: Scope<'static>, keys: &Map<String, Json>) {
@@ -78,10 +131,10 @@ fn take(builder: &mut Builder<'_>, opt: &'static Opt, key: &str, value: &Json) -
         None => match truth(value) {
             Some(true) => builder.flag(opt),
             Some(false) => {}
-            None => return Err(Error::usage(format!("{key}: {value} is neither yes nor no"))),
+            None => return Err(Error::usage(format!("{key}: {} is neither yes nor no", shown(value)))),
         },
-        Some(_) => {
-            for word in words(key, value, opt.many)? {
+        Some(kind) => {
+            for word in words(key, value, kind, opt.many)? {
                 builder.value(opt, word)?;
             }
         }
@@ -104,33 +157,55 @@ fn truth(value: &Json) -> Option<bool> {
 }
 
 /// The words of a value: a list gives one each; a string for an option that may be repeated is split at commas, as Ansible does.
-fn words(key: &str, value: &Json, many: bool) -> Result<Vec<OsString>> {
+fn words(key: &str, value: &Json, kind: Value, many: bool) -> Result<Vec<OsString>> {
     match value {
-        Json::Array(items) if many => items.iter().map(|v| scalar(key, v)).collect(),
+        Json::Array(items) if many => items.iter().map(|v| scalar(key, v, Some(kind))).collect(),
         Json::String(text) if many => Ok(text.split(',').map(str::trim).filter(|w| !w.is_empty()).map(OsString::from).collect()),
-        other => Ok(vec![scalar(key, other)?]),
+        other => Ok(vec![scalar(key, other, Some(kind))?]),
     }
 }
 
-fn scalar(key: &str, value: &Json) -> Result<OsString> {
+fn scalar(key: &str, value: &Json, kind: Option<Value>) -> Result<OsString> {
+    let meant = match kind {
+        Some(Value::Choice(_, choices)) => meant(value, choices),
+        _ => None,
+    };
     match value {
         Json::String(s) => Ok(s.into()),
         Json::Number(n) => Ok(n.to_string().into()),
-        Json::Bool(b) => Ok(b.to_string().into()),
-        other => Err(Error::usage(format!("{key}: {other} is not one value"))),
+        Json::Bool(b) => Ok(meant.map_or_else(|| b.to_string(), str::to_string).into()),
+        other => Err(Error::usage(format!("{key}: {} is not one value", shown(other)))),
+    }
+}
+
+/// A value of the wrong type as a message names it: what it is, but for a short plain one. A mapping or a list may hold a password.
+fn shown(value: &Json) -> String {
+    match value {
+        Json::Object(_) => "a mapping".into(),
+        Json::Array(_) => "a list".into(),
+        Json::String(text) => format!("\"{}\"", crate::terminal::escape(&crate::mask::text(text))),
+        other => other.to_string(),
     }
 }
 
 fn argv(value: &Json) -> Result<Vec<OsString>> {
     match value {
-        Json::Array(items) => items.iter().map(|v| scalar("argv", v)).collect(),
+        Json::Array(items) => items.iter().map(|v| scalar("argv", v, None)).collect(),
+        // Where a quoted word begins and ends is for a shell to say, and there is none.
+        Json::String(text) if text.contains(['"', '\'', '\\']) => {
+            Err(Error::usage("argv: a string with quotes is not taken apart").hint("give a list of words: argv: [sh, -c, 'a line']"))
+        }
         Json::String(text) => Ok(text.split_whitespace().map(OsString::from).collect()),
-        other => Err(Error::usage(format!("argv: {other} is not a list of words"))),
+        other => Err(Error::usage(format!("argv: {} is not a list of words", shown(other)))),
     }
 }
 
-fn unknown_key(scope: Scope<'_>, key: &str) -> Error {
-    let known: Vec<String> = scope.own().map(Opt::key).collect();
+fn unknown_key(scope: Scope<'static>, key: &str) -> Error {
     let shown = crate::terminal::escape(key);
-    Error::usage(format!("unknown option {shown}")).hint(format!("{} takes: {}", scope.title(), known.join(", ")))
+    let error = Error::usage(format!("unknown option {shown}"));
+    match key {
+        "dry_run" => error.hint("check_mode: true, or ansible-playbook --check"),
+        "diff" => error.hint("diff: true of the task, or ansible-playbook --diff"),
+        _ => error.hint(format!("{} takes: {}", scope.title(), keys(scope).join(", "))),
+    }
 }

@@ -9,7 +9,7 @@ mod help;
 mod parsed;
 mod value;
 
-pub use ansible::{Modes, from_ansible};
+pub use ansible::{Modes, from_ansible, is_for_modules};
 pub use common::{COMMON, ENVIRONMENT};
 pub use flat::{parse, unknown_option};
 pub use help::{Length, render as render_help, usage};
@@ -47,7 +47,7 @@ pub struct CommandLine {
     pub environment: &'static [Entry],
     /// The manual's SECURITY, a paragraph each.
     pub security: &'static [&'static str],
-    /// The manual's SEE ALSO: `psql(1)`.
+    /// The manual's SEE ALSO: `psql(1)`; another of these tools by its name alone, since its own definition knows the section.
     pub see_also: &'static [&'static str],
 }
 

@@ -191,6 +191,21 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// Whether the option has a value already.
+    pub(super) fn has(&self, opt: &Opt) -> bool {
+        self.parsed.values.contains_key(opt.long)
+    }
+
+    /// How much stands by its place already.
+    pub(super) fn places(&self) -> usize {
+        self.parsed.positionals.len()
+    }
+
+    /// Whether a command stood after `--`.
+    pub(super) fn has_trailing(&self) -> bool {
+        self.parsed.trailing.is_some()
+    }
+
     /// What Ansible asks for.
     pub fn modes(&mut self, modes: super::Modes) {
         self.parsed.modes = modes;

@@ -8,7 +8,11 @@ fn read(text: &str) -> Result<Vec<String>, String> {
     let mut out = Vec::new();
     for statement in Statements::new(Path::new("n.conf"), text.as_bytes()) {
         let statement = statement.map_err(|error| error.to_string())?;
-        let words: Vec<String> = statement.words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+        let words: Vec<String> = std::iter::once(&statement.name)
+            .filter(|name| !name.is_empty())
+            .chain(&statement.arguments)
+            .map(|word| String::from_utf8_lossy(word).into_owned())
+            .collect();
         let end = match statement.end {
             End::Semicolon => ";",
             End::Open => "{",

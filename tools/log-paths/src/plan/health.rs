@@ -190,12 +190,9 @@ fn rotation(observed: &Observed, seen: &Seen, path: &Path) -> Vec<Problem> {
             found.push(Problem::new(Code::RotatedTwice, message, hint));
         }
         (None, _, None) if rotation.skipped.is_none() && observed.rotation_found && regular(seen) => {
-            let message = format!("nothing rotates {}", shown(path));
-            found.push(Problem::new(
-                Code::NotRotated,
-                message,
-                format!("add it to a file in /etc/logrotate.d: {} {{ weekly rotate 8 missingok }}", shown(path)),
-            ));
+            let path = shown(path);
+            let hint = format!("add it to a file in /etc/logrotate.d: {path} {{ weekly rotate 8 missingok }}");
+            found.push(Problem::new(Code::NotRotated, format!("nothing rotates {path}"), hint));
         }
         _ => {}
     }

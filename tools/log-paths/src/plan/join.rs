@@ -148,8 +148,15 @@ fn fixed(template: &[u8]) -> Vec<Vec<u8>> {
     parts
 }
 
+fn same_writer(one: &Seen, other: &Seen) -> bool {
+    (one.target.service, &one.target.instance) == (other.target.service, &other.target.instance)
+}
+
 /// For each configured log, another service or another instance that writes the same file.
 pub fn shared(observed: &Observed) -> Vec<Option<&Seen>> {
+    if observed.logs.windows(2).all(|pair| same_writer(&pair[0], &pair[1])) {
+        return vec![None; observed.logs.len()];
+    }
     let by_file = index(observed);
     let by_name = names(observed);
     let other = |seen: &Seen| {
@@ -158,7 +165,7 @@ pub fn shared(observed: &Observed) -> Vec<Option<&Seen>> {
             (None, Sink::File(path)) => by_name.get(path.as_os_str()),
             _ => None,
         };
-        let apart = |other: &&Seen| (other.target.service, &other.target.instance) != (seen.target.service, &seen.target.instance);
+        let apart = |other: &&Seen| !same_writer(other, seen);
         same.into_iter().flatten().filter_map(|at| observed.logs.get(*at)).find(apart)
     };
     observed.logs.iter().map(other).collect()

@@ -171,7 +171,7 @@ impl Reader<'_> {
                 } else if let Some(after) = rest.strip_prefix(b"{") {
                     let (patterns, at) = names.take().unwrap_or((Vec::new(), number));
                     let patterns: Vec<PathBuf> = patterns.iter().map(|name| PathBuf::from(OsStr::from_bytes(name))).collect();
-                    let compile = |pattern: &PathBuf| pattern.iter().map(|part| Pattern::new(part.as_bytes())).collect();
+                    let compile = |pattern: &PathBuf| super::components(pattern).into_iter().map(Pattern::new).collect();
                     let compiled = patterns.iter().map(compile).collect();
                     inside = Some(Stanza { patterns, compiled, source: Source::new(&file, at), ..self.global.clone() });
                     rest = after.trim_ascii_start();

@@ -49,7 +49,7 @@ pub fn run(layout: &Layout, action: &Action, context: &Context) -> Result<Report
         _ => format!("{revoked} keys revoked"),
     };
     body.keys = Some(shown);
-    let report = report(body, msg, settled.changed(), context).warnings(settled.warnings);
+    let report = report(body, msg, settled.changed(), context).warnings(settled.warnings).diff(settled.diff);
     Ok(match settled.error {
         Some(error) => report.error(error),
         None => report,

@@ -19,7 +19,7 @@ use base::clock::{Deadline, rfc3339};
 use base::error::{Error, Kind, Result};
 use base::exit::Exit;
 use base::guardian::{self, Guardian};
-use base::report::{Report, Status};
+use base::report::{Diff, Report, Status};
 use base::signals::Watch;
 use base::tool::Context;
 use pgconn::{Environment, Resolved, resolve};
@@ -124,7 +124,7 @@ fn prepare(request: &Elevate, admin: &Resolved, context: &Context) -> Result<Pre
     if context.dry_run {
         let body = Body { elevation: Some(elevation), ..Body::default() };
         let report = Report::new(Status::No, format!("\"{}\" would be a superuser while COMMAND runs", request.role), body);
-        return Ok(Prepared::Foreseen(Box::new(report.changed(true).warnings(warnings))));
+        return Ok(Prepared::Foreseen(Box::new(report.changed(true).warnings(warnings).diff(difference(&request.role)))));
     }
     find_program(&request.command)?;
     let place = Place::claim(&grant.system, grant.oid, context.lock_wait)?;
@@ -135,6 +135,11 @@ fn prepare(request: &Elevate, admin: &Resolved, context: &Context) -> Result<Pre
     let guard = || guardian::start(GUARDIAN, &Journal::payload(&journal, &place, &request.admin)?);
     let guardian = guard().inspect_err(|_| place.forget())?;
     Ok(Prepared::Ready(Box::new(Ready { admin: admin.clone(), client, grant, place, guardian, before, warnings })))
+}
+
+/// What `--diff` shows: before, and while COMMAND runs.
+fn difference(role: &str) -> Option<Diff> {
+    Diff::of("roles", format!("{role}: no superuser\n"), format!("{role}: superuser while COMMAND runs, then no superuser\n"))
 }
 
 /// A COMMAND that does not exist is no reason to elevate anybody.
@@ -241,7 +246,7 @@ impl Ready {
             Some(_) => format!("\"{role}\" is no superuser; COMMAND failed"),
         };
         let body = Body { elevation: Some(elevation), ..Body::default() };
-        let report = Report::new(status, msg, body).changed(true).warnings(self.warnings);
+        let report = Report::new(status, msg, body).changed(true).warnings(self.warnings).diff(difference(role));
         let report = match error {
             Some(error) => report.error(error),
             None => report,

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use base::clock::{Deadline, rfc3339};
 use base::error::{Error, Result};
-use base::report::{Report, Status};
+use base::report::{Diff, Report, Status};
 use base::tool::Context;
 
 use super::{admin, journal, right};
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// `Kind::Usage` for a wrong connection string; `Kind::Locked` where an elevation is under way.
 pub fn run(connection: &Connection, context: &Context) -> Result<Report<Body>> {
     let admin = admin(connection, context.deadline)?;
-    let journals = journal::all(context.lock_wait)?;
+    let journals = if context.dry_run { journal::seen()? } else { journal::all(context.lock_wait)? };
     let mut connected = match admin.connect() {
         Ok(connected) => connected,
         Err(error) => return Ok(Report::new(Status::Retry, "the server was not reached", Body::default()).error(refused(&error))),
@@ -62,7 +62,9 @@ pub fn run(connection: &Connection, context: &Context) -> Result<Report<Body>> {
         (true, true) => (Status::No, format!("{} to be recovered", here.len())),
         (true, false) => (Status::Ok, format!("{} recovered", here.len())),
     };
-    let report = Report::new(status, msg, body).changed(changed).warnings(warnings);
+    let roles = |state: &str| here.iter().map(|(journal, _)| format!("{}: {state}\n", journal.role)).collect::<String>();
+    let diff = Diff::of("roles", roles("superuser, left by a run that was ended"), roles("no superuser"));
+    let report = Report::new(status, msg, body).changed(changed).warnings(warnings).diff(diff.filter(|_| failure.is_none()));
     Ok(match failure {
         Some(error) => report.error(error.hint("ALTER ROLE … NOSUPERUSER, by hand, and look at pg_roles")),
         None => report,

@@ -62,7 +62,7 @@ pub fn parse(file: &Path, bytes: &[u8]) -> Parsed {
             End::Open if ignored > 0 => ignored += 1,
             End::Close if ignored > 0 => ignored -= 1,
             _ if ignored > 0 => {}
-            End::Open => match context(statement.name()) {
+            End::Open => match context(&statement.name) {
                 Some(context) => blocks.push((Some(context), Vec::new(), statement.line)),
                 None => ignored = 1,
             },
@@ -120,11 +120,11 @@ fn wanted(name: &[u8]) -> bool {
 }
 
 fn node(statement: &Statement<'_>) -> Option<Node> {
-    let owned = || statement.words[1..].iter().map(|word| word.to_vec()).collect::<Vec<_>>();
-    let first = || statement.argument(1).map(<[u8]>::to_vec);
-    Some(match statement.name() {
-        b"access_log" if statement.words.len() > 1 => Node::Access(owned(), statement.line),
-        b"error_log" if statement.words.len() > 1 => Node::Error(owned(), statement.line),
+    let owned = || statement.arguments.iter().map(|word| word.to_vec()).collect::<Vec<_>>();
+    let first = || statement.arguments.first().map(|word| word.to_vec());
+    Some(match &*statement.name {
+        b"access_log" if !statement.arguments.is_empty() => Node::Access(owned(), statement.line),
+        b"error_log" if !statement.arguments.is_empty() => Node::Error(owned(), statement.line),
         b"include" => Node::Include(first()?, statement.line),
         b"user" => Node::User(first()?),
         _ => return None,

@@ -5,11 +5,11 @@ use super::file::{Context, Node, Parsed, parse};
 use super::{Instance, NAME};
 use crate::log::{Configured, Evidence, Kind, Opener, Sink, Target};
 use crate::process::in_parts;
-use crate::site::Site;
+use crate::site::{Site, normal};
 use conf::files::DEPTH;
 use conf::{Error, Source};
 use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,10 +17,13 @@ use std::sync::Arc;
 /// How many includes one configuration may ask for in all: a thousand servers with fifty snippets each.
 const INCLUDES: usize = 50_000;
 
+/// So many files are read by several threads.
+const MANY: usize = 200;
+
 struct Walk<'a> {
     site: &'a Site,
     instance: &'a Instance,
-    files: HashMap<PathBuf, Arc<Parsed>>,
+    files: HashMap<OsString, Arc<Parsed>>,
     stack: Vec<Arc<Path>>,
     includes: usize,
     user: Option<String>,
@@ -72,7 +75,7 @@ pub fn read(site: &Site, instance: &Instance, out: &mut Configured) {
 
 impl Walk<'_> {
     fn file(&mut self, path: &Path, from: Option<&Source>, place: Place, level: &mut Level) {
-        let parsed = match self.files.get(path) {
+        let parsed = match self.files.get(path.as_os_str()) {
             Some(parsed) => Arc::clone(parsed),
             None => match self.site.files.read(path) {
                 Ok(bytes) => {
@@ -80,7 +83,7 @@ impl Walk<'_> {
                     if let Some(error) = &parsed.error {
                         self.out.fault(NAME, error.clone());
                     }
-                    self.files.insert(path.to_path_buf(), Arc::clone(&parsed));
+                    self.files.insert(path.as_os_str().to_owned(), Arc::clone(&parsed));
                     parsed
                 }
                 Err(error) => {
@@ -164,7 +167,7 @@ impl Walk<'_> {
 
     /// Reads a directory full of servers by several threads; files that cannot be read are left to the walk, which says why.
     fn prefetch(&mut self, matched: &[PathBuf]) {
-        if matched.len() < 64 {
+        if matched.len() < MANY {
             return;
         }
         let files = &self.site.files;
@@ -172,11 +175,11 @@ impl Walk<'_> {
             let parsed = |path: &PathBuf| Some((path.clone(), Arc::new(parse(path, &files.read(path).ok()?))));
             paths.iter().filter_map(parsed).collect::<Vec<_>>()
         };
-        for (path, parsed) in in_parts(matched, read).into_iter().flatten() {
-            if let (None, Some(error)) = (self.files.get(&path), &parsed.error) {
+        for (path, parsed) in in_parts(matched, MANY, read).into_iter().flatten() {
+            if let (None, Some(error)) = (self.files.get(path.as_os_str()), &parsed.error) {
                 self.out.fault(NAME, error.clone());
             }
-            self.files.entry(path).or_insert(parsed);
+            self.files.entry(path.into_os_string()).or_insert(parsed);
         }
     }
 
@@ -218,7 +221,7 @@ impl Walk<'_> {
 
     fn named(&self, name: &[u8]) -> Sink {
         if name.starts_with(b"/") {
-            return Sink::File(under(Path::new("/"), name));
+            return Sink::File(normal(Path::new(OsStr::from_bytes(name))));
         }
         Sink::File(under(&self.instance.prefix(self.site), name))
     }
