@@ -132,7 +132,8 @@ fn shown(chroot: &Chroot) {
         let manual = chroot.run(&format!("man {tool}"));
         assert!(manual.starts_with(&tool.to_uppercase()) && manual.contains("EXIT STATUS"), "{manual}");
         let bash = format!(". /usr/share/bash-completion/bash_completion; _completion_loader {tool} || [ $? -eq 124 ]; complete -p {tool}");
-        assert!(chroot.run(&format!("bash -c '{bash}'")).contains(&format!("_{}", tool.replace('-', "__"))));
+        let known = chroot.run(&format!("bash -c '{bash}'"));
+        assert!(known.contains(" -F _") && known.trim().ends_with(tool), "{known}");
         let zsh =
             chroot.run(&format!("zsh -fc 'autoload -Uz compinit; compinit -u -d /tmp/compdump; print $_comps[{tool}]'; rm /tmp/compdump"));
         assert_eq!(zsh.trim(), format!("_{tool}"));
