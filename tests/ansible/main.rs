@@ -7,6 +7,7 @@ mod host;
 mod killed;
 mod left;
 mod options;
+mod readme;
 mod rolling;
 mod secrets;
 mod states;
