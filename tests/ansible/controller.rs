@@ -109,6 +109,17 @@ impl Controller {
         self.run("ansible-playbook", &[words, &[path.to_str().unwrap()]].concat())
     }
 
+    /// Tasks on all hosts, one host at a time, without anything that costs time beside them.
+    #[allow(dead_code, reason = "the benchmark's")]
+    pub fn timed(&self, tasks: &[Value], pipelining: &str) -> Output {
+        let play = json!([{"hosts": "all", "gather_facts": false, "tasks": tasks}]);
+        let path = self.dir.join("timed.yml");
+        std::fs::write(&path, play.to_string()).unwrap();
+        let mut command = ansible(&self.dir, "ansible-playbook");
+        command.arg("-i").arg(&self.inventory).args(["-f", "1"]).arg(&path).env("ANSIBLE_PIPELINING", pipelining);
+        command.output().unwrap()
+    }
+
     /// One module on a host, ad hoc.
     pub fn adhoc(&self, host: &str, module: &str, args: &str, more: &[&str]) -> Task {
         let module = format!("runbook.tools.{module}");

@@ -17,11 +17,15 @@ start = ["nginx", "-e", "/srv/nginx.log", "-c", "/srv/nginx.conf"]
 
 const NGINX: &str = "error_log /srv/nginx.log; pid /srv/nginx.pid; events {} http { access_log off; server { listen 8000; } }\n";
 
-/// The block of this language in the README's section.
+/// The last block of this language in the README's section; how the collection is installed stands before it and is tested elsewhere.
 fn block(language: &str) -> String {
     let readme = std::fs::read_to_string(source_root().join("README.md")).unwrap();
     let section = readme.split("\n## Many hosts\n").nth(1).expect("the section").split("\n## ").next().unwrap().to_owned();
-    let after = section.split(&format!("```{language}\n")).nth(1).unwrap_or_else(|| panic!("no {language} block in Many hosts"));
+    let after = section
+        .rsplit(&format!("```{language}\n"))
+        .next()
+        .filter(|_| section.contains(&format!("```{language}\n")))
+        .unwrap_or_else(|| panic!("no {language} block in Many hosts"));
     after.split("```").next().unwrap().to_owned()
 }
 
