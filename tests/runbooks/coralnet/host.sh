@@ -18,14 +18,15 @@ sh index.sh start
 printf '[global]\nindex-url = http://127.0.0.1:3141/simple/\nretries = 1\n' >/etc/pip.conf
 
 useradd --system --home-dir /cnhome --shell /bin/bash coralnet
-mkdir -p /cnhome/run /srv/www/static /srv/www/log /srv/www/tmp /srv/redis /var/log/coralnet
+mkdir -p /cnhome/run /srv/www/static /srv/www/log /srv/www/tmp /var/log/coralnet
 cp -R cnhome/. /cnhome/
 chown coralnet: /cnhome /cnhome/run /srv/www/static /srv/www/log
 git -C /cnhome clone -q git://127.0.0.1/coralnet
 chown -R coralnet: /cnhome/coralnet
 
-pg_createcluster 15 coralnet --port 5432 -- --no-sync --auth-local=peer --auth-host=scram-sha-256 >/dev/null
-pg_ctlcluster 15 coralnet start
+postgres=$(ls /usr/lib/postgresql | sort -V | tail -n 1)
+pg_createcluster "$postgres" coralnet --port 5432 -- --no-sync --auth-local=peer --auth-host=scram-sha-256 >/dev/null
+pg_ctlcluster "$postgres" coralnet start
 setpriv --reuid postgres --regid postgres --init-groups psql -q -d postgres <<'SQL'
 CREATE ROLE coralnet LOGIN PASSWORD 'staghorn';
 CREATE DATABASE coralnet OWNER coralnet;
@@ -36,8 +37,8 @@ known = {"SECRET_KEY": secrets.token_urlsafe(48), "DATABASE_PASSWORD": "staghorn
 print(json.dumps(known | ({"MAP_KEY": sys.argv[1]} if sys.argv[1:] else {})))
 PYTHON
 
-setpriv --reuid coralnet --regid coralnet --init-groups env HOME=/cnhome sh -euc '
-venv-sync apply /cnhome/venv -r /cnhome/coralnet/requirements/production.txt
+setpriv --reuid coralnet --regid coralnet --init-groups env HOME=/cnhome UV_DEFAULT_INDEX=http://127.0.0.1:3141/simple/ sh -euc '
+venv-sync apply /cnhome/venv -r /cnhome/coralnet/requirements/production.txt --installer uv
 cd /cnhome/coralnet/project
 export DJANGO_SETTINGS_MODULE=config.settings.production
 /cnhome/venv/bin/python manage.py migrate --verbosity 0
@@ -47,7 +48,9 @@ maint-page snippet nginx --dir /srv/www/tmp >/etc/nginx/snippets/maintenance.con
 rm -f /etc/nginx/sites-enabled/default
 cp nginx/coralnet /etc/nginx/sites-available/coralnet
 ln -s ../sites-available/coralnet /etc/nginx/sites-enabled/coralnet
+cp logrotate.d/coralnet /etc/logrotate.d/
 service nginx start
-redis-server /cnhome/config/redis.conf
+install -d -o redis -g redis /run/redis
+svc-cycle start -f services.toml redis
 supervisord -c /cnhome/config/supervisor.conf
 svc-cycle start -f services.toml

@@ -12,6 +12,7 @@ const PAGES: [&str; 2] = ["http://127.0.0.1/", "http://127.0.0.1/images/"];
 /// The server at the last of these versions of the site, and up.
 fn server(versions: &[&str], secret: Option<&str>) -> Option<Stage> {
     let stage = Stage::set("coralnet", Init::Plain)?;
+    std::fs::copy(harness::test_venv().join("bin/uv"), stage.machine.path("/usr/local/bin/uv")).expect("uv");
     versions.iter().for_each(|version| stage.commit(REPOSITORY, version, version));
     stage.must(&[&["sh", "/root/coralnet/host.sh"], secret.as_slice()].concat());
     Some(stage)
@@ -57,7 +58,7 @@ fn nothing_is_left(stage: &Stage) {
 fn the_good_night() {
     let Some(stage) = server(&["site"], Some("an-ordinary-key")) else { return };
     stage.commit(REPOSITORY, "update", "Version 2");
-    let redis = stage.read("/run/redis-coralnet.pid");
+    let redis = stage.read("/run/redis/redis-server.pid");
     let visitors = stage.visitors(&PAGES);
     let mut divers = stage.machine.command(&["sh", "-c", UPLOADS]);
     let mut divers = divers.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
@@ -77,7 +78,7 @@ fn the_good_night() {
         assert_eq!(stage.sh(&format!("stat -c %U {process}")).trim(), "coralnet", "{process}");
     }
     // Redis was running, and still is the same.
-    assert_eq!(stage.read("/run/redis-coralnet.pid"), redis);
+    assert_eq!(stage.read("/run/redis/redis-server.pid"), redis);
     assert_eq!(night.of("svc-cycle")[0]["changed"], false);
     // What was uploaded on either side of the page is there, and annotated.
     let accepted = uploads.lines().filter(|line| *line == "202").count();
@@ -121,11 +122,18 @@ fn every_answer_was_the_site_or_the_page(told: &[Answer]) {
 fn the_logs_are_where_the_guide_says(stage: &Stage, night: &Night) {
     let report = night.of("log-paths")[0];
     let paths: Vec<&str> = report["items"].as_array().unwrap().iter().filter_map(|item| item["path"].as_str()).collect();
-    for path in ["/var/log/nginx/access.log", "/srv/www/log/gunicorn.log", "/srv/www/log/celeryworker.log", "/srv/www/log/redis.log"] {
+    for path in
+        ["/var/log/nginx/access.log", "/srv/www/log/gunicorn.log", "/srv/www/log/vision_backend.log", "/var/log/redis/redis-server.log"]
+    {
         assert!(paths.contains(&path), "{path}: {paths:?}");
         assert!(stage.machine.path(path).exists(), "{path}");
     }
-    assert!(stage.read("/srv/www/log/vision_backend.log").contains("annotated"));
+    // They are healthy, and so they stay when logrotate has been there.
+    let log = "/srv/www/log/vision_backend.log";
+    stage.must(&["logrotate", "--force", "/etc/logrotate.d/coralnet"]);
+    assert!(stage.read(&format!("{log}.1")).contains("annotated"));
+    harness::wait_until("a line of celerybeat's, after the rotation", || stage.read(log).contains("wait for annotation"));
+    assert_eq!(stage.sh(&format!("stat -c %U {log}")).trim(), "coralnet");
 }
 
 fn again_and_nothing_changes(stage: &Stage) {

@@ -57,7 +57,8 @@ announce() {
 
     step 'Where everything is logged, and whether each log is healthy'
     # before: ls /srv/www/log /var/log/nginx
-    log-paths $keep --conf supervisor=/cnhome/config/supervisor.conf --conf redis=/cnhome/config/redis.conf nginx supervisor redis
+    log-paths $keep --check --conf supervisor=/cnhome/config/supervisor.conf --conf redis=/cnhome/config/redis.conf \
+        nginx supervisor gunicorn celery redis
 }
 
 # --- 2. Behind the page ----------------------------------------------------------------------------------------------------------------
@@ -86,11 +87,11 @@ while_stopped() {
     step 'The new code'
     # before: git checkout master; git rebase origin/master
     as_coralnet git -C /cnhome/coralnet merge -q --ff-only origin/main
-    as_coralnet git -C /cnhome/coralnet log --oneline -1
+    as_coralnet git -C /cnhome/coralnet --no-pager log --oneline -1
 
     step 'The packages that it asks for'
     # before: pip install -U -r ../requirements/<name>.txt
-    venv-sync apply $keep /cnhome/venv -r /cnhome/coralnet/requirements/production.txt --post-check celery
+    venv-sync apply $keep /cnhome/venv -r /cnhome/coralnet/requirements/production.txt --installer pip --post-check celery
 
     step 'Does it find its settings, the secret ones too?'
     # before: (specify new secret settings in secrets.json, if one knew of them)

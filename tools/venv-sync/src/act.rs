@@ -52,8 +52,10 @@ impl<'a> Locked<'a> {
 
     /// Removes what killed runs left: unfinished releases, and links of ours that never got their name.
     pub fn sweep(&self) -> Result<()> {
-        for id in self.store.ids()?.iter().filter(|id| !self.store.is_complete(id)) {
-            self.remove(id)?;
+        for id in self.store.ids()? {
+            if !self.store.is_complete(&id)? {
+                self.remove(&id)?;
+            }
         }
         let ours = Path::new(&self.store.store_name()).join("releases");
         for name in self.parent.names()?.iter().filter(|name| name.as_bytes().starts_with(TEMPORARY.as_bytes())) {
@@ -86,7 +88,7 @@ impl<'a> Locked<'a> {
     /// half of one is never taken for whole.
     pub fn remove(&self, id: &str) -> Result<()> {
         let release = self.releases.below(id)?;
-        if self.store.is_complete(id) {
+        if self.store.is_complete(id)? {
             release.create(INCOMPLETE, b"", Access::mode(0o644))?;
         }
         let failed = |error: &std::io::Error| {
