@@ -91,7 +91,7 @@ while_stopped() {
 
     step 'The packages that it asks for'
     # before: pip install -U -r ../requirements/<name>.txt
-    venv-sync apply $keep /cnhome/venv -r /cnhome/coralnet/requirements/production.txt --installer pip --post-check celery
+    venv-sync apply $keep /cnhome/venv -r /cnhome/coralnet/requirements/production.txt --post-check celery
 
     step 'Does it find its settings, the secret ones too?'
     # before: (specify new secret settings in secrets.json, if one knew of them)
