@@ -144,7 +144,7 @@ deb: $(packager)/bin/cargo-deb build
 rpm: $(packager)/bin/cargo-generate-rpm build
 	mkdir -p dist
 	rm -rf dist/*.rpm $(rpmroot)
-	$(MAKE) install DESTDIR=$(CURDIR)/$(rpmroot) PREFIX=/usr zshdir=/usr/share/zsh/site-functions
+	$(MAKE) install DESTDIR=$(rpmroot) PREFIX=/usr zshdir=/usr/share/zsh/site-functions
 	gzip -9n $(rpmroot)/usr/share/man/man*/*
 	find $(rpmroot) -exec touch --no-dereference --date=@$(SOURCE_DATE_EPOCH) {} +
 	for crate in $(TOOLS:%=tools/%) 'shared/docgen --arch noarch' 'shared/docgen --arch noarch --variant collection'; do \
@@ -165,3 +165,4 @@ help:
 	@echo 'make bench      each tool beside its peers, in one run'
 	@echo 'make faults     the long sweep of kills and failures at each step'
 	@echo 'make fuzz       the long sweep over every parser'
+	@echo 'make clean      takes away target and dist'

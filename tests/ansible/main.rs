@@ -3,5 +3,8 @@
 
 mod controller;
 mod host;
+mod killed;
+mod options;
 mod rolling;
 mod states;
+mod verdicts;

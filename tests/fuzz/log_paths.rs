@@ -41,7 +41,7 @@ const CORPUS: &[(&str, &str, &str)] = &[
     (
         "caddy",
         "Caddyfile",
-        "{\n log default {\n  output file {$L:/l}/m.log {\n   roll_disabled\n  }\n }\n}\n(s) {\n log {\n  output file \"/l/{args[0]} {args.1}.log\"\n }\n}\na.org, b.org {\n import s 1 2\n respond `{`\n}\nimport *.c\n",
+        "{\n log default {\n  output file {$L:/l}/m.log {\n   roll_disabled\n  }\n }\n}\n(s) {\n log {\n  output file \"/l/{args[0]} {args.1}.log\"\n }\n}\na.org, b.org {\n import s 1 2\n respond `{`\n header X <<E\n  log {\n  E\n}\nimport *.c\n",
     ),
     (
         "caddy",
@@ -77,7 +77,7 @@ const CORPUS: &[(&str, &str, &str)] = &[
     (
         "django",
         "settings.py",
-        "from .settings import *\nLOGGING = {'version': 1, 'handlers': {'f': {'class': 'logging.FileHandler', 'filename': 'a' 'b'}, 'g': x, **y, 'h': {'class': 'a.RotatingFileHandler', 'filename': B / 'c'}}}\n",
+        "from .settings import *\nfrom pathlib import Path as P\nimport os.path as p\nB = P(__file__).resolve().parents[1]\nC: str = f'{B}/{{x}}' + str(B)\nD, E = 1, 2\ntry:\n  from .a import (b as c, d)\nexcept E: pass\nLOGGING = {'version': 1, 'handlers': {'f': {'class': 'logging.FileHandler', 'filename': 'a' 'b'}, 'g': x, **y, 'h': {'class': 'a.RotatingFileHandler', 'filename': B / 'c'}, 'j': {'class': 'x', 'filename': p.join(C, '..', (p.dirname(C)),)}}}\n",
     ),
     (
         "systemd",

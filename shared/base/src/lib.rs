@@ -15,6 +15,7 @@ pub mod lock;
 pub mod mask;
 pub mod module;
 pub mod report;
+pub mod shell;
 pub mod signals;
 pub mod source;
 pub mod spelling;

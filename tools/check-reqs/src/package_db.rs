@@ -1,9 +1,9 @@
 //! Which packages are installed: `dpkg-query` and `rpm` are asked, once each, since dpkg's file lags behind its journal while dpkg runs (and
 //! after it was killed) and rpm's database has no text form; apk's installed file and pacman's directories are read.
 
-use crate::platform::Family;
 use crate::version::Order;
 use base::child::Run;
+use distro::Manager;
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -27,16 +27,16 @@ pub struct PackageDb {
 }
 
 impl PackageDb {
-    /// Reads the database of this family.
-    pub fn read(family: Family) -> Result<PackageDb, String> {
-        match family {
-            Family::Apt => dpkg(),
-            Family::Apk => read_text(Path::new("/lib/apk/db/installed"))
+    /// Reads this package manager's database.
+    pub fn read(manager: Option<Manager>) -> Result<PackageDb, String> {
+        match manager {
+            Some(Manager::Apt) => dpkg(),
+            Some(Manager::Apk) => read_text(Path::new("/lib/apk/db/installed"))
                 .or_else(|_| read_text(Path::new("/usr/lib/apk/db/installed")))
                 .map(|text| PackageDb::apk(&text)),
-            Family::Pacman => pacman(Path::new("/var/lib/pacman/local")),
-            Family::Dnf => rpm(),
-            Family::Other => Err("the package manager of this distribution is not known".into()),
+            Some(Manager::Pacman) => pacman(Path::new("/var/lib/pacman/local")),
+            Some(Manager::Dnf | Manager::Zypper) => rpm(),
+            None => Err("the package manager of this distribution is not known".into()),
         }
     }
 

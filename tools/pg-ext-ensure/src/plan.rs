@@ -218,9 +218,7 @@ impl<'a> Planner<'a> {
 
     fn create_known(&self, want: &Want, control: &Control, version: Option<&str>, step: &mut Step) {
         let mut causes: Vec<Cause> = Vec::new();
-        if let Some(schema) = &want.schema
-            && !self.schema_exists(schema)
-        {
+        if let Some(schema) = want.schema.as_ref().filter(|schema| !self.schema_exists(schema)) {
             if self.policy.create_schema {
                 step.sql.push(sql::create_schema(schema, self.owner));
                 causes.extend((!self.may_create_in_database()).then_some(Cause::CreateOnDatabase));
@@ -283,9 +281,7 @@ impl<'a> Planner<'a> {
             Version::Exactly(version) => Some(version.clone()),
         };
         let mut causes: Vec<Cause> = Vec::new();
-        if self.depth().is_some()
-            && let Some(to) = to.filter(|to| *to != found.version)
-        {
+        if let Some(to) = to.filter(|to| self.depth().is_some() && *to != found.version) {
             step.action = Action::Update;
             step.sql.push(sql::update(&want.name, Some(&to)));
             step.trusted = available.and_then(|a| a.control(Some(&to))).map(|control| control.trusted);

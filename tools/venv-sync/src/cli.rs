@@ -204,9 +204,7 @@ impl Wanted {
 
 /// A path as a shell takes it.
 pub fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./+-=@:,%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    base::shell::quoted(&path.display().to_string())
 }
 
 /// The arguments' meaning.
