@@ -77,6 +77,9 @@ fn a_migration_that_fails_ctrl_c_twice_and_a_lost_connection() {
     assert!(night.stderr.contains("1 images have no depth"), "{night}");
     assert_eq!(psql(&stage, "SELECT max(name) FROM django_migrations WHERE app = 'images'"), "0002_confidence");
     kept_and_as_before(&stage, &night, &before);
+    // Nobody can mend it tonight: the visitors get the version of before.
+    stage.must(&["maint-page", "off", "--dir", "/srv/www/tmp", "--id", "update"]);
+    assert_eq!(status(&stage), "200");
 
     // Mended, but one that takes ten minutes has come with it, and the administrator has no patience.
     stage.commit(REPOSITORY, "trouble/mended", "Depth, for images there are");
