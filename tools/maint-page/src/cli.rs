@@ -136,7 +136,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             name: "during",
             about: "Put the page up, run COMMAND, and take it away",
             description: &[
-                "TERM, INT, HUP and QUIT go to COMMAND's process group. If maint-page itself is killed, a guardian process does what --on-failure says.",
+                "TERM, INT, HUP and QUIT go to COMMAND's process group, and COMMAND is waited for, however long it takes to put things right. If maint-page itself is killed, a guardian process does what --on-failure says.",
             ],
             options: &[PLACE, WISH, WAIT, FAILURE, VERIFY, PROOF, PROOF_OFF],
             positionals: &[],
