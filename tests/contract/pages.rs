@@ -48,6 +48,35 @@ fn every_section_a_manual_needs_is_there() {
 }
 
 #[test]
+fn what_a_manual_refers_to_is_in_that_section() {
+    let tools = || runbook_docgen::TOOLS.iter().map(|tool| tool.line);
+    for line in tools() {
+        for page in line.see_also {
+            let (name, section) = page.split_once('(').unwrap_or((page, ""));
+            match tools().find(|other| other.name == name) {
+                Some(other) => {
+                    assert!(section.is_empty() && other.name != line.name, "{}: {page}: the section is in its own cli.rs", line.name)
+                }
+                None => assert!(["1)", "5)", "8)"].contains(&section), "{}: {page}: no such tool, and no section", line.name),
+            }
+        }
+    }
+    // And as it came out, wherever in a manual that is.
+    let mut seen = 0;
+    for page in std::fs::read_dir(source_root().join("man")).unwrap() {
+        let path = page.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap().replace("\\-", "-").replace("\\fR", "").replace("\\fB", "");
+        for line in tools() {
+            for (_, rest) in text.match_indices(&format!("{}(", line.name)).map(|(at, found)| text.split_at(at + found.len())) {
+                assert!(rest.starts_with(&format!("{})", line.section)), "{}: {}({:.2}", path.display(), line.name, rest);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 15, "{seen} references");
+}
+
+#[test]
 fn the_shells_accept_their_completions() {
     for (shell, check) in [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")] {
         let Some(program) = need(shell) else { return };

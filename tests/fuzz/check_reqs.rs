@@ -1,7 +1,7 @@
 //! Every parser of check-reqs over mutations of a corpus that stays the same: no panic, no hang, and for documents the same answer twice.
 
+use base::shell::quoted;
 use check_reqs::document::{self, Origin};
-use check_reqs::platform::{Platform, quoted};
 use check_reqs::version::{Order, Wanted, alpine, dpkg, plain, postgres, rpm};
 use check_reqs::{need, package_db::PackageDb, when};
 use std::cmp::Ordering;
@@ -157,7 +157,7 @@ fn package_databases_and_os_release() {
         "ID=\"x\"\nID_LIKE='a b'\nVERSION_ID=1\n",
     ];
     sweep(5, &corpus, |text| {
-        let _ = (PackageDb::dpkg(text).all().len(), PackageDb::apk(text).all().len(), Platform::parse(text));
+        let _ = (PackageDb::dpkg(text).all().len(), PackageDb::apk(text).all().len(), distro::Distro::parse(text).to_string());
     });
 }
 

@@ -60,6 +60,28 @@ impl Drop for Disk {
     }
 }
 
+/// A file system in memory, of a size that is soon used up; unmounted when dropped.
+#[derive(Debug)]
+pub struct Small(PathBuf);
+
+impl Small {
+    /// Mounts one on a directory, with tmpfs's options (`size=2m,nr_inodes=4000`). None only where `SKIP_SERVERS=1` and this machine
+    /// does not let us mount.
+    pub fn mount(on: &Path, options: &str) -> Option<Small> {
+        match run(Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(on)) {
+            Ok(()) => Some(Small(on.to_owned())),
+            Err(_) if crate::skip_servers() => None,
+            Err(why) => panic!("cannot mount a tmpfs: {why}; SKIP_SERVERS=1 leaves out what needs root"),
+        }
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = run(Command::new("umount").arg("-l").arg(&self.0));
+    }
+}
+
 fn mounted(path: &Path) -> bool {
     let table = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     table.lines().any(|line| line.split(' ').nth(1) == path.to_str())

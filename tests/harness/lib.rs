@@ -22,7 +22,7 @@ pub mod venvs;
 pub use person::Person;
 pub use ports::{free_port, wait_for, wait_until};
 pub use process::Server;
-pub use run::{Output, Tool, bin, tool, tool_copied_to, tools};
+pub use run::{Output, Tool, bin, from_a_terminal, program, tool, tool_copied_to, tools};
 pub use tempfile::TempDir;
 
 /// The names of all seven tools.
@@ -55,6 +55,14 @@ pub fn need(program: &str) -> Option<std::path::PathBuf> {
         None if skip_servers() => None,
         None => panic!("{program} is missing: run tests/setup.sh, or set SKIP_SERVERS=1 to leave out what needs it"),
     }
+}
+
+/// Whether this is root, which a test needs that makes users, mounts or namespaces; the test fails where it isn't, unless
+/// `SKIP_SERVERS=1`: then false.
+pub fn need_root() -> bool {
+    let root = nix::unistd::geteuid().is_root();
+    assert!(root || skip_servers(), "this test needs root: run it as root, or set SKIP_SERVERS=1 to leave it out");
+    root
 }
 
 /// The Python environment that tests/setup.sh makes for the differential tests and the servers written in Python.

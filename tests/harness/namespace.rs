@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 /// Whether this test run may make namespaces.
 #[must_use]
 pub fn available() -> bool {
-    nix::unistd::geteuid().is_root()
+    crate::need_root()
 }
 
 /// Runs a shell script with `dirs` (absolute) writable and private. `$CHECK` is check-reqs, for

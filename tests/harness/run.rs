@@ -20,9 +20,32 @@ pub fn bin(name: &str) -> PathBuf {
     path
 }
 
+/// A program of this workspace, about to be started as from a terminal: a shell that puts the tests into the background, or nohup, has
+/// SIGINT, SIGQUIT or SIGHUP ignored in all they start, and a program that ignores them cannot be tested for what they do.
+pub fn program(name: &str) -> Command {
+    from_a_terminal(Command::new(bin(name)))
+}
+
+/// Any other program, started likewise.
+#[allow(unsafe_code)]
+pub fn from_a_terminal(mut command: Command) -> Command {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    use std::os::unix::process::CommandExt;
+    // SAFETY: signal(2) is async-signal-safe, and SIG_DFL installs no handler.
+    unsafe {
+        command.pre_exec(|| {
+            for ending in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM] {
+                signal(ending, SigHandler::SigDfl)?;
+            }
+            Ok(())
+        });
+    }
+    command
+}
+
 /// One of the tools, about to be run.
 pub fn tool(name: &str) -> Tool {
-    Tool { name: name.to_string(), command: Command::new(bin(name)), input: None }
+    Tool { name: name.to_string(), command: program(name), input: None }
 }
 
 /// A copy of one of the tools in `dir`, for a user who may not enter the source tree (a clone below /root).
@@ -31,7 +54,7 @@ pub fn tool_copied_to(dir: &Path, name: &str) -> Tool {
     if !copy.exists() {
         std::fs::copy(bin(name), &copy).expect("a copy of the tool");
     }
-    Tool { name: name.to_string(), command: Command::new(copy), input: None }
+    Tool { name: name.to_string(), command: from_a_terminal(Command::new(copy)), input: None }
 }
 
 /// A tool with its arguments.

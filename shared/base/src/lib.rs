@@ -15,8 +15,10 @@ pub mod lock;
 pub mod mask;
 pub mod module;
 pub mod report;
+pub mod shell;
 pub mod signals;
 pub mod source;
+pub mod spelling;
 pub mod terminal;
 pub mod tool;
 

@@ -331,17 +331,23 @@ fn entries(roff: &mut Roff, title: &str, entries: &[Entry]) {
 
 fn see_also(roff: &mut Roff, line: &CommandLine) {
     roff.control("SH", ["SEE ALSO"]);
-    let mut pages: Vec<&str> = line.see_also.to_vec();
-    if !pages.contains(&"runbook-tools(7)") {
-        pages.push("runbook-tools(7)");
-    }
+    let mut pages: Vec<String> = line.see_also.iter().map(|page| with_section(page)).collect();
+    pages.push("runbook-tools(7)".to_owned());
     let mut words = Vec::new();
     for (i, page) in pages.iter().enumerate() {
-        let (name, section) = page.split_once('(').unwrap_or((page, ""));
+        let (name, section) = page.split_once('(').unwrap_or((page, ")"));
         if i > 0 {
             words.push(roman(", "));
         }
-        words.extend([bold(name), roman(if section.is_empty() { String::new() } else { format!("({section}") })]);
+        words.extend([bold(name), roman(format!("({section}"))]);
     }
     roff.text(words);
+}
+
+/// One of the tools is referred to by its name alone.
+fn with_section(page: &str) -> String {
+    match crate::TOOLS.iter().find(|tool| tool.line.name == page) {
+        Some(tool) => format!("{page}({})", tool.line.section),
+        None => page.to_owned(),
+    }
 }

@@ -22,7 +22,7 @@ fn mended(file: &str) {
 }
 
 fn root() -> bool {
-    nix::unistd::geteuid().is_root()
+    harness::need_root()
 }
 
 #[test]

@@ -82,20 +82,20 @@ fn a_control_groups_limit_is_the_memory_there_is() {
         true => (v1.join(&name), "memory.limit_in_bytes"),
         false => (v2.with_file_name(&name), "memory.max"),
     };
-    // In a container control groups may be read-only: then there is none to make.
-    if std::fs::create_dir(&dir).is_err() {
+    // In a container control groups may be read-only.
+    let limited = std::fs::create_dir(&dir).and_then(|()| std::fs::write(dir.join(limit), "67108864"));
+    if let Err(why) = limited {
+        let _ = std::fs::remove_dir(&dir);
+        assert!(harness::skip_servers(), "cannot limit the memory of {}: {why}; SKIP_SERVERS=1 leaves this out", dir.display());
         return;
     }
-    let limited = std::fs::write(dir.join(limit), "67108864").is_ok();
     let bin = harness::bin("check-reqs");
     let script = format!("echo $$ > {}/cgroup.procs && {} memory:32M memory:128M", dir.display(), bin.display());
     let done = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
     let _ = std::fs::remove_dir(&dir);
-    if limited {
-        let said: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
-        assert_eq!(super::statuses(&said), ["met", "unmet"], "{said}");
-        assert!(said["items"][1]["msg"].as_str().unwrap().contains(&name), "{said}");
-    }
+    let said: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(super::statuses(&said), ["met", "unmet"], "{said}");
+    assert!(said["items"][1]["msg"].as_str().unwrap().contains(&name), "{said}");
 }
 
 #[test]

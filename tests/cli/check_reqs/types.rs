@@ -12,7 +12,7 @@ fn text(path: &Path) -> &str {
 }
 
 fn root() -> bool {
-    nix::unistd::geteuid().is_root()
+    harness::need_root()
 }
 
 /// A virtual environment as files show it, without a Python in it.

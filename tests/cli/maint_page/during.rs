@@ -21,6 +21,12 @@ fn during_says_what_becomes_of_the_page_when_the_command_fails() {
     let off = site.tool("during").args(["--on-failure", "off", "--", "sh", "-c", "echo no space >&2; exit 7"]).run().expect_code(7).json();
     assert_eq!((&off["up"], &off["ran"]["tail"], &off["rc"]), (&json!(false), &json!("no space\n"), &json!(7)));
     assert!(!site.has("on"));
+    // COMMAND in the words of svc-cycle; what looks like a secret is in none of them.
+    let words = ["--on-failure", "off", "--", "sh", "-c", "echo password=s3cret >&2; kill $$", "sh", "--password", "s3cret"];
+    let killed = site.tool("during").args(words).run().expect_code(143).json();
+    assert_eq!((&killed["ran"]["exit"], &killed["ran"]["signal"]), (&json!(null), &json!(15)));
+    assert_eq!(killed["ran"]["argv"], json!(["sh", "-c", "echo password=*** >&2; kill $$", "sh", "--password", "***"]));
+    assert_eq!(killed["ran"]["tail"], "password=***\n");
     let keep = site.tool("during").args(["--id", "deploy", "--on-failure", "keep", "--", "false"]).run().expect_code(1).json();
     assert_eq!((&keep["up"], &keep["state"]), (&json!(true), &json!("active")));
     assert!(keep["warnings"].to_string().contains("maint-page off --id deploy takes it away"));

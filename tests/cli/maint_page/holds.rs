@@ -29,8 +29,28 @@ fn somebody_elses_hold_is_not_released_by_accident() {
 }
 
 #[test]
+fn who_releases_nothing_changes_nothing() {
+    let site = Site::new();
+    site.tool("on").args(["--id", "alice", "--for", "30m"]).run().expect_code(0);
+    // Time goes by, and Retry-After is no longer what it should be: that is alice's to mend, or tick's.
+    site.age("alice", 1500);
+    let before = site.picture();
+    for (words, code, status) in [(&[][..], 1, "no"), (&["-n"], 1, "no"), (&["--id", "bob"], 0, "ok")] {
+        let off = site.tool("off").args(words).run().expect_code(code).json();
+        assert_eq!((&off["status"], &off["changed"], &off["items"]), (&json!(status), &json!(false), &json!([])), "{off}");
+        assert_eq!(
+            (&off["state"], &off["up"], &off["msg"]),
+            (&json!("active"), &json!(true), &json!("nothing of yours to release; up for alice"))
+        );
+        assert!(site.picture() == before);
+    }
+    assert_eq!(site.tool("tick").run().expect_code(0).json()["changed"], true);
+    assert!(site.picture() != before);
+}
+
+#[test]
 fn sudo_says_whose_hold_it_is() {
-    if !nix::unistd::geteuid().is_root() {
+    if !harness::need_root() {
         return;
     }
     let site = Site::new();

@@ -46,7 +46,7 @@ fn every_list_can_be_read_and_says_what_a_bare_host_lacks() {
 
 #[test]
 fn misago_before_and_after() {
-    if skip_servers() || need("nginx").is_none() || !nix::unistd::geteuid().is_root() {
+    if skip_servers() || need("nginx").is_none() || !harness::need_root() {
         return;
     }
     let server = Postgres::start();
@@ -84,7 +84,7 @@ fn misago_before_and_after() {
 
 #[test]
 fn wemake_goes_to_production() {
-    if skip_servers() || need("nginx").is_none() || need("caddy").is_none() || !nix::unistd::geteuid().is_root() {
+    if skip_servers() || need("nginx").is_none() || need("caddy").is_none() || !harness::need_root() {
         return;
     }
     let server = Postgres::shared();
@@ -226,7 +226,7 @@ fn case_conductor_is_served_over_https_only() {
 
 #[test]
 fn tracks_knows_whether_production_reached_the_daemon() {
-    if skip_servers() || need("uwsgi").is_none() || !nix::unistd::geteuid().is_root() {
+    if skip_servers() || need("uwsgi").is_none() || !harness::need_root() {
         return;
     }
     let dir = scratch();

@@ -62,7 +62,7 @@ impl Site {
 }
 
 fn can() -> bool {
-    need("logrotate").is_some() && nix::unistd::geteuid().is_root()
+    need("logrotate").is_some() && harness::need_root()
 }
 
 const LOGS: &[&str] = &[

@@ -62,7 +62,7 @@ fn a_file_may_be_called_deleted() {
 /// After USR1 a worker that cannot enter the directory goes on writing the rotated file.
 #[test]
 fn a_worker_that_cannot_reopen() {
-    if !nix::unistd::geteuid().is_root() {
+    if !harness::need_root() {
         return;
     }
     let Some(running) = nginx::start(SITE, &[]) else { return };
@@ -97,7 +97,7 @@ fn rights_are_told_from_modes_groups_and_acls() {
     for dir in ["l/group", "l/open", "l/closed"] {
         fs::create_dir_all(at(dir)).unwrap();
     }
-    if !nix::unistd::geteuid().is_root() {
+    if !harness::need_root() {
         return;
     }
     chown(at("l/group"), Some(0), Some(777)).unwrap();
@@ -168,7 +168,7 @@ fn a_log_that_is_not_there_although_the_service_runs() {
 /// A process in another mount namespace is told apart.
 #[test]
 fn another_file_system() {
-    if !nix::unistd::geteuid().is_root() {
+    if !harness::need_root() {
         return;
     }
     let dir = site();
@@ -196,7 +196,7 @@ fn missing_directories_are_made() {
     assert!(!logs.exists());
     let made = run(&[]).expect_code(0).json();
     assert_eq!((made["changed"].as_bool(), made["directories"][0]["state"].as_str()), (Some(true), Some("created")));
-    if nix::unistd::geteuid().is_root() {
+    if harness::need_root() {
         use std::os::unix::fs::MetadataExt;
         assert_eq!(fs::metadata(&logs).unwrap().uid(), 33);
         assert_eq!(fs::metadata(dir.path().join("a")).unwrap().uid(), 0);

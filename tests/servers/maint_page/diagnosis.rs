@@ -33,7 +33,7 @@ fn a_page_the_server_may_not_read() {
     let nginx = nginx(&site);
     site.tool("on").run().expect_code(0);
     set_mode(&site.dir().join("page/page.html"), 0o600);
-    if nix::unistd::geteuid().is_root() {
+    if harness::need_root() {
         expect(&verified(&site, &nginx.url("/"), &[]), 403, "mode", "page.html (mode 0600)");
     }
 }
@@ -44,7 +44,7 @@ fn a_directory_the_server_may_not_enter() {
     let nginx = nginx(&site);
     site.tool("on").run().expect_code(0);
     set_mode(&site.dir(), 0o700);
-    if nix::unistd::geteuid().is_root() {
+    if harness::need_root() {
         expect(&verified(&site, &nginx.url("/"), &[]), 200, "mode", "/maintenance (mode 0700)");
         let on = site.tool("on").args(["--id", "b"]).run().expect_code(0).json();
         assert!(on["warnings"].to_string().contains("has mode 0700"), "{on}");

@@ -240,7 +240,7 @@ fn a_lost_terminal() {
 
 #[test]
 fn a_full_disk_is_found_before_anything_is_stopped() {
-    if !nix::unistd::geteuid().is_root() {
+    if !harness::need_root() {
         return;
     }
     let Some(site) = Site::start() else { return };

@@ -142,7 +142,7 @@ pub fn private(name: &str, state: &Path) -> Tool {
     let script = "mkdir -p -m 700 /run/runbook-tools && mount --bind \"$0\" /run/runbook-tools && exec \"$@\"";
     let mut wrapped = tool(name);
     let program = wrapped.command().get_program().to_owned();
-    *wrapped.command() = Command::new("unshare");
+    *wrapped.command() = harness::from_a_terminal(Command::new("unshare"));
     fs::set_permissions(state, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
     wrapped.args(["--mount", "sh", "-c", script]).arg(state).arg(program)
 }

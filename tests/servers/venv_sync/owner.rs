@@ -1,7 +1,7 @@
 //! Root, over an environment that another user owns: everything that runs there runs as that user.
 
 use harness::venvs::Venvs;
-use nix::unistd::{Uid, chown};
+use nix::unistd::chown;
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -12,7 +12,7 @@ const OWNER: u32 = 33;
 
 /// Gives the directory to the owner; uv comes along, since he can't look into the source tree.
 fn owned() -> Option<Venvs> {
-    if !Uid::effective().is_root() {
+    if !harness::need_root() {
         return None;
     }
     let venvs = Venvs::with_alpha();
@@ -95,6 +95,26 @@ fn what_goes_wrong_there_is_said_here() {
     let held = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusive).unwrap();
     venvs.apply(&[]).run().expect_code(75).expect_err("locked");
     drop(held);
+}
+
+#[test]
+fn called_from_a_directory_that_the_owner_may_not_enter() {
+    let Some(venvs) = owned() else { return };
+    venvs.requirements("alpha==1.0\n");
+    give(venvs.path());
+    let closed = harness::scratch();
+    std::fs::set_permissions(closed.path(), Permissions::from_mode(0o700)).unwrap();
+    let inside = closed.path().join("runbook");
+    std::fs::create_dir(&inside).unwrap();
+    let here = |name: &str| venvs.path().join(name).display().to_string();
+    let arguments =
+        ["apply", &here("venv"), "-r", &here("requirements.txt"), "--wheelhouse", &here("wheels"), "--python", "/usr/bin/python3"];
+    venvs.tool(&arguments).dir(&inside).run().expect_code(0);
+    // Where it is called from is no secret: an error may name it.
+    venvs.requirements("alpha==3.0\n");
+    give(venvs.path());
+    let failed = venvs.tool(&arguments).dir(&inside).env("PWD", venvs.path()).run().expect_code(3);
+    assert!(!failed.err().contains("***"), "{}", failed.err());
 }
 
 #[test]

@@ -96,7 +96,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         "Passwords in URLs, connection strings and arguments are masked in every output. service_env says whether a variable is set and how \
          long it is, never its value.",
     ],
-    see_also: &["pg-ext-ensure(8)", "venv-sync(8)", "svc-cycle(8)"],
+    see_also: &["pg-ext-ensure", "venv-sync", "svc-cycle"],
 };
 
 /// What is to be done.

@@ -2,7 +2,8 @@
 //! (`check-reqs … | jq -r '.items[].fix.commands[]?' | sh -e`). Pure: nothing is run here, and no command is named that was not known to
 //! be right for the distribution; a fix without commands is better than a wrong one.
 
-use crate::platform::{Family, Platform, shell};
+use crate::shell::shell;
+use distro::{Distro, Manager};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -35,37 +36,27 @@ impl Fix {
 }
 
 /// The command that installs packages without asking.
-pub fn install_command(family: Family, packages: &[&str]) -> Option<String> {
-    let before: &[&str] = match family {
-        Family::Apt => &["apt-get", "install", "-y"],
-        Family::Dnf => &["dnf", "install", "-y"],
-        Family::Apk => &["apk", "add"],
-        Family::Pacman => &["pacman", "-S", "--noconfirm", "--needed"],
-        Family::Other => return None,
-    };
-    Some(shell(&[before, packages].concat()))
+pub fn install_command(manager: Option<Manager>, packages: &[&str]) -> Option<String> {
+    let manager = manager?;
+    Some(shell(&[manager.install(), manager.unasked(), packages].concat()))
 }
 
 /// Installs packages.
-pub fn install(platform: &Platform, packages: &[&str]) -> Fix {
+pub fn install(distro: &Distro, packages: &[&str]) -> Fix {
     let text = format!("install the package {}", packages.join(" "));
-    match install_command(platform.family, packages) {
+    match install_command(distro.manager(), packages) {
         Some(command) => Fix::root(text, vec![command]),
         None => Fix::advice(text),
     }
 }
 
 /// Brings an installed package to the newest version the distribution has.
-pub fn upgrade(platform: &Platform, package: &str, wanted: &str) -> Fix {
+pub fn upgrade(distro: &Distro, package: &str, wanted: &str) -> Fix {
     let text = format!("upgrade {package} to {wanted}; if the distribution's newest is older, add a repository that has it");
-    let words: &[&str] = match platform.family {
-        Family::Apt => &["apt-get", "install", "-y", "--only-upgrade", package],
-        Family::Dnf => &["dnf", "upgrade", "-y", package],
-        Family::Apk => &["apk", "add", "--upgrade", package],
-        Family::Pacman => &["pacman", "-Syu", "--noconfirm", package],
-        Family::Other => return Fix::advice(text),
-    };
-    Fix::root(text, vec![shell(words)])
+    match distro.manager() {
+        Some(manager) => Fix::root(text, vec![shell(&[manager.upgrade(), &[package]].concat())]),
+        None => Fix::advice(text),
+    }
 }
 
 /// What a command's package is called by apt, dnf, apk and pacman; empty where the distribution has none of its own.
@@ -154,113 +145,46 @@ const COMMANDS: &[Named] = &[
     same("hostname"),
 ];
 
-fn of_family(packages: &[&'static str; 4], family: Family) -> Option<&'static str> {
-    let name = match family {
-        Family::Apt => packages[0],
-        Family::Dnf => packages[1],
-        Family::Apk => packages[2],
-        Family::Pacman => packages[3],
-        Family::Other => return None,
+fn of_manager(packages: &[&'static str; 4], manager: Manager) -> Option<&'static str> {
+    let name = match manager {
+        Manager::Apt => packages[0],
+        Manager::Dnf => packages[1],
+        Manager::Apk => packages[2],
+        Manager::Pacman => packages[3],
+        Manager::Zypper => return None,
     };
     (!name.is_empty()).then_some(name)
 }
 
 /// Installs the package that has a command. dnf and apk can be asked for the command itself.
-pub fn install_of_command(platform: &Platform, command: &str) -> Fix {
+pub fn install_of_command(distro: &Distro, command: &str) -> Fix {
     let name = command.rsplit('/').next().unwrap_or(command);
-    if let Some(package) = COMMANDS.iter().find(|row| row.command == name).and_then(|row| of_family(&row.packages, platform.family)) {
-        return install(platform, &[package]);
-    }
     let text = format!("install the package that has {name}");
-    match platform.family {
-        Family::Dnf => Fix::root(text, vec![shell(&["dnf", "install", "-y", &format!("/usr/bin/{name}")])]),
-        Family::Apk => Fix::root(text, vec![shell(&["apk", "add", &format!("cmd:{name}")])]),
-        Family::Apt => Fix::advice(format!("{text} (`apt-file search -x 'bin/{name}$'` names it)")),
-        Family::Pacman => Fix::advice(format!("{text} (`pacman -F {name}` names it)")),
-        Family::Other => Fix::advice(text),
+    let Some(manager) = distro.manager() else {
+        return Fix::advice(text);
+    };
+    if let Some(package) = COMMANDS.iter().find(|row| row.command == name).and_then(|row| of_manager(&row.packages, manager)) {
+        return install(distro, &[package]);
+    }
+    let by_name = |name: String| install_command(Some(manager), &[&name]).into_iter().collect();
+    match manager {
+        Manager::Dnf => Fix::root(text, by_name(format!("/usr/bin/{name}"))),
+        Manager::Apk => Fix::root(text, by_name(format!("cmd:{name}"))),
+        Manager::Apt => Fix::advice(format!("{text} (`apt-file search -x 'bin/{name}$'` names it)")),
+        Manager::Pacman => Fix::advice(format!("{text} (`pacman -F {name}` names it)")),
+        Manager::Zypper => Fix::advice(format!("{text} (`zypper search --provides /usr/bin/{name}` names it)")),
     }
 }
 
-/// The extensions of PostgreSQL's contrib, which most distributions keep in one package.
-const CONTRIB: &[&str] = &[
-    "adminpack",
-    "amcheck",
-    "autoinc",
-    "bloom",
-    "btree_gin",
-    "btree_gist",
-    "citext",
-    "cube",
-    "dblink",
-    "dict_int",
-    "dict_xsyn",
-    "earthdistance",
-    "file_fdw",
-    "fuzzystrmatch",
-    "hstore",
-    "insert_username",
-    "intagg",
-    "intarray",
-    "isn",
-    "lo",
-    "ltree",
-    "moddatetime",
-    "old_snapshot",
-    "pageinspect",
-    "pg_buffercache",
-    "pg_freespacemap",
-    "pg_prewarm",
-    "pg_stat_statements",
-    "pg_surgery",
-    "pg_trgm",
-    "pg_visibility",
-    "pg_walinspect",
-    "pgcrypto",
-    "pgrowlocks",
-    "pgstattuple",
-    "postgres_fdw",
-    "refint",
-    "seg",
-    "sslinfo",
-    "tablefunc",
-    "tcn",
-    "tsm_system_rows",
-    "tsm_system_time",
-    "unaccent",
-    "uuid-ossp",
-    "xml2",
-];
-
-/// Installs the files of an extension for a server of major version `major`.
-pub fn install_extension(platform: &Platform, extension: &str, major: &str) -> Fix {
-    let apt = format!("postgresql-{major}");
-    let pg = |suffix: &str| format!("postgresql-{major}-{suffix}");
-    let name = match (extension, platform.family) {
-        (_, Family::Other) => None,
-        // From 10 on contrib is part of postgresql-N on Debian; its name is still a package there.
-        (e, Family::Apt) if CONTRIB.contains(&e) => Some(if major.starts_with('9') { format!("postgresql-contrib-{major}") } else { apt }),
-        (e, Family::Dnf | Family::Apk) if CONTRIB.contains(&e) => Some("postgresql-contrib".into()),
-        (e, Family::Pacman) if CONTRIB.contains(&e) => Some("postgresql".into()),
-        ("postgis" | "postgis_raster" | "postgis_topology" | "postgis_sfcgal" | "postgis_tiger_geocoder", Family::Apt) => {
-            Some(pg("postgis-3"))
+/// Installs the files of an extension for a server of a release series (`16`, `9.6`) on this host.
+pub fn install_extension(distro: &Distro, extension: &str, series: &str) -> Fix {
+    match distro::extension::package(extension, series, &distro.clone().with_server(series)) {
+        Some(name) => install(distro, &[&name]),
+        None => {
+            let text = format!("install the files of the extension {extension} for PostgreSQL {series} on the server's host");
+            let ask = distro.manager().map(|manager| format!(" (`{}` names the package)", distro::extension::ask(extension, manager)));
+            Fix::advice(text + &ask.unwrap_or_default())
         }
-        ("postgis" | "postgis_raster" | "postgis_topology", _) => Some("postgis".into()),
-        ("vector", Family::Apt) => Some(pg("pgvector")),
-        ("vector", Family::Dnf | Family::Pacman) => Some("pgvector".into()),
-        ("vector", Family::Apk) => Some("postgresql-pgvector".into()),
-        ("pg_cron", Family::Apt) => Some(pg("cron")),
-        ("pg_repack", Family::Apt) => Some(pg("repack")),
-        ("hypopg", Family::Apt) => Some(pg("hypopg")),
-        ("pgaudit", Family::Apt) => Some(pg("pgaudit")),
-        ("pg_partman", Family::Apt) => Some(pg("partman")),
-        ("hll", Family::Apt) => Some(pg("hll")),
-        ("plpython3u", Family::Apt) => Some(format!("postgresql-plpython3-{major}")),
-        ("plperl" | "plperlu", Family::Apt) => Some(format!("postgresql-plperl-{major}")),
-        _ => None,
-    };
-    match name {
-        Some(name) => install(platform, &[&name]),
-        None => Fix::advice(format!("install the files of the extension {extension} for PostgreSQL {major} on the server's host")),
     }
 }
 
@@ -269,16 +193,16 @@ pub fn install_extension(platform: &Platform, extension: &str, major: &str) -> F
 mod tests {
     use super::*;
 
-    fn platform(id: &str) -> Platform {
-        Platform::parse(&format!("ID={id}\n"))
+    fn platform(id: &str) -> Distro {
+        Distro::parse(&format!("ID={id}\n"))
     }
 
     #[test]
     fn each_distribution_has_its_own_command() {
         for (id, crontab, hstore) in [
-            ("debian", "apt-get install -y cron", "apt-get install -y postgresql-15"),
+            ("debian", "apt-get install -y cron", "apt-get install -y postgresql-contrib-15"),
             ("fedora", "dnf install -y cronie", "dnf install -y postgresql-contrib"),
-            ("alpine", "apk add cronie", "apk add postgresql-contrib"),
+            ("alpine", "apk add cronie", "apk add postgresql15-contrib"),
             ("arch", "pacman -S --noconfirm --needed cronie", "pacman -S --noconfirm --needed postgresql"),
         ] {
             let platform = platform(id);
@@ -294,5 +218,10 @@ mod tests {
         assert_eq!(install_of_command(&platform("alpine"), "frobnicate").commands, ["apk add cmd:frobnicate"]);
         assert!(install_of_command(&platform("debian"), "frobnicate").commands.is_empty());
         assert!(install_of_command(&platform("nixos"), "git").commands.is_empty());
+        let unknown = install_extension(&platform("debian"), "frob", "15");
+        assert!(
+            unknown.commands.is_empty() && unknown.text.ends_with("(`apt-file search /frob.control` names the package)"),
+            "{unknown:?}"
+        );
     }
 }

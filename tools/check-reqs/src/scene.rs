@@ -2,7 +2,7 @@
 //! environment's distributions). Filled on first use, from whichever check comes first.
 
 use crate::package_db::PackageDb;
-use crate::platform::Platform;
+use distro::Distro;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -22,7 +22,7 @@ pub struct DistIndex {
 /// What a run knows of this host.
 pub struct Scene {
     /// The distribution.
-    pub platform: Platform,
+    pub distro: Distro,
     /// Whether the caller is root.
     pub root: bool,
     packages: OnceLock<Result<PackageDb, String>>,
@@ -33,7 +33,7 @@ impl Scene {
     /// Of this host.
     pub fn here() -> Scene {
         Scene {
-            platform: Platform::here(),
+            distro: Distro::here(),
             root: nix::unistd::geteuid().is_root(),
             packages: OnceLock::new(),
             dists: Mutex::new(HashMap::new()),
@@ -42,7 +42,7 @@ impl Scene {
 
     /// The package database.
     pub fn packages(&self) -> &Result<PackageDb, String> {
-        self.packages.get_or_init(|| PackageDb::read(self.platform.family))
+        self.packages.get_or_init(|| PackageDb::read(self.distro.manager()))
     }
 
     /// What is installed in an environment.
@@ -73,13 +73,13 @@ fn index(place: &Path) -> Result<DistIndex, String> {
 
 /// What conditions may ask of this host.
 pub fn facts(settings: &crate::document::Settings) -> crate::when::Facts {
-    let platform = Platform::here();
+    let distro = Distro::here();
     let host = nix::sys::utsname::uname();
     let name = host.as_ref().map(|host| host.nodename().to_string_lossy().into_owned()).unwrap_or_default();
     let mut facts: crate::when::Facts = [
-        ("os.id", platform.id),
-        ("os.version", platform.version),
-        ("os.like", platform.like),
+        ("os.id", distro.id),
+        ("os.version", distro.release.unwrap_or_default()),
+        ("os.like", distro.like),
         ("arch", std::env::consts::ARCH.to_string()),
         ("hostname", name),
     ]

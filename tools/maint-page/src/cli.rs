@@ -231,5 +231,5 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         "Messages are shown as text; there is no way to put markup or control characters on the page, except by a template of your own.",
         "A bypass key is 128 random bits. Only its owner's report and its file name hold it; lists and journals show its first eight digits.",
     ],
-    see_also: &["svc-cycle(8)", "nginx(8)"],
+    see_also: &["svc-cycle", "nginx(8)"],
 };

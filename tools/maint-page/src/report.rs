@@ -174,6 +174,14 @@ pub struct KeyShown {
 /// What became of COMMAND.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Ran {
+    /// The program and its arguments, without secrets.
+    pub argv: Vec<String>,
+    /// Its exit status; null when a signal ended it.
+    pub exit: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// How long it ran, in milliseconds.
+    pub ms: u64,
     /// How it ended.
     pub ending: String,
     /// Its exit code, 128+N for signal N.
@@ -184,8 +192,6 @@ pub struct Ran {
     /// Its last words, where it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tail: Option<String>,
-    /// How long it ran.
-    pub took_ms: u64,
 }
 
 impl Body for Maintenance {

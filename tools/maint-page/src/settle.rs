@@ -80,6 +80,12 @@ impl<'a> Settling<'a> {
 
     /// Does it: `alter` changes the holds and keys, after the clock has.
     pub fn run(&self, alter: impl FnOnce(&mut Vec<Hold>, &mut Vec<Key>, Timestamp) -> Result<()>) -> Result<Settled> {
+        self.run_if(|holds, keys, now| alter(holds, keys, now).map(|()| true))
+    }
+
+    /// The same, where `alter` may find that nothing is to be done: then everything stays as it was found, down to what the clock would
+    /// have brought up to date.
+    pub fn run_if(&self, alter: impl FnOnce(&mut Vec<Hold>, &mut Vec<Key>, Timestamp) -> Result<bool>) -> Result<Settled> {
         let _lock = self.lock()?;
         let copied = self.copy_template()?;
         let mut observed = observe::observe(self.layout, &Opened::new(self.layout)?)?;
@@ -88,7 +94,11 @@ impl<'a> Settling<'a> {
         let mut holds = observed.holds.clone();
         let mut keys: Vec<Key> = observed.keys.iter().filter(|key| key.is_good(now)).cloned().collect();
         let events = change::tick(&mut holds, self.only, now);
-        alter(&mut holds, &mut keys, now)?;
+        let foreign = matches!(observed.flag, Found::Foreign(_)) && !self.force;
+        if !alter(&mut holds, &mut keys, now)? && !foreign {
+            let holds = observed.holds.clone();
+            return self.carry_out(Plan::default(), observed, holds, Vec::new(), now);
+        }
         let plan = plan::plan(self.layout, &observed, &holds, &keys, now, self.force);
         self.carry_out(plan, observed, holds, events, now)
     }

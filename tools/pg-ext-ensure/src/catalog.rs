@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::distro::Distro;
+use distro::Distro;
 
 /// The server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -68,7 +68,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
          that is printed or written ever holds one.",
         "Names are quoted in every statement, and search_path is pg_catalog while they run.",
     ],
-    see_also: &["psql(1)", "check-reqs(8)", "runbook-tools(7)"],
+    see_also: &["check-reqs", "psql(1)"],
 };
 
 const ADMIN: Opt = Opt::value("admin", Value::Secret("DSN"), "Who does what the application's role may not do")

@@ -5,6 +5,7 @@ use crate::catalog::{Database, Server};
 use crate::package;
 use crate::report::{Action, Failure, Fix};
 use crate::sql;
+use base::shell::quoted;
 
 /// What stands in the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +137,7 @@ impl Cause {
     pub fn fix(&self, scene: &Scene<'_>) -> Fix {
         let (role, database) = (sql::identifier(&scene.database.role.name), sql::identifier(&scene.database.name));
         let statement = |text: String| Fix { package: None, commands: vec![text] };
-        let name = package::shell(&quoted_want(scene.name));
+        let name = quoted(&quoted_want(scene.name));
         match self {
             Cause::Unavailable(missing) => {
                 let (package, commands) = package::holding(missing, scene.server);
@@ -147,20 +148,20 @@ impl Cause {
             Cause::CreateOnSchema(schema) => statement(format!("GRANT CREATE ON SCHEMA {} TO {role};", sql::identifier(schema))),
             Cause::Requires(_) => statement(format!("pg-ext-ensure --cascade {name}")),
             Cause::Version(_, offered) => statement(match offered.last() {
-                Some(version) => format!("pg-ext-ensure {}", package::shell(&format!("{}@{version}", quoted_want(scene.name)))),
+                Some(version) => format!("pg-ext-ensure {}", quoted(&format!("{}@{version}", quoted_want(scene.name)))),
                 None => format!("pg-ext-ensure {name}"),
             }),
             Cause::UpdatePath(_, _, reachable) => match reachable.last() {
-                Some(version) => statement(format!("pg-ext-ensure {}", package::shell(&format!("{}@{version}", quoted_want(scene.name))))),
+                Some(version) => statement(format!("pg-ext-ensure {}", quoted(&format!("{}@{version}", quoted_want(scene.name))))),
                 None => Fix::default(),
             },
             Cause::Schema(schema) => {
                 let want = format!("{}:{}", quoted_want(scene.name), quoted_want(schema));
-                statement(format!("pg-ext-ensure --create-schema {}", package::shell(&want)))
+                statement(format!("pg-ext-ensure --create-schema {}", quoted(&want)))
             }
             Cause::NoCurrentSchema => statement(format!("pg-ext-ensure {name}:SCHEMA")),
             Cause::FixedSchema(schema) => {
-                statement(format!("pg-ext-ensure {}", package::shell(&format!("{}:{}", quoted_want(scene.name), quoted_want(schema)))))
+                statement(format!("pg-ext-ensure {}", quoted(&format!("{}:{}", quoted_want(scene.name), quoted_want(schema)))))
             }
             Cause::NotRelocatable => statement("-- by hand, with a backup: DROP EXTENSION …; CREATE EXTENSION … SCHEMA …;".to_string()),
             Cause::Standby => statement(format!("PGTARGETSESSIONATTRS=read-write pg-ext-ensure {name}")),
@@ -184,13 +185,13 @@ impl Cause {
             },
             Cause::TooLong => statement(format!("pg-ext-ensure --statement-timeout 1h {name}")),
             Cause::Preload(library) => preload(library, scene.database),
-            Cause::NoDatabase => statement(format!("createdb {}", package::shell(&scene.database.name))),
+            Cause::NoDatabase => statement(format!("createdb {}", quoted(&scene.database.name))),
             Cause::Other => Fix::default(),
         }
     }
 
     fn by_somebody_else(&self, scene: &Scene<'_>) -> Vec<String> {
-        let name = package::shell(&quoted_want(scene.name));
+        let name = quoted(&quoted_want(scene.name));
         let options = match scene.action {
             Action::Drop => "--absent ",
             _ if scene.sql.len() > 1 => "--cascade ",

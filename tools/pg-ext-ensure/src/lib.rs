@@ -8,13 +8,13 @@
 pub mod act;
 pub mod catalog;
 pub mod cli;
-pub mod distro;
 pub mod elevate;
 pub mod ensure;
 pub mod explain;
 pub mod fleet;
 pub mod observe;
 pub mod package;
+pub mod packager;
 pub mod plan;
 pub mod report;
 pub mod spec;

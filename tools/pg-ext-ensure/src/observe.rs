@@ -8,7 +8,7 @@ use postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
 use crate::catalog::{Available, Control, Database, Depth, Installed, Role, Server};
 use crate::cli::Policy;
-use crate::distro;
+use crate::packager;
 use crate::sql::{array, literal};
 use crate::want::{State, Want};
 
@@ -85,7 +85,7 @@ pub fn read_look(rows: &Rows, local: bool) -> (Server, Database) {
         server.version = words.split_whitespace().next().unwrap_or_default().to_string();
         server.number = text(row, 1).and_then(|n| n.parse().ok()).unwrap_or_default();
         server.recovery = truth(row, 3);
-        server.distro = distro::of_server(&text(row, 2).unwrap_or_default(), &words, server.major(), local);
+        server.distro = packager::of_server(&text(row, 2).unwrap_or_default(), &words, server.major(), local);
         database.read_only = server.recovery || row.get(4) == Some("on");
         database.role = Role { name: text(row, 5).unwrap_or_default(), superuser: row.get(6) == Some("on"), creates: truth(row, 7) };
         database.name = text(row, 8).unwrap_or_default();

@@ -132,7 +132,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         "Processes are signalled only through a pidfd whose start time was checked; a pid file that its group or others can write is \
          refused. COMMAND runs as the caller. Values of environment variables are compared and never printed.",
     ],
-    see_also: &["maint-page(8)", "venv-sync(8)", "systemctl(1)", "supervisord(1)", "service(8)"],
+    see_also: &["maint-page", "venv-sync", "systemctl(1)", "supervisord(1)", "service(8)"],
 };
 
 /// What is to be done.

@@ -158,7 +158,7 @@ fn command(request: &Request, hands: &Hands<'_>, journal: &mut Journal) -> Resul
 }
 
 fn shown(argv: &[OsString]) -> Vec<String> {
-    argv.iter().map(|word| base::mask::text(&word.to_string_lossy())).collect()
+    base::mask::argv(&argv.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>())
 }
 
 fn failed(command: &CommandReport) -> Option<Error> {

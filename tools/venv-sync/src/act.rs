@@ -52,8 +52,10 @@ impl<'a> Locked<'a> {
 
     /// Removes what killed runs left: unfinished releases, and links of ours that never got their name.
     pub fn sweep(&self) -> Result<()> {
-        for id in self.store.ids()?.iter().filter(|id| !self.store.is_complete(id)) {
-            self.remove(id)?;
+        for id in self.store.ids()? {
+            if !self.store.is_complete(&id)? {
+                self.remove(&id)?;
+            }
         }
         let ours = Path::new(&self.store.store_name()).join("releases");
         for name in self.parent.names()?.iter().filter(|name| name.as_bytes().starts_with(TEMPORARY.as_bytes())) {
@@ -82,14 +84,24 @@ impl<'a> Locked<'a> {
         self.releases.sync()
     }
 
-    /// Removes a release, whatever state it is in. It is marked as unfinished first, so that half of one is never taken for whole.
+    /// Removes a release, whatever state it is in. It is marked as unfinished before anything else goes, and the mark goes last, so that
+    /// half of one is never taken for whole.
     pub fn remove(&self, id: &str) -> Result<()> {
-        let path = self.store.release(id);
-        if self.store.is_complete(id) {
-            self.releases.below(id)?.create(INCOMPLETE, b"", Access::mode(0o644))?;
+        let release = self.releases.below(id)?;
+        if self.store.is_complete(id)? {
+            release.create(INCOMPLETE, b"", Access::mode(0o644))?;
         }
-        std::fs::remove_dir_all(&path)
-            .map_err(|error| Error::io(format!("cannot remove {}", path.display()), &error).hint(format!("rm -rf '{}'", path.display())))?;
+        let failed = |error: &std::io::Error| {
+            let path = release.path().display();
+            Error::io(format!("cannot remove {path}"), error).hint(format!("rm -rf '{path}'"))
+        };
+        for name in release.names()?.iter().filter(|name| *name != INCOMPLETE) {
+            let path = release.path().join(name);
+            let is_dir = path.symlink_metadata().map_err(|error| failed(&error))?.is_dir();
+            if is_dir { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) }.map_err(|error| failed(&error))?;
+        }
+        release.sync()?;
+        std::fs::remove_dir_all(release.path()).map_err(|error| failed(&error))?;
         self.releases.sync()
     }
 

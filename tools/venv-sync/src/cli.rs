@@ -124,7 +124,7 @@ pub const LINE: CommandLine = CommandLine {
          would otherwise run as root. check reads only regular files, follows no path out of the environment, and runs nothing.",
         "Passwords in index addresses are masked in reports, errors and the installer's output, and removed from direct_url.json.",
     ],
-    see_also: &["pip(1)", "uv(1)"],
+    see_also: &["check-reqs", "svc-cycle", "pip(1)"],
 };
 
 /// What is asked.
@@ -204,9 +204,7 @@ impl Wanted {
 
 /// A path as a shell takes it.
 pub fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./+-=@:,%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    base::shell::quoted(&path.display().to_string())
 }
 
 /// The arguments' meaning.

@@ -108,20 +108,20 @@ pub fn list(venv: &Path) -> Result<Report<Body>> {
     }
     out.items = ids
         .iter()
-        .map(|id| {
+        .map(|id| -> Result<Item> {
             let path = store.release(id);
             let installed = pydist::Environment::open(&path).ok().and_then(|environment| environment.distributions().ok());
-            Item::Release(Release {
+            Ok(Item::Release(Release {
                 id: id.clone(),
                 path: path.display().to_string(),
                 live: live.as_ref() == Some(id),
-                complete: store.is_complete(id),
+                complete: store.is_complete(id)?,
                 created_at: releases::created_at(id),
                 installed: installed.map_or(0, |dists| dists.len()),
                 pids: users.iter().filter(|user| user.release.as_ref() == Some(id)).map(|user| user.pid).collect(),
-            })
+            }))
         })
-        .collect();
+        .collect::<Result<_>>()?;
     let msg = match (&live, ids.len()) {
         (Some(live), count) => format!("{count} releases, {live} is live"),
         (None, count) => format!("{count} releases, none is live: {} is not a link to one", venv.display()),

@@ -120,14 +120,26 @@ impl Store {
         Ok(ids)
     }
 
-    /// Whether a release was finished.
-    pub fn is_complete(&self, id: &str) -> bool {
-        self.release(id).join(INCOMPLETE).symlink_metadata().is_err()
+    /// Whether a release was finished. A directory that was made in the instant before the power went holds nothing yet, not even the
+    /// mark of what is unfinished. What can't be looked at is neither: an unfinished release is swept away.
+    pub fn is_complete(&self, id: &str) -> Result<bool> {
+        let is_there = |name: &str| match self.release(id).join(name).symlink_metadata() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io(format!("cannot look into {}", self.release(id).display()), &error)),
+        };
+        Ok(!is_there(INCOMPLETE)? && is_there("pyvenv.cfg")?)
     }
 
     /// The releases that were finished, oldest first.
     pub fn complete(&self) -> Result<Vec<String>> {
-        Ok(self.ids()?.into_iter().filter(|id| self.is_complete(id)).collect())
+        let mut complete = Vec::new();
+        for id in self.ids()? {
+            if self.is_complete(&id)? {
+                complete.push(id);
+            }
+        }
+        Ok(complete)
     }
 
     /// The path of what is live, for reports.

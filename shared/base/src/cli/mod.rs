@@ -47,7 +47,7 @@ pub struct CommandLine {
     pub environment: &'static [Entry],
     /// The manual's SECURITY, a paragraph each.
     pub security: &'static [&'static str],
-    /// The manual's SEE ALSO: `psql(1)`.
+    /// The manual's SEE ALSO: `psql(1)`; another of these tools by its name alone, since its own definition knows the section.
     pub see_also: &'static [&'static str],
 }
 

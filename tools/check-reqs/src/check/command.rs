@@ -69,8 +69,8 @@ impl Command {
 
     fn installation(&self, scene: &Scene) -> Fix {
         match &self.package {
-            Some(package) => fix::install(&scene.platform, &[package]),
-            None => fix::install_of_command(&scene.platform, &self.name),
+            Some(package) => fix::install(&scene.distro, &[package]),
+            None => fix::install_of_command(&scene.distro, &self.name),
         }
     }
 }

@@ -3,12 +3,13 @@
 use super::{Check, Finding, Type, file};
 use crate::document::Fields;
 use crate::fix::{self, Fix};
-use crate::platform::{Family, quoted};
 use crate::processes;
 use crate::programs;
 use crate::scene::Scene;
+use crate::shell::quoted;
 use base::Result;
 use base::clock::Deadline;
+use distro::Manager;
 use std::fs;
 use std::io;
 
@@ -47,7 +48,7 @@ impl Crontab {
     }
 
     /// The allow file decides alone if it is there; the deny file otherwise; root may always.
-    fn objection(&self, who: &str, family: Family) -> io::Result<Option<Finding>> {
+    fn objection(&self, who: &str, manager: Option<Manager>) -> io::Result<Option<Finding>> {
         let quoted_who = quoted(who);
         if let Some(allowed) = list("/etc/cron.allow")? {
             if !allowed.iter().any(|name| name == who) {
@@ -70,7 +71,7 @@ impl Crontab {
             }
             Some(_) => Ok(None),
             // Without either file Debian lets everybody, the others only root.
-            None if matches!(family, Family::Apt | Family::Apk | Family::Other) => Ok(None),
+            None if !matches!(manager, Some(Manager::Dnf | Manager::Pacman)) => Ok(None),
             None => Ok(Some(
                 Finding::unmet(
                     "not_allowed",
@@ -97,11 +98,11 @@ impl Check for Crontab {
 
     fn look(&self, scene: &Scene, _: Deadline) -> Finding {
         let Some(command) = programs::find("crontab") else {
-            return Finding::unmet("missing", "there is no crontab command").fix(fix::install_of_command(&scene.platform, "crontab"));
+            return Finding::unmet("missing", "there is no crontab command").fix(fix::install_of_command(&scene.distro, "crontab"));
         };
         let who = self.who();
         if who != "root" {
-            match self.objection(&who, scene.platform.family) {
+            match self.objection(&who, scene.distro.manager()) {
                 Ok(None) => {}
                 Ok(Some(finding)) => return finding,
                 Err(error) => return Finding::io("/etc/cron.allow, /etc/cron.deny", &error),
@@ -110,10 +111,10 @@ impl Check for Crontab {
         let daemon = DAEMONS.iter().find_map(|name| processes::named(name).first().map(|process| format!("{name} (pid {})", process.pid)));
         match (daemon, self.daemon) {
             (None, true) => {
-                let name = if scene.platform.family == Family::Apt { "cron" } else { "crond" };
-                let start = match (std::path::Path::new("/run/systemd/system").is_dir(), scene.platform.family) {
+                let name = if scene.distro.manager() == Some(Manager::Apt) { "cron" } else { "crond" };
+                let start = match (std::path::Path::new("/run/systemd/system").is_dir(), scene.distro.manager()) {
                     (true, _) => format!("systemctl enable --now {name}"),
-                    (false, Family::Apk) => format!("rc-service {name} start"),
+                    (false, Some(Manager::Apk)) => format!("rc-service {name} start"),
                     (false, _) => format!("service {name} start"),
                 };
                 Finding::unmet("not_running", "crontabs are not run: no cron daemon runs")

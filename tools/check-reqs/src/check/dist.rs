@@ -3,9 +3,9 @@
 use super::{Check, Finding, Type, python};
 use crate::document::Fields;
 use crate::fix::Fix;
-use crate::platform::shell;
 use crate::programs;
 use crate::scene::Scene;
+use crate::shell::shell;
 use crate::version::{Order, Wanted};
 use base::Result;
 use base::clock::Deadline;
@@ -94,12 +94,12 @@ impl Check for Distribution {
         let default = || programs::find("python3").map(|path| python::behind_shim(&path, deadline));
         let Some(place) = self.venv.clone().or_else(default) else {
             return Finding::unmet("no_python", "there is no python3 on PATH")
-                .fix(crate::fix::install_of_command(&scene.platform, "python3"));
+                .fix(crate::fix::install_of_command(&scene.distro, "python3"));
         };
         if let Err(error) = std::fs::metadata(&place) {
             let finding = Finding::io(place.display(), &error);
             return match finding.verdict {
-                super::Verdict::Unmet => finding.fix(python::venv_fix(&scene.platform.family, &place)),
+                super::Verdict::Unmet => finding.fix(python::venv_fix(scene.distro.manager(), &place)),
                 _ => finding,
             };
         }
@@ -107,7 +107,7 @@ impl Check for Distribution {
         let index = match dists.as_ref() {
             Ok(index) => index,
             Err(why) if why.contains("permission denied") => return Finding::unknown("permission", why.clone()),
-            Err(why) => return Finding::unmet("no_environment", why.clone()).fix(python::venv_fix(&scene.platform.family, &place)),
+            Err(why) => return Finding::unmet("no_environment", why.clone()).fix(python::venv_fix(scene.distro.manager(), &place)),
         };
         let environment = &index.environment;
         let broken = environment.interpreter.as_ref().filter(|interpreter| interpreter.real.is_none());
@@ -122,7 +122,7 @@ impl Check for Distribution {
             return Finding::unmet("broken_link", msg)
                 .found(dist.version.clone())
                 .evidence(evidence)
-                .fix(python::venv_fix(&scene.platform.family, &environment.prefix));
+                .fix(python::venv_fix(scene.distro.manager(), &environment.prefix));
         }
         self.judge(dist, evidence, self.install(&environment.prefix))
     }

@@ -14,9 +14,9 @@ mod scratch;
 use super::{Check, Finding, Type, Verdict, python, tail};
 use crate::document::Fields;
 use crate::fix::Fix;
-use crate::platform::{quoted, shell};
 use crate::programs;
 use crate::scene::Scene;
+use crate::shell::{quoted, shell};
 use answer::Answer;
 use base::Result;
 use base::child::{Identity, Run};
@@ -115,7 +115,7 @@ impl Django {
             let venv = python.parent().and_then(Path::parent).unwrap_or(&python);
             return Err(Box::new(
                 Finding::unmet("no_interpreter", format!("{} is not there, or leads nowhere", python.display()))
-                    .fix(python::venv_fix(&scene.platform.family, venv)),
+                    .fix(python::venv_fix(scene.distro.manager(), venv)),
             ));
         }
         let user = match &self.user {

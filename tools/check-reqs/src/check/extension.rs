@@ -4,8 +4,8 @@ use super::postgres::{Connection, query_failed};
 use super::{Check, Finding, Type};
 use crate::document::Fields;
 use crate::fix::{self, Fix};
-use crate::platform::shell;
 use crate::scene::Scene;
+use crate::shell::shell;
 use crate::version::{Order, Wanted};
 use base::Result;
 use base::clock::Deadline;
@@ -70,7 +70,7 @@ impl Check for Extension {
         let Some(available) = available else {
             let major =
                 if number >= 100_000 { (number / 10_000).to_string() } else { format!("{}.{}", number / 10_000, number / 100 % 100) };
-            let mut fix = fix::install_extension(&scene.platform, name, &major);
+            let mut fix = fix::install_extension(&scene.distro, name, &major);
             if !connected.target.is_local() {
                 fix.text = format!("on the server's host {}: {}", connected.target.host, fix.text);
             }

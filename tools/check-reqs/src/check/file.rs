@@ -3,8 +3,8 @@
 use super::{Check, Finding, Type};
 use crate::document::Fields;
 use crate::fix::Fix;
-use crate::platform::shell;
 use crate::scene::Scene;
+use crate::shell::shell;
 use base::Result;
 use base::clock::Deadline;
 use nix::unistd::{Gid, Group, Uid, User};

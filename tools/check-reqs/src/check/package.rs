@@ -51,7 +51,7 @@ impl Check for Package {
         };
         let name = &self.name;
         let Some(package) = db.find(name) else {
-            return Finding::unmet("missing", format!("the package {name} is not installed")).fix(fix::install(&scene.platform, &[name]));
+            return Finding::unmet("missing", format!("the package {name} is not installed")).fix(fix::install(&scene.distro, &[name]));
         };
         let found = match package.name == *name || name.starts_with(&format!("{}:", package.name)) {
             true => package.version.clone(),
@@ -61,7 +61,7 @@ impl Check for Package {
             return Finding::met(found.clone(), format!("{name} {found} is installed"));
         }
         Finding::unmet("version", format!("{name} is {found}, wanted is {}", self.wanted.text())).found(found).fix(fix::upgrade(
-            &scene.platform,
+            &scene.distro,
             name,
             self.wanted.text(),
         ))

@@ -3,11 +3,11 @@
 use super::{Check, Finding, Type};
 use crate::document::Fields;
 use crate::fix::{self, Fix};
-use crate::platform::Family;
 use crate::scene::Scene;
 use crate::version::{Order, Wanted};
 use base::Result;
 use base::clock::Deadline;
+use distro::Manager;
 use std::fs;
 use std::time::Duration;
 
@@ -90,9 +90,9 @@ impl Connection {
 fn server_fix(scene: &Scene) -> Fix {
     let installed =
         fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut dir| dir.next().is_some()) || crate::programs::find("postgres").is_some();
-    match (installed, scene.platform.family) {
-        (false, _) => fix::install_of_command(&scene.platform, "postgres"),
-        (true, Family::Apk) => Fix::root("start PostgreSQL", vec!["rc-service postgresql start".into()]),
+    match (installed, scene.distro.manager()) {
+        (false, _) => fix::install_of_command(&scene.distro, "postgres"),
+        (true, Some(Manager::Apk)) => Fix::root("start PostgreSQL", vec!["rc-service postgresql start".into()]),
         (true, _) => Fix::root("start PostgreSQL", vec!["service postgresql start".into()]),
     }
 }

@@ -5,13 +5,14 @@
 use super::{Check, Finding, Type, tail};
 use crate::document::Fields;
 use crate::fix::{self, Fix};
-use crate::platform::{Family, shell};
 use crate::programs;
 use crate::scene::Scene;
+use crate::shell::shell;
 use crate::version::{Order, Wanted};
 use base::Result;
 use base::child::{Identity, Run};
 use base::clock::Deadline;
+use distro::Manager;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -59,7 +60,7 @@ impl Python {
                 Some(path) => Found::At(path),
                 None => Found::Not(
                     Finding::unmet("missing", format!("there is no {} on PATH", self.interpreter))
-                        .fix(fix::install_of_command(&scene.platform, &self.interpreter)),
+                        .fix(fix::install_of_command(&scene.distro, &self.interpreter)),
                 ),
             };
         }
@@ -70,7 +71,7 @@ impl Python {
         let Some(path) = path else {
             return Found::Not(
                 Finding::unmet("no_interpreter", format!("{} has no bin/python: it is not a virtual environment", place.display()))
-                    .fix(venv_fix(&scene.platform.family, place)),
+                    .fix(venv_fix(scene.distro.manager(), place)),
             );
         };
         match (path.metadata(), fs::read_link(&path)) {
@@ -79,13 +80,13 @@ impl Python {
                 let venv = path.parent().and_then(Path::parent).unwrap_or(place);
                 Found::Not(
                     Finding::unmet("broken_link", format!("{} is a link to {}, which is not there any more", path.display(), to.display()))
-                        .fix(venv_fix(&scene.platform.family, venv)),
+                        .fix(venv_fix(scene.distro.manager(), venv)),
                 )
             }
             (Err(error), _) => {
                 let finding = Finding::io(path.display(), &error);
                 Found::Not(match finding.verdict {
-                    super::Verdict::Unmet => finding.fix(venv_fix(&scene.platform.family, place)),
+                    super::Verdict::Unmet => finding.fix(venv_fix(scene.distro.manager(), place)),
                     _ => finding,
                 })
             }
@@ -109,7 +110,7 @@ impl Python {
     }
 
     fn version_fix(&self, scene: &Scene) -> Fix {
-        let newest = fix::install_of_command(&scene.platform, "python3");
+        let newest = fix::install_of_command(&scene.distro, "python3");
         let text = format!(
             "install a Python {} (the distribution's own: {}), then make the virtual environment again with it",
             self.wanted.text(),
@@ -121,20 +122,20 @@ impl Python {
 
 /// Makes a virtual environment (again); on Debian the module for that is a package of its own. What is no virtual environment is left
 /// alone: `--clear` empties whatever directory it is given.
-pub fn venv_fix(family: &Family, venv: &Path) -> Fix {
+pub fn venv_fix(manager: Option<Manager>, venv: &Path) -> Fix {
     let shown = venv.display().to_string();
     let again = venv.join("pyvenv.cfg").exists();
     if !again && fs::read_dir(venv).map_or(venv.symlink_metadata().is_ok(), |mut entries| entries.next().is_some()) {
         return Fix::advice(format!("{shown} is no virtual environment: name one, or make one elsewhere (python3 -m venv DIRECTORY)"));
     }
     let mut commands = Vec::new();
-    let package = match family {
-        Family::Apt => Some("python3-venv"),
-        Family::Dnf | Family::Apk => Some("python3"),
-        Family::Pacman => Some("python"),
-        Family::Other => None,
+    let package = match manager {
+        Some(Manager::Apt) => Some("python3-venv"),
+        Some(Manager::Dnf | Manager::Apk) => Some("python3"),
+        Some(Manager::Pacman) => Some("python"),
+        Some(Manager::Zypper) | None => None,
     };
-    commands.extend(package.and_then(|package| fix::install_command(*family, &[package])));
+    commands.extend(package.and_then(|package| fix::install_command(manager, &[package])));
     let make: &[&str] = if again { &["python3", "-m", "venv", "--clear", &shown] } else { &["python3", "-m", "venv", &shown] };
     let owner = venv.metadata().ok().filter(|meta| meta.uid() != 0).map(|meta| super::file::user_name(meta.uid()));
     commands.push(match owner.filter(|_| nix::unistd::geteuid().is_root()) {
@@ -204,7 +205,7 @@ impl Check for Python {
         let finished = match ask(&path, deadline) {
             Ok(finished) => finished,
             Err(error) => {
-                return Finding::unmet("not_executable", error.message).fix(fix::install_of_command(&scene.platform, "python3"));
+                return Finding::unmet("not_executable", error.message).fix(fix::install_of_command(&scene.distro, "python3"));
             }
         };
         if finished.timed_out {
@@ -220,7 +221,7 @@ impl Check for Python {
             _ => Finding::unmet("broken", format!("{} does not run: {}", path.display(), finished.last_words()))
                 .evidence(tail(&finished.err()))
                 .fix(match path.parent().and_then(Path::parent).filter(|prefix| prefix.join("pyvenv.cfg").exists()) {
-                    Some(venv) => venv_fix(&scene.platform.family, venv),
+                    Some(venv) => venv_fix(scene.distro.manager(), venv),
                     None => Fix::advice(format!("mend or replace {}", path.display())),
                 }),
         }

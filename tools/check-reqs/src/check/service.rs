@@ -4,9 +4,9 @@
 use super::{Check, Finding, Type, tail};
 use crate::document::Fields;
 use crate::fix::Fix;
-use crate::platform::shell;
 use crate::programs;
 use crate::scene::Scene;
+use crate::shell::shell;
 use base::Result;
 use base::child::{Finished, Run};
 use base::clock::Deadline;
@@ -226,7 +226,7 @@ impl Check for Service {
             // Debian keeps init scripts where they are without systemd, so a missing one says that the service is not installed.
             return match Path::new("/etc/init.d/README").exists() || Path::new("/etc/init.d/cron").exists() {
                 true => Finding::unmet("missing", format!("there is no service {name}: no systemd runs, and /etc/init.d has no {name}"))
-                    .fix(crate::fix::install_of_command(&scene.platform, name)),
+                    .fix(crate::fix::install_of_command(&scene.distro, name)),
                 false => Finding::unknown("no_service_manager", format!("no service manager is here to ask about {name}")),
             };
         };
@@ -250,7 +250,7 @@ impl Check for Service {
                 Manager::Supervisor => {
                     Fix::advice(format!("add [program:{name}] to supervisor's configuration, then supervisorctl update"))
                 }
-                _ => crate::fix::install_of_command(&scene.platform, name),
+                _ => crate::fix::install_of_command(&scene.distro, name),
             }),
             State::Unclear(words) => Finding::unknown("unclear", format!("{name}: {words}")),
         }

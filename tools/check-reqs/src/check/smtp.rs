@@ -225,7 +225,7 @@ impl Check for Smtp {
         let place = self.place();
         let local = matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "::1");
         let start = || match local {
-            true => Fix { text: "install and start a mail server".into(), ..fix::install_of_command(&scene.platform, "sendmail") },
+            true => Fix { text: "install and start a mail server".into(), ..fix::install_of_command(&scene.distro, "sendmail") },
             false => Fix::advice(format!("start the mail server at {place}, or let this host through the firewall")),
         };
         let stream = match net::connect(&self.host, self.port, deadline) {

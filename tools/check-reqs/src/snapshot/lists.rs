@@ -3,11 +3,11 @@
 use super::{Table, look, table};
 use crate::check::postgres::{Connection, query_failed};
 use crate::check::{Verdict, file, port, python, service};
-use crate::platform::Family;
 use crate::programs;
 use crate::scene::Scene;
 use base::clock::Deadline;
 use base::{Error, Result};
+use distro::Manager;
 use nix::unistd::{Group, User, getgrouplist};
 use serde_json::json;
 use std::collections::HashSet;
@@ -39,8 +39,8 @@ pub fn dists(scene: &Scene, place: Option<&str>, deadline: Deadline) -> Result<V
 /// The packages that somebody asked for; on Debian those that apt did not install as dependencies.
 pub fn packages(scene: &Scene) -> Result<Vec<Table>> {
     let db = scene.packages().as_ref().map_err(|why| Error::failed(why.clone()))?;
-    let automatic: HashSet<String> = match scene.platform.family {
-        Family::Apt => automatic(&fs::read_to_string("/var/lib/apt/extended_states").unwrap_or_default()),
+    let automatic: HashSet<String> = match scene.distro.manager() {
+        Some(Manager::Apt) => automatic(&fs::read_to_string("/var/lib/apt/extended_states").unwrap_or_default()),
         _ => HashSet::new(),
     };
     let asked = db.all().into_iter().filter(|package| !automatic.contains(&package.name));

@@ -8,7 +8,7 @@ use crate::layout::{Layout, Place};
 use crate::report::{Item, Maintenance, Ran, Verified};
 use crate::settle::{Settled, Settling};
 use crate::wait::{self, Waited};
-use base::child::{Foreground, Outcome};
+use base::child::{Ending, Foreground, Outcome};
 use base::clock::millis;
 use base::exit::Exit;
 use base::guardian::{self, Guardian};
@@ -44,8 +44,8 @@ pub fn run(on: &On, keep: bool, drain: Duration, argv: &[OsString], context: &Co
     }
     let watch = Watch::begin()?;
     let guardian = if keep { None } else { Some(guard(on)?) };
-    let story = Story { on, keep, drain, context, watch: &watch };
-    let report = story.tell(argv);
+    let story = Story { on, keep, drain, argv, context, watch: &watch };
+    let report = story.tell();
     if let Some(guardian) = guardian {
         guardian.disarm();
     }
@@ -97,6 +97,7 @@ struct Story<'a> {
     on: &'a On,
     keep: bool,
     drain: Duration,
+    argv: &'a [OsString],
     context: &'a Context,
     watch: &'a Watch,
 }
@@ -108,7 +109,7 @@ enum Raised {
 }
 
 impl Story<'_> {
-    fn tell(&self, argv: &[OsString]) -> Result<Report<Maintenance>> {
+    fn tell(&self) -> Result<Report<Maintenance>> {
         let (settled, items) = match self.raise()? {
             Raised::Up(settled, items) => (settled, items),
             Raised::Not(report) => return Ok(*report),
@@ -123,7 +124,7 @@ impl Story<'_> {
             let error = Error::failed(format!("interrupted by {signal} before COMMAND was begun"));
             return Ok(self.take_back(items, verified, error)?.exit(signal_code(signal)));
         }
-        match Foreground::new(argv).deadline(self.context.deadline).run(self.watch) {
+        match Foreground::new(self.argv).deadline(self.context.deadline).run(self.watch) {
             Ok(outcome) if self.keep && !good(&outcome) => Ok(self.kept(&settled, items, &outcome)),
             Ok(outcome) => Ok(self.afterwards(&settled, items, &outcome)),
             Err(error) => self.take_back(items, verified, error),
@@ -205,7 +206,7 @@ impl Story<'_> {
     fn kept(&self, settled: &Settled, items: Vec<Item>, outcome: &Outcome) -> Report<Maintenance> {
         let mut body = settled.body("during", &self.on.layout);
         body.items = items;
-        body.ran = Some(ran(outcome));
+        body.ran = Some(ran(self.argv, outcome));
         let mut warnings = settled.warnings.clone();
         warnings.push(format!("the page is kept up (--on-failure keep); maint-page off --id {} takes it away", self.on.wish.id));
         let msg = format!("{}; the page is kept up", ended(outcome));
@@ -219,13 +220,13 @@ impl Story<'_> {
             Ok(released) => released,
             Err(error) => {
                 let mut body = settled.body("during", &self.on.layout);
-                body.ran = Some(ran(outcome));
+                body.ran = Some(ran(self.argv, outcome));
                 return self.failed(body, items, error);
             }
         };
         items.extend(released.items.iter().cloned());
         let mut body = released.body("during", &self.on.layout);
-        body.ran = Some(ran(outcome));
+        body.ran = Some(ran(self.argv, outcome));
         let mut warnings = settled.warnings.clone();
         let mut error = released.error.clone();
         let mut page = "the page is off".to_owned();
@@ -273,12 +274,20 @@ fn signal_code(signal: Signal) -> Exit {
     Exit::Command(u8::try_from(128 + signal as i32).unwrap_or(u8::MAX))
 }
 
-fn ran(outcome: &Outcome) -> Ran {
+fn ran(argv: &[OsString], outcome: &Outcome) -> Ran {
+    let words: Vec<_> = argv.iter().map(|word| word.to_string_lossy()).collect();
+    let (exit, signal) = match outcome.ending {
+        Ending::Exit(code) => (Some(code), None),
+        Ending::Signal(signal) => (None, Some(signal)),
+    };
     Ran {
+        argv: base::mask::argv(&words),
+        exit,
+        signal,
+        ms: millis(outcome.elapsed),
         ending: outcome.ending.to_string(),
         code: outcome.ending.shell_code(),
         interrupted: outcome.interrupted.map(|signal| signal.to_string()),
-        tail: (!outcome.ending.success()).then(|| outcome.tail.clone()),
-        took_ms: millis(outcome.elapsed),
+        tail: (!outcome.ending.success()).then(|| base::mask::text(&outcome.tail)),
     }
 }

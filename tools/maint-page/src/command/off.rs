@@ -14,13 +14,14 @@ use base::{Error, Result};
 pub fn run(layout: &Layout, whose: &Whose, force: bool, proof: &Proof, context: &Context) -> Result<Report<Maintenance>> {
     let settling = Settling { force, ..Settling::new(layout, context) };
     let mut gone = Vec::new();
-    let settled = settling.run(|holds, _, _| {
+    let settled = settling.run_if(|holds, _, now| {
         let ids: Vec<String> = match whose {
             Whose::Own(id) | Whose::Id(id) => vec![id.clone()],
             Whose::All => holds.iter().map(|hold| hold.id.clone()).collect(),
         };
         gone = change::release(holds, &ids);
-        Ok(())
+        // Where others keep the page up and nothing goes, it is theirs to keep up to date, or tick's.
+        Ok(!gone.is_empty() || !holds.iter().any(|hold| hold.state(now).is_up()))
     })?;
     Ok(finish(layout, settled, whose, &gone, proof, context))
 }

@@ -1,10 +1,13 @@
 //! venv-sync killed at any moment, failed at any call, and on a full disk: the environment is the old one or the new one, whole.
 
+mod injected;
+mod power;
+
 use harness::full_sweep;
 use harness::venvs::Venvs;
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// What must hold after anything: the environment works, and is one of the two.
@@ -27,12 +30,23 @@ fn mends(venvs: &Venvs, version: &str, when: &str) {
     let names = |dir: std::path::PathBuf| -> BTreeSet<String> {
         std::fs::read_dir(dir).unwrap().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
     };
+    all_whole(venvs, when);
     // The link may be right already, and then nothing was written, not even to clear up.
     if done.json()["changed"] == true {
         let releases = names(venvs.path().join("venv.d/releases"));
         assert!(releases.len() <= 2, "{when}: {releases:?}");
         let stray: Vec<_> = names(venvs.path().to_path_buf()).into_iter().filter(|name| name.starts_with(".rbt-")).collect();
         assert!(stray.is_empty(), "{when}: {stray:?}");
+    }
+}
+
+/// What the list calls complete is whole: it may be gone back to at any time.
+fn all_whole(venvs: &Venvs, when: &str) {
+    let list = venvs.tool(&["list", "venv"]).run().expect_code(0).json();
+    for release in list["items"].as_array().unwrap().iter().filter(|release| release["complete"] == true) {
+        let python = std::path::Path::new(release["path"].as_str().unwrap()).join("bin/python");
+        let done = venvs.command(python).args(["-c", "import alpha, beta; print(alpha.version)"]).output().unwrap();
+        assert!(done.status.success(), "{when}: {release}: {}", String::from_utf8_lossy(&done.stderr));
     }
 }
 
@@ -107,67 +121,6 @@ fn asked_to_end_it_clears_up_itself() {
     assert_eq!(whole(&venvs, "after SIGTERM"), "1.0");
 }
 
-/// The calls by which anything changes, traced in the tool alone and not in what it starts.
-const CALLS: [&str; 11] =
-    ["mkdirat", "openat", "renameat", "renameat2", "symlinkat", "unlinkat", "fsync", "syncfs", "flock", "fchmod", "unlink"];
-
-fn injected(venvs: &Venvs, call: &str, fault: &str, when: usize) -> std::process::Output {
-    let mut strace = venvs.command("strace");
-    strace.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &format!("inject={call}:{fault}:when={when}")]);
-    strace.arg(harness::bin("venv-sync")).args(["apply", "venv", "-r", "requirements.txt", "--wheelhouse", "wheels"]);
-    strace.args(["--python", "/usr/bin/python3", "--lock-wait", "60s"]).output().unwrap()
-}
-
-/// How often a call is made in an update.
-fn count(venvs: &Venvs, call: &str) -> usize {
-    let mut strace = venvs.command("strace");
-    strace.args(["-qq", "-o", "trace", "-e", &format!("trace={call}")]).arg(harness::bin("venv-sync"));
-    strace.args(["apply", "venv", "-r", "requirements.txt", "--wheelhouse", "wheels", "--python", "/usr/bin/python3"]);
-    assert!(strace.output().unwrap().status.success());
-    std::fs::read_to_string(venvs.path().join("trace")).unwrap().lines().filter(|line| line.starts_with(call)).count()
-}
-
-/// Every call, or in the short form a few spread over all.
-fn points(count: usize) -> Vec<usize> {
-    let few = 3;
-    if full_sweep() || count <= few { (1..=count).collect() } else { (0..few).map(|i| 1 + i * (count - 1) / (few - 1)).collect() }
-}
-
-fn sweep(faults: &[&str]) {
-    let venvs = start();
-    let mut version = "1.0".to_owned();
-    for call in CALLS {
-        let target = other(&version);
-        venvs.requirements(&format!("alpha=={target}\n"));
-        let calls = count(&venvs, call);
-        version = whole(&venvs, call);
-        for when in points(calls) {
-            for fault in faults {
-                let target = other(&version);
-                venvs.requirements(&format!("alpha=={target}\n"));
-                let done = injected(&venvs, call, fault, when);
-                let what = format!("{call} {when} of {calls}: {fault}, exit {:?}", done.status.code());
-                let now = whole(&venvs, &what);
-                if done.status.success() {
-                    assert_eq!(now, target, "{what}: success is said only where it is so");
-                }
-                mends(&venvs, target, &what);
-                version = target.to_owned();
-            }
-        }
-    }
-}
-
-#[test]
-fn killed_at_every_call_that_changes_something() {
-    sweep(&["signal=KILL"]);
-}
-
-#[test]
-fn failed_at_every_call_that_changes_something() {
-    sweep(if full_sweep() { &["error=EIO", "error=ENOSPC", "error=EACCES", "error=EINTR"] } else { &["error=EIO"] });
-}
-
 #[test]
 fn a_file_size_limit_is_an_error_like_others() {
     let venvs = start();
@@ -183,15 +136,11 @@ fn a_file_size_limit_is_an_error_like_others() {
 #[test]
 fn on_a_full_disk() {
     let venvs = start();
-    // Everything again on a small file system of its own; without the right to mount one there is nothing to be seen here.
+    // Everything again on a small file system of its own.
     let small = venvs.path().join("small");
     std::fs::create_dir(&small).unwrap();
     let size = "size=2560k,nr_inodes=4000";
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", size, "none"]).arg(&small).stderr(Stdio::null()).status().unwrap();
-    if !mounted.success() {
-        return;
-    }
-    let unmount = Unmount(small.clone());
+    let Some(_mounted) = harness::disk::Small::mount(&small, size) else { return };
     let large = venvs.write("large.py", &format!("version = '3.0'\n#{}", "x".repeat(4_000_000)));
     venvs.wheel("alpha", "3.0", "", &[&format!("alpha/__init__.py=@{}", large.display())]);
     let apply = |wanted: &str| {
@@ -206,13 +155,4 @@ fn on_a_full_disk() {
     assert_eq!(String::from_utf8_lossy(&python.stdout).trim(), "1.0");
     assert_eq!(std::fs::read_dir(small.join("venv.d/releases")).unwrap().count(), 1);
     apply("alpha==2.0\n").expect_code(0);
-    drop(unmount);
-}
-
-struct Unmount(std::path::PathBuf);
-
-impl Drop for Unmount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }
