@@ -108,6 +108,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             command: "cron-render install -n cron.txt --name forum --dir /home/myforumorg --user myforumorg",
         },
         Example {
+            text: "From cron, as a line of /etc/cron.d: mail if the crontab is no longer what the template says.",
+            command: "40 4 * * * root cron-render diff -q /srv/site/crontab.txt --name site --dir /srv/site --venv /srv/site/venv --journal /var/log/site/runbook.jsonl",
+        },
+        Example {
             text: "What happens around the change of time:",
             command: "cron-render next cron.txt --tz Europe/Warsaw --from 2026-03-28 --until 2026-03-30",
         },

@@ -46,6 +46,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             command: "pg-ext-ensure elevate --role misago --admin service=admin -- venv/bin/python manage.py migrate",
         },
         Example {
+            text: "From cron, as a line of /etc/cron.d: no mail while they are there.",
+            command: "20 4 * * * root pg-ext-ensure -q -d service=site --journal /var/log/site/runbook.jsonl btree_gin hstore",
+        },
+        Example {
             text: "In every database, the newest installed version, in a schema of its own:",
             command: "pg-ext-ensure --all-dbs --create-schema hstore@latest:extensions",
         },
