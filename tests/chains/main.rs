@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cron;
+mod examples;
 mod nested;
 mod readme;
 mod recipe;

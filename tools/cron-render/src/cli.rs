@@ -104,7 +104,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Example { text: "What is wrong with it:", command: "cron-render lint cron.txt -o text" },
         Example {
-            text: "Install it into the user's crontab; first see whether that would change anything:",
+            text: "Install it into the user's crontab; first see whether that would change anything (then the exit status is 1):",
             command: "cron-render install -n cron.txt --name forum --dir /home/myforumorg --user myforumorg",
         },
         Example {

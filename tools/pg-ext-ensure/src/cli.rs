@@ -40,7 +40,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             text: "With the administrator's help for what the application may not do:",
             command: "pg-ext-ensure -d service=misago --admin service=admin hstore pg_stat_statements",
         },
-        Example { text: "Only look:", command: "pg-ext-ensure -n -d service=misago btree_gin hstore" },
+        Example {
+            text: "Only look; exit status 1 means that something would be made:",
+            command: "pg-ext-ensure -n -d service=misago btree_gin hstore",
+        },
         Example {
             text: "A command that insists on a superuser:",
             command: "pg-ext-ensure elevate --role misago --admin service=admin -- venv/bin/python manage.py migrate",
