@@ -32,11 +32,20 @@ echo '127.0.0.1:5432:*:site:a-site' >/root/.pgpass
 umask 022
 
 for site in site wrong held; do
-    mkdir -p /etc/$site /srv/$site/maintenance /srv/$site/logs /var/log/$site
+    mkdir -p /etc/$site /srv/$site/maintenance /srv/$site/logs
     printf 'error_log /srv/%s/logs/error.log;\nevents {}\nhttp { access_log off; }\n' $site >/etc/$site/nginx.conf
     : >/srv/$site/logs/error.log
     printf '[[check]]\ntype = "command"\nname = "%s"\ntags = ["nightly"]\n' nginx >/etc/$site/requirements.toml
-    printf '15 0 * * * python manage.py clearsessions\n' >/srv/$site/crontab.txt
+    cat >/srv/$site/cron.toml <<TOML
+[site]
+name = "$site"
+dir = "/srv/$site"
+venv = "/srv/$site/venv"
+[[job]]
+id = "clearsessions"
+schedule = "15 0 * * *"
+manage = "clearsessions"
+TOML
     printf 'pip\n' >/srv/$site/requirements.txt
     cat >/etc/$site/services.toml <<TOML
 [service.worker-$site]
@@ -56,7 +65,7 @@ echo 'no-such-distribution==1.0' >>/srv/wrong/requirements.txt
 maint-page on -q --dir /srv/wrong/maintenance --for 1s >/dev/null
 svc-cycle start -q -f /etc/site/services.toml >/dev/null
 svc-cycle start -q -f /etc/held/services.toml >/dev/null
-cron-render install -q /srv/site/crontab.txt --name site --dir /srv/site --venv /srv/site/venv >/dev/null
+cron-render install -q /srv/site/cron.toml >/dev/null
 
 # Where mail goes that cron hands to sendmail.
 mkdir /var/mail/cron
@@ -154,7 +163,7 @@ fn from_cron_there_is_mail_only_when_something_is_wrong_or_was_changed() {
 
 /// The journal has the report as one line, whatever was printed.
 fn journal(machine: &Machine, name: &str, site: &str, code: i32) {
-    let path = machine.path(&format!("/var/log/{site}/runbook.jsonl"));
+    let path = machine.path(&format!("/var/log/{site}.jsonl"));
     let reports: Vec<Value> = std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let mine: Vec<&Value> = reports.iter().filter(|report| report["tool"] == name).collect();
     assert_eq!(mine.len(), 1, "{name} of {site}: {reports:?}");

@@ -8,7 +8,7 @@ use serde_json::Value;
 #[test]
 fn case_conductor_from_a_bare_host_to_version_2() {
     let Some(stage) = host() else { return };
-    let outside = stage.outside();
+    let _outside = stage.outside();
     let night = stage.runbook(&[]).expect_code(0);
     assert!(night.of("maint-page").iter().any(|report| report["ran"]["code"] == 0), "{night}");
     serves(&stage, 1);
@@ -34,7 +34,6 @@ fn case_conductor_from_a_bare_host_to_version_2() {
     // Pages that were open keep their stylesheet, new ones have another.
     assert_ne!(stylesheet(&stage), old);
     stage.must(&["curl", "-fsS", "-o", "/dev/null", &old]);
-    drop(outside);
 }
 
 /// mod_wsgi's processes are the site's user's; the secret is nobody else's to read; what visitors upload to is not the code.

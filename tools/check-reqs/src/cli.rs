@@ -73,7 +73,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         Example { text: "Wait until a restarted site answers.", command: "check-reqs --wait 60s http:http://127.0.0.1:8000/" },
         Example {
             text: "From cron, as a line of /etc/cron.d: no mail while all is well.",
-            command: "10 4 * * * root check-reqs -q -f /etc/site/requirements.toml --tag nightly --journal /var/log/site/runbook.jsonl",
+            command: "10 4 * * * root check-reqs -q -f /etc/site/requirements.toml --tag nightly --journal /var/log/site.jsonl",
         },
         Example {
             text: "Write down what this server has, and ask the next one for it.",

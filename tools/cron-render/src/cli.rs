@@ -109,7 +109,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Example {
             text: "From cron, as a line of /etc/cron.d: mail if the crontab is no longer what the template says.",
-            command: "40 4 * * * root cron-render diff -q /srv/site/crontab.txt --name site --dir /srv/site --venv /srv/site/venv --journal /var/log/site/runbook.jsonl",
+            command: "40 4 * * * root cron-render diff -q /srv/site/cron.toml --journal /var/log/site.jsonl",
         },
         Example {
             text: "What happens around the change of time:",

@@ -206,7 +206,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Example {
             text: "From cron, as a line of /etc/cron.d: what has been announced goes up when its time has come.",
-            command: "* * * * * root maint-page tick -q --dir /srv/site/maintenance --journal /var/log/site/runbook.jsonl",
+            command: "* * * * * root maint-page tick -q --dir /srv/site/maintenance --journal /var/log/site.jsonl",
         },
         Example { text: "Where nginx already tests for one file:", command: "maint-page on --page /srv/www/tmp/maintenance.html" },
     ],

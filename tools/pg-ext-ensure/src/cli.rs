@@ -50,7 +50,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Example {
             text: "From cron, as a line of /etc/cron.d: no mail while they are there.",
-            command: "20 4 * * * root pg-ext-ensure -q -d service=site --journal /var/log/site/runbook.jsonl btree_gin hstore",
+            command: "20 4 * * * root pg-ext-ensure -q -d service=site --journal /var/log/site.jsonl btree_gin hstore",
         },
         Example {
             text: "In every database, the newest installed version, in a schema of its own:",

@@ -117,7 +117,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Example {
             text: "From cron, as a line of /etc/cron.d: what has stopped is started, and a mail says so.",
-            command: "*/5 * * * * root svc-cycle start -q -f /etc/site/services.toml --journal /var/log/site/runbook.jsonl",
+            command: "*/5 * * * * root svc-cycle start -q -f /etc/site/services.toml --journal /var/log/site.jsonl",
         },
         Example { text: "Did PRODUCTION reach the daemon?", command: "svc-cycle check -f services.toml uwsgi" },
     ],

@@ -98,7 +98,7 @@ pub const LINE: CommandLine = CommandLine {
     examples: &[
         Example {
             text: "From cron, as a line of /etc/cron.d: mail if the environment has drifted.",
-            command: "30 4 * * * root venv-sync check -q /srv/site/venv -r /srv/site/requirements.txt --journal /var/log/site/runbook.jsonl",
+            command: "30 4 * * * root venv-sync check -q /srv/site/venv -r /srv/site/requirements.txt --journal /var/log/site.jsonl",
         },
         Example {
             text: "An update that goes live only if the site's own module can be imported.",
