@@ -185,9 +185,9 @@ git push -q -u origin main
 /// What `before` may use.
 const PUBLISH: &str = r#"
 publish() {
-    rm -rf /tmp/work && git clone -q -b main /srv/upstream /tmp/work
-    echo "$1" >/tmp/work/version
-    git -C /tmp/work commit -qam "Version $1" && git -C /tmp/work push -q
+    rm -rf /tmp/clone && git clone -q -b main /srv/upstream /tmp/clone
+    echo "$1" >/tmp/clone/version
+    git -C /tmp/clone commit -qam "Version $1" && git -C /tmp/clone push -q
 }
 "#;
 
