@@ -61,7 +61,11 @@ cmd:mkfs.btrfs              btrfs-progs
 cmd:mkfs.ext4               e2fsprogs
 cmd:mkfs.xfs                xfsprogs
 cmd:openssl                 openssl
+file:/usr/lib/python3/dist-packages/psycopg2/__init__.py  python3-psycopg2
+file:/usr/lib/python3/dist-packages/rcssmin.py  python3-rcssmin
+file:/usr/lib/python3/dist-packages/rjsmin.py  python3-rjsmin
 cmd:rpm                     rpm
+cmd:rsync                   rsync
 cmd:setfacl                 acl
 cmd:ssh                     openssh-client
 cmd:sshd                    openssh-server
@@ -83,7 +87,7 @@ cmd:xz                      xz-utils
 '
 
 # Which of the above start at boot unless told otherwise.
-servers='apache2 caddy cron nginx postgresql redis-server ssh supervisor uwsgi'
+servers='apache2 caddy cron nginx postgresql redis-server rsync ssh supervisor uwsgi'
 
 say() { printf '%s\n' "setup: $*" >&2; }
 die() {
