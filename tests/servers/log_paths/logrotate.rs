@@ -1,7 +1,9 @@
 //! logrotate: what `logrotate -d` says it would do to each log is what is reported, and what it really makes is what was foretold.
 
+mod sweep;
+
 use super::{codes, item, site, write};
-use harness::{Output, need};
+use harness::{Output, need, need_root};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -62,7 +64,7 @@ impl Site {
 }
 
 fn can() -> bool {
-    need("logrotate").is_some() && harness::need_root()
+    need("logrotate").is_some() && need_root()
 }
 
 const LOGS: &[&str] = &[

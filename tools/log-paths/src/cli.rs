@@ -1,9 +1,7 @@
 //! The command line, and what it asks for.
 
 use crate::log::Kind;
-use crate::process::Process;
 use crate::service;
-use crate::site::Site;
 use base::cli::{CommandLine, Entry, Example, Opt, Parsed, Positional, Value};
 use base::error::{Error, Result};
 use base::exit::Row;
@@ -165,55 +163,6 @@ impl Request {
     pub fn wants(&self, service: &str) -> bool {
         self.services.is_empty() || self.services.contains(&service)
     }
-
-    /// May this process hold a log that is asked for? With `--conf`, only those that could be that instance.
-    #[must_use]
-    pub fn wants_process(&self, site: &Site, process: &Process) -> bool {
-        let Some(service) = process.service else { return self.wants("systemd") };
-        if !self.wants(service) {
-            return false;
-        }
-        let asked = site.asked(service);
-        asked.is_empty() || asked.iter().any(|conf| self.could_be(site, process, service, conf))
-    }
-
-    fn could_be(&self, site: &Site, process: &Process, service: &str, conf: &std::path::Path) -> bool {
-        let absolute = std::path::absolute(conf).unwrap_or_else(|_| conf.to_path_buf());
-        if names(process, &absolute) {
-            return true;
-        }
-        let parent = site.processes().iter().find(|other| other.pid == process.parent && other.service == Some(service));
-        match parent {
-            Some(parent) => self.could_be(site, parent, service, conf),
-            // A master that names no file uses the usual one, or hides what it was started with.
-            None => {
-                process.option(&["-c", "--conf", "--configuration", "--config", "-D"]).is_none()
-                    && !names_a_file(process)
-                    && process.elsewhere() != Some(true)
-            }
-        }
-    }
-}
-
-/// Does a command line name this file, or the directory it is in, as a server's data directory?
-fn names(process: &Process, conf: &std::path::Path) -> bool {
-    let cwd = process.cwd().unwrap_or_else(|| PathBuf::from("/"));
-    let title = process.title();
-    let words = title.split(|byte| matches!(byte, b' ' | b'=')).map(|word| word.strip_prefix(b"-c").unwrap_or(word));
-    words.filter(|word| !word.is_empty()).any(|word| {
-        let path = crate::site::normal(&cwd.join(OsStr::from_bytes(word)));
-        path == conf || Some(path.as_path()) == conf.parent()
-    })
-}
-
-/// Does a command line name some configuration file?
-fn names_a_file(process: &Process) -> bool {
-    const ENDINGS: &[&str] = &[".ini", ".xml", ".yaml", ".yml", ".json", ".conf", ".cfg"];
-    process
-        .argv
-        .iter()
-        .skip(1)
-        .any(|word| ENDINGS.iter().any(|ending| word.split(|byte| *byte == b':').next().unwrap_or_default().ends_with(ending.as_bytes())))
 }
 
 fn known(word: &str) -> Result<&'static str> {

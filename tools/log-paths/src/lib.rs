@@ -5,6 +5,7 @@
 pub mod access;
 pub mod act;
 pub mod cli;
+pub mod instance;
 pub mod launch;
 pub mod log;
 pub mod observe;

@@ -119,6 +119,8 @@ pub struct Target {
     pub user: Option<String>,
     /// Who opens it, where that is somebody else than `user`.
     pub by: Option<String>,
+    /// The process whose configuration says so, where it is one's own.
+    pub pid: Option<u32>,
     /// Does the service keep it open, so that a rotation needs a signal?
     pub held: bool,
     /// Does the service rotate it?
@@ -151,6 +153,7 @@ impl Target {
             opener: Opener::Service,
             user: None,
             by: None,
+            pid: None,
             held: true,
             rotates: None,
             doubt: None,

@@ -2,6 +2,7 @@
 
 use crate::access::{Access, Judge};
 use crate::cli::{Look, Request};
+use crate::instance::{self, Wanted};
 use crate::log::{Fault, Opener, Sink, Target};
 use crate::open::{self, Walk};
 use crate::process::{Process, in_parts};
@@ -11,7 +12,7 @@ use crate::site::Site;
 use crate::users::{Account, Users};
 use conf::Source;
 use rustix::fs::{FileType, Stat};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub struct Observed {
     pub walk: Option<Walk>,
     /// The processes that could hold a log that is asked for, by number.
     pub processes: BTreeMap<u32, Process>,
+    /// Those of them that may be another instance than the one asked for.
+    pub doubtful: BTreeSet<u32>,
     /// Is there a logrotate configuration?
     pub rotation_found: bool,
     /// Names of owners.
@@ -116,7 +119,10 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
     let own = stats(site, &targets);
     let logs: Vec<Seen> = targets.into_iter().zip(own).map(|(target, own)| see(site, &judge, &rotation, target, own, &mut names)).collect();
     let processes = if request.look == Look::Config || site.files.is_rooted() { &[] } else { site.processes() };
-    let relevant: Vec<&Process> = processes.iter().filter(|process| request.wants_process(site, process)).collect();
+    let wanted = |process: &Process| instance::wanted(request, site, process);
+    let judged: Vec<(&Process, Wanted)> = processes.iter().map(|process| (process, wanted(process))).collect();
+    let relevant: Vec<&Process> = judged.iter().filter(|(_, wanted)| *wanted != Wanted::No).map(|(process, _)| *process).collect();
+    let doubtful = judged.iter().filter(|(_, wanted)| *wanted == Wanted::Maybe).map(|(process, _)| process.pid).collect();
     let walk = (request.look != Look::Config && !site.files.is_rooted()).then(|| {
         let wanted: HashSet<(u64, u64)> = logs.iter().filter_map(|log| log.file.as_ref()).map(|stat| (stat.st_dev, stat.st_ino)).collect();
         open::walk(&relevant, &wanted)
@@ -124,8 +130,13 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
     for open in walk.iter().flat_map(|walk| &walk.open) {
         names.note(&site.users, &open.stat);
     }
-    let processes = relevant.into_iter().map(|process| (process.pid, process.clone())).collect();
-    Observed { logs, faults, unfound, walk, processes, rotation_found: rotation.found, names }
+    let mut processes: BTreeMap<u32, Process> = relevant.into_iter().map(|process| (process.pid, process.clone())).collect();
+    for pid in walk.iter().flat_map(|walk| walk.open.iter().map(|open| open.pid).chain(walk.journal.iter().map(|(pid, _)| *pid))) {
+        if let Some(process) = processes.get_mut(&pid).filter(|process| process.service.is_none() && process.unit.is_none()) {
+            process.unit = process.find_unit();
+        }
+    }
+    Observed { logs, faults, unfound, walk, processes, doubtful, rotation_found: rotation.found, names }
 }
 
 fn logrotate_conf(site: &Site) -> PathBuf {

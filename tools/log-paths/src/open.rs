@@ -51,8 +51,8 @@ pub struct Walk {
     pub open: Vec<Open>,
     /// Processes whose descriptors may not be listed.
     pub closed: Vec<u32>,
-    /// Processes whose output goes to the journal.
-    pub journal: Vec<u32>,
+    /// Processes whose output goes to the journal, and by which descriptors.
+    pub journal: Vec<(u32, Vec<u32>)>,
     /// How many processes were looked at.
     pub total: usize,
 }
@@ -119,8 +119,9 @@ fn one(process: &Process, wanted: &HashSet<(u64, u64)>, own: Option<&Path>, buff
             open.in_place &= !elsewhere;
         }
     }
-    if socket && in_journal(pid) {
-        walk.journal.push(pid);
+    if socket {
+        let fds = in_journal(pid);
+        walk.journal.extend((!fds.is_empty()).then_some((pid, fds)));
     }
 }
 
@@ -207,19 +208,18 @@ pub fn flag_names(flags: u32) -> Vec<&'static str> {
 }
 
 /// `JOURNAL_STREAM` names the device and inode of the socket that systemd gave; it counts while descriptor 1 or 2 still is that.
-fn in_journal(pid: u32) -> bool {
-    let same = |fd: u32| {
-        let link = std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok()?;
-        if !link.as_os_str().as_bytes().starts_with(b"socket:") {
-            return None;
-        }
-        let stat = rustix::fs::stat(format!("/proc/{pid}/fd/{fd}")).ok()?;
-        Some(format!("JOURNAL_STREAM={}:{}", stat.st_dev, stat.st_ino).into_bytes())
+fn in_journal(pid: u32) -> Vec<u32> {
+    let stream = |fd: u32| {
+        let path = format!("/proc/{pid}/fd/{fd}");
+        let is_socket = std::fs::read_link(&path).ok()?.as_os_str().as_bytes().starts_with(b"socket:");
+        let stat = rustix::fs::stat(&path).ok().filter(|_| is_socket)?;
+        Some((fd, format!("JOURNAL_STREAM={}:{}", stat.st_dev, stat.st_ino).into_bytes()))
     };
-    let streams: Vec<Vec<u8>> = [1, 2].into_iter().filter_map(same).collect();
+    let streams: Vec<(u32, Vec<u8>)> = [1, 2].into_iter().filter_map(stream).collect();
     if streams.is_empty() {
-        return false;
+        return Vec::new();
     }
     let environment = contents(Path::new(&format!("/proc/{pid}/environ"))).unwrap_or_default();
-    environment.split(|byte| *byte == 0).any(|entry| streams.iter().any(|stream| stream == entry))
+    let named = |stream: &[u8]| environment.split(|byte| *byte == 0).any(|entry| entry == stream);
+    streams.into_iter().filter(|(_, stream)| named(stream)).map(|(fd, _)| fd).collect()
 }

@@ -3,14 +3,15 @@
 
 mod health;
 mod join;
+mod loose;
 
 use crate::cli::Request;
-use crate::log::{Evidence, Kind, Opener, Sink, Target};
+use crate::log::{Evidence, Opener, Sink, Target};
 use crate::observe::{Observed, Seen};
 use crate::open::{Open, flag_names};
 use crate::problem::Code;
 use crate::report::{Coverage, Fault, Holder, Item, Logs, Place, Rotator, SinkName};
-use base::bytes::{exact, exact_bytes, lossy};
+use base::bytes::{exact, lossy};
 use base::clock::rfc3339;
 use rustix::fs::{FileType, Stat};
 use std::path::{Path, PathBuf};
@@ -44,14 +45,18 @@ pub fn plan(request: &Request, observed: &Observed) -> Plan {
     let mut items: Vec<Item> = Vec::new();
     let mut names = Names::default();
     let shared = join::shared(observed);
-    for ((seen, held), shared) in observed.logs.iter().zip(&joined.held).zip(shared) {
+    for (((seen, held), followed), shared) in observed.logs.iter().zip(&joined.held).zip(&joined.followed).zip(shared) {
+        // What a standard stream leads to is the log.
+        if *followed {
+            continue;
+        }
         items.push(configured(observed, seen, held, shared));
         if let (Sink::File(path), Some(stat)) = (&seen.target.sink, &seen.file) {
             names.add(path, stat);
         }
     }
     for group in &joined.loose {
-        let item = loose(observed, group);
+        let item = loose::file(observed, group);
         if !request.kinds.is_empty() && !request.kinds.contains(&item.kind) {
             continue;
         }
@@ -60,7 +65,7 @@ pub fn plan(request: &Request, observed: &Observed) -> Plan {
         }
         items.push(item);
     }
-    items.extend(journal(observed));
+    items.extend(joined.journal.iter().map(loose::journal).filter(|item| request.kinds.is_empty() || request.kinds.contains(&item.kind)));
     let walk = observed.walk.as_ref();
     let coverage =
         walk.map_or_else(Coverage::default, |walk| Coverage { procs_total: walk.total, procs_readable: walk.total - walk.closed.len() });
@@ -229,59 +234,6 @@ fn type_name(mode: u32) -> &'static str {
         FileType::CharacterDevice | FileType::BlockDevice => "device",
         FileType::Unknown => "unknown",
     }
-}
-
-/// A log that only its processes know of.
-fn loose(observed: &Observed, group: &join::Loose<'_>) -> Item {
-    let Some(open) = group.opens.first() else { return blank(&Target::new("process", "", Kind::App, Sink::Discard)) };
-    let mut target = Target::new(group.service, group.instance.clone(), kind_of(&open.path), Sink::File(open.path.clone()));
-    let process = observed.processes.get(&open.pid);
-    target.evidence = Evidence::Open;
-    target.user = process.map(|process| observed.names.user(process.uid));
-    if let Some(template) = group.template {
-        target.kind = template.target.kind;
-        target.source = template.target.source.clone();
-        target.opener = template.target.opener;
-        target.user = template.target.user.clone();
-    }
-    let mut item = blank(&target);
-    if let Some(template) = group.template {
-        item.instance.clone_from(&template.target.instance);
-        item.evidence.insert(0, template.target.evidence);
-    }
-    item.exists = Some(open.in_place);
-    describe(&mut item, &open.stat, observed);
-    item.path_b64 = exact_bytes(std::os::unix::ffi::OsStrExt::as_bytes(open.path.as_os_str()));
-    item.open_by = group.opens.iter().map(|open| holder(open)).collect();
-    item.problems = health::loose(observed, &group.opens);
-    item
-}
-
-/// By its name, where nothing else tells.
-fn kind_of(path: &Path) -> Kind {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    match name {
-        name if name.contains("access") => Kind::Access,
-        name if name.contains("error") => Kind::Error,
-        _ => Kind::App,
-    }
-}
-
-/// Services whose output goes to the journal, one item each.
-fn journal(observed: &Observed) -> Vec<Item> {
-    let Some(walk) = &observed.walk else { return Vec::new() };
-    let mut items: Vec<Item> = Vec::new();
-    for pid in &walk.journal {
-        let Some(process) = observed.processes.get(pid) else { continue };
-        let (service, instance) = join::belongs(process);
-        if items.iter().any(|item| item.service == service && item.instance == instance) {
-            continue;
-        }
-        let mut target = Target::new(service, instance, Kind::App, Sink::Journal);
-        target.evidence = Evidence::Open;
-        items.push(blank(&target));
-    }
-    items
 }
 
 /// Every problem of every log.

@@ -39,6 +39,24 @@ impl Process {
         self.argv.join(&b' ')
     }
 
+    /// The arguments one by one, also where the process has set its title and they stand there as one.
+    #[must_use]
+    pub fn words(&self) -> Vec<Vec<u8>> {
+        match self.argv.as_slice() {
+            [title] => title.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).map(<[u8]>::to_vec).collect(),
+            words => words.to_vec(),
+        }
+    }
+
+    /// The service of systemd that it is in (cgroups(7)).
+    #[must_use]
+    pub fn find_unit(&self) -> Option<String> {
+        let text = contents(Path::new(&format!("/proc/{}/cgroup", self.pid)))?;
+        let text = String::from_utf8_lossy(&text);
+        let services = text.lines().filter_map(|line| line.rsplit_once(':')?.1.split('/').rfind(|part| part.ends_with(".service")));
+        services.map(str::to_owned).next()
+    }
+
     /// Where it runs.
     #[must_use]
     pub fn cwd(&self) -> Option<PathBuf> {

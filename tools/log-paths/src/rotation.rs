@@ -10,7 +10,6 @@ use conf::pattern::Pattern;
 use conf::{Error, Source};
 use rustix::fs::{FileType, Stat};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -66,34 +65,12 @@ impl Rotation {
     #[must_use]
     pub fn read(files: &Files, main: &Path) -> Self {
         let reading = reader::read(files, main);
-        let mut rotation = Self {
+        Self {
             stanzas: reading.stanzas.into_iter().map(Arc::new).collect(),
-            owners: HashMap::new(),
-            dropped: HashMap::new(),
+            owners: reading.owners,
+            dropped: reading.dropped,
             found: reading.found,
             errors: reading.errors,
-        };
-        rotation.share_out(files);
-        rotation
-    }
-
-    /// Gives each existing file to the first stanza that names it. A pattern that meets a file another stanza has is cut off there.
-    fn share_out(&mut self, files: &Files) {
-        for (index, stanza) in self.stanzas.iter().enumerate().filter(|(_, stanza)| stanza.ignored.is_none()) {
-            for pattern in &stanza.patterns {
-                let mut duplicate: Option<PathBuf> = None;
-                for path in expand(files, pattern) {
-                    match (&duplicate, self.owners.entry(path.into_os_string())) {
-                        (Some(first), path) => {
-                            self.dropped.entry(path.key().clone()).or_insert_with(|| (index, first.clone()));
-                        }
-                        (None, Entry::Occupied(path)) => duplicate = (!stanza.ignore_duplicates).then(|| PathBuf::from(path.key())),
-                        (None, Entry::Vacant(path)) => {
-                            path.insert(index);
-                        }
-                    }
-                }
-            }
         }
     }
 
@@ -147,11 +124,6 @@ fn components(path: &Path) -> Vec<&[u8]> {
         .filter(|(index, part)| *index == 0 || !matches!(part, [] | [b'.']))
         .map(|(_, part)| part)
         .collect()
-}
-
-/// The files a pattern stands for; a name without wildcards stands for itself, whether it exists or not.
-fn expand(files: &Files, pattern: &Path) -> Vec<PathBuf> {
-    if conf::pattern::is_pattern(pattern.as_os_str().as_bytes()) { files.glob(pattern) } else { vec![pattern.to_path_buf()] }
 }
 
 /// What makes logrotate, run as root, leave an existing file alone.

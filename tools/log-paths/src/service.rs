@@ -15,7 +15,9 @@ mod uwsgi;
 
 use crate::launch::Launch;
 use crate::log::Configured;
+use crate::process::Process;
 use crate::site::Site;
+use std::path::PathBuf;
 
 /// One service.
 pub struct Service {
@@ -45,6 +47,16 @@ pub const SERVICES: &[Service] = &[
 #[must_use]
 pub fn named(name: &str) -> Option<&'static Service> {
     SERVICES.iter().find(|service| service.name == name)
+}
+
+/// The configurations that a process of a service may have that names none, for the services that always show what they name.
+#[must_use]
+pub fn usual(site: &Site, process: &Process, service: &str) -> Option<Vec<PathBuf>> {
+    match service {
+        nginx::NAME => Some(vec![nginx::usual(site, process)]),
+        apache::NAME => Some(apache::USUAL.iter().map(PathBuf::from).collect()),
+        _ => None,
+    }
 }
 
 /// The programs of these names that something else starts: supervisor's programs, and systemd's units.

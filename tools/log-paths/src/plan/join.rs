@@ -4,7 +4,7 @@ use crate::log::Sink;
 use crate::observe::{Observed, Seen};
 use crate::open::Open;
 use crate::process::Process;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -13,57 +13,109 @@ use std::path::Path;
 pub struct Joined<'a> {
     /// For each configured log, who holds it.
     pub held: Vec<Vec<&'a Open>>,
+    /// For each configured log: is it a standard stream, and known where that leads?
+    pub followed: Vec<bool>,
     /// Files that belong to no configured log.
     pub loose: Vec<Loose<'a>>,
+    /// Services whose output goes to the journal.
+    pub journal: Vec<Loose<'a>>,
 }
 
-/// One file that only processes know of.
+/// One file, or the journal of one service, that only processes know of.
 pub struct Loose<'a> {
     /// The service.
     pub service: &'static str,
     /// Which one of it.
     pub instance: String,
-    /// The descriptors.
+    /// The descriptors; none for the journal.
     pub opens: Vec<&'a Open>,
-    /// The template its name comes from.
+    /// The template its name comes from, or the standard stream that leads there.
     pub template: Option<&'a Seen>,
 }
 
 /// Joins open files with configured logs.
 pub fn join(observed: &Observed) -> Joined<'_> {
-    let mut joined = Joined { held: observed.logs.iter().map(|_| Vec::new()).collect(), loose: Vec::new() };
+    let none = || observed.logs.iter().map(|_| Vec::new()).collect();
+    let mut joined = Joined { held: none(), followed: vec![false; observed.logs.len()], loose: Vec::new(), journal: Vec::new() };
     let Some(walk) = &observed.walk else { return joined };
-    let by_file = index(observed);
-    let by_name = names(observed);
+    let (by_file, by_name) = (index(observed), names(observed));
+    let found: Vec<Vec<usize>> = walk.open.iter().map(|open| matches(observed, &by_file, &by_name, open)).collect();
+    // A process that may be another instance than the one asked for is that one if it holds one of its logs.
+    let holders: HashSet<u32> =
+        walk.open.iter().zip(&found).filter(|(_, found)| !found.is_empty()).map(|(open, _)| master(observed, open.pid)).collect();
+    let foreign = |pid: u32| observed.doubtful.contains(&pid) && !holders.contains(&master(observed, pid));
     let mut loose: HashMap<(u64, u64), usize> = HashMap::new();
-    for open in &walk.open {
+    for (open, found) in walk.open.iter().zip(found) {
         let process = observed.processes.get(&open.pid);
-        let service = process.and_then(|process| process.service);
-        let found = by_file.get(&open.identity()).cloned().unwrap_or_default();
-        let found =
-            if found.is_empty() && !open.elsewhere { by_name.get(open.path.as_os_str()).cloned().unwrap_or_default() } else { found };
-        let found = if found.is_empty() && !open.elsewhere { renamed(observed, open, service) } else { found };
         if !found.is_empty() {
-            for at in best(observed, found, service) {
+            for at in best(observed, found, process.and_then(|process| process.service)) {
                 joined.held[at].push(open);
             }
-            continue;
+        } else if !foreign(open.pid) {
+            let next = joined.loose.len();
+            let at = *loose.entry(open.identity()).or_insert(next);
+            if at == next {
+                let (service, instance) = process.map_or(("process", open.pid.to_string()), belongs);
+                joined.loose.push(Loose { service, instance, opens: Vec::new(), template: None });
+            }
+            let streams = process.map(|process| streams(observed, process, open.fd)).unwrap_or_default();
+            let template = streams.first().copied().or_else(|| template(observed, open, joined.loose[at].service));
+            follow(&mut joined.followed, &streams);
+            let group = &mut joined.loose[at];
+            group.template = group.template.or_else(|| observed.logs.get(template?));
+            group.opens.push(open);
         }
-        let next = joined.loose.len();
-        let at = *loose.entry(open.identity()).or_insert(next);
-        if at == next {
-            let (service, instance) = process.map_or(("process", open.pid.to_string()), belongs);
-            joined.loose.push(Loose { service, instance, opens: Vec::new(), template: None });
+    }
+    for (pid, fds) in walk.journal.iter().filter(|(pid, _)| !foreign(*pid)) {
+        let Some(process) = observed.processes.get(pid) else { continue };
+        let streams: Vec<usize> = fds.iter().flat_map(|fd| streams(observed, process, *fd)).collect();
+        follow(&mut joined.followed, &streams);
+        let (service, instance) = belongs(process);
+        let template = streams.first().and_then(|at| observed.logs.get(*at));
+        match joined.journal.iter_mut().find(|known| (known.service, &known.instance) == (service, &instance)) {
+            Some(known) => known.template = known.template.or(template),
+            None => joined.journal.push(Loose { service, instance, opens: Vec::new(), template }),
         }
-        let known = joined.loose[at].service;
-        joined.loose[at].template = joined.loose[at].template.or_else(|| template(observed, open, known));
-        joined.loose[at].opens.push(open);
     }
     joined
 }
 
-fn index(observed: &Observed) -> HashMap<(u64, u64), Vec<usize>> {
-    let mut index: HashMap<(u64, u64), Vec<usize>> = HashMap::new();
+fn follow(followed: &mut [bool], streams: &[usize]) {
+    for at in streams {
+        followed[*at] = true;
+    }
+}
+
+fn matches(observed: &Observed, by_file: &ByFile, by_name: &ByName<'_>, open: &Open) -> Vec<usize> {
+    if let Some(found) = by_file.get(&open.identity()) {
+        return found.clone();
+    }
+    if open.elsewhere {
+        return Vec::new();
+    }
+    let service = observed.processes.get(&open.pid).and_then(|process| process.service);
+    by_name.get(open.path.as_os_str()).cloned().unwrap_or_else(|| renamed(observed, open, service))
+}
+
+/// The process that a service's process descends from; itself where it is of no service.
+fn master(observed: &Observed, pid: u32) -> u32 {
+    let mut at = pid;
+    // A parent is older than its child, as far as this was one moment; a count ends what was not.
+    for _ in 0..64 {
+        let Some(process) = observed.processes.get(&at) else { break };
+        match observed.processes.get(&process.parent) {
+            Some(parent) if process.service.is_some() && parent.service == process.service => at = parent.pid,
+            _ => break,
+        }
+    }
+    at
+}
+
+type ByFile = HashMap<(u64, u64), Vec<usize>>;
+type ByName<'a> = HashMap<&'a OsStr, Vec<usize>>;
+
+fn index(observed: &Observed) -> ByFile {
+    let mut index = ByFile::new();
     for (at, seen) in observed.logs.iter().enumerate() {
         if let Some(stat) = &seen.file {
             index.entry((stat.st_dev, stat.st_ino)).or_default().push(at);
@@ -72,8 +124,8 @@ fn index(observed: &Observed) -> HashMap<(u64, u64), Vec<usize>> {
     index
 }
 
-fn names(observed: &Observed) -> HashMap<&OsStr, Vec<usize>> {
-    let mut names: HashMap<&OsStr, Vec<usize>> = HashMap::new();
+fn names(observed: &Observed) -> ByName<'_> {
+    let mut names = ByName::new();
     for (at, seen) in observed.logs.iter().enumerate() {
         if let Sink::File(path) = &seen.target.sink {
             names.entry(path.as_os_str()).or_default().push(at);
@@ -102,13 +154,27 @@ fn renamed(observed: &Observed, open: &Open, service: Option<&'static str>) -> V
     observed.logs.iter().enumerate().filter(|(_, seen)| fits(seen)).map(|(at, _)| at).collect()
 }
 
-/// The log of the same service that could be this file: a template of its name, or the standard stream that somebody made a file.
-fn template<'a>(observed: &'a Observed, open: &Open, service: &str) -> Option<&'a Seen> {
-    observed.logs.iter().filter(|seen| seen.target.service == service && seen.target.doubt.is_none()).find(|seen| match &seen.target.sink {
-        Sink::Template(template) => could_be(template, open.path.as_os_str().as_bytes()),
-        Sink::Stdio(stream) => open.fd == if *stream == "stdout" { 1 } else { 2 },
-        _ => false,
+/// The log of the same service whose name could be this one.
+fn template(observed: &Observed, open: &Open, service: &str) -> Option<usize> {
+    observed.logs.iter().position(|seen| {
+        let fits = seen.target.service == service && seen.target.doubt.is_none();
+        fits && matches!(&seen.target.sink, Sink::Template(template) if could_be(template, open.path.as_os_str().as_bytes()))
     })
+}
+
+/// The logs that go where this standard stream of a process leads: those of its own configuration, or of the only one there is.
+fn streams(observed: &Observed, process: &Process, fd: u32) -> Vec<usize> {
+    let name = match fd {
+        1 => "stdout",
+        2 => "stderr",
+        _ => return Vec::new(),
+    };
+    let fits = |seen: &Seen| Some(seen.target.service) == process.service && seen.target.sink == Sink::Stdio(name);
+    let all: Vec<(usize, &Seen)> = observed.logs.iter().enumerate().filter(|(_, seen)| fits(seen)).collect();
+    let first = master(observed, process.pid);
+    let own = |seen: &Seen| seen.target.pid.is_some_and(|pid| pid == process.pid || pid == first);
+    let only = all.iter().all(|(_, seen)| seen.target.pid.is_none() && same_writer(all[0].1, seen));
+    all.iter().filter(|(_, seen)| only || own(seen)).map(|(at, _)| *at).collect()
 }
 
 /// Do the fixed parts of a template stand in a name, in order, the first and the last at its ends?

@@ -3,7 +3,9 @@
 use conf::files::{DEPTH, Files};
 use conf::pattern::Pattern;
 use conf::{Error, Kind, Source, pattern};
-use std::ffi::OsStr;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,7 +40,7 @@ pub struct Stanza {
     pub copy_truncate: bool,
     /// `allowhardlink`.
     pub allow_hard_links: bool,
-    /// `ignoreduplicates`.
+    /// `ignoreduplicates`: stanzas after this one may name its files again.
     pub ignore_duplicates: bool,
     /// Why logrotate ignores the file it stands in.
     pub ignored: Option<String>,
@@ -70,8 +72,13 @@ const TABOO: &[&str] = &[
 const SCRIPTS: &[&[u8]] = &[b"prerotate", b"postrotate", b"firstaction", b"lastaction", b"preremove"];
 
 /// All that was read.
+#[derive(Default)]
 pub struct Reading {
     pub stanzas: Vec<Stanza>,
+    /// Which stanza has a file.
+    pub owners: HashMap<OsString, usize>,
+    /// Files that a stanza would have, had it not met the other one before them.
+    pub dropped: HashMap<OsString, (usize, PathBuf)>,
     pub errors: Vec<Error>,
     pub found: bool,
 }
@@ -81,7 +88,11 @@ struct Reader<'a> {
     reading: Reading,
     taboo: Vec<Vec<u8>>,
     global: Stanza,
+    /// Has the file that is being read an error?
+    failed: bool,
     depth: usize,
+    /// What relative names are relative to: logrotate is started in `/`, and stands in a directory while it reads its files.
+    cwd: PathBuf,
 }
 
 pub fn read(files: &Files, main: &Path) -> Reading {
@@ -97,8 +108,7 @@ pub fn read(files: &Files, main: &Path) -> Reading {
         ignored: None,
     };
     let taboo = TABOO.iter().map(|ending| format!("*{ending}").into_bytes()).collect();
-    let reading = Reading { stanzas: Vec::new(), errors: Vec::new(), found: false };
-    let mut reader = Reader { files, reading, taboo, global, depth: 0 };
+    let mut reader = Reader { files, reading: Reading::default(), taboo, global, failed: false, depth: 0, cwd: PathBuf::from("/") };
     if files.stat(main).is_ok() {
         reader.path(main);
     }
@@ -116,6 +126,7 @@ impl Reader<'_> {
             return self.file(path);
         }
         let names = self.files.list(path).unwrap_or_default();
+        let before = std::mem::replace(&mut self.cwd, path.to_path_buf());
         for name in names {
             let taboo = self.taboo.iter().any(|taboo| pattern::fnmatch(taboo, name.as_bytes()));
             let file = path.join(&name);
@@ -124,6 +135,7 @@ impl Reader<'_> {
                 self.file(&file);
             }
         }
+        self.cwd = before;
     }
 
     fn file(&mut self, path: &Path) {
@@ -133,11 +145,15 @@ impl Reader<'_> {
         };
         self.reading.found = true;
         self.depth += 1;
-        // Directives that a file sets for all stanzas end with the file; those of the main file reach into its includes.
-        let before = self.global.clone();
-        self.global.ignored = self.refused(path).or_else(|| before.ignored.clone());
+        // What a file sets for all stanzas holds for the files after it, too, unless logrotate finds an error in it.
+        let (before, failed) = (self.global.clone(), std::mem::take(&mut self.failed));
+        let refused = self.refused(path);
+        self.global.ignored = refused.clone().or_else(|| before.ignored.clone());
         self.statements(path, &bytes);
-        self.global = before;
+        if refused.is_some() || self.failed {
+            self.global = before;
+        }
+        self.failed = failed;
         self.depth -= 1;
     }
 
@@ -153,7 +169,7 @@ impl Reader<'_> {
     fn statements(&mut self, path: &Path, bytes: &[u8]) {
         let file: Arc<Path> = Arc::from(path);
         let mut inside: Option<Stanza> = None;
-        let mut names: Option<(Vec<Vec<u8>>, usize)> = None;
+        let mut names: Option<(Vec<u8>, usize)> = None;
         let mut script: Option<usize> = None;
         for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
             let number = index + 1;
@@ -169,11 +185,12 @@ impl Reader<'_> {
                     self.reading.stanzas.extend(inside.take());
                     rest = after.trim_ascii_start();
                 } else if let Some(after) = rest.strip_prefix(b"{") {
-                    let (patterns, at) = names.take().unwrap_or((Vec::new(), number));
-                    let patterns: Vec<PathBuf> = patterns.iter().map(|name| PathBuf::from(OsStr::from_bytes(name))).collect();
+                    let (text, at) = names.take().unwrap_or((Vec::new(), number));
+                    let patterns: Vec<PathBuf> = words(&text).iter().map(|name| PathBuf::from(OsStr::from_bytes(name))).collect();
                     let compile = |pattern: &PathBuf| super::components(pattern).into_iter().map(Pattern::new).collect();
                     let compiled = patterns.iter().map(compile).collect();
                     inside = Some(Stanza { patterns, compiled, source: Source::new(&file, at), ..self.global.clone() });
+                    inside.iter().for_each(|stanza| self.claim(stanza));
                     rest = after.trim_ascii_start();
                 } else if let Some(stanza) = &mut inside {
                     let (directive, after) = until_brace(rest);
@@ -184,14 +201,21 @@ impl Reader<'_> {
                     apply(stanza, directive);
                     rest = after;
                 } else if names.is_some() || matches!(rest[0], b'/' | b'"' | b'\'' | b'~') {
-                    let (words, after) = file_names(rest);
-                    names.get_or_insert_with(|| (Vec::new(), number)).0.extend(words);
-                    rest = after;
+                    let end = rest.iter().position(|byte| matches!(byte, b'{' | b'}')).unwrap_or(rest.len());
+                    let (text, _) = names.get_or_insert_with(|| (Vec::new(), number));
+                    text.extend_from_slice(&rest[..end]);
+                    text.push(b'\n');
+                    rest = &rest[end..];
                 } else {
                     self.directive(path, rest);
                     break;
                 }
             }
+        }
+        if inside.is_some() {
+            self.failed = true;
+            let lost = self.reading.stanzas.len();
+            self.reading.owners.retain(|_, owner| *owner != lost);
         }
         if let Some(line) = script {
             // The whole file's remainder is lost to logrotate, and so is a stanza that is not closed.
@@ -199,11 +223,36 @@ impl Reader<'_> {
         }
     }
 
+    /// Gives each file to the first stanza that names it. A pattern that meets a file which a stanza has is cut off there.
+    fn claim(&mut self, stanza: &Stanza) {
+        let index = self.reading.stanzas.len();
+        for pattern in stanza.patterns.iter().filter(|_| stanza.ignored.is_none()) {
+            let mut duplicate: Option<PathBuf> = None;
+            for path in expand(self.files, pattern) {
+                match (&duplicate, self.reading.owners.entry(path.into_os_string())) {
+                    (Some(first), path) => {
+                        self.reading.dropped.entry(path.key().clone()).or_insert_with(|| (index, first.clone()));
+                    }
+                    (None, Entry::Occupied(path)) => {
+                        let owner = self.reading.stanzas.get(*path.get());
+                        // The stanza's own directives come after its names.
+                        let ignored = owner.map_or(self.global.ignore_duplicates, |owner| owner.ignore_duplicates);
+                        duplicate = (!ignored).then(|| PathBuf::from(path.key()));
+                    }
+                    (None, Entry::Vacant(path)) => {
+                        path.insert(index);
+                    }
+                }
+            }
+            self.failed |= duplicate.is_some();
+        }
+    }
+
     fn directive(&mut self, path: &Path, line: &[u8]) {
         let (name, value) = split(line);
         match name {
             b"include" => {
-                let target = path.parent().unwrap_or(Path::new("/")).join(OsStr::from_bytes(value));
+                let target = self.cwd.join(OsStr::from_bytes(value));
                 if self.files.stat(&target).is_ok() {
                     self.path(&target);
                 } else {
@@ -226,6 +275,12 @@ impl Reader<'_> {
     }
 }
 
+/// The files a pattern stands for; if there are none it stands for itself (`GLOB_NOCHECK`).
+fn expand(files: &Files, pattern: &Path) -> Vec<PathBuf> {
+    let found = if conf::pattern::is_pattern(pattern.as_os_str().as_bytes()) { files.glob(pattern) } else { Vec::new() };
+    if found.is_empty() { vec![pattern.to_path_buf()] } else { found }
+}
+
 fn split(line: &[u8]) -> (&[u8], &[u8]) {
     let end = line.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'=').unwrap_or(line.len());
     let value = line[end..].trim_ascii();
@@ -238,25 +293,32 @@ fn until_brace(line: &[u8]) -> (&[u8], &[u8]) {
     (line[..end].trim_ascii_end(), &line[end..])
 }
 
-fn file_names(line: &[u8]) -> (Vec<Vec<u8>>, &[u8]) {
-    let mut names = Vec::new();
-    let mut rest = line;
-    while let Some(first) = rest.first() {
-        let (name, after) = match first {
-            b'{' | b'#' => break,
-            b'"' | b'\'' => {
-                let end = rest[1..].iter().position(|byte| byte == first).map_or(rest.len(), |end| end + 1);
-                (&rest[1..end], rest.get(end + 1..).unwrap_or_default())
+/// The names before a brace, as `poptParseArgvString` cuts them: quotations anywhere in a word; outside them a backslash takes the next
+/// byte as it is, inside it stays unless the mark follows.
+fn words(text: &[u8]) -> Vec<Vec<u8>> {
+    let mut words = vec![Vec::new()];
+    let mut quote: Option<u8> = None;
+    let mut bytes = text.iter().copied();
+    while let Some(byte) = bytes.next() {
+        let Some(word) = words.last_mut() else { break };
+        match (byte, quote) {
+            (byte, Some(mark)) if byte == mark => quote = None,
+            (b'\\', _) => {
+                let Some(next) = bytes.next() else { break };
+                if quote.is_some_and(|mark| mark != next) {
+                    word.push(b'\\');
+                }
+                word.push(next);
             }
-            _ => {
-                let end = rest.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'{').unwrap_or(rest.len());
-                (&rest[..end], &rest[end..])
-            }
-        };
-        names.push(name.to_vec());
-        rest = after.trim_ascii_start();
+            (byte, Some(_)) => word.push(byte),
+            (b'"' | b'\'', None) => quote = Some(byte),
+            (b' ' | b'\t'..=b'\r', None) if word.is_empty() => {}
+            (b' ' | b'\t'..=b'\r', None) => words.push(Vec::new()),
+            (byte, None) => word.push(byte),
+        }
     }
-    (names, rest)
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 fn apply(stanza: &mut Stanza, directive: &[u8]) {

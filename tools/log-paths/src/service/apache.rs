@@ -19,6 +19,9 @@ use std::sync::Arc;
 
 pub const NAME: &str = "apache";
 
+/// Where the main file is, as a rule.
+pub const USUAL: &[&str] = &["/etc/apache2/apache2.conf", "/etc/httpd/conf/httpd.conf", "/usr/local/apache2/conf/httpd.conf"];
+
 pub fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for instance in instances(site) {
@@ -53,8 +56,7 @@ fn instances(site: &Site) -> Vec<Instance> {
     if !running.is_empty() {
         return running;
     }
-    let places = ["/etc/apache2/apache2.conf", "/etc/httpd/conf/httpd.conf", "/usr/local/apache2/conf/httpd.conf"];
-    site.first(&places).map(|conf| of_file(site, conf)).into_iter().collect()
+    site.first(USUAL).map(|conf| of_file(site, conf)).into_iter().collect()
 }
 
 fn of_file(site: &Site, conf: PathBuf) -> Instance {
@@ -75,9 +77,7 @@ fn of_process(site: &Site, process: &Process) -> Option<Instance> {
         Some(conf) => normal(&root.clone().unwrap_or(cwd).join(OsStr::from_bytes(conf))),
         None => {
             let below = root.iter().flat_map(|root| [root.join("apache2.conf"), root.join("conf/httpd.conf")]);
-            let usual =
-                ["/etc/apache2/apache2.conf", "/etc/httpd/conf/httpd.conf", "/usr/local/apache2/conf/httpd.conf"].map(PathBuf::from);
-            below.chain(usual).find(|path| site.files.stat(path).is_ok())?
+            below.chain(USUAL.iter().map(PathBuf::from)).find(|path| site.files.stat(path).is_ok())?
         }
     };
     let mut instance = of_file(site, conf);

@@ -51,6 +51,7 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
     let target = |instance: &str, sink| Target {
         user: user.clone().or_else(|| Some(site.own_user())),
         source: launch.source.clone(),
+        pid: launch.pid,
         ..Target::new(NAME, instance, Kind::App, sink)
     };
     let logfile = logfile.or_else(|| multi.then(|| b"/var/log/celery/%n%I.log".to_vec()));

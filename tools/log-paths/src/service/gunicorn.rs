@@ -156,7 +156,7 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
     let cwd = settings.text(CHDIR).map_or(launch.cwd.clone(), |dir| normal(&launch.cwd.join(OsStr::from_bytes(&dir))));
     let user = settings.text(USER).map(shown).or_else(|| launch.user.clone()).unwrap_or_else(|| site.own_user());
     let instance = instance(&settings, launch);
-    let target = |kind, sink| Target { user: Some(user.clone()), ..Target::new(NAME, instance.clone(), kind, sink) };
+    let target = |kind, sink| Target { user: Some(user.clone()), pid: launch.pid, ..Target::new(NAME, instance.clone(), kind, sink) };
     let default_source = || launch.source.clone().or_else(|| settings.file.as_ref().map(|file| Source::new(file, 0)));
     for (kind, name, stream) in [(Kind::Access, ACCESS_LOG, "stdout"), (Kind::Error, ERROR_LOG, "stderr")] {
         let found = match settings.get(name) {

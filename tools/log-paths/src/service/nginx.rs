@@ -70,8 +70,9 @@ fn of_file(site: &Site, conf: PathBuf) -> Instance {
 fn of_process(site: &Site, process: &Process) -> Option<Instance> {
     let argv = command_line(process)?;
     let option = |name: &str| crate::process::option(&argv, &[name]);
-    let program = process.exe().unwrap_or_else(|| PathBuf::from(OsStr::from_bytes(argv.first().map_or(b"", |word| word))));
-    let build = Build::of(program);
+    // Another user's process does not show its program; a name that a shell would look for says nothing of where it was found.
+    let typed = argv.first().filter(|word| word.starts_with(b"/")).map(|word| PathBuf::from(OsStr::from_bytes(word)));
+    let build = process.exe().or(typed).map_or_else(|| Build::usual(site), Build::of);
     let cwd = process.cwd().unwrap_or_else(|| PathBuf::from("/"));
     let prefix = option("-p").map(|prefix| normal(&cwd.join(OsStr::from_bytes(prefix))));
     let conf = match option("-c") {
@@ -93,6 +94,11 @@ fn of_process(site: &Site, process: &Process) -> Option<Instance> {
         master: site.users.user_name(process.uid),
         build,
     })
+}
+
+/// The file that a master has which names none.
+pub fn usual(site: &Site, process: &Process) -> PathBuf {
+    of_process(site, process).map_or_else(|| Build::usual(site).conf_path(site), |instance| instance.conf)
 }
 
 fn command_line(process: &Process) -> Option<Vec<Vec<u8>>> {

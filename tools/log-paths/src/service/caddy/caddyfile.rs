@@ -242,8 +242,8 @@ fn line_end(tokens: &[Token], at: usize) -> usize {
 
 /// What stands between the brace at `at` and its partner, and where it goes on.
 fn block(tokens: &[Token], at: usize) -> (&[Token], usize) {
-    let mut depth = 0usize;
-    for index in at..tokens.len() {
+    let mut depth = 1usize;
+    for index in at + 1..tokens.len() {
         if tokens[index].opens(tokens, index) {
             depth += 1;
         } else if tokens[index].is("}") {
