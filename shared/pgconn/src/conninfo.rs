@@ -7,6 +7,9 @@ use crate::settings::Settings;
 use crate::uri;
 
 /// Reads a connection string: a URI, keyword/value pairs or, as psql has it, just a database name.
+///
+/// # Errors
+/// As libpq has them, in its words.
 pub fn parse(text: &str) -> Result<Settings> {
     if let Some(rest) = uri::strip_scheme(text) {
         return uri::parse(rest);
@@ -22,7 +25,7 @@ pub fn parse(text: &str) -> Result<Settings> {
 }
 
 /// C's `isspace` in the C locale.
-pub fn is_space(c: char) -> bool {
+pub(crate) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\x0b' | '\x0c' | '\r')
 }
 
