@@ -57,7 +57,7 @@ fn a_spec_file_is_read_or_refused_with_its_name() {
     let dir = scratch();
     let mut random = Random(0x59ec);
     let (mut read, mut refused) = (0, 0);
-    for round in 0..rounds(800, 100_000) {
+    for round in 0..rounds(3_000, 100_000) {
         let path = dir.path().join(random.of(&["spec.toml", "spec.json"]));
         let text = match random.below(3) {
             0 => random.text(TOKENS, 12),
