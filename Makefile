@@ -10,6 +10,10 @@ PREFIX    ?= /usr/local
 DESTDIR   ?=
 PROFILE   ?= release
 
+target      = $(or $(CARGO_TARGET_DIR),target)
+# Where the programs are; who has built them otherwise (--target, another profile) says where: make install BUILT=DIR.
+BUILT       = $(target)/$(PROFILE:dev=debug)
+
 bindir      = $(PREFIX)/bin
 datadir     = $(PREFIX)/share
 mandir      = $(datadir)/man
@@ -18,17 +22,29 @@ schemadir   = $(datadir)/runbook-tools/schemas
 bashdir     = $(datadir)/bash-completion/completions
 zshdir      = $(datadir)/zsh/vendor-completions
 fishdir     = $(datadir)/fish/vendor_completions.d
+ansibledir  = $(datadir)/ansible/collections/ansible_collections/runbook/tools
 
-TOOLS = check-reqs pg-ext-ensure venv-sync maint-page svc-cycle cron-render log-paths
+TOOLS   = check-reqs pg-ext-ensure venv-sync maint-page svc-cycle cron-render log-paths
+DOCS    = README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE
+MODULES = $(wildcard shared/ansible/plugins/modules/*)
 
 # rustup puts cargo where a fresh shell does not look.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: all build check docs test bench faults fuzz demo install uninstall deb rpm clean help setup
+.PHONY: all build check docs test bench faults fuzz demo install uninstall deb rpm packages clean help setup
 all: build
 
+# The same sources make the same bytes: the newest release's date is every file's, and no path of this machine is in a program.
+export SOURCE_DATE_EPOCH ?= $(shell date -u -d "$$(sed -n 's/^## .* - //p' CHANGELOG.md | head -n 1)" +%s)
+reproducible = CARGO_ENCODED_RUSTFLAGS="$$(sh shared/packaging/rustflags.sh)"
+
 build:
-	$(CARGO) build --locked --release $(TOOLS:%=-p %)
+	$(reproducible) $(CARGO) build --locked --profile $(PROFILE) $(TOOLS:%=-p %)
+	@[ ! -d $(BUILT) ] || touch $(BUILT)/.runbook-tools
+
+# So that `make` and then `sudo make install` neither builds nor asks the network.
+$(target)/$(PROFILE:dev=debug)/.runbook-tools: Cargo.toml Cargo.lock $(shell find shared/*/src shared/*/Cargo.toml tools/*/src tools/*/Cargo.toml -type f)
+	$(MAKE) build
 
 setup:
 	sh tests/setup.sh
@@ -55,19 +71,27 @@ fuzz: setup
 	RUNBOOK_SWEEP=full $(CARGO) test --locked -p runbook-tests --test fuzz
 
 bench: setup build
-	$(CARGO) bench --locked -p runbook-tests
+	$(reproducible) $(CARGO) bench --locked -p runbook-tests
 
 demo:
 	sh tests/setup.sh --demo
-	$(CARGO) build --locked --release $(TOOLS:%=-p %)
+	$(MAKE) build
 	sh tests/demo/run.sh
 
-install: build
+# The long form of tests/packages: the packages built twice, read by lintian, installed, used, upgraded and purged.
+packages:
+	sh tests/setup.sh --packages
+	$(MAKE) deb rpm
+	$(CARGO) build --locked --workspace
+	RUNBOOK_SWEEP=full $(CARGO) test --locked -p runbook-tests --test packages -- --include-ignored
+
+install: $(if $(filter file,$(origin BUILT)),$(BUILT)/.runbook-tools)
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(docdir) $(DESTDIR)$(schemadir)
 	install -d $(DESTDIR)$(bashdir) $(DESTDIR)$(zshdir) $(DESTDIR)$(fishdir)
 	install -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man7 $(DESTDIR)$(mandir)/man8
+	install -d $(DESTDIR)$(ansibledir)/meta $(DESTDIR)$(ansibledir)/plugins/modules
 	for tool in $(TOOLS); do \
-	  install -m 755 target/release/$$tool $(DESTDIR)$(bindir)/$$tool || exit; \
+	  install -m 755 $(BUILT)/$$tool $(DESTDIR)$(bindir)/$$tool || exit; \
 	  install -m 644 completions/bash/$$tool $(DESTDIR)$(bashdir)/$$tool || exit; \
 	  install -m 644 completions/zsh/_$$tool $(DESTDIR)$(zshdir)/_$$tool || exit; \
 	  install -m 644 completions/fish/$$tool.fish $(DESTDIR)$(fishdir)/$$tool.fish || exit; \
@@ -76,26 +100,31 @@ install: build
 	for page in man/*.[178]; do \
 	  install -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit; \
 	done
-	install -m 644 README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE $(DESTDIR)$(docdir)
+	install -m 644 $(DOCS) $(DESTDIR)$(docdir)
+	install -m 644 shared/ansible/README.md shared/ansible/galaxy.yml $(DESTDIR)$(ansibledir)
+	install -m 644 shared/ansible/meta/runtime.yml $(DESTDIR)$(ansibledir)/meta
+	install -m 755 $(filter %.sh,$(MODULES)) $(DESTDIR)$(ansibledir)/plugins/modules
+	install -m 644 $(filter-out %.sh,$(MODULES)) $(DESTDIR)$(ansibledir)/plugins/modules
 
+# Every file that install put, and the directories that are these tools' alone.
 uninstall:
 	for tool in $(TOOLS); do \
 	  rm -f $(DESTDIR)$(bindir)/$$tool $(DESTDIR)$(bashdir)/$$tool $(DESTDIR)$(zshdir)/_$$tool \
 	    $(DESTDIR)$(fishdir)/$$tool.fish $(DESTDIR)$(schemadir)/$$tool.schema.json; \
 	done
 	for page in man/*.[178]; do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
-	for file in README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE; do rm -f $(DESTDIR)$(docdir)/$$file; done
-	for dir in $(docdir) $(schemadir) $(datadir)/runbook-tools; do \
+	for file in $(DOCS); do rm -f $(DESTDIR)$(docdir)/$$file; done
+	for file in README.md galaxy.yml meta/runtime.yml $(MODULES:shared/ansible/%=%); do rm -f $(DESTDIR)$(ansibledir)/$$file; done
+	for dir in $(docdir) $(schemadir) $(datadir)/runbook-tools $(ansibledir)/plugins/modules $(ansibledir)/plugins \
+	  $(ansibledir)/meta $(ansibledir) $(dir $(ansibledir)); do \
 	  if [ -d $(DESTDIR)$$dir ]; then rmdir --ignore-fail-on-non-empty $(DESTDIR)$$dir; fi; \
 	done
 
-# Packages, in dist/. The same sources make the same bytes: the newest release's date is every file's, and no path of this machine is in a
-# binary. The compiler's flags of whoever builds are kept.
+# Packages, in dist/: one for each tool, one for the collection, and one that depends on all tools.
 CARGO_DEB_VERSION = 3.8.0
 CARGO_RPM_VERSION = 0.21.1
 packager          = target/packager
-export SOURCE_DATE_EPOCH ?= $(shell date -u -d "$$(sed -n 's/^## .* - //p' CHANGELOG.md | head -n 1) 12:00" +%s)
-reproducible      = RUSTFLAGS="$(RUSTFLAGS) --remap-path-prefix=$(CURDIR)=/runbook-tools --remap-path-prefix=$${CARGO_HOME:-$(HOME)/.cargo}=/cargo"
+rpmroot           = dist/root
 
 $(packager)/bin/cargo-deb:
 	$(CARGO) install --locked --root $(packager) cargo-deb@$(CARGO_DEB_VERSION)
@@ -103,18 +132,23 @@ $(packager)/bin/cargo-deb:
 $(packager)/bin/cargo-generate-rpm:
 	$(CARGO) install --locked --root $(packager) cargo-generate-rpm@$(CARGO_RPM_VERSION)
 
-deb: $(packager)/bin/cargo-deb
-	$(reproducible) $(CARGO) build --locked --release $(TOOLS:%=-p %)
+deb: $(packager)/bin/cargo-deb build
 	mkdir -p dist
-	for package in $(TOOLS) runbook-docgen; do \
+	rm -f dist/*.deb
+	for package in $(TOOLS) runbook-docgen 'runbook-docgen --variant=collection'; do \
 	  $(packager)/bin/cargo-deb deb --no-build --locked -p $$package --output dist/ || exit; \
 	done
+	sh shared/packaging/finish-deb.sh dist/*.deb
 
-rpm: $(packager)/bin/cargo-generate-rpm
-	$(reproducible) $(CARGO) build --locked --release $(TOOLS:%=-p %)
+# cargo-generate-rpm takes a file's time from the file, and compresses no manual: it is given a tree in which both is done.
+rpm: $(packager)/bin/cargo-generate-rpm build
 	mkdir -p dist
-	for crate in $(TOOLS:%=tools/%) shared/docgen; do \
-	  $(packager)/bin/cargo-generate-rpm generate-rpm -p $$crate --payload-compress gzip --output dist/ || exit; \
+	rm -rf dist/*.rpm $(rpmroot)
+	$(MAKE) install DESTDIR=$(rpmroot) PREFIX=/usr zshdir=/usr/share/zsh/site-functions
+	gzip -9n $(rpmroot)/usr/share/man/man*/*
+	find $(rpmroot) -exec touch --no-dereference --date=@$(SOURCE_DATE_EPOCH) {} +
+	for crate in $(TOOLS:%=tools/%) 'shared/docgen --arch noarch' 'shared/docgen --arch noarch --variant collection'; do \
+	  $(packager)/bin/cargo-generate-rpm generate-rpm --auto-req find-requires --payload-compress gzip -p $$crate --output dist/ || exit; \
 	done
 
 clean:
@@ -127,6 +161,8 @@ help:
 	@echo 'make docs       man pages, completions and schemas, from the definitions'
 	@echo 'make deb        a .deb for each tool and one that depends on all, in dist/'
 	@echo 'make rpm        the same as .rpm'
+	@echo 'make packages   the long test of both: built twice, lintian, installed, used, upgraded, purged'
 	@echo 'make bench      each tool beside its peers, in one run'
 	@echo 'make faults     the long sweep of kills and failures at each step'
 	@echo 'make fuzz       the long sweep over every parser'
+	@echo 'make clean      takes away target and dist'

@@ -1,271 +1,256 @@
-# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
-function __fish_maint_page_global_optspecs
-    string join \n n/dry-run o/output= diff q/quiet v/verbose timeout= lock-wait= journal= color= ansible-args= h/help V/version
-end
+# fish completion for maint-page
 
-function __fish_maint_page_needs_command
-    # Figure out if the current invocation already has a command.
-    set -l cmd (commandline -opc)
-    set -e cmd[1]
-    argparse -s (__fish_maint_page_global_optspecs) -- $cmd 2>/dev/null
-    or return
-    if set -q argv[1]
-        # Also print the command, so this can be used to figure out what it is.
-        echo $argv[1]
-        return 1
+complete -c maint-page -f
+
+# The subcommand that has been typed, or none.
+function __fish_maint_page_which
+    set -l skip no
+    for word in (commandline -opc)[2..]
+        if test $skip = yes
+            set skip no
+            continue
+        end
+        switch $word
+            case --dir --page --id --start --for --until --warn --message --title --lang --tz --template --verify --host --connect --within -o --output --timeout --lock-wait --journal --color --ansible-args --expect --count --on-failure --drain --ttl
+                set skip yes
+            case on off status wait tick during verify snippet bypass
+                echo $word
+                return
+        end
     end
-    return 0
+    echo none
 end
 
-function __fish_maint_page_using_subcommand
-    set -l cmd (__fish_maint_page_needs_command)
-    test -z "$cmd"
-    and return 1
-    contains -- $cmd[1] $argv
+# It is one of these, and what stands after -- has not begun.
+function __fish_maint_page_in
+    contains -- (__fish_maint_page_which) $argv; and not __fish_maint_page_runs
 end
 
-complete -c maint-page -n "__fish_maint_page_needs_command" -s o -l output -d 'How to report' -r -f -a "json\t''
-text\t''"
-complete -c maint-page -n "__fish_maint_page_needs_command" -l timeout -d 'The longest the whole run may take' -r -f
-complete -c maint-page -n "__fish_maint_page_needs_command" -l lock-wait -d 'How long to wait for a lock that somebody else holds' -r -f
-complete -c maint-page -n "__fish_maint_page_needs_command" -l journal -d 'Append the report to FILE, too, as one line' -r -F
-complete -c maint-page -n "__fish_maint_page_needs_command" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c maint-page -n "__fish_maint_page_needs_command" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
-complete -c maint-page -n "__fish_maint_page_needs_command" -s n -l dry-run -d 'Say what would be done and do nothing'
-complete -c maint-page -n "__fish_maint_page_needs_command" -l diff -d 'Also report what changes, line by line'
-complete -c maint-page -n "__fish_maint_page_needs_command" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
-complete -c maint-page -n "__fish_maint_page_needs_command" -s v -l verbose -d 'Say more'
-complete -c maint-page -n "__fish_maint_page_needs_command" -s h -l help -d 'Print help: -h a summary, --help the whole'
-complete -c maint-page -n "__fish_maint_page_needs_command" -s V -l version -d 'Print the version'
-complete -c maint-page -n "__fish_maint_page_needs_command" -f -a "on" -d 'Put the page up, or announce it'
-complete -c maint-page -n "__fish_maint_page_needs_command" -f -a "off" -d 'Release the hold, and take the page away if it was the last'
-complete -c maint-page -n "__fish_maint_page_needs_command" -f -a "status" -d 'Say what state the page is in'
-complete -c maint-page -n "__fish_maint_page_needs_command" -f -a "wait" -d 'Wait until an announced page goes up'
-complete -c maint-page -n "__fish_maint_page_needs_command" -f -a "tick" -d 'Do what the clock says is due; for cron'
-complete -c maint-page -n "__fish_maint_page_needs_command" -f -a "during" -d 'Put the page up, run COMMAND, and take it away'
-complete -c maint-page -n "__fish_maint_page_needs_command" -f -a "verify" -d 'Prove over HTTP that the page is on or off'
-complete -c maint-page -n "__fish_maint_page_needs_command" -f -a "snippet" -d 'Print the configuration the web server needs'
-complete -c maint-page -n "__fish_maint_page_needs_command" -f -a "bypass" -d 'Let somebody see the site behind the page'
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l dir -d 'The directory the page and its flag live in' -r -f -a "(__fish_complete_directories)"
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l page -d 'Single-file mode: this one file is page and flag' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l id -d 'Whose hold it is' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l start -d 'When it begins; now unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l for -d 'How long it is expected to last' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l until -d 'When it is expected to be over' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l warn -d 'How long before the start users are warned; from now unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l message -d 'What visitors are told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l title -d 'The page\'s heading' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l lang -d 'The language the message is written in, such as de or pt-BR' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l tz -d 'The time zone of clock times, typed and shown; the system\'s unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l template -d 'A page of your own: DIR/page.html and what it needs' -r -f -a "(__fish_complete_directories)"
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l verify -d 'Prove it over HTTP at this URL' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l host -d 'The Host to ask for, where the URL names an address' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l connect -d 'Ask at this address, whatever the URL\'s name resolves to' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l within -d 'How long it may take to become so; 10s unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -s o -l output -d 'How to report' -r -f -a "json\t''
-text\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l timeout -d 'The longest the whole run may take' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l lock-wait -d 'How long to wait for a lock that somebody else holds' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l journal -d 'Append the report to FILE, too, as one line' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l auto-off -d 'Let tick and wait take the page away at its end'
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l force -d 'Rename a page or flag that maint-page did not put there aside'
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l wait -d 'Wait for the start, then put the page up'
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -s n -l dry-run -d 'Say what would be done and do nothing'
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -l diff -d 'Also report what changes, line by line'
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -s v -l verbose -d 'Say more'
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -s h -l help -d 'Print help: -h a summary, --help the whole'
-complete -c maint-page -n "__fish_maint_page_using_subcommand on" -s V -l version -d 'Print the version'
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l dir -d 'The directory the page and its flag live in' -r -f -a "(__fish_complete_directories)"
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l page -d 'Single-file mode: this one file is page and flag' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l id -d 'Whose hold it is' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l verify -d 'Prove it over HTTP at this URL' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l host -d 'The Host to ask for, where the URL names an address' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l connect -d 'Ask at this address, whatever the URL\'s name resolves to' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l within -d 'How long it may take to become so; 10s unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l expect -d 'The status the site has to answer with when the page is off; any of 200 to 399 unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l count -d 'How many answers in a row have to be right when the page is off; 3 unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -s o -l output -d 'How to report' -r -f -a "json\t''
-text\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l timeout -d 'The longest the whole run may take' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l lock-wait -d 'How long to wait for a lock that somebody else holds' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l journal -d 'Append the report to FILE, too, as one line' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l all -d 'Release every hold, whosesoever it is'
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l force -d 'Rename a page or flag that maint-page did not put there aside'
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -s n -l dry-run -d 'Say what would be done and do nothing'
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -l diff -d 'Also report what changes, line by line'
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -s v -l verbose -d 'Say more'
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -s h -l help -d 'Print help: -h a summary, --help the whole'
-complete -c maint-page -n "__fish_maint_page_using_subcommand off" -s V -l version -d 'Print the version'
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -l dir -d 'The directory the page and its flag live in' -r -f -a "(__fish_complete_directories)"
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -l page -d 'Single-file mode: this one file is page and flag' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -l id -d 'Only this hold; every one unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -s o -l output -d 'How to report' -r -f -a "json\t''
-text\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -l timeout -d 'The longest the whole run may take' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -l lock-wait -d 'How long to wait for a lock that somebody else holds' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -l journal -d 'Append the report to FILE, too, as one line' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -l on -d 'It is to be on'
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -l off -d 'It is to be off'
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -s n -l dry-run -d 'Say what would be done and do nothing'
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -l diff -d 'Also report what changes, line by line'
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -s v -l verbose -d 'Say more'
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -s h -l help -d 'Print help: -h a summary, --help the whole'
-complete -c maint-page -n "__fish_maint_page_using_subcommand status" -s V -l version -d 'Print the version'
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l dir -d 'The directory the page and its flag live in' -r -f -a "(__fish_complete_directories)"
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l page -d 'Single-file mode: this one file is page and flag' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l id -d 'Only this hold; every one unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l verify -d 'Prove it over HTTP at this URL' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l host -d 'The Host to ask for, where the URL names an address' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l connect -d 'Ask at this address, whatever the URL\'s name resolves to' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l within -d 'How long it may take to become so; 10s unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -s o -l output -d 'How to report' -r -f -a "json\t''
-text\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l timeout -d 'The longest the whole run may take' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l lock-wait -d 'How long to wait for a lock that somebody else holds' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l journal -d 'Append the report to FILE, too, as one line' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l force -d 'Rename a page or flag that maint-page did not put there aside'
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -s n -l dry-run -d 'Say what would be done and do nothing'
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -l diff -d 'Also report what changes, line by line'
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -s v -l verbose -d 'Say more'
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -s h -l help -d 'Print help: -h a summary, --help the whole'
-complete -c maint-page -n "__fish_maint_page_using_subcommand wait" -s V -l version -d 'Print the version'
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l dir -d 'The directory the page and its flag live in' -r -f -a "(__fish_complete_directories)"
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l page -d 'Single-file mode: this one file is page and flag' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l id -d 'Only this hold; every one unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -s o -l output -d 'How to report' -r -f -a "json\t''
-text\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l timeout -d 'The longest the whole run may take' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l lock-wait -d 'How long to wait for a lock that somebody else holds' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l journal -d 'Append the report to FILE, too, as one line' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l force -d 'Rename a page or flag that maint-page did not put there aside'
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -s n -l dry-run -d 'Say what would be done and do nothing'
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -l diff -d 'Also report what changes, line by line'
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -s v -l verbose -d 'Say more'
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -s h -l help -d 'Print help: -h a summary, --help the whole'
-complete -c maint-page -n "__fish_maint_page_using_subcommand tick" -s V -l version -d 'Print the version'
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l dir -d 'The directory the page and its flag live in' -r -f -a "(__fish_complete_directories)"
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l page -d 'Single-file mode: this one file is page and flag' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l id -d 'Whose hold it is' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l start -d 'When it begins; now unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l for -d 'How long it is expected to last' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l until -d 'When it is expected to be over' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l warn -d 'How long before the start users are warned; from now unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l message -d 'What visitors are told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l title -d 'The page\'s heading' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l lang -d 'The language the message is written in, such as de or pt-BR' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l tz -d 'The time zone of clock times, typed and shown; the system\'s unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l template -d 'A page of your own: DIR/page.html and what it needs' -r -f -a "(__fish_complete_directories)"
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l on-failure -d 'What happens to the page if COMMAND fails' -r -f -a "keep\t''
-off\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l drain -d 'How long requests under way get to finish before COMMAND begins; 1s unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l verify -d 'Prove it over HTTP at this URL' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l host -d 'The Host to ask for, where the URL names an address' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l connect -d 'Ask at this address, whatever the URL\'s name resolves to' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l within -d 'How long it may take to become so; 10s unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l expect -d 'The status the site has to answer with when the page is off; any of 200 to 399 unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l count -d 'How many answers in a row have to be right when the page is off; 3 unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -s o -l output -d 'How to report' -r -f -a "json\t''
-text\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l timeout -d 'The longest the whole run may take' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l lock-wait -d 'How long to wait for a lock that somebody else holds' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l journal -d 'Append the report to FILE, too, as one line' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l auto-off -d 'Let tick and wait take the page away at its end'
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l force -d 'Rename a page or flag that maint-page did not put there aside'
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l wait -d 'Wait for the start, then put the page up'
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -s n -l dry-run -d 'Say what would be done and do nothing'
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -l diff -d 'Also report what changes, line by line'
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -s v -l verbose -d 'Say more'
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -s h -l help -d 'Print help: -h a summary, --help the whole'
-complete -c maint-page -n "__fish_maint_page_using_subcommand during" -s V -l version -d 'Print the version'
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l dir -d 'The directory the page and its flag live in' -r -f -a "(__fish_complete_directories)"
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l page -d 'Single-file mode: this one file is page and flag' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l id -d 'Only this hold; every one unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l host -d 'The Host to ask for, where the URL names an address' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l connect -d 'Ask at this address, whatever the URL\'s name resolves to' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l within -d 'How long it may take to become so; 10s unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l expect -d 'The status the site has to answer with when the page is off; any of 200 to 399 unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l count -d 'How many answers in a row have to be right when the page is off; 3 unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -s o -l output -d 'How to report' -r -f -a "json\t''
-text\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l timeout -d 'The longest the whole run may take' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l lock-wait -d 'How long to wait for a lock that somebody else holds' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l journal -d 'Append the report to FILE, too, as one line' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l on -d 'It is to be on'
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l off -d 'It is to be off'
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -s n -l dry-run -d 'Say what would be done and do nothing'
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -l diff -d 'Also report what changes, line by line'
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -s v -l verbose -d 'Say more'
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -s h -l help -d 'Print help: -h a summary, --help the whole'
-complete -c maint-page -n "__fish_maint_page_using_subcommand verify" -s V -l version -d 'Print the version'
-complete -c maint-page -n "__fish_maint_page_using_subcommand snippet" -l dir -d 'The directory the page and its flag live in' -r -f -a "(__fish_complete_directories)"
-complete -c maint-page -n "__fish_maint_page_using_subcommand snippet" -l page -d 'Single-file mode: this one file is page and flag' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand snippet" -s o -l output -d 'How to report' -r -f -a "json\t''
-text\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand snippet" -l timeout -d 'The longest the whole run may take' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand snippet" -l lock-wait -d 'How long to wait for a lock that somebody else holds' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand snippet" -l journal -d 'Append the report to FILE, too, as one line' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand snippet" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand snippet" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand snippet" -s n -l dry-run -d 'Say what would be done and do nothing'
-complete -c maint-page -n "__fish_maint_page_using_subcommand snippet" -l diff -d 'Also report what changes, line by line'
-complete -c maint-page -n "__fish_maint_page_using_subcommand snippet" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
-complete -c maint-page -n "__fish_maint_page_using_subcommand snippet" -s v -l verbose -d 'Say more'
-complete -c maint-page -n "__fish_maint_page_using_subcommand snippet" -s h -l help -d 'Print help: -h a summary, --help the whole'
-complete -c maint-page -n "__fish_maint_page_using_subcommand snippet" -s V -l version -d 'Print the version'
-complete -c maint-page -n "__fish_maint_page_using_subcommand bypass" -l dir -d 'The directory the page and its flag live in' -r -f -a "(__fish_complete_directories)"
-complete -c maint-page -n "__fish_maint_page_using_subcommand bypass" -l page -d 'Single-file mode: this one file is page and flag' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand bypass" -l ttl -d 'How long a new key is good for; 8h unless told' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand bypass" -s o -l output -d 'How to report' -r -f -a "json\t''
-text\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand bypass" -l timeout -d 'The longest the whole run may take' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand bypass" -l lock-wait -d 'How long to wait for a lock that somebody else holds' -r -f
-complete -c maint-page -n "__fish_maint_page_using_subcommand bypass" -l journal -d 'Append the report to FILE, too, as one line' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand bypass" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c maint-page -n "__fish_maint_page_using_subcommand bypass" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
-complete -c maint-page -n "__fish_maint_page_using_subcommand bypass" -s n -l dry-run -d 'Say what would be done and do nothing'
-complete -c maint-page -n "__fish_maint_page_using_subcommand bypass" -l diff -d 'Also report what changes, line by line'
-complete -c maint-page -n "__fish_maint_page_using_subcommand bypass" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
-complete -c maint-page -n "__fish_maint_page_using_subcommand bypass" -s v -l verbose -d 'Say more'
-complete -c maint-page -n "__fish_maint_page_using_subcommand bypass" -s h -l help -d 'Print help: -h a summary, --help the whole'
-complete -c maint-page -n "__fish_maint_page_using_subcommand bypass" -s V -l version -d 'Print the version'
+function __fish_maint_page_runs
+    contains -- (__fish_maint_page_which) during; and contains -- -- (commandline -opc)
+end
+
+# What fish offers for the command after --.
+function __fish_maint_page_rest
+    set -l words (commandline -opc)
+    set -e words[1..(contains -i -- -- $words)]
+    complete -C "$(string join ' ' -- (string escape -- $words) (commandline -ct))"
+end
+
+complete -c maint-page -n '__fish_maint_page_in none' -a on -d 'Put the page up, or announce it'
+complete -c maint-page -n '__fish_maint_page_in none' -a off -d 'Release the hold, and take the page away if it was the last'
+complete -c maint-page -n '__fish_maint_page_in none' -a status -d 'Say what state the page is in'
+complete -c maint-page -n '__fish_maint_page_in none' -a wait -d 'Wait until an announced page goes up'
+complete -c maint-page -n '__fish_maint_page_in none' -a tick -d 'Do what the clock says is due; for cron'
+complete -c maint-page -n '__fish_maint_page_in none' -a during -d 'Put the page up, run COMMAND, and take it away'
+complete -c maint-page -n '__fish_maint_page_in none' -a verify -d 'Prove over HTTP that the page is on or off'
+complete -c maint-page -n '__fish_maint_page_in none' -a snippet -d 'Print the configuration the web server needs'
+complete -c maint-page -n '__fish_maint_page_in none' -a bypass -d 'Let somebody see the site behind the page'
+complete -c maint-page -n '__fish_maint_page_in none' -s n -l dry-run -d 'Say what would be done and do nothing'
+complete -c maint-page -n '__fish_maint_page_in none' -s o -l output -r -f -a 'json text' -d 'How to report'
+complete -c maint-page -n '__fish_maint_page_in none' -l diff -d 'Also report what changes, line by line'
+complete -c maint-page -n '__fish_maint_page_in none' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c maint-page -n '__fish_maint_page_in none' -s v -l verbose -d 'Say more'
+complete -c maint-page -n '__fish_maint_page_in none' -l timeout -r -f -d 'The longest the whole run may take'
+complete -c maint-page -n '__fish_maint_page_in none' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
+complete -c maint-page -n '__fish_maint_page_in none' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in none' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c maint-page -n '__fish_maint_page_in none' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c maint-page -n '__fish_maint_page_in none' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c maint-page -n '__fish_maint_page_in none' -s V -l version -d 'Print the version'
+complete -c maint-page -n '__fish_maint_page_in on' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory the page and its flag live in'
+complete -c maint-page -n '__fish_maint_page_in on' -l page -r -F -d 'Single-file mode: this one file is page and flag'
+complete -c maint-page -n '__fish_maint_page_in on' -l id -r -f -d 'Whose hold it is'
+complete -c maint-page -n '__fish_maint_page_in on' -l start -r -f -d 'When it begins; now unless told'
+complete -c maint-page -n '__fish_maint_page_in on' -l for -r -f -d 'How long it is expected to last'
+complete -c maint-page -n '__fish_maint_page_in on' -l until -r -f -d 'When it is expected to be over'
+complete -c maint-page -n '__fish_maint_page_in on' -l warn -r -f -d 'How long before the start users are warned; from now unless told'
+complete -c maint-page -n '__fish_maint_page_in on' -l message -r -f -d 'What visitors are told'
+complete -c maint-page -n '__fish_maint_page_in on' -l title -r -f -d 'The page\'s heading'
+complete -c maint-page -n '__fish_maint_page_in on' -l lang -r -f -d 'The language the message is written in, such as de or pt-BR'
+complete -c maint-page -n '__fish_maint_page_in on' -l tz -r -f -d 'The time zone of clock times, typed and shown; the system\'s unless told'
+complete -c maint-page -n '__fish_maint_page_in on' -l template -r -f -a '(__fish_complete_directories)' -d 'A page of your own: DIR/page.html and what it needs'
+complete -c maint-page -n '__fish_maint_page_in on' -l auto-off -d 'Let tick and wait take the page away at its end'
+complete -c maint-page -n '__fish_maint_page_in on' -l force -d 'Rename a page or flag that maint-page did not put there aside'
+complete -c maint-page -n '__fish_maint_page_in on' -l wait -d 'Wait for the start, then put the page up'
+complete -c maint-page -n '__fish_maint_page_in on' -l verify -r -f -d 'Prove it over HTTP at this URL'
+complete -c maint-page -n '__fish_maint_page_in on' -l host -r -f -d 'The Host to ask for, where the URL names an address'
+complete -c maint-page -n '__fish_maint_page_in on' -l connect -r -f -d 'Ask at this address, whatever the URL\'s name resolves to'
+complete -c maint-page -n '__fish_maint_page_in on' -l within -r -f -d 'How long it may take to become so; 10s unless told'
+complete -c maint-page -n '__fish_maint_page_in on' -s n -l dry-run -d 'Say what would be done and do nothing'
+complete -c maint-page -n '__fish_maint_page_in on' -s o -l output -r -f -a 'json text' -d 'How to report'
+complete -c maint-page -n '__fish_maint_page_in on' -l diff -d 'Also report what changes, line by line'
+complete -c maint-page -n '__fish_maint_page_in on' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c maint-page -n '__fish_maint_page_in on' -s v -l verbose -d 'Say more'
+complete -c maint-page -n '__fish_maint_page_in on' -l timeout -r -f -d 'The longest the whole run may take'
+complete -c maint-page -n '__fish_maint_page_in on' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
+complete -c maint-page -n '__fish_maint_page_in on' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in on' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c maint-page -n '__fish_maint_page_in on' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c maint-page -n '__fish_maint_page_in on' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c maint-page -n '__fish_maint_page_in on' -s V -l version -d 'Print the version'
+complete -c maint-page -n '__fish_maint_page_in off' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory the page and its flag live in'
+complete -c maint-page -n '__fish_maint_page_in off' -l page -r -F -d 'Single-file mode: this one file is page and flag'
+complete -c maint-page -n '__fish_maint_page_in off' -l id -r -f -d 'Whose hold it is'
+complete -c maint-page -n '__fish_maint_page_in off' -l all -d 'Release every hold, whosesoever it is'
+complete -c maint-page -n '__fish_maint_page_in off' -l force -d 'Rename a page or flag that maint-page did not put there aside'
+complete -c maint-page -n '__fish_maint_page_in off' -l verify -r -f -d 'Prove it over HTTP at this URL'
+complete -c maint-page -n '__fish_maint_page_in off' -l host -r -f -d 'The Host to ask for, where the URL names an address'
+complete -c maint-page -n '__fish_maint_page_in off' -l connect -r -f -d 'Ask at this address, whatever the URL\'s name resolves to'
+complete -c maint-page -n '__fish_maint_page_in off' -l within -r -f -d 'How long it may take to become so; 10s unless told'
+complete -c maint-page -n '__fish_maint_page_in off' -l expect -r -f -d 'The status the site has to answer with when the page is off; any of 200 to 399 unless told'
+complete -c maint-page -n '__fish_maint_page_in off' -l count -r -f -d 'How many answers in a row have to be right when the page is off; 3 unless told'
+complete -c maint-page -n '__fish_maint_page_in off' -s n -l dry-run -d 'Say what would be done and do nothing'
+complete -c maint-page -n '__fish_maint_page_in off' -s o -l output -r -f -a 'json text' -d 'How to report'
+complete -c maint-page -n '__fish_maint_page_in off' -l diff -d 'Also report what changes, line by line'
+complete -c maint-page -n '__fish_maint_page_in off' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c maint-page -n '__fish_maint_page_in off' -s v -l verbose -d 'Say more'
+complete -c maint-page -n '__fish_maint_page_in off' -l timeout -r -f -d 'The longest the whole run may take'
+complete -c maint-page -n '__fish_maint_page_in off' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
+complete -c maint-page -n '__fish_maint_page_in off' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in off' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c maint-page -n '__fish_maint_page_in off' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c maint-page -n '__fish_maint_page_in off' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c maint-page -n '__fish_maint_page_in off' -s V -l version -d 'Print the version'
+complete -c maint-page -n '__fish_maint_page_in status' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory the page and its flag live in'
+complete -c maint-page -n '__fish_maint_page_in status' -l page -r -F -d 'Single-file mode: this one file is page and flag'
+complete -c maint-page -n '__fish_maint_page_in status' -l on -d 'It is to be on'
+complete -c maint-page -n '__fish_maint_page_in status' -l off -d 'It is to be off'
+complete -c maint-page -n '__fish_maint_page_in status' -l id -r -f -d 'Only this hold; every one unless told'
+complete -c maint-page -n '__fish_maint_page_in status' -s n -l dry-run -d 'Say what would be done and do nothing'
+complete -c maint-page -n '__fish_maint_page_in status' -s o -l output -r -f -a 'json text' -d 'How to report'
+complete -c maint-page -n '__fish_maint_page_in status' -l diff -d 'Also report what changes, line by line'
+complete -c maint-page -n '__fish_maint_page_in status' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c maint-page -n '__fish_maint_page_in status' -s v -l verbose -d 'Say more'
+complete -c maint-page -n '__fish_maint_page_in status' -l timeout -r -f -d 'The longest the whole run may take'
+complete -c maint-page -n '__fish_maint_page_in status' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
+complete -c maint-page -n '__fish_maint_page_in status' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in status' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c maint-page -n '__fish_maint_page_in status' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c maint-page -n '__fish_maint_page_in status' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c maint-page -n '__fish_maint_page_in status' -s V -l version -d 'Print the version'
+complete -c maint-page -n '__fish_maint_page_in wait' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory the page and its flag live in'
+complete -c maint-page -n '__fish_maint_page_in wait' -l page -r -F -d 'Single-file mode: this one file is page and flag'
+complete -c maint-page -n '__fish_maint_page_in wait' -l id -r -f -d 'Only this hold; every one unless told'
+complete -c maint-page -n '__fish_maint_page_in wait' -l force -d 'Rename a page or flag that maint-page did not put there aside'
+complete -c maint-page -n '__fish_maint_page_in wait' -l verify -r -f -d 'Prove it over HTTP at this URL'
+complete -c maint-page -n '__fish_maint_page_in wait' -l host -r -f -d 'The Host to ask for, where the URL names an address'
+complete -c maint-page -n '__fish_maint_page_in wait' -l connect -r -f -d 'Ask at this address, whatever the URL\'s name resolves to'
+complete -c maint-page -n '__fish_maint_page_in wait' -l within -r -f -d 'How long it may take to become so; 10s unless told'
+complete -c maint-page -n '__fish_maint_page_in wait' -s n -l dry-run -d 'Say what would be done and do nothing'
+complete -c maint-page -n '__fish_maint_page_in wait' -s o -l output -r -f -a 'json text' -d 'How to report'
+complete -c maint-page -n '__fish_maint_page_in wait' -l diff -d 'Also report what changes, line by line'
+complete -c maint-page -n '__fish_maint_page_in wait' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c maint-page -n '__fish_maint_page_in wait' -s v -l verbose -d 'Say more'
+complete -c maint-page -n '__fish_maint_page_in wait' -l timeout -r -f -d 'The longest the whole run may take'
+complete -c maint-page -n '__fish_maint_page_in wait' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
+complete -c maint-page -n '__fish_maint_page_in wait' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in wait' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c maint-page -n '__fish_maint_page_in wait' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c maint-page -n '__fish_maint_page_in wait' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c maint-page -n '__fish_maint_page_in wait' -s V -l version -d 'Print the version'
+complete -c maint-page -n '__fish_maint_page_in tick' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory the page and its flag live in'
+complete -c maint-page -n '__fish_maint_page_in tick' -l page -r -F -d 'Single-file mode: this one file is page and flag'
+complete -c maint-page -n '__fish_maint_page_in tick' -l id -r -f -d 'Only this hold; every one unless told'
+complete -c maint-page -n '__fish_maint_page_in tick' -l force -d 'Rename a page or flag that maint-page did not put there aside'
+complete -c maint-page -n '__fish_maint_page_in tick' -s n -l dry-run -d 'Say what would be done and do nothing'
+complete -c maint-page -n '__fish_maint_page_in tick' -s o -l output -r -f -a 'json text' -d 'How to report'
+complete -c maint-page -n '__fish_maint_page_in tick' -l diff -d 'Also report what changes, line by line'
+complete -c maint-page -n '__fish_maint_page_in tick' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c maint-page -n '__fish_maint_page_in tick' -s v -l verbose -d 'Say more'
+complete -c maint-page -n '__fish_maint_page_in tick' -l timeout -r -f -d 'The longest the whole run may take'
+complete -c maint-page -n '__fish_maint_page_in tick' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
+complete -c maint-page -n '__fish_maint_page_in tick' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in tick' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c maint-page -n '__fish_maint_page_in tick' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c maint-page -n '__fish_maint_page_in tick' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c maint-page -n '__fish_maint_page_in tick' -s V -l version -d 'Print the version'
+complete -c maint-page -n '__fish_maint_page_in during' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory the page and its flag live in'
+complete -c maint-page -n '__fish_maint_page_in during' -l page -r -F -d 'Single-file mode: this one file is page and flag'
+complete -c maint-page -n '__fish_maint_page_in during' -l id -r -f -d 'Whose hold it is'
+complete -c maint-page -n '__fish_maint_page_in during' -l start -r -f -d 'When it begins; now unless told'
+complete -c maint-page -n '__fish_maint_page_in during' -l for -r -f -d 'How long it is expected to last'
+complete -c maint-page -n '__fish_maint_page_in during' -l until -r -f -d 'When it is expected to be over'
+complete -c maint-page -n '__fish_maint_page_in during' -l warn -r -f -d 'How long before the start users are warned; from now unless told'
+complete -c maint-page -n '__fish_maint_page_in during' -l message -r -f -d 'What visitors are told'
+complete -c maint-page -n '__fish_maint_page_in during' -l title -r -f -d 'The page\'s heading'
+complete -c maint-page -n '__fish_maint_page_in during' -l lang -r -f -d 'The language the message is written in, such as de or pt-BR'
+complete -c maint-page -n '__fish_maint_page_in during' -l tz -r -f -d 'The time zone of clock times, typed and shown; the system\'s unless told'
+complete -c maint-page -n '__fish_maint_page_in during' -l template -r -f -a '(__fish_complete_directories)' -d 'A page of your own: DIR/page.html and what it needs'
+complete -c maint-page -n '__fish_maint_page_in during' -l auto-off -d 'Let tick and wait take the page away at its end'
+complete -c maint-page -n '__fish_maint_page_in during' -l force -d 'Rename a page or flag that maint-page did not put there aside'
+complete -c maint-page -n '__fish_maint_page_in during' -l wait -d 'Wait for the start, then put the page up'
+complete -c maint-page -n '__fish_maint_page_in during' -l on-failure -r -f -a 'keep off' -d 'What happens to the page if COMMAND fails'
+complete -c maint-page -n '__fish_maint_page_in during' -l drain -r -f -d 'How long requests under way get to finish before COMMAND begins; 1s unless told'
+complete -c maint-page -n '__fish_maint_page_in during' -l verify -r -f -d 'Prove it over HTTP at this URL'
+complete -c maint-page -n '__fish_maint_page_in during' -l host -r -f -d 'The Host to ask for, where the URL names an address'
+complete -c maint-page -n '__fish_maint_page_in during' -l connect -r -f -d 'Ask at this address, whatever the URL\'s name resolves to'
+complete -c maint-page -n '__fish_maint_page_in during' -l within -r -f -d 'How long it may take to become so; 10s unless told'
+complete -c maint-page -n '__fish_maint_page_in during' -l expect -r -f -d 'The status the site has to answer with when the page is off; any of 200 to 399 unless told'
+complete -c maint-page -n '__fish_maint_page_in during' -l count -r -f -d 'How many answers in a row have to be right when the page is off; 3 unless told'
+complete -c maint-page -n '__fish_maint_page_in during' -s n -l dry-run -d 'Say what would be done and do nothing'
+complete -c maint-page -n '__fish_maint_page_in during' -s o -l output -r -f -a 'json text' -d 'How to report'
+complete -c maint-page -n '__fish_maint_page_in during' -l diff -d 'Also report what changes, line by line'
+complete -c maint-page -n '__fish_maint_page_in during' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c maint-page -n '__fish_maint_page_in during' -s v -l verbose -d 'Say more'
+complete -c maint-page -n '__fish_maint_page_in during' -l timeout -r -f -d 'The longest the whole run may take'
+complete -c maint-page -n '__fish_maint_page_in during' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
+complete -c maint-page -n '__fish_maint_page_in during' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in during' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c maint-page -n '__fish_maint_page_in during' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c maint-page -n '__fish_maint_page_in during' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c maint-page -n '__fish_maint_page_in during' -s V -l version -d 'Print the version'
+complete -c maint-page -n '__fish_maint_page_in verify' -l on -d 'It is to be on'
+complete -c maint-page -n '__fish_maint_page_in verify' -l off -d 'It is to be off'
+complete -c maint-page -n '__fish_maint_page_in verify' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory the page and its flag live in'
+complete -c maint-page -n '__fish_maint_page_in verify' -l page -r -F -d 'Single-file mode: this one file is page and flag'
+complete -c maint-page -n '__fish_maint_page_in verify' -l id -r -f -d 'Only this hold; every one unless told'
+complete -c maint-page -n '__fish_maint_page_in verify' -l host -r -f -d 'The Host to ask for, where the URL names an address'
+complete -c maint-page -n '__fish_maint_page_in verify' -l connect -r -f -d 'Ask at this address, whatever the URL\'s name resolves to'
+complete -c maint-page -n '__fish_maint_page_in verify' -l within -r -f -d 'How long it may take to become so; 10s unless told'
+complete -c maint-page -n '__fish_maint_page_in verify' -l expect -r -f -d 'The status the site has to answer with when the page is off; any of 200 to 399 unless told'
+complete -c maint-page -n '__fish_maint_page_in verify' -l count -r -f -d 'How many answers in a row have to be right when the page is off; 3 unless told'
+complete -c maint-page -n '__fish_maint_page_in verify' -s n -l dry-run -d 'Say what would be done and do nothing'
+complete -c maint-page -n '__fish_maint_page_in verify' -s o -l output -r -f -a 'json text' -d 'How to report'
+complete -c maint-page -n '__fish_maint_page_in verify' -l diff -d 'Also report what changes, line by line'
+complete -c maint-page -n '__fish_maint_page_in verify' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c maint-page -n '__fish_maint_page_in verify' -s v -l verbose -d 'Say more'
+complete -c maint-page -n '__fish_maint_page_in verify' -l timeout -r -f -d 'The longest the whole run may take'
+complete -c maint-page -n '__fish_maint_page_in verify' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
+complete -c maint-page -n '__fish_maint_page_in verify' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in verify' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c maint-page -n '__fish_maint_page_in verify' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c maint-page -n '__fish_maint_page_in verify' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c maint-page -n '__fish_maint_page_in verify' -s V -l version -d 'Print the version'
+complete -c maint-page -n '__fish_maint_page_in snippet' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory the page and its flag live in'
+complete -c maint-page -n '__fish_maint_page_in snippet' -l page -r -F -d 'Single-file mode: this one file is page and flag'
+complete -c maint-page -n '__fish_maint_page_in snippet' -s n -l dry-run -d 'Say what would be done and do nothing'
+complete -c maint-page -n '__fish_maint_page_in snippet' -s o -l output -r -f -a 'json text' -d 'How to report'
+complete -c maint-page -n '__fish_maint_page_in snippet' -l diff -d 'Also report what changes, line by line'
+complete -c maint-page -n '__fish_maint_page_in snippet' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c maint-page -n '__fish_maint_page_in snippet' -s v -l verbose -d 'Say more'
+complete -c maint-page -n '__fish_maint_page_in snippet' -l timeout -r -f -d 'The longest the whole run may take'
+complete -c maint-page -n '__fish_maint_page_in snippet' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
+complete -c maint-page -n '__fish_maint_page_in snippet' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in snippet' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c maint-page -n '__fish_maint_page_in snippet' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c maint-page -n '__fish_maint_page_in snippet' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c maint-page -n '__fish_maint_page_in snippet' -s V -l version -d 'Print the version'
+complete -c maint-page -n '__fish_maint_page_in snippet' -f -a 'nginx apache caddy'
+complete -c maint-page -n '__fish_maint_page_in bypass' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory the page and its flag live in'
+complete -c maint-page -n '__fish_maint_page_in bypass' -l page -r -F -d 'Single-file mode: this one file is page and flag'
+complete -c maint-page -n '__fish_maint_page_in bypass' -l ttl -r -f -d 'How long a new key is good for; 8h unless told'
+complete -c maint-page -n '__fish_maint_page_in bypass' -s n -l dry-run -d 'Say what would be done and do nothing'
+complete -c maint-page -n '__fish_maint_page_in bypass' -s o -l output -r -f -a 'json text' -d 'How to report'
+complete -c maint-page -n '__fish_maint_page_in bypass' -l diff -d 'Also report what changes, line by line'
+complete -c maint-page -n '__fish_maint_page_in bypass' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c maint-page -n '__fish_maint_page_in bypass' -s v -l verbose -d 'Say more'
+complete -c maint-page -n '__fish_maint_page_in bypass' -l timeout -r -f -d 'The longest the whole run may take'
+complete -c maint-page -n '__fish_maint_page_in bypass' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
+complete -c maint-page -n '__fish_maint_page_in bypass' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in bypass' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c maint-page -n '__fish_maint_page_in bypass' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c maint-page -n '__fish_maint_page_in bypass' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c maint-page -n '__fish_maint_page_in bypass' -s V -l version -d 'Print the version'
+complete -c maint-page -n '__fish_maint_page_in bypass' -f -a 'add revoke list'
+complete -c maint-page -n __fish_maint_page_runs -a '(__fish_maint_page_rest)'

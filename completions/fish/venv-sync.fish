@@ -1,133 +1,119 @@
-# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
-function __fish_venv_sync_global_optspecs
-    string join \n n/dry-run o/output= diff q/quiet v/verbose timeout= lock-wait= journal= color= ansible-args= h/help V/version
-end
+# fish completion for venv-sync
 
-function __fish_venv_sync_needs_command
-    # Figure out if the current invocation already has a command.
-    set -l cmd (commandline -opc)
-    set -e cmd[1]
-    argparse -s (__fish_venv_sync_global_optspecs) -- $cmd 2>/dev/null
-    or return
-    if set -q argv[1]
-        # Also print the command, so this can be used to figure out what it is.
-        echo $argv[1]
-        return 1
+complete -c venv-sync -f
+
+# The subcommand that has been typed, or none.
+function __fish_venv_sync_which
+    set -l skip no
+    for word in (commandline -opc)[2..]
+        if test $skip = yes
+            set skip no
+            continue
+        end
+        switch $word
+            case -r --requirement -c --constraint --extraneous --allow --verify --vendor -o --output --timeout --lock-wait --journal --color --ansible-args --python --installer --wheelhouse --keep --post-check --to
+                set skip yes
+            case check apply rollback list
+                echo $word
+                return
+        end
     end
-    return 0
+    echo none
 end
 
-function __fish_venv_sync_using_subcommand
-    set -l cmd (__fish_venv_sync_needs_command)
-    test -z "$cmd"
-    and return 1
-    contains -- $cmd[1] $argv
+# It is one of these, and what stands after -- has not begun.
+function __fish_venv_sync_in
+    contains -- (__fish_venv_sync_which) $argv; and not __fish_venv_sync_runs
 end
 
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -s o -l output -d 'How to report' -r -f -a "json\t''
-text\t''"
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -l timeout -d 'The longest the whole run may take' -r -f
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -l lock-wait -d 'How long to wait for a lock that somebody else holds' -r -f
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -l journal -d 'Append the report to FILE, too, as one line' -r -F
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -s n -l dry-run -d 'Say what would be done and do nothing'
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -l diff -d 'Also report what changes, line by line'
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -s v -l verbose -d 'Say more'
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -s h -l help -d 'Print help: -h a summary, --help the whole'
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -s V -l version -d 'Print the version'
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -f -a "check" -d 'Say whether the environment is what the files ask for'
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -f -a "apply" -d 'Make the environment what the files ask for'
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -f -a "rollback" -d 'Go back to an earlier release'
-complete -c venv-sync -n "__fish_venv_sync_needs_command" -f -a "list" -d 'List the releases and who runs them'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -s r -l requirement -d 'A requirements file, as pip reads it' -r -F
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -s c -l constraint -d 'A constraints file' -r -F
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -l extraneous -d 'How to take what nothing asks for' -r -f -a "fail\t''
-warn\t''
-ignore\t''"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -l allow -d 'A distribution that may be there, or come from the system' -r -f
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -l verify -d 'How closely to look at installed files' -r -f -a "none\t''
-size\t''
-hash\t''"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -l vendor -d 'A directory of distributions that belongs to the site' -r -f -a "(__fish_complete_directories)"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -s o -l output -d 'How to report' -r -f -a "json\t''
-text\t''"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -l timeout -d 'The longest the whole run may take' -r -f
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -l lock-wait -d 'How long to wait for a lock that somebody else holds' -r -f
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -l journal -d 'Append the report to FILE, too, as one line' -r -F
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -s n -l dry-run -d 'Say what would be done and do nothing'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -l diff -d 'Also report what changes, line by line'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -s v -l verbose -d 'Say more'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -s h -l help -d 'Print help: -h a summary, --help the whole'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand check" -s V -l version -d 'Print the version'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -s r -l requirement -d 'A requirements file, as pip reads it' -r -F
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -s c -l constraint -d 'A constraints file' -r -F
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l extraneous -d 'How to take what nothing asks for' -r -f -a "fail\t''
-warn\t''
-ignore\t''"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l allow -d 'A distribution that may be there, or come from the system' -r -f
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l verify -d 'How closely to look at installed files' -r -f -a "none\t''
-size\t''
-hash\t''"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l vendor -d 'A directory of distributions that belongs to the site' -r -f -a "(__fish_complete_directories)"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l python -d 'The interpreter to build with' -r -f -a "(__fish_complete_command)"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l installer -d 'What installs' -r -f -a "uv\t''
-pip\t''"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l wheelhouse -d 'Install from the wheels in DIR and from nowhere else' -r -f -a "(__fish_complete_directories)"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l keep -d 'How many releases to keep' -r -f
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l post-check -d 'A module to import, or a command to run, in the new release before it goes live' -r -f
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -s o -l output -d 'How to report' -r -f -a "json\t''
-text\t''"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l timeout -d 'The longest the whole run may take' -r -f
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l lock-wait -d 'How long to wait for a lock that somebody else holds' -r -f
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l journal -d 'Append the report to FILE, too, as one line' -r -F
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l adopt -d 'Take over an environment that is a plain directory or somebody else\'s link'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -s n -l dry-run -d 'Say what would be done and do nothing'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -l diff -d 'Also report what changes, line by line'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -s v -l verbose -d 'Say more'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -s h -l help -d 'Print help: -h a summary, --help the whole'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand apply" -s V -l version -d 'Print the version'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand rollback" -l to -d 'The release to go back to' -r -f
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand rollback" -s o -l output -d 'How to report' -r -f -a "json\t''
-text\t''"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand rollback" -l timeout -d 'The longest the whole run may take' -r -f
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand rollback" -l lock-wait -d 'How long to wait for a lock that somebody else holds' -r -f
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand rollback" -l journal -d 'Append the report to FILE, too, as one line' -r -F
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand rollback" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand rollback" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand rollback" -s n -l dry-run -d 'Say what would be done and do nothing'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand rollback" -l diff -d 'Also report what changes, line by line'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand rollback" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand rollback" -s v -l verbose -d 'Say more'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand rollback" -s h -l help -d 'Print help: -h a summary, --help the whole'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand rollback" -s V -l version -d 'Print the version'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand list" -s o -l output -d 'How to report' -r -f -a "json\t''
-text\t''"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand list" -l timeout -d 'The longest the whole run may take' -r -f
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand list" -l lock-wait -d 'How long to wait for a lock that somebody else holds' -r -f
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand list" -l journal -d 'Append the report to FILE, too, as one line' -r -F
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand list" -l color -d 'When to use colour' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand list" -l ansible-args -d 'Read the options from FILE, as Ansible writes it for a module' -r -F
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand list" -s n -l dry-run -d 'Say what would be done and do nothing'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand list" -l diff -d 'Also report what changes, line by line'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand list" -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand list" -s v -l verbose -d 'Say more'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand list" -s h -l help -d 'Print help: -h a summary, --help the whole'
-complete -c venv-sync -n "__fish_venv_sync_using_subcommand list" -s V -l version -d 'Print the version'
+function __fish_venv_sync_runs
+    return 1
+end
+
+complete -c venv-sync -n '__fish_venv_sync_in none' -a check -d 'Say whether the environment is what the files ask for'
+complete -c venv-sync -n '__fish_venv_sync_in none' -a apply -d 'Make the environment what the files ask for'
+complete -c venv-sync -n '__fish_venv_sync_in none' -a rollback -d 'Go back to an earlier release'
+complete -c venv-sync -n '__fish_venv_sync_in none' -a list -d 'List the releases and who runs them'
+complete -c venv-sync -n '__fish_venv_sync_in none' -s n -l dry-run -d 'Say what would be done and do nothing'
+complete -c venv-sync -n '__fish_venv_sync_in none' -s o -l output -r -f -a 'json text' -d 'How to report'
+complete -c venv-sync -n '__fish_venv_sync_in none' -l diff -d 'Also report what changes, line by line'
+complete -c venv-sync -n '__fish_venv_sync_in none' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c venv-sync -n '__fish_venv_sync_in none' -s v -l verbose -d 'Say more'
+complete -c venv-sync -n '__fish_venv_sync_in none' -l timeout -r -f -d 'The longest the whole run may take'
+complete -c venv-sync -n '__fish_venv_sync_in none' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
+complete -c venv-sync -n '__fish_venv_sync_in none' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c venv-sync -n '__fish_venv_sync_in none' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c venv-sync -n '__fish_venv_sync_in none' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c venv-sync -n '__fish_venv_sync_in none' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c venv-sync -n '__fish_venv_sync_in none' -s V -l version -d 'Print the version'
+complete -c venv-sync -n '__fish_venv_sync_in check' -s r -l requirement -r -F -d 'A requirements file, as pip reads it'
+complete -c venv-sync -n '__fish_venv_sync_in check' -s c -l constraint -r -F -d 'A constraints file'
+complete -c venv-sync -n '__fish_venv_sync_in check' -l extraneous -r -f -a 'fail warn ignore' -d 'How to take what nothing asks for'
+complete -c venv-sync -n '__fish_venv_sync_in check' -l allow -r -f -d 'A distribution that may be there, or come from the system'
+complete -c venv-sync -n '__fish_venv_sync_in check' -l verify -r -f -a 'none size hash' -d 'How closely to look at installed files'
+complete -c venv-sync -n '__fish_venv_sync_in check' -l vendor -r -f -a '(__fish_complete_directories)' -d 'A directory of distributions that belongs to the site'
+complete -c venv-sync -n '__fish_venv_sync_in check' -s n -l dry-run -d 'Say what would be done and do nothing'
+complete -c venv-sync -n '__fish_venv_sync_in check' -s o -l output -r -f -a 'json text' -d 'How to report'
+complete -c venv-sync -n '__fish_venv_sync_in check' -l diff -d 'Also report what changes, line by line'
+complete -c venv-sync -n '__fish_venv_sync_in check' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c venv-sync -n '__fish_venv_sync_in check' -s v -l verbose -d 'Say more'
+complete -c venv-sync -n '__fish_venv_sync_in check' -l timeout -r -f -d 'The longest the whole run may take'
+complete -c venv-sync -n '__fish_venv_sync_in check' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
+complete -c venv-sync -n '__fish_venv_sync_in check' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c venv-sync -n '__fish_venv_sync_in check' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c venv-sync -n '__fish_venv_sync_in check' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c venv-sync -n '__fish_venv_sync_in check' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c venv-sync -n '__fish_venv_sync_in check' -s V -l version -d 'Print the version'
+complete -c venv-sync -n '__fish_venv_sync_in check' -f -a '(__fish_complete_directories)'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -s r -l requirement -r -F -d 'A requirements file, as pip reads it'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -s c -l constraint -r -F -d 'A constraints file'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l extraneous -r -f -a 'fail warn ignore' -d 'How to take what nothing asks for'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l allow -r -f -d 'A distribution that may be there, or come from the system'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l verify -r -f -a 'none size hash' -d 'How closely to look at installed files'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l vendor -r -f -a '(__fish_complete_directories)' -d 'A directory of distributions that belongs to the site'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l python -r -f -a '(__fish_complete_command)' -d 'The interpreter to build with'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l installer -r -f -a 'uv pip' -d 'What installs'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l wheelhouse -r -f -a '(__fish_complete_directories)' -d 'Install from the wheels in DIR and from nowhere else'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l keep -r -f -d 'How many releases to keep'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l adopt -d 'Take over an environment that is a plain directory or somebody else\'s link'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l post-check -r -f -d 'A module to import, or a command to run, in the new release before it goes live'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -s n -l dry-run -d 'Say what would be done and do nothing'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -s o -l output -r -f -a 'json text' -d 'How to report'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l diff -d 'Also report what changes, line by line'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -s v -l verbose -d 'Say more'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l timeout -r -f -d 'The longest the whole run may take'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -s V -l version -d 'Print the version'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -f -a '(__fish_complete_directories)'
+complete -c venv-sync -n '__fish_venv_sync_in rollback' -l to -r -f -d 'The release to go back to'
+complete -c venv-sync -n '__fish_venv_sync_in rollback' -s n -l dry-run -d 'Say what would be done and do nothing'
+complete -c venv-sync -n '__fish_venv_sync_in rollback' -s o -l output -r -f -a 'json text' -d 'How to report'
+complete -c venv-sync -n '__fish_venv_sync_in rollback' -l diff -d 'Also report what changes, line by line'
+complete -c venv-sync -n '__fish_venv_sync_in rollback' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c venv-sync -n '__fish_venv_sync_in rollback' -s v -l verbose -d 'Say more'
+complete -c venv-sync -n '__fish_venv_sync_in rollback' -l timeout -r -f -d 'The longest the whole run may take'
+complete -c venv-sync -n '__fish_venv_sync_in rollback' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
+complete -c venv-sync -n '__fish_venv_sync_in rollback' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c venv-sync -n '__fish_venv_sync_in rollback' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c venv-sync -n '__fish_venv_sync_in rollback' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c venv-sync -n '__fish_venv_sync_in rollback' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c venv-sync -n '__fish_venv_sync_in rollback' -s V -l version -d 'Print the version'
+complete -c venv-sync -n '__fish_venv_sync_in rollback' -f -a '(__fish_complete_directories)'
+complete -c venv-sync -n '__fish_venv_sync_in list' -s n -l dry-run -d 'Say what would be done and do nothing'
+complete -c venv-sync -n '__fish_venv_sync_in list' -s o -l output -r -f -a 'json text' -d 'How to report'
+complete -c venv-sync -n '__fish_venv_sync_in list' -l diff -d 'Also report what changes, line by line'
+complete -c venv-sync -n '__fish_venv_sync_in list' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c venv-sync -n '__fish_venv_sync_in list' -s v -l verbose -d 'Say more'
+complete -c venv-sync -n '__fish_venv_sync_in list' -l timeout -r -f -d 'The longest the whole run may take'
+complete -c venv-sync -n '__fish_venv_sync_in list' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
+complete -c venv-sync -n '__fish_venv_sync_in list' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c venv-sync -n '__fish_venv_sync_in list' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c venv-sync -n '__fish_venv_sync_in list' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c venv-sync -n '__fish_venv_sync_in list' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c venv-sync -n '__fish_venv_sync_in list' -s V -l version -d 'Print the version'
+complete -c venv-sync -n '__fish_venv_sync_in list' -f -a '(__fish_complete_directories)'

@@ -24,7 +24,6 @@ pub struct Played {
 /// What became of a task on a host.
 #[derive(Clone, Debug)]
 pub struct Task {
-    pub host: String,
     pub name: String,
     /// ok, failed, unreachable or skipped: Ansible's own word.
     pub verdict: String,
@@ -107,7 +106,7 @@ fn tolerated(mut task: Value) -> Value {
 impl Task {
     fn of(line: &Value) -> Task {
         let word = |key: &str| line[key].as_str().unwrap().to_owned();
-        Task { host: word("host"), name: word("task"), verdict: word("verdict"), result: line["result"].clone() }
+        Task { name: word("task"), verdict: word("verdict"), result: line["result"].clone() }
     }
 }
 

@@ -2,4 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod controller;
+mod host;
+mod killed;
+mod options;
 mod rolling;
+mod states;
+mod verdicts;

@@ -36,12 +36,12 @@ const CORPUS: &[(&str, &str, &str)] = &[
     (
         "apache",
         "apache2.conf",
-        "ServerRoot /r\nDefine A \"b c\"\nErrorLog ${A}/e.log\n<IfDefine A>\nCustomLog \"|x \\\" y\" \\\n f env=z\n</IfDefine>\n<VirtualHost *>\nTransferLog l/${NO}\n</VirtualHost>\nInclude *.conf\n",
+        "ServerRoot /r\nDefine A \"b c\"\nErrorLog ${A}/e.log\n<IfDefine A>\nCustomLog \"|x \\\" y\" \\\n f env=z\n</IfDefine>\n<VirtualHost *>\nTransferLog l/${NO}\n</VirtualHost>\n<Macro m $a @b>\nCustomLog $a$aa @b\n<Macro n>\nUse m 1 2\n</Macro>\n</Macro>\nUse m x \"y z\"\nUse n\nInclude *.conf\n",
     ),
     (
         "caddy",
         "Caddyfile",
-        "{\n log default {\n  output file {$L:/l}/m.log {\n   roll_disabled\n  }\n }\n}\n(s) {\n log {\n  output file \"/l/{args[0]} {args.1}.log\"\n }\n}\na.org, b.org {\n import s 1 2\n respond `{`\n}\nimport *.c\n",
+        "{\n log default {\n  output file {$L:/l}/m.log {\n   roll_disabled\n  }\n }\n}\n(s) {\n log {\n  output file \"/l/{args[0]} {args.1}.log\"\n }\n}\na.org, b.org {\n import s 1 2\n respond `{`\n header X <<E\n  log {\n  E\n}\nimport *.c\n",
     ),
     (
         "caddy",
@@ -77,7 +77,7 @@ const CORPUS: &[(&str, &str, &str)] = &[
     (
         "django",
         "settings.py",
-        "from .settings import *\nLOGGING = {'version': 1, 'handlers': {'f': {'class': 'logging.FileHandler', 'filename': 'a' 'b'}, 'g': x, **y, 'h': {'class': 'a.RotatingFileHandler', 'filename': B / 'c'}}}\n",
+        "from .settings import *\nfrom pathlib import Path as P\nimport os.path as p\nB = P(__file__).resolve().parents[1]\nC: str = f'{B}/{{x}}' + str(B)\nD, E = 1, 2\ntry:\n  from .a import (b as c, d)\nexcept E: pass\nLOGGING = {'version': 1, 'handlers': {'f': {'class': 'logging.FileHandler', 'filename': 'a' 'b'}, 'g': x, **y, 'h': {'class': 'a.RotatingFileHandler', 'filename': B / 'c'}, 'j': {'class': 'x', 'filename': p.join(C, '..', (p.dirname(C)),)}}}\n",
     ),
     (
         "systemd",
@@ -85,6 +85,10 @@ const CORPUS: &[(&str, &str, &str)] = &[
         "[Unit]\nX=y\n[Service]\nStandardOutput=append:%L/%i-%%-%q\nStandardError=\\\n file:/l/%I\nExecStart=-/v/gunicorn \"a b\" ; c\n",
     ),
 ];
+
+/// What long sweeps have found: service, file name, text.
+const FOUND: &[(&str, &str, &[u8])] =
+    &[("redis", "redis.conf", b"dir /d\x0c\nlogfile\r \x0c/l/a.log \x0b b\n"), ("redis", "redis.conf", b"a \x0c b\0\0 c")];
 
 const ROTATE: &str = "weekly\ncreate\ntabooext + .x,y\ninclude /d\n\"/l/a b.log\" /l/*.log\n{\n create 0640 u g\n su a b\n postrotate\n } x {\n endscript\n}\n/l/c { copytruncate }\n";
 
@@ -172,6 +176,21 @@ fn damaged_configurations_are_read_or_refused() {
             }
             assert!(round > 0 || !configured.targets.is_empty(), "{name}: the corpus itself is read");
         }
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn what_was_found_is_mended() {
+    let dir = scratch();
+    for (service, name, text) in FOUND {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        let service = SERVICES.iter().find(|known| known.name == *service).unwrap();
+        let site = Site::new(conf::files::Files::below(dir.path()).unwrap(), vec![(service.name.to_owned(), Path::new("/").join(name))]);
+        let began = Instant::now();
+        assert!(!(service.read)(&site).targets.is_empty());
+        assert!(began.elapsed() < Duration::from_secs(2), "{name}: {text:?}");
         fs::remove_file(&path).unwrap();
     }
 }

@@ -99,6 +99,13 @@ impl Stage {
         self.machine.must(&["sh", "-ec", line])
     }
 
+    /// One of the seven, as root would type it here.
+    pub fn tool(&self, name: &str, args: &[&str]) -> harness::Tool {
+        let mut tool = harness::tool(name);
+        *tool.command() = self.machine.command(&[&["env", "-i"], &ENVIRONMENT[..], &[name], args].concat());
+        tool
+    }
+
     /// A file of the host.
     #[track_caller]
     pub fn read(&self, path: &str) -> String {
@@ -114,7 +121,10 @@ impl Stage {
     /// Runs /root/SITE/runbook.sh as root, from a file: no terminal, hardly an environment.
     pub fn runbook(&self, args: &[&str]) -> Night {
         let before = self.journal_lines().len();
+        let t = Instant::now();
         let done = self.machine.command(&self.argv(args)).output().expect("nsenter");
+        eprintln!("XX runbook {:?}", t.elapsed());
+        for r in self.journal_since(before) { eprintln!("XX   {} {} {} {}", r["tool"], r["elapsed_ms"], r["msg"], r["action"]); }
         let code = code_of(done.status);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Night { code, stdout: text(&done.stdout), stderr: text(&done.stderr), journal: self.journal_since(before) }
@@ -147,7 +157,8 @@ impl Stage {
 
     fn argv<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
         let shell = "cd /root && exec sh \"/root/$0/runbook.sh\" \"$@\"";
-        [&["env", "-i"], &ENVIRONMENT[..], &["sh", "-c", shell, &self.site], args].concat()
+        // Ends the test where a runbook would wait for ever.
+        [&["timeout", "--foreground", "180", "env", "-i"], &ENVIRONMENT[..], &["sh", "-c", shell, &self.site], args].concat()
     }
 
     fn journal_lines(&self) -> Vec<String> {
@@ -211,7 +222,8 @@ impl Night {
 
 impl std::fmt::Display for Night {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "exit code {}\n{}\n{}", self.code, self.stdout, self.stderr)?;
+        let people = |text: &str| text.lines().filter(|line| !line.starts_with("{\"schema\"")).collect::<Vec<_>>().join("\n");
+        writeln!(f, "exit code {}\n{}\n{}", self.code, people(&self.stdout), people(&self.stderr))?;
         self.journal.iter().try_for_each(|report| writeln!(f, "{report}"))
     }
 }
@@ -280,6 +292,10 @@ pub struct Answer {
     pub status: u64,
     /// The body's first 300 characters, or why there was none.
     pub body: String,
+    /// The body's last 60 characters; what ended early has status 0.
+    pub end: String,
+    /// Retry-After.
+    pub retry_after: Option<String>,
     /// How often in a row.
     pub times: u64,
 }
@@ -296,6 +312,8 @@ impl Visitors {
             url: it["url"].as_str().unwrap().to_owned(),
             status: it["status"].as_u64().unwrap(),
             body: it["body"].as_str().unwrap().to_owned(),
+            end: it["end"].as_str().unwrap().to_owned(),
+            retry_after: it["retry_after"].as_str().map(str::to_owned),
             times: it["times"].as_u64().unwrap(),
         };
         all.iter().map(answer).collect()
@@ -323,22 +341,22 @@ def ask(url):
         line = kind(parts.hostname, parts.port, timeout=20)
         line.request('GET', parts.path or '/')
         answer = line.getresponse()
-        found = answer.status, answer.read().decode('utf-8', 'replace')[:300]
+        text = answer.read().decode('utf-8', 'replace')
         line.close()
+        return dict(status=answer.status, body=text[:300], end=text[-60:], retry_after=answer.getheader('Retry-After'))
     except Exception as e:
-        found = 0, f'{type(e).__name__}: {e}'
-    return found
+        return dict(status=0, body=f'{type(e).__name__}: {e}', end='', retry_after=None)
 def visit(url):
     while not over.is_set():
-        status, body = ask(url)
+        found = ask(url)
         with lock:
             mine = [x for x in told if x['url'] == url]
-            if mine and (mine[-1]['status'], mine[-1]['body']) == (status, body):
+            if mine and found.items() <= mine[-1].items():
                 mine[-1]['times'] += 1
             else:
-                told.append(dict(url=url, status=status, body=body, times=1))
+                told.append(dict(found, url=url, times=1))
         time.sleep(.03)
-print()
+print('x', end='', flush=True)
 threads = [threading.Thread(target=visit, args=(url,)) for url in sys.argv[1:]]
 [thread.start() for thread in threads]
 sys.stdin.read()

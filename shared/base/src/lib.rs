@@ -18,6 +18,7 @@ pub mod report;
 pub mod shell;
 pub mod signals;
 pub mod source;
+pub mod spelling;
 pub mod terminal;
 pub mod tool;
 

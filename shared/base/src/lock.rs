@@ -65,6 +65,24 @@ impl Lock {
         lock.sign()
     }
 
+    /// Whether somebody holds it: an error as [`Lock::acquire`] gives if so. Nothing is made or written, for dry runs.
+    ///
+    /// # Errors
+    /// `Kind::Locked` with the holder's pid.
+    pub fn look(path: &Path) -> Result<()> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let fd = match rustix::fs::openat(rustix::fs::CWD, path, flags, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(rustix::io::Errno::NOENT) => return Ok(()),
+            Err(e) => return Err(Error::io(format!("cannot open the lock {}", path.display()), &e.into())),
+        };
+        let lock = Lock { file: fd.into(), path: path.to_path_buf() };
+        match rustix::fs::flock(&lock.file, FlockOperation::NonBlockingLockShared) {
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(lock.held()),
+            _ => Ok(()),
+        }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -122,18 +140,34 @@ fn program(pid: u32) -> String {
 /// # Errors
 /// `Kind::Permission` where it is not its owner's alone.
 pub fn state_directory() -> Result<PathBuf> {
-    let me = rustix::process::geteuid();
-    let path = if me.is_root() {
-        PathBuf::from("/run/runbook-tools")
-    } else {
-        match (absolute("XDG_RUNTIME_DIR"), absolute("HOME")) {
-            (Some(run), _) => run.join("runbook-tools"),
-            (None, Some(home)) => home.join(".local/state/runbook-tools"),
-            (None, None) => return Err(Error::failed("there is no place for locks: neither XDG_RUNTIME_DIR nor HOME is set")),
-        }
-    };
+    let path = state_path()?;
     private_directory(&path)?;
     Ok(path)
+}
+
+/// The same, if it is there: for whoever only looks.
+///
+/// # Errors
+/// As [`state_directory`].
+pub fn existing_state_directory() -> Result<Option<PathBuf>> {
+    let path = state_path()?;
+    if !path.exists() {
+        return Ok(None);
+    }
+    private_directory(&path)?;
+    Ok(Some(path))
+}
+
+fn state_path() -> Result<PathBuf> {
+    let me = rustix::process::geteuid();
+    if me.is_root() {
+        return Ok(PathBuf::from("/run/runbook-tools"));
+    }
+    match (absolute("XDG_RUNTIME_DIR"), absolute("HOME")) {
+        (Some(run), _) => Ok(run.join("runbook-tools")),
+        (None, Some(home)) => Ok(home.join(".local/state/runbook-tools")),
+        (None, None) => Err(Error::failed("there is no place for locks: neither XDG_RUNTIME_DIR nor HOME is set")),
+    }
 }
 
 fn absolute(variable: &str) -> Option<PathBuf> {

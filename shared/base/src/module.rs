@@ -29,8 +29,9 @@ pub fn outer(name: &str, args: &[OsString]) -> Exit {
     let (object, exit) = match run(args) {
         Ok((object, ending)) if is_object(&object) => (object, Exit::Command(ending.shell_code())),
         Ok((_, ending)) => {
-            let error = Error::failed(format!("{name} gave no report: {ending}"));
-            (refusal(name, &error), Exit::Command(ending.shell_code().max(1)))
+            let error = Error::failed(format!("{name} gave no report: {ending}")).hint("run it again: it takes up what was begun");
+            let exit = Exit::Command(ending.shell_code().max(1));
+            (object(name, &error, exit), exit)
         }
         Err(error) => (refusal(name, &error), error.exit()),
     };
@@ -46,8 +47,12 @@ fn is_object(text: &[u8]) -> bool {
 
 /// The object for an error before there is a report.
 pub fn refusal(name: &str, error: &Error) -> Vec<u8> {
+    object(name, error, error.exit())
+}
+
+fn object(name: &str, error: &Error, exit: Exit) -> Vec<u8> {
     let object = serde_json::json!({
-        "failed": true, "changed": false, "rc": error.exit().code(), "tool": name, "msg": error.whole(), "error": error,
+        "failed": true, "changed": false, "rc": exit.code(), "tool": name, "msg": error.whole(), "error": error,
     });
     format!("{object}\n").into_bytes()
 }

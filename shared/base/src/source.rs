@@ -1,6 +1,10 @@
 //! Structured input: TOML or JSON, from a file or standard input. What is wrong in it is named with line and column.
 
+mod json;
+pub mod tree;
+
 use crate::error::{Error, Kind, Result};
+use crate::spelling::nearest;
 use serde::de::DeserializeOwned;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
@@ -129,6 +133,17 @@ impl Source {
                 self.wrong(position(&self.text, at), e.message())
             })
         }
+        .map_err(plainly)
+    }
+
+    /// The error for something wrong with the value at the end of these steps; it names the place, if the value is there.
+    #[must_use]
+    pub fn wrong_at(&self, steps: &[tree::Step<'_>], words: &str) -> Error {
+        let found = tree::read(&self.text).ok().and_then(|root| root.at(steps).and_then(|node| node.at));
+        match found {
+            Some(at) => self.wrong(position(&self.text, at), words),
+            None => Error::new(Kind::Input, format!("{}: {}", crate::terminal::escape(&self.name), crate::terminal::escape_lines(words))),
+        }
     }
 
     /// The place of a byte offset.
@@ -140,4 +155,20 @@ impl Source {
     pub fn wrong(&self, place: Position, words: &str) -> Error {
         Error::new(Kind::Input, format!("{}:{place}: {}", crate::terminal::escape(&self.name), crate::terminal::escape_lines(words)))
     }
+}
+
+/// serde's way of naming an unknown key, said for people: not all the keys there are, but the one that was meant.
+fn plainly(error: Error) -> Error {
+    let message = error.message.trim_end();
+    let Some((before, rest)) = message.split_once("unknown field `") else {
+        return Error { message: message.to_owned(), ..error };
+    };
+    let mut words = rest.split('`').step_by(2);
+    let key = words.next().unwrap_or_default();
+    let known: Vec<&str> = rest.split('`').skip(2).step_by(2).collect();
+    let hint = match nearest(key, &known) {
+        Some(near) => format!("did you mean '{near}'?"),
+        None => format!("the keys are: {}", known.join(", ")),
+    };
+    Error { message: format!("{before}unknown key '{key}'"), ..error }.hint(hint)
 }

@@ -18,6 +18,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub const LIMIT: u64 = 16 * 1024 * 1024;
 /// The most files that one run reads.
 pub const MOST: usize = 10_000;
+/// As many symbolic links as the kernel follows.
+const LINKS: usize = 40;
 /// How deep includes may go.
 pub const DEPTH: usize = 16;
 
@@ -118,6 +120,33 @@ impl Files {
             }
         };
         Some(PathBuf::from(OsString::from_vec(target.into_bytes())))
+    }
+
+    /// An absolute path with every symbolic link in it followed, as realpath(3) does; what does not exist stays as it is.
+    #[must_use]
+    pub fn real(&self, path: &Path) -> Option<PathBuf> {
+        let mut left: Vec<OsString> = path.iter().rev().map(OsStr::to_owned).collect();
+        let (mut out, mut links) = (PathBuf::from("/"), 0);
+        while let Some(name) = left.pop() {
+            match name.as_bytes() {
+                b"/" | b"." => {}
+                b".." => drop(out.pop()),
+                _ => match self.link(&out.join(&name)) {
+                    Some(target) => {
+                        links += 1;
+                        if target.is_absolute() {
+                            out = PathBuf::from("/");
+                        }
+                        left.extend(target.iter().rev().map(OsStr::to_owned));
+                    }
+                    None => out.push(&name),
+                },
+            }
+            if links > LINKS {
+                return None;
+            }
+        }
+        Some(out)
     }
 
     /// The names in a directory, sorted by byte; `.` and `..` left out.

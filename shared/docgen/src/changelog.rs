@@ -43,7 +43,7 @@ pub fn date(releases: &[Release]) -> Result<String> {
     releases.first().map(|r| r.date.clone()).ok_or_else(|| Error::failed("CHANGELOG.md: no release"))
 }
 
-/// Debian's form.
+/// Debian's form. The revision is older than any that a distribution would give its own package of the same release.
 ///
 /// # Errors
 /// `Kind::Failed` for a date that is none.
@@ -52,14 +52,41 @@ pub fn debian(releases: &[Release]) -> Result<Page> {
     for release in releases {
         let bad = |_| Error::failed(format!("CHANGELOG.md: \"{}\" is no date", release.date));
         let date: jiff::civil::Date = release.date.parse().map_err(bad)?;
-        let noon = date.at(12, 0, 0, 0).strftime("%a, %d %b %Y %H:%M:%S +0000");
-        let _ = writeln!(out, "runbook-tools ({}) unstable; urgency=medium\n", release.version);
-        let mut lead = "  * ";
-        for line in &release.text {
-            let _ = writeln!(out, "{lead}{}", line.trim_start_matches("- "));
-            lead = if line.ends_with('.') { "  * " } else { "    " };
+        let midnight = date.at(0, 0, 0, 0).strftime("%a, %d %b %Y %H:%M:%S +0000");
+        let _ = writeln!(out, "runbook-tools ({}-0upstream1) unstable; urgency=medium\n", release.version);
+        for item in items(&release.text) {
+            out.push_str(&wrapped(&item));
         }
-        let _ = writeln!(out, "\n -- {MAINTAINER}  {noon}");
+        let _ = writeln!(out, "\n -- {MAINTAINER}  {midnight}");
     }
     Ok(Page { path: "shared/packaging/changelog".into(), text: out })
+}
+
+/// What a release has to say, one thing each: a thing ends with its full stop.
+fn items(text: &[String]) -> Vec<String> {
+    let mut items: Vec<String> = Vec::new();
+    let mut open = false;
+    for line in text {
+        let line = line.trim_start_matches("- ");
+        match items.last_mut().filter(|_| open) {
+            Some(item) => *item = format!("{item} {line}"),
+            None => items.push(line.into()),
+        }
+        open = !line.ends_with('.');
+    }
+    items
+}
+
+/// One item, in lines of at most 78 characters.
+fn wrapped(item: &str) -> String {
+    let mut out = String::new();
+    let mut line = String::from("  *");
+    for word in item.split_whitespace() {
+        if line.len() + 1 + word.len() > 78 {
+            let _ = writeln!(out, "{line}");
+            line = "   ".into();
+        }
+        line = format!("{line} {word}");
+    }
+    out + &line + "\n"
 }

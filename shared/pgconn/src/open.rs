@@ -121,9 +121,8 @@ impl Resolved {
                     return Ok(connected);
                 }
                 Err(mut failure) => {
-                    if failure.error.sqlstate.as_deref() == Some(SqlState::INVALID_PASSWORD.code())
-                        && let Some(file) = &from_file
-                    {
+                    let refused = failure.error.sqlstate.as_deref() == Some(SqlState::INVALID_PASSWORD.code());
+                    if let Some(file) = from_file.as_ref().filter(|_| refused) {
                         failure.error.hint = Some(format!("the password came from {}", file.display()));
                     }
                     if failure.error.hint.is_none() && failure.error.kind == Kind::Refused {

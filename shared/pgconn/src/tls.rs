@@ -118,9 +118,8 @@ impl Trust {
             oldest: version(settings, "ssl_min_protocol_version")?.or(Some(SslVersion::TLS1_2)),
             newest: version(settings, "ssl_max_protocol_version")?,
         };
-        if let (Some(oldest), Some(newest)) = (ordinal(trust.oldest), ordinal(trust.newest))
-            && oldest > newest
-        {
+        let range = ordinal(trust.oldest).zip(ordinal(trust.newest));
+        if range.is_some_and(|(oldest, newest)| oldest > newest) {
             return Err(Error::settings("invalid SSL protocol version range"));
         }
         Ok(trust)

@@ -197,7 +197,12 @@ fn explain(line: &'static CommandLine, args: &[OsString], error: &clap::Error) -
         ErrorKind::InvalidSubcommand => {
             let typed = text(ContextKind::InvalidSubcommand).unwrap_or_default();
             let names: Vec<_> = line.commands.iter().map(|c| c.name).collect();
-            Error::usage(format!("unknown command \"{}\"", base::terminal::escape(&typed))).hint(format!("one of: {}", names.join(", ")))
+            Error::usage(format!("unknown command \"{}\"", base::terminal::escape(&typed))).hint(
+                match base::spelling::nearest(&typed, &names) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None => format!("one of: {}", names.join(", ")),
+                },
+            )
         }
         ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues => Error::usage(format!("{option} takes no value")).hint(help),
         ErrorKind::InvalidUtf8 => Error::usage("an argument is not UTF-8").hint(help),

@@ -102,6 +102,27 @@ fn what_is_required_comes_with_it_or_nothing_does() {
 }
 
 #[test]
+fn the_administrator_creates_what_requires_what_he_creates() {
+    let server = Postgres::shared();
+    let app = unique("both");
+    server.create_app(&app);
+    let admin = server.dsn("postgres", "postgres");
+    server.psql("postgres", &format!("ALTER DATABASE {app} OWNER TO postgres"));
+    let words = ["hstore", "cube", "earthdistance", "--admin", &admin];
+    let foreseen = ensure(server, &app, &app).args(words).arg("-n").run().expect_code(1).json();
+    let report = ensure(server, &app, &app).args(words).run().expect_code(0).json();
+    for name in ["hstore", "cube", "earthdistance"] {
+        let item = |report: &serde_json::Value| {
+            let found = report["items"].as_array().unwrap().iter().find(|item| item["name"] == name).unwrap().clone();
+            (found["action"].clone(), found["via"].clone(), found["error"].clone())
+        };
+        assert_eq!(item(&report), (json!("create"), json!("admin"), json!(null)), "{report}");
+        assert_eq!(item(&foreseen), item(&report), "{foreseen}");
+    }
+    assert_eq!(report["msg"], "3 created");
+}
+
+#[test]
 fn the_order_on_the_command_line_does_not_matter() {
     let server = Postgres::shared();
     let app = unique("order");

@@ -98,6 +98,26 @@ fn what_goes_wrong_there_is_said_here() {
 }
 
 #[test]
+fn called_from_a_directory_that_the_owner_may_not_enter() {
+    let Some(venvs) = owned() else { return };
+    venvs.requirements("alpha==1.0\n");
+    give(venvs.path());
+    let closed = harness::scratch();
+    std::fs::set_permissions(closed.path(), Permissions::from_mode(0o700)).unwrap();
+    let inside = closed.path().join("runbook");
+    std::fs::create_dir(&inside).unwrap();
+    let here = |name: &str| venvs.path().join(name).display().to_string();
+    let arguments =
+        ["apply", &here("venv"), "-r", &here("requirements.txt"), "--wheelhouse", &here("wheels"), "--python", "/usr/bin/python3"];
+    venvs.tool(&arguments).dir(&inside).run().expect_code(0);
+    // Where it is called from is no secret: an error may name it.
+    venvs.requirements("alpha==3.0\n");
+    give(venvs.path());
+    let failed = venvs.tool(&arguments).dir(&inside).env("PWD", venvs.path()).run().expect_code(3);
+    assert!(!failed.err().contains("***"), "{}", failed.err());
+}
+
+#[test]
 fn links_planted_in_the_store_are_not_followed() {
     let Some(venvs) = owned() else { return };
     venvs.requirements("alpha==1.0\n");

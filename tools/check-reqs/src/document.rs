@@ -1,63 +1,14 @@
 //! A requirement file as values that remember where they stood, so that every complaint names line and column. A misspelled key in a
-//! list of requirements is a requirement that nobody checks; that is why nothing here is skipped in silence. TOML goes through the
-//! `toml` crate; JSON is read here, because `serde_json` keeps no positions.
+//! list of requirements is a requirement that nobody checks; that is why nothing here is skipped in silence.
 
 mod fields;
-mod json;
 
-pub use fields::{Fields, Settings, fill, nearest};
+pub use base::source::tree::{Key, Node, Value};
+pub use fields::{Fields, Settings, fill};
 
+use base::source::tree;
 use base::{Error, Result};
 use std::sync::OnceLock;
-use toml::de::{DeTable, DeValue};
-
-/// One value and the byte at which it begins (`None` for values that came from the command line).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Node {
-    /// Byte offset in the document.
-    pub at: Option<usize>,
-    /// The value itself.
-    pub value: Value,
-}
-
-/// What TOML and JSON have in common.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// A string.
-    Text(String),
-    /// An integer.
-    Whole(i64),
-    /// Any other number.
-    Decimal(f64),
-    /// true or false.
-    Flag(bool),
-    /// An array.
-    List(Vec<Node>),
-    /// A table or object, in the file's order.
-    Table(Vec<(Key, Node)>),
-}
-
-/// The key of a table and where it stands.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Key {
-    /// Byte offset in the document.
-    pub at: Option<usize>,
-    /// Its name.
-    pub name: String,
-}
-
-impl Value {
-    /// The kind of value, for messages.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Value::Text(_) => "a string",
-            Value::Whole(_) | Value::Decimal(_) => "a number",
-            Value::Flag(_) => "true or false",
-            Value::List(_) => "a list",
-            Value::Table(_) => "a table",
-        }
-    }
-}
 
 /// The name and text of one source of requirements, for messages.
 #[derive(Clone, Debug)]
@@ -105,65 +56,9 @@ impl Origin {
     }
 }
 
-/// Reads a document: JSON if its first character is `{` or `[`, TOML otherwise (no TOML document begins with `{`, and one that begins
-/// with `[` goes on with a bare key or another `[`).
+/// Reads a document: JSON if its first character is `{`, TOML otherwise.
 pub fn read(origin: &Origin) -> Result<Node> {
-    let text = origin.text.strip_prefix('\u{feff}').unwrap_or(&origin.text);
-    let shift = origin.text.len() - text.len();
-    if text.trim_start().starts_with('{') {
-        json::read(text).map_err(|(at, what)| origin.error(Some(at + shift), what)).map(|node| moved(node, shift))
-    } else {
-        read_toml(text).map_err(|(at, what)| origin.error(Some(at + shift), what)).map(|node| moved(node, shift))
-    }
-}
-
-fn moved(mut node: Node, shift: usize) -> Node {
-    if shift > 0 {
-        node.at = node.at.map(|at| at + shift);
-        node.value = match node.value {
-            Value::List(list) => Value::List(list.into_iter().map(|n| moved(n, shift)).collect()),
-            Value::Table(table) => Value::Table(
-                table.into_iter().map(|(key, n)| (Key { at: key.at.map(|at| at + shift), name: key.name }, moved(n, shift))).collect(),
-            ),
-            other => other,
-        };
-    }
-    node
-}
-
-fn read_toml(text: &str) -> Result<Node, (usize, String)> {
-    let table = DeTable::parse(text).map_err(|e| (e.span().map_or(0, |s| s.start), e.message().to_string()))?;
-    let at = table.span().start;
-    Ok(Node { at: Some(at), value: from_table(table.get_ref())? })
-}
-
-fn from_table(table: &DeTable<'_>) -> Result<Value, (usize, String)> {
-    let mut pairs = Vec::with_capacity(table.len());
-    for (key, value) in table.iter() {
-        let node = Node { at: Some(value.span().start), value: from_value(value.get_ref(), value.span().start)? };
-        pairs.push((Key { at: Some(key.span().start), name: key.get_ref().to_string() }, node));
-    }
-    Ok(Value::Table(pairs))
-}
-
-fn from_value(value: &DeValue<'_>, at: usize) -> Result<Value, (usize, String)> {
-    Ok(match value {
-        DeValue::String(s) => Value::Text(s.to_string()),
-        DeValue::Integer(n) => {
-            let digits = n.as_str().replace('_', "");
-            let whole = i64::from_str_radix(&digits, n.radix()).map_err(|_| (at, format!("{digits} is too large")))?;
-            Value::Whole(whole)
-        }
-        DeValue::Float(f) => Value::Decimal(f.as_str().replace('_', "").parse().map_err(|_| (at, format!("{f} is not a number")))?),
-        DeValue::Boolean(b) => Value::Flag(*b),
-        DeValue::Datetime(d) => Value::Text(d.to_string()),
-        DeValue::Array(list) => Value::List(
-            list.iter()
-                .map(|v| Ok(Node { at: Some(v.span().start), value: from_value(v.get_ref(), v.span().start)? }))
-                .collect::<Result<_, (usize, String)>>()?,
-        ),
-        DeValue::Table(table) => from_table(table)?,
-    })
+    tree::read(&origin.text).map_err(|(at, what)| origin.error(Some(at), what))
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ fn listed(requirements: Vec<Requirement>, only: Option<&str>) -> Result<Report<R
         let names: Vec<&str> = requirements.iter().map(|requirement| requirement.id.as_str()).collect();
         let id = only.unwrap_or_default();
         let error = Error::usage(format!("--explain: there is no requirement '{id}'"));
-        return Err(match document::nearest(id, &names) {
+        return Err(match base::spelling::nearest(id, &names) {
             Some(near) => error.hint(format!("did you mean '{near}'?")),
             None => error.hint(format!("there are {}", names.join(", "))),
         });

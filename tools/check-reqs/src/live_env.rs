@@ -45,7 +45,8 @@ fn environ(pid: i32, maps: &str) -> Option<u64> {
     let mappings: Vec<Mapping> = maps.lines().filter_map(Mapping::parse).filter(|mapping| mapping.offset == 0).collect();
     let programs = mappings.iter().find(|mapping| mapping.path == program);
     let libraries = mappings.iter().find(library);
-    [programs, libraries].into_iter().flatten().find_map(|mapping| {
+    let mut candidates = [programs, libraries].into_iter().flatten();
+    candidates.find_map(|mapping| {
         let bytes = image(pid, mapping, mapping.path == program)?;
         symbol(&bytes, &["environ", "__environ", "_environ"])
             .map(|(value, fixed)| if fixed { value } else { mapping.start.wrapping_add(value) })

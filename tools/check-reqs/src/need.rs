@@ -87,7 +87,7 @@ fn parse(need: &str) -> Result<(&'static str, Pairs), String> {
         ("tls", _) => tls(rest),
         ("django", _) => Ok(("django", subject(rest, '@', "directory", "venv"))),
         (other, _) => {
-            let near = crate::document::nearest(other, &PREFIXES.iter().map(|p| &**p).collect::<Vec<_>>());
+            let near = base::spelling::nearest(other, &PREFIXES.iter().map(|p| &**p).collect::<Vec<_>>());
             Err(match near {
                 Some(near) => format!("'{other}:' begins no requirement; did you mean '{near}:'?"),
                 None => format!("'{other}:' begins no requirement"),

@@ -1,5 +1,5 @@
-//! Which packages are installed, read from the package manager's own database: dpkg's status file, apk's installed file, pacman's
-//! directories. rpm's database has no text form, so `rpm` itself is asked, once.
+//! Which packages are installed: `dpkg-query` and `rpm` are asked, once each, since dpkg's file lags behind its journal while dpkg runs (and
+//! after it was killed) and rpm's database has no text form; apk's installed file and pacman's directories are read.
 
 use crate::version::Order;
 use base::child::Run;
@@ -30,7 +30,7 @@ impl PackageDb {
     /// Reads this package manager's database.
     pub fn read(manager: Option<Manager>) -> Result<PackageDb, String> {
         match manager {
-            Some(Manager::Apt) => read_text(Path::new("/var/lib/dpkg/status")).map(|text| PackageDb::dpkg(&text)),
+            Some(Manager::Apt) => dpkg(),
             Some(Manager::Apk) => read_text(Path::new("/lib/apk/db/installed"))
                 .or_else(|_| read_text(Path::new("/usr/lib/apk/db/installed")))
                 .map(|text| PackageDb::apk(&text)),
@@ -67,8 +67,7 @@ impl PackageDb {
         self.provided.entry(what.to_string()).or_insert_with(|| Package { name: by.to_string(), version: version.to_string() });
     }
 
-    /// dpkg's status file: paragraphs; only `install ok installed` (or held, or with triggers pending) counts. Most of its megabyte is
-    /// descriptions, so a line is looked at only if its first letter can matter.
+    /// dpkg's paragraphs; only `install ok installed` (or held, or with triggers pending) counts.
     pub fn dpkg(text: &str) -> PackageDb {
         let mut db = PackageDb { order: Some(Order::Dpkg), ..PackageDb::default() };
         let mut paragraph = Paragraph::default();
@@ -163,6 +162,17 @@ fn pacman(dir: &Path) -> Result<PackageDb, String> {
         }
     }
     Ok(db)
+}
+
+/// `dpkg-query --show`, in the form of dpkg's own paragraphs.
+fn dpkg() -> Result<PackageDb, String> {
+    let format = "Package: ${Package}\\nStatus: ${Status}\\nVersion: ${Version}\\nProvides: ${Provides}\\n\\n";
+    let output = Run::new("dpkg-query").args(["--show", "--showformat", format]).cap(64 << 20).timeout(Duration::from_secs(10)).run();
+    let output = output.map_err(|error| error.message)?;
+    if !output.success() {
+        return Err(format!("dpkg-query: {}", output.last_words()));
+    }
+    Ok(PackageDb::dpkg(&output.out()))
 }
 
 /// `rpm -qa`, a line for each package: epoch, version and release as rpm compares them.

@@ -51,7 +51,7 @@ impl Order {
                         ids.get(need.as_str()).copied().ok_or_else(|| {
                             let names: Vec<&str> = ids.keys().copied().collect();
                             let error = Error::input(format!("{}: '{}' needs '{need}', and there is no such id", r.origin, r.id));
-                            match crate::document::nearest(need, &names) {
+                            match base::spelling::nearest(need, &names) {
                                 Some(near) => error.hint(format!("did you mean '{near}'?")),
                                 None => error,
                             }
@@ -114,7 +114,7 @@ pub fn chosen(requirements: Vec<Requirement>, only: &[&str], tags: &[&str]) -> R
         if !ids.contains_key(*id) {
             let names: Vec<&str> = ids.keys().map(String::as_str).collect();
             let error = Error::usage(format!("--only: there is no requirement '{id}'"));
-            return Err(match crate::document::nearest(id, &names) {
+            return Err(match base::spelling::nearest(id, &names) {
                 Some(near) => error.hint(format!("did you mean '{near}'?")),
                 None => error.hint("--list names them all"),
             });

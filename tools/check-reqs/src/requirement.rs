@@ -2,7 +2,7 @@
 //! from the command line.
 
 use crate::check::{Check, TYPES};
-use crate::document::{self, Fields, Node, Origin, Settings, Value, nearest};
+use crate::document::{self, Fields, Node, Origin, Settings, Value};
 use crate::fix::Fix;
 use crate::need;
 use crate::when::{self, Facts};
@@ -112,7 +112,7 @@ impl List {
         let Some(type_) = TYPES.iter().find(|type_| type_.name == kind) else {
             let names: Vec<&str> = TYPES.iter().map(|type_| type_.name).collect();
             let error = fields.error("type", format!("there is no check of type '{kind}'"));
-            return Err(match nearest(&kind, &names) {
+            return Err(match base::spelling::nearest(&kind, &names) {
                 Some(near) => error.hint(format!("did you mean '{near}'?")),
                 None => error.hint(format!("the types are: {}", names.join(", "))),
             });

@@ -109,7 +109,7 @@ fn of_kind(wanted: &Wanted<'_>, scene: &Scene, deadline: Deadline) -> Result<Vec
         }
         (kind, _) => {
             let error = Error::usage(format!("--snapshot: '{kind}' is not a kind"));
-            Err(match crate::document::nearest(kind, KINDS) {
+            Err(match base::spelling::nearest(kind, KINDS) {
                 Some(near) => error.hint(format!("did you mean '{near}'?")),
                 None => error.hint(format!("the kinds are: {}", KINDS.join(", "))),
             })

@@ -80,10 +80,8 @@ fn report(request: &Request, context: &Context, plan: Plan, unfound: &[&str]) ->
     };
     let first =
         logs.errors.iter().find(|fault| fault.incomplete).map(|fault| (fault.message.clone(), fault.file.clone(), fault.hint.clone()));
-    let mut report = Report::new(status, summary(count, problems, directories.len()), logs)
-        .changed(changed)
-        .warnings(warnings(request, unfound))
-        .diff(diff);
+    let mut report =
+        Report::new(status, summary(count, problems, directories), logs).changed(changed).warnings(warnings(request, unfound)).diff(diff);
     if let Some((message, file, hint)) = first {
         let more = if unread > 1 { format!(" (and {} more)", unread - 1) } else { String::new() };
         report = report.error(Error::failed(format!("{file}: {message}{more}")).hint(hint));
@@ -115,12 +113,15 @@ fn difference(directories: &[report::Directory]) -> Option<Diff> {
     Diff::of("directories", "", made.map(line).collect::<String>())
 }
 
-fn summary(count: usize, problems: usize, directories: usize) -> String {
+fn summary(count: usize, problems: usize, directories: &[report::Directory]) -> String {
     let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let mut text = format!("{}, {}", plural(count, "log"), plural(problems, "problem"));
-    if directories > 0 {
-        let what = if directories == 1 { "directory" } else { "directories" };
-        text += &format!(", {directories} {what} missing");
+    for (state, word) in [("created", "made"), ("would_create", "to make"), ("refused", "missing")] {
+        match directories.iter().filter(|dir| dir.state == state).count() {
+            0 => {}
+            1 => text += &format!(", 1 directory {word}"),
+            some => text += &format!(", {some} directories {word}"),
+        }
     }
     text
 }

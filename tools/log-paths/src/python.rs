@@ -5,10 +5,15 @@
 
 mod lexer;
 mod literal;
+mod module;
+mod path;
 
+pub use lexer::Token;
 pub use literal::{Literal, Shape};
+pub use module::{Binding, Module};
+pub use path::{Names, Value, evaluate};
 
-use lexer::{Line, Token};
+use lexer::Line;
 
 /// A name's last value at the top level of a module.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +44,7 @@ pub fn assignments(source: &[u8]) -> Result<Vec<Assignment>, usize> {
             continue;
         }
         for (name, value) in assigned(&line) {
-            let value = if line.indent > 0 { Literal { line: line.number, shape: Shape::Code(line.text()) } } else { value };
+            let value = if line.indent > 0 { code(&line) } else { value };
             found.retain(|old| old.name != name);
             found.push(Assignment { name, value });
         }
@@ -49,7 +54,6 @@ pub fn assignments(source: &[u8]) -> Result<Vec<Assignment>, usize> {
 
 /// The names a line sets: `a = 1`, `a = b = 1`, `a: str = "x"`, `a += x`, `a["x"] = y`, `a.update(…)`.
 fn assigned(line: &Line) -> Vec<(String, Literal)> {
-    let code = || Literal { line: line.number, shape: Shape::Code(line.text()) };
     let tokens = line.tokens.as_slice();
     let [Token::Name(name), second, rest @ ..] = tokens else { return Vec::new() };
     match second {
@@ -64,13 +68,18 @@ fn assigned(line: &Line) -> Vec<(String, Literal)> {
             None => Vec::new(),
         },
         Token::Mark(b'+' | b'|' | b'.' | b'[') if is_keyword(name) => Vec::new(),
-        Token::Mark(b'+' | b'|') if rest.first() == Some(&Token::Mark(b'=')) => vec![(name.clone(), code())],
-        Token::Mark(b'[') if rest.contains(&Token::Mark(b'=')) => vec![(name.clone(), code())],
+        Token::Mark(b'+' | b'|') if rest.first() == Some(&Token::Mark(b'=')) => vec![(name.clone(), code(line))],
+        Token::Mark(b'[') if rest.contains(&Token::Mark(b'=')) => vec![(name.clone(), code(line))],
         Token::Mark(b'.') if matches!(rest.first(), Some(Token::Name(word)) if word == "update" || word == "setdefault") => {
-            vec![(name.clone(), code())]
+            vec![(name.clone(), code(line))]
         }
         _ => Vec::new(),
     }
+}
+
+/// What a whole line makes of a name, where that is no value that stands there.
+fn code(line: &Line) -> Literal {
+    Literal { line: line.number, shape: Shape::Code(line.text()), tokens: Vec::new() }
 }
 
 /// The rest of `a = b = 1`.

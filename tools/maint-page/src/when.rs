@@ -26,9 +26,8 @@ pub fn parse(text: &str) -> Result<When, String> {
     if let Some(rest) = text.strip_prefix('+') {
         return base::cli::parse_duration(rest).map(When::In).map_err(|why| why.message);
     }
-    if let Some((hours, minutes)) = text.split_once(':')
-        && let (Some(hour), Some(minute)) = (clock_part(hours), clock_part(minutes))
-    {
+    let clock = text.split_once(':').and_then(|(hours, minutes)| clock_part(hours).zip(clock_part(minutes)));
+    if let Some((hour, minute)) = clock {
         return Time::new(hour, minute, 0, 0).map(When::Clock).map_err(|_| "no such time of day: hours go to 23, minutes to 59".to_owned());
     }
     text.parse::<Timestamp>()

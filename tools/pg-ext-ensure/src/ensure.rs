@@ -54,6 +54,8 @@ struct Assigned {
     refusal: Option<Refusal>,
     /// It is so, but somebody else was faster.
     raced: bool,
+    /// It was taken, or somebody else's work: not to be taken again.
+    over: bool,
 }
 
 /// Does what is asked of one database.
@@ -89,10 +91,9 @@ impl Session {
         }
         let before = self.database.clone();
         let steps = plan::steps(&self.server, &self.database, &task.wants, &task.policy, None);
-        let mut assigned: Vec<Assigned> =
-            steps.into_iter().map(|step| Assigned { step, via: Via::App, refusal: None, raced: false }).collect();
+        let mut assigned: Vec<Assigned> = steps.into_iter().map(|step| Assigned::to(Via::App, step)).collect();
         let mut admin = None;
-        if assigned.iter().any(|one| one.step.is_work() && one.is_beyond()) {
+        if assigned.iter().any(|one| one.step.is_work() && one.step.beyond) {
             admin = self.call_admin(task, &mut assigned, warnings);
         }
         if task.dry_run {
@@ -120,9 +121,17 @@ impl Session {
         }
         let owner = Some(self.database.role.name.as_str());
         let steps = plan::steps(&admin.server, &admin.database, &task.wants, &task.policy, owner);
-        for one in assigned.iter_mut().filter(|one| one.step.is_work() && one.is_beyond()) {
+        for one in assigned.iter_mut().filter(|one| one.step.is_work() && one.step.beyond) {
             if let Some(step) = steps.iter().find(|step| step.want == one.step.want) {
-                *one = Assigned { step: step.clone(), via: Via::Admin, refusal: None, raced: false };
+                *one = Assigned::to(Via::Admin, step.clone());
+            }
+        }
+        // What the administrator will have created stands in nobody's way.
+        let created: Vec<String> =
+            assigned.iter().filter(|one| one.via == Via::Admin && one.step.cause.is_none()).map(|one| one.step.want.name.clone()).collect();
+        for one in assigned.iter_mut() {
+            if matches!(&one.step.cause, Some(Cause::Requires(missing)) if missing.iter().all(|name| created.contains(name))) {
+                one.step.cause = None;
             }
         }
         Some(admin)
@@ -157,11 +166,12 @@ impl Session {
         }
         let refused = |one: &Assigned| one.via == Via::App && one.refusal.as_ref().is_some_and(|r| r.sqlstate == "42501");
         if assigned.iter().any(refused) && task.admin.is_some() {
-            if admin.is_none() {
-                for one in assigned.iter_mut().filter(|one| refused(one)) {
-                    one.step.cause = Some(Cause::Superuser);
-                }
-                *admin = self.call_admin(task, assigned, warnings);
+            for one in assigned.iter_mut().filter(|one| refused(one)) {
+                one.step.cause = Some(Cause::Superuser);
+                one.step.beyond = true;
+            }
+            if let Some(called) = self.call_admin(task, assigned, warnings) {
+                *admin = Some(called);
             }
             if let Some(database) = self.act_as(Via::Admin, task, assigned, admin)? {
                 after = database;
@@ -183,13 +193,14 @@ impl Session {
             (Via::Admin, None) => return Ok(None),
         };
         let mut mine: Vec<&mut Assigned> =
-            assigned.iter_mut().filter(|one| one.via == via && one.step.is_work() && one.refusal.is_none()).collect();
+            assigned.iter_mut().filter(|one| one.via == via && one.step.is_work() && one.refusal.is_none() && !one.over).collect();
         if mine.is_empty() {
             return Ok(None);
         }
         let steps: Vec<&Step> = mine.iter().map(|one| &one.step).collect();
         let applied = act::apply(client, &steps, &task.policy)?;
         for (one, ending) in mine.iter_mut().zip(applied.endings) {
+            one.over = true;
             match ending {
                 Ending::Done => {}
                 Ending::Raced => one.raced = true,
@@ -271,9 +282,8 @@ impl Session {
 }
 
 impl Assigned {
-    /// The role that it is assigned to may not do it.
-    fn is_beyond(&self) -> bool {
-        self.step.cause.as_ref().is_some_and(Cause::is_privilege)
+    fn to(via: Via, step: Step) -> Assigned {
+        Assigned { step, via, refusal: None, raced: false, over: false }
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Step {
     pub drifted: bool,
     /// What will stand in the way.
     pub cause: Option<Cause>,
+    /// The role may not do it, whatever else stands in the way.
+    pub beyond: bool,
 }
 
 impl Step {
@@ -45,6 +47,7 @@ impl Step {
             schema: None,
             drifted: false,
             cause: None,
+            beyond: false,
         }
     }
 
@@ -93,10 +96,10 @@ pub fn steps(server: &Server, database: &Database, wants: &[Want], policy: &Poli
     // What is required and cannot be had takes down what requires it.
     let mut lost: BTreeSet<String> = BTreeSet::new();
     for step in &mut steps {
+        step.beyond = step.cause.as_ref().is_some_and(Cause::is_privilege);
         let missing: Vec<String> = planner.required_of(&step.want).into_iter().filter(|name| lost.contains(name)).collect();
         // The server looks for what is required before it asks who may create.
-        let first = step.cause.as_ref().is_none_or(Cause::is_privilege);
-        if first && step.action == Action::Create && !missing.is_empty() {
+        if (step.cause.is_none() || step.beyond) && step.action == Action::Create && !missing.is_empty() {
             step.cause = Some(Cause::Requires(missing));
         }
         if step.cause.is_some() && step.want.state == State::Present {
@@ -215,9 +218,7 @@ impl<'a> Planner<'a> {
 
     fn create_known(&self, want: &Want, control: &Control, version: Option<&str>, step: &mut Step) {
         let mut causes: Vec<Cause> = Vec::new();
-        if let Some(schema) = &want.schema
-            && !self.schema_exists(schema)
-        {
+        if let Some(schema) = want.schema.as_ref().filter(|schema| !self.schema_exists(schema)) {
             if self.policy.create_schema {
                 step.sql.push(sql::create_schema(schema, self.owner));
                 causes.extend((!self.may_create_in_database()).then_some(Cause::CreateOnDatabase));
@@ -280,9 +281,7 @@ impl<'a> Planner<'a> {
             Version::Exactly(version) => Some(version.clone()),
         };
         let mut causes: Vec<Cause> = Vec::new();
-        if self.depth().is_some()
-            && let Some(to) = to.filter(|to| *to != found.version)
-        {
+        if let Some(to) = to.filter(|to| self.depth().is_some() && *to != found.version) {
             step.action = Action::Update;
             step.sql.push(sql::update(&want.name, Some(&to)));
             step.trusted = available.and_then(|a| a.control(Some(&to))).map(|control| control.trusted);

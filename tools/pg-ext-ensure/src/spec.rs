@@ -5,6 +5,7 @@ use std::path::Path;
 use base::document::Document;
 use base::error::Result;
 use base::source::Source;
+use base::source::tree::Step;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -76,19 +77,27 @@ pub struct Spec {
 pub fn read(path: &Path) -> Result<Spec> {
     let source = Source::read(path)?;
     let file: File = source.parse()?;
-    let wants = |present: &[String], absent: &[String]| -> Result<Vec<Want>> {
-        let present = present.iter().map(|text| Want::parse(text));
-        present.chain(absent.iter().map(|text| Want::parse_absent(text))).collect::<Result<_>>().map_err(|error| base::Error {
-            kind: base::Kind::Input,
-            message: format!("{}: {}", source.name, error.message),
-            ..error
-        })
-    };
-    let mut spec = Spec { databases: file.databases, wants: wants(&file.extensions, &file.absent)?, own: Vec::new() };
-    for database in &file.database {
-        spec.own.push((database.name.clone(), wants(&database.extensions, &database.absent)?));
+    let wants = wants(&source, &[], &file.extensions, &file.absent)?;
+    let mut spec = Spec { databases: file.databases, wants, own: Vec::new() };
+    for (i, database) in file.database.iter().enumerate() {
+        let at = [Step::Key("database"), Step::Index(i)];
+        spec.own.push((database.name.clone(), self::wants(&source, &at, &database.extensions, &database.absent)?));
     }
     Ok(spec)
+}
+
+/// What the lists of one table ask for; `at` leads to the table.
+fn wants(source: &Source, at: &[Step<'_>], present: &[String], absent: &[String]) -> Result<Vec<Want>> {
+    let read = |key: &'static str, texts: &[String], parse: fn(&str) -> Result<Want>| -> Result<Vec<Want>> {
+        let each = |(i, text): (usize, &String)| {
+            parse(text).map_err(|error| {
+                let steps = [at, &[Step::Key(key), Step::Index(i)]].concat();
+                base::Error { message: source.wrong_at(&steps, &error.message).message, kind: base::Kind::Input, ..error }
+            })
+        };
+        texts.iter().enumerate().map(each).collect()
+    };
+    Ok([read("extensions", present, Want::parse)?, read("absent", absent, Want::parse_absent)?].concat())
 }
 
 #[cfg(test)]

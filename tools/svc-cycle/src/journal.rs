@@ -147,9 +147,9 @@ impl Journal {
     /// # Errors
     /// The directory can't be read.
     pub fn owed() -> Result<(Vec<Self>, Vec<Self>)> {
-        let path = crate::lock::directory()?;
-        let boot = boot()?;
         let (mut now, mut past) = (Vec::new(), Vec::new());
+        let Some(path) = base::lock::existing_state_directory()? else { return Ok((now, past)) };
+        let boot = boot()?;
         for name in names(&path)? {
             let Some(journal) = Self::load(Dir::open(&path)?, &name)? else { continue };
             if journal.entry.boot != boot {

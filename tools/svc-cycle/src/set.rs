@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use base::source::Source;
+use base::source::tree::Step;
 use base::{Error, Result};
 use probe::Probe;
 use schemars::JsonSchema;
@@ -242,8 +243,8 @@ impl Set {
         for service in &services {
             for each in &service.spec.after {
                 if !known.contains(each) {
-                    return Err(Error::input(format!("service {}: after = {each:?}: no such service", service.name))
-                        .hint(format!("the set has {}", known.join(", "))));
+                    let words = format!("service {}: after = {each:?}: no such service", service.name);
+                    return Err(at_key(source, &service.name, "after", &words).hint(format!("the set has {}", known.join(", "))));
                 }
             }
         }
@@ -274,6 +275,12 @@ impl Set {
     }
 }
 
+/// What is wrong with a key of a service.
+fn at_key(source: Option<&Source>, service: &str, key: &str, words: &str) -> Error {
+    let steps = [Step::Key("service"), Step::Key(service), Step::Key(key)];
+    source.map_or_else(|| Error::input(words), |source| source.wrong_at(&steps, words))
+}
+
 fn select(services: &mut Vec<Service>, names: &[String], known: &[String]) -> Result<()> {
     for name in names {
         if !known.contains(name) {
@@ -291,19 +298,23 @@ fn from_source(source: &Source, directory: &Path) -> Result<Vec<Service>> {
     if written.service.is_empty() {
         return Err(Error::input(format!("{}: no [service.NAME] in it", source.name)));
     }
-    let wrong = |name: &str, error: Error| Error { message: format!("{}: service {name}: {}", source.name, error.message), ..error };
+    let wrong = |name: &str, error: Error| {
+        let placed = source.wrong_at(&[Step::Key("service"), Step::Key(name)], &format!("service {name}: {}", error.message));
+        Error { message: placed.message, kind: base::Kind::Input, ..error }
+    };
     let mut services = Vec::new();
     for (name, mut spec) in written.service {
         spec.resolve(directory);
         let kind = spec.backend.clone().unwrap_or_default();
         let backend = backend::named(&kind).ok_or_else(|| {
-            wrong(&name, Error::input(format!("backend = {kind:?}: unknown")).hint(format!("backends: {}", backend::names().join(", "))))
+            at_key(Some(source), &name, "backend", &format!("service {name}: backend = {kind:?}: unknown"))
+                .hint(format!("backends: {}", backend::names().join(", ")))
         })?;
         // The backend pidfile calls a service by its file, which may stand under the key that the others have it under.
         let file = spec.pidfile.as_ref().filter(|_| backend.name == "pidfile").map(|p| p.to_string_lossy().into_owned());
         let unit = spec.name.clone().or(file).unwrap_or_else(|| name.clone());
         let service = Service { name: name.clone(), backend, unit, directory: directory.to_path_buf(), spec, connection: OnceLock::new() };
-        (backend.check)(&service).map_err(|error| wrong(&name, Error { kind: base::Kind::Input, ..error }))?;
+        (backend.check)(&service).map_err(|error| wrong(&name, error))?;
         services.push(service);
     }
     Ok(services)

@@ -29,7 +29,12 @@ fn as_wanted(venv: &Path, findings: &[Finding]) -> String {
         let key = pydist::name::normalize(name);
         match (finding.kind, &finding.required) {
             (Kind::Extraneous, _) => drop(lines.remove(&key)),
-            (kind, Some(required)) if is_about_versions(kind) => drop(lines.insert(key, format!("{required}\n"))),
+            (kind, Some(required)) if is_about_versions(kind) => {
+                // A version that is wrong is told by what it should be, without the name.
+                let name = if required.starts_with(|c: char| c.is_ascii_alphanumeric()) { "" } else { key.as_str() };
+                let line = format!("{name}{required}\n");
+                lines.insert(key, line);
+            }
             _ => {}
         }
     }

@@ -160,6 +160,9 @@ impl Job<'_> {
     /// Runs one of its programs.
     pub fn run(&self, run: Run) -> Result<Finished> {
         let run = passed_on(run.clean(), self.variables).cap(1 << 20).deadline(self.deadline).watch(Some(Arc::clone(&self.watch)));
+        // Root may have called from a directory that the environment's owner may not enter: uv ends at the uv.toml it looks for there.
+        let may_enter = |dir: PathBuf| rustix::fs::access(&dir, rustix::fs::Access::EXEC_OK).is_ok();
+        let run = if std::env::current_dir().is_ok_and(may_enter) { run } else { run.dir("/") };
         let done = run.run()?;
         match done.interrupted {
             Some(signal) => {

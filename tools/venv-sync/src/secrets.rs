@@ -23,6 +23,10 @@ impl Secrets {
             let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else {
                 continue;
             };
+            // The working directory, though it looks like the short form of a password.
+            if matches!(name, "PWD" | "OLDPWD") {
+                continue;
+            }
             if base::mask::is_secret(name) {
                 secrets.add(value);
             } else if may_hold(name) {

@@ -44,6 +44,10 @@ pub fn from_ansible(line: &'static CommandLine, text: &str) -> Result<Parsed> {
         Some(given) => Some(command(line, &given)?),
         None => line.commands.iter().find(|c| c.default).map(|c| c.name.to_string()),
     };
+    if command.is_none() && !line.commands.is_empty() {
+        let names: Vec<_> = line.commands.iter().map(|c| c.name).collect();
+        return Err(Error::usage("command is missing").hint(format!("one of: {}", names.join(", "))));
+    }
     let mut builder = Builder::new(line, command.as_deref());
     let scope = Scope::of(line, command.as_deref());
     take_modes(&mut builder, scope, &keys);
@@ -91,12 +95,7 @@ fn meant<'a>(given: &Json, choices: &[&'a str]) -> Option<&'a str> {
 
 /// What has to be given, in the words of a module.
 fn missing(scope: Scope<'static>, builder: &Builder<'_>) -> Result<()> {
-    let line = scope.line;
     let needed = |key: &str| Error::usage(format!("{key} is missing")).hint(format!("{} takes: {}", scope.title(), keys(scope).join(", ")));
-    if scope.command.is_none() && !line.commands.is_empty() {
-        let names: Vec<_> = line.commands.iter().map(|c| c.name).collect();
-        return Err(Error::usage("command is missing").hint(format!("one of: {}", names.join(", "))));
-    }
     let opt = scope.own().find(|o| o.required && !builder.has(o));
     let place = scope.positionals().iter().enumerate().find(|(i, p)| p.required && *i >= builder.places());
     let argv = (scope.trailing() == Trailing::Required && !builder.has_trailing()).then(|| "argv".to_string());

@@ -2,6 +2,7 @@
 
 use super::{Asked, Builder, CommandLine, Length, Scope};
 use crate::error::{Error, Result};
+use crate::spelling::nearest;
 use lexopt::Arg;
 use std::ffi::OsString;
 
@@ -57,32 +58,13 @@ fn usage(error: &lexopt::Error) -> Error {
 /// The error for an option that does not exist, with the nearest that does.
 pub fn unknown_option(scope: Scope<'_>, typed: &str) -> Error {
     let shown = crate::terminal::escape(typed);
-    let near = scope
-        .all()
-        .map(|o| (distance(typed.trim_start_matches('-'), o.long), o.long))
-        .filter(|(d, long)| *d <= 2.max(long.len() / 3) && typed.len() > 3)
-        .min();
+    let names: Vec<&str> = scope.all().map(|o| o.long).collect();
+    let near = nearest(typed.trim_start_matches('-'), &names).filter(|_| typed.len() > 3);
     let error = Error::usage(format!("unknown option {shown}"));
     match near {
-        Some((_, long)) => error.hint(format!("did you mean --{long}?")),
+        Some(long) => error.hint(format!("did you mean --{long}?")),
         None => error.hint(format!("{} -h lists the options", scope.title())),
     }
-}
-
-/// How many letters have to be put in, taken out or changed (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let up = row[j + 1];
-            row[j + 1] = if ca == *cb { corner } else { 1 + corner.min(up).min(row[j]) };
-            corner = up;
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -78,7 +78,8 @@ impl Crontab {
         if self.other {
             run = run.args(["-u", &self.user]);
         }
-        let run = run.args(arguments).dir(lock::state_directory()?);
+        // Looking makes nothing, not even a directory.
+        let run = run.args(arguments).dir(lock::existing_state_directory()?.unwrap_or_else(|| "/".into()));
         backend::run(&run, &format!("crontab {}", arguments.join(" "))).map_err(|e| e.hint("crontab(1) comes with cron (Debian) or cronie"))
     }
 

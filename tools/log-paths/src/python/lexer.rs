@@ -30,6 +30,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// The word it begins with.
+    pub fn keyword(&self) -> Option<&str> {
+        if let Some(Token::Name(word)) = self.tokens.first() { Some(word) } else { None }
+    }
+
     /// The text, on one line and not too long.
     pub fn text(&self) -> String {
         let joined: Vec<&str> = self.source.split_whitespace().collect();

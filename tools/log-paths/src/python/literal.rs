@@ -12,6 +12,8 @@ pub struct Literal {
     pub line: usize,
     /// What it is.
     pub shape: Shape,
+    /// Its tokens, where it is code that stands there as it is.
+    pub tokens: Vec<Token>,
 }
 
 /// What a value is.
@@ -34,6 +36,11 @@ pub enum Shape {
 }
 
 impl Literal {
+    /// The name, where it is nothing else.
+    pub fn name(&self) -> Option<&str> {
+        if let [Token::Name(name)] = self.tokens.as_slice() { Some(name) } else { None }
+    }
+
     /// The text, where it is one.
     pub fn text(&self) -> Option<&[u8]> {
         if let Shape::Text(bytes) = &self.shape { Some(bytes) } else { None }
@@ -53,7 +60,7 @@ pub fn read(line: &Line, tokens: &[Token]) -> Literal {
     let start = reader.number();
     match reader.value(0) {
         Some(value) if reader.at == line.tokens.len() => value,
-        _ => Literal { line: start, shape: Shape::Code(shown(tokens)) },
+        _ => Literal { line: start, shape: Shape::Code(shown(tokens)), tokens: tokens.to_vec() },
     }
 }
 
@@ -96,7 +103,7 @@ impl Reader<'_> {
             Token::Mark(b'{') => self.braces(depth)?,
             _ => return None,
         };
-        Some(Literal { line, shape })
+        Some(Literal { line, shape, tokens: Vec::new() })
     }
 
     /// A value within a list or dictionary, up to its comma or bracket; what cannot be read is code, and the rest goes on.
@@ -119,7 +126,8 @@ impl Reader<'_> {
             }
             self.at += 1;
         }
-        Literal { line, shape: Shape::Code(shown(&self.line.tokens[start..self.at])) }
+        let tokens = &self.line.tokens[start..self.at];
+        Literal { line, shape: Shape::Code(shown(tokens)), tokens: tokens.to_vec() }
     }
 
     fn word(&mut self, shape: Shape) -> Shape {

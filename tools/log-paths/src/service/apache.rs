@@ -3,6 +3,7 @@
 //! `apachectl -t` is not asked: it opens the logs. envvars is read as the assignments it is, not run.
 
 mod directives;
+mod macros;
 
 use crate::log::{Configured, Doubt, Evidence, Kind, Sink, Target};
 use crate::process::Process;

@@ -1,20 +1,21 @@
 //! Django: the handlers of `LOGGING`, from `manage.py` to the settings module and what it imports with `*`.
 //!
-//! Settings are Python and are not run. Literal file names are read; anything else is said to be dynamic.
+//! Settings are Python and are not run. Literal file names are read, and those that are put together from other literals and the place
+//! of the file; anything else is said to be dynamic.
+
+mod settings;
 
 use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Sink, Target};
-use crate::python::{self, Literal, Shape};
+use crate::python::{Literal, Shape};
 use crate::site::{Site, normal};
-use conf::{Error, Source};
+use conf::Source;
+use settings::{Found, Place, Settings};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub const NAME: &str = "django";
-
-/// How many settings modules may follow one another.
-const MODULES: usize = 16;
 
 pub fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
@@ -46,61 +47,93 @@ fn projects(site: &Site) -> Vec<(PathBuf, Option<String>, Option<String>)> {
     found
 }
 
-fn one(site: &Site, manage: &Path, settings: Option<String>, user: Option<String>, out: &mut Configured) {
+fn one(site: &Site, manage: &Path, module: Option<String>, user: Option<String>, out: &mut Configured) {
     let bytes = match site.files.read(manage) {
         Ok(bytes) => bytes,
         Err(error) => return out.fault(NAME, error),
     };
+    // Relative names are the working directory's, which the kernel gives without links.
     let dir = manage.parent().unwrap_or(Path::new("/"));
+    let dir = site.files.real(dir).unwrap_or_else(|| dir.to_path_buf());
+    // Python imports from the directory that the script really is in.
+    let real = site.files.real(manage).unwrap_or_else(|| manage.to_path_buf());
+    let settings = Settings::new(site, real.parent().unwrap_or(&dir).to_path_buf());
     let is_settings = manage.file_name() != Some(OsStr::new("manage.py"));
-    let module = settings.or_else(|| default_module(&bytes));
+    let module = module.or_else(|| default_module(&bytes));
     let file = match module.as_ref().filter(|_| !is_settings) {
-        Some(module) => module_file(site, dir, module),
-        None if is_settings => Some(manage.to_path_buf()),
+        Some(module) => settings.file(module),
+        None if is_settings => Some(real),
         None => None,
     };
     let target = |kind, sink| Target { user: user.clone(), ..Target::new(NAME, manage.display().to_string(), kind, sink) };
-    let whole = || Some(Source::new(&Arc::from(manage), 0));
+    let dynamic = |code: &str, source| {
+        let sink = Sink::Template(code.as_bytes().to_vec());
+        Target { source: Some(source), doubt: Some(Doubt::Dynamic(code.to_owned())), ..target(Kind::App, sink) }
+    };
     let Some(file) = file else {
         let what = module.map_or_else(
             || "DJANGO_SETTINGS_MODULE is not set to a literal".to_owned(),
             |module| format!("the settings module {module} is not a file here"),
         );
-        let sink = Sink::Template(what.clone().into_bytes());
-        return out.add(Target { source: whole(), doubt: Some(Doubt::Dynamic(what)), ..target(Kind::App, sink) });
+        return out.add(dynamic(&what, Source::new(&Arc::from(manage), 0)));
     };
-    let Some((file, logging)) = find(site, dir, &file, 0, out) else {
-        // Django's own configuration prints to standard error.
-        let source = Some(Source::new(&Arc::from(file), 0));
-        return out.add(Target { source, evidence: Evidence::Default, ..target(Kind::Error, Sink::Stdio("stderr")) });
-    };
-    let at = |literal: &Literal| Some(Source::new(&file, literal.line));
-    let dynamic = |code: &str, line: &Literal| {
-        let sink = Sink::Template(code.as_bytes().to_vec());
-        Target { source: at(line), doubt: Some(Doubt::Dynamic(code.to_owned())), ..target(Kind::App, sink) }
-    };
-    let handlers = match (&logging.shape, logging.get("handlers").map(|handlers| &handlers.shape)) {
-        (Shape::Code(code), _) => return out.add(dynamic(code, &logging)),
-        (_, Some(Shape::Dict(handlers))) => handlers,
-        (_, Some(Shape::Code(code))) => return out.add(dynamic(code, &logging)),
-        _ => return,
-    };
-    for (name, handler) in handlers {
-        let name = name.text().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default();
-        if let Shape::Code(code) = &handler.shape {
-            out.add(dynamic(code, handler));
-            continue;
+    let logging = settings.end(&file, 0).and_then(|end| end.look_up("LOGGING"));
+    settings.tell(out);
+    match logging {
+        Some(Found::Said(place, logging)) => {
+            for found in handlers(&place, &logging, &dir) {
+                match found {
+                    Handler::Dynamic(code, source) => out.add(dynamic(&code, source)),
+                    Handler::Log { kind, sink, source, rotates, doubt } => {
+                        let rotates = rotates.then(|| OwnRotation { by: NAME, source: Some(source.clone()) });
+                        out.add(Target { source: Some(source), rotates, doubt, ..target(kind, sink) });
+                    }
+                }
+            }
         }
-        let Some((sink, rotates, line, doubt)) = handler_sink(handler, dir) else { continue };
-        let kind = if name.contains("error") { Kind::Error } else { Kind::App };
-        let source = Some(Source::new(&file, line));
-        let rotates = rotates.then(|| OwnRotation { by: NAME, source: source.clone() });
-        out.add(Target { source, rotates, doubt, ..target(kind, sink) });
+        Some(Found::Unclear(file, text)) => out.add(dynamic(&text, Source::new(&file, 0))),
+        Some(Found::Known(name)) => out.add(dynamic(&name, Source::new(&Arc::from(file), 0))),
+        // Django's own configuration prints to standard error.
+        None => {
+            let source = Some(Source::new(&Arc::from(file), 0));
+            out.add(Target { source, evidence: Evidence::Default, ..target(Kind::Error, Sink::Stdio("stderr")) });
+        }
     }
+    settings.tell(out);
+}
+
+/// A handler of LOGGING.
+enum Handler {
+    Log { kind: Kind, sink: Sink, source: Source, rotates: bool, doubt: Option<Doubt> },
+    Dynamic(String, Source),
+}
+
+fn handlers(place: &Place<'_>, logging: &Literal, dir: &Path) -> Vec<Handler> {
+    let (place, logging) = place.followed(logging);
+    let dynamic = |place: &Place<'_>, literal: &Literal| match &literal.shape {
+        Shape::Code(code) => Some(Handler::Dynamic(code.clone(), Source::new(&place.file, literal.line))),
+        _ => None,
+    };
+    if let Some(found) = dynamic(&place, &logging) {
+        return vec![found];
+    }
+    let Some(handlers) = logging.get("handlers") else { return Vec::new() };
+    let (place, handlers) = place.followed(handlers);
+    let Shape::Dict(entries) = &handlers.shape else { return dynamic(&place, &handlers).into_iter().collect() };
+    let one = |(name, handler): &(Literal, Literal)| {
+        let (place, handler) = place.followed(handler);
+        if let Some(found) = dynamic(&place, &handler) {
+            return Some(found);
+        }
+        let kind = if name.text().is_some_and(|name| name.windows(5).any(|part| part == b"error")) { Kind::Error } else { Kind::App };
+        let (sink, rotates, line, doubt) = handler_sink(&place, &handler, dir)?;
+        Some(Handler::Log { kind, sink, source: Source::new(&place.file, line), rotates, doubt })
+    };
+    entries.iter().filter_map(one).collect()
 }
 
 /// Where a handler of a known class writes; whether it rotates; the line; and what only code would tell.
-fn handler_sink(handler: &Literal, dir: &Path) -> Option<(Sink, bool, usize, Option<Doubt>)> {
+fn handler_sink(place: &Place<'_>, handler: &Literal, dir: &Path) -> Option<(Sink, bool, usize, Option<Doubt>)> {
     let class = handler.get("class").or_else(|| handler.get("()"));
     let class = class.and_then(Literal::text).map(|class| String::from_utf8_lossy(class).into_owned()).unwrap_or_default();
     let plain = |sink| Some((sink, false, handler.line, None));
@@ -121,13 +154,11 @@ fn handler_sink(handler: &Literal, dir: &Path) -> Option<(Sink, bool, usize, Opt
         name if handler.get("filename").is_some() => {
             let filename = handler.get("filename")?;
             let rotates = name.contains("Rotating");
-            Some(match &filename.shape {
-                Shape::Text(text) => (Sink::File(normal(&dir.join(OsStr::from_bytes(text)))), rotates, filename.line, None),
-                Shape::Code(code) => {
-                    (Sink::Template(code.clone().into_bytes()), rotates, filename.line, Some(Doubt::Dynamic(code.clone())))
-                }
-                _ => return None,
-            })
+            if let Some(path) = place.path(filename) {
+                return Some((Sink::File(normal(&dir.join(OsStr::from_bytes(&path)))), rotates, filename.line, None));
+            }
+            let Shape::Code(code) = &filename.shape else { return None };
+            Some((Sink::Template(code.clone().into_bytes()), rotates, filename.line, Some(Doubt::Dynamic(code.clone()))))
         }
         _ => None,
     }
@@ -141,48 +172,4 @@ fn default_module(manage: &[u8]) -> Option<String> {
     let mark = rest.chars().next().filter(|mark| matches!(mark, '"' | '\''))?;
     let module = rest[1..].split(mark).next()?;
     (!module.is_empty() && !module.contains([' ', '\n'])).then(|| module.to_owned())
-}
-
-fn module_file(site: &Site, dir: &Path, module: &str) -> Option<PathBuf> {
-    let path = dir.join(module.replace('.', "/"));
-    [path.with_extension("py"), path.join("__init__.py")].into_iter().find(|file| site.files.stat(file).is_ok())
-}
-
-/// The last `LOGGING` of a module, or of those it takes everything from.
-fn find(site: &Site, dir: &Path, file: &Path, depth: usize, out: &mut Configured) -> Option<(Arc<Path>, Literal)> {
-    if depth > MODULES {
-        return None;
-    }
-    let bytes = site.files.read(file).map_err(|error| out.fault(NAME, error)).ok()?;
-    let assignments = match python::assignments(&bytes) {
-        Ok(assignments) => assignments,
-        Err(line) => {
-            out.fault(NAME, Error::new(conf::Kind::Syntax, file, line, "a text or a bracket is not closed"));
-            return None;
-        }
-    };
-    if let Some(found) = assignments.into_iter().find(|found| found.name == "LOGGING") {
-        return Some((Arc::from(file), found.value));
-    }
-    let imports: Vec<PathBuf> = star_imports(&bytes).iter().filter_map(|module| imported(site, dir, file, module)).collect();
-    imports.iter().rev().filter(|other| *other != file).find_map(|other| find(site, dir, other, depth + 1, out))
-}
-
-/// `from .base import *`.
-fn star_imports(bytes: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(bytes);
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| line.starts_with("from ") && line.split('#').next().is_some_and(|line| line.trim_end().ends_with("import *")));
-    lines.filter_map(|line| Some(line.strip_prefix("from ")?.split_once(" import")?.0.trim().to_owned())).collect()
-}
-
-fn imported(site: &Site, dir: &Path, file: &Path, module: &str) -> Option<PathBuf> {
-    let dots = module.chars().take_while(|char| *char == '.').count();
-    if dots == 0 {
-        return module_file(site, dir, module);
-    }
-    let base = (1..dots).try_fold(file.parent()?.to_path_buf(), |dir, _| Some(dir.parent()?.to_path_buf()))?;
-    module_file(site, &base, &module[dots..])
 }

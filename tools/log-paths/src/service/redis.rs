@@ -118,14 +118,15 @@ fn words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut at = 0;
     while let Some(byte) = line.get(at) {
         match byte {
-            b' ' | b'\t' => at += 1,
+            b' ' | b'\t'..=b'\r' => at += 1,
             b'"' | b'\'' => {
                 let (word, width) = quoted(&line[at..], *byte)?;
                 words.push(word);
                 at += width;
             }
             _ => {
-                let end = line[at..].iter().position(u8::is_ascii_whitespace).map_or(line.len(), |end| at + end);
+                let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0);
+                let end = line[at..].iter().skip(1).position(blank).map_or(line.len(), |end| at + 1 + end);
                 words.push(line[at..end].to_vec());
                 at = end;
             }

@@ -49,5 +49,6 @@ fn remarks(verified: &[Verified]) -> Vec<String> {
 /// A report on what was settled.
 fn report(body: Maintenance, msg: String, changed: bool, context: &Context) -> Report<Maintenance> {
     let status = if context.dry_run && changed { Status::No } else { Status::Ok };
+    let msg = if status == Status::No && !msg.contains("would") { format!("would change: {msg}") } else { msg };
     Report::new(status, msg, body).changed(changed)
 }

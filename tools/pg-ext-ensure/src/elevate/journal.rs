@@ -154,6 +154,31 @@ impl Place {
     }
 }
 
+/// The journals of elevations that were not finished, without making or locking anything: for a dry run.
+///
+/// # Errors
+/// `Kind::Locked` where an elevation is under way.
+pub fn seen() -> Result<Vec<(Journal, Place)>> {
+    let directory = path()?;
+    if !directory.exists() {
+        return Ok(Vec::new());
+    }
+    private_directory(&directory)?;
+    let mut found = Vec::new();
+    for name in names(&Dir::open(&directory)?)? {
+        Lock::look(&directory.join(format!("{name}.lock")))?;
+        let place = Place { directory: directory.clone(), name, _lock: None };
+        if let Some(journal) = place.left()? {
+            found.push((journal, place));
+        }
+    }
+    Ok(found)
+}
+
+fn names(dir: &Dir) -> Result<Vec<String>> {
+    Ok(dir.names()?.into_iter().filter_map(|name| name.into_string().ok()).filter(|name| name.ends_with(SUFFIX)).collect())
+}
+
 /// All journals there are, each with its place and lock; those under way are waited for.
 ///
 /// # Errors
@@ -162,7 +187,7 @@ pub fn all(wait: Duration) -> Result<Vec<(Journal, Place)>> {
     let directory = directory()?;
     let dir = Dir::open(&directory)?;
     let mut found = Vec::new();
-    for name in dir.names()?.into_iter().filter_map(|name| name.into_string().ok()).filter(|name| name.ends_with(SUFFIX)) {
+    for name in names(&dir)? {
         let lock = Lock::acquire(&directory.join(format!("{name}.lock")), wait)?;
         let place = Place { directory: directory.clone(), name, _lock: Some(lock) };
         // Whoever held the lock may have finished meanwhile.
@@ -179,6 +204,12 @@ pub fn all(wait: Duration) -> Result<Vec<(Journal, Place)>> {
 /// # Errors
 /// `Kind::Permission` where others could write there.
 pub fn directory() -> Result<PathBuf> {
+    let path = path()?;
+    private_directory(&path)?;
+    Ok(path)
+}
+
+fn path() -> Result<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let path = if let Some(state) = variable("STATE_DIRECTORY") {
         state
@@ -191,6 +222,5 @@ pub fn directory() -> Result<PathBuf> {
     } else {
         return Err(Error::failed("there is no place for the journal: neither STATE_DIRECTORY nor HOME is set"));
     };
-    private_directory(&path)?;
     Ok(path)
 }

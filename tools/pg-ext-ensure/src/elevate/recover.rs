@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// `Kind::Usage` for a wrong connection string; `Kind::Locked` where an elevation is under way.
 pub fn run(connection: &Connection, context: &Context) -> Result<Report<Body>> {
     let admin = admin(connection, context.deadline)?;
-    let journals = journal::all(context.lock_wait)?;
+    let journals = if context.dry_run { journal::seen()? } else { journal::all(context.lock_wait)? };
     let mut connected = match admin.connect() {
         Ok(connected) => connected,
         Err(error) => return Ok(Report::new(Status::Retry, "the server was not reached", Body::default()).error(refused(&error))),

@@ -1,7 +1,8 @@
 //! Apache's configuration files: lines, continuations, quotations, variables, includes, and the sections that may leave lines out.
 
+use super::macros::Macro;
 use crate::site::{Site, normal};
-use conf::files::DEPTH;
+use conf::files::{DEPTH, MOST};
 use conf::{Error, Kind, Source};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -39,6 +40,12 @@ pub struct Walk<'a> {
     modules: BTreeSet<Vec<u8>>,
     stack: Vec<PathBuf>,
     files: usize,
+    macros: BTreeMap<Vec<u8>, Macro>,
+    /// The macro whose body is being read.
+    defining: Option<(Vec<u8>, Macro)>,
+    /// The macros whose bodies are being put in.
+    using: Vec<Vec<u8>>,
+    uses: usize,
     /// The logs, in order.
     pub found: Vec<Directive>,
     /// `User`.
@@ -64,6 +71,10 @@ impl<'a> Walk<'a> {
             modules: BTreeSet::new(),
             stack: Vec::new(),
             files: 0,
+            macros: BTreeMap::new(),
+            defining: None,
+            using: Vec::new(),
+            uses: 0,
             found: Vec::new(),
             user: None,
             faults: Vec::new(),
@@ -74,7 +85,7 @@ impl<'a> Walk<'a> {
     pub fn file(&mut self, path: &Path, from: Option<&Source>, hosts: usize) {
         self.files += 1;
         let looped = self.stack.iter().any(|open| open == path);
-        if self.stack.len() >= DEPTH || looped || self.files > conf::files::MOST {
+        if self.stack.len() >= DEPTH || looped || self.files > MOST {
             let names: Vec<String> = self.stack.iter().map(PathBuf::as_path).chain([path]).map(|file| file.display().to_string()).collect();
             let source = from.cloned().unwrap_or_else(|| Source::new(&Arc::from(path), 0));
             self.faults.push(Error::at(
@@ -98,14 +109,23 @@ impl<'a> Walk<'a> {
             let source = Source::new(&name, number);
             self.line(&line, source, &mut sections, hosts);
         }
-        if let Some(open) = sections.last() {
-            let message = format!("<{}> is not closed", String::from_utf8_lossy(&open.name));
+        let open = sections.last().map(|open| String::from_utf8_lossy(&open.name).into_owned());
+        if let Some(name) = self.defining.take().map(|_| "macro".to_owned()).or(open) {
+            let message = format!("<{name}> is not closed");
             self.faults.push(Error::new(Kind::Syntax, path, 0, message));
         }
         self.stack.pop();
     }
 
     fn line(&mut self, line: &[u8], source: Source, sections: &mut Vec<Section>, hosts: usize) {
+        if let Some((name, mut defined)) = self.defining.take() {
+            if defined.ends_with(line, source) {
+                self.macros.insert(name, defined);
+            } else {
+                self.defining = Some((name, defined));
+            }
+            return;
+        }
         if let Some(closed) = line.strip_prefix(b"</") {
             let name = closed.split(|byte| *byte == b'>').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
             if sections.last().is_some_and(|open| open.name == name) {
@@ -118,14 +138,47 @@ impl<'a> Walk<'a> {
             let opened = opened.strip_suffix(b">").unwrap_or(opened);
             let words = words(opened);
             let name = words.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
+            if counts && name == b"macro" {
+                let called = words.get(1).map(|word| word.to_ascii_lowercase()).unwrap_or_default();
+                self.defining = Some((called, Macro::new(source, words.get(2..).unwrap_or_default())));
+                return;
+            }
             let counts = !counts || self.applies(&name, words.get(1).map_or(b"", |word| word));
             sections.push(Section { host: name == b"virtualhost", name, counts });
             return;
         }
-        if counts {
+        let is_use = line.get(..3).is_some_and(|word| word.eq_ignore_ascii_case(b"use"));
+        if counts && is_use && line.get(3).is_none_or(u8::is_ascii_whitespace) {
+            self.put_in(&line[3..], &source, sections, hosts);
+        } else if counts {
             let in_host = hosts + sections.iter().filter(|section| section.host).count();
             self.directive(line, source, in_host);
         }
+    }
+
+    /// `Use NAME VALUES…`: the macro's lines, as if they stood here; a section that they open may be closed by later lines.
+    fn put_in(&mut self, line: &[u8], source: &Source, sections: &mut Vec<Section>, hosts: usize) {
+        let words = words(&self.expand(line).0);
+        let name = words.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
+        let shown = String::from_utf8_lossy(&name).into_owned();
+        self.uses += 1;
+        if self.using.contains(&name) || self.using.len() >= DEPTH || self.uses > MOST {
+            let message = format!("the macro {shown} uses itself, or macros are used too often");
+            return self.faults.push(Error::at(Kind::Loop, source, message));
+        }
+        let Some(defined) = self.macros.get(&name) else {
+            let message = format!("Use {shown}: there is no such macro here");
+            return self.faults.push(Error::at(Kind::Syntax, source, message));
+        };
+        let Some(lines) = defined.with(words.get(1..).unwrap_or_default()) else {
+            let message = format!("Use {shown}: other arguments than the macro at {} has", defined.source);
+            return self.faults.push(Error::at(Kind::Syntax, source, message));
+        };
+        self.using.push(name);
+        for (source, line) in lines {
+            self.line(&line, source, sections, hosts);
+        }
+        self.using.pop();
     }
 
     /// Do the lines of a section count? Only what is decided when the files are read can leave them out.
@@ -176,6 +229,7 @@ impl<'a> Walk<'a> {
                 self.defined.remove(&value);
                 self.variables.remove(&value);
             }
+            "undefmacro" => drop(self.macros.remove(&value.to_ascii_lowercase())),
             "serverroot" => self.root = normal(&self.root.join(OsStr::from_bytes(&value))),
             "loadmodule" => drop(self.modules.insert(value)),
             "user" => self.user = Some(String::from_utf8_lossy(&value).into_owned()),

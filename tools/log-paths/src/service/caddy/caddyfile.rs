@@ -1,5 +1,6 @@
 //! The Caddyfile: tokens, `{$ENV:default}`, snippets with arguments, imports, and the `log` directives of it all.
 
+mod heredoc;
 mod lexer;
 
 use crate::log::Kind;

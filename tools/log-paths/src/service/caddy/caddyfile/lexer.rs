@@ -1,5 +1,6 @@
 //! The Caddyfile's tokens: words, quotations of two kinds, comments, heredocs, and variables put in before anything else.
 
+use super::heredoc;
 use conf::{Error, Kind, Source};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -86,10 +87,17 @@ pub fn tokens(file: &Arc<Path>, bytes: &[u8], env: &BTreeMap<OsString, OsString>
                 at += width;
                 line += lines;
             }
+            b'<' if bytes[at..].starts_with(b"<<") && heredoc::opens(&bytes[at..]) => {
+                let source = Source::new(file, line);
+                let heredoc = heredoc::read(&bytes[at..]).map_err(|why| Error::at(Kind::Syntax, &source, why))?;
+                tokens.push(Token { text: heredoc.text, source, quoted: true, spans: heredoc.lines });
+                at += heredoc.width;
+                line += heredoc.lines;
+            }
             _ => {
                 let end = bytes[at..].iter().position(u8::is_ascii_whitespace).map_or(bytes.len(), |end| at + end);
                 let source = Source::new(file, line);
-                tokens.push(Token { text: bytes[at..end].to_vec(), source, quoted: false, spans: 0 });
+                tokens.push(Token { text: heredoc::unescaped(&bytes[at..end]), source, quoted: false, spans: 0 });
                 at = end;
             }
         }

@@ -1,11 +1,9 @@
 //! JSON as RFC 8259 has it, with positions; a key given twice is refused, because the second would silently win.
 
-use super::{Key, Node, Value};
+use super::tree::{Key, Node, Value, Wrong};
 
 /// How deep lists and objects may nest.
 const DEEPEST: usize = 64;
-
-type Wrong = (usize, String);
 
 /// Reads one value and nothing after it.
 pub fn read(text: &str) -> Result<Node, Wrong> {

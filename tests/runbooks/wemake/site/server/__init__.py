@@ -1,0 +1,1 @@
+"""A small site made from the template."""
