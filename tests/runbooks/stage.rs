@@ -124,7 +124,9 @@ impl Stage {
         let t = Instant::now();
         let done = self.machine.command(&self.argv(args)).output().expect("nsenter");
         eprintln!("XX runbook {:?}", t.elapsed());
-        for r in self.journal_since(before) { eprintln!("XX   {} {} {} {}", r["tool"], r["elapsed_ms"], r["msg"], r["action"]); }
+        for r in self.journal_since(before) {
+            eprintln!("XX   {} {} {} {}", r["tool"], r["elapsed_ms"], r["msg"], r["action"]);
+        }
         let code = code_of(done.status);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Night { code, stdout: text(&done.stdout), stderr: text(&done.stderr), journal: self.journal_since(before) }

@@ -1,5 +1,6 @@
 //! `postgresql://user:password@host:port,host/db?key=value`, as libpq reads it.
 
+use crate::conninfo;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 
@@ -112,7 +113,7 @@ fn parameters(query: &str, settings: &mut Settings) -> Result<()> {
         if name == "ssl" && value == "true" {
             settings.set("sslmode", "require")?;
         } else {
-            settings.set(&name, value).map_err(|_| Error::settings(format!("invalid URI query parameter: \"{name}\"")))?;
+            conninfo::store(settings, &name, value).map_err(|_| Error::settings(format!("invalid URI query parameter: \"{name}\"")))?;
         }
     }
     Ok(())

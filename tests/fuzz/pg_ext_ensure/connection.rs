@@ -20,6 +20,7 @@ const PIECES: &[&str] = &[
     "service",
     "options",
     "nonsense",
+    "requiressl",
     "ssl",
     "=",
     " = ",
