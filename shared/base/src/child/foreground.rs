@@ -1,7 +1,8 @@
 //! The COMMAND that a user put after `--`: as whoever called the tool, in a process group of its own which is given the terminal, its
 //! output on our standard error, its last words kept, our ending signals handed on to it.
 
-use super::captured::{nonblocking, pidfd, poll_until};
+use super::captured::{pidfd, poll_until};
+use super::streams::nonblocking;
 use super::{Ending, Kill, not_started, signal_group};
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
