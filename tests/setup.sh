@@ -2,8 +2,9 @@
 # What `make test` and `make demo` need on a fresh Debian with a Rust toolchain:
 # says what is missing, installs that and nothing else, and starts nothing.
 #
-#   tests/setup.sh           everything the tests need, and target/test-venv
-#   tests/setup.sh --demo    the demo's smaller set, no Python environment
+#   tests/setup.sh              everything the tests need, and target/test-venv
+#   tests/setup.sh --demo       the demo's smaller set, no Python environment
+#   tests/setup.sh --packages   what makes and reads packages, no servers
 #
 # It refuses to replace what is there already: a program found on PATH is good,
 # whichever package it came from. Rerun, it looks and is done.
@@ -60,7 +61,11 @@ cmd:mkfs.btrfs              btrfs-progs
 cmd:mkfs.ext4               e2fsprogs
 cmd:mkfs.xfs                xfsprogs
 cmd:openssl                 openssl
+file:/usr/lib/python3/dist-packages/psycopg2/__init__.py  python3-psycopg2
+file:/usr/lib/python3/dist-packages/rcssmin.py  python3-rcssmin
+file:/usr/lib/python3/dist-packages/rjsmin.py  python3-rjsmin
 cmd:rpm                     rpm
+cmd:rsync                   rsync
 cmd:setfacl                 acl
 cmd:ssh                     openssh-client
 cmd:sshd                    openssh-server
@@ -70,9 +75,19 @@ cmd:uwsgi                   uwsgi
 file:/usr/lib/uwsgi/plugins/python3_plugin.so  uwsgi-plugin-python3
 cmd:zsh                     zsh
 '
+needed_by_packages='
+file:/etc/ssl/certs/ca-certificates.crt  ca-certificates
+cmd:debootstrap             debootstrap
+cmd:dpkg-shlibdeps          dpkg-dev
+cmd:ip                      iproute2
+cmd:lintian                 lintian
+file:/usr/lib/rpm/find-requires  rpm
+cmd:rpm2archive             rpm2cpio
+cmd:xz                      xz-utils
+'
 
 # Which of the above start at boot unless told otherwise.
-servers='apache2 caddy cron nginx postgresql redis-server ssh supervisor uwsgi'
+servers='apache2 caddy cron nginx postgresql redis-server rsync ssh supervisor uwsgi'
 
 say() { printf '%s\n' "setup: $*" >&2; }
 die() {
@@ -260,9 +275,10 @@ main() {
         return
         ;;
     --demo) ;;
+    --packages) tables=$needed_to_build$needed_by_packages ;;
     '') tables=$tables$needed_by_tests ;;
     *)
-        printf '%s\n' "setup: $1: no such option" 'hint: tests/setup.sh [--demo]' >&2
+        printf '%s\n' "setup: $1: no such option" 'hint: tests/setup.sh [--demo | --packages]' >&2
         exit 2
         ;;
     esac
@@ -272,7 +288,7 @@ main() {
     install_missing "$missing"
     still=$(missing_from "$tables")
     [ -z "$still" ] || die "installed, and still not found: $still"
-    [ "${1-}" = --demo ] || python_environment
+    [ -n "${1-}" ] || python_environment
 }
 
 main "$@"

@@ -80,6 +80,26 @@ impl Controller {
         Played { done, tasks }
     }
 
+    /// As [`Controller::play`], with every argument in a variables file of its own: Ansible shows the lines of a playbook where a task fails.
+    pub fn play_quoted(&self, tasks: &[Value], words: &[&str]) -> Played {
+        let mut given = serde_json::Map::new();
+        let mut quoted = Vec::new();
+        for (number, task) in tasks.iter().enumerate() {
+            let mut task = task.clone();
+            for (key, args) in task.as_object_mut().unwrap().iter_mut().filter(|(key, _)| key.starts_with("runbook.tools.")) {
+                let _ = key;
+                for (name, value) in args.as_object_mut().unwrap() {
+                    let variable = format!("given_{number}_{name}");
+                    given.insert(variable.clone(), std::mem::replace(value, format!("{{{{ {variable} }}}}").into()));
+                }
+            }
+            quoted.push(task);
+        }
+        let path = self.dir.join("given.json");
+        std::fs::write(&path, Value::Object(given).to_string()).unwrap();
+        self.play(&quoted, &[words, &["-e", &format!("@{}", path.display())]].concat())
+    }
+
     /// Runs tasks on the first host, each of them whatever became of the others.
     pub fn play(&self, tasks: &[Value], words: &[&str]) -> Played {
         let tasks: Vec<Value> = tasks.iter().cloned().map(tolerated).collect();
@@ -87,6 +107,17 @@ impl Controller {
         let path = self.dir.join(format!("play{}.yml", self.runs.load(Ordering::Relaxed)));
         std::fs::write(&path, play.to_string()).unwrap();
         self.run("ansible-playbook", &[words, &[path.to_str().unwrap()]].concat())
+    }
+
+    /// Tasks on all hosts, one host at a time, without anything that costs time beside them.
+    #[allow(dead_code, reason = "the benchmark's")]
+    pub fn timed(&self, tasks: &[Value], pipelining: &str) -> Output {
+        let play = json!([{"hosts": "all", "gather_facts": false, "tasks": tasks}]);
+        let path = self.dir.join("timed.yml");
+        std::fs::write(&path, play.to_string()).unwrap();
+        let mut command = ansible(&self.dir, "ansible-playbook");
+        command.arg("-i").arg(&self.inventory).args(["-f", "1"]).arg(&path).env("ANSIBLE_PIPELINING", pipelining);
+        command.output().unwrap()
     }
 
     /// One module on a host, ad hoc.

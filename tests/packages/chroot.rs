@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the new system has besides the essential packages: what the tools work on, and who reads manuals and completions.
-const INCLUDED: &str = "bash-completion,cron,fish,libssl3,man-db,postgresql,python3-venv,zsh";
+const INCLUDED: &str = "ansible-core bash-completion cron fish libssl3 man-db postgresql python3-venv zsh";
 
 /// The release and the mirror of this host's own packages.
 fn release() -> (String, String) {
@@ -23,15 +23,19 @@ fn release() -> (String, String) {
 /// The system before anything of ours, made once and kept below target/.
 fn base() -> PathBuf {
     let (release, mirror) = release();
-    let base = source_root().join("target/chroot").join(format!("{release},{INCLUDED}"));
+    let base = source_root().join("target/chroot").join(format!("{release} {INCLUDED}"));
     if !base.is_dir() {
         let new = source_root().join("target/chroot/new");
         sh("rm -rf \"$1\"; mkdir -p \"$(dirname \"$1\")\"", &[&new]);
-        let mut make = Command::new("debootstrap");
-        make.args(["--variant=minbase", &format!("--include={INCLUDED}"), &release]).arg(&new).arg(&mirror);
-        run(&mut make);
-        // Only what a test copies into it is ever installed.
-        sh("rm -f \"$1\"/etc/apt/sources.list \"$1\"/var/cache/apt/archives/*.deb \"$1\"/var/lib/apt/lists/*_*", &[&new]);
+        run(Command::new("debootstrap").args(["--variant=minbase", &release]).arg(&new).arg(&mirror));
+        // Nothing of it starts here; afterwards only what a test copies into it is ever installed.
+        let fill = "printf '#!/bin/sh\\nexit 101\\n' >\"$1/usr/sbin/policy-rc.d\"; chmod 755 \"$1/usr/sbin/policy-rc.d\"
+                    enter() { DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 chroot \"$1\" sh -c \"$2\"; }
+                    enter \"$1\" \"apt-get -q update && apt-get -q -y --no-install-recommends install $(cat \"$2\") && apt-get clean\"
+                    rm -r \"$1/usr/sbin/policy-rc.d\" \"$1/etc/apt/sources.list\" \"$1\"/var/lib/apt/lists/*_*";
+        let list = scratch();
+        fs::write(list.path().join("list"), INCLUDED).expect("a list");
+        sh(fill, &[&new, &list.path().join("list")]);
         fs::rename(&new, &base).expect("its name");
     }
     base
@@ -96,13 +100,11 @@ impl Chroot {
         assert!(state.lines().all(|line| line.contains(" ii ")), "{state}");
     }
 
-    /// What there is, but for the notes that dpkg, apt and man-db keep of their own work.
+    /// What there is, but for the notes that dpkg, apt, man-db and PostgreSQL keep of their own work.
     fn files(&self) -> BTreeSet<String> {
-        let kept = ["/var/log/", "/var/cache/", "/var/lib/apt/", "/var/lib/dpkg/"];
-        let all = tree(&self.path(""));
-        all.into_iter()
-            .filter(|path| !kept.iter().any(|dir| path.starts_with(dir)) || TOOLS.iter().any(|tool| path.contains(tool)))
-            .collect()
+        let kept = ["/var/log/", "/var/cache/", "/var/lib/apt/", "/var/lib/dpkg/", "/var/lib/postgresql/"];
+        let others = |path: &String| kept.iter().any(|dir| path.starts_with(dir)) && !path.starts_with("/var/lib/dpkg/info/");
+        tree(&self.path("")).into_iter().filter(|path| !others(path)).collect()
     }
 }
 
@@ -130,7 +132,8 @@ fn shown(chroot: &Chroot) {
         let manual = chroot.run(&format!("man {tool}"));
         assert!(manual.starts_with(&tool.to_uppercase()) && manual.contains("EXIT STATUS"), "{manual}");
         let bash = format!(". /usr/share/bash-completion/bash_completion; _completion_loader {tool} || [ $? -eq 124 ]; complete -p {tool}");
-        assert!(chroot.run(&format!("bash -c '{bash}'")).contains(&format!("_{}", tool.replace('-', "__"))));
+        let known = chroot.run(&format!("bash -c '{bash}'"));
+        assert!(known.contains(" -F _") && known.trim().ends_with(tool), "{known}");
         let zsh =
             chroot.run(&format!("zsh -fc 'autoload -Uz compinit; compinit -u -d /tmp/compdump; print $_comps[{tool}]'; rm /tmp/compdump"));
         assert_eq!(zsh.trim(), format!("_{tool}"));
@@ -144,6 +147,13 @@ fn shown(chroot: &Chroot) {
 
 /// A small real job for each.
 fn used(chroot: &Chroot) {
+    // The collection is found where Ansible looks by itself, and speaks with the program.
+    let listed = chroot.run("ansible-doc --list --type module runbook.tools 2>/dev/null");
+    assert_eq!(listed.lines().filter(|line| line.starts_with("runbook.tools.")).count(), TOOLS.len(), "{listed}");
+    assert!(chroot.run("ansible-doc --type module runbook.tools.venv_sync").contains("requirement"));
+    let answer = chroot.run("ansible localhost -m runbook.tools.check_reqs -a 'need=cmd:crontab' 2>/dev/null; rm -rf .ansible");
+    assert!(answer.starts_with("localhost | SUCCESS") && answer.contains("\"msg\": \"1 met\""), "{answer}");
+
     chroot.run("mkdir -p job/maintenance; printf '15 0 * * * python manage.py clearsessions\\n' > job/cron.txt");
     let report = chroot.report("check-reqs", "check-reqs 'python>=3.9' package:libssl3 package:venv-sync cmd:crontab");
     assert_eq!(report["msg"], "4 met");
@@ -167,7 +177,7 @@ fn used(chroot: &Chroot) {
          \x20   wheel.writestr(info + 'RECORD', 'gamma.py,,\\n' + ''.join(info + name + ',,\\n' for name in ('METADATA', 'WHEEL', 'RECORD')))\n\
          EOF",
     );
-    let report = chroot.report("venv-sync", "cd job; venv-sync apply venv -r requirements.txt");
+    let report = chroot.report("venv-sync", "cd job; venv-sync apply venv -r requirements.txt --adopt");
     assert_eq!(report["changed"], true);
     assert_eq!(chroot.run("job/venv/bin/python -c 'import gamma; print(gamma.third)'"), "3\n");
 
@@ -182,7 +192,8 @@ fn used(chroot: &Chroot) {
 
     let report = chroot.report("cron-render", "cron-render install job/cron.txt --name site --dir /root/job");
     assert_eq!(report["changed"], true);
-    assert!(chroot.run("crontab -l").contains("cd /root/job && python manage.py clearsessions"));
+    let crontab = chroot.run("crontab -l");
+    assert!(crontab.contains("15 0 * * * cd /root/job && ") && crontab.contains(" manage.py clearsessions\n"), "{crontab}");
     assert_eq!(chroot.report("maint-page", "maint-page on --dir job/maintenance --for 8h")["up"], true);
 }
 

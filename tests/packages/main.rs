@@ -29,8 +29,9 @@ fn sh(script: &str, words: &[&Path]) -> String {
     run(Command::new("sh").args(["-euc", script, "sh"]).args(words))
 }
 
-/// Copies what git has of the tree `$1` to a new directory `$2`.
-const COPY: &str = "mkdir \"$2\"; cd \"$1\"; git ls-files -z | xargs -0 cp --parents --target-directory \"$2\"";
+/// Copies the source tree `$1` to a new directory `$2`.
+const COPY: &str =
+    "mkdir \"$2\"; tar -C \"$1\" --exclude=./target --exclude=./dist --exclude=./vendor --exclude='./.git*' -cf - . | tar -C \"$2\" -xf -";
 
 #[track_caller]
 fn done(shown: &str, output: &Output) -> String {

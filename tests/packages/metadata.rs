@@ -117,35 +117,48 @@ fn every_installed_file_is_in_one_rpm_package() {
     }
 }
 
-#[test]
-fn the_compiler_asked_for_is_new_enough_for_every_crate() {
+/// Every crate that is compiled for the tools, with build scripts' and without what only tests use.
+fn compiled() -> Vec<Value> {
     let metadata = cargo_metadata(&["--filter-platform=x86_64-unknown-linux-gnu"]);
-    let packages: BTreeMap<&str, &Value> =
-        metadata["packages"].as_array().expect("packages").iter().map(|p| (p["id"].as_str().expect("an id"), p)).collect();
-    let nodes: BTreeMap<&str, &Value> =
-        metadata["resolve"]["nodes"].as_array().expect("nodes").iter().map(|n| (n["id"].as_str().expect("an id"), n)).collect();
+    let by_id = |list: &Value| -> BTreeMap<String, Value> {
+        list.as_array().expect("a list").iter().map(|each| (each["id"].as_str().expect("an id").to_string(), each.clone())).collect()
+    };
+    let (mut packages, nodes) = (by_id(&metadata["packages"]), by_id(&metadata["resolve"]["nodes"]));
     let is_tool = |package: &Value| harness::TOOLS.contains(&package["name"].as_str().unwrap_or_default());
-    let number = |version: &str| -> Vec<u32> { version.split('.').map(|part| part.parse().expect("a number")).collect() };
-    // What is compiled for the tools: dependencies and their build scripts', not what only tests use.
-    let mut open: Vec<&str> = packages.iter().filter(|(_, p)| is_tool(p)).map(|(id, _)| *id).collect();
+    let mut open: Vec<String> = packages.iter().filter(|(_, package)| is_tool(package)).map(|(id, _)| id.clone()).collect();
     assert_eq!(open.len(), harness::TOOLS.len());
-    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
     while let Some(id) = open.pop() {
-        if !seen.insert(id) {
-            continue;
-        }
-        for dep in nodes[id]["deps"].as_array().expect("deps") {
-            let kinds = dep["dep_kinds"].as_array().expect("kinds");
-            if kinds.iter().any(|kind| kind["kind"] != "dev") {
-                open.push(dep["pkg"].as_str().expect("an id"));
+        let Some(package) = packages.remove(&id) else { continue };
+        found.push(package);
+        for dep in nodes[&id]["deps"].as_array().expect("deps") {
+            if dep["dep_kinds"].as_array().expect("kinds").iter().any(|kind| kind["kind"] != "dev") {
+                open.push(dep["pkg"].as_str().expect("an id").to_string());
             }
         }
     }
-    assert!(seen.len() > 50, "{} crates", seen.len());
+    assert!(found.len() > 50, "{} crates", found.len());
+    found
+}
+
+#[test]
+fn the_compiler_asked_for_is_new_enough_for_every_crate() {
+    let number = |version: &str| -> Vec<u32> { version.split('.').map(|part| part.parse().expect("a number")).collect() };
     let asked = number(env!("CARGO_PKG_RUST_VERSION"));
-    for id in seen {
-        let needs = packages[id]["rust_version"].as_str().unwrap_or("1.0");
-        assert!(number(needs)[..2] <= asked[..2], "{id} needs Rust {needs}; the workspace says {}", env!("CARGO_PKG_RUST_VERSION"));
+    for package in compiled() {
+        let needs = package["rust_version"].as_str().unwrap_or("1.0");
+        assert!(number(needs)[..2] <= asked[..2], "{} needs Rust {needs}; the workspace says {asked:?}", package["id"]);
+    }
+}
+
+/// What is linked into the programs may be given on under the licences that the packages name, or under others that ask for no more.
+#[test]
+fn every_crate_may_be_given_on() {
+    let permissive = ["MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "Zlib", "Unicode-3.0", "Unlicense"];
+    for package in compiled() {
+        let licence = package["license"].as_str().unwrap_or_default().replace('/', " OR ").replace(['(', ')'], "");
+        let may = licence.split(" AND ").all(|part| part.split(" OR ").any(|one| permissive.contains(&one)));
+        assert!(may, "{}: licence {licence:?}", package["id"]);
     }
 }
 

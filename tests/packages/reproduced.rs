@@ -1,5 +1,5 @@
-//! The same sources make the same bytes, on whatever machine: here once more in another directory, by another umask, clock, time zone,
-//! language, host name and number of cores, from vendored sources and without a network.
+//! The same sources make the same bytes, on whatever machine: here once more in another directory, by another umask, time zone,
+//! language, host name and number of cores, with files of another date, from vendored sources and without a network.
 
 use crate::{dist, run, sh};
 use harness::{scratch, source_root};
@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// What git has of this tree, and the crates in vendor/ as `cargo vendor` puts them, with its advice on their use followed.
+/// This tree, and the crates in vendor/ as `cargo vendor` puts them, with its advice on their use followed.
 fn vendored(dir: &Path) {
     sh(crate::COPY, &[&source_root(), dir]);
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -29,12 +29,14 @@ fn another_machine_without_a_network_makes_the_same_packages() {
         hostname elsewhere
         umask 077
         mkdir -p \"$1/home\" && export CARGO_HOME=\"$1/home\"
-        export TZ=Pacific/Kiritimati LC_ALL=C.UTF-8 USER=builder LOGNAME=builder CARGO_INCREMENTAL=0 CARGO_BUILD_JOBS=1
+        export TZ=Pacific/Kiritimati LC_ALL=C.UTF-8 USER=builder LOGNAME=builder CARGO_INCREMENTAL=0
+        unset CARGO_BUILD_JOBS
         unset SOURCE_DATE_EPOCH MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CARGO_TARGET_DIR RUSTFLAGS
         ! ip route get 192.0.2.1 2>/dev/null || exit 9
         cd \"$2\"
-        find . -type f -exec touch --date='2026-12-24 20:15' {} +
-        exec taskset --cpu-list 0 faketime -f '+100d' make --no-print-directory deb rpm packager=\"$3\"
+        chmod -R go-rwx .
+        find . -type f -exec touch --date='2026-01-02 20:15' {} +
+        exec taskset --cpu-list 0,1 make --no-print-directory deb rpm packager=\"$3\"
     ";
     let mut build = Command::new("unshare");
     build.args(["--net", "--uts", "sh", "-euc", script, "sh"]);

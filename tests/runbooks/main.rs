@@ -11,4 +11,6 @@ mod outside;
 #[allow(dead_code, reason = "each site takes what it needs of it")]
 mod stage;
 mod tracks;
+#[allow(dead_code, reason = "each site takes what it needs of it")]
+mod visitors;
 mod wemake;

@@ -4,6 +4,7 @@
 //! A runbook is held to two things here. Every step, which is what follows a line `step 'Title'`, has a line `# before: …` that says what
 //! the guide would have typed; and there is a line `journal=PATH`: every report that a run adds there is checked against its schema.
 
+pub use crate::visitors::Answer;
 use harness::machine::Machine;
 use harness::{TOOLS, bin, schema, source_root, test_venv};
 use serde_json::Value;
@@ -46,6 +47,7 @@ impl Stage {
     /// Sets it. `None` only where servers may be skipped and a machine can't be had. Where the site has a `wheels.txt`, the packages it
     /// names (and theirs) are in /srv/wheels: fetched once, and kept under target/.
     pub fn set(site: &str, init: Init) -> Option<Stage> {
+        harness::need("systemd-nspawn")?;
         let from = source_root().join("tests/runbooks").join(site);
         let runbook = fs::read_to_string(from.join("runbook.sh")).expect("runbook.sh");
         every_step_says_what_it_replaces(&runbook);
@@ -121,10 +123,7 @@ impl Stage {
     /// Runs /root/SITE/runbook.sh as root, from a file: no terminal, hardly an environment.
     pub fn runbook(&self, args: &[&str]) -> Night {
         let before = self.journal_lines().len();
-        let t = Instant::now();
         let done = self.machine.command(&self.argv(args)).output().expect("nsenter");
-        eprintln!("XX runbook {:?}", t.elapsed());
-        for r in self.journal_since(before) { eprintln!("XX   {} {} {} {}", r["tool"], r["elapsed_ms"], r["msg"], r["action"]); }
         let code = code_of(done.status);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Night { code, stdout: text(&done.stdout), stderr: text(&done.stderr), journal: self.journal_since(before) }
@@ -175,15 +174,6 @@ impl Stage {
                 report
             })
             .collect()
-    }
-
-    /// Visitors who keep asking for these addresses, each some thirty times a second, until they are called off.
-    pub fn visitors(&self, urls: &[&str]) -> Visitors {
-        let argv = [&["python3", "-u", "-c", VISITORS], urls].concat();
-        let mut child = self.machine.command(&argv).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python3");
-        let mut first = [0; 1];
-        child.stdout.as_mut().expect("a pipe").read_exact(&mut first).expect("the visitors' first line");
-        Visitors { child }
     }
 }
 
@@ -277,93 +267,6 @@ impl Drop for Typed<'_> {
         let _ = self.child.wait();
     }
 }
-
-/// Visitors, asking.
-pub struct Visitors {
-    child: Child,
-}
-
-/// One kind of answer.
-#[derive(Debug)]
-pub struct Answer {
-    /// Which address.
-    pub url: String,
-    /// The HTTP status; 0 where there was no answer.
-    pub status: u64,
-    /// The body's first 300 characters, or why there was none.
-    pub body: String,
-    /// The body's last 60 characters; what ended early has status 0.
-    pub end: String,
-    /// Retry-After.
-    pub retry_after: Option<String>,
-    /// How often in a row.
-    pub times: u64,
-}
-
-impl Visitors {
-    /// Calls them off: what they were told, in order, equal answers in a row counted.
-    pub fn told(mut self) -> Vec<Answer> {
-        drop(self.child.stdin.take());
-        let mut text = String::new();
-        self.child.stdout.take().expect("a pipe").read_to_string(&mut text).expect("the visitors' output");
-        assert!(self.child.wait().expect("python3").success(), "the visitors ended badly: {text}");
-        let all: Vec<Value> = serde_json::from_str(&text).expect("JSON");
-        let answer = |it: &Value| Answer {
-            url: it["url"].as_str().unwrap().to_owned(),
-            status: it["status"].as_u64().unwrap(),
-            body: it["body"].as_str().unwrap().to_owned(),
-            end: it["end"].as_str().unwrap().to_owned(),
-            retry_after: it["retry_after"].as_str().map(str::to_owned),
-            times: it["times"].as_u64().unwrap(),
-        };
-        all.iter().map(answer).collect()
-    }
-}
-
-impl Drop for Visitors {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Until standard input ends. Certificates are not the question here; redirections are answers.
-const VISITORS: &str = r"
-import http.client, json, ssl, sys, threading, time, urllib.parse
-over, told, lock = threading.Event(), [], threading.Lock()
-def ask(url):
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme == 'https':
-        kind = lambda *a, **k: http.client.HTTPSConnection(*a, context=ssl._create_unverified_context(), **k)
-    else:
-        kind = http.client.HTTPConnection
-    try:
-        line = kind(parts.hostname, parts.port, timeout=20)
-        line.request('GET', parts.path or '/')
-        answer = line.getresponse()
-        text = answer.read().decode('utf-8', 'replace')
-        line.close()
-        return dict(status=answer.status, body=text[:300], end=text[-60:], retry_after=answer.getheader('Retry-After'))
-    except Exception as e:
-        return dict(status=0, body=f'{type(e).__name__}: {e}', end='', retry_after=None)
-def visit(url):
-    while not over.is_set():
-        found = ask(url)
-        with lock:
-            mine = [x for x in told if x['url'] == url]
-            if mine and found.items() <= mine[-1].items():
-                mine[-1]['times'] += 1
-            else:
-                told.append(dict(found, url=url, times=1))
-        time.sleep(.03)
-print('x', end='', flush=True)
-threads = [threading.Thread(target=visit, args=(url,)) for url in sys.argv[1:]]
-[thread.start() for thread in threads]
-sys.stdin.read()
-over.set()
-[thread.join() for thread in threads]
-print(json.dumps(told))
-";
 
 fn code_of(status: std::process::ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;

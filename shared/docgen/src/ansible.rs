@@ -96,17 +96,18 @@ struct Documented {
     many: bool,
     required: bool,
     only: Vec<&'static str>,
+    needed_by: Vec<&'static str>,
 }
 
 impl Documented {
     fn of_option(opt: &Opt) -> Documented {
         let help = if opt.more.is_empty() { opt.help.to_string() } else { format!("{}. {}", opt.help.trim_end_matches('.'), opt.more) };
-        Documented { help, value: opt.value, many: opt.many, required: opt.required, only: Vec::new() }
+        Documented { help, value: opt.value, many: opt.many, required: opt.required, only: Vec::new(), needed_by: Vec::new() }
     }
 
     fn of_place(place: &Positional) -> Documented {
         let help = place.help.to_string();
-        Documented { help, value: Some(place.value), many: place.many, required: place.required, only: Vec::new() }
+        Documented { help, value: Some(place.value), many: place.many, required: place.required, only: Vec::new(), needed_by: Vec::new() }
     }
 }
 
@@ -122,18 +123,24 @@ fn options(line: &'static CommandLine) -> BTreeMap<String, Documented> {
         let own = command.options.iter().copied().flatten().filter(|o| is_for_modules(o)).map(|o| (o.key(), Documented::of_option(o)));
         let places = command.positionals.iter().map(|p| (p.name.to_ascii_lowercase(), Documented::of_place(p)));
         for (key, new) in own.chain(places) {
-            all.entry(key).or_insert(new).only.push(command.name);
+            let needed = new.required;
+            let known = all.entry(key).or_insert(new);
+            known.only.push(command.name);
+            known.needed_by.extend(needed.then_some(command.name));
         }
         if command.trailing == Trailing::Required {
             let help = "The command to run, with its arguments".to_string();
             let value = Some(Value::Bytes("COMMAND"));
-            let argv = Documented { help, value, many: true, required: false, only: Vec::new() };
-            all.entry("argv".into()).or_insert(argv).only.push(command.name);
+            let argv = Documented { help, value, many: true, required: false, only: Vec::new(), needed_by: Vec::new() };
+            let argv = all.entry("argv".into()).or_insert(argv);
+            argv.only.push(command.name);
+            argv.needed_by.push(command.name);
         }
     }
     for documented in all.values_mut() {
         // What only some commands take cannot be required of all.
-        documented.required &= documented.only.is_empty() || documented.only.len() == line.commands.len();
+        let all_need_it = documented.needed_by.len() == line.commands.len();
+        documented.required = if documented.only.is_empty() { documented.required } else { all_need_it };
         if documented.only.len() == line.commands.len() {
             documented.only.clear();
         }
@@ -151,7 +158,8 @@ fn documentation(tool: &Described) -> Page {
     }
     let _ = writeln!(out, "    - {}", quoted(&format!("Runs {}, which has to be installed on the host.", line.name)));
     out += "  attributes:\n    check_mode:\n      support: full\n      description: Nothing is changed.\n    diff_mode:\n      support: full\n      \
-            description: What changes is shown, without secrets.\n  options:\n";
+            description: What changes is shown, without secrets.\n  notes:\n    - \"A list may be one string, separated by commas; a duration is \
+            a number of seconds or words such as 1h 30m; on and off may stand without quotes.\"\n  options:\n";
     if !line.commands.is_empty() {
         let words: Vec<_> = line.commands.iter().map(|c| quoted(c.name)).collect();
         let default = line.commands.iter().find(|c| c.default);
@@ -171,9 +179,13 @@ fn documentation(tool: &Described) -> Page {
 
 fn option(out: &mut String, key: &str, documented: &Documented) {
     let mut help = documented.help.trim_end_matches('.').to_string();
-    if !documented.only.is_empty() {
-        let _ = write!(help, ". Only for: {}", documented.only.join(", "));
-    }
+    let (only, needed_by) = (documented.only.join(", "), documented.needed_by.join(", "));
+    let _ = match (only.is_empty(), documented.required || needed_by.is_empty()) {
+        (true, _) => Ok(()),
+        (false, true) => write!(help, ". Only for: {only}"),
+        (false, false) if only == needed_by => write!(help, ". Only for, and required by: {only}"),
+        (false, false) => write!(help, ". Only for: {only}. Required by: {needed_by}"),
+    };
     let _ = writeln!(out, "    {}:\n      description: {}", quoted(key), quoted(&(help + ".")));
     let kind = match documented.value {
         None => "bool",

@@ -7,6 +7,9 @@ use crate::settings::Settings;
 use crate::uri;
 
 /// Reads a connection string: a URI, keyword/value pairs or, as psql has it, just a database name.
+///
+/// # Errors
+/// As libpq has them, in its words.
 pub fn parse(text: &str) -> Result<Settings> {
     if let Some(rest) = uri::strip_scheme(text) {
         return uri::parse(rest);
@@ -21,8 +24,16 @@ pub fn parse(text: &str) -> Result<Settings> {
     Ok(settings)
 }
 
+/// Sets a keyword of a connection string; service files do not know the old spelling.
+pub(crate) fn store(settings: &mut Settings, name: &str, value: String) -> Result<()> {
+    match name {
+        "requiressl" => settings.set("sslmode", if value.starts_with('1') { "require" } else { "prefer" }),
+        _ => settings.set(name, value),
+    }
+}
+
 /// C's `isspace` in the C locale.
-pub fn is_space(c: char) -> bool {
+pub(crate) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\x0b' | '\x0c' | '\r')
 }
 
@@ -40,7 +51,7 @@ fn pairs(text: &str) -> Result<Settings> {
             Some(quoted) => quoted_value(quoted)?,
             None => plain_value(after),
         };
-        settings.set(name, value)?;
+        store(&mut settings, name, value)?;
         rest = after.trim_start_matches(is_space);
     }
     Ok(settings)
@@ -84,6 +95,12 @@ mod tests {
         assert_eq!(settings.get("password"), Some(r"a b\c"));
         assert_eq!(settings.get("dbname"), Some(""));
         assert_eq!(settings.get("host"), Some("h"));
+    }
+
+    #[test]
+    fn the_old_spelling_of_sslmode() {
+        let mode = |text: &str| parse(text).unwrap().get("sslmode").map(str::to_owned).unwrap_or_default();
+        assert_eq!([mode("requiressl=1"), mode("requiressl=0"), mode("postgresql:///?requiressl=1")], ["require", "prefer", "require"]);
     }
 
     #[test]

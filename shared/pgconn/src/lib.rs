@@ -17,15 +17,15 @@
 //! # Ok::<(), pgconn::Error>(())
 //! ```
 
-mod conninfo;
+pub mod conninfo;
 mod environment;
 mod error;
 mod hosts;
 mod names;
 mod open;
-mod passfile;
+pub mod passfile;
 mod resolve;
-mod service;
+pub mod service;
 mod session;
 mod settings;
 mod tls;

@@ -7,9 +7,13 @@ use std::path::Path;
 /// What a line must match; the host is already `localhost` for the default socket directory.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
+    /// The host's name, or the socket's directory.
     pub host: &'a str,
+    /// The port, in digits.
     pub port: &'a str,
+    /// The database.
     pub database: &'a str,
+    /// The role.
     pub user: &'a str,
 }
 

@@ -1,5 +1,6 @@
 //! `postgresql://user:password@host:port,host/db?key=value`, as libpq reads it.
 
+use crate::conninfo;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 
@@ -99,7 +100,7 @@ fn take_until<'a>(text: &'a str, stops: &[char], into: &mut String) -> &'a str {
 
 fn parameters(query: &str, settings: &mut Settings) -> Result<()> {
     // One & at the end is no empty pair.
-    let query = query.strip_suffix('&').unwrap_or(query);
+    let query = query.strip_suffix('&').filter(|pairs| !pairs.is_empty()).unwrap_or(query);
     for pair in query.split('&').take_while(|_| !query.is_empty()) {
         let Some((name, value)) = pair.split_once('=') else {
             return Err(Error::settings("missing key/value separator \"=\" in URI query parameter"));
@@ -112,7 +113,7 @@ fn parameters(query: &str, settings: &mut Settings) -> Result<()> {
         if name == "ssl" && value == "true" {
             settings.set("sslmode", "require")?;
         } else {
-            settings.set(&name, value).map_err(|_| Error::settings(format!("invalid URI query parameter: \"{name}\"")))?;
+            conninfo::store(settings, &name, value).map_err(|_| Error::settings(format!("invalid URI query parameter: \"{name}\"")))?;
         }
     }
     Ok(())
@@ -176,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_libpq_refuses() {
-        for bad in ["[::1", "[]", "[::1]x", "h/d?x=1", "h/d?host", "h/d?host=a=b", "h%0", "h%00", "h%zz"] {
+        for bad in ["[::1", "[]", "[::1]x", "h?&", "h/d?x=1", "h/d?host", "h/d?host=a=b", "h%0", "h%00", "h%zz"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -72,6 +72,18 @@ fn signals_reach_the_command_and_then_on_failure_decides() {
 }
 
 #[test]
+fn a_command_that_puts_things_right_is_not_killed_over_it() {
+    let site = Site::new();
+    let script = format!("trap 'sleep 11; exit 9' INT; touch {}/../began; while :; do sleep 0.05; done", site.dir().display());
+    let mut during = site.tool("during").args(["--on-failure", "off", "--", "sh", "-c", &script]);
+    let mut child = during.command().stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    wait_until("COMMAND", || site.top.path().join("began").exists());
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(9));
+    assert!(!site.has("on"));
+}
+
+#[test]
 fn killed_during_command_the_guardian_takes_the_page_away() {
     let site = Site::new();
     let mut during = site.tool("during").args(["--on-failure", "off", "--", "sleep", "2"]);

@@ -67,7 +67,7 @@ fn redis_github_the_index_and_a_secret() {
 }
 
 #[test]
-fn a_migration_that_fails_and_ctrl_c_twice() {
+fn a_migration_that_fails_ctrl_c_twice_and_a_lost_connection() {
     let Some(stage) = server(&["site", "update"], Some("an-ordinary-key")) else { return };
     stage.sh("curl -fsS -d name=reef http://127.0.0.1/images/");
     let before = state(&stage);
@@ -77,6 +77,9 @@ fn a_migration_that_fails_and_ctrl_c_twice() {
     assert!(night.stderr.contains("1 images have no depth"), "{night}");
     assert_eq!(psql(&stage, "SELECT max(name) FROM django_migrations WHERE app = 'images'"), "0002_confidence");
     kept_and_as_before(&stage, &night, &before);
+    // Nobody can mend it tonight: the visitors get the version of before.
+    stage.must(&["maint-page", "off", "--dir", "/srv/www/tmp", "--id", "update"]);
+    assert_eq!(status(&stage), "200");
 
     // Mended, but one that takes ten minutes has come with it, and the administrator has no patience.
     stage.commit(REPOSITORY, "trouble/mended", "Depth, for images there are");
@@ -88,6 +91,14 @@ fn a_migration_that_fails_and_ctrl_c_twice() {
     terminal.ctrl_c();
     let night = terminal.end().expect_code(130);
     assert_eq!(psql(&stage, "SELECT to_regclass('thumbnails') IS NULL"), "t");
+    kept_and_as_before(&stage, &night, &before);
+
+    // The same with ssh, whose connection is lost: the terminal is gone, and nobody is there to press anything.
+    let mut terminal = stage.runbook_on_terminal(&["+1s"]);
+    terminal.wait_for("Applying images.0004_thumbnails");
+    stage.sh("pkill -KILL -x script");
+    let night = terminal.end();
+    harness::wait_until("the runbook to end by itself", || stage.sh("pgrep -c -f '[r]unbook.sh' || :").trim() == "0");
     kept_and_as_before(&stage, &night, &before);
 
     stage.commit(REPOSITORY, "trouble/quick", "Thumbnails, in no time");

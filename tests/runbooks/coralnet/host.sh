@@ -15,7 +15,8 @@ for wheel in os.listdir("/srv/wheels"):
     os.symlink(f"/srv/wheels/{wheel}", f"{project}/{wheel}")
 PYTHON
 sh index.sh start
-printf '[global]\nindex-url = http://127.0.0.1:3141/simple/\nretries = 1\n' >/etc/pip.conf
+mkdir -p /etc/uv
+echo 'index-url = "http://127.0.0.1:3141/simple/"' >/etc/uv/uv.toml
 
 useradd --system --home-dir /cnhome --shell /bin/bash coralnet
 mkdir -p /cnhome/run /srv/www/static /srv/www/log /srv/www/tmp /var/log/coralnet
@@ -37,8 +38,8 @@ known = {"SECRET_KEY": secrets.token_urlsafe(48), "DATABASE_PASSWORD": "staghorn
 print(json.dumps(known | ({"MAP_KEY": sys.argv[1]} if sys.argv[1:] else {})))
 PYTHON
 
-setpriv --reuid coralnet --regid coralnet --init-groups env HOME=/cnhome UV_DEFAULT_INDEX=http://127.0.0.1:3141/simple/ sh -euc '
-venv-sync apply /cnhome/venv -r /cnhome/coralnet/requirements/production.txt --installer uv
+setpriv --reuid coralnet --regid coralnet --init-groups env HOME=/cnhome sh -euc '
+venv-sync apply /cnhome/venv -r /cnhome/coralnet/requirements/production.txt --python /usr/bin/python3
 cd /cnhome/coralnet/project
 export DJANGO_SETTINGS_MODULE=config.settings.production
 /cnhome/venv/bin/python manage.py migrate --verbosity 0

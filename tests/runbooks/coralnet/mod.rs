@@ -4,6 +4,7 @@
 mod bad_nights;
 
 use crate::stage::{Answer, Init, Night, Stage};
+use harness::need;
 use std::time::{Duration, Instant};
 
 const REPOSITORY: &str = "/srv/git/coralnet";
@@ -11,6 +12,9 @@ const PAGES: [&str; 2] = ["http://127.0.0.1/", "http://127.0.0.1/images/"];
 
 /// The server at the last of these versions of the site, and up.
 fn server(versions: &[&str], secret: Option<&str>) -> Option<Stage> {
+    for program in ["nginx", "supervisord", "redis-server", "pg_createcluster", "git", "logrotate"] {
+        need(program)?;
+    }
     let stage = Stage::set("coralnet", Init::Plain)?;
     std::fs::copy(harness::test_venv().join("bin/uv"), stage.machine.path("/usr/local/bin/uv")).expect("uv");
     versions.iter().for_each(|version| stage.commit(REPOSITORY, version, version));
@@ -50,7 +54,8 @@ fn is_whole_page(answer: &Answer) -> bool {
 fn nothing_is_left(stage: &Stage) {
     assert_eq!(stage.sh("ls /run/runbook-tools | grep -c '[.]journal$' || :").trim(), "0");
     stage.must(&["svc-cycle", "recover"]);
-    assert_eq!(psql(stage, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"), "0");
+    let asleep = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()";
+    harness::wait_until("the migration to end in the database", || psql(stage, asleep) == "0");
     assert_eq!(stage.sh("pgrep -c -f '[r]unbook.sh|[m]anage.py' || :").trim(), "0");
 }
 
@@ -72,7 +77,7 @@ fn the_good_night() {
     assert!(stage.sh("curl -fsS http://127.0.0.1/about/").contains("how <em>sure</em> it is"));
     assert!(stage.sh("curl -fsS http://127.0.0.1/static/images/site.css").contains("darkcyan"));
     assert_eq!(psql(&stage, "SELECT max(name) FROM django_migrations WHERE app = 'images'"), "0002_confidence");
-    assert!(stage.sh("/cnhome/venv/bin/pip list --format=freeze").contains("Django==5.2.19"));
+    assert!(stage.sh("/cnhome/venv/bin/python -m django --version").contains("5.2.19"));
     assert_eq!(running(&stage), 3);
     for process in ["/cnhome/coralnet/project/config/__init__.py", "/srv/www/static/images/site.css", "/cnhome/venv"] {
         assert_eq!(stage.sh(&format!("stat -c %U {process}")).trim(), "coralnet", "{process}");

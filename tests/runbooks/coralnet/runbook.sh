@@ -7,11 +7,11 @@
 # night over ssh, and each of the two has a guardian that outlives this script, the terminal and the tool itself. So the services are
 # started again and the page is in the state promised here, wherever it ends.
 #
-# What is promised. Until the page is up, nothing is changed. If anything fails while the services are stopped, or somebody presses
-# Ctrl-C, the code and the environment go back to what they were, the services are started on them, and the page STAYS (503) until
-# somebody has looked: migrations that were done before the one that failed are in the database. When it is mended, run this again: it
-# takes over the page, and takes it away once the pages behind it are right. If nobody can mend it tonight, `maint-page off --dir
-# /srv/www/tmp --id update` shows the old version to the visitors again.
+# What is promised. Until the page is up, nothing is changed, but that redis is started if it had died. If anything fails while the
+# services are stopped, or somebody presses Ctrl-C, the code and the environment go back to what they were, the services are started on
+# them, and the page STAYS (503) until somebody has looked: migrations that were done before the one that failed are in the database. When
+# it is mended, run this again: it takes over the page, and takes it away once the pages behind it are right. If nobody can mend it
+# tonight, `maint-page off --dir /srv/www/tmp --id update` shows the old version to the visitors again.
 set -eu
 journal=/var/log/coralnet/runbook.jsonl
 # Text to read tonight, and each report as a line of JSON to keep. Meant to be split into words.
@@ -91,7 +91,7 @@ while_stopped() {
 
     step 'The packages that it asks for'
     # before: pip install -U -r ../requirements/<name>.txt
-    venv-sync apply $keep /cnhome/venv -r /cnhome/coralnet/requirements/production.txt --installer pip --post-check celery
+    venv-sync apply $keep /cnhome/venv -r /cnhome/coralnet/requirements/production.txt --post-check celery
 
     step 'Does it find its settings, the secret ones too?'
     # before: (specify new secret settings in secrets.json, if one knew of them)

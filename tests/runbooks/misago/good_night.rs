@@ -82,6 +82,14 @@ fn both_errors_as_migrate_shows_them(stage: &Stage, extensions: &str) {
     ensure(&["--admin", "service=admin"]).expect_code(0);
     let (done, said) = migrate();
     assert!(done, "{said}");
+
+    // The guide's own way, where somebody insists: a superuser for the duration of the migration, and not a moment longer.
+    psql(stage, "postgres", "CREATE DATABASE insisting");
+    psql(stage, "insisting", "GRANT USAGE, CREATE ON SCHEMA public TO misago");
+    let manage = "cd /srv/misago/site && MISAGO_DATABASE=insisting runuser -u misago -- ../venv/bin/python manage.py migrate --no-input";
+    let words = ["elevate", "--role", "misago", "--admin", "service=admin", "--", "sh", "-c", manage];
+    let elevated = stage.tool("pg-ext-ensure", &words).run().expect_code(0).json();
+    assert_eq!(elevated["elevation"]["revoke_verified"], true, "{elevated}");
     assert_eq!(psql(stage, "postgres", "SELECT rolsuper FROM pg_roles WHERE rolname = 'misago'"), "f");
 }
 

@@ -78,7 +78,7 @@ if [ "$(git -C $code rev-parse HEAD)" != "$(git -C $code rev-parse origin/main)"
     ! manage migrate --check >/dev/null 2>&1; then
     maint-page during --dir $site/maintenance --for 5m --message 'The forum is being updated. Back in a moment.' \
         --on-failure off --journal $journal -- \
-        svc-cycle cycle -f services.toml misago --journal $journal -- \
+        svc-cycle cycle -f services.toml misago --command-timeout 15m --journal $journal -- \
         sh update.sh
 fi
 

@@ -76,7 +76,7 @@ step 'Is the environment what requirements.txt says, and are code and schema up 
 if [ "$(git -C $code rev-parse HEAD)" != "$(git -C $code rev-parse origin/main)" ] ||
     ! venv-sync check $venv -r $code/requirements.txt --journal $journal ||
     ! manage migrate --check >/dev/null 2>&1; then
-    svc-cycle cycle -f services.toml --journal $journal -- sh update.sh
+    svc-cycle cycle -f services.toml --command-timeout 15m --journal $journal -- sh update.sh
     changed=
 fi
 

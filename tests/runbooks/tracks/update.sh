@@ -31,4 +31,5 @@ git -C $code merge -q --ff-only origin/main
 # before: pip install --user virtualenv; virtualenv venv; source ./venv/bin/activate; pip install -r requirements.txt
 venv-sync apply $venv -r $code/requirements.txt --python /usr/bin/python3 --installer pip --post-check psycopg2 --journal $journal
 # before: PRODUCTION=1 python manage.py syncdb
-runuser -u deployer -- env -i -C $code PRODUCTION=1 $venv/bin/python manage.py migrate --no-input
+# psycopg2 does not hear Ctrl-C while it waits for the server: it must not wait for ever.
+runuser -u deployer -- env -i -C $code PRODUCTION=1 PGOPTIONS='-c lock_timeout=10s' $venv/bin/python manage.py migrate --no-input

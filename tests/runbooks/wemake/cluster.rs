@@ -2,6 +2,7 @@
 //! and a cable to each node connect them, so that one can be pulled out.
 
 use crate::stage::{Init, Stage};
+use harness::need;
 use std::process::Command;
 
 /// All at version 1, and running.
@@ -15,6 +16,9 @@ pub struct Cluster {
 impl Cluster {
     /// `None` where machines can't be had and may be done without.
     pub fn up(count: usize) -> Option<Cluster> {
+        for program in ["caddy", "pg_createcluster", "git", "ip"] {
+            need(program)?;
+        }
         let world = Stage::set("wemake", Init::Plain)?;
         ip(&world, "link add br0 type bridge");
         ip(&world, "addr add 10.77.0.1/24 dev br0");

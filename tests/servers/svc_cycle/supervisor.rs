@@ -225,6 +225,13 @@ fn a_hup_with_broken_code_kills_gunicorn_and_is_caught() {
     let report = site.cycle("reload", &["gunicorn"]).run().expect_code(3).json();
     assert_eq!((&report["changed"], steps(&report, "gunicorn")), (&json!(false), vec!["preflight".to_owned()]));
     assert!(site.page().is_some());
+    // So it does where it is to be started.
+    site.cycle("stop", &["gunicorn"]).run().expect_code(0);
+    let report = site.cycle("start", &["gunicorn"]).run().expect_code(3).json();
+    assert_eq!((&report["changed"], steps(&report, "gunicorn")), (&json!(false), vec!["preflight".to_owned()]));
+    fs::write(site.dir().join("app.py"), super::site::APP).unwrap();
+    site.cycle("start", &["gunicorn"]).run().expect_code(0);
+    fs::write(site.dir().join("app.py"), "import no_such_module\n").unwrap();
     // Without one, the HUP ends the master, and that is said.
     site.set(&text.replace("stable = \"100ms\"", "stable = \"3s\""));
     let report = site.cycle("reload", &["gunicorn"]).run().expect_code(3).json();

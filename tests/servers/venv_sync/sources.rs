@@ -193,6 +193,16 @@ fn unwell(answer: Option<&'static str>) -> u16 {
     port
 }
 
+/// A port where nobody listens, and nobody else will as long as this is kept.
+fn deaf() -> (std::os::fd::OwnedFd, u16) {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockname, socket};
+    use std::os::fd::AsRawFd;
+    let held = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    bind(held.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
+    let port = getsockname::<SockaddrIn>(held.as_raw_fd()).unwrap().port();
+    (held, port)
+}
+
 #[test]
 fn an_index_that_does_not_answer_is_worth_another_try() {
     for installer in INSTALLERS {
@@ -210,8 +220,9 @@ fn an_index_that_does_not_answer_is_worth_another_try() {
             done
         };
         let at = |port: u16| format!("http://joe:{PASSWORD}@127.0.0.1:{port}/simple/");
+        let (_held, port) = deaf();
         let away = [
-            ("nobody listens", at(harness::free_port())),
+            ("nobody listens", at(port)),
             ("503", at(unwell(Some("503 Service Unavailable")))),
             ("504", at(unwell(Some("504 Gateway Timeout")))),
             ("429", at(unwell(Some("429 Too Many Requests")))),
@@ -230,7 +241,6 @@ fn an_index_that_does_not_answer_is_worth_another_try() {
             assert!(!done.out().contains(PASSWORD) && !done.err().contains(PASSWORD), "{said}");
         }
         // An archive by its own address.
-        let port = harness::free_port();
         let done = apply(&at(port), &format!("alpha @ http://127.0.0.1:{port}/alpha-2.0-py3-none-any.whl")).expect_code(75);
         assert!(done.err().contains(&format!("http://127.0.0.1:{port}/alpha-2.0-py3-none-any.whl cannot be reached")), "{}", done.err());
 

@@ -72,8 +72,8 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         Example { text: "The commands that would close the gaps.", command: "check-reqs -f site.toml | jq -r '.items[].fix.commands[]?'" },
         Example { text: "Wait until a restarted site answers.", command: "check-reqs --wait 60s http:http://127.0.0.1:8000/" },
         Example {
-            text: "From a crontab: silent while all is well.",
-            command: "check-reqs -q -f /etc/site/requirements.toml --tag nightly",
+            text: "From cron, as a line of /etc/cron.d: no mail while all is well.",
+            command: "10 4 * * * root check-reqs -q -f /etc/site/requirements.toml --tag nightly --journal /var/log/site.jsonl",
         },
         Example {
             text: "Write down what this server has, and ask the next one for it.",

@@ -104,8 +104,12 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Example { text: "What is wrong with it:", command: "cron-render lint cron.txt -o text" },
         Example {
-            text: "Install it into the user's crontab; first see whether that would change anything:",
+            text: "Install it into the user's crontab; first see whether that would change anything (then the exit status is 1):",
             command: "cron-render install -n cron.txt --name forum --dir /home/myforumorg --user myforumorg",
+        },
+        Example {
+            text: "From cron, as a line of /etc/cron.d: mail if the crontab is no longer what the template says.",
+            command: "40 4 * * * root cron-render diff -q /srv/site/cron.toml --journal /var/log/site.jsonl",
         },
         Example {
             text: "What happens around the change of time:",

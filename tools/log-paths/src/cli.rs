@@ -49,6 +49,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         Row { code: "3", meaning: "the list is not whole: a configuration or a process could not be read" },
     ],
     examples: &[
+        Example {
+            text: "From cron, as a line of /etc/cron.d: mail if a log of the site is not healthy.",
+            command: "50 4 * * * root log-paths -q --check --conf nginx=/etc/site/nginx.conf --journal /var/log/site.jsonl nginx",
+        },
         Example { text: "Follow every log of nginx.", command: "log-paths -0 nginx | xargs -0r tail -F" },
         Example { text: "Find files that were deleted and still fill the disk.", command: "log-paths --open-only -o json | jq '.items[] | select(.problems[].code == \"deleted_open\")'" },
         Example { text: "Before nginx is started: make the directories its configuration names.", command: "log-paths --config-only --create-dirs nginx" },

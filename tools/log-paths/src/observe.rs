@@ -240,8 +240,10 @@ fn unwritable(
     target: &Target,
     account: &Account,
 ) -> Option<(String, String, u32)> {
-    // nginx's master gives the new file to the worker itself.
-    if target.opener == Opener::RootThenWorker || account.uid == 0 {
+    // nginx's master stays root and gives the new file to the worker itself. uwsgi's master is no longer root when it opens the file
+    // again.
+    let gives = target.opener == Opener::RootThenWorker && target.service == service::nginx::NAME;
+    if gives || account.uid == 0 {
         return None;
     }
     let (uid, gid, mode) = stanza.created(&site.users, old)?;

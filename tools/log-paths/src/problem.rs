@@ -137,7 +137,7 @@ pub fn reopen_hint(service: &str, pid: Option<u32>) -> String {
         "gunicorn" => format!("kill -USR1 {pid}"),
         "supervisor" => format!("kill -USR2 {pid}"),
         "postgresql" => "psql -c 'SELECT pg_rotate_logfile()', or restart it where the collector is off".to_owned(),
-        "uwsgi" => "touch the file that touch-logreopen names, or restart uwsgi".to_owned(),
+        "uwsgi" => "restart uwsgi; after touch-logreopen or a reload some of its processes keep the old file open".to_owned(),
         "celery" => "restart celery: it does not open its logs again".to_owned(),
         "caddy" => "systemctl restart caddy".to_owned(),
         _ => format!("restart what runs as pid {pid}"),

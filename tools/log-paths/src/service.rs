@@ -6,7 +6,7 @@ mod celery;
 mod cron;
 mod django;
 mod gunicorn;
-mod nginx;
+pub(crate) mod nginx;
 mod postgresql;
 mod redis;
 mod supervisor;

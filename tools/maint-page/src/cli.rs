@@ -136,7 +136,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             name: "during",
             about: "Put the page up, run COMMAND, and take it away",
             description: &[
-                "TERM, INT, HUP and QUIT go to COMMAND's process group. If maint-page itself is killed, a guardian process does what --on-failure says.",
+                "TERM, INT, HUP and QUIT go to COMMAND's process group, and COMMAND is waited for, however long it takes to put things right. If maint-page itself is killed, a guardian process does what --on-failure says.",
             ],
             options: &[PLACE, WISH, WAIT, FAILURE, VERIFY, PROOF, PROOF_OFF],
             positionals: &[],
@@ -204,7 +204,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             text: "Around a deploy:",
             command: "maint-page during --dir /srv/site/maintenance --for 10m --on-failure keep -- \\\n  sh -ec 'git pull --ff-only && venv/bin/python manage.py migrate'",
         },
-        Example { text: "From cron:", command: "* * * * * maint-page tick -q --dir /srv/site/maintenance" },
+        Example {
+            text: "From cron, as a line of /etc/cron.d: what has been announced goes up when its time has come.",
+            command: "* * * * * root maint-page tick -q --dir /srv/site/maintenance --journal /var/log/site.jsonl",
+        },
         Example { text: "Where nginx already tests for one file:", command: "maint-page on --page /srv/www/tmp/maintenance.html" },
     ],
     files: &[

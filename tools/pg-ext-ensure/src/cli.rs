@@ -40,10 +40,17 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             text: "With the administrator's help for what the application may not do:",
             command: "pg-ext-ensure -d service=misago --admin service=admin hstore pg_stat_statements",
         },
-        Example { text: "Only look:", command: "pg-ext-ensure -n -d service=misago btree_gin hstore" },
+        Example {
+            text: "Only look; exit status 1 means that something would be made:",
+            command: "pg-ext-ensure -n -d service=misago btree_gin hstore",
+        },
         Example {
             text: "A command that insists on a superuser:",
             command: "pg-ext-ensure elevate --role misago --admin service=admin -- venv/bin/python manage.py migrate",
+        },
+        Example {
+            text: "From cron, as a line of /etc/cron.d: no mail while they are there.",
+            command: "20 4 * * * root pg-ext-ensure -q -d service=site --journal /var/log/site.jsonl btree_gin hstore",
         },
         Example {
             text: "In every database, the newest installed version, in a schema of its own:",

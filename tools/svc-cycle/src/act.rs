@@ -231,7 +231,6 @@ impl Hands<'_> {
     pub fn start(&self, service: &Service, task: &mut Task, members: &[String], always: bool) -> bool {
         let deadline = if always { Deadline::NEVER } else { self.deadline }.or_after(service.start_timeout());
         self.say(&format!("{}: starting", service.name));
-        task.report.changed = true;
         let mut watchers = Watchers::arm(service);
         let ok = self.start_and_wait(service, task, members, &mut watchers, deadline, always);
         task.report.ready = watchers.reports();
@@ -265,6 +264,7 @@ impl Hands<'_> {
         if !self.preflight(service, task, deadline) {
             return false;
         }
+        task.report.changed = true;
         let began = Instant::now();
         let whole = task.before.members.len() == members.len();
         let free = if whole { watchers.places_are_free(service) } else { Ok(()) };

@@ -115,6 +115,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             text: "Two programs of a supervisord with its own configuration:",
             command: "svc-cycle stop -c config/supervisor.conf supervisor:gunicorn supervisor:celeryworker",
         },
+        Example {
+            text: "From cron, as a line of /etc/cron.d: what has stopped is started, and a mail says so.",
+            command: "*/5 * * * * root svc-cycle start -q -f /etc/site/services.toml --journal /var/log/site.jsonl",
+        },
         Example { text: "Did PRODUCTION reach the daemon?", command: "svc-cycle check -f services.toml uwsgi" },
     ],
     files: &[

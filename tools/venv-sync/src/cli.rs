@@ -96,7 +96,10 @@ pub const LINE: CommandLine = CommandLine {
     positionals: &[],
     exit: &[],
     examples: &[
-        Example { text: "From cron: mail if the environment has drifted.", command: "venv-sync check -q /srv/venv -r requirements.txt" },
+        Example {
+            text: "From cron, as a line of /etc/cron.d: mail if the environment has drifted.",
+            command: "30 4 * * * root venv-sync check -q /srv/site/venv -r /srv/site/requirements.txt --journal /var/log/site.jsonl",
+        },
         Example {
             text: "An update that goes live only if the site's own module can be imported.",
             command: "venv-sync apply /srv/venv -r requirements.txt --post-check mysite.wsgi",

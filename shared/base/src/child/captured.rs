@@ -1,14 +1,13 @@
 //! A program whose output is wanted.
 
+use super::streams::{Input, Stream};
 use super::{Ending, Identity, Kill, not_started, signal_group};
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
 use crate::signals::Watch;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::OFlags;
 use std::ffi::{OsStr, OsString};
-use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -313,70 +312,6 @@ pub(super) fn poll_until(fds: &mut [PollFd<'_>], until: Deadline) -> std::io::Re
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(e) => Err(e.into()),
     }
-}
-
-struct Stream {
-    pipe: Option<std::fs::File>,
-    kept: Vec<u8>,
-    cap: usize,
-    truncated: bool,
-}
-
-impl Stream {
-    fn of(pipe: Option<impl Into<OwnedFd>>, cap: usize) -> Stream {
-        let pipe = pipe.map(|p| std::fs::File::from(p.into()));
-        if let Some(pipe) = &pipe {
-            nonblocking(pipe);
-        }
-        Stream { pipe, kept: Vec::new(), cap, truncated: false }
-    }
-
-    fn read(&mut self) {
-        let mut buffer = [0u8; 16 << 10];
-        // Bounded, so that a flood cannot keep us from looking at the clock.
-        for _ in 0..16 {
-            let Some(pipe) = &mut self.pipe else { return };
-            match pipe.read(&mut buffer) {
-                Ok(0) => self.pipe = None,
-                Ok(n) => {
-                    let room = self.cap.saturating_sub(self.kept.len()).min(n);
-                    self.kept.extend_from_slice(&buffer[..room]);
-                    self.truncated |= room < n;
-                }
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return,
-                Err(_) => self.pipe = None,
-            }
-        }
-    }
-}
-
-struct Input {
-    pipe: std::fs::File,
-    rest: Vec<u8>,
-}
-
-impl Input {
-    fn of(pipe: Option<impl Into<OwnedFd>>, bytes: &[u8]) -> Option<Input> {
-        let pipe = std::fs::File::from(pipe?.into());
-        nonblocking(&pipe);
-        Some(Input { pipe, rest: bytes.to_vec() })
-    }
-
-    fn write(mut self) -> Option<Input> {
-        match self.pipe.write(&self.rest) {
-            Ok(n) => {
-                self.rest.drain(..n);
-                (!self.rest.is_empty()).then_some(self)
-            }
-            Err(e) if matches!(e.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted) => Some(self),
-            Err(_) => None,
-        }
-    }
-}
-
-pub(super) fn nonblocking(file: impl AsFd) {
-    let _ = rustix::fs::fcntl_getfl(&file).and_then(|flags| rustix::fs::fcntl_setfl(&file, flags | OFlags::NONBLOCK));
 }
 
 #[cfg(test)]

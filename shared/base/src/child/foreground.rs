@@ -1,7 +1,8 @@
 //! The COMMAND that a user put after `--`: as whoever called the tool, in a process group of its own which is given the terminal, its
 //! output on our standard error, its last words kept, our ending signals handed on to it.
 
-use super::captured::{nonblocking, pidfd, poll_until};
+use super::captured::{pidfd, poll_until};
+use super::streams::nonblocking;
 use super::{Ending, Kill, not_started, signal_group};
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
@@ -27,6 +28,7 @@ pub struct Foreground<'a> {
     argv: &'a [OsString],
     deadline: Deadline,
     grace: Duration,
+    patient: bool,
     started: Option<&'a dyn Fn(u32)>,
 }
 
@@ -55,7 +57,15 @@ impl Outcome {
 impl<'a> Foreground<'a> {
     /// This command.
     pub fn new(argv: &'a [OsString]) -> Foreground<'a> {
-        Foreground { argv, deadline: Deadline::NEVER, grace: Duration::from_secs(10), started: None }
+        Foreground { argv, deadline: Deadline::NEVER, grace: Duration::from_secs(10), patient: false, started: None }
+    }
+
+    /// A signal is handed on, and then COMMAND has all the time it needs: it may be one that puts things right before it ends, such as
+    /// a `svc-cycle cycle` that starts the services again.
+    #[must_use]
+    pub fn patient(mut self) -> Foreground<'a> {
+        self.patient = true;
+        self
     }
 
     /// End it at this time: TERM to its group, and KILL after the grace.
@@ -117,7 +127,7 @@ impl<'a> Foreground<'a> {
             while let Some(signal) = watch.next() {
                 seen.interrupted.get_or_insert(signal);
                 hand_on(leader, signal);
-                if kill_at.left().is_none() {
+                if !self.patient && kill_at.left().is_none() {
                     kill_at = Deadline::after(Some(self.grace));
                 }
             }

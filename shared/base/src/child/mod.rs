@@ -5,6 +5,7 @@
 mod captured;
 mod foreground;
 mod identity;
+mod streams;
 
 pub use captured::{Finished, Run};
 pub use foreground::{Foreground, Outcome};

@@ -124,7 +124,7 @@ impl Story<'_> {
             let error = Error::failed(format!("interrupted by {signal} before COMMAND was begun"));
             return Ok(self.take_back(items, verified, error)?.exit(signal_code(signal)));
         }
-        match Foreground::new(self.argv).deadline(self.context.deadline).run(self.watch) {
+        match Foreground::new(self.argv).patient().deadline(self.context.deadline).run(self.watch) {
             Ok(outcome) if self.keep && !good(&outcome) => Ok(self.kept(&settled, items, &outcome)),
             Ok(outcome) => Ok(self.afterwards(&settled, items, &outcome)),
             Err(error) => self.take_back(items, verified, error),

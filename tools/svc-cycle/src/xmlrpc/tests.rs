@@ -1,3 +1,4 @@
+use super::wire::put;
 use super::*;
 
 #[test]

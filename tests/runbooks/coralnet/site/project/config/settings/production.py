@@ -26,6 +26,8 @@ DATABASES = {
         "NAME": "coralnet",
         "USER": "coralnet",
         "PASSWORD": SECRETS["DATABASE_PASSWORD"],
+        # A migration whose manage.py was killed ends in the database, too, and with it its locks.
+        "OPTIONS": {"options": "-c client_connection_check_interval=1s"},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

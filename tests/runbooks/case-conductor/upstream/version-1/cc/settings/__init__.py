@@ -1,0 +1,2 @@
+from .default import *
+from .local import *
