@@ -104,7 +104,7 @@ fn what_others_can_write_is_no_pidfile() {
     let path = dir.path().join("sleep.pid");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
     let service = format!("pidfile:{}", path.display());
-    let report = tool("svc-cycle").args(["stop", &service]).run().expect_code(3).expect_silence();
+    let report = tool("svc-cycle").args(["stop", &service]).run().expect_code(3).expect_no_body("services");
     assert!(report.err().contains("can be written"), "{}", report.err());
     assert!(server.runs());
 }

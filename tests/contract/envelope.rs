@@ -82,7 +82,7 @@ fn the_journal_has_a_line_for_each_run() {
 #[test]
 fn a_journal_that_cannot_be_opened_stops_it_before_the_work() {
     for sample in sample::all() {
-        let done = sample.with(&["--journal", "/no/such/directory/journal"]).run().expect_code(3).expect_silence();
+        let done = sample.with(&["--journal", "/no/such/directory/journal"]).run().expect_code(3).expect_no_body("items");
         assert!(done.err().starts_with(&format!("{}: cannot open the journal", sample.name)), "{}", done.err());
     }
 }

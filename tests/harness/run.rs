@@ -185,6 +185,14 @@ impl Output {
         self
     }
 
+    /// Fails the test unless the report is the envelope alone, with the error: the run could not begin. `key` is one of the tool's own.
+    #[track_caller]
+    pub fn expect_no_body(self, key: &str) -> Output {
+        let report = self.json();
+        assert!(report["error"]["message"].is_string() && report.get(key).is_none(), "{}\n{report}", self.shown);
+        self
+    }
+
     /// The report; fails the test where standard output is anything else than exactly one JSON object on one line.
     #[track_caller]
     pub fn json(&self) -> Value {

@@ -190,9 +190,9 @@ pub struct Envelope<'a, B> {
     pub msg: &'a str,
     /// The summary again, where Salt looks for it.
     pub comment: &'a str,
-    /// The tool's own keys.
+    /// The tool's own keys; none where a run could not begin.
     #[serde(flatten)]
-    pub body: &'a B,
+    pub body: Option<&'a B>,
     /// What a person should know although it went well.
     pub warnings: &'a [String],
     /// What went wrong.

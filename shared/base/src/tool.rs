@@ -6,8 +6,10 @@ use crate::clock::{Deadline, millis, rfc3339};
 use crate::document::Document;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
-use crate::report::{Body, Envelope, Raw, Report, Text, failed};
+use crate::report::{Body, Envelope, Raw, Report, Status, Text, failed};
 use crate::terminal;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
@@ -42,7 +44,8 @@ pub trait Tool {
     /// Does the work.
     ///
     /// # Errors
-    /// Only what happens before there is anything to report: wrong usage, a bad input file, a held lock.
+    /// Only what happens before there is anything to report: wrong usage, a bad input file, a held lock. It is reported all the same, with
+    /// no keys of the tool's own, unless it is the caller's mistake (exit status 2).
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<Self::Body>>;
 
     /// What its guardian process does once the tool is gone ([`crate::guardian`]).
@@ -178,17 +181,36 @@ fn run<T: Tool>(parsed: &Parsed) -> Exit {
     let context = Context::new(parsed);
     let journal = match context.journal.as_deref().map(open_journal).transpose() {
         Ok(journal) => journal,
-        Err(error) => return refuse(line.name, &error, context.modes.ansible),
+        Err(error) => return stopped(line, &context, None, error),
     };
     match T::run(parsed, &context) {
         Ok(report) => {
-            let exit = deliver(line, &context, journal, &report);
+            let exit = deliver(line, &context, journal, &report, Some(&report.body));
             // The process ends here: a report of a thousand items need not be taken apart first.
             std::mem::forget(report);
             exit
         }
-        Err(error) => refuse(line.name, &error, context.modes.ansible),
+        Err(error) => stopped(line, &context, journal, error),
     }
+}
+
+/// An error before there was anything to report: a held lock, a file that cannot be written. The report is the envelope alone; with exit
+/// status 2 standard output stays empty.
+fn stopped(line: &CommandLine, context: &Context, journal: Option<File>, error: Error) -> Exit {
+    let exit = error.exit();
+    if context.modes.ansible || exit == Exit::Usage || context.format != Format::Json {
+        return refuse(line.name, &error, context.modes.ansible);
+    }
+    let report = Report::new(Status::Failed, error.message.clone(), Nothing {}).error(error).exit(exit);
+    deliver(line, context, journal, &report, None)
+}
+
+/// The body of a report that has none.
+#[derive(Serialize, JsonSchema)]
+struct Nothing {}
+
+impl Body for Nothing {
+    fn text(&self, _: &mut Text) {}
 }
 
 /// An error before there is a report: standard output stays empty, but for Ansible, which needs one object.
@@ -204,7 +226,7 @@ fn refuse(name: &str, error: &Error, ansible: bool) -> Exit {
 }
 
 /// The report goes where it belongs, and the exit code comes out.
-fn deliver<B: Body>(line: &CommandLine, context: &Context, journal: Option<File>, report: &Report<B>) -> Exit {
+fn deliver<B: Body>(line: &CommandLine, context: &Context, journal: Option<File>, report: &Report<B>, body: Option<&B>) -> Exit {
     let rc = report.rc();
     let diff = report.diff.as_ref().filter(|_| context.diff && !context.modes.no_log).map(crate::report::Diff::shown);
     // Ansible's people see the message first, and often nothing else.
@@ -224,7 +246,7 @@ fn deliver<B: Body>(line: &CommandLine, context: &Context, journal: Option<File>
         dry_run: context.dry_run,
         msg: &msg,
         comment: &msg,
-        body: &report.body,
+        body,
         warnings: &report.warnings,
         error: report.error.as_ref(),
         diff: diff.as_ref(),

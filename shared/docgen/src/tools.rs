@@ -4,8 +4,8 @@ use base::cli::CommandLine;
 use base::document::Document;
 use base::report::Envelope;
 use base::tool::Tool;
-use schemars::Schema;
 use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 
 /// A tool, as far as documents need it.
 #[derive(Debug)]
@@ -14,17 +14,19 @@ pub struct Described {
     pub line: &'static CommandLine,
     /// The schema of its whole report.
     pub schema: fn() -> Schema,
+    /// The schema of its own part of it.
+    pub body: fn() -> Schema,
     /// The files it reads.
     pub documents: fn() -> Vec<Document>,
 }
 
 const fn of<T: Tool>() -> Described {
-    Described { line: T::COMMAND_LINE, schema: schema::<T>, documents: T::documents }
+    Described { line: T::COMMAND_LINE, schema: schema::<Envelope<'static, T::Body>>, body: schema::<T::Body>, documents: T::documents }
 }
 
 /// Reports are written, not read: the schema says what will be there.
-fn schema<T: Tool>() -> Schema {
-    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Envelope<'static, T::Body>>()
+fn schema<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
 }
 
 /// All of them, a line each.

@@ -111,7 +111,7 @@ fn a_held_lock_is_75_and_names_its_holder() {
     site.on();
     let lock = fs::OpenOptions::new().read(true).write(true).open(site.file(".lock")).unwrap();
     let _held = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusive).unwrap();
-    site.tool("off").run().expect_code(75).expect_silence().expect_err("is locked by");
+    site.tool("off").run().expect_code(75).expect_no_body("state").expect_err("is locked by");
     site.tool("status").run().expect_code(0);
     assert!(site.has("on"));
 }
