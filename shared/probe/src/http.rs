@@ -53,6 +53,9 @@ pub enum Method {
     Post(String, Vec<u8>),
 }
 
+/// What is read or written at once, in bytes. ureq's own 128 KiB are cleared for each request, which takes longer than a local answer.
+const BUFFER: usize = 16 << 10;
+
 impl Request {
     /// A plain GET with 10 s and 1 MiB.
     #[must_use]
@@ -105,6 +108,8 @@ impl Request {
 
     fn agent(&self) -> ureq::Agent {
         let config = ureq::Agent::config_builder()
+            .input_buffer_size(BUFFER)
+            .output_buffer_size(BUFFER)
             .http_status_as_error(false)
             .proxy(None)
             .max_redirects(self.redirects)
