@@ -83,6 +83,8 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             description: &[
                 "What was down before stays down. TERM, INT and HUP go to COMMAND's process group; after a grace of 10 seconds it is killed, \
                  and the services are started: no number of signals skips that.",
+                "On a terminal COMMAND has the keyboard, so Ctrl-C goes to COMMAND alone, as it would without svc-cycle. For one that does not end \
+                 on it (a database driver that waits for a lock), give --command-timeout, or send TERM to svc-cycle.",
             ],
             options: &[SELECTION, AROUND],
             positionals: SERVICES,
