@@ -22,7 +22,7 @@ fn cases(ground: &Ground) -> Vec<Case> {
         Case("met", "check_reqs", json!({"need": ["cmd:nginx"]}), ok, "1 met"),
         Case("unmet", "check_reqs", json!({"need": ["cmd:nginx", "cmd:no-such-program"]}), no, "1 unmet"),
         Case("unknown", "check_reqs", json!({"need": ["http:http://127.0.0.1:9999/"], "each": "300ms"}), failed, "1 unknown"),
-        Case("late", "check_reqs", json!({"need": ["tcp:10.255.255.1:9"], "wait": "500ms"}), no, "1 unmet"),
+        Case("late", "check_reqs", json!({"need": ["tcp:127.0.0.1:9"], "wait": "500ms"}), no, "1 unmet"),
         Case("drifted", "pg_ext_ensure", json!({"dsn": admin, "ext": ["btree_gin:public"]}), no, "1 in another schema"),
         Case("not available", "pg_ext_ensure", json!({"dsn": app, "ext": ["no_such_extension"]}), failed, "no_such_extension in app"),
         Case(
