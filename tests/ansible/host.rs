@@ -159,8 +159,12 @@ impl Ground {
             || self.host().processes().iter().any(|(_, argv)| argv.get(1).is_some_and(|word| word == seconds) && argv[0] == "sleep");
         wait_until("COMMAND runs", sleeps);
         let ours = |(pid, argv): &(i32, Vec<String>)| !before.contains(pid) && argv[0] != "sleep" && is_tool(*pid);
-        for (pid, _) in self.host().processes().iter().filter(|each| ours(each)) {
-            let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+        // Held first, so that the guardian does not see the tool go and set to work before its own turn comes.
+        let both: Vec<i32> = self.host().processes().iter().filter(|each| ours(each)).map(|(pid, _)| *pid).collect();
+        for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
+            for pid in &both {
+                let _ = kill(Pid::from_raw(*pid), signal);
+            }
         }
         run.wait().unwrap();
     }
