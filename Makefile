@@ -57,12 +57,9 @@ check:
 docs:
 	$(CARGO) run --locked --quiet -p runbook-docgen
 
-# Most tests wait for servers more than they compute: two for each processor.
-test faults fuzz: export RUST_TEST_THREADS ?= $(shell expr 2 \* $$(nproc))
-
 test: setup
 	$(CARGO) build --locked --workspace
-	$(CARGO) test --locked --workspace
+	$(CARGO) test --locked --workspace --no-fail-fast
 
 # The long forms of what `make test` runs short.
 faults: setup
