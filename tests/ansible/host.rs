@@ -166,7 +166,12 @@ impl Ground {
                 let _ = kill(Pid::from_raw(*pid), signal);
             }
         }
-        run.wait().unwrap();
+        // nsenter stops itself when it sees its child stopped, and has to be woken to see it gone.
+        let outer = Pid::from_raw(i32::try_from(run.id()).unwrap());
+        wait_until("the tool is gone", || {
+            let _ = kill(outer, Signal::SIGCONT);
+            run.try_wait().unwrap().is_some()
+        });
     }
 
     /// The host as it is, in lines that can be compared: every file that is its own, with inode, owner, mode, times and content; the
