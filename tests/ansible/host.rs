@@ -53,7 +53,12 @@ impl Ground {
         let venvs = Venvs::with_alpha();
         let fleet = Fleet::sharing(1, &[postgres.socket_dir().parent().unwrap(), venvs.path()]);
         let controller = Controller::of(&fleet);
-        let ground = Ground { controller, fleet, postgres, venvs };
+        let ground = Ground {
+            controller,
+            fleet,
+            postgres,
+            venvs,
+        };
         ground.database();
         let host = ground.host();
         std::fs::copy(test_venv().join("bin/uv"), host.path("/usr/local/bin/uv")).unwrap();
@@ -71,10 +76,17 @@ impl Ground {
     pub fn module(&self, name: &str, args: &Value) -> (Value, i32) {
         let path = self.fleet.dir().join("args.json");
         std::fs::write(&path, args.to_string()).unwrap();
-        let module = self.fleet.dir().join(format!("collections/ansible_collections/runbook/tools/plugins/modules/{name}.sh"));
-        let done = self.host().command(&["sh", &text(&module), &text(&path)]).output().unwrap();
+        let module = self.fleet.dir().join(format!(
+            "collections/ansible_collections/runbook/tools/plugins/modules/{name}.sh"
+        ));
+        let done = self
+            .host()
+            .command(&["sh", &text(&module), &text(&path)])
+            .output()
+            .unwrap();
         let said = String::from_utf8(done.stdout).unwrap();
-        let object = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{name} {args}: {e}: {said:?}"));
+        let object =
+            serde_json::from_str(&said).unwrap_or_else(|e| panic!("{name} {args}: {e}: {said:?}"));
         (object, done.status.code().unwrap())
     }
 
@@ -93,9 +105,14 @@ impl Ground {
     /// An application with its database and an extension that is behind, and a role for the run that is killed.
     fn database(&self) {
         self.postgres.create_app("app");
-        self.postgres.add_extension("behind", "default_version = '1.1'\n", &[("1.0", ""), ("1.0--1.1", "")]);
+        self.postgres.add_extension(
+            "behind",
+            "default_version = '1.1'\n",
+            &[("1.0", ""), ("1.0--1.1", "")],
+        );
         self.postgres.psql("app", "CREATE EXTENSION behind VERSION '1.0'; CREATE ROLE left_over LOGIN; CREATE SCHEMA elsewhere;");
-        self.postgres.psql("app", "CREATE EXTENSION btree_gin SCHEMA elsewhere;");
+        self.postgres
+            .psql("app", "CREATE EXTENSION btree_gin SCHEMA elsewhere;");
     }
 
     fn files(&self) {
@@ -110,7 +127,11 @@ impl Ground {
         for dir in ["run", "foreign", "cron"] {
             std::fs::create_dir(host.srv.join(dir)).unwrap();
         }
-        let lost = SERVICES.split("\n\n").find(|service| service.contains("queue")).unwrap().replace("queue", "lost");
+        let lost = SERVICES
+            .split("\n\n")
+            .find(|service| service.contains("queue"))
+            .unwrap()
+            .replace("queue", "lost");
         for (name, text) in [
             ("services.toml", SERVICES.to_owned()),
             ("lost.toml", lost),
@@ -118,10 +139,20 @@ impl Ground {
             ("queue.conf", redis("queue")),
             ("lost.conf", redis("lost")),
             ("nginx.conf", NGINX.to_owned()),
-            ("logs.conf", "events {} http { error_log /srv/log/web/error.log; access_log off; }\n".to_owned()),
+            (
+                "logs.conf",
+                "events {} http { error_log /srv/log/web/error.log; access_log off; }\n".to_owned(),
+            ),
             ("requirements.txt", "alpha==1.0\n".to_owned()),
-            ("cron/site.txt", "# The site's work.\n15 4 * * * cd /srv/site && ./manage.py clearsessions\n".to_owned()),
-            ("cron/wrong.txt", "61 4 * * * /srv/site/manage.py clearsessions\n".to_owned()),
+            (
+                "cron/site.txt",
+                "# The site's work.\n15 4 * * * cd /srv/site && ./manage.py clearsessions\n"
+                    .to_owned(),
+            ),
+            (
+                "cron/wrong.txt",
+                "61 4 * * * /srv/site/manage.py clearsessions\n".to_owned(),
+            ),
             ("foreign/on", "not ours\n".to_owned()),
         ] {
             std::fs::write(host.srv.join(name), text).unwrap();
@@ -142,25 +173,55 @@ impl Ground {
 
     /// A role that is still a superuser and a service that is still down, because their runs were killed with their guardians.
     fn killed(&self) {
-        let elevate = format!("exec pg-ext-ensure elevate --role left_over --admin \"{}\" -- sleep 1000", self.dsn("postgres"));
+        let elevate = format!(
+            "exec pg-ext-ensure elevate --role left_over --admin \"{}\" -- sleep 1000",
+            self.dsn("postgres")
+        );
         self.kill_within(&elevate, "1000");
-        self.host().sh("svc-cycle start -f /srv/lost.toml >/dev/null");
-        self.kill_within("exec svc-cycle cycle -f /srv/lost.toml -- sleep 2000", "2000");
-        let superuser = self.postgres.psql("app", "SELECT rolsuper FROM pg_roles WHERE rolname = 'left_over'");
+        self.host()
+            .sh("svc-cycle start -f /srv/lost.toml >/dev/null");
+        self.kill_within(
+            "exec svc-cycle cycle -f /srv/lost.toml -- sleep 2000",
+            "2000",
+        );
+        let superuser = self.postgres.psql(
+            "app",
+            "SELECT rolsuper FROM pg_roles WHERE rolname = 'left_over'",
+        );
         assert_eq!(superuser, "t");
     }
 
     /// Runs a line, and kills the tool and its guardian when its COMMAND, `sleep SECONDS`, is there. The sleep stays.
     fn kill_within(&self, line: &str, seconds: &str) {
-        let before: Vec<i32> = self.host().processes().into_iter().map(|(pid, _)| pid).collect();
+        let before: Vec<i32> = self
+            .host()
+            .processes()
+            .into_iter()
+            .map(|(pid, _)| pid)
+            .collect();
         let mut run = self.host().command(&["sh", "-ec", line]);
-        let mut run = run.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).spawn().unwrap();
-        let sleeps =
-            || self.host().processes().iter().any(|(_, argv)| argv.get(1).is_some_and(|word| word == seconds) && argv[0] == "sleep");
+        let mut run = run
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let sleeps = || {
+            self.host().processes().iter().any(|(_, argv)| {
+                argv.get(1).is_some_and(|word| word == seconds) && argv[0] == "sleep"
+            })
+        };
         wait_until("COMMAND runs", sleeps);
-        let ours = |(pid, argv): &(i32, Vec<String>)| !before.contains(pid) && argv[0] != "sleep" && is_tool(*pid);
+        let ours = |(pid, argv): &(i32, Vec<String>)| {
+            !before.contains(pid) && argv[0] != "sleep" && is_tool(*pid)
+        };
         // Held first, so that the guardian does not see the tool go and set to work before its own turn comes.
-        let both: Vec<i32> = self.host().processes().iter().filter(|each| ours(each)).map(|(pid, _)| *pid).collect();
+        let both: Vec<i32> = self
+            .host()
+            .processes()
+            .iter()
+            .filter(|each| ours(each))
+            .map(|(pid, _)| *pid)
+            .collect();
         for signal in [Signal::SIGSTOP, Signal::SIGKILL] {
             for pid in &both {
                 let _ = kill(Pid::from_raw(*pid), signal);
@@ -179,7 +240,11 @@ impl Ground {
     pub fn snapshot(&self) -> Vec<String> {
         // The server's own files change by themselves: its catalog is what counts.
         let data = self.postgres.socket_dir();
-        let walk = format!("python3 - {} {} <<'END'\n{WALK}\nEND\n", self.fleet.dir().display(), data.parent().unwrap().display());
+        let walk = format!(
+            "python3 - {} {} <<'END'\n{WALK}\nEND\n",
+            self.fleet.dir().display(),
+            data.parent().unwrap().display()
+        );
         let mut lines: Vec<String> = self.host().sh(&walk).lines().map(str::to_owned).collect();
         for sql in [
             "SELECT 'extension', extname, extversion, nspname, pg_get_userbyid(extowner), e.xmin FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace",
@@ -197,7 +262,9 @@ impl Ground {
 
 fn is_tool(pid: i32) -> bool {
     let exe = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-    exe.file_name().and_then(|name| name.to_str()).is_some_and(|name| harness::TOOLS.contains(&name))
+    exe.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| harness::TOOLS.contains(&name))
 }
 
 /// Walks what is the host's own. Ansible's own temporary directory, and what it and sshd run meanwhile, are no part of it.
@@ -238,8 +305,17 @@ for pid in filter(str.isdigit, os.listdir("/proc")):
 
 /// What differs, a line each.
 pub fn difference(before: &[String], after: &[String]) -> String {
-    let gone = before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}\n"));
-    gone.chain(after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}\n"))).collect()
+    let gone = before
+        .iter()
+        .filter(|line| !after.contains(line))
+        .map(|line| format!("- {line}\n"));
+    gone.chain(
+        after
+            .iter()
+            .filter(|line| !before.contains(line))
+            .map(|line| format!("+ {line}\n")),
+    )
+    .collect()
 }
 
 /// A directory's path as an argument.

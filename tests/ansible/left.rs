@@ -13,8 +13,20 @@ fn hold_a_fleet() {
     let host = &fleet.hosts()[0];
     // A server of its own, in a session of its own, as a daemon has it.
     host.sh("setsid redis-server --port 6390 --daemonize yes --save '' --dir /srv >/dev/null");
-    wait_until("redis runs", || host.processes().iter().any(|(_, argv)| argv[0].contains("redis")));
-    println!("\nheld {} {}", host.address, host.processes().iter().map(|(pid, _)| pid.to_string()).collect::<Vec<_>>().join(" "));
+    wait_until("redis runs", || {
+        host.processes()
+            .iter()
+            .any(|(_, argv)| argv[0].contains("redis"))
+    });
+    println!(
+        "\nheld {} {}",
+        host.address,
+        host.processes()
+            .iter()
+            .map(|(pid, _)| pid.to_string())
+            .collect::<Vec<_>>()
+            .join(" ")
+    );
     std::thread::sleep(std::time::Duration::from_secs(120));
 }
 
@@ -24,14 +36,23 @@ fn killed_tests_leave_nothing() {
         return;
     }
     let words = ["--ignored", "--exact", "left::hold_a_fleet", "--nocapture"];
-    let mut test = Command::new(std::env::current_exe().unwrap()).args(words).stdout(Stdio::piped()).spawn().unwrap();
+    let mut test = Command::new(std::env::current_exe().unwrap())
+        .args(words)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut lines = BufReader::new(test.stdout.take().unwrap()).lines();
-    let held = lines.find_map(|line| line.unwrap().strip_prefix("held ").map(str::to_owned)).unwrap();
+    let held = lines
+        .find_map(|line| line.unwrap().strip_prefix("held ").map(str::to_owned))
+        .unwrap();
     let mut words = held.split_whitespace();
     let address = words.next().unwrap().to_owned();
     let pids: Vec<i32> = words.map(|word| word.parse().unwrap()).collect();
     let cable = || {
-        let routes = Command::new("ip").args(["route", "get", &address]).output().unwrap();
+        let routes = Command::new("ip")
+            .args(["route", "get", &address])
+            .output()
+            .unwrap();
         String::from_utf8_lossy(&routes.stdout).contains(" dev rbt")
     };
     assert!(pids.len() >= 2 && cable(), "{held}");

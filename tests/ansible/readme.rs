@@ -20,7 +20,14 @@ const NGINX: &str = "error_log /srv/nginx.log; pid /srv/nginx.pid; events {} htt
 /// The last block of this language in the README's section; how the collection is installed stands before it and is tested elsewhere.
 fn block(language: &str) -> String {
     let readme = std::fs::read_to_string(source_root().join("README.md")).unwrap();
-    let section = readme.split("\n## Many hosts\n").nth(1).expect("the section").split("\n## ").next().unwrap().to_owned();
+    let section = readme
+        .split("\n## Many hosts\n")
+        .nth(1)
+        .expect("the section")
+        .split("\n## ")
+        .next()
+        .unwrap()
+        .to_owned();
     let after = section
         .rsplit(&format!("```{language}\n"))
         .next()
@@ -32,12 +39,18 @@ fn block(language: &str) -> String {
 fn prepare(host: &Host, venvs: &Venvs) {
     host.sh("mkdir -p /srv/site /srv/reef/etc");
     std::fs::copy(test_venv().join("bin/uv"), host.path("/usr/local/bin/uv")).unwrap();
-    let requirements = format!("--no-index\n--find-links {}\nalpha==2.0\n", venvs.wheelhouse().display());
+    let requirements = format!(
+        "--no-index\n--find-links {}\nalpha==2.0\n",
+        venvs.wheelhouse().display()
+    );
     for (name, text) in [
         ("site/requirements.txt", requirements.as_str()),
         ("services.toml", SERVICES),
         ("nginx.conf", NGINX),
-        ("reef/etc/host.toml", "[[check]]\ntype = \"command\"\nname = \"nginx\"\n"),
+        (
+            "reef/etc/host.toml",
+            "[[check]]\ntype = \"command\"\nname = \"nginx\"\n",
+        ),
     ] {
         std::fs::write(host.srv.join(name), text).unwrap();
     }
@@ -54,28 +67,55 @@ fn many_hosts_as_the_readme_has_it() {
     let controller = Controller::of(&fleet);
     let playbook = fleet.dir().join("site.yml");
     std::fs::write(&playbook, block("yaml")).unwrap();
-    assert!(block("yaml").lines().count() <= 10, "the fleet in ten lines");
+    assert!(
+        block("yaml").lines().count() <= 10,
+        "the fleet in ten lines"
+    );
 
     let played = controller.run("ansible-playbook", &[playbook.to_str().unwrap()]);
     ok(&played.done, "the README's playbook");
     let changed = |task: &&crate::controller::Task| task.result["changed"] == true;
-    assert_eq!(played.tasks.iter().filter(changed).count(), 8, "four of five on each of two hosts:\n{}", played.text());
+    assert_eq!(
+        played.tasks.iter().filter(changed).count(),
+        8,
+        "four of five on each of two hosts:\n{}",
+        played.text()
+    );
     for host in fleet.hosts() {
         assert_eq!(host.sh("/srv/venv/bin/alpha").trim(), "2.0");
-        assert!(!host.srv.join("maintenance/on").exists(), "the page is down again");
+        assert!(
+            !host.srv.join("maintenance/on").exists(),
+            "the page is down again"
+        );
     }
 
     // A ssh that knows these hosts, as an administrator's ~/.ssh/config does.
     let dir = fleet.dir().join("bin");
     std::fs::create_dir(&dir).unwrap();
-    let names: String =
-        fleet.hosts().iter().map(|host| format!("{}) shift; set -- root@{} \"$@\" ;;\n", host.name, host.address)).collect();
-    let ssh = format!("#!/bin/sh\ncase $1 in\n{names}esac\nexec /usr/bin/ssh {} \"$@\"\n", fleet.ssh_options());
+    let names: String = fleet
+        .hosts()
+        .iter()
+        .map(|host| {
+            format!(
+                "{}) shift; set -- root@{} \"$@\" ;;\n",
+                host.name, host.address
+            )
+        })
+        .collect();
+    let ssh = format!(
+        "#!/bin/sh\ncase $1 in\n{names}esac\nexec /usr/bin/ssh {} \"$@\"\n",
+        fleet.ssh_options()
+    );
     std::fs::write(dir.join("ssh"), ssh).unwrap();
     std::fs::set_permissions(dir.join("ssh"), std::fs::Permissions::from_mode(0o755)).unwrap();
     std::fs::write(fleet.dir().join("hosts"), "host1\nhost2\n").unwrap();
     let path = format!("{}:{}", dir.display(), std::env::var("PATH").unwrap());
-    let line = Command::new("sh").args(["-ec", &block("text")]).current_dir(fleet.dir()).env("PATH", path).output().unwrap();
+    let line = Command::new("sh")
+        .args(["-ec", &block("text")])
+        .current_dir(fleet.dir())
+        .env("PATH", path)
+        .output()
+        .unwrap();
     let said = ok(&line, "the README's line");
     let mut hosts: Vec<String> = Vec::new();
     for line in said.lines() {

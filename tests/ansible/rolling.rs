@@ -27,8 +27,21 @@ impl Site {
         let controller = Controller::of(&fleet);
         let wheelhouse = fleet.dir().join("wheelhouse");
         let mut pip = Command::new(test_venv().join("bin/pip"));
-        pip.args(["-q", "--disable-pip-version-check", "download", "--only-binary", ":all:", "-d"]).arg(&wheelhouse);
-        ok(&pip.args(["gunicorn==23.0.0", "packaging==25.0", "itsdangerous==2.2.0"]).output().unwrap(), "pip download");
+        pip.args([
+            "-q",
+            "--disable-pip-version-check",
+            "download",
+            "--only-binary",
+            ":all:",
+            "-d",
+        ])
+        .arg(&wheelhouse);
+        ok(
+            &pip.args(["gunicorn==23.0.0", "packaging==25.0", "itsdangerous==2.2.0"])
+                .output()
+                .unwrap(),
+            "pip download",
+        );
         for version in ["1", "2"] {
             release(fleet.dir(), version);
         }
@@ -39,8 +52,15 @@ impl Site {
         });
         let port = free_port();
         let balancer = balance(&fleet, port);
-        let site = Site { fleet, controller, balancer, port };
-        wait_until("the balancer passes answers on", || fetch(port).is_some_and(|text| text.contains("version 1")));
+        let site = Site {
+            fleet,
+            controller,
+            balancer,
+            port,
+        };
+        wait_until("the balancer passes answers on", || {
+            fetch(port).is_some_and(|text| text.contains("version 1"))
+        });
         site
     }
 
@@ -49,7 +69,10 @@ impl Site {
         let playbook = data("site/update.yml");
         let facts = [
             format!("version={version}"),
-            format!("release={}", dir.join(format!("release{version}")).display()),
+            format!(
+                "release={}",
+                dir.join(format!("release{version}")).display()
+            ),
             format!("wheelhouse={}", dir.join("wheelhouse").display()),
         ];
         let mut words: Vec<&str> = facts.iter().flat_map(|f| ["-e", f.as_str()]).collect();
@@ -63,10 +86,20 @@ impl Site {
 fn release(dir: &Path, version: &str) {
     let root = dir.join(format!("release{version}"));
     std::fs::create_dir_all(&root).unwrap();
-    let app = std::fs::read_to_string(data("site/app.py.in")).unwrap().replace("@VERSION@", version);
+    let app = std::fs::read_to_string(data("site/app.py.in"))
+        .unwrap()
+        .replace("@VERSION@", version);
     std::fs::write(root.join("app.py"), app).unwrap();
-    let more = if version == "2" { "itsdangerous==2.2.0\n" } else { "" };
-    std::fs::write(root.join("requirements.txt"), format!("gunicorn==23.0.0\npackaging==25.0\n{more}")).unwrap();
+    let more = if version == "2" {
+        "itsdangerous==2.2.0\n"
+    } else {
+        ""
+    };
+    std::fs::write(
+        root.join("requirements.txt"),
+        format!("gunicorn==23.0.0\npackaging==25.0\n{more}"),
+    )
+    .unwrap();
 }
 
 /// Version 1 on a host: environment, gunicorn, nginx with the snippet.
@@ -89,7 +122,11 @@ fn serve(host: &Host, wheelhouse: &Path, dir: &Path) {
 /// A balancer in front: a host that is in maintenance or gone is passed over.
 fn balance(fleet: &Fleet, port: u16) -> Server {
     let dir = fleet.dir();
-    let backends: String = fleet.hosts().iter().map(|h| format!("server {}:8000 max_fails=0; ", h.address)).collect();
+    let backends: String = fleet
+        .hosts()
+        .iter()
+        .map(|h| format!("server {}:8000 max_fails=0; ", h.address))
+        .collect();
     let conf = format!(
         "daemon off; error_log {0}/balancer.log; pid {0}/balancer.pid; events {{}} http {{ access_log off; \
          upstream web {{ {backends} }} server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://web; \
@@ -99,13 +136,22 @@ fn balance(fleet: &Fleet, port: u16) -> Server {
     let path = dir.join("balancer.conf");
     std::fs::write(&path, conf).unwrap();
     let nginx = need("nginx").expect("nginx");
-    Server::start(process::contained(&[], nginx).arg("-e").arg(dir.join("balancer.log")).arg("-c").arg(&path), &dir.join("balancer.out"))
+    Server::start(
+        process::contained(&[], nginx)
+            .arg("-e")
+            .arg(dir.join("balancer.log"))
+            .arg("-c")
+            .arg(&path),
+        &dir.join("balancer.out"),
+    )
 }
 
 fn fetch(port: u16) -> Option<String> {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.write_all(b"GET / HTTP/1.0\r\nHost: site\r\n\r\n").ok()?;
+    stream
+        .write_all(b"GET / HTTP/1.0\r\nHost: site\r\n\r\n")
+        .ok()?;
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
     Some(text)
@@ -120,7 +166,10 @@ struct Visitor {
 
 impl Visitor {
     fn ask(port: u16) -> Visitor {
-        let (stop, told) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(BTreeMap::new())));
+        let (stop, told) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(Mutex::new(BTreeMap::new())),
+        );
         let (until, into) = (Arc::clone(&stop), Arc::clone(&told));
         let thread = std::thread::spawn(move || {
             while !until.load(Ordering::Relaxed) {
@@ -130,7 +179,11 @@ impl Visitor {
                 std::thread::sleep(Duration::from_millis(5));
             }
         });
-        Visitor { stop, told, thread: Some(thread) }
+        Visitor {
+            stop,
+            told,
+            thread: Some(thread),
+        }
     }
 
     fn told(mut self) -> BTreeMap<String, usize> {
@@ -142,10 +195,18 @@ impl Visitor {
 
 /// `changed=` of a host in the recap.
 fn recap(text: &str, host: &str, key: &str) -> u32 {
-    let line =
-        text.lines().rev().find(|l| l.starts_with(host) && l.contains("ok=")).unwrap_or_else(|| panic!("no recap of {host}:\n{text}"));
+    let line = text
+        .lines()
+        .rev()
+        .find(|l| l.starts_with(host) && l.contains("ok="))
+        .unwrap_or_else(|| panic!("no recap of {host}:\n{text}"));
     let at = line.find(&format!("{key}=")).unwrap() + key.len() + 1;
-    line[at..].split_whitespace().next().unwrap().parse().unwrap()
+    line[at..]
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap()
 }
 
 /// What a host's files are, but for what a server writes by itself.
@@ -166,7 +227,12 @@ fn a_rolling_update_survives_the_loss_of_a_host_and_is_finished_by_a_second_run(
     // Check mode changes nothing anywhere.
     let before: Vec<String> = site.fleet.hosts().iter().map(tree).collect();
     let checked = site.play("1", &["--check", "--diff"]);
-    assert_eq!(before, site.fleet.hosts().iter().map(tree).collect::<Vec<_>>(), "{}", String::from_utf8_lossy(&checked.stdout));
+    assert_eq!(
+        before,
+        site.fleet.hosts().iter().map(tree).collect::<Vec<_>>(),
+        "{}",
+        String::from_utf8_lossy(&checked.stdout)
+    );
 
     // The first run: host2 is lost while its page is up.
     std::fs::write(gates.join("open-host1"), "").unwrap();
@@ -174,27 +240,49 @@ fn a_rolling_update_survives_the_loss_of_a_host_and_is_finished_by_a_second_run(
     let first = std::thread::scope(|scope| {
         let run = scope.spawn(|| site.play("2", &["-e", &gate]));
         let host2 = &site.fleet.hosts()[1];
-        wait_for(Duration::from_secs(120), "host2 shows its page", || host2.srv.join("maintenance/on").exists() || run.is_finished());
+        wait_for(Duration::from_secs(120), "host2 shows its page", || {
+            host2.srv.join("maintenance/on").exists() || run.is_finished()
+        });
         host2.lose();
         std::fs::write(gates.join("open-host2"), "").unwrap();
         run.join().unwrap()
     });
     let text = String::from_utf8_lossy(&first.stdout).into_owned();
     assert!(!first.status.success(), "{text}");
-    assert_eq!((recap(&text, "host1", "failed"), recap(&text, "host2", "unreachable")), (0, 1), "{text}");
+    assert_eq!(
+        (
+            recap(&text, "host1", "failed"),
+            recap(&text, "host2", "unreachable")
+        ),
+        (0, 1),
+        "{text}"
+    );
     assert!(recap(&text, "host1", "changed") >= 4, "{text}");
 
     // The second finishes it: nothing more on host1, the rest of host2, all of host3.
     site.fleet.hosts()[1].find();
     let second = ok(&site.play("2", &[]), "the second run");
-    assert_eq!(recap(&second, "host1", "changed"), 0, "changed twice:\n{second}");
-    assert!(recap(&second, "host2", "changed") > 0 && recap(&second, "host3", "changed") > 0, "{second}");
+    assert_eq!(
+        recap(&second, "host1", "changed"),
+        0,
+        "changed twice:\n{second}"
+    );
+    assert!(
+        recap(&second, "host2", "changed") > 0 && recap(&second, "host3", "changed") > 0,
+        "{second}"
+    );
 
     let told = visitor.told();
-    assert!(told.keys().all(|k| k == "version 1" || k == "version 2"), "visitors were told: {told:?}");
+    assert!(
+        told.keys().all(|k| k == "version 1" || k == "version 2"),
+        "visitors were told: {told:?}"
+    );
     assert!(told.len() == 2, "{told:?}");
     for host in site.fleet.hosts() {
-        assert!(host.sh("curl -fsS http://127.0.0.1:8000/").contains("version 2"));
+        assert!(
+            host.sh("curl -fsS http://127.0.0.1:8000/")
+                .contains("version 2")
+        );
     }
     assert!(!site.balancer.said().contains("emerg"));
 }

@@ -23,13 +23,22 @@ enum Is {
 use Is::{Changed, Failed, Left, Unchanged, Would};
 
 /// A task, what becomes of it in check mode, for real and again, and lines of the difference that is shown.
-struct Case(&'static str, &'static str, Value, [Is; 3], &'static [&'static str]);
+struct Case(
+    &'static str,
+    &'static str,
+    Value,
+    [Is; 3],
+    &'static [&'static str],
+);
 
 fn making(ground: &Ground) -> Vec<Case> {
-    let (app, admin, wheels) = (ground.dsn("app"), ground.dsn("postgres"), ground.wheelhouse());
+    let (app, admin, wheels) = (
+        ground.dsn("app"),
+        ground.dsn("postgres"),
+        ground.wheelhouse(),
+    );
     let (services, page) = ("/srv/services.toml", "/srv/page");
-    let venv =
-        json!({"command": "apply", "venv": "/srv/venv", "requirement": ["/srv/requirements.txt"], "wheelhouse": wheels, "installer": "uv"});
+    let venv = json!({"command": "apply", "venv": "/srv/venv", "requirement": ["/srv/requirements.txt"], "wheelhouse": wheels, "installer": "uv"});
     let up = json!({"command": true, "dir": page, "id": "update", "until": "2038-01-01T00:00:00Z", "message": "Back soon."});
     let schedule = json!({"command": "install", "template": "/srv/cron/site.txt", "name": "site", "user": "root"});
     let with = |base: &Value, key: &str, value: &str| {
@@ -66,8 +75,20 @@ fn making(ground: &Ground) -> Vec<Case> {
             [Would, Changed, Unchanged],
             &["-left_over: superuser", "+left_over: no superuser"],
         ),
-        Case("apply", "venv_sync", venv, [Would, Changed, Unchanged], &["-alpha==1.0", "+alpha==2.0"]),
-        Case("on", "maint_page", up, [Would, Changed, Unchanged], &["-page: down", "+page: up", "+hold: update"]),
+        Case(
+            "apply",
+            "venv_sync",
+            venv,
+            [Would, Changed, Unchanged],
+            &["-alpha==1.0", "+alpha==2.0"],
+        ),
+        Case(
+            "on",
+            "maint_page",
+            up,
+            [Would, Changed, Unchanged],
+            &["-page: down", "+page: up", "+hold: update"],
+        ),
         Case(
             "add",
             "maint_page",
@@ -124,7 +145,13 @@ fn making(ground: &Ground) -> Vec<Case> {
             [Would, Changed, Changed],
             &["+cache: running, restarted", "+COMMAND"],
         ),
-        Case("svc recover", "svc_cycle", json!({"command": "recover"}), [Would, Changed, Unchanged], &["-lost: stopped", "+lost: running"]),
+        Case(
+            "svc recover",
+            "svc_cycle",
+            json!({"command": "recover"}),
+            [Would, Changed, Unchanged],
+            &["-lost: stopped", "+lost: running"],
+        ),
         Case(
             "crontab",
             "cron_render",
@@ -132,8 +159,20 @@ fn making(ground: &Ground) -> Vec<Case> {
             [Would, Changed, Unchanged],
             &["+15 4 * * * cd /srv/site && ./manage.py clearsessions"],
         ),
-        Case("cron.d", "cron_render", with(&schedule, "format", "cron.d"), [Would, Changed, Unchanged], &["+15 4 * * * root cd /srv/site"]),
-        Case("units", "cron_render", with(&schedule, "format", "systemd"), [Would, Left, Left], &["+OnCalendar="]),
+        Case(
+            "cron.d",
+            "cron_render",
+            with(&schedule, "format", "cron.d"),
+            [Would, Changed, Unchanged],
+            &["+15 4 * * * root cd /srv/site"],
+        ),
+        Case(
+            "units",
+            "cron_render",
+            with(&schedule, "format", "systemd"),
+            [Would, Left, Left],
+            &["+OnCalendar="],
+        ),
         Case(
             "directories",
             "log_paths",
@@ -141,7 +180,13 @@ fn making(ground: &Ground) -> Vec<Case> {
             [Would, Changed, Unchanged],
             &["+0755 root:root /srv/log"],
         ),
-        Case("needs", "check_reqs", json!({"need": ["cmd:nginx", "writable:/srv", "disk:/srv:1K"]}), [Unchanged, Unchanged, Left], &[]),
+        Case(
+            "needs",
+            "check_reqs",
+            json!({"need": ["cmd:nginx", "writable:/srv", "disk:/srv:1K"]}),
+            [Unchanged, Unchanged, Left],
+            &[],
+        ),
     ]
 }
 
@@ -183,7 +228,13 @@ fn unmaking(ground: &Ground) -> Vec<Case> {
             [Would, Changed, Unchanged],
             &["-queue: running", "+queue: stopped"],
         ),
-        Case("no crontab", "cron_render", remove.clone(), [Would, Changed, Unchanged], &["-15 4 * * *"]),
+        Case(
+            "no crontab",
+            "cron_render",
+            remove.clone(),
+            [Would, Changed, Unchanged],
+            &["-15 4 * * *"],
+        ),
         Case(
             "no cron.d",
             "cron_render",
@@ -209,17 +260,32 @@ fn check_mode_changes_nothing_diff_mode_shows_what_would_and_a_second_run_finds_
         args["journal"] = "/srv/journal".into();
         ground.module(module, &args);
     }
-    assert_eq!(difference(&before, &ground.snapshot()), "", "check mode changed a bare host");
+    assert_eq!(
+        difference(&before, &ground.snapshot()),
+        "",
+        "check mode changed a bare host"
+    );
 
     ground.live_in();
     for cases in [making(&ground), unmaking(&ground)] {
         let before = ground.snapshot();
         run(&ground, &cases, 0, &["--check", "--diff"], &mut wrong);
         let after = ground.snapshot();
-        assert!(before.len() > 100 && before.iter().any(|line| line.starts_with("process")), "{before:?}");
-        assert_eq!(difference(&before, &after), "", "check mode changed the host");
+        assert!(
+            before.len() > 100 && before.iter().any(|line| line.starts_with("process")),
+            "{before:?}"
+        );
+        assert_eq!(
+            difference(&before, &after),
+            "",
+            "check mode changed the host"
+        );
         run(&ground, &cases, 1, &["--diff"], &mut wrong);
-        assert_ne!(difference(&before, &ground.snapshot()), "", "nothing was changed, nothing proved");
+        assert_ne!(
+            difference(&before, &ground.snapshot()),
+            "",
+            "nothing was changed, nothing proved"
+        );
         run(&ground, &cases, 2, &[], &mut wrong);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -229,7 +295,9 @@ fn check_mode_changes_nothing_diff_mode_shows_what_would_and_a_second_run_finds_
 fn run(ground: &Ground, cases: &[Case], time: usize, words: &[&str], wrong: &mut Vec<String>) {
     let now: Vec<&Case> = cases.iter().filter(|case| case.3[time] != Left).collect();
     let task = |Case(name, module, args, ..): &&Case| json!({"name": name, (format!("runbook.tools.{module}")): args});
-    let played = ground.controller.play(&now.iter().map(task).collect::<Vec<_>>(), words);
+    let played = ground
+        .controller
+        .play(&now.iter().map(task).collect::<Vec<_>>(), words);
     for Case(name, module, _, is, shown) in now {
         let (task, is) = (played.task(name), is[time]);
         let result = &task.result;
@@ -240,18 +308,40 @@ fn run(ground: &Ground, cases: &[Case], time: usize, words: &[&str], wrong: &mut
             Unchanged => (json!(false), json!(0), json!("ok"), "ok"),
             Failed | Left => (json!(false), json!(3), json!(null), "failed"),
         };
-        if (key("changed"), key("rc"), key("status"), task.verdict.as_str()) != expected {
-            wrong.push(format!("{module}, {name}, time {time}: not {is:?}: {} {result}", task.verdict));
+        if (
+            key("changed"),
+            key("rc"),
+            key("status"),
+            task.verdict.as_str(),
+        ) != expected
+        {
+            wrong.push(format!(
+                "{module}, {name}, time {time}: not {is:?}: {} {result}",
+                task.verdict
+            ));
         }
         let msg = key("msg").as_str().unwrap_or_default().to_owned();
         let future = msg.contains("would") || msg.contains(" to ");
         if msg.is_empty() || (is == Would) != future && !matches!(is, Unchanged | Failed) {
-            wrong.push(format!("{module}, {name}, time {time}: msg does not tell {is:?}: {msg:?}"));
+            wrong.push(format!(
+                "{module}, {name}, time {time}: msg does not tell {is:?}: {msg:?}"
+            ));
         }
         let printed = played.printed(name);
-        for line in shown.iter().filter(|_| words.contains(&"--diff") && matches!(is, Would | Changed)) {
-            if !printed.lines().any(|have| if line.starts_with(['+', '-']) { have.starts_with(line) } else { have.contains(line) }) {
-                wrong.push(format!("{module}, {name}, time {time}: Ansible shows no {line:?}:\n{printed}"));
+        for line in shown
+            .iter()
+            .filter(|_| words.contains(&"--diff") && matches!(is, Would | Changed))
+        {
+            if !printed.lines().any(|have| {
+                if line.starts_with(['+', '-']) {
+                    have.starts_with(line)
+                } else {
+                    have.contains(line)
+                }
+            }) {
+                wrong.push(format!(
+                    "{module}, {name}, time {time}: Ansible shows no {line:?}:\n{printed}"
+                ));
             }
         }
     }

@@ -32,7 +32,10 @@ fn main() {
 fn print_peer(name: &str, ours: Duration, theirs: Duration, most: f64) {
     let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
     let verdict = if ratio <= most { "reached" } else { "MISSED" };
-    println!("{name:<44} {:>10} {ratio:>8.4}  at most {most}: {verdict}", shown(theirs));
+    println!(
+        "{name:<44} {:>10} {ratio:>8.4}  at most {most}: {verdict}",
+        shown(theirs)
+    );
 }
 
 fn shown(time: Duration) -> String {
@@ -51,7 +54,12 @@ fn best(times: usize, run: impl Fn()) -> Duration {
 
 fn quietly(command: &mut Command) {
     let done = command.stdin(Stdio::null()).output().unwrap();
-    assert!(done.status.success(), "{command:?}: {}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(
+        done.status.success(),
+        "{command:?}: {}{}",
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 /// What is checked, on this host as it is.
@@ -60,7 +68,13 @@ struct Host {
     port: u16,
 }
 
-const FILES: [&str; 5] = ["/etc/passwd", "/etc/hosts", "/etc/fstab", "/etc/os-release", "/usr/bin/env"];
+const FILES: [&str; 5] = [
+    "/etc/passwd",
+    "/etc/hosts",
+    "/etc/fstab",
+    "/etc/os-release",
+    "/usr/bin/env",
+];
 const PACKAGES: [&str; 3] = ["coreutils", "nginx", "cron"];
 const COMMANDS: [&str; 3] = ["git", "jq", "curl"];
 const USERS: [&str; 2] = ["root", "www-data"];
@@ -72,19 +86,41 @@ impl Host {
         command.args(PACKAGES.map(|package| format!("pkg:{package}")));
         command.args(COMMANDS.map(|name| format!("cmd:{name}")));
         command.args(USERS.map(|user| format!("user:{user}")));
-        command.args(["group:www-data", "dir:/tmp", "dns:localhost", "disk:/:1M", "cmd:git>=1.0"]);
-        command.args([format!("port:{}:listening", self.port), format!("packaging>=20@{}", test_venv().display())]);
+        command.args([
+            "group:www-data",
+            "dir:/tmp",
+            "dns:localhost",
+            "disk:/:1M",
+            "cmd:git>=1.0",
+        ]);
+        command.args([
+            format!("port:{}:listening", self.port),
+            format!("packaging>=20@{}", test_venv().display()),
+        ]);
         quietly(&mut command);
     }
 
     fn testinfra(&self) {
         let file = self.dir.path().join("test_host.py");
         let mut text = String::from("import pytest\n");
-        let list = |words: &[&str]| words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
-        let each = |name: &str, words: &[&str], body: &str| {
-            format!("@pytest.mark.parametrize('x', [{}])\ndef test_{name}(host, x):\n    assert {body}\n", list(words))
+        let list = |words: &[&str]| {
+            words
+                .iter()
+                .map(|word| format!("{word:?}"))
+                .collect::<Vec<_>>()
+                .join(", ")
         };
-        text += &each("file", &FILES, "host.file(x).exists and host.file(x).user == 'root'");
+        let each = |name: &str, words: &[&str], body: &str| {
+            format!(
+                "@pytest.mark.parametrize('x', [{}])\ndef test_{name}(host, x):\n    assert {body}\n",
+                list(words)
+            )
+        };
+        text += &each(
+            "file",
+            &FILES,
+            "host.file(x).exists and host.file(x).user == 'root'",
+        );
         text += &each("package", &PACKAGES, "host.package(x).is_installed");
         text += &each("command", &COMMANDS, "host.exists(x)");
         text += &each("user", &USERS, "host.user(x).exists");
@@ -93,12 +129,20 @@ impl Host {
         text += "def test_dns(host):\n    assert host.addr('localhost').is_resolvable\n";
         text += "def test_disk(host):\n    assert int(host.check_output('df --output=avail -k /').split()[1]) > 1024\n";
         text += "def test_git(host):\n    assert host.check_output('git --version').split()[2] >= '1.0'\n";
-        text += &format!("def test_port(host):\n    assert host.socket('tcp://127.0.0.1:{}').is_listening\n", self.port);
-        text +=
-            &format!("def test_dist(host):\n    assert host.pip('packaging', pip_path='{}/bin/pip').is_installed\n", test_venv().display());
+        text += &format!(
+            "def test_port(host):\n    assert host.socket('tcp://127.0.0.1:{}').is_listening\n",
+            self.port
+        );
+        text += &format!(
+            "def test_dist(host):\n    assert host.pip('packaging', pip_path='{}/bin/pip').is_installed\n",
+            test_venv().display()
+        );
         fs::write(&file, text).unwrap();
         let mut command = Command::new(test_venv().join("bin/python"));
-        command.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).arg(&file).current_dir(self.dir.path());
+        command
+            .args(["-m", "pytest", "-q", "-p", "no:cacheprovider"])
+            .arg(&file)
+            .current_dir(self.dir.path());
         quietly(&mut command);
     }
 
@@ -117,26 +161,58 @@ impl Host {
         section(&mut text, "user", &USERS, "exists: true");
         section(&mut text, "group", &["www-data"], "exists: true");
         section(&mut text, "dns", &["localhost"], "resolvable: true");
-        section(&mut text, "port", &[&format!("\"tcp:{}\"", self.port)], "listening: true");
-        let mut commands: Vec<String> = COMMANDS.iter().map(|name| format!("command -v {name}")).collect();
-        commands.extend(["git --version".into(), "df -k /".into(), format!("{}/bin/python -c 'import packaging'", test_venv().display())]);
-        let commands: Vec<String> = commands.iter().map(|command| format!("\"{command}\"")).collect();
-        section(&mut text, "command", &commands.iter().map(String::as_str).collect::<Vec<_>>(), "exit-status: 0");
+        section(
+            &mut text,
+            "port",
+            &[&format!("\"tcp:{}\"", self.port)],
+            "listening: true",
+        );
+        let mut commands: Vec<String> = COMMANDS
+            .iter()
+            .map(|name| format!("command -v {name}"))
+            .collect();
+        commands.extend([
+            "git --version".into(),
+            "df -k /".into(),
+            format!("{}/bin/python -c 'import packaging'", test_venv().display()),
+        ]);
+        let commands: Vec<String> = commands
+            .iter()
+            .map(|command| format!("\"{command}\""))
+            .collect();
+        section(
+            &mut text,
+            "command",
+            &commands.iter().map(String::as_str).collect::<Vec<_>>(),
+            "exit-status: 0",
+        );
         let file = self.dir.path().join("goss.yaml");
         fs::write(&file, text).unwrap();
-        quietly(Command::new(goss).arg("-g").arg(&file).args(["validate", "--format", "silent"]));
+        quietly(
+            Command::new(goss)
+                .arg("-g")
+                .arg(&file)
+                .args(["validate", "--format", "silent"]),
+        );
     }
 }
 
 fn goss() -> Option<PathBuf> {
     let given = std::env::var_os("GOSS").map(PathBuf::from);
     let paths = std::env::var_os("PATH").unwrap_or_default();
-    given.or_else(|| std::env::split_paths(&paths).map(|dir| dir.join("goss")).find(|path| path.is_file()))
+    given.or_else(|| {
+        std::env::split_paths(&paths)
+            .map(|dir| dir.join("goss"))
+            .find(|path| path.is_file())
+    })
 }
 
 /// The same check over more and more files.
 fn growth(dir: &Path) {
-    println!("\n{:<44} {:>10} {:>12}", "checks of files", "best", "µs a check");
+    println!(
+        "\n{:<44} {:>10} {:>12}",
+        "checks of files", "best", "µs a check"
+    );
     let mut of_thousand = 0.0;
     for count in [1, 10, 100, 1_000, 10_000] {
         let file = dir.join(format!("{count}.toml"));
@@ -144,24 +220,39 @@ fn growth(dir: &Path) {
         for i in 0..count {
             let path = dir.join(format!("f{i}"));
             fs::write(&path, "").unwrap();
-            let _ = write!(text, "[[check]]\nid = \"f{i}\"\ntype = \"file\"\npath = \"{}\"\nkind = \"file\"\n", path.display());
+            let _ = write!(
+                text,
+                "[[check]]\nid = \"f{i}\"\ntype = \"file\"\npath = \"{}\"\nkind = \"file\"\n",
+                path.display()
+            );
         }
         fs::write(&file, text).unwrap();
-        let time = best(10, || quietly(Command::new(bin("check-reqs")).args(["-q", "-f"]).arg(&file)));
+        let time = best(10, || {
+            quietly(
+                Command::new(bin("check-reqs"))
+                    .args(["-q", "-f"])
+                    .arg(&file),
+            )
+        });
         let each = time.as_secs_f64() * 1e6 / f64::from(count);
         println!("{count:<44} {:>10} {each:>12.1}", shown(time));
         if count == 1_000 {
             of_thousand = each;
         }
         if count == 10_000 {
-            println!("from 1,000 to 10,000 a check costs {:.2} times as much", each / of_thousand);
+            println!(
+                "from 1,000 to 10,000 a check costs {:.2} times as much",
+                each / of_thousand
+            );
         }
     }
 }
 
 /// From exec to the first look, as the kernel saw it: the first stat of the file that is asked for.
 fn startup() {
-    let whole = best(100, || quietly(Command::new(bin("check-reqs")).args(["-q", "file:/etc/passwd"])));
+    let whole = best(100, || {
+        quietly(Command::new(bin("check-reqs")).args(["-q", "file:/etc/passwd"]))
+    });
     println!("\n{:<44} {:>10}", "one check, the whole run", shown(whole));
     let Some(strace) = need("strace") else { return };
     let dir = scratch();
@@ -179,12 +270,18 @@ fn startup() {
         let mut sum = 0.0;
         for line in text.lines() {
             let mut words = line.split_whitespace();
-            sum += words.nth(1).and_then(|word| word.parse::<f64>().ok()).unwrap_or(0.0);
+            sum += words
+                .nth(1)
+                .and_then(|word| word.parse::<f64>().ok())
+                .unwrap_or(0.0);
             if line.contains("statx(") && line.contains("/etc/passwd") {
                 break;
             }
         }
         first = first.min(sum * 1000.0);
     }
-    println!("{:<44} {:>7.2} ms  (with strace looking on)", "from exec to the first look", first);
+    println!(
+        "{:<44} {:>7.2} ms  (with strace looking on)",
+        "from exec to the first look", first
+    );
 }

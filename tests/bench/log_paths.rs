@@ -18,32 +18,76 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 fn main() {
-    println!("{:<58} {:>10} {:>8} {:>8}", "", "median", "ratio", "at most");
+    println!(
+        "{:<58} {:>10} {:>8} {:>8}",
+        "", "median", "ratio", "at most"
+    );
     let few = vhosts(50, true);
     let plain = vhosts(50, false);
     let many = vhosts(1000, true);
     let ours_few = median(41, &mut ours(few.path()));
     let nginx_few = median(21, &mut nginx(few.path()));
     let crossplane_few = median(7, &mut crossplane(few.path()));
-    let (ours_plain, nginx_plain) = (median(41, &mut ours(plain.path())), median(21, &mut nginx(plain.path())));
+    let (ours_plain, nginx_plain) = (
+        median(41, &mut ours(plain.path())),
+        median(21, &mut nginx(plain.path())),
+    );
     let ours_many = median(21, &mut ours(many.path()));
     let nginx_many = median(11, &mut nginx(many.path()));
     row("50 vhosts: log-paths --config-only nginx", ours_few, None);
-    row("50 vhosts: nginx -T -q", nginx_few, Some((ours_few, 1.0 / 8.0)));
-    row("50 vhosts: crossplane parse", crossplane_few, Some((ours_few, 1.0 / 40.0)));
-    row("50 vhosts without TLS: log-paths --config-only nginx", ours_plain, None);
-    row("50 vhosts without TLS: nginx -T -q", nginx_plain, Some((ours_plain, f64::INFINITY)));
-    row("1000 vhosts: log-paths --config-only nginx", ours_many, None);
-    row("1000 vhosts: nginx -T -q", nginx_many, Some((ours_many, 0.1)));
-    println!("{:<58} {:>10} {:>8.1} {:>8}", "growth of log-paths from 50 to 1000 vhosts", "", ratio(ours_many, ours_few), "22");
+    row(
+        "50 vhosts: nginx -T -q",
+        nginx_few,
+        Some((ours_few, 1.0 / 8.0)),
+    );
+    row(
+        "50 vhosts: crossplane parse",
+        crossplane_few,
+        Some((ours_few, 1.0 / 40.0)),
+    );
+    row(
+        "50 vhosts without TLS: log-paths --config-only nginx",
+        ours_plain,
+        None,
+    );
+    row(
+        "50 vhosts without TLS: nginx -T -q",
+        nginx_plain,
+        Some((ours_plain, f64::INFINITY)),
+    );
+    row(
+        "1000 vhosts: log-paths --config-only nginx",
+        ours_many,
+        None,
+    );
+    row(
+        "1000 vhosts: nginx -T -q",
+        nginx_many,
+        Some((ours_many, 0.1)),
+    );
+    println!(
+        "{:<58} {:>10} {:>8.1} {:>8}",
+        "growth of log-paths from 50 to 1000 vhosts",
+        "",
+        ratio(ours_many, ours_few),
+        "22"
+    );
     let crowd = processes();
     let mut walk = Command::new(bin("log-paths"));
     walk.args(["--open-only", "-o", "json"]);
     let mut lsof = Command::new("lsof");
     lsof.args(["-nP", "+L1"]);
     let (ours, theirs) = (median(21, &mut walk), median(11, &mut lsof));
-    row("500 processes of 50 descriptors: log-paths --open-only", ours, None);
-    row("500 processes of 50 descriptors: lsof -nP +L1", theirs, Some((ours, 1.0 / 5.0)));
+    row(
+        "500 processes of 50 descriptors: log-paths --open-only",
+        ours,
+        None,
+    );
+    row(
+        "500 processes of 50 descriptors: lsof -nP +L1",
+        theirs,
+        Some((ours, 1.0 / 5.0)),
+    );
     drop(crowd);
 }
 
@@ -51,7 +95,10 @@ fn row(name: &str, time: Duration, against: Option<(Duration, f64)>) {
     let shown = format!("{:.2} ms", time.as_secs_f64() * 1000.0);
     match against {
         None => println!("{name:<58} {shown:>10}"),
-        Some((ours, most)) => println!("{name:<58} {shown:>10} {:>8.3} {most:>8.3}", ratio(ours, time)),
+        Some((ours, most)) => println!(
+            "{name:<58} {shown:>10} {:>8.3} {most:>8.3}",
+            ratio(ours, time)
+        ),
     }
 }
 
@@ -61,11 +108,16 @@ fn ratio(one: Duration, other: Duration) -> f64 {
 
 /// The median of several runs, each a whole process.
 fn median(rounds: usize, command: &mut Command) -> Duration {
-    command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .stdin(Stdio::null());
     let mut times: Vec<Duration> = (0..rounds)
         .map(|_| {
             let began = Instant::now();
-            command.status().unwrap_or_else(|why| panic!("{command:?}: {why}"));
+            command
+                .status()
+                .unwrap_or_else(|why| panic!("{command:?}: {why}"));
             began.elapsed()
         })
         .collect();
@@ -75,13 +127,20 @@ fn median(rounds: usize, command: &mut Command) -> Duration {
 
 fn ours(dir: &Path) -> Command {
     let mut command = Command::new(bin("log-paths"));
-    command.args(["--config-only", "--conf"]).arg(format!("nginx={}/nginx.conf", dir.display())).arg("nginx");
+    command
+        .args(["--config-only", "--conf"])
+        .arg(format!("nginx={}/nginx.conf", dir.display()))
+        .arg("nginx");
     command
 }
 
 fn nginx(dir: &Path) -> Command {
     let mut command = Command::new("nginx");
-    command.args(["-T", "-q", "-p"]).arg(dir).arg("-c").arg(dir.join("nginx.conf"));
+    command
+        .args(["-T", "-q", "-p"])
+        .arg(dir)
+        .arg("-c")
+        .arg(dir.join("nginx.conf"));
     command
 }
 
@@ -103,8 +162,9 @@ fn vhosts(count: usize, with_tls: bool) -> TempDir {
         "ssl_certificate {at}/cert.pem;\nssl_certificate_key {at}/key.pem;\nssl_protocols TLSv1.2 TLSv1.3;\nssl_session_timeout 1d;\n"
     );
     fs::write(dir.path().join("snippets/tls.conf"), tls).unwrap();
-    let temporary: String =
-        ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{name}_temp_path {at}/t/{name};\n")).concat();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("{name}_temp_path {at}/t/{name};\n"))
+        .concat();
     let main = format!(
         "user www-data;\npid {at}/nginx.pid;\nerror_log {at}/logs/error.log;\nevents {{ worker_connections 64; }}\nhttp {{\n{temporary}server_names_hash_max_size 8192;\n\
          log_format main '$remote_addr - $remote_user [$time_local] \"$request\" $status';\naccess_log {at}/logs/access.log main;\n\
@@ -123,22 +183,51 @@ fn vhosts(count: usize, with_tls: bool) -> TempDir {
         )
         .unwrap();
         if !with_tls {
-            text = text.replace("8443 ssl", "8443").replace(&format!("    include {at}/snippets/tls.conf;\n"), "");
+            text = text
+                .replace("8443 ssl", "8443")
+                .replace(&format!("    include {at}/snippets/tls.conf;\n"), "");
         }
-        fs::write(dir.path().join(format!("sites-enabled/site{number}.conf")), text).unwrap();
+        fs::write(
+            dir.path().join(format!("sites-enabled/site{number}.conf")),
+            text,
+        )
+        .unwrap();
     }
     let checked = nginx(dir.path()).output().unwrap();
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
     dir
 }
 
 fn certificate(dir: &Path) {
     let mut command = Command::new("openssl");
     command
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=example.org", "-keyout"])
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=example.org",
+            "-keyout",
+        ])
         .arg(dir.join("key.pem"));
-    let made = command.arg("-out").arg(dir.join("cert.pem")).output().unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let made = command
+        .arg("-out")
+        .arg(dir.join("cert.pem"))
+        .output()
+        .unwrap();
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
 }
 
 /// 500 processes of 50 descriptors: sockets and pipes, files that are read, and a few that are written, some of them deleted.
@@ -158,8 +247,13 @@ for n in range(500):
 open(base + '/ready', 'w').close()
 time.sleep(600)
 ";
-    let server = Server::start(Command::new("python3").args(["-c", script]).arg(dir.path()), &dir.path().join("said"));
-    wait_until("the processes", || dir.path().join("ready").exists() && dir.path().join("499.4.log").exists());
+    let server = Server::start(
+        Command::new("python3").args(["-c", script]).arg(dir.path()),
+        &dir.path().join("said"),
+    );
+    wait_until("the processes", || {
+        dir.path().join("ready").exists() && dir.path().join("499.4.log").exists()
+    });
     std::thread::sleep(Duration::from_millis(500));
     (dir, server)
 }

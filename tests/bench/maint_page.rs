@@ -24,12 +24,29 @@ const CONNECTIONS: usize = 64;
 
 fn main() {
     println!("{FLIPS} flips under {CONNECTIONS} connections");
-    println!("{:<34} {:>10} {:>10} {:>10} {:>8} {:>9}", "", "answers", "site", "page", "wrong", "ms a flip");
+    println!(
+        "{:<34} {:>10} {:>10} {:>10} {:>8} {:>9}",
+        "", "answers", "site", "page", "wrong", "ms a flip"
+    );
     let ours = flag_layout();
-    peer("single-file mode", &|file| run_single("on", file), &|file| run_single("off", file), whole_page);
-    peer("echo > file, rm -f", &by_echo, &|file| fs::remove_file(file).unwrap(), |body| body == BY_HAND);
+    peer(
+        "single-file mode",
+        &|file| run_single("on", file),
+        &|file| run_single("off", file),
+        whole_page,
+    );
+    peer(
+        "echo > file, rm -f",
+        &by_echo,
+        &|file| fs::remove_file(file).unwrap(),
+        |body| body == BY_HAND,
+    );
     first_503();
-    assert_eq!(ours.wrong, 0, "the flag layout lost or damaged answers: {:?}", ours.kinds);
+    assert_eq!(
+        ours.wrong, 0,
+        "the flag layout lost or damaged answers: {:?}",
+        ours.kinds
+    );
 }
 
 fn open_scratch() -> TempDir {
@@ -40,10 +57,22 @@ fn open_scratch() -> TempDir {
 
 fn nginx_with_flag(dir: &Path, top: &Path) -> Nginx {
     let snippet = top.join("maint-page.conf");
-    fs::write(&snippet, tool("maint-page").args(["snippet", "nginx", "--dir"]).arg(dir).run().expect_code(0).stdout).unwrap();
+    fs::write(
+        &snippet,
+        tool("maint-page")
+            .args(["snippet", "nginx", "--dir"])
+            .arg(dir)
+            .run()
+            .expect_code(0)
+            .stdout,
+    )
+    .unwrap();
     Nginx::new()
         .http("keepalive_requests 100000000;")
-        .server(&format!("include {};\nlocation / {{ return 200 'app'; }}", snippet.display()))
+        .server(&format!(
+            "include {};\nlocation / {{ return 200 'app'; }}",
+            snippet.display()
+        ))
         .start()
 }
 
@@ -51,19 +80,42 @@ fn flag_layout() -> Tally {
     let top = open_scratch();
     let dir = top.path().join("maintenance");
     let nginx = nginx_with_flag(&dir, top.path());
-    let flip = |command: &str| drop(tool("maint-page").arg(command).arg("--dir").arg(&dir).run().expect_code(0));
-    rounds("maint-page, flag layout", &nginx, &|| flip("on"), &|| flip("off"), whole_page)
+    let flip = |command: &str| {
+        drop(
+            tool("maint-page")
+                .arg(command)
+                .arg("--dir")
+                .arg(&dir)
+                .run()
+                .expect_code(0),
+        )
+    };
+    rounds(
+        "maint-page, flag layout",
+        &nginx,
+        &|| flip("on"),
+        &|| flip("off"),
+        whole_page,
+    )
 }
 
 const BY_HAND: &str = "CoralNet is under maintenance. We'll be back as soon as we can!\n";
 
 /// As a shell writes it: the file is there before its words are.
 fn by_echo(file: &Path) {
-    fs::File::create(file).unwrap().write_all(BY_HAND.as_bytes()).unwrap();
+    fs::File::create(file)
+        .unwrap()
+        .write_all(BY_HAND.as_bytes())
+        .unwrap();
 }
 
 fn run_single(command: &str, file: &Path) {
-    tool("maint-page").arg(command).arg("--page").arg(file).run().expect_code(0);
+    tool("maint-page")
+        .arg(command)
+        .arg("--page")
+        .arg(file)
+        .run()
+        .expect_code(0);
 }
 
 fn peer(name: &str, on: &dyn Fn(&Path), off: &dyn Fn(&Path), is_page: fn(&str) -> bool) {
@@ -80,7 +132,13 @@ fn peer(name: &str, on: &dyn Fn(&Path), off: &dyn Fn(&Path), is_page: fn(&str) -
     rounds(name, &nginx, &|| on(&file), &|| off(&file), is_page);
 }
 
-fn rounds(name: &str, nginx: &Nginx, on: &dyn Fn(), off: &dyn Fn(), is_page: fn(&str) -> bool) -> Tally {
+fn rounds(
+    name: &str,
+    nginx: &Nginx,
+    on: &dyn Fn(),
+    off: &dyn Fn(),
+    is_page: fn(&str) -> bool,
+) -> Tally {
     let crowd = Crowd::gather(nginx.port(), CONNECTIONS, is_page);
     let mut spent = Duration::ZERO;
     for _ in 0..FLIPS / 2 {
@@ -93,7 +151,13 @@ fn rounds(name: &str, nginx: &Nginx, on: &dyn Fn(), off: &dyn Fn(), is_page: fn(
     }
     let tally = crowd.leave();
     let each = spent.as_secs_f64() * 1000.0 / FLIPS as f64;
-    println!("{name:<34} {:>10} {:>10} {:>10} {:>8} {each:>9.1}", tally.all(), tally.site, tally.page, tally.wrong);
+    println!(
+        "{name:<34} {:>10} {:>10} {:>10} {:>8} {each:>9.1}",
+        tally.all(),
+        tally.site,
+        tally.page,
+        tally.wrong
+    );
     for (kind, times) in &tally.kinds {
         println!("    {times:>8}  {kind}");
     }
@@ -105,7 +169,17 @@ fn first_503() {
     let top = open_scratch();
     let dir = top.path().join("maintenance");
     let nginx = nginx_with_flag(&dir, top.path());
-    let run = |command: &str, extra: &[&str]| drop(tool("maint-page").arg(command).arg("--dir").arg(&dir).args(extra).run().expect_code(0));
+    let run = |command: &str, extra: &[&str]| {
+        drop(
+            tool("maint-page")
+                .arg(command)
+                .arg("--dir")
+                .arg(&dir)
+                .args(extra)
+                .run()
+                .expect_code(0),
+        )
+    };
     run("on", &[]);
     run("off", &[]);
     let (mut shown, mut whole, mut proven) = (Vec::new(), Vec::new(), Vec::new());
@@ -122,7 +196,12 @@ fn first_503() {
         proven.push(began.elapsed());
         run("off", &[]);
     }
-    println!("median of 20: `on` {}; from its return to the first 503 {}; `on --verify` {}", median(whole), median(shown), median(proven));
+    println!(
+        "median of 20: `on` {}; from its return to the first 503 {}; `on --verify` {}",
+        median(whole),
+        median(shown),
+        median(proven)
+    );
 }
 
 fn median(mut times: Vec<Duration>) -> String {
@@ -132,7 +211,9 @@ fn median(mut times: Vec<Duration>) -> String {
 
 fn status(port: u16) -> u16 {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer.split(' ').nth(1).unwrap().parse().unwrap()

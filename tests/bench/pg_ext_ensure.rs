@@ -5,7 +5,12 @@
 //! Ansible is run from `target/bench-venv` (or `$RUNBOOK_BENCH_VENV`): `pip install ansible psycopg2-binary`. Without it its rows are left
 //! out.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 use harness::postgres::{Postgres, program};
 use harness::{bin, scratch, source_root};
@@ -25,13 +30,25 @@ struct Runner<'a> {
 }
 
 fn runner<'a>(name: &'a str, run: impl FnMut() + 'a) -> Runner<'a> {
-    Runner { name, run: Box::new(run), times: Vec::new() }
+    Runner {
+        name,
+        run: Box::new(run),
+        times: Vec::new(),
+    }
 }
 
 fn command(path: &PathBuf, args: &[String]) {
     let mut command = Command::new(path);
-    command.args(args).env_clear().envs([("PATH", "/usr/bin:/bin"), ("HOME", "/nonexistent")]);
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    command
+        .args(args)
+        .env_clear()
+        .envs([("PATH", "/usr/bin:/bin"), ("HOME", "/nonexistent")]);
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
     assert!(status.success(), "{} {args:?}: {status}", path.display());
 }
 
@@ -71,7 +88,10 @@ fn psql_args(server: &Postgres, database: &str, statements: &[String]) -> Vec<St
 }
 
 fn create(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| format!("CREATE EXTENSION IF NOT EXISTS \"{name}\"")).collect()
+    names
+        .iter()
+        .map(|name| format!("CREATE EXTENSION IF NOT EXISTS \"{name}\""))
+        .collect()
 }
 
 fn main() {
@@ -113,9 +133,12 @@ fn main() {
 
 /// Ansible's module, as a user runs it: `ansible -m community.postgresql.postgresql_ext`, once for each extension.
 fn ansible(server: &Postgres, ours: &[f64]) {
-    let venv = std::env::var_os("RUNBOOK_BENCH_VENV").map_or_else(|| source_root().join("target/bench-venv"), PathBuf::from);
+    let venv = std::env::var_os("RUNBOOK_BENCH_VENV")
+        .map_or_else(|| source_root().join("target/bench-venv"), PathBuf::from);
     let ansible = venv.join("bin/ansible");
-    if !ansible.exists() || !std::fs::read_dir(venv.join("lib")).is_ok_and(|mut lib| lib.next().is_some()) {
+    if !ansible.exists()
+        || !std::fs::read_dir(venv.join("lib")).is_ok_and(|mut lib| lib.next().is_some())
+    {
         println!("  Ansible is not in {}: left out", venv.display());
         return;
     }
@@ -127,31 +150,65 @@ fn ansible(server: &Postgres, ours: &[f64]) {
             server.port()
         );
         let mut command = Command::new(&ansible);
-        command.args(["localhost", "-c", "local", "-e"]).arg(format!("ansible_python_interpreter={}/bin/python", venv.display()));
-        command.args(["-m", "community.postgresql.postgresql_ext", "-a", &arguments]);
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.path()).env("LC_ALL", "C.UTF-8");
+        command
+            .args(["localhost", "-c", "local", "-e"])
+            .arg(format!(
+                "ansible_python_interpreter={}/bin/python",
+                venv.display()
+            ));
+        command.args([
+            "-m",
+            "community.postgresql.postgresql_ext",
+            "-a",
+            &arguments,
+        ]);
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", home.path())
+            .env("LC_ALL", "C.UTF-8");
         let output = command.stdin(Stdio::null()).output().unwrap();
-        assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
     };
     let medians = race(
         3,
         &mut [
             runner("Ansible's postgresql_ext, one", || run(FIVE[0])),
-            runner("Ansible's postgresql_ext, five times", || FIVE.iter().for_each(|name| run(name))),
+            runner("Ansible's postgresql_ext, five times", || {
+                FIVE.iter().for_each(|name| run(name))
+            }),
         ],
     );
-    ratio("one extension, beside Ansible's module", ours[0] / medians[0], 1.0 / 150.0);
+    ratio(
+        "one extension, beside Ansible's module",
+        ours[0] / medians[0],
+        1.0 / 150.0,
+    );
     ratio("five, beside its loop", ours[3] / medians[1], 1.0 / 200.0);
 }
 
 fn many(server: &Postgres, tool: &PathBuf, psql: &PathBuf) {
-    let names: Vec<String> = (0..DATABASES).map(|number| format!("many_{number}")).collect();
+    let names: Vec<String> = (0..DATABASES)
+        .map(|number| format!("many_{number}"))
+        .collect();
     for name in &names {
-        server.psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE app OWNER app"));
+        server.psql(
+            "postgres",
+            &format!("CREATE DATABASE {name} TEMPLATE app OWNER app"),
+        );
     }
     println!("\n{DATABASES} databases with five extensions each, nothing to do");
     let mut args = vec!["-d".to_string(), server.dsn("app", "app")];
-    args.extend(names.iter().flat_map(|name| ["--db".to_string(), name.clone()]));
+    args.extend(
+        names
+            .iter()
+            .flat_map(|name| ["--db".to_string(), name.clone()]),
+    );
     args.extend(FIVE.map(String::from));
     let statements = create(&FIVE);
     let medians = race(
@@ -159,31 +216,55 @@ fn many(server: &Postgres, tool: &PathBuf, psql: &PathBuf) {
         &mut [
             runner("pg-ext-ensure --db … five", || command(tool, &args)),
             runner("psql in a loop, five statements each", || {
-                names.iter().for_each(|name| command(psql, &psql_args(server, name, &statements)));
+                names
+                    .iter()
+                    .for_each(|name| command(psql, &psql_args(server, name, &statements)));
             }),
         ],
     );
-    ratio("50 x 5, beside the loop", medians[0] / medians[1], 1.0 / 3.0);
+    ratio(
+        "50 x 5, beside the loop",
+        medians[0] / medians[1],
+        1.0 / 3.0,
+    );
 }
 
 /// 200 kills of the tool at any moment: the longest that the role stayed a superuser afterwards.
 fn killed(server: &Postgres, tool: &PathBuf) {
     let state = scratch();
     let admin = server.dsn("postgres", "postgres");
-    let is_super = || server.psql("postgres", "SELECT rolsuper FROM pg_roles WHERE rolname = 'app'") == "t";
+    let is_super = || {
+        server.psql(
+            "postgres",
+            "SELECT rolsuper FROM pg_roles WHERE rolname = 'app'",
+        ) == "t"
+    };
     let (mut longest, mut hits) = (Duration::ZERO, 0);
     for round in 0..200u64 {
         let mut command = Command::new(tool);
-        command.args(["elevate", "--role", "app", "--admin", &admin, "--", "sleep", "0.05"]);
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("STATE_DIRECTORY", state.path());
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        command.args([
+            "elevate", "--role", "app", "--admin", &admin, "--", "sleep", "0.05",
+        ]);
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("STATE_DIRECTORY", state.path());
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         std::thread::sleep(Duration::from_micros((round * 7919 % 800) * 100));
         child.kill().unwrap();
         child.wait().unwrap();
         let began = Instant::now();
         hits += u64::from(is_super());
         while is_super() {
-            assert!(began.elapsed() < Duration::from_secs(30), "round {round}: still a superuser");
+            assert!(
+                began.elapsed() < Duration::from_secs(30),
+                "round {round}: still a superuser"
+            );
         }
         longest = longest.max(began.elapsed());
         let status = Command::new(tool)

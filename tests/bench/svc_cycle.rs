@@ -2,7 +2,13 @@
 //!
 //! The programs take turns and the median of their turns counts, so that a busy machine is busy for all of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::exit)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::exit
+)]
 
 use std::fs;
 use std::io::{Read, Write};
@@ -19,7 +25,14 @@ fn main() {
     all &= supervisor();
     all &= exits();
     all &= systemd();
-    println!("{}", if all { "every ratio of the page is reached" } else { "NOT every ratio of the page is reached" });
+    println!(
+        "{}",
+        if all {
+            "every ratio of the page is reached"
+        } else {
+            "NOT every ratio of the page is reached"
+        }
+    );
     std::process::exit(i32::from(!all));
 }
 
@@ -32,7 +45,12 @@ fn time(command: &mut Command) -> Duration {
     let began = Instant::now();
     let output = command.stdin(Stdio::null()).output().expect("run it");
     let took = began.elapsed();
-    assert!(output.status.success(), "{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
     took
 }
 
@@ -44,13 +62,17 @@ fn row(what: &str, time: Duration) {
 fn ratio(what: &str, ours: Duration, theirs: Duration, wanted: f64) -> bool {
     let found = theirs.as_secs_f64() / ours.as_secs_f64();
     let ok = found >= wanted;
-    println!("  {} {what}: 1/{found:.1} (wanted: at most 1/{wanted})\n", if ok { "ok " } else { "MISSED" });
+    println!(
+        "  {} {what}: 1/{found:.1} (wanted: at most 1/{wanted})\n",
+        if ok { "ok " } else { "MISSED" }
+    );
     ok
 }
 
 fn supervisor() -> bool {
-    let supervisor =
-        Supervisor::start("[program:g]\ncommand = /bin/sleep 600\nnumprocs = 3\nprocess_name = %(program_name)s%(process_num)d\n");
+    let supervisor = Supervisor::start(
+        "[program:g]\ncommand = /bin/sleep 600\nnumprocs = 3\nprocess_name = %(program_name)s%(process_num)d\n",
+    );
     supervisor.wait_running(&["g:g0", "g:g1", "g:g2"]);
     let config = supervisor.config();
     let theirs = |words: &[&str]| {
@@ -73,7 +95,12 @@ fn supervisor() -> bool {
     row("supervisorctl status", median(client.clone()));
     row("svc-cycle status", median(tool.clone()));
     row("the socket alone (getAllProcessInfo)", median(socket));
-    let mut all = ratio("svc-cycle status to supervisorctl status", median(tool), median(client), 80.0);
+    let mut all = ratio(
+        "svc-cycle status to supervisorctl status",
+        median(tool),
+        median(client),
+        80.0,
+    );
     let (mut client, mut tool) = (Vec::new(), Vec::new());
     for _ in 0..5 {
         client.push(theirs(&["restart", "g:*"]));
@@ -81,8 +108,16 @@ fn supervisor() -> bool {
     }
     println!("restart of a group of three, startsecs = 1");
     row("supervisorctl restart g:*", median(client.clone()));
-    row("svc-cycle restart, all old processes gone, verified", median(tool.clone()));
-    all &= ratio("svc-cycle restart to supervisorctl restart", median(tool), median(client), 2.0);
+    row(
+        "svc-cycle restart, all old processes gone, verified",
+        median(tool.clone()),
+    );
+    all &= ratio(
+        "svc-cycle restart to supervisorctl restart",
+        median(tool),
+        median(client),
+        2.0,
+    );
     all
 }
 
@@ -120,9 +155,17 @@ fn exits() -> bool {
             .spawn()
             .unwrap();
         std::thread::sleep(Duration::from_millis(150));
-        let pid: i32 = fs::read_to_string(dir.path().join("idle.pid")).unwrap().trim().parse().unwrap();
+        let pid: i32 = fs::read_to_string(dir.path().join("idle.pid"))
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
         let began = Instant::now();
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+        nix::sys::signal::kill(
+            nix::unistd::Pid::from_raw(pid),
+            nix::sys::signal::Signal::SIGKILL,
+        )
+        .unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(3));
         times.push(began.elapsed());
     }
@@ -130,26 +173,42 @@ fn exits() -> bool {
     let found = median(times);
     row("until svc-cycle has noticed, reported and ended", found);
     let ok = found < Duration::from_millis(10);
-    println!("  {} exit detection within 10 ms\n", if ok { "ok " } else { "MISSED" });
+    println!(
+        "  {} exit detection within 10 ms\n",
+        if ok { "ok " } else { "MISSED" }
+    );
     ok
 }
 
 fn systemd() -> bool {
-    let Some(machine) = Machine::with_systemd() else { return true };
+    let Some(machine) = Machine::with_systemd() else {
+        return true;
+    };
     drop(machine.tool("svc-cycle"));
-    machine.unit("t-redis.service", "[Service]\nExecStart=/usr/bin/redis-server --port 7777 --save \"\" --appendonly no\n");
+    machine.unit(
+        "t-redis.service",
+        "[Service]\nExecStart=/usr/bin/redis-server --port 7777 --save \"\" --appendonly no\n",
+    );
     machine.unit("t-false.service", "[Service]\nExecStart=/bin/false\n");
     machine.unit(
         "t-loop.service",
         "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sh -c 'sleep 0.15; exit 3'\nRestart=always\nRestartSec=50ms\n",
     );
-    machine.write("/root/redis.toml", "[service.t-redis]\nbackend = \"systemd\"\nready = [{ port = 7777 }]\n");
+    machine.write(
+        "/root/redis.toml",
+        "[service.t-redis]\nbackend = \"systemd\"\nready = [{ port = 7777 }]\n",
+    );
     machine.must(&["systemctl", "daemon-reload"]);
     // The environment stands in a directory that the overlay may not show.
     let venv = scratch_copy(&machine);
     let ansible = format!("{venv}/bin/ansible");
     let restart = |words: &[&str]| time(&mut machine.command(words));
-    let ours = ["/usr/local/bin/svc-cycle", "restart", "-f", "/root/redis.toml"];
+    let ours = [
+        "/usr/local/bin/svc-cycle",
+        "restart",
+        "-f",
+        "/root/redis.toml",
+    ];
     let theirs = [
         "env",
         "HOME=/root",
@@ -172,9 +231,20 @@ fn systemd() -> bool {
     }
     println!("restart of a unit (redis)");
     row("systemctl restart, which verifies nothing", median(bare));
-    row("ansible -m systemd_service state=restarted", median(play.clone()));
-    row("svc-cycle restart, verified by its port and processes", median(tool.clone()));
-    let mut all = ratio("svc-cycle restart to Ansible's", median(tool), median(play), 10.0);
+    row(
+        "ansible -m systemd_service state=restarted",
+        median(play.clone()),
+    );
+    row(
+        "svc-cycle restart, verified by its port and processes",
+        median(tool.clone()),
+    );
+    let mut all = ratio(
+        "svc-cycle restart to Ansible's",
+        median(tool),
+        median(play),
+        10.0,
+    );
 
     println!("the verdict on a start that is none (exit status; 0 is wrong)");
     for unit in ["t-false", "t-loop"] {
@@ -184,8 +254,23 @@ fn systemd() -> bool {
             machine.run(words).status.code().unwrap_or(-1)
         };
         let name = format!("name={unit} state=started");
-        let theirs = ["env", "HOME=/root", &ansible, "localhost", "-c", "local", "-m", "systemd_service", "-a", &name];
-        let (bare, play, tool) = (code(&["systemctl", "start", unit]), code(&theirs), code(&["/usr/local/bin/svc-cycle", "start", unit]));
+        let theirs = [
+            "env",
+            "HOME=/root",
+            &ansible,
+            "localhost",
+            "-c",
+            "local",
+            "-m",
+            "systemd_service",
+            "-a",
+            &name,
+        ];
+        let (bare, play, tool) = (
+            code(&["systemctl", "start", unit]),
+            code(&theirs),
+            code(&["/usr/local/bin/svc-cycle", "start", unit]),
+        );
         println!("  {unit:<10} systemctl {bare}   ansible {play}   svc-cycle {tool}");
         all &= tool == 3;
     }
@@ -197,12 +282,25 @@ fn systemd() -> bool {
 fn scratch_copy(machine: &Machine) -> String {
     let venv = test_venv();
     let venv = venv.canonicalize().unwrap();
-    if !machine.path(&format!("{}/bin/python", venv.display())).exists()
-        && !machine.run(&["test", "-x", &format!("{}/bin/python", venv.display())]).status.success()
+    if !machine
+        .path(&format!("{}/bin/python", venv.display()))
+        .exists()
+        && !machine
+            .run(&["test", "-x", &format!("{}/bin/python", venv.display())])
+            .status
+            .success()
     {
         let target = machine.path(venv.to_str().unwrap());
         fs::create_dir_all(target.parent().unwrap()).unwrap();
-        assert!(Command::new("cp").arg("-a").arg(&venv).arg(target).status().unwrap().success());
+        assert!(
+            Command::new("cp")
+                .arg("-a")
+                .arg(&venv)
+                .arg(target)
+                .status()
+                .unwrap()
+                .success()
+        );
     }
     venv.display().to_string()
 }

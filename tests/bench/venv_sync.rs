@@ -4,7 +4,13 @@
 //! The environment is made for this: 113 distributions with 22,900 files and METADATA of the usual length, installed by uv. The
 //! programs take turns, and the median of their turns counts, so that a busy machine is busy for all of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::exit)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::exit
+)]
 
 use harness::test_venv;
 use harness::venvs::Venvs;
@@ -84,7 +90,11 @@ fn main() {
 fn floor(site: &Path) {
     let mut buffer = vec![0; 1 << 20];
     for entry in std::fs::read_dir(site).unwrap().flatten() {
-        if entry.file_name().as_encoded_bytes().ends_with(b".dist-info") {
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .ends_with(b".dist-info")
+        {
             let mut file = std::fs::File::open(entry.path().join("METADATA")).unwrap();
             while std::io::Read::read(&mut file, &mut buffer).unwrap() > 0 {}
         }
@@ -94,14 +104,23 @@ fn floor(site: &Path) {
 /// The least for sizes: every file looked at once.
 fn lstat(list: &str) {
     let text = std::fs::read_to_string(list).unwrap();
-    let total: u64 = text.lines().map(|path| std::fs::symlink_metadata(path).unwrap().len()).sum();
+    let total: u64 = text
+        .lines()
+        .map(|path| std::fs::symlink_metadata(path).unwrap().len())
+        .sum();
     assert!(total > 0);
 }
 
 /// Runs a program and prints the most memory that it had, in KiB.
 fn memory(program: &str, arguments: &[String]) {
-    let _ = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-    let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN).unwrap();
+    let _ = Command::new(program)
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    let usage =
+        nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN).unwrap();
     println!("{}", usage.max_rss());
 }
 
@@ -113,19 +132,32 @@ struct Runner<'a> {
 }
 
 fn runner<'a>(name: &'a str, argv: &[&str]) -> Runner<'a> {
-    Runner { name, argv: argv.iter().map(|word| (*word).to_owned()).collect(), times: Vec::new() }
+    Runner {
+        name,
+        argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+        times: Vec::new(),
+    }
 }
 
 impl Runner<'_> {
     fn turn(&mut self, venvs: &Venvs) {
         let mut command = venvs.command(&self.argv[0]);
-        command.args(&self.argv[1..]).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .args(&self.argv[1..])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         let began = Instant::now();
         let done = command.output().unwrap();
         self.times.push(began.elapsed());
         // pip-sync says 1 where it would change something, and it would: its own environment is compared with an empty file.
-        let is_good = done.status.success() || self.name.starts_with("pip-sync") && done.status.code() == Some(1);
-        assert!(is_good, "{}: {}", self.name, String::from_utf8_lossy(&done.stderr));
+        let is_good = done.status.success()
+            || self.name.starts_with("pip-sync") && done.status.code() == Some(1);
+        assert!(
+            is_good,
+            "{}: {}",
+            self.name,
+            String::from_utf8_lossy(&done.stderr)
+        );
     }
 
     fn median(&self) -> Duration {
@@ -146,7 +178,11 @@ fn race(venvs: &Venvs, turns: usize, runners: &mut [Runner<'_>]) -> Vec<Duration
         }
     }
     for runner in runners.iter() {
-        println!("{:<44} {:>9.2} ms", runner.name, runner.median().as_secs_f64() * 1e3);
+        println!(
+            "{:<44} {:>9.2} ms",
+            runner.name,
+            runner.median().as_secs_f64() * 1e3
+        );
     }
     runners.iter().map(Runner::median).collect()
 }
@@ -158,7 +194,12 @@ fn ratio(what: &str, one: f64, other: f64, most: f64) {
 }
 
 fn between(what: &str, medians: &[Duration], one: usize, other: usize, most: f64) {
-    ratio(what, medians[one].as_secs_f64(), medians[other].as_secs_f64(), most);
+    ratio(
+        what,
+        medians[one].as_secs_f64(),
+        medians[other].as_secs_f64(),
+        most,
+    );
 }
 
 /// An environment of so many distributions, managed by venv-sync, and the file that locks it.
@@ -170,7 +211,9 @@ fn environment(count: usize, files: usize) -> Venvs {
         .args([count.to_string(), files.to_string()])
         .status();
     assert!(made.unwrap().success());
-    let lock: String = (0..count).map(|index| format!("dist-{index:04}==1.{}.0\n", index % 7)).collect();
+    let lock: String = (0..count)
+        .map(|index| format!("dist-{index:04}==1.{}.0\n", index % 7))
+        .collect();
     venvs.requirements(&lock);
     venvs.apply(&["--installer", "uv"]).run().expect_code(0);
     venvs
@@ -184,23 +227,60 @@ fn bench() {
     let (python, site) = (text(venvs.venv().join("bin/python")), text(venvs.site()));
     let peers = test_venv().join("bin");
     let peer = |name: &str| text(peers.join(name));
-    println!("{DISTRIBUTIONS} distributions, {} files; {TURNS} turns, medians", DISTRIBUTIONS * (FILES_EACH + 3));
+    println!(
+        "{DISTRIBUTIONS} distributions, {} files; {TURNS} turns, medians",
+        DISTRIBUTIONS * (FILES_EACH + 3)
+    );
 
     println!("\nIs it what the file asks for?");
     let check = |depth: &'static str| {
-        vec![tool.clone(), "check".into(), "venv".into(), "-r".into(), "requirements.txt".into(), "--verify".into(), depth.into()]
+        vec![
+            tool.clone(),
+            "check".into(),
+            "venv".into(),
+            "-r".into(),
+            "requirements.txt".into(),
+            "--verify".into(),
+            depth.into(),
+        ]
     };
-    let named = |name, argv: Vec<String>| Runner { name, argv, times: Vec::new() };
+    let named = |name, argv: Vec<String>| Runner {
+        name,
+        argv,
+        times: Vec::new(),
+    };
     let uv = peer("uv");
     let mut runners = [
         named("venv-sync check --verify none", check("none")),
         runner("the floor: every METADATA read", &[&own, "--floor", &site]),
         runner(
             "uv pip sync --check",
-            &[&uv, "pip", "sync", "--check", "--python", &python, "--no-index", "--find-links", "wheels", "requirements.txt"],
+            &[
+                &uv,
+                "pip",
+                "sync",
+                "--check",
+                "--python",
+                &python,
+                "--no-index",
+                "--find-links",
+                "wheels",
+                "requirements.txt",
+            ],
         ),
         runner("uv pip check", &[&uv, "pip", "check", "--python", &python]),
-        runner("venv-sync apply, nothing to do", &[&tool, "apply", "venv", "-r", "requirements.txt", "--verify", "none"]),
+        runner(
+            "venv-sync apply, nothing to do",
+            &[
+                &tool,
+                "apply",
+                "venv",
+                "-r",
+                "requirements.txt",
+                "--verify",
+                "none",
+            ],
+        ),
     ];
     let medians = race(&venvs, TURNS, &mut runners);
     let pip = peer("python");
@@ -209,24 +289,41 @@ fn bench() {
         &venvs,
         3,
         &mut [
-            runner("pip check", &[&pip, "-m", "pip", "--python", &python, "check"]),
+            runner(
+                "pip check",
+                &[&pip, "-m", "pip", "--python", &python, "check"],
+            ),
             // pip-sync wants pip in the environment that it looks at, and uv makes none: so it looks at its own, which is smaller.
-            runner("pip-sync --dry-run (of the test environment)", &[&peer("pip-sync"), "--dry-run", "--no-index", "empty.txt"]),
+            runner(
+                "pip-sync --dry-run (of the test environment)",
+                &[&peer("pip-sync"), "--dry-run", "--no-index", "empty.txt"],
+            ),
         ],
     );
     between("check : uv pip sync --check", &medians, 0, 2, 0.12);
-    ratio("check : pip check", medians[0].as_secs_f64(), slow[0].as_secs_f64(), 0.006);
+    ratio(
+        "check : pip check",
+        medians[0].as_secs_f64(),
+        slow[0].as_secs_f64(),
+        0.006,
+    );
     between("check : the floor", &medians, 0, 1, 3.0);
     between("apply with nothing to do : check", &medians, 4, 0, 1.2);
 
     println!("\nAre the files what was installed?");
-    let list: String = walk(&venvs.site()).iter().map(|path| format!("{path}\n")).collect();
+    let list: String = walk(&venvs.site())
+        .iter()
+        .map(|path| format!("{path}\n"))
+        .collect();
     let list = text(venvs.write("files.txt", &list));
     let mut runners = [
         named("venv-sync check --verify size", check("size")),
         runner("lstat of every file", &[&own, "--lstat", &list]),
         named("venv-sync check --verify hash", check("hash")),
-        runner("Python's hashlib over every file", &["/usr/bin/python3", "-c", HASHLIB, &site]),
+        runner(
+            "Python's hashlib over every file",
+            &["/usr/bin/python3", "-c", HASHLIB, &site],
+        ),
     ];
     let medians = race(&venvs, TURNS / 3, &mut runners);
     between("--verify size : lstat", &medians, 0, 1, 1.1);
@@ -237,29 +334,72 @@ fn bench() {
 
     println!("\nMemory");
     let most = |argv: &[&str]| {
-        let done = venvs.command(&own).arg("--memory").args(argv).output().unwrap();
-        let kib: f64 = String::from_utf8_lossy(&done.stdout).trim().parse().unwrap();
+        let done = venvs
+            .command(&own)
+            .arg("--memory")
+            .args(argv)
+            .output()
+            .unwrap();
+        let kib: f64 = String::from_utf8_lossy(&done.stdout)
+            .trim()
+            .parse()
+            .unwrap();
         println!(
             "{:<44} {:>9.1} MB",
-            argv.iter().take(3).map(|word| word.rsplit('/').next().unwrap()).collect::<Vec<_>>().join(" "),
+            argv.iter()
+                .take(3)
+                .map(|word| word.rsplit('/').next().unwrap())
+                .collect::<Vec<_>>()
+                .join(" "),
             kib / 1024.0
         );
         kib
     };
-    let ours = most(&[&tool, "check", "venv", "-r", "requirements.txt", "--verify", "size"]);
-    let uvs = most(&[&uv, "pip", "sync", "--check", "--python", &python, "--no-index", "--find-links", "wheels", "requirements.txt"]);
+    let ours = most(&[
+        &tool,
+        "check",
+        "venv",
+        "-r",
+        "requirements.txt",
+        "--verify",
+        "size",
+    ]);
+    let uvs = most(&[
+        &uv,
+        "pip",
+        "sync",
+        "--check",
+        "--python",
+        &python,
+        "--no-index",
+        "--find-links",
+        "wheels",
+        "requirements.txt",
+    ]);
     ratio("check : uv pip sync --check", ours, uvs, 0.3);
 
     println!("\nGrowth, --verify none");
-    for (count, name) in [(125, "125 distributions"), (250, "250"), (500, "500"), (1000, "1,000")] {
+    for (count, name) in [
+        (125, "125 distributions"),
+        (250, "250"),
+        (500, "500"),
+        (1000, "1,000"),
+    ] {
         let venvs = environment(count, 5);
         race(&venvs, 9, &mut [named(name, check("none"))]);
     }
 }
 
 fn walk(dir: &Path) -> Vec<String> {
-    let find = Command::new("find").arg(dir).args(["-type", "f"]).output().unwrap();
-    String::from_utf8_lossy(&find.stdout).lines().map(str::to_owned).collect()
+    let find = Command::new("find")
+        .arg(dir)
+        .args(["-type", "f"])
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&find.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Each time from nothing: a new environment by venv-sync, and the two commands of uv that make one.
@@ -268,16 +408,55 @@ fn rebuild(venvs: &Venvs, tool: &str, uv: &str) {
     for turn in 0..4 {
         let name = format!("new-{turn}");
         let began = Instant::now();
-        let apply =
-            ["apply", &name, "-r", "requirements.txt", "--wheelhouse", "wheels", "--installer", "uv", "--python", "/usr/bin/python3"];
-        assert!(venvs.command(tool).args(apply).stdout(Stdio::null()).status().unwrap().success());
+        let apply = [
+            "apply",
+            &name,
+            "-r",
+            "requirements.txt",
+            "--wheelhouse",
+            "wheels",
+            "--installer",
+            "uv",
+            "--python",
+            "/usr/bin/python3",
+        ];
+        assert!(
+            venvs
+                .command(tool)
+                .args(apply)
+                .stdout(Stdio::null())
+                .status()
+                .unwrap()
+                .success()
+        );
         ours.push(began.elapsed());
         let name = format!("peer-{turn}");
         let began = Instant::now();
-        let quiet = |argv: &[&str]| assert!(venvs.command(uv).args(argv).stderr(Stdio::null()).status().unwrap().success());
+        let quiet = |argv: &[&str]| {
+            assert!(
+                venvs
+                    .command(uv)
+                    .args(argv)
+                    .stderr(Stdio::null())
+                    .status()
+                    .unwrap()
+                    .success()
+            )
+        };
         quiet(&["venv", "--python", "/usr/bin/python3", &name]);
         let python = format!("{name}/bin/python");
-        quiet(&["pip", "sync", "--python", &python, "--link-mode", "copy", "--no-index", "--find-links", "wheels", "requirements.txt"]);
+        quiet(&[
+            "pip",
+            "sync",
+            "--python",
+            &python,
+            "--link-mode",
+            "copy",
+            "--no-index",
+            "--find-links",
+            "wheels",
+            "requirements.txt",
+        ]);
         uvs.push(began.elapsed());
         for dir in [format!("new-{turn}.d"), name] {
             let _ = std::fs::remove_dir_all(venvs.path().join(dir));
@@ -286,7 +465,20 @@ fn rebuild(venvs: &Venvs, tool: &str, uv: &str) {
     }
     ours.sort_unstable();
     uvs.sort_unstable();
-    println!("{:<44} {:>9.0} ms", "venv-sync apply", ours[1].as_secs_f64() * 1e3);
-    println!("{:<44} {:>9.0} ms", "uv venv + uv pip sync --link-mode copy", uvs[1].as_secs_f64() * 1e3);
-    ratio("apply : uv", ours[1].as_secs_f64(), uvs[1].as_secs_f64(), 1.25);
+    println!(
+        "{:<44} {:>9.0} ms",
+        "venv-sync apply",
+        ours[1].as_secs_f64() * 1e3
+    );
+    println!(
+        "{:<44} {:>9.0} ms",
+        "uv venv + uv pip sync --link-mode copy",
+        uvs[1].as_secs_f64() * 1e3
+    );
+    ratio(
+        "apply : uv",
+        ours[1].as_secs_f64(),
+        uvs[1].as_secs_f64(),
+        1.25,
+    );
 }

@@ -11,8 +11,15 @@ use std::time::Duration;
 fn lines() -> BTreeMap<&'static str, String> {
     let crontab = |command: &str| command.starts_with(|c: char| c == '*' || c.is_ascii_digit());
     let line = |command: &str| command.split(' ').skip(5).collect::<Vec<_>>().join(" ");
-    let all = runbook_docgen::TOOLS.iter().flat_map(|tool| tool.line.examples.iter().map(|example| (tool.line.name, example.command)));
-    all.filter(|(_, command)| crontab(command)).map(|(name, command)| (name, line(command))).collect()
+    let all = runbook_docgen::TOOLS.iter().flat_map(|tool| {
+        tool.line
+            .examples
+            .iter()
+            .map(|example| (tool.line.name, example.command))
+    });
+    all.filter(|(_, command)| crontab(command))
+        .map(|(name, command)| (name, line(command)))
+        .collect()
 }
 
 /// A host where all of that is so: PostgreSQL with a service file, a virtual environment, a maintenance page, a service, a crontab, a log
@@ -76,20 +83,37 @@ rm -f /etc/cron.d/*
 
 /// A machine with the tools where a package puts them: cron's own PATH has nothing else.
 fn machine() -> Option<Machine> {
-    let binds: Vec<String> = TOOLS.iter().map(|tool| format!("--bind-ro={}:/usr/bin/{tool}", bin(tool).display())).collect();
+    let binds: Vec<String> = TOOLS
+        .iter()
+        .map(|tool| format!("--bind-ro={}:/usr/bin/{tool}", bin(tool).display()))
+        .collect();
     let options: Vec<&str> = binds.iter().map(String::as_str).collect();
     Machine::with_plain_init_and(&options)
 }
 
 /// The mails that have come, by the line that caused them.
 fn mails(machine: &Machine) -> BTreeMap<String, String> {
-    let all = std::fs::read_dir(machine.path("/var/mail/cron")).unwrap().flatten().map(|entry| entry.path());
-    let texts = all.filter(|path| path.extension().is_some_and(|e| e == "mail")).map(|path| std::fs::read_to_string(path).unwrap());
+    let all = std::fs::read_dir(machine.path("/var/mail/cron"))
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path());
+    let texts = all
+        .filter(|path| path.extension().is_some_and(|e| e == "mail"))
+        .map(|path| std::fs::read_to_string(path).unwrap());
     texts
         .map(|text| {
-            let subject = text.lines().find(|line| line.starts_with("Subject: ")).unwrap_or_else(|| panic!("no subject: {text}"));
-            let line = subject.split_once("> ").unwrap_or_else(|| panic!("{subject}")).1;
-            (line.split("; echo").next().unwrap().to_owned(), text.split_once("\n\n").unwrap().1.to_owned())
+            let subject = text
+                .lines()
+                .find(|line| line.starts_with("Subject: "))
+                .unwrap_or_else(|| panic!("no subject: {text}"));
+            let line = subject
+                .split_once("> ")
+                .unwrap_or_else(|| panic!("{subject}"))
+                .1;
+            (
+                line.split("; echo").next().unwrap().to_owned(),
+                text.split_once("\n\n").unwrap().1.to_owned(),
+            )
         })
         .collect()
 }
@@ -97,11 +121,28 @@ fn mails(machine: &Machine) -> BTreeMap<String, String> {
 #[test]
 fn from_cron_there_is_mail_only_when_something_is_wrong_or_was_changed() {
     let lines = lines();
-    assert_eq!(lines.len(), TOOLS.len(), "a line for cron in every manual: {lines:?}");
+    assert_eq!(
+        lines.len(),
+        TOOLS.len(),
+        "a line for cron in every manual: {lines:?}"
+    );
     let Some(machine) = machine() else { return };
     machine.must(&["sh", "-ec", HOST]);
-    let mut holder = machine.command(&["svc-cycle", "cycle", "-f", "/etc/held/services.toml", "--", "sleep", "600"]).spawn().unwrap();
-    wait_for(Duration::from_secs(20), "the services are held", || machine.run(&["pgrep", "-f", "^sleep 600"]).status.success());
+    let mut holder = machine
+        .command(&[
+            "svc-cycle",
+            "cycle",
+            "-f",
+            "/etc/held/services.toml",
+            "--",
+            "sleep",
+            "600",
+        ])
+        .spawn()
+        .unwrap();
+    wait_for(Duration::from_secs(20), "the services are held", || {
+        machine.run(&["pgrep", "-f", "^sleep 600"]).status.success()
+    });
 
     let mut crontab = String::new();
     let mut wanted = Vec::new();
@@ -111,7 +152,11 @@ fn from_cron_there_is_mail_only_when_something_is_wrong_or_was_changed() {
             let line = line.replace("site", site);
             // Only this is not in the manual: cron tells nobody the exit status.
             crontab += &format!("* * * * * {line}; echo $? >/run/{name}-{site}.code\n");
-            wanted.push((*name, site.to_owned(), line.trim_start_matches("root ").to_owned()));
+            wanted.push((
+                *name,
+                site.to_owned(),
+                line.trim_start_matches("root ").to_owned(),
+            ));
         };
         add("site");
         add("wrong");
@@ -124,17 +169,37 @@ fn from_cron_there_is_mail_only_when_something_is_wrong_or_was_changed() {
     // As init starts it: with nothing of ours in its environment.
     machine.must(&["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "cron"]);
     let code = |name: &str, site: &str| -> Option<i32> {
-        std::fs::read_to_string(machine.path(&format!("/run/{name}-{site}.code"))).ok()?.trim().parse().ok()
+        std::fs::read_to_string(machine.path(&format!("/run/{name}-{site}.code")))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     };
-    wait_for(Duration::from_secs(120), "cron has run every line", || wanted.iter().all(|(name, site, _)| code(name, site).is_some()));
-    wait_for(Duration::from_secs(10), "the mails have come", || mails(&machine).len() > lines.len());
+    wait_for(Duration::from_secs(120), "cron has run every line", || {
+        wanted
+            .iter()
+            .all(|(name, site, _)| code(name, site).is_some())
+    });
+    wait_for(Duration::from_secs(10), "the mails have come", || {
+        mails(&machine).len() > lines.len()
+    });
     machine.must(&["sh", "-c", "kill $(cat /run/crond.pid)"]);
 
     let environment = std::fs::read_to_string(machine.path("/run/environment")).unwrap();
-    let mut names: Vec<&str> = environment.lines().map(|line| line.split('=').next().unwrap()).collect();
+    let mut names: Vec<&str> = environment
+        .lines()
+        .map(|line| line.split('=').next().unwrap())
+        .collect();
     names.sort_unstable();
-    assert_eq!(names, ["HOME", "LOGNAME", "PATH", "PWD", "SHELL"], "{environment}");
-    assert!(environment.contains("PATH=/usr/bin:/bin\n") && environment.contains("SHELL=/bin/sh\n"), "{environment}");
+    assert_eq!(
+        names,
+        ["HOME", "LOGNAME", "PATH", "PWD", "SHELL"],
+        "{environment}"
+    );
+    assert!(
+        environment.contains("PATH=/usr/bin:/bin\n") && environment.contains("SHELL=/bin/sh\n"),
+        "{environment}"
+    );
 
     let mails = mails(&machine);
     for (name, site, line) in &wanted {
@@ -144,12 +209,25 @@ fn from_cron_there_is_mail_only_when_something_is_wrong_or_was_changed() {
         match (site.as_str(), *name) {
             ("site", _) => assert!(code == 0 && mail.is_none(), "{told}"),
             // It was not running, and now it is: no failure, and still worth a mail.
-            ("wrong", "svc-cycle") => assert!(code == 0 && mail.is_some_and(|text| text.contains("\"changed\":true")), "{told}"),
-            ("held", _) => assert!(code == 75 && mail.is_some_and(|text| text.contains("held") && text.lines().count() <= 3), "{told}"),
+            ("wrong", "svc-cycle") => assert!(
+                code == 0 && mail.is_some_and(|text| text.contains("\"changed\":true")),
+                "{told}"
+            ),
+            ("held", _) => assert!(
+                code == 75
+                    && mail.is_some_and(|text| text.contains("held") && text.lines().count() <= 3),
+                "{told}"
+            ),
             // The end that was announced has passed; visitors see the page, which is what was asked for.
-            ("wrong", "maint-page") => assert!(code == 0 && mail.is_some_and(|text| text.contains("overdue")), "{told}"),
+            ("wrong", "maint-page") => assert!(
+                code == 0 && mail.is_some_and(|text| text.contains("overdue")),
+                "{told}"
+            ),
             // It would have made them, and may not.
-            ("wrong", "pg-ext-ensure") => assert!(code == 3 && mail.is_some_and(|text| text.contains("GRANT CREATE")), "{told}"),
+            ("wrong", "pg-ext-ensure") => assert!(
+                code == 3 && mail.is_some_and(|text| text.contains("GRANT CREATE")),
+                "{told}"
+            ),
             _ => assert!(code == 1 && mail.is_some(), "{told}"),
         }
         // Who met a lock says so there, too.
@@ -162,8 +240,15 @@ fn from_cron_there_is_mail_only_when_something_is_wrong_or_was_changed() {
 /// The journal has the report as one line, whatever was printed.
 fn journal(machine: &Machine, name: &str, site: &str, code: i32) {
     let path = machine.path(&format!("/var/log/{site}.jsonl"));
-    let reports: Vec<Value> = std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let mine: Vec<&Value> = reports.iter().filter(|report| report["tool"] == name).collect();
+    let reports: Vec<Value> = std::fs::read_to_string(path)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let mine: Vec<&Value> = reports
+        .iter()
+        .filter(|report| report["tool"] == name)
+        .collect();
     assert_eq!(mine.len(), 1, "{name} of {site}: {reports:?}");
     for report in mine {
         schema::check(name, report, site);

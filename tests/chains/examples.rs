@@ -17,31 +17,76 @@ struct Row {
 }
 
 const fn row(example: &'static str, before: &'static str, code: i32, after: &'static str) -> Row {
-    Row { example, before, code, after }
+    Row {
+        example,
+        before,
+        code,
+        after,
+    }
 }
 
 /// In the order in which an administrator might come to them.
 const ROWS: &[Row] = &[
-    row("check-reqs 'python>=3.9' 'postgres>=13'", "", 0, "jq -e '.msg == \"6 met\"' $out"),
+    row(
+        "check-reqs 'python>=3.9' 'postgres>=13'",
+        "",
+        0,
+        "jq -e '.msg == \"6 met\"' $out",
+    ),
     row(
         "check-reqs -f site.toml | jq",
         "printf '[[check]]\\ntype = \"package\"\\nname = \"postgis\"\\n' >site.toml",
         0,
         "grep -x 'apt-get install -y postgis' $out",
     ),
-    row("check-reqs --wait 60s http:http://127.0.0.1:8000/", "systemctl start uwsgi", 0, "jq -e '.items[0].status == \"met\"' $out"),
-    row("venv-sync apply /srv/venv -r requirements.txt --post-check mysite.wsgi", "", 0, "/srv/venv/bin/python -c 'import mysite.wsgi'"),
+    row(
+        "check-reqs --wait 60s http:http://127.0.0.1:8000/",
+        "systemctl start uwsgi",
+        0,
+        "jq -e '.items[0].status == \"met\"' $out",
+    ),
+    row(
+        "venv-sync apply /srv/venv -r requirements.txt --post-check mysite.wsgi",
+        "",
+        0,
+        "/srv/venv/bin/python -c 'import mysite.wsgi'",
+    ),
     row(
         "venv-sync apply /srv/venv -r requirements.txt --wheelhouse /srv/wheels",
         "echo mysite==2.0 >requirements.txt",
         0,
         "/srv/venv/bin/python -c 'import mysite; assert mysite.VERSION == 2'",
     ),
-    row("venv-sync rollback /srv/venv", "", 0, "/srv/venv/bin/python -c 'import mysite; assert mysite.VERSION == 1'"),
-    row("check-reqs --snapshot python@/srv/venv", "", 0, "check-reqs -f site.toml | jq -e '.rc == 0 and (.items | length) >= 3'"),
-    row("pg-ext-ensure -n -d service=misago btree_gin hstore", "", 1, "jq -e .changed $out"),
-    row("pg-ext-ensure -d service=misago btree_gin hstore", "", 0, "jq -e .changed $out"),
-    row("pg-ext-ensure -d service=misago --admin service=admin hstore pg_stat_statements", "", 0, "jq -e .changed $out"),
+    row(
+        "venv-sync rollback /srv/venv",
+        "",
+        0,
+        "/srv/venv/bin/python -c 'import mysite; assert mysite.VERSION == 1'",
+    ),
+    row(
+        "check-reqs --snapshot python@/srv/venv",
+        "",
+        0,
+        "check-reqs -f site.toml | jq -e '.rc == 0 and (.items | length) >= 3'",
+    ),
+    row(
+        "pg-ext-ensure -n -d service=misago btree_gin hstore",
+        "",
+        1,
+        "jq -e .changed $out",
+    ),
+    row(
+        "pg-ext-ensure -d service=misago btree_gin hstore",
+        "",
+        0,
+        "jq -e .changed $out",
+    ),
+    row(
+        "pg-ext-ensure -d service=misago --admin service=admin hstore pg_stat_statements",
+        "",
+        0,
+        "jq -e .changed $out",
+    ),
     row(
         "pg-ext-ensure elevate --role misago",
         "rm -f db.sqlite3",
@@ -54,11 +99,31 @@ const ROWS: &[Row] = &[
         0,
         "[ $(psql 'service=admin dbname=misago' -Atc \"SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'hstore'\") = extensions ]",
     ),
-    row("cron-render render cron.txt --name forum", "", 0, "grep 'cd /home/myforumorg && venv/bin/python manage.py' $out"),
+    row(
+        "cron-render render cron.txt --name forum",
+        "",
+        0,
+        "grep 'cd /home/myforumorg && venv/bin/python manage.py' $out",
+    ),
     row("cron-render lint cron.txt", "", 0, "grep W12 $out"),
-    row("cron-render install -n cron.txt --name forum", "", 1, "! crontab -u myforumorg -l"),
-    row("cron-render next cron.txt --tz Europe/Warsaw", "", 0, "jq -e '[.items[].next[].dst] | any' $out"),
-    row("maint-page snippet nginx --dir /srv/site/maintenance", "", 0, "test -s /etc/nginx/snippets/maint-page.conf"),
+    row(
+        "cron-render install -n cron.txt --name forum",
+        "",
+        1,
+        "! crontab -u myforumorg -l",
+    ),
+    row(
+        "cron-render next cron.txt --tz Europe/Warsaw",
+        "",
+        0,
+        "jq -e '[.items[].next[].dst] | any' $out",
+    ),
+    row(
+        "maint-page snippet nginx --dir /srv/site/maintenance",
+        "",
+        0,
+        "test -s /etc/nginx/snippets/maint-page.conf",
+    ),
     row(
         "log-paths --config-only --create-dirs nginx",
         "rm -rf /var/log/site",
@@ -71,11 +136,36 @@ const ROWS: &[Row] = &[
         0,
         "[ $(curl -s -o /dev/null -w '%{http_code}' https://www.example.org/) = 503 ] && maint-page off --dir /srv/site/maintenance",
     ),
-    row("maint-page during --dir /srv/site/maintenance", "publish 2", 0, "[ $(cat version) = 2 ] && curl -fsS https://www.example.org/"),
-    row("maint-page on --page /srv/www/tmp/maintenance.html", "mkdir -p /srv/www/tmp", 0, "grep '<html' /srv/www/tmp/maintenance.html"),
-    row("svc-cycle cycle -f services.toml", "publish 3", 0, "[ $(cat version) = 3 ] && systemctl is-active uwsgi"),
-    row("svc-cycle restart uwsgi nginx", "", 0, "jq -e '.changed and (.services | length) == 2' $out"),
-    row("svc-cycle check -f services.toml uwsgi", "", 0, "jq -e '.services[0].expect[0].ok' $out"),
+    row(
+        "maint-page during --dir /srv/site/maintenance",
+        "publish 2",
+        0,
+        "[ $(cat version) = 2 ] && curl -fsS https://www.example.org/",
+    ),
+    row(
+        "maint-page on --page /srv/www/tmp/maintenance.html",
+        "mkdir -p /srv/www/tmp",
+        0,
+        "grep '<html' /srv/www/tmp/maintenance.html",
+    ),
+    row(
+        "svc-cycle cycle -f services.toml",
+        "publish 3",
+        0,
+        "[ $(cat version) = 3 ] && systemctl is-active uwsgi",
+    ),
+    row(
+        "svc-cycle restart uwsgi nginx",
+        "",
+        0,
+        "jq -e '.changed and (.services | length) == 2' $out",
+    ),
+    row(
+        "svc-cycle check -f services.toml uwsgi",
+        "",
+        0,
+        "jq -e '.services[0].expect[0].ok' $out",
+    ),
     row(
         "svc-cycle stop -c config/supervisor.conf",
         "supervisord -c config/supervisor.conf",
@@ -83,7 +173,12 @@ const ROWS: &[Row] = &[
         "jq -e '.services | map(.after) == [\"stopped\", \"stopped\"]' $out",
     ),
     // It follows until somebody ends it: timeout(1) does.
-    row("log-paths -0 nginx | xargs -0r tail -F", "", 124, "grep 'GET / HTTP' $out"),
+    row(
+        "log-paths -0 nginx | xargs -0r tail -F",
+        "",
+        124,
+        "grep 'GET / HTTP' $out",
+    ),
     row(
         "log-paths --open-only -o json | jq",
         "logger=/var/log/site/lost.log; (exec 3>>$logger; rm $logger; echo lost >&3; exec sleep 60 >/dev/null 2>&1) & sleep 0.2",
@@ -192,17 +287,32 @@ publish() {
 "#;
 
 fn host() -> Option<Machine> {
-    let binds: Vec<String> = TOOLS.iter().map(|tool| format!("--bind-ro={}:/usr/bin/{tool}", bin(tool).display())).collect();
+    let binds: Vec<String> = TOOLS
+        .iter()
+        .map(|tool| format!("--bind-ro={}:/usr/bin/{tool}", bin(tool).display()))
+        .collect();
     let wheels = Venvs::new();
     for version in ["1", "2"] {
-        wheels.wheel("mysite", &format!("{version}.0"), "", &[&format!("mysite/__init__.py=VERSION = {version}\n"), "mysite/wsgi.py=\n"]);
+        wheels.wheel(
+            "mysite",
+            &format!("{version}.0"),
+            "",
+            &[
+                &format!("mysite/__init__.py=VERSION = {version}\n"),
+                "mysite/wsgi.py=\n",
+            ],
+        );
     }
     let options: Vec<&str> = binds.iter().map(String::as_str).collect();
     let machine = Machine::with_systemd_and(&options)?;
     let site = machine.path("/srv/site");
     std::fs::create_dir_all(&site).unwrap();
     venv_copied_to(&site, &["django", "asgiref", "sqlparse"]);
-    let copied = std::process::Command::new("cp").arg("-R").arg(wheels.wheelhouse()).arg(machine.path("/srv/wheels")).status();
+    let copied = std::process::Command::new("cp")
+        .arg("-R")
+        .arg(wheels.wheelhouse())
+        .arg(machine.path("/srv/wheels"))
+        .status();
     assert!(copied.unwrap().success());
     machine.must(&["sh", "-ec", HOST]);
     Some(machine)
@@ -210,36 +320,83 @@ fn host() -> Option<Machine> {
 
 /// Runs a line of shell in /srv/site; nothing is fetched from a network that isn't there.
 fn shell(machine: &Machine, program: &[&str], line: &str) -> std::process::Output {
-    let set =
-        ["env", "-i", "-C", "/srv/site", "HOME=/root", "USER=root", "LANG=C.UTF-8", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"];
+    let set = [
+        "env",
+        "-i",
+        "-C",
+        "/srv/site",
+        "HOME=/root",
+        "USER=root",
+        "LANG=C.UTF-8",
+        "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    ];
     let offline = ["PIP_NO_INDEX=1", "PIP_FIND_LINKS=/srv/wheels"];
-    machine.command(&[&set[..], &offline, program, &["sh", "-c", line]].concat()).output().unwrap()
+    machine
+        .command(&[&set[..], &offline, program, &["sh", "-c", line]].concat())
+        .output()
+        .unwrap()
 }
 
 #[test]
 fn the_manuals_examples_do_what_they_say() {
     let cron = |command: &str| command.starts_with(|c: char| c == '*' || c.is_ascii_digit());
-    let examples: Vec<&str> = runbook_docgen::TOOLS.iter().flat_map(|tool| tool.line.examples.iter().map(|e| e.command)).collect();
-    let here: Vec<&str> = examples.into_iter().filter(|command| !cron(command)).collect();
+    let examples: Vec<&str> = runbook_docgen::TOOLS
+        .iter()
+        .flat_map(|tool| tool.line.examples.iter().map(|e| e.command))
+        .collect();
+    let here: Vec<&str> = examples
+        .into_iter()
+        .filter(|command| !cron(command))
+        .collect();
     for example in &here {
-        assert_eq!(ROWS.iter().filter(|row| example.starts_with(row.example)).count(), 1, "one row for: {example}");
+        assert_eq!(
+            ROWS.iter()
+                .filter(|row| example.starts_with(row.example))
+                .count(),
+            1,
+            "one row for: {example}"
+        );
     }
     let Some(machine) = host() else { return };
     let mut wrong = Vec::new();
     for row in ROWS {
-        let example =
-            here.iter().find(|example| example.starts_with(row.example)).unwrap_or_else(|| panic!("no such example: {}", row.example));
+        let example = here
+            .iter()
+            .find(|example| example.starts_with(row.example))
+            .unwrap_or_else(|| panic!("no such example: {}", row.example));
         let before = shell(&machine, &[], &format!("set -e\n{PUBLISH}{}", row.before));
         // These two go on for longer than a test: one has an end, the other waits for the evening.
-        let around: &[&str] = if example.contains("tail -F") { &["timeout", "2"] } else { &[] };
+        let around: &[&str] = if example.contains("tail -F") {
+            &["timeout", "2"]
+        } else {
+            &[]
+        };
         let done = shell(&machine, around, &example.replace("22:00", "+1s"));
         std::fs::write(machine.path("/tmp/out"), &done.stdout).unwrap();
         let after = shell(&machine, &[], &format!("out=/tmp/out\n{}", row.after));
-        if !before.status.success() || done.status.code() != Some(row.code) || !after.status.success() {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(1500).collect::<String>();
-            let said = [&before, &done, &after].map(|o| format!("{}: {}{}", o.status, text(&o.stdout), text(&o.stderr)));
-            wrong.push(format!("{example}\n  before {}\n  itself {}\n  after {}", said[0], said[1], said[2]));
+        if !before.status.success()
+            || done.status.code() != Some(row.code)
+            || !after.status.success()
+        {
+            let text = |bytes: &[u8]| {
+                String::from_utf8_lossy(bytes)
+                    .chars()
+                    .take(1500)
+                    .collect::<String>()
+            };
+            let said = [&before, &done, &after]
+                .map(|o| format!("{}: {}{}", o.status, text(&o.stdout), text(&o.stderr)));
+            wrong.push(format!(
+                "{example}\n  before {}\n  itself {}\n  after {}",
+                said[0], said[1], said[2]
+            ));
         }
     }
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), ROWS.len(), wrong.join("\n\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        ROWS.len(),
+        wrong.join("\n\n")
+    );
 }

@@ -17,7 +17,10 @@ fn the_readme_is_true() {
     let recipes = recipe::recipes(&text).unwrap_or_else(|e| panic!("README.md: {e}"));
     let bless = std::env::var_os("RUNBOOK_BLESS").is_some();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let site = recipes.iter().any(|recipe| recipe.place == Place::Site).then(Site::up);
+    let site = recipes
+        .iter()
+        .any(|recipe| recipe.place == Place::Site)
+        .then(Site::up);
 
     // From the last to the first, blessed output would shift lines; so they are kept.
     let mut replacements = Vec::new();
@@ -32,7 +35,10 @@ fn the_readme_is_true() {
             continue;
         };
         if bless {
-            replacements.push((range.clone(), printed.trim_end().replace(&home, "/srv/reef")));
+            replacements.push((
+                range.clone(),
+                printed.trim_end().replace(&home, "/srv/reef"),
+            ));
         } else {
             assert_eq!(
                 recipe::masked(&printed, &home),
@@ -76,17 +82,41 @@ fn anywhere(recipe: &Recipe) -> (String, String) {
 /// Targets that build, install and package are run by other tests; here they must exist.
 fn make(recipe: &Recipe, repository: &Path) -> String {
     for line in recipe.script.lines() {
-        let words: Vec<&str> = line.split('#').next().unwrap_or_default().split_whitespace().skip_while(|word| *word == "sudo").collect();
+        let words: Vec<&str> = line
+            .split('#')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .skip_while(|word| *word == "sudo")
+            .collect();
         let Some((first, rest)) = words.split_first() else {
             continue;
         };
-        assert_eq!(*first, "make", "README.md, line {}: {line}: only make here", recipe.line);
-        let done = Command::new("make").arg("-n").args(rest).current_dir(repository).output().unwrap();
-        assert!(done.status.success(), "README.md, line {}: {line}: {}", recipe.line, String::from_utf8_lossy(&done.stderr));
+        assert_eq!(
+            *first, "make",
+            "README.md, line {}: {line}: only make here",
+            recipe.line
+        );
+        let done = Command::new("make")
+            .arg("-n")
+            .args(rest)
+            .current_dir(repository)
+            .output()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "README.md, line {}: {line}: {}",
+            recipe.line,
+            String::from_utf8_lossy(&done.stderr)
+        );
     }
     String::new()
 }
 
 fn expect_exit(recipe: &Recipe, code: i32, stdout: &str, stderr: &str) {
-    assert_eq!(code, recipe.exit, "README.md, line {}:\n{}\nstdout: {stdout}\nstderr: {stderr}", recipe.line, recipe.script);
+    assert_eq!(
+        code, recipe.exit,
+        "README.md, line {}:\n{}\nstdout: {stdout}\nstderr: {stderr}",
+        recipe.line, recipe.script
+    );
 }

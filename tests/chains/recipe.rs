@@ -55,7 +55,9 @@ pub fn recipes(text: &str) -> Result<Vec<Recipe>, String> {
             let body = lines[at + 1..end].join("\n");
             match (mark.take(), language.trim()) {
                 (Some((_, "output")), _) => {
-                    let recipe = found.last_mut().ok_or_else(|| format!("line {}: output of what?", at + 1))?;
+                    let recipe = found
+                        .last_mut()
+                        .ok_or_else(|| format!("line {}: output of what?", at + 1))?;
                     recipe.output = Some((body, at + 1..end));
                 }
                 (Some((at, said)), "sh") => found.push(marked(at + 1, said, body)?),
@@ -77,7 +79,11 @@ pub fn recipes(text: &str) -> Result<Vec<Recipe>, String> {
 }
 
 fn comment(line: &str) -> Option<&str> {
-    let said = line.trim().strip_prefix("<!--")?.strip_suffix("-->")?.trim();
+    let said = line
+        .trim()
+        .strip_prefix("<!--")?
+        .strip_suffix("-->")?
+        .trim();
     (said == "output" || said.starts_with("run:")).then_some(said)
 }
 
@@ -92,9 +98,18 @@ fn marked(line: usize, said: &str, script: String) -> Result<Recipe, String> {
     };
     let exit = match words.next().map(str::trim) {
         None => 0,
-        Some(word) => word.strip_prefix("exit ").and_then(|n| n.parse().ok()).ok_or_else(wrong)?,
+        Some(word) => word
+            .strip_prefix("exit ")
+            .and_then(|n| n.parse().ok())
+            .ok_or_else(wrong)?,
     };
-    Ok(Recipe { line, place, exit, script, output: None })
+    Ok(Recipe {
+        line,
+        place,
+        exit,
+        script,
+        output: None,
+    })
 }
 
 /// Output with what differs from run to run taken out: the site's directory reads
@@ -139,7 +154,9 @@ fn mask_word(word: &str, out: &mut String) {
 
 /// What follows a number, a version or a size: `42.3G` is as good as `38G`, or `900M`.
 fn after_number(word: &str) -> &str {
-    let end = word.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.len());
+    let end = word
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(word.len());
     let (number, rest) = word.split_at(end);
     let rest = &word[number.trim_end_matches('.').len()..end + rest.len()];
     match rest.strip_prefix(['B', 'K', 'M', 'G', 'T']) {
@@ -166,7 +183,13 @@ fn place_exit_and_output_are_read() {
     let found = recipes(text).unwrap();
     assert_eq!(
         found,
-        [Recipe { line: 2, place: Place::Anywhere, exit: 1, script: "false".to_owned(), output: Some(("{}".to_owned(), 7..8)) }]
+        [Recipe {
+            line: 2,
+            place: Place::Anywhere,
+            exit: 1,
+            script: "false".to_owned(),
+            output: Some(("{}".to_owned(), 7..8))
+        }]
     );
 }
 
@@ -174,6 +197,12 @@ fn place_exit_and_output_are_read() {
 fn what_changes_from_run_to_run_is_masked() {
     let text = "15.18 at /tmp/reef.x/log  and 3f2a9c01deadbeef\n";
     assert_eq!(masked(text, "/tmp/reef.x"), "0 at /srv/reef/log and #");
-    assert_eq!(masked("42.3G (17%) free", "/h"), masked("900M (3%) free", "/h"));
-    assert_eq!(masked("since 2026-11-21T02:00:24+00:00.", "/h"), "since 0-0-0T0:0:0+0:0.");
+    assert_eq!(
+        masked("42.3G (17%) free", "/h"),
+        masked("900M (3%) free", "/h")
+    );
+    assert_eq!(
+        masked("since 2026-11-21T02:00:24+00:00.", "/h"),
+        "since 0-0-0T0:0:0+0:0."
+    );
 }

@@ -19,12 +19,21 @@ pub fn check(args: &[&str]) -> Output {
 
 /// check-reqs with a file on standard input.
 pub fn check_file(text: &str, args: &[&str]) -> Output {
-    tool("check-reqs").args(["-f", "-"]).args(args).input(text).run()
+    tool("check-reqs")
+        .args(["-f", "-"])
+        .args(args)
+        .input(text)
+        .run()
 }
 
 /// The statuses, in order.
 pub fn statuses(report: &Value) -> Vec<String> {
-    report["items"].as_array().unwrap().iter().map(|item| item["status"].as_str().unwrap().to_string()).collect()
+    report["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["status"].as_str().unwrap().to_string())
+        .collect()
 }
 
 /// Status and reason of the only item.
@@ -32,7 +41,10 @@ pub fn answer(output: &Output) -> (String, String) {
     let report = output.json();
     let items = report["items"].as_array().unwrap();
     assert_eq!(items.len(), 1, "{report}");
-    (items[0]["status"].as_str().unwrap().to_string(), items[0]["reason"].as_str().unwrap_or("").to_string())
+    (
+        items[0]["status"].as_str().unwrap().to_string(),
+        items[0]["reason"].as_str().unwrap_or("").to_string(),
+    )
 }
 
 /// The answer to one NEED.
@@ -65,11 +77,18 @@ fn the_report_keeps_the_order_and_the_exit_code_says_the_worst() {
     assert_eq!(item["severity"], "fail");
     assert_eq!(item["reason"], "missing");
     assert_eq!(item["attempts"], 1);
-    assert!(item["fix"]["text"].as_str().unwrap().contains("no-such-program"));
+    assert!(
+        item["fix"]["text"]
+            .as_str()
+            .unwrap()
+            .contains("no-such-program")
+    );
 
     check(&["cmd:sh", "disk:/:1K"]).expect_code(0);
     let (_listener, need) = silent();
-    let unknown = check(&["--each", "300ms", &need, "cmd:sh"]).expect_code(3).json();
+    let unknown = check(&["--each", "300ms", &need, "cmd:sh"])
+        .expect_code(3)
+        .json();
     assert_eq!(statuses(&unknown), ["unknown", "met"]);
     assert_eq!(unknown["status"], "failed");
 }
@@ -104,15 +123,26 @@ id = "first"
 type = "command"
 name = "${first}"
 "#;
-    let met = check_file(file, &["--set", "first=sh"]).expect_code(0).json();
+    let met = check_file(file, &["--set", "first=sh"])
+        .expect_code(0)
+        .json();
     assert_eq!(statuses(&met), ["met", "met", "met"]);
-    let unmet = check_file(file, &["--set", "first=no-such-program"]).expect_code(1).json();
+    let unmet = check_file(file, &["--set", "first=no-such-program"])
+        .expect_code(1)
+        .json();
     assert_eq!(statuses(&unmet), ["skipped", "skipped", "unmet"]);
     assert_eq!(unmet["items"][0]["reason"], "needs");
     assert_eq!(unmet["items"][0]["needs"][0], "middle");
     // One chosen brings what it needs.
-    let only = check_file(file, &["--set", "first=sh", "--only", "middle"]).expect_code(0).json();
-    let ids: Vec<_> = only["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect();
+    let only = check_file(file, &["--set", "first=sh", "--only", "middle"])
+        .expect_code(0)
+        .json();
+    let ids: Vec<_> = only["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["id"].as_str().unwrap())
+        .collect();
     assert_eq!(ids, ["middle", "first"]);
 }
 
@@ -136,21 +166,48 @@ when = "os.id == 'plan9'"
     let report = check_file(file, &[]).expect_code(0).json();
     assert_eq!(statuses(&report), ["met", "skipped"]);
     assert_eq!(report["items"][1]["reason"], "when");
-    assert_eq!(statuses(&check_file(file, &["--tag", "nightly"]).expect_code(0).json()), ["met"]);
-    assert_eq!(statuses(&check_file(file, &["--set", "role=db"]).expect_code(0).json()), ["skipped", "skipped"]);
-    check_file(file, &["--tag", "weekly"]).expect_code(2).expect_err("no requirement has the tag weekly");
+    assert_eq!(
+        statuses(
+            &check_file(file, &["--tag", "nightly"])
+                .expect_code(0)
+                .json()
+        ),
+        ["met"]
+    );
+    assert_eq!(
+        statuses(
+            &check_file(file, &["--set", "role=db"])
+                .expect_code(0)
+                .json()
+        ),
+        ["skipped", "skipped"]
+    );
+    check_file(file, &["--tag", "weekly"])
+        .expect_code(2)
+        .expect_err("no requirement has the tag weekly");
 }
 
 #[test]
 fn list_and_explain_look_at_nothing() {
-    let listed = check(&["--list", "disk:/srv:2G", "python>=3.10"]).expect_code(0).json();
+    let listed = check(&["--list", "disk:/srv:2G", "python>=3.10"])
+        .expect_code(0)
+        .json();
     assert_eq!(listed["items"], serde_json::json!([]));
     assert_eq!(listed["listed"][0]["expected"], "2G free at /srv");
     assert_eq!(listed["listed"][1]["type"], "python");
-    let explained = check(&["--explain", "memory:1M", "memory:1M", "cmd:sh"]).expect_code(0).json();
+    let explained = check(&["--explain", "memory:1M", "memory:1M", "cmd:sh"])
+        .expect_code(0)
+        .json();
     assert_eq!(explained["listed"].as_array().unwrap().len(), 1);
-    assert!(explained["listed"][0]["how"].as_str().unwrap().contains("/proc/meminfo"));
-    check(&["--explain", "memory:2M", "memory:1M"]).expect_code(2).expect_err("did you mean 'memory:1M'?");
+    assert!(
+        explained["listed"][0]["how"]
+            .as_str()
+            .unwrap()
+            .contains("/proc/meminfo")
+    );
+    check(&["--explain", "memory:2M", "memory:1M"])
+        .expect_code(2)
+        .expect_err("did you mean 'memory:1M'?");
 }
 
 #[test]
@@ -163,10 +220,16 @@ fn usage_errors_touch_nothing_and_say_what_to_type() {
         (&["python>=x"], "is not a version specifier"),
         (&["pkg:nginx1.2>=", ""], "names no version"),
         (&["cmd:sh", "cmd:sh"], "is there already"),
-        (&["--interval", "1s", "cmd:sh"], "means nothing without --wait"),
+        (
+            &["--interval", "1s", "cmd:sh"],
+            "means nothing without --wait",
+        ),
         (&["--set", "x", "cmd:sh"], "has no value"),
         (&["--only", "cmd:hs", "cmd:sh"], "did you mean 'cmd:sh'"),
-        (&["--list", "--explain", "x", "cmd:sh"], "exclude each other"),
+        (
+            &["--list", "--explain", "x", "cmd:sh"],
+            "exclude each other",
+        ),
         (&["cmd:${name}"], "${name} is not set"),
         (&["-f", "/no/such/file"], "cannot read /no/such/file"),
     ] {
@@ -183,11 +246,27 @@ fn waiting_keeps_one_document_and_counts_the_attempts() {
         std::thread::sleep(std::time::Duration::from_millis(700));
         std::fs::write(path, "").unwrap();
     });
-    let report = check(&["--wait", "30s", "--interval", "100ms", &need, "cmd:sh"]).expect_code(0).json();
+    let report = check(&["--wait", "30s", "--interval", "100ms", &need, "cmd:sh"])
+        .expect_code(0)
+        .json();
     writer.join().unwrap();
     assert_eq!(statuses(&report), ["met", "met"]);
-    assert!(report["items"][0]["attempts"].as_u64().unwrap() > 1, "{report}");
-    assert_eq!(report["items"][1]["attempts"], 1, "what is met is not looked at again");
-    let never = check(&["--wait", "300ms", "--interval", "100ms", "cmd:no-such-program"]).expect_code(1).json();
+    assert!(
+        report["items"][0]["attempts"].as_u64().unwrap() > 1,
+        "{report}"
+    );
+    assert_eq!(
+        report["items"][1]["attempts"], 1,
+        "what is met is not looked at again"
+    );
+    let never = check(&[
+        "--wait",
+        "300ms",
+        "--interval",
+        "100ms",
+        "cmd:no-such-program",
+    ])
+    .expect_code(1)
+    .json();
     assert!(never["items"][0]["attempts"].as_u64().unwrap() > 1);
 }

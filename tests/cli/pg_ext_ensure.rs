@@ -3,29 +3,65 @@
 use harness::{Tool, tool};
 
 fn bare() -> Tool {
-    tool("pg-ext-ensure").env_clear().env("PATH", "/usr/bin:/bin").env("HOME", "/nonexistent").env("PGHOST", "/nonexistent")
+    tool("pg-ext-ensure")
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", "/nonexistent")
+        .env("PGHOST", "/nonexistent")
 }
 
 #[test]
 fn wrong_usage_is_2_and_says_what_would_be_right() {
     let cases: &[(&[&str], &str)] = &[
         (&[], "no extension is named"),
-        (&["hstore", "hstore@1.4"], "\"hstore\" is asked for in two ways"),
-        (&["hstore", "--absent", "hstore"], "to be present and to be absent"),
+        (
+            &["hstore", "hstore@1.4"],
+            "\"hstore\" is asked for in two ways",
+        ),
+        (
+            &["hstore", "--absent", "hstore"],
+            "to be present and to be absent",
+        ),
         (&["--absent", "hstore@1.4"], "has no version"),
         (&["hstore@"], "a name is empty"),
         (&["--db", "a", "--all-dbs", "hstore"], "--db and --all-dbs"),
-        (&["--db-exclude", "a*", "hstore"], "--db-exclude needs --all-dbs"),
-        (&["--all-dbs", "--db-exclude", "[", "hstore"], "--db-exclude"),
-        (&["-d", "hots=x", "hstore"], "invalid connection option \"hots\""),
-        (&["-d", "postgres://h:1,h:2/x?port=x", "hstore"], "invalid port number"),
-        (&["-d", "host=a,b port=1,2,3", "hstore"], "could not match 3 port numbers to 2 hosts"),
-        (&["--service", "nosuch", "hstore"], "definition of service \"nosuch\" not found"),
-        (&["-d", "sslmode=sometimes", "hstore"], "invalid sslmode value"),
+        (
+            &["--db-exclude", "a*", "hstore"],
+            "--db-exclude needs --all-dbs",
+        ),
+        (
+            &["--all-dbs", "--db-exclude", "[", "hstore"],
+            "--db-exclude",
+        ),
+        (
+            &["-d", "hots=x", "hstore"],
+            "invalid connection option \"hots\"",
+        ),
+        (
+            &["-d", "postgres://h:1,h:2/x?port=x", "hstore"],
+            "invalid port number",
+        ),
+        (
+            &["-d", "host=a,b port=1,2,3", "hstore"],
+            "could not match 3 port numbers to 2 hosts",
+        ),
+        (
+            &["--service", "nosuch", "hstore"],
+            "definition of service \"nosuch\" not found",
+        ),
+        (
+            &["-d", "sslmode=sometimes", "hstore"],
+            "invalid sslmode value",
+        ),
         (&["--lock-timeout", "soon", "hstore"], "--lock-timeout"),
     ];
     for (words, message) in cases {
-        bare().args(*words).run().expect_code(2).expect_silence().expect_err(message);
+        bare()
+            .args(*words)
+            .run()
+            .expect_code(2)
+            .expect_silence()
+            .expect_err(message);
     }
 }
 
@@ -41,22 +77,49 @@ fn nothing_answers_is_75_with_a_report() {
 #[test]
 fn a_spec_file_is_read_strictly() {
     let read = |text: &str| bare().args(["--spec", "-"]).input(text).run();
-    read("extensions = [\"hstore\"]\nextension = []\n").expect_code(2).expect_silence().expect_err("2:1");
-    read("extensions = [\"hstore@\"]\n").expect_code(2).expect_err("a name is empty");
-    read("{\"extensions\": [1]}").expect_code(2).expect_err("1:");
+    read("extensions = [\"hstore\"]\nextension = []\n")
+        .expect_code(2)
+        .expect_silence()
+        .expect_err("2:1");
+    read("extensions = [\"hstore@\"]\n")
+        .expect_code(2)
+        .expect_err("a name is empty");
+    read("{\"extensions\": [1]}")
+        .expect_code(2)
+        .expect_err("1:");
     let report = read("databases = [\"a\", \"b\"]\nextensions = [\"hstore\"]\n[[database]]\nname = \"c\"\nabsent = [\"citext\"]\n")
         .expect_code(75)
         .json();
-    let items: Vec<String> =
-        report["items"].as_array().unwrap().iter().map(|i| format!("{}.{}.{}", i["db"], i["name"], i["want"]["state"])).collect();
-    assert_eq!(items, ["\"a\".\"hstore\".\"present\"", "\"b\".\"hstore\".\"present\"", "\"c\".\"citext\".\"absent\""]);
+    let items: Vec<String> = report["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|i| format!("{}.{}.{}", i["db"], i["name"], i["want"]["state"]))
+        .collect();
+    assert_eq!(
+        items,
+        [
+            "\"a\".\"hstore\".\"present\"",
+            "\"b\".\"hstore\".\"present\"",
+            "\"c\".\"citext\".\"absent\""
+        ]
+    );
 }
 
 #[test]
 fn no_password_is_shown() {
     let dsn = "postgres://app:s3cret@127.0.0.1:1/x?sslpassword=s3cret";
-    for words in [&["-d", dsn, "hstore"][..], &["-d", "password='s3cret' x", "hstore"], &["-d", dsn, "-v", "-o", "text", "hstore"]] {
+    for words in [
+        &["-d", dsn, "hstore"][..],
+        &["-d", "password='s3cret' x", "hstore"],
+        &["-d", dsn, "-v", "-o", "text", "hstore"],
+    ] {
         let output = bare().args(words).run();
-        assert!(!output.out().contains("s3cret") && !output.err().contains("s3cret"), "{}{}", output.out(), output.err());
+        assert!(
+            !output.out().contains("s3cret") && !output.err().contains("s3cret"),
+            "{}{}",
+            output.out(),
+            output.err()
+        );
     }
 }

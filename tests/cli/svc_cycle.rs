@@ -27,13 +27,28 @@ fn what_is_wrong_is_usage_and_touches_nothing() {
         (vec![], "a command is missing"),
         (vec!["start"], "no service is selected"),
         (vec!["start", "upstart:web"], "no backend"),
-        (vec!["start", "no-such-service-here"], "no systemd runs here"),
-        (vec!["status", "supervisor:web", "-c", "/no/such.conf"], "/no/such.conf"),
+        (
+            vec!["start", "no-such-service-here"],
+            "no systemd runs here",
+        ),
+        (
+            vec!["status", "supervisor:web", "-c", "/no/such.conf"],
+            "/no/such.conf",
+        ),
         (vec!["cycle", "pidfile:/x"], "COMMAND"),
         (vec!["status", "-f", "/no/such.toml"], "/no/such.toml"),
-        (vec!["start", "pidfile:/no/such.pid"], "nothing says how to start it"),
+        (
+            vec!["start", "pidfile:/no/such.pid"],
+            "nothing says how to start it",
+        ),
     ] {
-        tool("svc-cycle").args(&arguments).dir(dir.path()).run().expect_code(2).expect_silence().expect_err(says);
+        tool("svc-cycle")
+            .args(&arguments)
+            .dir(dir.path())
+            .run()
+            .expect_code(2)
+            .expect_silence()
+            .expect_err(says);
     }
 }
 
@@ -41,14 +56,34 @@ fn what_is_wrong_is_usage_and_touches_nothing() {
 fn a_set_file_is_refused_with_its_line() {
     let dir = scratch();
     for (text, says) in [
-        ("[service.a]\nbackend = \"pidfile\"\ncolour = 1\n", "services.toml:3"),
-        ("[service.a]\nbackend = \"pidfile\"\nafter = [\"b\"]\n", "no such service"),
-        ("[service.a]\nbackend = \"pidfile\"\nafter = [\"b\"]\n[service.b]\nbackend = \"pidfile\"\nafter = [\"a\"]\n", "circle"),
-        ("[service.a]\nbackend = \"pidfile\"\nready = [{ port = 1, socket = \"/x\" }]\n", "exactly one"),
-        ("[service.a]\nbackend = \"pidfile\"\nkill = \"gently\"\n", "gently"),
+        (
+            "[service.a]\nbackend = \"pidfile\"\ncolour = 1\n",
+            "services.toml:3",
+        ),
+        (
+            "[service.a]\nbackend = \"pidfile\"\nafter = [\"b\"]\n",
+            "no such service",
+        ),
+        (
+            "[service.a]\nbackend = \"pidfile\"\nafter = [\"b\"]\n[service.b]\nbackend = \"pidfile\"\nafter = [\"a\"]\n",
+            "circle",
+        ),
+        (
+            "[service.a]\nbackend = \"pidfile\"\nready = [{ port = 1, socket = \"/x\" }]\n",
+            "exactly one",
+        ),
+        (
+            "[service.a]\nbackend = \"pidfile\"\nkill = \"gently\"\n",
+            "gently",
+        ),
     ] {
         let file = set(&dir, text);
-        tool("svc-cycle").args(["status", "-f", &file]).run().expect_code(2).expect_silence().expect_err(says);
+        tool("svc-cycle")
+            .args(["status", "-f", &file])
+            .run()
+            .expect_code(2)
+            .expect_silence()
+            .expect_err(says);
     }
 }
 
@@ -57,15 +92,36 @@ fn status_says_what_runs_and_no_where_it_does_not() {
     let dir = scratch();
     let mut server = daemon(dir.path());
     let service = format!("pidfile:{}", dir.path().join("sleep.pid").display());
-    let report = tool("svc-cycle").args(["status", &service]).run().expect_code(0).json();
+    let report = tool("svc-cycle")
+        .args(["status", &service])
+        .run()
+        .expect_code(0)
+        .json();
     assert_eq!(report["services"][0]["pids"], json!([server.pid()]));
     assert_eq!(report["services"][0]["after"], "running");
-    assert_eq!((&report["outcome"], &report["changed"]), (&json!("unchanged"), &json!(false)));
+    assert_eq!(
+        (&report["outcome"], &report["changed"]),
+        (&json!("unchanged"), &json!(false))
+    );
     server.stop();
-    let report = tool("svc-cycle").args(["status", &service]).run().expect_code(1).json();
-    assert_eq!((&report["outcome"], &report["services"][0]["after"]), (&json!("not_running"), &json!("stopped")));
-    let text = tool("svc-cycle").args(["status", "-o", "text", &service]).run().expect_code(1).out();
-    assert!(text.contains("✗") && text.contains("isn't running"), "{text}");
+    let report = tool("svc-cycle")
+        .args(["status", &service])
+        .run()
+        .expect_code(1)
+        .json();
+    assert_eq!(
+        (&report["outcome"], &report["services"][0]["after"]),
+        (&json!("not_running"), &json!("stopped"))
+    );
+    let text = tool("svc-cycle")
+        .args(["status", "-o", "text", &service])
+        .run()
+        .expect_code(1)
+        .out();
+    assert!(
+        text.contains("✗") && text.contains("isn't running"),
+        "{text}"
+    );
 }
 
 /// The triple: a dry run says 1, the run changes, the rerun doesn't.
@@ -78,11 +134,28 @@ fn stop_and_start_a_command() {
         n = u32::from_str_radix(&format!("{:x}", std::process::id()), 16).unwrap(),
     );
     let file = set(&dir, &text);
-    let run = |verb: &str, code: i32| tool("svc-cycle").args([verb, "-f", &file]).env("MARK", &mark).run().expect_code(code).json();
-    let dry = tool("svc-cycle").args(["start", "-n", "-f", &file]).run().expect_code(1).json();
-    assert_eq!((&dry["outcome"], &dry["dry_run"], &dry["failed"]), (&json!("planned"), &json!(true), &json!(false)));
+    let run = |verb: &str, code: i32| {
+        tool("svc-cycle")
+            .args([verb, "-f", &file])
+            .env("MARK", &mark)
+            .run()
+            .expect_code(code)
+            .json()
+    };
+    let dry = tool("svc-cycle")
+        .args(["start", "-n", "-f", &file])
+        .run()
+        .expect_code(1)
+        .json();
+    assert_eq!(
+        (&dry["outcome"], &dry["dry_run"], &dry["failed"]),
+        (&json!("planned"), &json!(true), &json!(false))
+    );
     let started = run("start", 0);
-    assert_eq!((&started["outcome"], &started["changed"]), (&json!("done"), &json!(true)));
+    assert_eq!(
+        (&started["outcome"], &started["changed"]),
+        (&json!("done"), &json!(true))
+    );
     let pid = started["services"][0]["pids"][0].as_i64().unwrap();
     assert!(Path::new(&format!("/proc/{pid}")).exists());
     assert_eq!(run("start", 0)["changed"], false);
@@ -90,10 +163,21 @@ fn stop_and_start_a_command() {
     let restarted = run("restart", 0);
     assert_ne!(restarted["services"][0]["pids"][0].as_i64().unwrap(), pid);
     assert_eq!(restarted["restored"], true);
-    assert_eq!(tool("svc-cycle").args(["stop", "-n", "-f", &file]).run().expect_code(1).json()["outcome"], "planned");
+    assert_eq!(
+        tool("svc-cycle")
+            .args(["stop", "-n", "-f", &file])
+            .run()
+            .expect_code(1)
+            .json()["outcome"],
+        "planned"
+    );
     assert_eq!(run("stop", 0)["services"][0]["after"], "stopped");
     assert_eq!(run("stop", 0)["changed"], false);
-    tool("svc-cycle").args(["stop", "-q", "-f", &file]).run().expect_code(0).expect_silence();
+    tool("svc-cycle")
+        .args(["stop", "-q", "-f", &file])
+        .run()
+        .expect_code(0)
+        .expect_silence();
 }
 
 #[test]
@@ -104,7 +188,11 @@ fn what_others_can_write_is_no_pidfile() {
     let path = dir.path().join("sleep.pid");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
     let service = format!("pidfile:{}", path.display());
-    let report = tool("svc-cycle").args(["stop", &service]).run().expect_code(3).expect_no_body("services");
+    let report = tool("svc-cycle")
+        .args(["stop", &service])
+        .run()
+        .expect_code(3)
+        .expect_no_body("services");
     assert!(report.err().contains("can be written"), "{}", report.err());
     assert!(server.runs());
 }
@@ -116,13 +204,29 @@ fn a_reused_pid_is_never_signalled() {
     // The file is older than the process: written by a daemon that had this number before.
     let path = dir.path().join("sleep.pid");
     let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
-    fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
     let service = format!("pidfile:{}", path.display());
-    let report = tool("svc-cycle").args(["stop", &service]).run().expect_code(0).json();
+    let report = tool("svc-cycle")
+        .args(["stop", &service])
+        .run()
+        .expect_code(0)
+        .json();
     assert_eq!(report["changed"], false);
     assert!(server.runs());
-    let status = tool("svc-cycle").args(["status", &service]).run().expect_code(1).json();
-    assert!(status["warnings"][0].as_str().unwrap().contains("younger"), "{status}");
+    let status = tool("svc-cycle")
+        .args(["status", &service])
+        .run()
+        .expect_code(1)
+        .json();
+    assert!(
+        status["warnings"][0].as_str().unwrap().contains("younger"),
+        "{status}"
+    );
 }
 
 #[test]
@@ -136,13 +240,26 @@ fn services_that_are_busy_are_locked() {
     let mut first = tool("svc-cycle");
     let mark = dir.path().join("command-runs");
     let command = format!("touch {}; sleep 2", mark.display());
-    let first = first.command().args(["cycle", "-f", &file, "--", "sh", "-c", &command]).stdout(std::process::Stdio::null());
+    let first = first
+        .command()
+        .args(["cycle", "-f", &file, "--", "sh", "-c", &command])
+        .stdout(std::process::Stdio::null());
     let mut first = first.spawn().unwrap();
     harness::wait_until("the first run is at its COMMAND", || mark.exists());
-    let second = tool("svc-cycle").args(["stop", "-f", &file]).run().expect_code(75);
-    assert!(second.err().contains(&format!("pid {}", first.id())), "{}", second.err());
+    let second = tool("svc-cycle")
+        .args(["stop", "-f", &file])
+        .run()
+        .expect_code(75);
+    assert!(
+        second.err().contains(&format!("pid {}", first.id())),
+        "{}",
+        second.err()
+    );
     assert!(first.wait().unwrap().success());
-    tool("svc-cycle").args(["stop", "-f", &file]).run().expect_code(0);
+    tool("svc-cycle")
+        .args(["stop", "-f", &file])
+        .run()
+        .expect_code(0);
 }
 
 #[test]
@@ -154,8 +271,18 @@ fn a_command_that_is_not_there_is_127_and_the_service_is_back() {
         "[service.idle]\nbackend = \"pidfile\"\nname = \"sleep.pid\"\nstart = [\"sh\", \"-c\", \"setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $! > sleep.pid\"]\nstable = \"10ms\"\n",
     );
     for (command, code) in [("/no/such/command", 127), (file.as_str(), 126)] {
-        let report = tool("svc-cycle").args(["cycle", "-f", &file, "--", command]).run().expect_code(code).json();
-        assert_eq!((&report["restored"], &report["command"]), (&json!(true), &Value::Null));
+        let report = tool("svc-cycle")
+            .args(["cycle", "-f", &file, "--", command])
+            .run()
+            .expect_code(code)
+            .json();
+        assert_eq!(
+            (&report["restored"], &report["command"]),
+            (&json!(true), &Value::Null)
+        );
     }
-    tool("svc-cycle").args(["stop", "-f", &file]).run().expect_code(0);
+    tool("svc-cycle")
+        .args(["stop", "-f", &file])
+        .run()
+        .expect_code(0);
 }

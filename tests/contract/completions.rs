@@ -15,33 +15,66 @@ struct Typed {
     exactly: bool,
 }
 
-fn typed(line: String, offered: impl IntoIterator<Item = impl Into<String>>, exactly: bool) -> Typed {
-    Typed { line, offered: offered.into_iter().map(Into::into).collect(), exactly }
+fn typed(
+    line: String,
+    offered: impl IntoIterator<Item = impl Into<String>>,
+    exactly: bool,
+) -> Typed {
+    Typed {
+        line,
+        offered: offered.into_iter().map(Into::into).collect(),
+        exactly,
+    }
 }
 
 /// Everything that can be asked of a tool's completion.
 fn questions(line: &'static CommandLine) -> Vec<Typed> {
     let mut all = Vec::new();
     if !line.commands.is_empty() {
-        all.push(typed(format!("{} ", line.name), line.commands.iter().map(|c| c.name), true));
+        all.push(typed(
+            format!("{} ", line.name),
+            line.commands.iter().map(|c| c.name),
+            true,
+        ));
         // An option before the subcommand does not hide it.
         for command in line.commands {
-            all.push(typed(format!("{} --journal x {}", line.name, command.name), [command.name], false));
+            all.push(typed(
+                format!("{} --journal x {}", line.name, command.name),
+                [command.name],
+                false,
+            ));
         }
     }
-    let named = line.commands.iter().map(|command| Scope { line, command: Some(command) });
-    for scope in named.chain(line.commands.is_empty().then_some(Scope { line, command: None })) {
+    let named = line.commands.iter().map(|command| Scope {
+        line,
+        command: Some(command),
+    });
+    for scope in named.chain(line.commands.is_empty().then_some(Scope {
+        line,
+        command: None,
+    })) {
         questions_of(scope, &mut all);
     }
     all
 }
 
 fn questions_of(scope: Scope<'static>, all: &mut Vec<Typed>) {
-    let start = scope.command.map_or(scope.line.name.to_string(), |command| format!("{} {}", scope.line.name, command.name));
-    all.push(typed(format!("{start} --"), scope.all().map(|opt| format!("--{}", opt.long)), true));
+    let start = scope
+        .command
+        .map_or(scope.line.name.to_string(), |command| {
+            format!("{} {}", scope.line.name, command.name)
+        });
+    all.push(typed(
+        format!("{start} --"),
+        scope.all().map(|opt| format!("--{}", opt.long)),
+        true,
+    ));
     for opt in scope.all() {
         let letter = opt.short.map(|letter| format!("{start} -{letter} "));
-        for before in letter.into_iter().chain([format!("{start} --{} ", opt.long)]) {
+        for before in letter
+            .into_iter()
+            .chain([format!("{start} --{} ", opt.long)])
+        {
             all.extend(opt.value.and_then(|value| question(&before, value)));
         }
     }
@@ -50,9 +83,21 @@ fn questions_of(scope: Scope<'static>, all: &mut Vec<Typed>) {
         all.extend(question(&before, place.value));
     }
     if scope.trailing() == Trailing::Required {
-        all.push(typed(format!("{start} -- on-the-pa"), ["on-the-path"], true));
-        all.push(typed(format!("{start} --journal x -- on-the-pa"), ["on-the-path"], true));
-        all.push(typed(format!("{start} -- on-the-path sit"), ["site.toml"], true));
+        all.push(typed(
+            format!("{start} -- on-the-pa"),
+            ["on-the-path"],
+            true,
+        ));
+        all.push(typed(
+            format!("{start} --journal x -- on-the-pa"),
+            ["on-the-path"],
+            true,
+        ));
+        all.push(typed(
+            format!("{start} -- on-the-path sit"),
+            ["site.toml"],
+            true,
+        ));
     }
 }
 
@@ -75,30 +120,67 @@ fn press_tab(shell: &str, ask: fn(&Path, &Path, &[String]) -> String) {
         let path = dir.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, "#!/bin/sh\n").unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(if name.starts_with("bin/") { 0o755 } else { 0o644 });
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(if name.starts_with("bin/") {
+            0o755
+        } else {
+            0o644
+        });
         std::fs::set_permissions(&path, mode).unwrap();
     }
     std::fs::create_dir(dir.path().join("directory")).unwrap();
-    let questions: Vec<Typed> = runbook_docgen::TOOLS.iter().flat_map(|tool| questions(tool.line)).collect();
-    let lines: Vec<String> = questions.iter().map(|question| question.line.clone()).collect();
+    let questions: Vec<Typed> = runbook_docgen::TOOLS
+        .iter()
+        .flat_map(|tool| questions(tool.line))
+        .collect();
+    let lines: Vec<String> = questions
+        .iter()
+        .map(|question| question.line.clone())
+        .collect();
     let said = ask(&program, dir.path(), &lines);
     let answers: Vec<&str> = said.split("=END=\n").collect();
     assert_eq!(answers.len(), lines.len() + 1, "{shell} gave up: {said}");
     let mut wrong = Vec::new();
     for (question, answer) in questions.iter().zip(answers) {
-        let words = answer.lines().map(|l| l.split('\t').next().unwrap_or(l).trim_end_matches(['/', ' '])).filter(|w| !w.is_empty());
+        let words = answer
+            .lines()
+            .map(|l| {
+                l.split('\t')
+                    .next()
+                    .unwrap_or(l)
+                    .trim_end_matches(['/', ' '])
+            })
+            .filter(|w| !w.is_empty());
         let got: BTreeSet<String> = words.map(str::to_string).collect();
-        let good = if question.exactly { got == question.offered } else { got.is_superset(&question.offered) };
+        let good = if question.exactly {
+            got == question.offered
+        } else {
+            got.is_superset(&question.offered)
+        };
         if !good {
-            wrong.push(format!("{:?} offers {got:?}, not {:?}", question.line, question.offered));
+            wrong.push(format!(
+                "{:?} offers {got:?}, not {:?}",
+                question.line, question.offered
+            ));
         }
     }
-    assert!(wrong.is_empty(), "{shell}, {} of {}:\n{}", wrong.len(), lines.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{shell}, {} of {}:\n{}",
+        wrong.len(),
+        lines.len(),
+        wrong.join("\n")
+    );
 }
 
 fn surround<'a>(command: &'a mut Command, dir: &Path) -> &'a mut Command {
     let path = format!("{}:/usr/bin:/bin", dir.join("bin").display());
-    command.env_clear().env("PATH", path).env("HOME", dir).env("TERM", "dumb").env("LC_ALL", "C.UTF-8").current_dir(dir)
+    command
+        .env_clear()
+        .env("PATH", path)
+        .env("HOME", dir)
+        .env("TERM", "dumb")
+        .env("LC_ALL", "C.UTF-8")
+        .current_dir(dir)
 }
 
 #[test]
@@ -106,7 +188,10 @@ fn bash_offers_what_there_is() {
     press_tab("bash", |program, dir, lines| {
         let mut script = String::from("bind 'set enable-bracketed-paste off'\n");
         for tool in harness::TOOLS {
-            script += &format!("source '{}'\n", source_root().join("completions/bash").join(tool).display());
+            script += &format!(
+                "source '{}'\n",
+                source_root().join("completions/bash").join(tool).display()
+            );
         }
         for line in lines {
             // M-* puts everything that is offered on the line; C-a goes to its beginning. Only the words that are new are printed.
@@ -115,8 +200,16 @@ fn bash_offers_what_there_is() {
         }
         let first = "offered() { shift \"$1\"; printf '%s\\n' \"$@\"; }\n";
         let mut bash = Command::new(program);
-        surround(&mut bash, dir).args(["--norc", "--noprofile", "-i"]).env("INPUTRC", "/dev/null").env("PS1", "");
-        let mut child = bash.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        surround(&mut bash, dir)
+            .args(["--norc", "--noprofile", "-i"])
+            .env("INPUTRC", "/dev/null")
+            .env("PS1", "");
+        let mut child = bash
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut input = child.stdin.take().unwrap();
         let text = first.to_string() + &script;
         let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
@@ -161,7 +254,11 @@ zpty -d shell
 fn zsh_offers_what_there_is() {
     press_tab("zsh", |program, dir, lines| {
         let mut zsh = Command::new(program);
-        surround(&mut zsh, dir).args(["-f", "-c", ZSH, "zsh"]).arg(dir).arg(source_root().join("completions/zsh")).args(lines);
+        surround(&mut zsh, dir)
+            .args(["-f", "-c", ZSH, "zsh"])
+            .arg(dir)
+            .arg(source_root().join("completions/zsh"))
+            .args(lines);
         let done = zsh.output().unwrap();
         String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr)
     });
@@ -172,7 +269,10 @@ fn fish_offers_what_there_is() {
     press_tab("fish", |program, dir, lines| {
         let script = "for file in $argv[1]/*.fish; source $file; end\nfor line in $argv[2..]; complete -C $line; echo =END=; end";
         let mut fish = Command::new(program);
-        surround(&mut fish, dir).args(["--no-config", "-c", script]).arg(source_root().join("completions/fish")).args(lines);
+        surround(&mut fish, dir)
+            .args(["--no-config", "-c", script])
+            .arg(source_root().join("completions/fish"))
+            .args(lines);
         let done = fish.output().unwrap();
         String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr)
     });

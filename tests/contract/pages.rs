@@ -24,10 +24,17 @@ fn mandoc_finds_nothing_to_say_about_the_manuals() {
     let Some(mandoc) = need("mandoc") else { return };
     for page in std::fs::read_dir(source_root().join("man")).unwrap() {
         let path = page.unwrap().path();
-        let done = Command::new(&mandoc).args(["-Tlint", "-Wstyle"]).arg(&path).output().unwrap();
+        let done = Command::new(&mandoc)
+            .args(["-Tlint", "-Wstyle"])
+            .arg(&path)
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&done.stdout);
         // What a page refers to need not be installed here.
-        let found: Vec<&str> = said.lines().filter(|l| !l.contains("referenced manual not found")).collect();
+        let found: Vec<&str> = said
+            .lines()
+            .filter(|l| !l.contains("referenced manual not found"))
+            .collect();
         assert!(found.is_empty(), "{}", found.join("\n"));
     }
 }
@@ -38,11 +45,28 @@ fn every_section_a_manual_needs_is_there() {
         let line = tool.line;
         let path = source_root().join(format!("man/{}.{}", line.name, line.section));
         let text = std::fs::read_to_string(&path).unwrap();
-        for section in
-            ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "EXAMPLES", "FILES", "ENVIRONMENT", "SECURITY", "SEE ALSO"]
-        {
-            let heading = if section.contains(' ') { format!(".SH \"{section}\"") } else { format!(".SH {section}") };
-            assert!(text.contains(&heading), "{} lacks {section}", path.display());
+        for section in [
+            "NAME",
+            "SYNOPSIS",
+            "DESCRIPTION",
+            "OPTIONS",
+            "EXIT STATUS",
+            "EXAMPLES",
+            "FILES",
+            "ENVIRONMENT",
+            "SECURITY",
+            "SEE ALSO",
+        ] {
+            let heading = if section.contains(' ') {
+                format!(".SH \"{section}\"")
+            } else {
+                format!(".SH {section}")
+            };
+            assert!(
+                text.contains(&heading),
+                "{} lacks {section}",
+                path.display()
+            );
         }
     }
 }
@@ -55,9 +79,17 @@ fn what_a_manual_refers_to_is_in_that_section() {
             let (name, section) = page.split_once('(').unwrap_or((page, ""));
             match tools().find(|other| other.name == name) {
                 Some(other) => {
-                    assert!(section.is_empty() && other.name != line.name, "{}: {page}: the section is in its own cli.rs", line.name)
+                    assert!(
+                        section.is_empty() && other.name != line.name,
+                        "{}: {page}: the section is in its own cli.rs",
+                        line.name
+                    )
                 }
-                None => assert!(["1)", "5)", "8)"].contains(&section), "{}: {page}: no such tool, and no section", line.name),
+                None => assert!(
+                    ["1)", "5)", "8)"].contains(&section),
+                    "{}: {page}: no such tool, and no section",
+                    line.name
+                ),
             }
         }
     }
@@ -65,10 +97,23 @@ fn what_a_manual_refers_to_is_in_that_section() {
     let mut seen = 0;
     for page in std::fs::read_dir(source_root().join("man")).unwrap() {
         let path = page.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap().replace("\\-", "-").replace("\\fR", "").replace("\\fB", "");
+        let text = std::fs::read_to_string(&path)
+            .unwrap()
+            .replace("\\-", "-")
+            .replace("\\fR", "")
+            .replace("\\fB", "");
         for line in tools() {
-            for (_, rest) in text.match_indices(&format!("{}(", line.name)).map(|(at, found)| text.split_at(at + found.len())) {
-                assert!(rest.starts_with(&format!("{})", line.section)), "{}: {}({:.2}", path.display(), line.name, rest);
+            for (_, rest) in text
+                .match_indices(&format!("{}(", line.name))
+                .map(|(at, found)| text.split_at(at + found.len()))
+            {
+                assert!(
+                    rest.starts_with(&format!("{})", line.section)),
+                    "{}: {}({:.2}",
+                    path.display(),
+                    line.name,
+                    rest
+                );
                 seen += 1;
             }
         }
@@ -82,8 +127,17 @@ fn the_shells_accept_their_completions() {
         let Some(program) = need(shell) else { return };
         for page in std::fs::read_dir(source_root().join("completions").join(shell)).unwrap() {
             let path = page.unwrap().path();
-            let done = Command::new(&program).arg(check).arg(&path).output().unwrap();
-            assert!(done.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&done.stderr));
+            let done = Command::new(&program)
+                .arg(check)
+                .arg(&path)
+                .output()
+                .unwrap();
+            assert!(
+                done.status.success(),
+                "{}: {}",
+                path.display(),
+                String::from_utf8_lossy(&done.stderr)
+            );
         }
     }
 }

@@ -7,7 +7,17 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The calls that change something, and those between them.
-const CALLS: &[&str] = &["mkdirat", "openat", "fchown", "fchmod", "renameat2", "fsync", "fstat", "flock", "getrandom"];
+const CALLS: &[&str] = &[
+    "mkdirat",
+    "openat",
+    "fchown",
+    "fchmod",
+    "renameat2",
+    "fsync",
+    "fstat",
+    "flock",
+    "getrandom",
+];
 
 struct Site {
     dir: TempDir,
@@ -17,13 +27,19 @@ impl Site {
     fn new() -> Self {
         let dir = scratch();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let text = format!("[supervisord]\nlogfile={}/a/b/s.log\nuser=www-data\n", dir.path().display());
+        let text = format!(
+            "[supervisord]\nlogfile={}/a/b/s.log\nuser=www-data\n",
+            dir.path().display()
+        );
         fs::write(dir.path().join("supervisord.conf"), text).unwrap();
         Self { dir }
     }
 
     fn words(&self) -> Vec<String> {
-        let conf = format!("--conf=supervisor={}/supervisord.conf", self.dir.path().display());
+        let conf = format!(
+            "--conf=supervisor={}/supervisord.conf",
+            self.dir.path().display()
+        );
         vec!["--config-only".to_owned(), "--create-dirs".to_owned(), conf]
     }
 
@@ -38,8 +54,20 @@ impl Site {
     /// The tool under strace, with this done to the n-th of these calls; did the call come at all?
     fn injected(&self, call: &str, what: &str, when: usize) -> std::process::Output {
         let mut command = Command::new("strace");
-        command.args(["-f", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &format!("inject={call}:{what}:when={when}")]);
-        command.arg(bin("log-paths")).args(self.words()).output().expect("strace (tests/setup.sh installs it)")
+        command.args([
+            "-f",
+            "-o",
+            "/dev/null",
+            "-e",
+            &format!("trace={call}"),
+            "-e",
+            &format!("inject={call}:{what}:when={when}"),
+        ]);
+        command
+            .arg(bin("log-paths"))
+            .args(self.words())
+            .output()
+            .expect("strace (tests/setup.sh installs it)")
     }
 
     /// What has the name is whole, whatever happened.
@@ -51,7 +79,11 @@ impl Site {
             }
         }
         if let Ok(data) = fs::metadata(self.dir.path().join("a")) {
-            assert_eq!((data.mode() & 0o7777, data.uid()), (0o755, nix::unistd::geteuid().as_raw()), "{when}");
+            assert_eq!(
+                (data.mode() & 0o7777, data.uid()),
+                (0o755, nix::unistd::geteuid().as_raw()),
+                "{when}"
+            );
         }
     }
 
@@ -60,9 +92,16 @@ impl Site {
         self.run().expect_code(0);
         self.is_whole(when);
         assert!(self.target().is_dir(), "{when}");
-        for dir in [self.dir.path().to_path_buf(), self.dir.path().join("a"), self.target()] {
-            let stray: Vec<_> =
-                fs::read_dir(&dir).unwrap().flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with('.')).collect();
+        for dir in [
+            self.dir.path().to_path_buf(),
+            self.dir.path().join("a"),
+            self.target(),
+        ] {
+            let stray: Vec<_> = fs::read_dir(&dir)
+                .unwrap()
+                .flatten()
+                .filter(|entry| entry.file_name().to_string_lossy().starts_with('.'))
+                .collect();
             assert!(stray.is_empty(), "{when}: {stray:?}");
         }
         assert_eq!(self.run().expect_code(0).json()["changed"], false, "{when}");
@@ -74,7 +113,11 @@ fn killed_at_each_call() {
     for call in CALLS {
         let mut killed = 0;
         // Most files are opened long before anything is made: the short form takes every sixth of those.
-        let step = if matches!(*call, "openat" | "fstat") && !full_sweep() { 6 } else { 1 };
+        let step = if matches!(*call, "openat" | "fstat") && !full_sweep() {
+            6
+        } else {
+            1
+        };
         for when in (1..200).step_by(step) {
             let site = Site::new();
             let done = site.injected(call, "signal=KILL", when);
@@ -99,7 +142,10 @@ fn failed_at_each_call() {
             for when in 1..20 {
                 let site = Site::new();
                 let done = site.injected(call, &format!("error={error}"), when);
-                let shown = format!("{error} at {call} {when}: {}", String::from_utf8_lossy(&done.stderr));
+                let shown = format!(
+                    "{error} at {call} {when}: {}",
+                    String::from_utf8_lossy(&done.stderr)
+                );
                 site.is_whole(&shown);
                 if done.status.code() == Some(0) {
                     assert!(site.target().is_dir(), "{shown}");

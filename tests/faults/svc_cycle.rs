@@ -11,12 +11,30 @@ use std::time::{Duration, Instant};
 use harness::{TempDir, bin, full_sweep, need, scratch};
 
 /// What changes something: the disk, a process, the guardian's pipe.
-const CHANGING: [&str; 12] =
-    ["write", "fsync", "renameat2", "unlinkat", "openat", "flock", "pidfd_send_signal", "pidfd_open", "poll", "wait4", "waitid", "clone3"];
+const CHANGING: [&str; 12] = [
+    "write",
+    "fsync",
+    "renameat2",
+    "unlinkat",
+    "openat",
+    "flock",
+    "pidfd_send_signal",
+    "pidfd_open",
+    "poll",
+    "wait4",
+    "waitid",
+    "clone3",
+];
 
 /// What can fail for the disk's reasons.
-const FAILING: [(&str, &str); 6] =
-    [("write", "ENOSPC"), ("fsync", "EIO"), ("renameat2", "ENOSPC"), ("unlinkat", "EIO"), ("openat", "EMFILE"), ("flock", "EINTR")];
+const FAILING: [(&str, &str); 6] = [
+    ("write", "ENOSPC"),
+    ("fsync", "EIO"),
+    ("renameat2", "ENOSPC"),
+    ("unlinkat", "EIO"),
+    ("openat", "EMFILE"),
+    ("flock", "EINTR"),
+];
 
 /// A daemon with a mark in its command line, so that a second one would be seen.
 struct Ward {
@@ -26,12 +44,19 @@ struct Ward {
 
 impl Ward {
     fn new() -> Ward {
-        let ward = Ward { top: scratch(), mark: format!("600.{}{:03}", std::process::id(), fastish()) };
+        let ward = Ward {
+            top: scratch(),
+            mark: format!("600.{}{:03}", std::process::id(), fastish()),
+        };
         for (name, mode) in [("state", 0o700), ("site", 0o755)] {
             fs::create_dir(ward.top.path().join(name)).unwrap();
-            fs::set_permissions(ward.top.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+            fs::set_permissions(ward.top.path().join(name), fs::Permissions::from_mode(mode))
+                .unwrap();
         }
-        let start = format!("setsid sleep {} </dev/null >/dev/null 2>&1 & echo $! > idle.pid", ward.mark);
+        let start = format!(
+            "setsid sleep {} </dev/null >/dev/null 2>&1 & echo $! > idle.pid",
+            ward.mark
+        );
         let text = format!(
             "[service.idle]\nbackend = \"pidfile\"\nname = \"idle.pid\"\nstart = [\"sh\", \"-c\", \"{start}\"]\nstable = \"10ms\"\nstart_timeout = \"5s\"\n"
         );
@@ -58,13 +83,20 @@ impl Ward {
             command
         };
         if !strace.is_empty() {
-            command.arg(need("strace").unwrap()).args(["-qq"]).args(strace);
+            command
+                .arg(need("strace").unwrap())
+                .args(["-qq"])
+                .args(strace);
         }
         command.arg(bin("svc-cycle")).args(words);
         if words != ["recover"] {
             command.args(["-f", "set.toml"]);
         }
-        command.current_dir(self.site()).stdin(Stdio::null()).output().unwrap()
+        command
+            .current_dir(self.site())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
     }
 
     fn daemons(&self) -> usize {
@@ -72,7 +104,11 @@ impl Ward {
             let line = fs::read(path.join("cmdline")).unwrap_or_default();
             String::from_utf8_lossy(&line) == format!("sleep\0{}\0", self.mark)
         };
-        fs::read_dir("/proc").unwrap().flatten().filter(|entry| running(&entry.path())).count()
+        fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .filter(|entry| running(&entry.path()))
+            .count()
     }
 
     /// One daemon, and nothing owed, within 5 s.
@@ -80,12 +116,19 @@ impl Ward {
         let began = Instant::now();
         loop {
             let owed = self.run(&[], &["recover"]);
-            let well = owed.status.success() && self.daemons() == 1 && self.run(&[], &["status"]).status.success();
+            let well = owed.status.success()
+                && self.daemons() == 1
+                && self.run(&[], &["status"]).status.success();
             if well {
                 return;
             }
-            let told = String::from_utf8_lossy(&owed.stdout).into_owned() + &String::from_utf8_lossy(&owed.stderr);
-            assert!(began.elapsed() < Duration::from_secs(15), "after {after}: {} daemons; recover: {told}", self.daemons());
+            let told = String::from_utf8_lossy(&owed.stdout).into_owned()
+                + &String::from_utf8_lossy(&owed.stderr);
+            assert!(
+                began.elapsed() < Duration::from_secs(15),
+                "after {after}: {} daemons; recover: {told}",
+                self.daemons()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -114,12 +157,20 @@ impl Drop for Ward {
 }
 
 fn fastish() -> u32 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().subsec_nanos() % 1000
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .subsec_nanos()
+        % 1000
 }
 
 /// The numbers of the calls that are tried: all, or a few spread over them.
 fn sample(count: usize) -> Vec<usize> {
-    if full_sweep() || count <= 3 { (1..=count).collect() } else { vec![1, count / 2, count] }
+    if full_sweep() || count <= 3 {
+        (1..=count).collect()
+    } else {
+        vec![1, count / 2, count]
+    }
 }
 
 #[test]
@@ -134,7 +185,17 @@ fn killed_at_each_call() {
         }
         for number in sample(count) {
             let inject = format!("inject={call}:signal=KILL:when={number}");
-            ward.run(&["-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject], &["restart"]);
+            ward.run(
+                &[
+                    "-o",
+                    "/dev/null",
+                    "-e",
+                    &format!("trace={call}"),
+                    "-e",
+                    &inject,
+                ],
+                &["restart"],
+            );
             ward.must_be_well(&inject);
         }
     }
@@ -150,10 +211,23 @@ fn failed_at_each_call() {
     for (call, error) in FAILING {
         for number in sample(calls.get(call).copied().unwrap_or(0)) {
             let inject = format!("inject={call}:error={error}:when={number}");
-            let done = ward.run(&["-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject], &["restart"]);
+            let done = ward.run(
+                &[
+                    "-o",
+                    "/dev/null",
+                    "-e",
+                    &format!("trace={call}"),
+                    "-e",
+                    &inject,
+                ],
+                &["restart"],
+            );
             let code = done.status.code();
             // 1 and 127 are the loader's, when it can't open a library.
-            assert!(matches!(code, Some(0 | 1 | 2 | 3 | 75 | 127)), "{inject}: {done:?}");
+            assert!(
+                matches!(code, Some(0 | 1 | 2 | 3 | 75 | 127)),
+                "{inject}: {done:?}"
+            );
             ward.must_be_well(&inject);
         }
     }

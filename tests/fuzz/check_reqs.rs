@@ -27,13 +27,17 @@ impl Dice {
         let mut chars: Vec<char> = text.chars().collect();
         for _ in 0..=self.roll(4) {
             let at = self.roll(chars.len() + 1);
-            let odd = ['"', '\\', '[', ']', '{', '}', '=', '.', '$', '\0', '\n', 'é', '\u{202e}', ':', '@', '%', '9', '~', '^', '\'', '|'];
+            let odd = [
+                '"', '\\', '[', ']', '{', '}', '=', '.', '$', '\0', '\n', 'é', '\u{202e}', ':',
+                '@', '%', '9', '~', '^', '\'', '|',
+            ];
             match self.roll(5) {
                 0 if at < chars.len() => drop(chars.remove(at)),
                 1 if at < chars.len() => chars.truncate(at),
                 2 if !chars.is_empty() => {
                     let from = self.roll(chars.len());
-                    let part: Vec<char> = chars[from..].iter().take(self.roll(20)).copied().collect();
+                    let part: Vec<char> =
+                        chars[from..].iter().take(self.roll(20)).copied().collect();
                     chars.splice(at..at, part);
                 }
                 _ => chars.insert(at, odd[self.roll(odd.len())]),
@@ -44,7 +48,11 @@ impl Dice {
 }
 
 fn rounds() -> usize {
-    if harness::full_sweep() { 200_000 } else { 4_000 }
+    if harness::full_sweep() {
+        200_000
+    } else {
+        4_000
+    }
 }
 
 /// Runs `parse` over mutations of each of the texts.
@@ -54,7 +62,11 @@ fn sweep(seed: u64, corpus: &[&str], parse: impl Fn(&str)) {
         let text = dice.one_of(corpus);
         let began = Instant::now();
         parse(&text);
-        assert!(began.elapsed() < Duration::from_secs(5), "{text:?} takes {:?}", began.elapsed());
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "{text:?} takes {:?}",
+            began.elapsed()
+        );
     }
 }
 
@@ -62,7 +74,12 @@ fn sweep(seed: u64, corpus: &[&str], parse: impl Fn(&str)) {
 fn requirement_files() {
     let sites: Vec<String> = ["misago", "tracks", "coralnet", "wemake", "case-conductor"]
         .iter()
-        .map(|site| std::fs::read_to_string(harness::source_root().join(format!("tests/runbooks/{site}/requirements.toml"))).unwrap())
+        .map(|site| {
+            std::fs::read_to_string(
+                harness::source_root().join(format!("tests/runbooks/{site}/requirements.toml")),
+            )
+            .unwrap()
+        })
         .collect();
     let json = r#"{"check": [{"id": "a", "type": "disk", "path": "/é\u00e9", "free": "1G", "needs": ["b"]}, {"n": -1.5e3, "f": true}]}"#;
     let mut corpus: Vec<&str> = sites.iter().map(String::as_str).collect();
@@ -72,7 +89,11 @@ fn requirement_files() {
         let (once, twice) = (document::read(&origin), document::read(&origin));
         assert_eq!(once.is_ok(), twice.is_ok());
         if let Err(error) = once {
-            assert!(error.message.starts_with("fuzz:"), "every complaint has a place: {}", error.message);
+            assert!(
+                error.message.starts_with("fuzz:"),
+                "every complaint has a place: {}",
+                error.message
+            );
         }
     });
 }
@@ -107,7 +128,10 @@ fn conditions() {
         "((((a == b))))",
         "not not not x < 1",
     ];
-    let facts = when::Facts::from([("os.id".to_string(), "debian".to_string()), ("a".to_string(), "1".to_string())]);
+    let facts = when::Facts::from([
+        ("os.id".to_string(), "debian".to_string()),
+        ("a".to_string(), "1".to_string()),
+    ]);
     sweep(3, &corpus, |text| {
         if let Ok(when) = when::parse(text) {
             // A name that is known to be known never fails later.
@@ -141,7 +165,14 @@ fn versions_have_an_order() {
             assert_eq!(compare(&a, &b), compare(&b, &a).reverse(), "{a:?} {b:?}");
         }
         let _ = (postgres(&a), plain::find(&a), plain::version(&b));
-        for order in [Order::Python, Order::Postgres, Order::Plain, Order::Dpkg, Order::Rpm, Order::Alpine] {
+        for order in [
+            Order::Python,
+            Order::Postgres,
+            Order::Plain,
+            Order::Dpkg,
+            Order::Rpm,
+            Order::Alpine,
+        ] {
             if let Ok(wanted) = Wanted::new(std::slice::from_ref(&format!(">={a}")), order) {
                 let _ = wanted.admits(&b, order);
             }
@@ -157,18 +188,44 @@ fn package_databases_and_os_release() {
         "ID=\"x\"\nID_LIKE='a b'\nVERSION_ID=1\n",
     ];
     sweep(5, &corpus, |text| {
-        let _ = (PackageDb::dpkg(text).all().len(), PackageDb::apk(text).all().len(), distro::Distro::parse(text).to_string());
+        let _ = (
+            PackageDb::dpkg(text).all().len(),
+            PackageDb::apk(text).all().len(),
+            distro::Distro::parse(text).to_string(),
+        );
     });
 }
 
 #[test]
 fn a_shell_reads_every_quoted_word_back() {
-    let corpus = ["it's", "$(id)", "a b\tc", "`x`", "\\", "-n", "é*?[]{}~#!", "%s", ";|&<>"];
+    let corpus = [
+        "it's",
+        "$(id)",
+        "a b\tc",
+        "`x`",
+        "\\",
+        "-n",
+        "é*?[]{}~#!",
+        "%s",
+        ";|&<>",
+    ];
     let mut dice = Dice(6);
-    let words: Vec<String> = (0..300).map(|_| dice.one_of(&corpus).replace(['\0', '\n'], "")).collect();
-    let script: String = words.iter().map(|word| format!("printf '%s\\n' {}\n", quoted(word))).collect();
-    let done = std::process::Command::new("sh").args(["-ec", &script]).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let words: Vec<String> = (0..300)
+        .map(|_| dice.one_of(&corpus).replace(['\0', '\n'], ""))
+        .collect();
+    let script: String = words
+        .iter()
+        .map(|word| format!("printf '%s\\n' {}\n", quoted(word)))
+        .collect();
+    let done = std::process::Command::new("sh")
+        .args(["-ec", &script])
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
     let said = String::from_utf8(done.stdout).unwrap();
     assert_eq!(said.lines().collect::<Vec<_>>(), words);
 }

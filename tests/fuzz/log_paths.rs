@@ -53,9 +53,21 @@ const CORPUS: &[(&str, &str, &str)] = &[
         "u.ini",
         "[uwsgi]\nlogto = %d%n-%x-%0.log\nini = :b\nset-ph = a=b\nif-env = PATH\nlogger = e file:/l/%(a)-$(PATH)-%(_).log\nendif =\n[b]\nemperor = .\ndaemonize = x:1 \\\n y\n",
     ),
-    ("uwsgi", "u.xml", "<?xml version='1.0'?><uwsgi id='uwsgi'><logto>/l/a&amp;b</logto><master/><!-- c --></uwsgi>"),
-    ("uwsgi", "u.yaml", "uwsgi:\n  logto: \"/l/a: b\" # c\n  logger:\n  - file:/l/x\nother:\n  logto: n\n"),
-    ("uwsgi", "u.json", "{\"uwsgi\":{\"logto\":[\"/l/a\",\"/l/b\"],\"uid\":7}}"),
+    (
+        "uwsgi",
+        "u.xml",
+        "<?xml version='1.0'?><uwsgi id='uwsgi'><logto>/l/a&amp;b</logto><master/><!-- c --></uwsgi>",
+    ),
+    (
+        "uwsgi",
+        "u.yaml",
+        "uwsgi:\n  logto: \"/l/a: b\" # c\n  logger:\n  - file:/l/x\nother:\n  logto: n\n",
+    ),
+    (
+        "uwsgi",
+        "u.json",
+        "{\"uwsgi\":{\"logto\":[\"/l/a\",\"/l/b\"],\"uid\":7}}",
+    ),
     (
         "gunicorn",
         "gunicorn.conf.py",
@@ -66,14 +78,26 @@ const CORPUS: &[(&str, &str, &str)] = &[
         "supervisord.conf",
         "[unix_http_server]\nfile=%(here)s/s\n[supervisord]\nlogfile=l.log ;c\nenvironment=A=\"b,c\",D='e'\n[program:a]\ncommand=gunicorn x\nnumprocs=2\nprocess_name=%(program_name)s_%(process_num)02d\nstdout_logfile=/l/%%(process_num)d-%(ENV_A)s\n  x\n[group:g]\nprograms=a , b\n[include]\nfiles=*.conf %(here)s/n\n",
     ),
-    ("celery", "celeryd", "CELERYD_NODES=\"a b@c 3\"\nexport CELERYD_LOG_FILE=\"$X/%n-%p%I.log\"\nCELERYBEAT_LOG_FILE='${X}/b'\n"),
+    (
+        "celery",
+        "celeryd",
+        "CELERYD_NODES=\"a b@c 3\"\nexport CELERYD_LOG_FILE=\"$X/%n-%p%I.log\"\nCELERYBEAT_LOG_FILE='${X}/b'\n",
+    ),
     (
         "postgresql",
         "postgresql.conf",
         "log_directory = 'it''s \\101\\n'\nlogging_collector on\nlog_destination='stderr,csvlog'\nlog_filename = x%Y.log # c\ninclude_dir '.'\ninclude 'postgresql.conf'\n",
     ),
-    ("redis", "redis.conf", "dir /d\nlogfile \"a\\x41\\n'b\"\nlogfile 'c\\'d'\ninclude *.conf\nsyslog-enabled yes\n"),
-    ("cron", "crontab", "HOME=\"/h\"\nX = y\n*/5 * * * * a >> /l/\"b c\"$(d e)'f' 2>&1 | tee -a g | logger % x\n@daily `x` &>~/y\n"),
+    (
+        "redis",
+        "redis.conf",
+        "dir /d\nlogfile \"a\\x41\\n'b\"\nlogfile 'c\\'d'\ninclude *.conf\nsyslog-enabled yes\n",
+    ),
+    (
+        "cron",
+        "crontab",
+        "HOME=\"/h\"\nX = y\n*/5 * * * * a >> /l/\"b c\"$(d e)'f' 2>&1 | tee -a g | logger % x\n@daily `x` &>~/y\n",
+    ),
     (
         "django",
         "settings.py",
@@ -87,8 +111,14 @@ const CORPUS: &[(&str, &str, &str)] = &[
 ];
 
 /// What long sweeps have found: service, file name, text.
-const FOUND: &[(&str, &str, &[u8])] =
-    &[("redis", "redis.conf", b"dir /d\x0c\nlogfile\r \x0c/l/a.log \x0b b\n"), ("redis", "redis.conf", b"a \x0c b\0\0 c")];
+const FOUND: &[(&str, &str, &[u8])] = &[
+    (
+        "redis",
+        "redis.conf",
+        b"dir /d\x0c\nlogfile\r \x0c/l/a.log \x0b b\n",
+    ),
+    ("redis", "redis.conf", b"a \x0c b\0\0 c"),
+];
 
 const ROTATE: &str = "weekly\ncreate\ntabooext + .x,y\ninclude /d\n\"/l/a b.log\" /l/*.log\n{\n create 0640 u g\n su a b\n postrotate\n } x {\n endscript\n}\n/l/c { copytruncate }\n";
 
@@ -160,21 +190,41 @@ fn damaged_configurations_are_read_or_refused() {
     let dir = scratch();
     for (service, name, text) in CORPUS {
         let path = dir.path().join(name);
-        let service = SERVICES.iter().find(|known| known.name == *service).unwrap();
+        let service = SERVICES
+            .iter()
+            .find(|known| known.name == *service)
+            .unwrap();
         for round in 0..rounds() {
-            let bytes = if round == 0 { text.as_bytes().to_vec() } else { damaged(text.as_bytes(), &mut Dice::new(round)) };
+            let bytes = if round == 0 {
+                text.as_bytes().to_vec()
+            } else {
+                damaged(text.as_bytes(), &mut Dice::new(round))
+            };
             fs::write(&path, &bytes).unwrap();
-            let site =
-                Site::new(conf::files::Files::below(dir.path()).unwrap(), vec![(service.name.to_owned(), Path::new("/").join(name))]);
+            let site = Site::new(
+                conf::files::Files::below(dir.path()).unwrap(),
+                vec![(service.name.to_owned(), Path::new("/").join(name))],
+            );
             let began = Instant::now();
             let configured = (service.read)(&site);
-            assert!(began.elapsed() < Duration::from_secs(2), "{name} round {round} took {:?}", began.elapsed());
+            assert!(
+                began.elapsed() < Duration::from_secs(2),
+                "{name} round {round} took {:?}",
+                began.elapsed()
+            );
             for target in &configured.targets {
                 if let Sink::File(path) = &target.sink {
-                    assert!(path.is_absolute(), "{name} round {round}: {}", path.display());
+                    assert!(
+                        path.is_absolute(),
+                        "{name} round {round}: {}",
+                        path.display()
+                    );
                 }
             }
-            assert!(round > 0 || !configured.targets.is_empty(), "{name}: the corpus itself is read");
+            assert!(
+                round > 0 || !configured.targets.is_empty(),
+                "{name}: the corpus itself is read"
+            );
         }
         fs::remove_file(&path).unwrap();
     }
@@ -186,8 +236,14 @@ fn what_was_found_is_mended() {
     for (service, name, text) in FOUND {
         let path = dir.path().join(name);
         fs::write(&path, text).unwrap();
-        let service = SERVICES.iter().find(|known| known.name == *service).unwrap();
-        let site = Site::new(conf::files::Files::below(dir.path()).unwrap(), vec![(service.name.to_owned(), Path::new("/").join(name))]);
+        let service = SERVICES
+            .iter()
+            .find(|known| known.name == *service)
+            .unwrap();
+        let site = Site::new(
+            conf::files::Files::below(dir.path()).unwrap(),
+            vec![(service.name.to_owned(), Path::new("/").join(name))],
+        );
         let began = Instant::now();
         assert!(!(service.read)(&site).targets.is_empty());
         assert!(began.elapsed() < Duration::from_secs(2), "{name}: {text:?}");
@@ -200,7 +256,11 @@ fn damaged_rotations_are_read_or_refused() {
     let dir = scratch();
     let path = dir.path().join("rotate");
     for round in 0..rounds() * 4 {
-        let bytes = if round == 0 { ROTATE.as_bytes().to_vec() } else { damaged(ROTATE.as_bytes(), &mut Dice::new(round)) };
+        let bytes = if round == 0 {
+            ROTATE.as_bytes().to_vec()
+        } else {
+            damaged(ROTATE.as_bytes(), &mut Dice::new(round))
+        };
         fs::write(&path, &bytes).unwrap();
         let files = conf::files::Files::below(dir.path()).unwrap();
         let rotation = Rotation::read(&files, Path::new("/rotate"));

@@ -86,7 +86,11 @@ fn rounds(short: u64, full: u64) -> std::ops::Range<u64> {
 }
 
 fn maint_page(command: &str, dir: &Path) -> Tool {
-    tool("maint-page").arg(command).arg("--dir").arg(dir).env("TZ", "Europe/Berlin")
+    tool("maint-page")
+        .arg(command)
+        .arg("--dir")
+        .arg(dir)
+        .env("TZ", "Europe/Berlin")
 }
 
 #[test]
@@ -98,25 +102,47 @@ fn any_message_is_text_on_a_whole_page() {
         let message: String = (0..1 + dice.throw(30)).map(|_| dice.of(&PIECES)).collect();
         let done = maint_page("on", &dir).args(["--message", &message]).run();
         if done.code() == 2 {
-            assert!(done.err().contains("nothing to read"), "round {round}: {message:?}: {}", done.err());
+            assert!(
+                done.err().contains("nothing to read"),
+                "round {round}: {message:?}: {}",
+                done.err()
+            );
             continue;
         }
         assert_eq!(done.code(), 0, "round {round}: {message:?}: {}", done.err());
         let page = fs::read_to_string(dir.join("page/page.html")).unwrap();
-        let token = done.json()["holds"][0]["token"].as_str().unwrap().to_owned();
-        let body = page.split_once("<p class=\"message\" lang=\"en\">").unwrap().1.split_once("</p>").unwrap().0;
+        let token = done.json()["holds"][0]["token"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let body = page
+            .split_once("<p class=\"message\" lang=\"en\">")
+            .unwrap()
+            .1
+            .split_once("</p>")
+            .unwrap()
+            .0;
         assert!(
-            !body.replace("<br>", "").contains(['<', '>', '"', '\'', '\u{1b}', '\u{202e}']),
+            !body
+                .replace("<br>", "")
+                .contains(['<', '>', '"', '\'', '\u{1b}', '\u{202e}']),
             "round {round}: {message:?} became {body:?}"
         );
-        assert!(page.ends_with(&format!("\n<!-- maint-page 1 {token} -->\n")) && page.len() % 4096 == 0, "round {round}: {message:?}");
+        assert!(
+            page.ends_with(&format!("\n<!-- maint-page 1 {token} -->\n")) && page.len() % 4096 == 0,
+            "round {round}: {message:?}"
+        );
         assert_eq!(page.matches("<script").count(), 0);
         for file in ["page/page.json", "maintenance.json"] {
             let value: Value = serde_json::from_slice(&fs::read(dir.join(file)).unwrap()).unwrap();
             assert!(value["message"].as_str().is_some(), "round {round}: {file}");
         }
         // What was written is known again.
-        assert_eq!(maint_page("tick", &dir).run().expect_code(0).json()["changed"], false, "round {round}");
+        assert_eq!(
+            maint_page("tick", &dir).run().expect_code(0).json()["changed"],
+            false,
+            "round {round}"
+        );
     }
 }
 
@@ -137,11 +163,20 @@ fn any_time_is_taken_or_refused_and_nothing_in_between() {
         match done.code() {
             0 => {
                 let report = done.json();
-                assert!(["announced", "active"].contains(&report["state"].as_str().unwrap()), "round {round}: {report}");
+                assert!(
+                    ["announced", "active"].contains(&report["state"].as_str().unwrap()),
+                    "round {round}: {report}"
+                );
                 maint_page("status", &dir).run().expect_code(0);
             }
-            2 => assert!(done.stdout.is_empty() && !dir.join("holds/x.json").exists(), "round {round}: {start} {until}"),
-            code => panic!("round {round}: {start} {until}: exit {code}: {}", done.err()),
+            2 => assert!(
+                done.stdout.is_empty() && !dir.join("holds/x.json").exists(),
+                "round {round}: {start} {until}"
+            ),
+            code => panic!(
+                "round {round}: {start} {until}: exit {code}: {}",
+                done.err()
+            ),
         }
     }
 }
@@ -162,13 +197,25 @@ fn any_file_in_the_flags_place_is_left_alone() {
                 let at = dice.throw(bytes.len());
                 bytes[at] ^= 1 << dice.throw(7);
             }
-            _ => bytes = (0..dice.throw(400)).map(|_| dice.throw(256) as u8).collect(),
+            _ => {
+                bytes = (0..dice.throw(400))
+                    .map(|_| dice.throw(256) as u8)
+                    .collect()
+            }
         }
         fs::write(&path, &bytes).unwrap();
         let done = maint_page("off", &dir).run();
-        assert!([0, 3].contains(&done.code()), "round {round}: {name}: {}", done.err());
+        assert!(
+            [0, 3].contains(&done.code()),
+            "round {round}: {name}: {}",
+            done.err()
+        );
         if done.code() == 3 {
-            assert_eq!(fs::read(&path).unwrap(), bytes, "round {round}: a foreign {name} was touched");
+            assert_eq!(
+                fs::read(&path).unwrap(),
+                bytes,
+                "round {round}: a foreign {name} was touched"
+            );
         }
         let again = maint_page("on", &dir).arg("--force").run();
         assert_eq!(again.code(), 0, "round {round}: {name}: {}", again.err());
@@ -180,7 +227,10 @@ fn any_file_in_the_flags_place_is_left_alone() {
 fn any_hold_file_is_a_hold_or_stops_everything() {
     let top = scratch();
     let dir = top.path().join("m");
-    maint_page("on", &dir).args(["--id", "x", "--for", "1h"]).run().expect_code(0);
+    maint_page("on", &dir)
+        .args(["--id", "x", "--for", "1h"])
+        .run()
+        .expect_code(0);
     let good = fs::read(dir.join("holds/x.json")).unwrap();
     for round in rounds(60, 2000) {
         let mut dice = Dice::new(round);
@@ -195,7 +245,15 @@ fn any_hold_file_is_a_hold_or_stops_everything() {
         }
         fs::write(dir.join("holds/x.json"), &bytes).unwrap();
         let done = maint_page("status", &dir).run();
-        assert!([0, 1, 3].contains(&done.code()), "round {round}: {}", done.err());
-        assert!(!done.err().contains("internal error"), "round {round}: {}", done.err());
+        assert!(
+            [0, 1, 3].contains(&done.code()),
+            "round {round}: {}",
+            done.err()
+        );
+        assert!(
+            !done.err().contains("internal error"),
+            "round {round}: {}",
+            done.err()
+        );
     }
 }

@@ -13,7 +13,10 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % sides
     }
 }
@@ -35,7 +38,10 @@ fn damaged(dice: &mut Dice, good: &[&str]) -> Vec<u8> {
     for _ in 0..=dice.roll(6) {
         let at = dice.roll(bytes.len().max(1)).min(bytes.len());
         match dice.roll(6) {
-            0 => bytes.insert(at, [0, b'<', b'>', b'&', b'"', b'[', b'{', 0xff, b'=', b'\n'][dice.roll(10)]),
+            0 => bytes.insert(
+                at,
+                [0, b'<', b'>', b'&', b'"', b'[', b'{', 0xff, b'=', b'\n'][dice.roll(10)],
+            ),
             1 if at < bytes.len() => bytes[at] = dice.roll(256) as u8,
             2 => bytes.truncate(at),
             3 => {
@@ -46,7 +52,9 @@ fn damaged(dice: &mut Dice, good: &[&str]) -> Vec<u8> {
                 let piece: Vec<u8> = bytes.iter().skip(at).take(dice.roll(60)).copied().collect();
                 bytes.splice(at..at, piece);
             }
-            _ => bytes.splice(at..at, good[dice.roll(good.len())].bytes()).for_each(drop),
+            _ => bytes
+                .splice(at..at, good[dice.roll(good.len())].bytes())
+                .for_each(drop),
         }
     }
     bytes
@@ -66,7 +74,15 @@ fn sets_that_are_none() {
     let mut dice = Dice(12);
     for _ in 0..if full_sweep() { 200_000 } else { 5_000 } {
         let bytes = damaged(&mut dice, &SETS);
-        let Ok(text) = String::from_utf8(bytes) else { continue };
-        let _ = Set::read(Some(&Source::new("set", text)), Path::new("/srv"), None, &[], None);
+        let Ok(text) = String::from_utf8(bytes) else {
+            continue;
+        };
+        let _ = Set::read(
+            Some(&Source::new("set", text)),
+            Path::new("/srv"),
+            None,
+            &[],
+            None,
+        );
     }
 }

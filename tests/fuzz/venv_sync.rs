@@ -136,7 +136,10 @@ fn every_reader_ends_on_anything() {
         let _ = pth::lines(&bytes);
         if round % 8 == 0 {
             std::fs::write(&file, &bytes).unwrap();
-            let reader = Reader { cwd: dir.path(), variable: &|_| Some("x".to_owned()) };
+            let reader = Reader {
+                cwd: dir.path(),
+                variable: &|_| Some("x".to_owned()),
+            };
             let _ = reader.read(std::slice::from_ref(&file), &[]);
             let _ = reader.read(&[], std::slice::from_ref(&file));
         }
@@ -149,13 +152,21 @@ fn what_is_read_back_is_the_same() {
     let mut parsed = 0;
     for _ in 0..30_000 {
         let text = String::from_utf8_lossy(&random.text()).into_owned();
-        let Ok(requirement) = Requirement::parse(&text) else { continue };
+        let Ok(requirement) = Requirement::parse(&text) else {
+            continue;
+        };
         parsed += 1;
         let shown = requirement.to_string();
-        let again = Requirement::parse(&shown).unwrap_or_else(|error| panic!("{text:?} is shown as {shown:?}: {error}"));
+        let again = Requirement::parse(&shown)
+            .unwrap_or_else(|error| panic!("{text:?} is shown as {shown:?}: {error}"));
         assert_eq!(
             (again.key, again.extras, again.specifiers, again.url),
-            (requirement.key, requirement.extras, requirement.specifiers, requirement.url)
+            (
+                requirement.key,
+                requirement.extras,
+                requirement.specifiers,
+                requirement.url
+            )
         );
     }
     assert!(parsed > 300, "{parsed}");

@@ -16,11 +16,17 @@ impl Disk {
     /// An empty one: `ext4`, `xfs` or `btrfs`. None only where `SKIP_SERVERS=1` and this machine does
     /// not let us mount (no root, a container without loop devices).
     pub fn new(kind: &str) -> Option<Disk> {
-        let disk = Disk { home: crate::scratch(), kind: kind.to_owned() };
+        let disk = Disk {
+            home: crate::scratch(),
+            kind: kind.to_owned(),
+        };
         let image = std::fs::File::create(disk.image()).expect("a file");
-        image.set_len(if kind == "ext4" { 32 << 20 } else { 320 << 20 }).expect("its length");
+        image
+            .set_len(if kind == "ext4" { 32 << 20 } else { 320 << 20 })
+            .expect("its length");
         let mkfs = need(&format!("mkfs.{kind}"))?;
-        run(Command::new(mkfs).arg("-q").arg(disk.image())).unwrap_or_else(|why| panic!("mkfs.{kind}: {why}"));
+        run(Command::new(mkfs).arg("-q").arg(disk.image()))
+            .unwrap_or_else(|why| panic!("mkfs.{kind}: {why}"));
         disk.mount()
     }
 
@@ -31,8 +37,15 @@ impl Disk {
 
     /// The plug is pulled: what has reached the disk by now, mounted as after a reboot. This one goes on.
     pub fn cut(&self) -> Disk {
-        let after = Disk { home: crate::scratch(), kind: self.kind.clone() };
-        run(Command::new("cp").arg("--sparse=always").arg(self.image()).arg(after.image())).expect("a copy");
+        let after = Disk {
+            home: crate::scratch(),
+            kind: self.kind.clone(),
+        };
+        run(Command::new("cp")
+            .arg("--sparse=always")
+            .arg(self.image())
+            .arg(after.image()))
+        .expect("a copy");
         after.mount().expect("the copy does not mount")
     }
 
@@ -43,11 +56,22 @@ impl Disk {
     fn mount(self) -> Option<Disk> {
         std::fs::create_dir(self.path()).expect("a directory");
         // Two images of one xfs or btrfs carry one identity; xfs has to be told that this is meant.
-        let options = if self.kind == "xfs" { "loop,nouuid" } else { "loop" };
-        match run(Command::new("mount").args(["-t", &self.kind, "-o", options]).arg(self.image()).arg(self.path())) {
+        let options = if self.kind == "xfs" {
+            "loop,nouuid"
+        } else {
+            "loop"
+        };
+        match run(Command::new("mount")
+            .args(["-t", &self.kind, "-o", options])
+            .arg(self.image())
+            .arg(self.path()))
+        {
             Ok(()) => Some(self),
             Err(_) if crate::skip_servers() => None,
-            Err(why) => panic!("cannot mount {}: {why}; SKIP_SERVERS=1 leaves out what needs root and loop devices", self.kind),
+            Err(why) => panic!(
+                "cannot mount {}: {why}; SKIP_SERVERS=1 leaves out what needs root and loop devices",
+                self.kind
+            ),
         }
     }
 }
@@ -68,10 +92,15 @@ impl Small {
     /// Mounts one on a directory, with tmpfs's options (`size=2m,nr_inodes=4000`). None only where `SKIP_SERVERS=1` and this machine
     /// does not let us mount.
     pub fn mount(on: &Path, options: &str) -> Option<Small> {
-        match run(Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(on)) {
+        match run(Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "none"])
+            .arg(on))
+        {
             Ok(()) => Some(Small(on.to_owned())),
             Err(_) if crate::skip_servers() => None,
-            Err(why) => panic!("cannot mount a tmpfs: {why}; SKIP_SERVERS=1 leaves out what needs root"),
+            Err(why) => {
+                panic!("cannot mount a tmpfs: {why}; SKIP_SERVERS=1 leaves out what needs root")
+            }
         }
     }
 }
@@ -84,10 +113,16 @@ impl Drop for Small {
 
 fn mounted(path: &Path) -> bool {
     let table = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    table.lines().any(|line| line.split(' ').nth(1) == path.to_str())
+    table
+        .lines()
+        .any(|line| line.split(' ').nth(1) == path.to_str())
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
     let done = command.output().map_err(|e| e.to_string())?;
-    if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).trim().to_owned()) }
+    if done.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&done.stderr).trim().to_owned())
+    }
 }

@@ -38,7 +38,12 @@ static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0)
 const LAID_OVER: [&str; 3] = ["etc", "usr", "var"];
 
 /// What a host has of its own, empty at first, with its directory's name.
-const OWN: [(&str, &str); 4] = [("srv", "/srv"), ("run", "/run"), ("bin", "/usr/local/bin"), ("home", "/root")];
+const OWN: [(&str, &str); 4] = [
+    ("srv", "/srv"),
+    ("run", "/run"),
+    ("bin", "/usr/local/bin"),
+    ("home", "/root"),
+];
 
 impl Fleet {
     /// As many hosts as asked for, with the tools installed and sshd answering.
@@ -49,11 +54,21 @@ impl Fleet {
     /// The same; the hosts see these temporary directories of ours, too.
     pub fn sharing(size: u8, shared: &[&Path]) -> Fleet {
         let id = std::process::id() * 4 + NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let mut fleet = Fleet { hosts: Vec::new(), dir: scratch(), id };
+        let mut fleet = Fleet {
+            hosts: Vec::new(),
+            dir: scratch(),
+            id,
+        };
         for key in ["client", "host"] {
-            run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(fleet.dir().join(key)));
+            run(Command::new("ssh-keygen")
+                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+                .arg(fleet.dir().join(key)));
         }
-        fs::copy(fleet.dir().join("client.pub"), fleet.dir().join("authorized")).unwrap();
+        fs::copy(
+            fleet.dir().join("client.pub"),
+            fleet.dir().join("authorized"),
+        )
+        .unwrap();
         fs::write(fleet.dir().join("sshd_config"), fleet.sshd_config()).unwrap();
         for number in 1..=size {
             fleet.add(number, shared);
@@ -85,7 +100,14 @@ impl Fleet {
     fn add(&mut self, number: u8, shared: &[&Path]) {
         let id = self.id;
         // A cable for each host; four addresses are the smallest network.
-        let address = |last: u8| format!("10.{}.{}.{}", 200 + id % 50, id / 50 % 250, number * 4 + last);
+        let address = |last: u8| {
+            format!(
+                "10.{}.{}.{}",
+                200 + id % 50,
+                id / 50 % 250,
+                number * 4 + last
+            )
+        };
         let root = self.dir().join(format!("host{number}"));
         for (dir, _) in OWN {
             fs::create_dir_all(root.join(dir)).unwrap();
@@ -95,12 +117,32 @@ impl Fleet {
         }
         let script = self.script(&root, &address(2), shared);
         let options = ["--net", "--mount", "--mount-proc"];
-        let keeper = Server::start(process::contained(&options, "sh").args(["-ec", &script]), &root.join("sshd.log"));
+        let keeper = Server::start(
+            process::contained(&options, "sh").args(["-ec", &script]),
+            &root.join("sshd.log"),
+        );
         let first = process::first_contained(&keeper);
-        let mut host = Host { name: format!("host{number}"), address: address(2), srv: root.join("srv"), first, keeper };
+        let mut host = Host {
+            name: format!("host{number}"),
+            address: address(2),
+            srv: root.join("srv"),
+            first,
+            keeper,
+        };
         let cable = format!("rbt{}h{number}", id % 1_000_000);
         host.alive();
-        ip(&["link", "add", &cable, "type", "veth", "peer", "name", "eth0", "netns", &first.to_string()]);
+        ip(&[
+            "link",
+            "add",
+            &cable,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "eth0",
+            "netns",
+            &first.to_string(),
+        ]);
         ip(&["addr", "add", &format!("{}/30", address(1)), "dev", &cable]);
         ip(&["link", "set", &cable, "up"]);
         self.hosts.push(host);
@@ -110,7 +152,9 @@ impl Fleet {
     fn script(&self, root: &Path, address: &str, shared: &[&Path]) -> String {
         let (dir, root) = (self.dir(), root.display());
         let tmp = dir.parent().expect("a temporary directory");
-        let mut script = format!("mount --make-rprivate /\nmkdir -p {root}/over {root}/dev {root}/tmp\nchmod 1777 {root}/tmp\n");
+        let mut script = format!(
+            "mount --make-rprivate /\nmkdir -p {root}/over {root}/dev {root}/tmp\nchmod 1777 {root}/tmp\n"
+        );
         script += &format!("mount -t tmpfs none {root}/over\n");
         for laid in LAID_OVER {
             let over = format!("{root}/over/{laid}");
@@ -120,8 +164,17 @@ impl Fleet {
             );
         }
         for shown in shared.iter().copied().chain([dir]) {
-            let place = format!("{root}/tmp/{}", shown.strip_prefix(tmp).expect("a temporary directory").display());
-            script += &format!("mkdir -p {place}\nmount --rbind {} {place}\n", shown.display());
+            let place = format!(
+                "{root}/tmp/{}",
+                shown
+                    .strip_prefix(tmp)
+                    .expect("a temporary directory")
+                    .display()
+            );
+            script += &format!(
+                "mkdir -p {place}\nmount --rbind {} {place}\n",
+                shown.display()
+            );
         }
         // A /dev without the machine's /dev/log.
         script += &format!(
@@ -159,7 +212,11 @@ impl Fleet {
             let _ = writeln!(text, "{} ansible_host={}", host.name, host.address);
         }
         let python = "ansible_python_interpreter=/usr/bin/python3";
-        let _ = write!(text, "[web:vars]\nansible_user=root\n{python}\nansible_ssh_common_args={}\n", self.ssh_options());
+        let _ = write!(
+            text,
+            "[web:vars]\nansible_user=root\n{python}\nansible_ssh_common_args={}\n",
+            self.ssh_options()
+        );
         let path = self.dir().join("inventory");
         fs::write(&path, text).unwrap();
         path
@@ -170,7 +227,9 @@ impl Host {
     /// A command in this host's namespaces.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
-        command.args(["-t", &self.first.to_string(), "-n", "-m", "-p", "--"]).args(words);
+        command
+            .args(["-t", &self.first.to_string(), "-n", "-m", "-p", "--"])
+            .args(words);
         command
     }
 
@@ -192,8 +251,13 @@ impl Host {
             let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             words.split('\0').map(str::to_string).collect()
         };
-        let all = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        all.filter(|pid| own.is_some() && space(*pid) == own).map(|pid| (pid, argv(pid))).collect()
+        let all = fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        all.filter(|pid| own.is_some() && space(*pid) == own)
+            .map(|pid| (pid, argv(pid)))
+            .collect()
     }
 
     /// The host is lost: its network is gone.
@@ -216,7 +280,12 @@ impl Host {
         let began = std::time::Instant::now();
         while std::net::TcpStream::connect(&address).is_err() {
             self.alive();
-            assert!(began.elapsed().as_secs() < 20, "{}: sshd does not answer: {}", self.name, self.keeper.said());
+            assert!(
+                began.elapsed().as_secs() < 20,
+                "{}: sshd does not answer: {}",
+                self.name,
+                self.keeper.said()
+            );
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
     }
@@ -235,8 +304,13 @@ fn ip(words: &[&str]) {
 }
 
 fn run(command: &mut Command) -> String {
-    let done = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let done = command
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{command:?}: {said}\nnamespaces need root (SKIP_SERVERS=1 leaves such tests out)");
+    assert!(
+        done.status.success(),
+        "{command:?}: {said}\nnamespaces need root (SKIP_SERVERS=1 leaves such tests out)"
+    );
     String::from_utf8_lossy(&done.stdout).into_owned()
 }

@@ -9,8 +9,7 @@ use tempfile::TempDir;
 use crate::process::Server;
 
 /// An application that answers 200 and `ok` to everything.
-pub const OK: &str =
-    "def app(environ, start):\n    start('200 OK', [('Content-Type', 'text/plain'), ('Content-Length', '3')])\n    return [b'ok\\n']\n";
+pub const OK: &str = "def app(environ, start):\n    start('200 OK', [('Content-Type', 'text/plain'), ('Content-Length', '3')])\n    return [b'ok\\n']\n";
 
 /// A running gunicorn master and its workers; ended when dropped.
 #[derive(Debug)]
@@ -36,7 +35,9 @@ impl Gunicorn {
             .env("HOME", dir.path());
         let server = Server::start(&mut command, &dir.path().join("gunicorn.log"));
         let gunicorn = Gunicorn { server, port, dir };
-        crate::wait_until("gunicorn takes connections", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        crate::wait_until("gunicorn takes connections", || {
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
         gunicorn
     }
 

@@ -32,7 +32,10 @@ impl Machine {
 
     /// The same, with further options of systemd-nspawn, such as `--bind-ro=FROM:TO`.
     pub fn with_systemd_and(options: &[&str]) -> Option<Machine> {
-        let machine = Machine::start(&[options, &["--boot"]].concat(), &["systemd.unit=multi-user.target"])?;
+        let machine = Machine::start(
+            &[options, &["--boot"]].concat(),
+            &["systemd.unit=multi-user.target"],
+        )?;
         let began = Instant::now();
         loop {
             let said = machine.run(&["systemctl", "is-system-running", "--wait"]);
@@ -40,7 +43,11 @@ impl Machine {
             if word == "running" || word == "degraded" {
                 return Some(machine);
             }
-            assert!(began.elapsed() < Duration::from_secs(30), "systemd doesn't come up: {word}\n{}", machine.console());
+            assert!(
+                began.elapsed() < Duration::from_secs(30),
+                "systemd doesn't come up: {word}\n{}",
+                machine.console()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -52,7 +59,10 @@ impl Machine {
 
     /// The same, with further options of systemd-nspawn.
     pub fn with_plain_init_and(options: &[&str]) -> Option<Machine> {
-        Machine::start(&[options, &["--as-pid2"]].concat(), &["/bin/sleep", "infinity"])
+        Machine::start(
+            &[options, &["--as-pid2"]].concat(),
+            &["/bin/sleep", "infinity"],
+        )
     }
 
     fn start(options: &[&str], command: &[&str]) -> Option<Machine> {
@@ -71,7 +81,14 @@ impl Machine {
             .args(["-c", "echo $$ > \"$0/cgroup.procs\" && exec setsid \"$@\""])
             .arg(&group)
             .arg(nspawn)
-            .args(["-q", "--register=no", "--keep-unit", "--console=read-only", "--private-network", "-D"])
+            .args([
+                "-q",
+                "--register=no",
+                "--keep-unit",
+                "--console=read-only",
+                "--private-network",
+                "-D",
+            ])
             .arg(root)
             .args(options)
             .args(command)
@@ -82,7 +99,12 @@ impl Machine {
             .stderr(console)
             .spawn()
             .expect("start systemd-nspawn");
-        let mut machine = Machine { dir, group, nspawn: child, init: 0 };
+        let mut machine = Machine {
+            dir,
+            group,
+            nspawn: child,
+            init: 0,
+        };
         machine.init = machine.first_process();
         Some(machine)
     }
@@ -92,12 +114,17 @@ impl Machine {
         let began = Instant::now();
         loop {
             let pid = self.nspawn.id();
-            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-            let child = children.split_ascii_whitespace().next().and_then(|word| word.parse::<i32>().ok());
+            let children =
+                fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+            let child = children
+                .split_ascii_whitespace()
+                .next()
+                .and_then(|word| word.parse::<i32>().ok());
             if let Some(child) = child.filter(|child| ready(*child) && self.is_root_of(*child)) {
                 return child;
             }
-            let over = !matches!(self.nspawn.try_wait(), Ok(None)) || began.elapsed() > Duration::from_secs(20);
+            let over = !matches!(self.nspawn.try_wait(), Ok(None))
+                || began.elapsed() > Duration::from_secs(20);
             assert!(!over, "the machine doesn't start:\n{}", self.console());
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -106,14 +133,23 @@ impl Machine {
     /// Whether this process has the machine's root for its own. Nothing may be done by a pid of which this is not known: the number may
     /// have been given to another, or /proc may count otherwise than we do, and then it would be done to the host.
     fn is_root_of(&self, pid: i32) -> bool {
-        let device = |path: PathBuf| fs::metadata(path).map(|meta| std::os::unix::fs::MetadataExt::dev(&meta)).ok();
+        let device = |path: PathBuf| {
+            fs::metadata(path)
+                .map(|meta| std::os::unix::fs::MetadataExt::dev(&meta))
+                .ok()
+        };
         let theirs = device(PathBuf::from(format!("/proc/{pid}/root/")));
         theirs.is_some() && theirs == device(self.dir.path().join("tree/root"))
     }
 
     #[track_caller]
     fn assert_alive(&self) {
-        assert!(self.is_root_of(self.init), "process {} is not the machine's:\n{}", self.init, self.console());
+        assert!(
+            self.is_root_of(self.init),
+            "process {} is not the machine's:\n{}",
+            self.init,
+            self.console()
+        );
     }
 
     /// A path of the machine, as this side sees it.
@@ -145,7 +181,10 @@ impl Machine {
     pub fn command(&self, argv: &[&str]) -> Command {
         self.assert_alive();
         let mut command = Command::new("nsenter");
-        command.args(["-t", &self.init.to_string(), "-a", "--"]).args(argv).stdin(Stdio::null());
+        command
+            .args(["-t", &self.init.to_string(), "-a", "--"])
+            .args(argv)
+            .stdin(Stdio::null());
         command
     }
 
@@ -158,8 +197,17 @@ impl Machine {
     #[track_caller]
     pub fn must(&self, argv: &[&str]) -> String {
         let output = self.run(argv);
-        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{argv:?}: {}\n{text}\n{}", output.status, self.console());
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(
+            output.status.success(),
+            "{argv:?}: {}\n{text}\n{}",
+            output.status,
+            self.console()
+        );
         text
     }
 
@@ -183,23 +231,53 @@ impl Machine {
 /// It is number 1 of its own process namespace, and already executes what it is to be: nspawn's first child only prepares that.
 fn ready(pid: i32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
-    let name = status.lines().find_map(|line| line.strip_prefix("Name:")).unwrap_or_default().trim();
-    numbers.split_ascii_whitespace().skip(1).last() == Some("1") && name != "systemd-nspawn" && name != "(sd-inner)"
+    let numbers = status
+        .lines()
+        .find_map(|line| line.strip_prefix("NSpid:"))
+        .unwrap_or_default();
+    let name = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Name:"))
+        .unwrap_or_default()
+        .trim();
+    numbers.split_ascii_whitespace().skip(1).last() == Some("1")
+        && name != "systemd-nspawn"
+        && name != "(sd-inner)"
 }
 
 /// The overlay: what the machine changes stays in memory, and nothing starts in it by itself.
 fn prepare(dir: &Path) {
     let tree = dir.join("tree");
     fs::create_dir(&tree).expect("a directory");
-    mount(Some("tmpfs"), &tree, Some("tmpfs"), MsFlags::empty(), None::<&str>).expect("mount a tmpfs");
+    mount(
+        Some("tmpfs"),
+        &tree,
+        Some("tmpfs"),
+        MsFlags::empty(),
+        None::<&str>,
+    )
+    .expect("mount a tmpfs");
     for name in ["up", "work", "root"] {
         fs::create_dir(tree.join(name)).expect("a directory");
     }
-    let options = format!("lowerdir=/,upperdir={0}/up,workdir={0}/work", tree.display());
-    mount(Some("overlay"), &tree.join("root"), Some("overlay"), MsFlags::empty(), Some(options.as_str())).expect("mount an overlay");
+    let options = format!(
+        "lowerdir=/,upperdir={0}/up,workdir={0}/work",
+        tree.display()
+    );
+    mount(
+        Some("overlay"),
+        &tree.join("root"),
+        Some("overlay"),
+        MsFlags::empty(),
+        Some(options.as_str()),
+    )
+    .expect("mount an overlay");
     let etc = tree.join("root/etc");
-    for kind in fs::read_dir(etc.join("systemd/system")).into_iter().flatten().flatten() {
+    for kind in fs::read_dir(etc.join("systemd/system"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         if kind.file_name().to_string_lossy().ends_with(".wants") {
             let _ = fs::remove_dir_all(kind.path());
         }
@@ -225,7 +303,11 @@ fn prepare(dir: &Path) {
 
 fn cgroup_root() -> PathBuf {
     let whole = PathBuf::from("/sys/fs/cgroup");
-    if whole.join("cgroup.controllers").exists() { whole } else { whole.join("unified") }
+    if whole.join("cgroup.controllers").exists() {
+        whole
+    } else {
+        whole.join("unified")
+    }
 }
 
 impl Drop for Machine {
@@ -236,7 +318,8 @@ impl Drop for Machine {
             let _ = kill(Pid::from_raw(self.init), Signal::SIGKILL);
         }
         let began = Instant::now();
-        while matches!(self.nspawn.try_wait(), Ok(None)) && began.elapsed() < Duration::from_secs(5) {
+        while matches!(self.nspawn.try_wait(), Ok(None)) && began.elapsed() < Duration::from_secs(5)
+        {
             std::thread::sleep(Duration::from_millis(10));
         }
         let _ = self.nspawn.kill();

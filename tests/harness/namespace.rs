@@ -39,6 +39,10 @@ pub fn run(dirs: &[&str], options: &[&str], env: &[(&str, &Path)], script: &str)
 pub fn said(dirs: &[&str], script: &str) -> String {
     let done = run(dirs, &[], &[], script);
     let out = String::from_utf8_lossy(&done.stdout).into_owned();
-    assert!(done.status.success(), "{script}\n{out}{}", String::from_utf8_lossy(&done.stderr));
+    assert!(
+        done.status.success(),
+        "{script}\n{out}{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
     out
 }

@@ -101,14 +101,25 @@ impl Builder {
     pub fn start(self) -> Nginx {
         let mut words = String::new();
         for _ in 0..5 {
-            let dir = tempfile::Builder::new().prefix("nginx-").tempdir().expect("a directory");
+            let dir = tempfile::Builder::new()
+                .prefix("nginx-")
+                .tempdir()
+                .expect("a directory");
             fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("its mode");
             let ports: Vec<u16> = self.servers.iter().map(|_| free_port()).collect();
-            fs::write(dir.path().join("nginx.conf"), self.configuration(dir.path(), &ports)).expect("nginx.conf");
+            fs::write(
+                dir.path().join("nginx.conf"),
+                self.configuration(dir.path(), &ports),
+            )
+            .expect("nginx.conf");
             let mut process = spawn(dir.path());
             match wait_until_up(&mut process, &ports) {
                 true => {
-                    return Nginx { dir, process, ports };
+                    return Nginx {
+                        dir,
+                        process,
+                        ports,
+                    };
                 }
                 false => {
                     end(&mut process);
@@ -169,7 +180,9 @@ fn spawn(dir: &Path) -> Child {
         chown(dir, Some(WWW_DATA), Some(WWW_DATA)).expect("the directory's owner");
         command.uid(WWW_DATA).gid(WWW_DATA);
     }
-    command.spawn().expect("nginx (is it installed? tests/setup.sh installs it)")
+    command
+        .spawn()
+        .expect("nginx (is it installed? tests/setup.sh installs it)")
 }
 
 fn wait_until_up(process: &mut Child, ports: &[u16]) -> bool {
@@ -178,7 +191,10 @@ fn wait_until_up(process: &mut Child, ports: &[u16]) -> bool {
         if process.try_wait().expect("nginx's state").is_some() {
             return false;
         }
-        if ports.iter().all(|&port| TcpStream::connect(("127.0.0.1", port)).is_ok()) {
+        if ports
+            .iter()
+            .all(|&port| TcpStream::connect(("127.0.0.1", port)).is_ok())
+        {
             return true;
         }
         sleep(Duration::from_millis(10));

@@ -20,12 +20,17 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 fn patiently(mut command: impl FnMut() -> Command) {
     let began = Instant::now();
     loop {
-        let done = command().output().expect("useradd and userdel, of the package passwd");
+        let done = command()
+            .output()
+            .expect("useradd and userdel, of the package passwd");
         if done.status.success() {
             return;
         }
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        assert!(said.contains("lock") && began.elapsed() < Duration::from_secs(20), "{said}");
+        assert!(
+            said.contains("lock") && began.elapsed() < Duration::from_secs(20),
+            "{said}"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -37,7 +42,11 @@ impl Person {
         if !crate::need_root() {
             return None;
         }
-        let name = format!("rbt{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "rbt{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
         patiently(|| {
             let mut c = Command::new("/usr/sbin/useradd");
             c.args(["--create-home", "--shell", "/bin/sh", &name]);
@@ -49,8 +58,17 @@ impl Person {
 
     /// Installs a crontab by crontab(1).
     pub fn set(&self, bytes: impl AsRef<[u8]>) {
-        let mut child = Command::new("crontab").args(["-u", &self.name, "-"]).stdin(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(bytes.as_ref()).unwrap();
+        let mut child = Command::new("crontab")
+            .args(["-u", &self.name, "-"])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(bytes.as_ref())
+            .unwrap();
         assert!(child.wait().unwrap().success());
     }
 
@@ -74,7 +92,9 @@ impl Person {
 
 impl Drop for Person {
     fn drop(&mut self) {
-        let _ = Command::new("crontab").args(["-u", &self.name, "-r"]).output();
+        let _ = Command::new("crontab")
+            .args(["-u", &self.name, "-r"])
+            .output();
         patiently(|| {
             let mut c = Command::new("/usr/sbin/userdel");
             c.args(["--force", "--remove", &self.name]);
@@ -82,8 +102,15 @@ impl Drop for Person {
         });
         let _ = std::fs::remove_file(format!("/run/runbook-tools/crontab-{}.lock", self.name));
         let _ = std::fs::remove_file(format!("/run/runbook-tools/{}.crontab", self.name));
-        let kept = std::fs::read_dir("/var/backups/runbook-tools").into_iter().flatten().flatten();
-        for file in kept.filter(|f| f.file_name().to_string_lossy().starts_with(&format!("crontab-{}.", self.name))) {
+        let kept = std::fs::read_dir("/var/backups/runbook-tools")
+            .into_iter()
+            .flatten()
+            .flatten();
+        for file in kept.filter(|f| {
+            f.file_name()
+                .to_string_lossy()
+                .starts_with(&format!("crontab-{}.", self.name))
+        }) {
             let _ = std::fs::remove_file(file.path());
         }
     }

@@ -77,11 +77,21 @@ impl Builder {
     /// Starts it and waits until it answers.
     #[must_use]
     pub fn start(self) -> Postgres {
-        let directory = tempfile::Builder::new().prefix("rbpg-").tempdir().expect("a temporary directory");
+        let directory = tempfile::Builder::new()
+            .prefix("rbpg-")
+            .tempdir()
+            .expect("a temporary directory");
         open_to_all(directory.path());
         let sweeper = sweep_after(directory.path());
         lay_out(directory.path());
-        let mut server = Postgres { directory, port: 0, keeper: None, settings: self.settings, environment: self.environment, sweeper };
+        let mut server = Postgres {
+            directory,
+            port: 0,
+            keeper: None,
+            settings: self.settings,
+            environment: self.environment,
+            sweeper,
+        };
         if let Some(text) = self.hba {
             server.write_hba(&text);
         }
@@ -169,8 +179,14 @@ impl Postgres {
     /// If psql or a statement fails.
     pub fn psql(&self, database: &str, sql: &str) -> String {
         let output = self.psql_as(SUPERUSER, database, sql);
-        assert!(output.status.success(), "psql: {sql}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        assert!(
+            output.status.success(),
+            "psql: {sql}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned()
     }
 
     /// Runs SQL as a role with the real psql, whatever comes of it. Standard input, so that several
@@ -193,8 +209,14 @@ impl Postgres {
 
     /// A database owned by a new role that may log in and nothing else; both have this name.
     pub fn create_app(&self, name: &str) {
-        self.psql("postgres", &format!("CREATE ROLE {} LOGIN;", identifier(name)));
-        self.psql("postgres", &format!("CREATE DATABASE {0} OWNER {0};", identifier(name)));
+        self.psql(
+            "postgres",
+            &format!("CREATE ROLE {} LOGIN;", identifier(name)),
+        );
+        self.psql(
+            "postgres",
+            &format!("CREATE DATABASE {0} OWNER {0};", identifier(name)),
+        );
     }
 
     /// Changes a setting and reloads.
@@ -311,7 +333,9 @@ impl Postgres {
             // A Ctrl-C at the terminal is for the tests; they end the server.
             .process_group(0);
         unprivileged(&mut command);
-        Keeper { shell: command.spawn().expect("sh starts") }
+        Keeper {
+            shell: command.spawn().expect("sh starts"),
+        }
     }
 
     fn answers(&self, keeper: &Keeper) -> bool {

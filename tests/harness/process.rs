@@ -16,7 +16,18 @@ pub struct Server {
 /// starts it does, even if the test is killed. For servers whose children outlive them. Needs root.
 pub fn contained(options: &[&str], program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child"]).args(options).arg("--").arg(program);
+    command
+        .args([
+            "--pdeathsig",
+            "KILL",
+            "unshare",
+            "--pid",
+            "--fork",
+            "--kill-child",
+        ])
+        .args(options)
+        .arg("--")
+        .arg(program);
     command
 }
 
@@ -25,11 +36,20 @@ pub fn first_contained(server: &Server) -> i32 {
     let pid = server.pid();
     let began = Instant::now();
     loop {
-        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-        if let Some(child) = children.split_ascii_whitespace().next().and_then(|word| word.parse().ok()) {
+        let children =
+            std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        if let Some(child) = children
+            .split_ascii_whitespace()
+            .next()
+            .and_then(|word| word.parse().ok())
+        {
             return child;
         }
-        assert!(began.elapsed() < Duration::from_secs(20), "nothing was started: {}", server.said());
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "nothing was started: {}",
+            server.said()
+        );
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -39,9 +59,17 @@ impl Server {
     pub fn start(command: &mut Command, log: &Path) -> Server {
         let file = std::fs::File::create(log).expect("a log file");
         let again = file.try_clone().expect("a log file");
-        let child = command.process_group(0).stdin(Stdio::null()).stdout(file).stderr(again).spawn();
+        let child = command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(again)
+            .spawn();
         let child = child.unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
-        Server { child, log: log.to_path_buf() }
+        Server {
+            child,
+            log: log.to_path_buf(),
+        }
     }
 
     /// Its pid, which is its process group's, too.

@@ -34,9 +34,14 @@ impl Redis {
         std::fs::write(dir.path().join("redis.conf"), text).expect("write redis.conf");
         let program = crate::need("redis-server").expect("redis-server");
         let mut command = Command::new(program);
-        let server = Server::start(command.arg(dir.path().join("redis.conf")), &dir.path().join("output"));
+        let server = Server::start(
+            command.arg(dir.path().join("redis.conf")),
+            &dir.path().join("output"),
+        );
         let redis = Redis { server, port, dir };
-        crate::wait_until("redis takes connections", || redis.log().contains("Ready to accept connections"));
+        crate::wait_until("redis takes connections", || {
+            redis.log().contains("Ready to accept connections")
+        });
         redis
     }
 

@@ -10,13 +10,20 @@ use std::process::{Command, Stdio};
 /// The directory of this workspace's programs, as built.
 pub fn tools() -> PathBuf {
     let exe = std::env::current_exe().expect("the test's own path");
-    exe.ancestors().find(|p| p.join("deps").is_dir()).expect("a target directory").to_path_buf()
+    exe.ancestors()
+        .find(|p| p.join("deps").is_dir())
+        .expect("a target directory")
+        .to_path_buf()
 }
 
 /// The path of a program of this workspace, as built.
 pub fn bin(name: &str) -> PathBuf {
     let path = tools().join(name);
-    assert!(path.is_file(), "{} is not built: `make build`, or `cargo build --workspace`", path.display());
+    assert!(
+        path.is_file(),
+        "{} is not built: `make build`, or `cargo build --workspace`",
+        path.display()
+    );
     path
 }
 
@@ -34,7 +41,12 @@ pub fn from_a_terminal(mut command: Command) -> Command {
     // SAFETY: signal(2) is async-signal-safe, and SIG_DFL installs no handler.
     unsafe {
         command.pre_exec(|| {
-            for ending in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGTERM] {
+            for ending in [
+                Signal::SIGINT,
+                Signal::SIGQUIT,
+                Signal::SIGHUP,
+                Signal::SIGTERM,
+            ] {
                 signal(ending, SigHandler::SigDfl)?;
             }
             Ok(())
@@ -45,7 +57,11 @@ pub fn from_a_terminal(mut command: Command) -> Command {
 
 /// One of the tools, about to be run.
 pub fn tool(name: &str) -> Tool {
-    Tool { name: name.to_string(), command: program(name), input: None }
+    Tool {
+        name: name.to_string(),
+        command: program(name),
+        input: None,
+    }
 }
 
 /// A copy of one of the tools in `dir`, for a user who may not enter the source tree (a clone below /root).
@@ -54,7 +70,11 @@ pub fn tool_copied_to(dir: &Path, name: &str) -> Tool {
     if !copy.exists() {
         std::fs::copy(bin(name), &copy).expect("a copy of the tool");
     }
-    Tool { name: name.to_string(), command: from_a_terminal(Command::new(copy)), input: None }
+    Tool {
+        name: name.to_string(),
+        command: from_a_terminal(Command::new(copy)),
+        input: None,
+    }
 }
 
 /// A tool with its arguments.
@@ -115,15 +135,29 @@ impl Tool {
 
     /// Runs it to its end. Whatever JSON report it prints is checked against the tool's schema.
     pub fn run(mut self) -> Output {
-        self.command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
+        self.command.stdin(if self.input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        });
         let shown = format!("{:?}", self.command);
-        let mut child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap_or_else(|e| panic!("{shown}: {e}"));
+        let mut child = self
+            .command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("{shown}: {e}"));
         if let Some(input) = self.input.take() {
             let mut pipe = child.stdin.take().expect("a pipe");
             std::thread::spawn(move || pipe.write_all(&input));
         }
         let done = child.wait_with_output().expect("its end");
-        let output = Output { shown, status: done.status, stdout: done.stdout, stderr: done.stderr };
+        let output = Output {
+            shown,
+            status: done.status,
+            stdout: done.stdout,
+            stderr: done.stderr,
+        };
         if let Some(report) = output.report() {
             schema::check(&self.name, &report, &output.shown);
         }
@@ -145,19 +179,33 @@ pub struct Output {
 impl Output {
     /// What any other command line came to, `shown` in the messages.
     pub fn of(shown: String, done: std::process::Output) -> Output {
-        Output { shown, status: done.status, stdout: done.stdout, stderr: done.stderr }
+        Output {
+            shown,
+            status: done.status,
+            stdout: done.stdout,
+            stderr: done.stderr,
+        }
     }
 
     /// The exit code, 128+N for signal N.
     pub fn code(&self) -> i32 {
         use std::os::unix::process::ExitStatusExt;
-        self.status.code().unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
+        self.status
+            .code()
+            .unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
     }
 
     /// Fails the test unless it ended with this code.
     #[track_caller]
     pub fn expect_code(self, code: i32) -> Output {
-        assert_eq!(self.code(), code, "{}\nstdout: {}\nstderr: {}", self.shown, self.out(), self.err());
+        assert_eq!(
+            self.code(),
+            code,
+            "{}\nstdout: {}\nstderr: {}",
+            self.shown,
+            self.out(),
+            self.err()
+        );
         self
     }
 
@@ -174,14 +222,24 @@ impl Output {
     /// Fails the test unless standard error has this in it.
     #[track_caller]
     pub fn expect_err(self, part: &str) -> Output {
-        assert!(self.err().contains(part), "{}\nstandard error lacks {part:?}: {}", self.shown, self.err());
+        assert!(
+            self.err().contains(part),
+            "{}\nstandard error lacks {part:?}: {}",
+            self.shown,
+            self.err()
+        );
         self
     }
 
     /// Fails the test unless standard output is empty.
     #[track_caller]
     pub fn expect_silence(self) -> Output {
-        assert!(self.stdout.is_empty(), "{}\nstdout: {}", self.shown, self.out());
+        assert!(
+            self.stdout.is_empty(),
+            "{}\nstdout: {}",
+            self.shown,
+            self.out()
+        );
         self
     }
 
@@ -189,7 +247,11 @@ impl Output {
     #[track_caller]
     pub fn expect_no_body(self, key: &str) -> Output {
         let report = self.json();
-        assert!(report["error"]["message"].is_string() && report.get(key).is_none(), "{}\n{report}", self.shown);
+        assert!(
+            report["error"]["message"].is_string() && report.get(key).is_none(),
+            "{}\n{report}",
+            self.shown
+        );
         self
     }
 
@@ -197,9 +259,20 @@ impl Output {
     #[track_caller]
     pub fn json(&self) -> Value {
         let text = self.out();
-        assert!(text.ends_with('\n') && text.lines().count() == 1, "{}\nnot one line: {text:?}\nstderr: {}", self.shown, self.err());
-        let value: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}\n{e}: {text}", self.shown));
-        assert_eq!(value["rc"], self.code(), "{}: rc is not the exit status: {text}", self.shown);
+        assert!(
+            text.ends_with('\n') && text.lines().count() == 1,
+            "{}\nnot one line: {text:?}\nstderr: {}",
+            self.shown,
+            self.err()
+        );
+        let value: Value =
+            serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}\n{e}: {text}", self.shown));
+        assert_eq!(
+            value["rc"],
+            self.code(),
+            "{}: rc is not the exit status: {text}",
+            self.shown
+        );
         value
     }
 

@@ -10,6 +10,13 @@ pub fn check(tool: &str, report: &Value, shown: &str) {
     };
     let schema: Value = serde_json::from_str(&text).expect("a schema is JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
-    let errors: Vec<String> = validator.iter_errors(report).map(|e| format!("{}: {e}", e.instance_path)).collect();
-    assert!(errors.is_empty(), "{shown}\nthe report breaks its schema:\n{}\n{report}", errors.join("\n"));
+    let errors: Vec<String> = validator
+        .iter_errors(report)
+        .map(|e| format!("{}: {e}", e.instance_path))
+        .collect();
+    assert!(
+        errors.is_empty(),
+        "{shown}\nthe report breaks its schema:\n{}\n{report}",
+        errors.join("\n")
+    );
 }

@@ -54,13 +54,24 @@ impl Site {
         let mut line = String::new();
         stdout.read_line(&mut line).expect("the script's output");
         let mut words = line.split_whitespace();
-        let (Some("ready"), Some(home), Some(user)) = (words.next(), words.next(), words.next()) else {
+        let (Some("ready"), Some(home), Some(user)) = (words.next(), words.next(), words.next())
+        else {
             drop(held_by);
             let _ = script.wait();
-            panic!("the site did not come up: {line}{}", errors.join().unwrap_or_default());
+            panic!(
+                "the site did not come up: {line}{}",
+                errors.join().unwrap_or_default()
+            );
         };
         let namespace = alone.then(|| only_child(script.id()));
-        Self { home: PathBuf::from(home), user: user.to_owned(), namespace, script, held_by, errors: Some(errors) }
+        Self {
+            home: PathBuf::from(home),
+            user: user.to_owned(),
+            namespace,
+            script,
+            held_by,
+            errors: Some(errors),
+        }
     }
 
     /// A shell command line in the site's directory, as the site's user, with the
@@ -70,7 +81,9 @@ impl Site {
         let mut command = match &self.namespace {
             Some(first) => {
                 let mut nsenter = Command::new("nsenter");
-                nsenter.args(["--target", first, "--pid", "--mount", "--root"]).arg(format!("--wd={}", self.home.display()));
+                nsenter
+                    .args(["--target", first, "--pid", "--mount", "--root"])
+                    .arg(format!("--wd={}", self.home.display()));
                 nsenter.args([
                     "setpriv",
                     "--reuid",
@@ -93,7 +106,10 @@ impl Site {
             .env("HOME", &self.home)
             .env("USER", &self.user)
             .env("LOGNAME", &self.user)
-            .env("PATH", format!("{}/bin:{path}:/usr/sbin:/sbin", self.home.display()))
+            .env(
+                "PATH",
+                format!("{}/bin:{path}:/usr/sbin:/sbin", self.home.display()),
+            )
             .stdin(Stdio::null());
         command
     }
@@ -107,20 +123,33 @@ impl Site {
     /// Visitors who keep asking until they are called off.
     #[must_use]
     pub fn visitors(&self) -> Visitors<'_> {
-        let line = "python3 demo/client.py \"${web##*:}\" log/client.json & cat; kill -TERM $!; wait $!";
-        let script = self.command(line).stdin(Stdio::piped()).spawn().expect("sh");
+        let line =
+            "python3 demo/client.py \"${web##*:}\" log/client.json & cat; kill -TERM $!; wait $!";
+        let script = self
+            .command(line)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("sh");
         Visitors { site: self, script }
     }
 
     fn group(&self) -> String {
-        nix::unistd::User::from_name(&self.user).ok().flatten().map_or_else(|| "65534".to_owned(), |user| user.gid.to_string())
+        nix::unistd::User::from_name(&self.user)
+            .ok()
+            .flatten()
+            .map_or_else(|| "65534".to_owned(), |user| user.gid.to_string())
     }
 }
 
 /// The process that a process began with.
 fn only_child(pid: u32) -> String {
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("unshare's child");
-    children.split_whitespace().next().expect("unshare's child").to_owned()
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))
+        .expect("unshare's child");
+    children
+        .split_whitespace()
+        .next()
+        .expect("unshare's child")
+        .to_owned()
 }
 
 impl Drop for Site {
@@ -128,7 +157,11 @@ impl Drop for Site {
         self.held_by = None;
         let ended = self.script.wait().expect("the script");
         if !std::thread::panicking() && !ended.success() {
-            let errors = self.errors.take().and_then(|errors| errors.join().ok()).unwrap_or_default();
+            let errors = self
+                .errors
+                .take()
+                .and_then(|errors| errors.join().ok())
+                .unwrap_or_default();
             panic!("the site did not go down cleanly: {ended}\n{errors}");
         }
     }

@@ -46,7 +46,11 @@ impl Supervisor {
              [supervisord]\nlogfile = %(here)s/supervisord.log\npidfile = %(here)s/supervisord.pid\nchildlogdir = %(here)s\n{user}\n\
              [rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\n\
              [supervisorctl]\nserverurl = unix://%(here)s/supervisor.sock\n\n{sections}",
-            user = if nix::unistd::geteuid().is_root() { "user = root\n" } else { "" },
+            user = if nix::unistd::geteuid().is_root() {
+                "user = root\n"
+            } else {
+                ""
+            },
         );
         fs::write(dir.path().join("supervisor.conf"), text).expect("write supervisor.conf");
         let daemon = launch(dir.path());
@@ -77,20 +81,32 @@ impl Supervisor {
 
     /// The real client with these arguments.
     pub fn ctl(&self, arguments: &[&str]) -> Output {
-        Command::new("/usr/bin/supervisorctl").arg("-c").arg(self.config()).args(arguments).output().expect("run supervisorctl")
+        Command::new("/usr/bin/supervisorctl")
+            .arg("-c")
+            .arg(self.config())
+            .args(arguments)
+            .output()
+            .expect("run supervisorctl")
     }
 
     /// The pid the real client gives for a process; None when it doesn't run.
     pub fn pid_of(&self, process: &str) -> Option<i32> {
         let output = self.ctl(&["pid", process]);
-        String::from_utf8_lossy(&output.stdout).trim().parse().ok().filter(|pid| *pid > 0)
+        String::from_utf8_lossy(&output.stdout)
+            .trim()
+            .parse()
+            .ok()
+            .filter(|pid| *pid > 0)
     }
 
     /// The state by the real client: `RUNNING`, `STOPPED`, …
     pub fn state_of(&self, process: &str) -> String {
         let output = self.ctl(&["status", process]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.split_ascii_whitespace().nth(1).unwrap_or_default().to_owned()
+        text.split_ascii_whitespace()
+            .nth(1)
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// Waits until each of these runs.
@@ -101,7 +117,12 @@ impl Supervisor {
         let deadline = Instant::now() + Duration::from_secs(30);
         for process in processes {
             while self.state_of(process) != "RUNNING" {
-                assert!(Instant::now() < deadline, "{process} never ran:\n{}\n{}", self.show(), self.log());
+                assert!(
+                    Instant::now() < deadline,
+                    "{process} never ran:\n{}\n{}",
+                    self.show(),
+                    self.log()
+                );
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
@@ -137,7 +158,11 @@ impl Supervisor {
     fn wait_until_up(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while UnixStream::connect(self.socket()).is_err() {
-            assert!(Instant::now() < deadline, "supervisord doesn't answer:\n{}", self.log());
+            assert!(
+                Instant::now() < deadline,
+                "supervisord doesn't answer:\n{}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -191,7 +216,9 @@ fn start_of(pid: i32) -> Option<u64> {
 
 fn processes() -> Vec<i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
 }
 
 /// Every process below `root`, with its start time.
@@ -200,7 +227,11 @@ fn descendants(root: i32) -> Vec<(i32, u64)> {
         .into_iter()
         .filter_map(|pid| {
             let fields = stat(pid)?;
-            Some((pid, fields.get(1)?.parse().ok()?, fields.get(19)?.parse().ok()?))
+            Some((
+                pid,
+                fields.get(1)?.parse().ok()?,
+                fields.get(19)?.parse().ok()?,
+            ))
         })
         .collect();
     let mut found: Vec<(i32, u64)> = Vec::new();
@@ -218,12 +249,18 @@ fn descendants(root: i32) -> Vec<(i32, u64)> {
 
 /// Processes that carry this supervisord's address in their environment: it gives it to whatever it starts.
 fn orphans(dir: &Path) -> Vec<(i32, u64)> {
-    let mark = format!("SUPERVISOR_SERVER_URL=unix://{}/supervisor.sock", dir.display());
+    let mark = format!(
+        "SUPERVISOR_SERVER_URL=unix://{}/supervisor.sock",
+        dir.display()
+    );
     processes()
         .into_iter()
         .filter(|pid| {
-            fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes()))
+            fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
+                environment
+                    .split(|byte| *byte == 0)
+                    .any(|entry| entry == mark.as_bytes())
+            })
         })
         .filter_map(|pid| Some((pid, start_of(pid)?)))
         .collect()

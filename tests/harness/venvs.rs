@@ -68,9 +68,18 @@ impl Venvs {
     pub fn with_alpha() -> Venvs {
         let venvs = Venvs::new();
         for version in ["1.0", "2.0"] {
-            let entry = format!("alpha-{version}.dist-info/entry_points.txt=[console_scripts]\nalpha = alpha:main\n");
-            let module = format!("alpha/__init__.py=import beta\nversion = '{version}'\ndef main():\n    print(version)\n");
-            venvs.wheel("alpha", version, "Requires-Dist: beta>=1", &[&module, &entry]);
+            let entry = format!(
+                "alpha-{version}.dist-info/entry_points.txt=[console_scripts]\nalpha = alpha:main\n"
+            );
+            let module = format!(
+                "alpha/__init__.py=import beta\nversion = '{version}'\ndef main():\n    print(version)\n"
+            );
+            venvs.wheel(
+                "alpha",
+                version,
+                "Requires-Dist: beta>=1",
+                &[&module, &entry],
+            );
         }
         venvs.wheel("beta", "1.0", "", &["beta.py=value = 1\n"]);
         venvs
@@ -88,8 +97,13 @@ impl Venvs {
 
     /// The environment's site directory.
     pub fn site(&self) -> PathBuf {
-        let lib = std::fs::read_dir(self.venv().join("lib")).unwrap().flatten();
-        let python = lib.map(|entry| entry.path()).find(|path| path.to_string_lossy().contains("/python3")).unwrap();
+        let lib = std::fs::read_dir(self.venv().join("lib"))
+            .unwrap()
+            .flatten();
+        let python = lib
+            .map(|entry| entry.path())
+            .find(|path| path.to_string_lossy().contains("/python3"))
+            .unwrap();
         python.join("site-packages")
     }
 
@@ -113,7 +127,10 @@ impl Venvs {
     /// Makes wheels of what the test environment has, with everything that they need named.
     pub fn repack(&self, names: &[&str]) {
         for name in names {
-            let made = Command::new(test_venv().join("bin/python")).args(["-I", "-c", PACK_WHEEL, name]).arg(self.wheelhouse()).status();
+            let made = Command::new(test_venv().join("bin/python"))
+                .args(["-I", "-c", PACK_WHEEL, name])
+                .arg(self.wheelhouse())
+                .status();
             assert!(made.unwrap().success(), "the wheel of {name}");
         }
     }
@@ -140,12 +157,17 @@ impl Venvs {
 
     /// `venv-sync COMMAND venv -r requirements.txt`, and more.
     pub fn sync(&self, command: &str, more: &[&str]) -> Tool {
-        self.tool(&[command, "venv", "-r", "requirements.txt"]).args(more)
+        self.tool(&[command, "venv", "-r", "requirements.txt"])
+            .args(more)
     }
 
     /// `apply` from the wheelhouse.
     pub fn apply(&self, more: &[&str]) -> Tool {
-        self.sync("apply", &["--wheelhouse", "wheels", "--python", "/usr/bin/python3"]).args(more)
+        self.sync(
+            "apply",
+            &["--wheelhouse", "wheels", "--python", "/usr/bin/python3"],
+        )
+        .args(more)
     }
 
     /// Another program here.
@@ -172,18 +194,40 @@ impl Venvs {
     pub fn make_plain(&self, requirements: &[&str]) {
         let run = |arguments: &[&str]| {
             let done = self.command("uv").args(arguments).output().unwrap();
-            assert!(done.status.success(), "uv {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+            assert!(
+                done.status.success(),
+                "uv {arguments:?}: {}",
+                String::from_utf8_lossy(&done.stderr)
+            );
         };
         run(&["venv", "--python", "/usr/bin/python3", "venv"]);
         if !requirements.is_empty() {
-            let install = ["pip", "install", "--python", "venv/bin/python", "--no-index", "--find-links", "wheels"];
+            let install = [
+                "pip",
+                "install",
+                "--python",
+                "venv/bin/python",
+                "--no-index",
+                "--find-links",
+                "wheels",
+            ];
             run(&[&install[..], requirements].concat());
         }
     }
 
     /// What the environment's own Python prints.
     pub fn python(&self, code: &str) -> String {
-        let done = self.command(self.venv().join("bin/python")).args(["-c", code]).output().unwrap();
-        format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr)).trim().to_owned()
+        let done = self
+            .command(self.venv().join("bin/python"))
+            .args(["-c", code])
+            .output()
+            .unwrap();
+        format!(
+            "{}{}",
+            String::from_utf8_lossy(&done.stdout),
+            String::from_utf8_lossy(&done.stderr)
+        )
+        .trim()
+        .to_owned()
     }
 }

@@ -11,8 +11,13 @@ use std::process::Command;
 fn vendored(dir: &Path) {
     sh(crate::COPY, &[&source_root(), dir]);
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let advice = run(Command::new(cargo).args(["vendor", "--locked", "--versioned-dirs", "vendor"]).current_dir(dir));
-    assert!(advice.contains("replace-with = \"vendored-sources\""), "{advice}");
+    let advice = run(Command::new(cargo)
+        .args(["vendor", "--locked", "--versioned-dirs", "vendor"])
+        .current_dir(dir));
+    assert!(
+        advice.contains("replace-with = \"vendored-sources\""),
+        "{advice}"
+    );
     fs::create_dir(dir.join(".cargo")).expect("a directory");
     fs::write(dir.join(".cargo/config.toml"), advice).expect("its advice");
 }
@@ -40,18 +45,28 @@ fn another_machine_without_a_network_makes_the_same_packages() {
     ";
     let mut build = Command::new("unshare");
     build.args(["--net", "--uts", "sh", "-euc", script, "sh"]);
-    run(build.args([scratch.path(), &there, &source_root().join("target/packager")]));
+    run(build.args([
+        scratch.path(),
+        &there,
+        &source_root().join("target/packager"),
+    ]));
 
     for tool in harness::TOOLS {
-        let [here, there] = [source_root(), there.clone()].map(|top| fs::read(top.join("target/release").join(tool)).expect("a program"));
+        let [here, there] = [source_root(), there.clone()]
+            .map(|top| fs::read(top.join("target/release").join(tool)).expect("a program"));
         assert!(here == there, "{tool}: not the same bytes");
-        let told = [source_root(), scratch.path().to_path_buf()].map(|path| path.display().to_string());
+        let told =
+            [source_root(), scratch.path().to_path_buf()].map(|path| path.display().to_string());
         let text = String::from_utf8_lossy(&here);
-        assert!(told.iter().all(|path| !text.contains(path.as_str())), "{tool}: names the directory it was built in");
+        assert!(
+            told.iter().all(|path| !text.contains(path.as_str())),
+            "{tool}: names the directory it was built in"
+        );
     }
     for here in dist("deb").into_iter().chain(dist("rpm")) {
         let there = there.join("dist").join(here.file_name().expect("a name"));
-        let same = fs::read(&here).expect("a package") == fs::read(&there).expect("the same package");
+        let same =
+            fs::read(&here).expect("a package") == fs::read(&there).expect("the same package");
         assert!(same, "{}: not the same bytes", here.display());
     }
 }

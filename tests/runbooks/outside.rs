@@ -23,7 +23,8 @@ server() {
 }
 "#;
 
-const INDEX: &str = "server index 8400 python3 -m http.server --directory /srv/index --bind 192.0.2.10 8400\n";
+const INDEX: &str =
+    "server index 8400 python3 -m http.server --directory /srv/index --bind 192.0.2.10 8400\n";
 const GIT: &str = "server git 9418 git daemon --reuseaddr --base-path=/srv/upstream --export-all --listen=192.0.2.10\n";
 
 /// A directory for each project, as the index of PyPI has it; the server lists its wheels.
@@ -49,12 +50,14 @@ impl Stage {
 impl Outside<'_> {
     /// The network goes.
     pub fn cut_off(&self) {
-        self.stage.must(&["ip", "address", "del", "192.0.2.10/32", "dev", "lo"]);
+        self.stage
+            .must(&["ip", "address", "del", "192.0.2.10/32", "dev", "lo"]);
     }
 
     /// And is back.
     pub fn reconnect(&self) {
-        self.stage.must(&["ip", "address", "add", "192.0.2.10/32", "dev", "lo"]);
+        self.stage
+            .must(&["ip", "address", "add", "192.0.2.10/32", "dev", "lo"]);
     }
 
     /// Only the package index goes.

@@ -51,17 +51,30 @@ impl Stage {
         let from = source_root().join("tests/runbooks").join(site);
         let runbook = fs::read_to_string(from.join("runbook.sh")).expect("runbook.sh");
         every_step_says_what_it_replaces(&runbook);
-        let journal = runbook.lines().find_map(|line| line.strip_prefix("journal=")).expect("a line `journal=PATH` in runbook.sh");
-        let mut binds: Vec<String> = TOOLS.iter().map(|tool| format!("--bind-ro={}:/usr/bin/{tool}", bin(tool).display())).collect();
+        let journal = runbook
+            .lines()
+            .find_map(|line| line.strip_prefix("journal="))
+            .expect("a line `journal=PATH` in runbook.sh");
+        let mut binds: Vec<String> = TOOLS
+            .iter()
+            .map(|tool| format!("--bind-ro={}:/usr/bin/{tool}", bin(tool).display()))
+            .collect();
         if from.join("wheels.txt").exists() {
-            binds.push(format!("--bind-ro={}:/srv/wheels", wheelhouse(site, &from.join("wheels.txt")).display()));
+            binds.push(format!(
+                "--bind-ro={}:/srv/wheels",
+                wheelhouse(site, &from.join("wheels.txt")).display()
+            ));
         }
         let options: Vec<&str> = binds.iter().map(String::as_str).collect();
         let machine = match init {
             Init::Systemd => Machine::with_systemd_and(&options)?,
             Init::Plain => Machine::with_plain_init_and(&options)?,
         };
-        let stage = Stage { machine, site: site.to_owned(), journal: journal.to_owned() };
+        let stage = Stage {
+            machine,
+            site: site.to_owned(),
+            journal: journal.to_owned(),
+        };
         stage.copy("", &format!("/root/{site}"));
         Some(stage)
     }
@@ -69,7 +82,10 @@ impl Stage {
     /// Copies a directory or file of the site's own (beside its mod.rs) to a path of the host, without the tests themselves. A directory
     /// is laid over what is there.
     pub fn copy(&self, from: &str, to: &str) {
-        let from = source_root().join("tests/runbooks").join(&self.site).join(from);
+        let from = source_root()
+            .join("tests/runbooks")
+            .join(&self.site)
+            .join(from);
         copy_tree(&from, &self.machine.path(to));
     }
 
@@ -77,7 +93,15 @@ impl Stage {
     /// `git clone` and `git pull` work on it.
     pub fn commit(&self, repository: &str, from: &str, message: &str) {
         let git = |words: &[&str]| {
-            let who = ["git", "-C", repository, "-c", "user.name=site", "-c", "user.email=site@example.org"];
+            let who = [
+                "git",
+                "-C",
+                repository,
+                "-c",
+                "user.name=site",
+                "-c",
+                "user.email=site@example.org",
+            ];
             self.must(&[&who[..], words].concat());
         };
         if !self.machine.path(&format!("{repository}/.git")).exists() {
@@ -86,7 +110,14 @@ impl Stage {
         self.copy(from, repository);
         git(&["add", "-A"]);
         git(&["commit", "-q", "-m", message]);
-        self.must(&["git", "config", "--system", "--replace-all", "safe.directory", "*"]);
+        self.must(&[
+            "git",
+            "config",
+            "--system",
+            "--replace-all",
+            "safe.directory",
+            "*",
+        ]);
     }
 
     /// Runs a command to its end and fails the test unless it exits 0. Gives both its streams.
@@ -104,7 +135,9 @@ impl Stage {
     /// One of the seven, as root would type it here.
     pub fn tool(&self, name: &str, args: &[&str]) -> harness::Tool {
         let mut tool = harness::tool(name);
-        *tool.command() = self.machine.command(&[&["env", "-i"], &ENVIRONMENT[..], &[name], args].concat());
+        *tool.command() = self
+            .machine
+            .command(&[&["env", "-i"], &ENVIRONMENT[..], &[name], args].concat());
         tool
     }
 
@@ -123,16 +156,30 @@ impl Stage {
     /// Runs /root/SITE/runbook.sh as root, from a file: no terminal, hardly an environment.
     pub fn runbook(&self, args: &[&str]) -> Night {
         let before = self.journal_lines().len();
-        let done = self.machine.command(&self.argv(args)).output().expect("nsenter");
+        let done = self
+            .machine
+            .command(&self.argv(args))
+            .output()
+            .expect("nsenter");
         let code = code_of(done.status);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Night { code, stdout: text(&done.stdout), stderr: text(&done.stderr), journal: self.journal_since(before) }
+        Night {
+            code,
+            stdout: text(&done.stdout),
+            stderr: text(&done.stderr),
+            journal: self.journal_since(before),
+        }
     }
 
     /// Starts it on a terminal of its own (script(1)), where Ctrl-C can be pressed.
     pub fn runbook_on_terminal(&self, args: &[&str]) -> Typed<'_> {
         let before = self.journal_lines().len();
-        let line = self.argv(args).iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
+        let line = self
+            .argv(args)
+            .iter()
+            .map(|word| format!("'{word}'"))
+            .collect::<Vec<_>>()
+            .join(" ");
         let mut child = self
             .machine
             .command(&["script", "-q", "-e", "-f", "-c", &line, "/dev/null"])
@@ -148,20 +195,40 @@ impl Stage {
         let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(n @ 1..) = output.read(&mut bytes) {
-                written.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..n]));
+                written
+                    .lock()
+                    .unwrap()
+                    .push_str(&String::from_utf8_lossy(&bytes[..n]));
             }
         });
-        Typed { stage: self, child, keyboard, screen, reader: Some(reader), before }
+        Typed {
+            stage: self,
+            child,
+            keyboard,
+            screen,
+            reader: Some(reader),
+            before,
+        }
     }
 
     fn argv<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
         let shell = "cd /root && exec sh \"/root/$0/runbook.sh\" \"$@\"";
         // Ends the test where a runbook would wait for ever.
-        [&["timeout", "--foreground", "180", "env", "-i"], &ENVIRONMENT[..], &["sh", "-c", shell, &self.site], args].concat()
+        [
+            &["timeout", "--foreground", "180", "env", "-i"],
+            &ENVIRONMENT[..],
+            &["sh", "-c", shell, &self.site],
+            args,
+        ]
+        .concat()
     }
 
     fn journal_lines(&self) -> Vec<String> {
-        fs::read_to_string(self.machine.path(&self.journal)).unwrap_or_default().lines().map(str::to_owned).collect()
+        fs::read_to_string(self.machine.path(&self.journal))
+            .unwrap_or_default()
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 
     fn journal_since(&self, before: usize) -> Vec<Value> {
@@ -169,8 +236,13 @@ impl Stage {
         lines[before..]
             .iter()
             .map(|line| {
-                let report: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{}: {e}: {line}", self.journal));
-                schema::check(report["tool"].as_str().expect("a tool"), &report, &self.journal);
+                let report: Value = serde_json::from_str(line)
+                    .unwrap_or_else(|e| panic!("{}: {e}: {line}", self.journal));
+                schema::check(
+                    report["tool"].as_str().expect("a tool"),
+                    &report,
+                    &self.journal,
+                );
                 report
             })
             .collect()
@@ -200,21 +272,48 @@ impl Night {
 
     /// The reports of one tool, in order.
     pub fn of(&self, tool: &str) -> Vec<&Value> {
-        self.journal.iter().filter(|report| report["tool"] == tool).collect()
+        self.journal
+            .iter()
+            .filter(|report| report["tool"] == tool)
+            .collect()
     }
 
     /// The tools and messages of the reports that say that something was changed.
     pub fn changes(&self) -> Vec<String> {
-        let changed = self.journal.iter().filter(|report| report["changed"] == true);
-        changed.map(|report| format!("{}: {}", report["tool"].as_str().unwrap(), report["msg"].as_str().unwrap())).collect()
+        let changed = self
+            .journal
+            .iter()
+            .filter(|report| report["changed"] == true);
+        changed
+            .map(|report| {
+                format!(
+                    "{}: {}",
+                    report["tool"].as_str().unwrap(),
+                    report["msg"].as_str().unwrap()
+                )
+            })
+            .collect()
     }
 }
 
 impl std::fmt::Display for Night {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let people = |text: &str| text.lines().filter(|line| !line.starts_with("{\"schema\"")).collect::<Vec<_>>().join("\n");
-        writeln!(f, "exit code {}\n{}\n{}", self.code, people(&self.stdout), people(&self.stderr))?;
-        self.journal.iter().try_for_each(|report| writeln!(f, "{report}"))
+        let people = |text: &str| {
+            text.lines()
+                .filter(|line| !line.starts_with("{\"schema\""))
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        writeln!(
+            f,
+            "exit code {}\n{}\n{}",
+            self.code,
+            people(&self.stdout),
+            people(&self.stderr)
+        )?;
+        self.journal
+            .iter()
+            .try_for_each(|report| writeln!(f, "{report}"))
     }
 }
 
@@ -240,7 +339,11 @@ impl Typed<'_> {
         let began = Instant::now();
         while !self.screen().contains(text) {
             let ended = !matches!(self.child.try_wait(), Ok(None));
-            assert!(!ended && began.elapsed() < Duration::from_secs(60), "the terminal never showed {text:?}:\n{}", self.screen());
+            assert!(
+                !ended && began.elapsed() < Duration::from_secs(60),
+                "the terminal never showed {text:?}:\n{}",
+                self.screen()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -248,15 +351,28 @@ impl Typed<'_> {
     /// Presses Ctrl-C: the terminal sends SIGINT to its foreground process group.
     pub fn ctrl_c(&mut self) {
         // Gone is what the key is pressed for.
-        let _ = self.keyboard.as_mut().expect("a keyboard").write_all(b"\x03");
+        let _ = self
+            .keyboard
+            .as_mut()
+            .expect("a keyboard")
+            .write_all(b"\x03");
     }
 
     /// Waits for its end.
     pub fn end(mut self) -> Night {
         let status = self.child.wait().expect("script");
-        self.reader.take().expect("a reader").join().expect("the terminal's output");
+        self.reader
+            .take()
+            .expect("a reader")
+            .join()
+            .expect("the terminal's output");
         let night_stdout = self.screen();
-        Night { code: code_of(status), stdout: night_stdout, stderr: String::new(), journal: self.stage.journal_since(self.before) }
+        Night {
+            code: code_of(status),
+            stdout: night_stdout,
+            stderr: String::new(),
+            journal: self.stage.journal_since(self.before),
+        }
     }
 }
 
@@ -270,15 +386,23 @@ impl Drop for Typed<'_> {
 
 fn code_of(status: std::process::ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
-    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
 fn every_step_says_what_it_replaces(runbook: &str) {
-    let unindented: String = runbook.lines().map(|line| format!("\n{}", line.trim_start())).collect();
+    let unindented: String = runbook
+        .lines()
+        .map(|line| format!("\n{}", line.trim_start()))
+        .collect();
     let steps: Vec<&str> = unindented.split("\nstep ").skip(1).collect();
     assert!(!steps.is_empty(), "the runbook has no line `step 'Title'`");
     for step in steps {
-        assert!(step.contains("# before: "), "a step doesn't say what the guide would have typed:\n{step}");
+        assert!(
+            step.contains("# before: "),
+            "a step doesn't say what the guide would have typed:\n{step}"
+        );
     }
 }
 
@@ -301,21 +425,42 @@ fn copy_tree(from: &Path, to: &Path) {
 /// resolved by itself, so that two versions of a package can be had.
 fn wheelhouse(site: &str, list: &Path) -> PathBuf {
     let wanted = fs::read_to_string(list).expect("wheels.txt");
-    let sum = wanted.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let sum = wanted.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    });
     let all = source_root().join("target/wheels");
     fs::create_dir_all(&all).expect("target/wheels");
     let done = all.join(format!("{site}-{sum:016x}"));
     if !done.exists() {
-        let part = tempfile::Builder::new().prefix(site).tempdir_in(&all).expect("a directory");
+        let part = tempfile::Builder::new()
+            .prefix(site)
+            .tempdir_in(&all)
+            .expect("a directory");
         for paragraph in wanted.split("\n\n") {
-            let names = paragraph.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+            let names = paragraph
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty() && !line.starts_with('#'));
             let pip = Command::new(test_venv().join("bin/python"))
-                .args(["-m", "pip", "--disable-pip-version-check", "-q", "download", "--only-binary=:all:", "-d"])
+                .args([
+                    "-m",
+                    "pip",
+                    "--disable-pip-version-check",
+                    "-q",
+                    "download",
+                    "--only-binary=:all:",
+                    "-d",
+                ])
                 .arg(part.path())
                 .args(names)
                 .output()
                 .expect("pip");
-            assert!(pip.status.success(), "pip download, for {}: {}", list.display(), String::from_utf8_lossy(&pip.stderr));
+            assert!(
+                pip.status.success(),
+                "pip download, for {}: {}",
+                list.display(),
+                String::from_utf8_lossy(&pip.stderr)
+            );
         }
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(part.path(), fs::Permissions::from_mode(0o755)).expect("a mode");

@@ -9,9 +9,20 @@ impl Stage {
     /// Visitors who keep asking for these addresses, each some thirty times a second, until they are called off.
     pub fn visitors(&self, urls: &[&str]) -> Visitors {
         let argv = [&["python3", "-u", "-c", VISITORS], urls].concat();
-        let mut child = self.machine.command(&argv).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python3");
+        let mut child = self
+            .machine
+            .command(&argv)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3");
         let mut first = [0; 1];
-        child.stdout.as_mut().expect("a pipe").read_exact(&mut first).expect("the visitors' first line");
+        child
+            .stdout
+            .as_mut()
+            .expect("a pipe")
+            .read_exact(&mut first)
+            .expect("the visitors' first line");
         Visitors { child }
     }
 }
@@ -43,8 +54,16 @@ impl Visitors {
     pub fn told(mut self) -> Vec<Answer> {
         drop(self.child.stdin.take());
         let mut text = String::new();
-        self.child.stdout.take().expect("a pipe").read_to_string(&mut text).expect("the visitors' output");
-        assert!(self.child.wait().expect("python3").success(), "the visitors ended badly: {text}");
+        self.child
+            .stdout
+            .take()
+            .expect("a pipe")
+            .read_to_string(&mut text)
+            .expect("the visitors' output");
+        assert!(
+            self.child.wait().expect("python3").success(),
+            "the visitors ended badly: {text}"
+        );
         let all: Vec<Value> = serde_json::from_str(&text).expect("JSON");
         let answer = |it: &Value| Answer {
             url: it["url"].as_str().unwrap().to_owned(),

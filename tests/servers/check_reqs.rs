@@ -32,5 +32,7 @@ pub fn item(output: &Output) -> Value {
 pub fn answer(output: &Output) -> String {
     let item = item(output);
     let reason = item["reason"].as_str().unwrap_or("");
-    format!("{} {reason}", item["status"].as_str().unwrap()).trim().to_string()
+    format!("{} {reason}", item["status"].as_str().unwrap())
+        .trim()
+        .to_string()
 }

@@ -41,7 +41,12 @@ pub fn write(path: &Path, text: impl AsRef<[u8]>) {
 
 /// The tool with `--conf SERVICE=PATH` and more words.
 pub fn log_paths(service: &str, conf: &Path, more: &[&str]) -> Output {
-    tool("log-paths").arg("--conf").arg(format!("{service}={}", conf.display())).args(more).arg(service).run()
+    tool("log-paths")
+        .arg("--conf")
+        .arg(format!("{service}={}", conf.display()))
+        .args(more)
+        .arg(service)
+        .run()
 }
 
 /// The items of a report.
@@ -59,20 +64,31 @@ pub fn item(report: &Value, path: &Path) -> Value {
 
 /// The paths of the files in a report.
 pub fn paths(report: &Value) -> BTreeSet<PathBuf> {
-    let files = items(report).into_iter().filter(|item| item["sink"] == "file");
-    files.filter_map(|item| item["path"].as_str().map(PathBuf::from)).collect()
+    let files = items(report)
+        .into_iter()
+        .filter(|item| item["sink"] == "file");
+    files
+        .filter_map(|item| item["path"].as_str().map(PathBuf::from))
+        .collect()
 }
 
 /// The codes of an item's problems.
 pub fn codes(item: &Value) -> Vec<String> {
-    item["problems"].as_array().unwrap().iter().map(|problem| problem["code"].as_str().unwrap().to_owned()).collect()
+    item["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| problem["code"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// The regular files that a process has open for writing.
 pub fn written_by(pid: u32) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten() {
-        let mode = fs::symlink_metadata(entry.path()).map(|data| data.permissions().mode()).unwrap_or(0);
+        let mode = fs::symlink_metadata(entry.path())
+            .map(|data| data.permissions().mode())
+            .unwrap_or(0);
         let regular = fs::metadata(entry.path()).is_ok_and(|data| data.is_file());
         if mode & 0o200 != 0 && regular {
             found.extend(fs::read_link(entry.path()));
@@ -103,7 +119,11 @@ pub fn tree(dir: &Path) -> Vec<String> {
             data.nlink()
         ));
         if data.is_dir() {
-            left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            left.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
         }
     }
     found.sort();

@@ -52,11 +52,18 @@ impl Dir {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|e| match e {
             Errno::LOOP | Errno::NOTDIR if path.is_symlink() => {
-                Error::failed(format!("{} is a symbolic link", path.display())).hint("name the directory it leads to")
+                Error::failed(format!("{} is a symbolic link", path.display()))
+                    .hint("name the directory it leads to")
             }
-            e => Error::io(format!("cannot open the directory {}", path.display()), &e.into()),
+            e => Error::io(
+                format!("cannot open the directory {}", path.display()),
+                &e.into(),
+            ),
         })?;
-        Ok(Dir { fd, path: path.to_path_buf() })
+        Ok(Dir {
+            fd,
+            path: path.to_path_buf(),
+        })
     }
 
     /// Where it was opened.
@@ -65,7 +72,10 @@ impl Dir {
     }
 
     fn named(&self, what: &str, name: impl AsRef<OsStr>, errno: Errno) -> Error {
-        Error::io(format!("cannot {what} {}", self.path.join(name.as_ref()).display()), &errno.into())
+        Error::io(
+            format!("cannot {what} {}", self.path.join(name.as_ref()).display()),
+            &errno.into(),
+        )
     }
 
     /// What stands under `name`, not followed; `None` if nothing does.
@@ -94,7 +104,8 @@ impl Dir {
     /// `Kind::Io`, or `Kind::Failed` for what is no regular file or too large.
     pub fn read(&self, name: impl AsRef<OsStr>, limit: u64) -> Result<Option<Vec<u8>>> {
         let name = name.as_ref();
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let flags =
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let fd = match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(None),
@@ -103,13 +114,21 @@ impl Dir {
         let stat = rustix::fs::fstat(&fd).map_err(|e| self.named("read", name, e))?;
         let shown = self.path.join(name);
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Error::failed(format!("{} is not a regular file", shown.display())));
+            return Err(Error::failed(format!(
+                "{} is not a regular file",
+                shown.display()
+            )));
         }
         let mut bytes = Vec::new();
-        let read = std::fs::File::from(fd).take(limit + 1).read_to_end(&mut bytes);
+        let read = std::fs::File::from(fd)
+            .take(limit + 1)
+            .read_to_end(&mut bytes);
         read.map_err(|e| Error::io(format!("cannot read {}", shown.display()), &e))?;
         if bytes.len() as u64 > limit {
-            return Err(Error::failed(format!("{} is larger than {limit} bytes", shown.display())));
+            return Err(Error::failed(format!(
+                "{} is larger than {limit} bytes",
+                shown.display()
+            )));
         }
         Ok(Some(bytes))
     }
@@ -138,18 +157,27 @@ impl Dir {
             error
         };
         let mut file = std::fs::File::from(fd);
-        let failed = |e: &std::io::Error| Error::io(format!("cannot write {}", self.path.join(name).display()), e);
+        let failed = |e: &std::io::Error| {
+            Error::io(
+                format!("cannot write {}", self.path.join(name).display()),
+                e,
+            )
+        };
         file.write_all(bytes).map_err(|e| undo(failed(&e)))?;
         if let Some((uid, gid)) = access.owner {
             let owner = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-            rustix::fs::fchown(&file, owner.0, owner.1).map_err(|e| undo(self.named("give away", name, e)))?;
+            rustix::fs::fchown(&file, owner.0, owner.1)
+                .map_err(|e| undo(self.named("give away", name, e)))?;
         }
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(access.mode)).map_err(|e| undo(self.named("set the mode of", name, e)))?;
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(access.mode))
+            .map_err(|e| undo(self.named("set the mode of", name, e)))?;
         file.sync_all().map_err(|e| undo(failed(&e)))?;
         drop(file);
         rustix::fs::renameat_with(&self.fd, &temporary, &self.fd, name, how).map_err(|e| {
             undo(match e {
-                Errno::EXIST => Error::failed(format!("{} exists already", self.path.join(name).display())),
+                Errno::EXIST => {
+                    Error::failed(format!("{} exists already", self.path.join(name).display()))
+                }
                 e => self.named("put in place", name, e),
             })
         })?;
@@ -157,7 +185,8 @@ impl Dir {
     }
 
     fn temporary(&self, name: &OsStr) -> Result<(String, OwnedFd)> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         for _ in 0..16 {
             let temporary = random_name()?;
             match rustix::fs::openat(&self.fd, &temporary, flags, Mode::from_raw_mode(0o600)) {
@@ -176,7 +205,8 @@ impl Dir {
     pub fn symlink(&self, target: &Path, name: impl AsRef<OsStr>) -> Result<()> {
         let name = name.as_ref();
         let temporary = random_name()?;
-        rustix::fs::symlinkat(target, &self.fd, &temporary).map_err(|e| self.named("make the link", name, e))?;
+        rustix::fs::symlinkat(target, &self.fd, &temporary)
+            .map_err(|e| self.named("make the link", name, e))?;
         rustix::fs::renameat(&self.fd, &temporary, &self.fd, name).map_err(|e| {
             let _ = rustix::fs::unlinkat(&self.fd, &temporary, AtFlags::empty());
             self.named("put in place", name, e)
@@ -200,9 +230,19 @@ impl Dir {
     ///
     /// # Errors
     /// `Kind::Io`.
-    pub fn rename(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>, replace: bool) -> Result<()> {
-        let how = if replace { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
-        rustix::fs::renameat_with(&self.fd, from.as_ref(), &self.fd, to.as_ref(), how).map_err(|e| self.named("rename", from, e))?;
+    pub fn rename(
+        &self,
+        from: impl AsRef<OsStr>,
+        to: impl AsRef<OsStr>,
+        replace: bool,
+    ) -> Result<()> {
+        let how = if replace {
+            RenameFlags::empty()
+        } else {
+            RenameFlags::NOREPLACE
+        };
+        rustix::fs::renameat_with(&self.fd, from.as_ref(), &self.fd, to.as_ref(), how)
+            .map_err(|e| self.named("rename", from, e))?;
         self.sync()
     }
 
@@ -218,7 +258,8 @@ impl Dir {
             Err(e) => return Err(self.named("make", name, e)),
         }
         let dir = self.below(name)?;
-        rustix::fs::fchmod(&dir, Mode::from_raw_mode(mode)).map_err(|e| self.named("set the mode of", name, e))?;
+        rustix::fs::fchmod(&dir, Mode::from_raw_mode(mode))
+            .map_err(|e| self.named("set the mode of", name, e))?;
         self.sync().map(|()| true)
     }
 
@@ -230,7 +271,10 @@ impl Dir {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&self.fd, name.as_ref(), flags, Mode::empty())
             .map_err(|e| self.named("open the directory", name.as_ref(), e))?;
-        Ok(Dir { fd, path: self.path.join(name.as_ref()) })
+        Ok(Dir {
+            fd,
+            path: self.path.join(name.as_ref()),
+        })
     }
 
     /// The names in it, sorted, without `.` and `..`.
@@ -269,7 +313,11 @@ impl Dir {
     /// `Kind::Io`.
     pub fn sweep(&self) -> Result<usize> {
         let mut gone = 0;
-        for name in self.names()?.iter().filter(|n| n.as_bytes().starts_with(TEMPORARY.as_bytes())) {
+        for name in self
+            .names()?
+            .iter()
+            .filter(|n| n.as_bytes().starts_with(TEMPORARY.as_bytes()))
+        {
             gone += usize::from(self.remove(name)?);
         }
         Ok(gone)
@@ -283,8 +331,13 @@ impl Dir {
     pub fn refuse_shared(&self) -> Result<()> {
         let stat = self.own_stat()?;
         if stat.st_mode & 0o022 != 0 && stat.st_mode & 0o1000 == 0 {
-            let text = format!("{} can be written by others (mode {:04o})", self.path.display(), stat.st_mode & 0o7777);
-            return Err(Error::new(Kind::Permission, text).hint(format!("chmod go-w {}", self.path.display())));
+            let text = format!(
+                "{} can be written by others (mode {:04o})",
+                self.path.display(),
+                stat.st_mode & 0o7777
+            );
+            return Err(Error::new(Kind::Permission, text)
+                .hint(format!("chmod go-w {}", self.path.display())));
         }
         Ok(())
     }
@@ -326,7 +379,11 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn scratch() -> PathBuf {
-        let path = std::env::temp_dir().join(format!("atomic-{}{}", std::process::id(), random_name().unwrap()));
+        let path = std::env::temp_dir().join(format!(
+            "atomic-{}{}",
+            std::process::id(),
+            random_name().unwrap()
+        ));
         std::fs::create_dir(&path).unwrap();
         path
     }
@@ -338,7 +395,14 @@ mod tests {
         dir.write("a", b"one", Access::mode(0o644)).unwrap();
         dir.write("a", b"two", Access::mode(0o640)).unwrap();
         assert_eq!(dir.read("a", 10).unwrap().unwrap(), b"two");
-        assert_eq!(std::fs::metadata(path.join("a")).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(
+            std::fs::metadata(path.join("a"))
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o777,
+            0o640
+        );
         assert!(dir.create("a", b"three", Access::mode(0o600)).is_err());
         assert_eq!(dir.names().unwrap(), ["a"]);
         std::fs::remove_dir_all(path).unwrap();
@@ -353,10 +417,18 @@ mod tests {
         let dir = Dir::open(&path).unwrap();
         assert!(dir.read("link", 10).is_err());
         dir.write("link", b"new", Access::mode(0o644)).unwrap();
-        assert_eq!(std::fs::read_to_string(path.join("target")).unwrap(), "kept");
+        assert_eq!(
+            std::fs::read_to_string(path.join("target")).unwrap(),
+            "kept"
+        );
         assert_eq!(dir.sweep().unwrap(), 1);
         std::os::unix::fs::symlink(&path, path.join("d")).unwrap();
-        assert!(Dir::open(&path.join("d")).unwrap_err().message.contains("symbolic link"));
+        assert!(
+            Dir::open(&path.join("d"))
+                .unwrap_err()
+                .message
+                .contains("symbolic link")
+        );
         std::fs::remove_dir_all(path).unwrap();
     }
 }

@@ -27,7 +27,8 @@ impl Deadline {
 
     /// What is left; `None` where there is no deadline. Zero once it has passed.
     pub fn left(self) -> Option<Duration> {
-        self.0.map(|at| at.saturating_duration_since(Instant::now()))
+        self.0
+            .map(|at| at.saturating_duration_since(Instant::now()))
     }
 
     /// Whether it has passed.

@@ -44,18 +44,36 @@ pub struct Key {
 impl Document {
     /// The document that serde reads into `T`, described by the doc comments of `T`.
     #[must_use]
-    pub fn of<T: JsonSchema>(title: &'static str, text: &[&str], example: &'static str) -> Document {
-        let schema = SchemaSettings::draft2020_12().for_deserialize().into_generator().into_root_schema_for::<T>();
-        let reader = Reader { definitions: definitions(&schema) };
+    pub fn of<T: JsonSchema>(
+        title: &'static str,
+        text: &[&str],
+        example: &'static str,
+    ) -> Document {
+        let schema = SchemaSettings::draft2020_12()
+            .for_deserialize()
+            .into_generator()
+            .into_root_schema_for::<T>();
+        let reader = Reader {
+            definitions: definitions(&schema),
+        };
         let mut tables = Vec::new();
         reader.table(&mut tables, String::new(), "", schema.as_value(), true);
         say_once(&mut tables);
-        Document { title, text: text.iter().map(ToString::to_string).collect(), tables, example }
+        Document {
+            title,
+            text: text.iter().map(ToString::to_string).collect(),
+            tables,
+            example,
+        }
     }
 }
 
 fn definitions(schema: &Schema) -> Map<String, Value> {
-    schema.get("$defs").and_then(Value::as_object).cloned().unwrap_or_default()
+    schema
+        .get("$defs")
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// JSON Schema, as far as schemars writes it for types that serde reads.
@@ -80,11 +98,20 @@ impl Reader {
     fn table(&self, out: &mut Vec<Table>, heading: String, text: &str, schema: &Value, root: bool) {
         let mut keys = Vec::new();
         let mut inner = Vec::new();
-        for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        for (name, property) in schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
             let text = self.description(property);
             let (heading, value, table) = match self.shape(property) {
                 Shape::Plain(value) => {
-                    keys.push(Key { name: name.clone(), value, text });
+                    keys.push(Key {
+                        name: name.clone(),
+                        value,
+                        text,
+                    });
                     continue;
                 }
                 Shape::Table(table) if root => (format!("[{name}]"), "", table),
@@ -92,15 +119,27 @@ impl Reader {
                 Shape::Named(table) if root => (format!("[{name}.NAME]"), "", table),
                 Shape::Table(table) => (format!("{name} = {{ … }}"), "{ … }", table),
                 Shape::Tables(table) => (format!("{name} = [{{ … }}]"), "[{ … }]", table),
-                Shape::Named(table) => (format!("{name} = {{ NAME = {{ … }} }}"), "{ NAME = { … } }", table),
+                Shape::Named(table) => (
+                    format!("{name} = {{ NAME = {{ … }} }}"),
+                    "{ NAME = { … } }",
+                    table,
+                ),
             };
             if !root {
-                keys.push(Key { name: name.clone(), value: value.to_owned(), text: format!("{text} Its keys are below.") });
+                keys.push(Key {
+                    name: name.clone(),
+                    value: value.to_owned(),
+                    text: format!("{text} Its keys are below."),
+                });
             }
             self.table(&mut inner, heading, &text, table, false);
         }
         if !keys.is_empty() {
-            out.push(Table { heading, text: text.to_owned(), keys });
+            out.push(Table {
+                heading,
+                text: text.to_owned(),
+                keys,
+            });
         }
         out.append(&mut inner);
     }
@@ -111,10 +150,18 @@ impl Reader {
         if object(schema) {
             return Shape::Table(schema);
         }
-        if let Some(each) = schema.get("items").map(|items| self.resolved(items)).filter(|each| object(each)) {
+        if let Some(each) = schema
+            .get("items")
+            .map(|items| self.resolved(items))
+            .filter(|each| object(each))
+        {
             return Shape::Tables(each);
         }
-        if let Some(each) = schema.get("additionalProperties").map(|each| self.resolved(each)).filter(|each| object(each)) {
+        if let Some(each) = schema
+            .get("additionalProperties")
+            .map(|each| self.resolved(each))
+            .filter(|each| object(each))
+        {
             return Shape::Named(each);
         }
         Shape::Plain(self.written(schema))
@@ -123,10 +170,17 @@ impl Reader {
     /// What a reference stands for; of a value that may be missing, the value.
     fn resolved<'a>(&'a self, schema: &'a Value) -> &'a Value {
         if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
-            return self.definitions.get(name.trim_start_matches("#/$defs/")).map_or(schema, |found| self.resolved(found));
+            return self
+                .definitions
+                .get(name.trim_start_matches("#/$defs/"))
+                .map_or(schema, |found| self.resolved(found));
         }
         let null = |each: &&Value| each.get("type").and_then(Value::as_str) != Some("null");
-        match schema.get("anyOf").and_then(Value::as_array).map(|any| any.iter().filter(null).collect::<Vec<_>>()) {
+        match schema
+            .get("anyOf")
+            .and_then(Value::as_array)
+            .map(|any| any.iter().filter(null).collect::<Vec<_>>())
+        {
             Some(any) if any.len() == 1 => self.resolved(any[0]),
             _ => schema,
         }
@@ -136,20 +190,37 @@ impl Reader {
     fn written(&self, schema: &Value) -> String {
         let schema = self.resolved(schema);
         if let Some(words) = words(schema) {
-            return words.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>().join("|");
+            return words
+                .iter()
+                .map(|(word, _)| format!("\"{word}\""))
+                .collect::<Vec<_>>()
+                .join("|");
         }
         if let Some(any) = schema.get("anyOf").and_then(Value::as_array) {
-            return any.iter().map(|each| self.written(each)).collect::<Vec<_>>().join(" or ");
+            return any
+                .iter()
+                .map(|each| self.written(each))
+                .collect::<Vec<_>>()
+                .join(" or ");
         }
         let types: Vec<&str> = match schema.get("type") {
             Some(Value::String(one)) => vec![one],
-            Some(Value::Array(some)) => some.iter().filter_map(Value::as_str).filter(|each| *each != "null").collect(),
+            Some(Value::Array(some)) => some
+                .iter()
+                .filter_map(Value::as_str)
+                .filter(|each| *each != "null")
+                .collect(),
             _ => Vec::new(),
         };
         let one = |name: &&str| match *name {
             "boolean" => "true|false".to_owned(),
             "integer" | "number" => "N".to_owned(),
-            "array" => format!("[{}, …]", schema.get("items").map_or_else(|| "…".to_owned(), |items| self.written(items))),
+            "array" => format!(
+                "[{}, …]",
+                schema
+                    .get("items")
+                    .map_or_else(|| "…".to_owned(), |items| self.written(items))
+            ),
             "object" => "{ NAME = \"…\" }".to_owned(),
             _ => "\"…\"".to_owned(),
         };
@@ -158,9 +229,21 @@ impl Reader {
 
     /// What the key means: its own words, and those of each word it may be.
     fn description(&self, schema: &Value) -> String {
-        let own = schema.get("description").or_else(|| self.resolved(schema).get("description")).and_then(Value::as_str);
-        let mut text = own.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ").replace('`', "");
-        for (word, meaning) in words(self.resolved(schema)).into_iter().flatten().filter(|(_, meaning)| !meaning.is_empty()) {
+        let own = schema
+            .get("description")
+            .or_else(|| self.resolved(schema).get("description"))
+            .and_then(Value::as_str);
+        let mut text = own
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .replace('`', "");
+        for (word, meaning) in words(self.resolved(schema))
+            .into_iter()
+            .flatten()
+            .filter(|(_, meaning)| !meaning.is_empty())
+        {
             let _ = write!(text, " {word}: {}", meaning.replace('`', ""));
         }
         text
@@ -173,13 +256,22 @@ fn say_once(tables: &mut [Table]) {
         let (earlier, later) = tables.split_at_mut(i);
         let table = &mut later[0];
         for before in earlier.iter() {
-            let same = |key: &Key| before.keys.iter().any(|other| (&other.name, &other.text) == (&key.name, &key.text));
+            let same = |key: &Key| {
+                before
+                    .keys
+                    .iter()
+                    .any(|other| (&other.name, &other.text) == (&key.name, &key.text))
+            };
             let (repeated, own): (Vec<Key>, Vec<Key>) = table.keys.drain(..).partition(same);
             table.keys = own;
             if repeated.is_empty() {
                 continue;
             }
-            let names = repeated.iter().map(|key| key.name.as_str()).collect::<Vec<_>>().join(", ");
+            let names = repeated
+                .iter()
+                .map(|key| key.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ");
             let heading = before.heading.split(' ').next().unwrap_or_default();
             table.text = format!("{} As in {heading}: {names}.", table.text);
         }
@@ -189,13 +281,26 @@ fn say_once(tables: &mut [Table]) {
 /// The words that a value may be, with what each means.
 fn words(schema: &Value) -> Option<Vec<(&str, &str)>> {
     if let Some(list) = schema.get("enum").and_then(Value::as_array) {
-        return list.iter().map(|word| word.as_str().map(|word| (word, ""))).collect();
+        return list
+            .iter()
+            .map(|word| word.as_str().map(|word| (word, "")))
+            .collect();
     }
     let word = |each| -> Option<(&str, &str)> {
         let each: &Value = each;
-        Some((each.get("const")?.as_str()?, each.get("description").and_then(Value::as_str).unwrap_or_default()))
+        Some((
+            each.get("const")?.as_str()?,
+            each.get("description")
+                .and_then(Value::as_str)
+                .unwrap_or_default(),
+        ))
     };
-    schema.get("oneOf").and_then(Value::as_array)?.iter().map(word).collect()
+    schema
+        .get("oneOf")
+        .and_then(Value::as_array)?
+        .iter()
+        .map(word)
+        .collect()
 }
 
 #[cfg(test)]
@@ -247,7 +352,11 @@ mod tests {
         let shown: Vec<String> = document
             .tables
             .iter()
-            .flat_map(|t| t.keys.iter().map(|k| format!("{} {} {}: {}", t.heading, k.name, k.value, k.text)))
+            .flat_map(|t| {
+                t.keys
+                    .iter()
+                    .map(|k| format!("{} {} {}: {}", t.heading, k.name, k.value, k.text))
+            })
             .collect();
         assert_eq!(
             shown,

@@ -45,7 +45,9 @@ impl Kind {
     pub const fn exit(self) -> Exit {
         match self {
             Kind::Usage | Kind::Input => Exit::Usage,
-            Kind::Failed | Kind::NotFound | Kind::Permission | Kind::Io | Kind::Unknown => Exit::Failed,
+            Kind::Failed | Kind::NotFound | Kind::Permission | Kind::Io | Kind::Unknown => {
+                Exit::Failed
+            }
             Kind::Locked | Kind::Unreachable | Kind::Deadline => Exit::Retry,
             Kind::CommandNotExecutable => Exit::NotExecutable,
             Kind::CommandNotFound => Exit::NotFound,
@@ -67,7 +69,11 @@ pub struct Error {
 impl Error {
     /// An error of any kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), hint: None }
+        Error {
+            kind,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// The command line is wrong (exit 2).

@@ -59,29 +59,62 @@ pub struct Row {
 
 /// The codes every tool has.
 pub const TABLE: &[Row] = &[
-    Row { code: "0", meaning: "It is so now, changed or not." },
-    Row { code: "1", meaning: "The answer is no: unmet, drifted, nothing found, or a dry run would change something." },
-    Row { code: "2", meaning: "Wrong usage or a bad input file. Nothing was touched and standard output is empty." },
-    Row { code: "3", meaning: "Tried and failed, or could not tell. The items say how far it came." },
-    Row { code: "75", meaning: "Try again: a lock is held, a server cannot be reached, or the time was up." },
+    Row {
+        code: "0",
+        meaning: "It is so now, changed or not.",
+    },
+    Row {
+        code: "1",
+        meaning: "The answer is no: unmet, drifted, nothing found, or a dry run would change something.",
+    },
+    Row {
+        code: "2",
+        meaning: "Wrong usage or a bad input file. Nothing was touched and standard output is empty.",
+    },
+    Row {
+        code: "3",
+        meaning: "Tried and failed, or could not tell. The items say how far it came.",
+    },
+    Row {
+        code: "75",
+        meaning: "Try again: a lock is held, a server cannot be reached, or the time was up.",
+    },
 ];
 
 /// The codes of a tool that runs `-- COMMAND`.
 pub const COMMAND_TABLE: &[Row] = &[
-    Row { code: "COMMAND's own", meaning: "The tool's own work succeeded. 128+N if signal N ended COMMAND." },
-    Row { code: "125", meaning: "The tool's own work failed." },
-    Row { code: "126", meaning: "COMMAND was found but could not be executed." },
-    Row { code: "127", meaning: "COMMAND was not found." },
+    Row {
+        code: "COMMAND's own",
+        meaning: "The tool's own work succeeded. 128+N if signal N ended COMMAND.",
+    },
+    Row {
+        code: "125",
+        meaning: "The tool's own work failed.",
+    },
+    Row {
+        code: "126",
+        meaning: "COMMAND was found but could not be executed.",
+    },
+    Row {
+        code: "127",
+        meaning: "COMMAND was not found.",
+    },
 ];
 
 /// A tool's whole table, codes and meanings. A row of its own stands in place of the common one, or, where it begins with "Also", after it.
 #[must_use]
 pub fn table(own: &'static [Row], around_command: bool) -> Vec<(&'static str, String)> {
-    let common = TABLE.iter().chain(if around_command { COMMAND_TABLE } else { &[] });
-    let mut rows: Vec<(&str, String)> = common.map(|row| (row.code, row.meaning.to_owned())).collect();
+    let common = TABLE
+        .iter()
+        .chain(if around_command { COMMAND_TABLE } else { &[] });
+    let mut rows: Vec<(&str, String)> = common
+        .map(|row| (row.code, row.meaning.to_owned()))
+        .collect();
     for row in own {
         match rows.iter_mut().find(|(code, _)| *code == row.code) {
-            Some((_, meaning)) if row.meaning.starts_with("Also") => *meaning = format!("{meaning} {}", row.meaning),
+            Some((_, meaning)) if row.meaning.starts_with("Also") => {
+                *meaning = format!("{meaning} {}", row.meaning)
+            }
             Some((_, meaning)) => *meaning = row.meaning.to_owned(),
             None => rows.push((row.code, row.meaning.to_owned())),
         }

@@ -32,7 +32,10 @@ pub fn start(kind: &str, payload: &[u8]) -> Result<Guardian> {
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|e| io(&e))?;
-    let mut pipe = child.stdin.take().ok_or_else(|| Error::failed("the guardian has no pipe"))?;
+    let mut pipe = child
+        .stdin
+        .take()
+        .ok_or_else(|| Error::failed("the guardian has no pipe"))?;
     let send = |pipe: &mut ChildStdin| -> std::io::Result<()> {
         pipe.write_all(&(payload.len() as u64).to_le_bytes())?;
         pipe.write_all(payload)?;
@@ -40,9 +43,15 @@ pub fn start(kind: &str, payload: &[u8]) -> Result<Guardian> {
     };
     send(&mut pipe).map_err(|e| io(&e))?;
     let mut ready = [0u8];
-    let mut answers = child.stdout.take().ok_or_else(|| Error::failed("the guardian has no voice"))?;
+    let mut answers = child
+        .stdout
+        .take()
+        .ok_or_else(|| Error::failed("the guardian has no voice"))?;
     answers.read_exact(&mut ready).map_err(|e| io(&e))?;
-    Ok(Guardian { child, pipe: Some(pipe) })
+    Ok(Guardian {
+        child,
+        pipe: Some(pipe),
+    })
 }
 
 impl Guardian {
@@ -87,7 +96,14 @@ pub fn serve(kind: &str, act: fn(&str, &[u8]) -> Exit) -> Exit {
     }
     let mut payload = Vec::new();
     let wanted = u64::from_le_bytes(len);
-    if wanted > 1 << 24 || pipe.by_ref().take(wanted).read_to_end(&mut payload).is_err() || payload.len() as u64 != wanted {
+    if wanted > 1 << 24
+        || pipe
+            .by_ref()
+            .take(wanted)
+            .read_to_end(&mut payload)
+            .is_err()
+        || payload.len() as u64 != wanted
+    {
         return Exit::Usage;
     }
     if rustix::io::write(rustix::stdio::stdout(), b"r").is_err() {

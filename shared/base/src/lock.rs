@@ -43,10 +43,19 @@ impl Lock {
     }
 
     fn opened_at(at: impl AsFd, name: &Path, path: &Path, wait: Duration) -> Result<Lock> {
-        let named = |e: rustix::io::Errno| Error::io(format!("cannot open the lock {}", path.display()), &e.into());
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let named = |e: rustix::io::Errno| {
+            Error::io(
+                format!("cannot open the lock {}", path.display()),
+                &e.into(),
+            )
+        };
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let fd = rustix::fs::openat(at, name, flags, Mode::from_raw_mode(0o600)).map_err(named)?;
-        let lock = Lock { file: fd.into(), path: path.to_path_buf() };
+        let lock = Lock {
+            file: fd.into(),
+            path: path.to_path_buf(),
+        };
         lock.trusted()?;
         let deadline = Deadline::after(Some(wait));
         let mut pause = Duration::from_millis(2);
@@ -74,9 +83,17 @@ impl Lock {
         let fd = match rustix::fs::openat(rustix::fs::CWD, path, flags, Mode::empty()) {
             Ok(fd) => fd,
             Err(rustix::io::Errno::NOENT) => return Ok(()),
-            Err(e) => return Err(Error::io(format!("cannot open the lock {}", path.display()), &e.into())),
+            Err(e) => {
+                return Err(Error::io(
+                    format!("cannot open the lock {}", path.display()),
+                    &e.into(),
+                ));
+            }
         };
-        let lock = Lock { file: fd.into(), path: path.to_path_buf() };
+        let lock = Lock {
+            file: fd.into(),
+            path: path.to_path_buf(),
+        };
         match rustix::fs::flock(&lock.file, FlockOperation::NonBlockingLockShared) {
             Err(rustix::io::Errno::WOULDBLOCK) => Err(lock.held()),
             _ => Ok(()),
@@ -91,10 +108,16 @@ impl Lock {
     /// A lock that another user could hold or replace protects nothing.
     fn trusted(&self) -> Result<()> {
         let refuse = |why: &str| {
-            Err(Error::new(Kind::Permission, format!("the lock {} {why}", self.path.display()))
-                .hint("look at who put it there, and remove it"))
+            Err(Error::new(
+                Kind::Permission,
+                format!("the lock {} {why}", self.path.display()),
+            )
+            .hint("look at who put it there, and remove it"))
         };
-        let meta = self.file.metadata().map_err(|e| Error::io(format!("cannot look at {}", self.path.display()), &e))?;
+        let meta = self
+            .file
+            .metadata()
+            .map_err(|e| Error::io(format!("cannot look at {}", self.path.display()), &e))?;
         let me = rustix::process::geteuid().as_raw();
         if !meta.is_file() {
             return refuse("is not a regular file");
@@ -103,7 +126,10 @@ impl Lock {
             return refuse(&format!("belongs to uid {}", meta.uid()));
         }
         if meta.mode() & 0o022 != 0 {
-            return refuse(&format!("can be written by others (mode {:04o})", meta.mode() & 0o7777));
+            return refuse(&format!(
+                "can be written by others (mode {:04o})",
+                meta.mode() & 0o7777
+            ));
         }
         Ok(())
     }
@@ -116,11 +142,16 @@ impl Lock {
             Ok(pid) => format!("pid {pid}{}", program(pid)),
             Err(_) => "another process".to_string(),
         };
-        Error::locked(format!("{} is locked by {by}", self.path.display())).hint("wait for it, or give --lock-wait 5m")
+        Error::locked(format!("{} is locked by {by}", self.path.display()))
+            .hint("wait for it, or give --lock-wait 5m")
     }
 
     fn sign(mut self) -> Result<Lock> {
-        let written = self.file.set_len(0).and_then(|()| self.file.rewind()).and_then(|()| writeln!(self.file, "{}", std::process::id()));
+        let written = self
+            .file
+            .set_len(0)
+            .and_then(|()| self.file.rewind())
+            .and_then(|()| writeln!(self.file, "{}", std::process::id()));
         // A full disk does not make the lock less held: only its message is poorer.
         let _ = written;
         Ok(self)
@@ -166,12 +197,16 @@ fn state_path() -> Result<PathBuf> {
     match (absolute("XDG_RUNTIME_DIR"), absolute("HOME")) {
         (Some(run), _) => Ok(run.join("runbook-tools")),
         (None, Some(home)) => Ok(home.join(".local/state/runbook-tools")),
-        (None, None) => Err(Error::failed("there is no place for locks: neither XDG_RUNTIME_DIR nor HOME is set")),
+        (None, None) => Err(Error::failed(
+            "there is no place for locks: neither XDG_RUNTIME_DIR nor HOME is set",
+        )),
     }
 }
 
 fn absolute(variable: &str) -> Option<PathBuf> {
-    std::env::var_os(variable).map(PathBuf::from).filter(|p| p.is_absolute())
+    std::env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|p| p.is_absolute())
 }
 
 /// Makes a directory (and those above it) for its owner alone, or checks that it is so.
@@ -185,10 +220,21 @@ pub fn private_directory(path: &Path) -> Result<()> {
         .mode(0o700)
         .create(path)
         .map_err(|e| Error::io(format!("cannot make {}", path.display()), &e))?;
-    let meta = std::fs::symlink_metadata(path).map_err(|e| Error::io(format!("cannot look at {}", path.display()), &e))?;
-    if !meta.is_dir() || meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
-        let hint = format!("it has to be a directory that only uid {} can write", rustix::process::geteuid().as_raw());
-        return Err(Error::new(Kind::Permission, format!("{} cannot be trusted", path.display())).hint(hint));
+    let meta = std::fs::symlink_metadata(path)
+        .map_err(|e| Error::io(format!("cannot look at {}", path.display()), &e))?;
+    if !meta.is_dir()
+        || meta.uid() != rustix::process::geteuid().as_raw()
+        || meta.mode() & 0o022 != 0
+    {
+        let hint = format!(
+            "it has to be a directory that only uid {} can write",
+            rustix::process::geteuid().as_raw()
+        );
+        return Err(Error::new(
+            Kind::Permission,
+            format!("{} cannot be trusted", path.display()),
+        )
+        .hint(hint));
     }
     Ok(())
 }
@@ -206,7 +252,13 @@ mod tests {
         let first = Lock::acquire(&path, Duration::ZERO).unwrap();
         let error = Lock::acquire(&path, Duration::from_millis(5)).unwrap_err();
         assert_eq!(error.kind, Kind::Locked);
-        assert!(error.message.contains(&format!("pid {}", std::process::id())), "{}", error.message);
+        assert!(
+            error
+                .message
+                .contains(&format!("pid {}", std::process::id())),
+            "{}",
+            error.message
+        );
         drop(first);
         Lock::acquire(&path, Duration::ZERO).unwrap();
         std::fs::remove_dir_all(&dir).unwrap();

@@ -25,7 +25,17 @@ pub fn argv<S: AsRef<str>>(words: &[S]) -> Vec<String> {
 }
 
 /// Words that name a secret wherever they end a key.
-const SECRET_KEYS: &[&str] = &["password", "passwd", "pwd", "secret", "token", "api_key", "apikey", "access_key", "sslpassword"];
+const SECRET_KEYS: &[&str] = &[
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "access_key",
+    "sslpassword",
+];
 
 /// Whether a key (of an option, a variable, a setting) names a secret.
 pub fn is_secret(key: &str) -> bool {
@@ -41,7 +51,9 @@ fn urls(text: &str) -> String {
         out.push_str(head);
         // The authority ends at the first '/', '?' or '#' (RFC 3986, 3.2); a password written unescaped may hold any of them, so
         // the last '@' before white space or a quote decides, unless what follows the ':' can only be a port.
-        let word = tail.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`')).unwrap_or(tail.len());
+        let word = tail
+            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`'))
+            .unwrap_or(tail.len());
         let authority = tail[..word].find(['/', '?', '#']).unwrap_or(word);
         let at = tail[..authority].rfind('@').or_else(|| {
             let last = tail[..word].rfind('@')?;
@@ -78,7 +90,9 @@ fn keys(text: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find('=') {
         let key_end = rest[..at].trim_end().len();
-        let start = rest[..key_end].rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).map_or(0, |i| i + 1);
+        let start = rest[..key_end]
+            .rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
+            .map_or(0, |i| i + 1);
         let after = &rest[at + 1..];
         out.push_str(&rest[..=at]);
         if is_secret(&rest[start..key_end]) {
@@ -115,7 +129,9 @@ fn value_len(value: &str) -> usize {
             }
             value.len()
         }
-        _ => value.find(|c: char| c.is_whitespace() || matches!(c, '&' | ';' | ',')).unwrap_or(value.len()),
+        _ => value
+            .find(|c: char| c.is_whitespace() || matches!(c, '&' | ';' | ','))
+            .unwrap_or(value.len()),
     }
 }
 
@@ -125,14 +141,35 @@ mod tests {
 
     #[test]
     fn passwords_of_urls_and_connection_strings_are_masked() {
-        assert_eq!(text("postgres://app:s3cret@db/x"), "postgres://app:***@db/x");
-        assert_eq!(text("postgres://app:s3/c@ret@db/x and more"), "postgres://app:***@db/x and more");
+        assert_eq!(
+            text("postgres://app:s3cret@db/x"),
+            "postgres://app:***@db/x"
+        );
+        assert_eq!(
+            text("postgres://app:s3/c@ret@db/x and more"),
+            "postgres://app:***@db/x and more"
+        );
         assert_eq!(text("http://host:80/a@b"), "http://host:80/a@b");
-        assert_eq!(text("https://ghp_token@host/simple"), "https://***@host/simple");
-        assert_eq!(text("host=x password='a b\\'c' user=y"), "host=x password=*** user=y");
+        assert_eq!(
+            text("https://ghp_token@host/simple"),
+            "https://***@host/simple"
+        );
+        assert_eq!(
+            text("host=x password='a b\\'c' user=y"),
+            "host=x password=*** user=y"
+        );
         assert_eq!(text("?sslpassword=abc&x=1"), "?sslpassword=***&x=1");
-        assert_eq!(text("PGPASSWORD = abc dbname=q"), "PGPASSWORD = *** dbname=q");
-        assert_eq!(text("http://localhost:8000/a?b=c"), "http://localhost:8000/a?b=c");
-        assert_eq!(argv(&["x", "--password", "abc", "--db", "y", "--token=zz"]), ["x", "--password", "***", "--db", "y", "--token=***"]);
+        assert_eq!(
+            text("PGPASSWORD = abc dbname=q"),
+            "PGPASSWORD = *** dbname=q"
+        );
+        assert_eq!(
+            text("http://localhost:8000/a?b=c"),
+            "http://localhost:8000/a?b=c"
+        );
+        assert_eq!(
+            argv(&["x", "--password", "abc", "--db", "y", "--token=zz"]),
+            ["x", "--password", "***", "--db", "y", "--token=***"]
+        );
     }
 }

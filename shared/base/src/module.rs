@@ -21,7 +21,9 @@ pub fn is_outer(args: &[OsString]) -> bool {
 
 /// Whether the options come from Ansible.
 pub fn asked(args: &[OsString]) -> bool {
-    args.iter().take_while(|a| *a != "--").any(|a| a.as_encoded_bytes().starts_with(b"--ansible-args"))
+    args.iter()
+        .take_while(|a| *a != "--")
+        .any(|a| a.as_encoded_bytes().starts_with(b"--ansible-args"))
 }
 
 /// Runs the inner process and prints its object, or one of our own.
@@ -29,7 +31,8 @@ pub fn outer(name: &str, args: &[OsString]) -> Exit {
     let (object, exit) = match run(args) {
         Ok((object, ending)) if is_object(&object) => (object, Exit::Command(ending.shell_code())),
         Ok((_, ending)) => {
-            let error = Error::failed(format!("{name} gave no report: {ending}")).hint("run it again: it takes up what was begun");
+            let error = Error::failed(format!("{name} gave no report: {ending}"))
+                .hint("run it again: it takes up what was begun");
             let exit = Exit::Command(ending.shell_code().max(1));
             (object(name, &error, exit), exit)
         }
@@ -42,7 +45,10 @@ pub fn outer(name: &str, args: &[OsString]) -> Exit {
 }
 
 fn is_object(text: &[u8]) -> bool {
-    matches!(serde_json::from_slice(text), Ok(serde_json::Value::Object(_)))
+    matches!(
+        serde_json::from_slice(text),
+        Ok(serde_json::Value::Object(_))
+    )
 }
 
 /// The object for an error before there is a report.
@@ -62,14 +68,26 @@ fn run(args: &[OsString]) -> Result<(Vec<u8>, Ending)> {
     // Ansible runs modules on a terminal of its own and reads what comes out of it as one stream: whatever stood on standard error would
     // stand in front of the object. The inner process is started before signals are held back here: it is to have the mask that we were given.
     let mut command = Command::new("/proc/self/exe");
-    let mut child =
-        command.args(args).env(INNER, "1").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(io)?;
+    let mut child = command
+        .args(args)
+        .env(INNER, "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(io)?;
     let watch = Watch::begin()?;
-    let mut pipe = child.stdout.take().ok_or_else(|| Error::failed("the inner process has no pipe"))?;
+    let mut pipe = child
+        .stdout
+        .take()
+        .ok_or_else(|| Error::failed("the inner process has no pipe"))?;
     let mut object = Vec::new();
     let mut buffer = [0u8; 16 << 10];
     loop {
-        let mut fds = [PollFd::new(&watch, PollFlags::IN), PollFd::new(&pipe, PollFlags::IN)];
+        let mut fds = [
+            PollFd::new(&watch, PollFlags::IN),
+            PollFd::new(&pipe, PollFlags::IN),
+        ];
         match poll(&mut fds, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(io(e.into())),
@@ -87,5 +105,8 @@ fn run(args: &[OsString]) -> Result<(Vec<u8>, Ending)> {
             }
         }
     }
-    child.wait().map(|status| (object, Ending::of(status))).map_err(io)
+    child
+        .wait()
+        .map(|status| (object, Ending::of(status)))
+        .map_err(io)
 }

@@ -90,16 +90,31 @@ pub struct Diff {
 
 impl Diff {
     /// Of one thing's text; none where nothing differs.
-    pub fn of(name: impl Into<String>, before: impl Into<String>, after: impl Into<String>) -> Option<Diff> {
+    pub fn of(
+        name: impl Into<String>,
+        before: impl Into<String>,
+        after: impl Into<String>,
+    ) -> Option<Diff> {
         let (name, before, after) = (name.into(), before.into(), after.into());
-        (before != after).then(|| Diff { before_header: name.clone(), before, after_header: name, after })
+        (before != after).then(|| Diff {
+            before_header: name.clone(),
+            before,
+            after_header: name,
+            after,
+        })
     }
 
     /// Fit to be shown: without secrets, and without control bytes, since Ansible prints it as it is.
     #[must_use]
     pub fn shown(&self) -> Diff {
         // Tabs are text in a crontab.
-        let clean = |text: &str| crate::mask::text(text).split('\t').map(escape_lines).collect::<Vec<_>>().join("\t");
+        let clean = |text: &str| {
+            crate::mask::text(text)
+                .split('\t')
+                .map(escape_lines)
+                .collect::<Vec<_>>()
+                .join("\t")
+        };
         Diff {
             before_header: clean(&self.before_header),
             before: clean(&self.before),
@@ -112,7 +127,17 @@ impl Diff {
 impl<B> Report<B> {
     /// A report with this verdict.
     pub fn new(status: Status, msg: impl Into<String>, body: B) -> Report<B> {
-        Report { status, changed: false, msg: msg.into(), body, warnings: Vec::new(), error: None, diff: None, exit: None, raw: None }
+        Report {
+            status,
+            changed: false,
+            msg: msg.into(),
+            body,
+            warnings: Vec::new(),
+            error: None,
+            diff: None,
+            exit: None,
+            raw: None,
+        }
     }
 
     /// Something was (or would be) changed.
@@ -257,7 +282,11 @@ pub struct Text {
 impl Text {
     /// Empty, with or without colour.
     pub fn new(color: bool, verbose: bool) -> Text {
-        Text { color, verbose, ..Text::default() }
+        Text {
+            color,
+            verbose,
+            ..Text::default()
+        }
     }
 
     /// Whether `-v` was given.
@@ -267,7 +296,10 @@ impl Text {
 
     /// A row of a table; rows in a row are set in columns. A last cell may be long.
     pub fn row<S: AsRef<str>>(&mut self, mark: Mark, cells: &[S]) {
-        let cells = cells.iter().map(|c| escape_lines(c.as_ref()).replace('\n', " ")).collect();
+        let cells = cells
+            .iter()
+            .map(|c| escape_lines(c.as_ref()).replace('\n', " "))
+            .collect();
         self.rows.push((mark, cells));
     }
 
@@ -304,7 +336,11 @@ impl Text {
     }
 
     fn styled(&self, style: Style, text: &str) -> String {
-        if self.color { format!("{style}{text}{style:#}") } else { text.to_string() }
+        if self.color {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_string()
+        }
     }
 
     fn flush(&mut self) {

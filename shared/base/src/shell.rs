@@ -3,13 +3,24 @@
 
 /// One word.
 pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ':' | '=' | ',' | '@' | '%');
-    if !word.is_empty() && word.chars().all(plain) { word.to_string() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    let plain = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '/' | '.' | '_' | '-' | '+' | ':' | '=' | ',' | '@' | '%')
+    };
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_string()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 /// A command line.
 pub fn line<S: AsRef<str>>(words: &[S]) -> String {
-    words.iter().map(|word| quoted(word.as_ref())).collect::<Vec<_>>().join(" ")
+    words
+        .iter()
+        .map(|word| quoted(word.as_ref()))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -18,7 +29,10 @@ mod tests {
 
     #[test]
     fn a_shell_reads_the_words_back() {
-        assert_eq!(line(&["install", "-d", "/srv/my media", "it's", ""]), "install -d '/srv/my media' 'it'\\''s' ''");
+        assert_eq!(
+            line(&["install", "-d", "/srv/my media", "it's", ""]),
+            "install -d '/srv/my media' 'it'\\''s' ''"
+        );
         assert_eq!(quoted("a=b,c@d%e+f:g"), "a=b,c@d%e+f:g");
         assert_eq!(quoted("$HOME;\n"), "'$HOME;\n'");
     }

@@ -22,7 +22,12 @@ fn ignore(signal: Signal) {
 }
 
 /// The signals that ask a program to end.
-pub const ENDING: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
+pub const ENDING: [Signal; 4] = [
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+];
 
 /// The ending signals, held back from now on and handed out one by one. [`crate::child`] gives children a clean mask.
 #[derive(Debug)]
@@ -37,7 +42,8 @@ impl Watch {
     /// `Kind::Io` where the kernel refuses a descriptor.
     pub fn begin() -> Result<Watch> {
         let set: SigSet = ENDING.into_iter().collect();
-        set.thread_block().map_err(|e| Error::io("cannot hold signals back", &e.into()))?;
+        set.thread_block()
+            .map_err(|e| Error::io("cannot hold signals back", &e.into()))?;
         let fd = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
             .map_err(|e| Error::io("cannot watch signals", &e.into()))?;
         Ok(Watch { fd })

@@ -42,8 +42,14 @@ impl std::fmt::Display for Position {
 pub fn position(text: &str, offset: usize) -> Position {
     let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
     let line = before.iter().filter(|b| **b == b'\n').count() + 1;
-    let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
-    Position { line, column: String::from_utf8_lossy(&before[start..]).chars().count() + 1 }
+    let start = before
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |i| i + 1);
+    Position {
+        line,
+        column: String::from_utf8_lossy(&before[start..]).chars().count() + 1,
+    }
 }
 
 /// The bytes of a regular file, or of standard input for `-`; at most [`LIMIT`]. Never waits for a FIFO's writer.
@@ -52,24 +58,35 @@ pub fn position(text: &str, offset: usize) -> Position {
 /// `Kind::Input`, naming the path.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let shown = crate::terminal::escape_bytes(path.as_os_str().as_encoded_bytes());
-    let input = |e: &std::io::Error| Error::input(format!("cannot read {shown}: {}", crate::error::plain(e)));
+    let input = |e: &std::io::Error| {
+        Error::input(format!("cannot read {shown}: {}", crate::error::plain(e)))
+    };
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
         std::io::stdin().take(LIMIT + 1).read_to_end(&mut bytes)
     } else {
         let file = std::fs::OpenOptions::new()
             .read(true)
-            .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits() | nix::fcntl::OFlag::O_CLOEXEC.bits() | nix::fcntl::OFlag::O_NOCTTY.bits())
+            .custom_flags(
+                nix::fcntl::OFlag::O_NONBLOCK.bits()
+                    | nix::fcntl::OFlag::O_CLOEXEC.bits()
+                    | nix::fcntl::OFlag::O_NOCTTY.bits(),
+            )
             .open(path)
             .map_err(|e| input(&e))?;
         if !file.metadata().map_err(|e| input(&e))?.is_file() {
-            return Err(Error::input(format!("cannot read {shown}: it is not a regular file")));
+            return Err(Error::input(format!(
+                "cannot read {shown}: it is not a regular file"
+            )));
         }
         file.take(LIMIT + 1).read_to_end(&mut bytes)
     };
     read.map_err(|e| input(&e))?;
     if bytes.len() as u64 > LIMIT {
-        return Err(Error::input(format!("{shown} is larger than {} MiB", LIMIT >> 20)));
+        return Err(Error::input(format!(
+            "{shown} is larger than {} MiB",
+            LIMIT >> 20
+        )));
     }
     Ok(bytes)
 }
@@ -85,7 +102,10 @@ pub fn read_text(path: &Path) -> Result<String> {
         let good = String::from_utf8_lossy(&e.as_bytes()[..at]).into_owned();
         let place = position(&good, at);
         let shown = crate::terminal::escape_bytes(path.as_os_str().as_encoded_bytes());
-        Error::input(format!("{shown}:{place}: byte 0x{:02x} is not UTF-8", e.as_bytes()[at]))
+        Error::input(format!(
+            "{shown}:{place}: byte 0x{:02x} is not UTF-8",
+            e.as_bytes()[at]
+        ))
     })
 }
 
@@ -96,7 +116,11 @@ impl Source {
     /// `Kind::Input`.
     pub fn read(path: &Path) -> Result<Source> {
         let text = read_text(path)?;
-        let name = if path == Path::new("-") { "standard input".to_string() } else { path.display().to_string() };
+        let name = if path == Path::new("-") {
+            "standard input".to_string()
+        } else {
+            path.display().to_string()
+        };
         Ok(Source::new(name, text))
     }
 
@@ -124,8 +148,16 @@ impl Source {
         if self.json {
             serde_json::from_str(&self.text).map_err(|e| {
                 let text = e.to_string();
-                let words = text.rfind(" at line ").map_or(text.as_str(), |at| &text[..at]);
-                self.wrong(Position { line: e.line(), column: e.column() }, words)
+                let words = text
+                    .rfind(" at line ")
+                    .map_or(text.as_str(), |at| &text[..at]);
+                self.wrong(
+                    Position {
+                        line: e.line(),
+                        column: e.column(),
+                    },
+                    words,
+                )
             })
         } else {
             toml::from_str(&self.text).map_err(|e| {
@@ -139,10 +171,19 @@ impl Source {
     /// The error for something wrong with the value at the end of these steps; it names the place, if the value is there.
     #[must_use]
     pub fn wrong_at(&self, steps: &[tree::Step<'_>], words: &str) -> Error {
-        let found = tree::read(&self.text).ok().and_then(|root| root.at(steps).and_then(|node| node.at));
+        let found = tree::read(&self.text)
+            .ok()
+            .and_then(|root| root.at(steps).and_then(|node| node.at));
         match found {
             Some(at) => self.wrong(position(&self.text, at), words),
-            None => Error::new(Kind::Input, format!("{}: {}", crate::terminal::escape(&self.name), crate::terminal::escape_lines(words))),
+            None => Error::new(
+                Kind::Input,
+                format!(
+                    "{}: {}",
+                    crate::terminal::escape(&self.name),
+                    crate::terminal::escape_lines(words)
+                ),
+            ),
         }
     }
 
@@ -153,7 +194,14 @@ impl Source {
 
     /// The error for something wrong at a place.
     pub fn wrong(&self, place: Position, words: &str) -> Error {
-        Error::new(Kind::Input, format!("{}:{place}: {}", crate::terminal::escape(&self.name), crate::terminal::escape_lines(words)))
+        Error::new(
+            Kind::Input,
+            format!(
+                "{}:{place}: {}",
+                crate::terminal::escape(&self.name),
+                crate::terminal::escape_lines(words)
+            ),
+        )
     }
 }
 
@@ -161,7 +209,10 @@ impl Source {
 fn plainly(error: Error) -> Error {
     let message = error.message.trim_end();
     let Some((before, rest)) = message.split_once("unknown field `") else {
-        return Error { message: message.to_owned(), ..error };
+        return Error {
+            message: message.to_owned(),
+            ..error
+        };
     };
     let mut words = rest.split('`').step_by(2);
     let key = words.next().unwrap_or_default();
@@ -170,5 +221,9 @@ fn plainly(error: Error) -> Error {
         Some(near) => format!("did you mean '{near}'?"),
         None => format!("the keys are: {}", known.join(", ")),
     };
-    Error { message: format!("{before}unknown key '{key}'"), ..error }.hint(hint)
+    Error {
+        message: format!("{before}unknown key '{key}'"),
+        ..error
+    }
+    .hint(hint)
 }

@@ -72,7 +72,10 @@ mod tests {
 
     #[test]
     fn nothing_that_drives_a_terminal_gets_through() {
-        assert_eq!(escape("a\x1b[31mb\u{9b}c\u{202e}d\n\t\x7f"), "a\\x1b[31mb\\u{9b}c\\u{202e}d\\n\\t\\x7f");
+        assert_eq!(
+            escape("a\x1b[31mb\u{9b}c\u{202e}d\n\t\x7f"),
+            "a\\x1b[31mb\\u{9b}c\\u{202e}d\\n\\t\\x7f"
+        );
         assert_eq!(escape_bytes(b"caf\xe9 \xc3\xa9"), "caf\\xe9 é");
         assert_eq!(escape_lines("a\nb\x07"), "a\nb\\x07");
     }

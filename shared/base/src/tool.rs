@@ -122,7 +122,10 @@ impl Context {
             modes,
             started: (SystemTime::now(), Instant::now()),
             // Ansible's check mode leaves the host as it is, the journal too.
-            journal: parsed.path("journal").filter(|_| !(modes.ansible && parsed.flag("dry-run"))).map(PathBuf::from),
+            journal: parsed
+                .path("journal")
+                .filter(|_| !(modes.ansible && parsed.flag("dry-run")))
+                .map(PathBuf::from),
         }
     }
 
@@ -148,8 +151,14 @@ pub fn main<T: Tool>() -> ExitCode {
     let exit = match outcome {
         Ok(exit) => exit,
         Err(panic) => {
-            let why = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-            let error = Error::failed(format!("internal error: {}", why.unwrap_or("no reason given")));
+            let why = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied());
+            let error = Error::failed(format!(
+                "internal error: {}",
+                why.unwrap_or("no reason given")
+            ));
             complain(name, &error.hint("please report it, with the command line"));
             Exit::Failed
         }
@@ -169,7 +178,12 @@ fn whole<T: Tool>(args: Vec<OsString>) -> Exit {
     });
     match asked {
         Ok(Asked::Run(parsed)) => run::<T>(&parsed),
-        Ok(Asked::Help(command, length)) => print(&cli::render_help(T::COMMAND_LINE, T::documents, command.as_deref(), length)),
+        Ok(Asked::Help(command, length)) => print(&cli::render_help(
+            T::COMMAND_LINE,
+            T::documents,
+            command.as_deref(),
+            length,
+        )),
         Ok(Asked::Version) => print(&format!("{name} {}\n", T::COMMAND_LINE.version)),
         Ok(Asked::Ansible(_)) => Exit::Usage,
         Err(error) => refuse(name, &error, ansible),
@@ -201,7 +215,9 @@ fn stopped(line: &CommandLine, context: &Context, journal: Option<File>, error: 
     if context.modes.ansible || exit == Exit::Usage || context.format != Format::Json {
         return refuse(line.name, &error, context.modes.ansible);
     }
-    let report = Report::new(Status::Failed, error.message.clone(), Nothing {}).error(error).exit(exit);
+    let report = Report::new(Status::Failed, error.message.clone(), Nothing {})
+        .error(error)
+        .exit(exit);
     deliver(line, context, journal, &report, None)
 }
 
@@ -226,12 +242,24 @@ fn refuse(name: &str, error: &Error, ansible: bool) -> Exit {
 }
 
 /// The report goes where it belongs, and the exit code comes out.
-fn deliver<B: Body>(line: &CommandLine, context: &Context, journal: Option<File>, report: &Report<B>, body: Option<&B>) -> Exit {
+fn deliver<B: Body>(
+    line: &CommandLine,
+    context: &Context,
+    journal: Option<File>,
+    report: &Report<B>,
+    body: Option<&B>,
+) -> Exit {
     let rc = report.rc();
-    let diff = report.diff.as_ref().filter(|_| context.diff && !context.modes.no_log).map(crate::report::Diff::shown);
+    let diff = report
+        .diff
+        .as_ref()
+        .filter(|_| context.diff && !context.modes.no_log)
+        .map(crate::report::Diff::shown);
     // Ansible's people see the message first, and often nothing else.
     let msg = match report.error.as_ref().filter(|_| context.modes.ansible) {
-        Some(error) if report.msg.contains(&error.message) => report.msg.replace(&error.message, &error.whole()),
+        Some(error) if report.msg.contains(&error.message) => {
+            report.msg.replace(&error.message, &error.whole())
+        }
         Some(error) => format!("{}: {}", report.msg, error.whole()),
         None => report.msg.clone(),
     };
@@ -256,7 +284,10 @@ fn deliver<B: Body>(line: &CommandLine, context: &Context, journal: Option<File>
     let json = match serde_json::to_string(&envelope) {
         Ok(json) => json + "\n",
         Err(e) => {
-            complain(line.name, &Error::failed(format!("cannot set the report: {e}")));
+            complain(
+                line.name,
+                &Error::failed(format!("cannot set the report: {e}")),
+            );
             return Exit::Failed;
         }
     };
@@ -264,7 +295,8 @@ fn deliver<B: Body>(line: &CommandLine, context: &Context, journal: Option<File>
     if let Some(error) = report.error.as_ref().filter(|_| !context.modes.ansible) {
         complain(line.name, error);
     }
-    let nothing_to_say = report.error.is_none() && report.warnings.is_empty() && !report.changed && rc == Exit::Ok;
+    let nothing_to_say =
+        report.error.is_none() && report.warnings.is_empty() && !report.changed && rc == Exit::Ok;
     if !(context.quiet && nothing_to_say) {
         let out = printed(context, report, json);
         written = written.and(emit(&out));
@@ -273,7 +305,11 @@ fn deliver<B: Body>(line: &CommandLine, context: &Context, journal: Option<File>
         Ok(()) => rc,
         Err(error) => {
             complain(line.name, &error);
-            if matches!(rc, Exit::AroundCommand | Exit::Failed) { rc } else { Exit::Failed }
+            if matches!(rc, Exit::AroundCommand | Exit::Failed) {
+                rc
+            } else {
+                Exit::Failed
+            }
         }
     }
 }
@@ -314,7 +350,12 @@ pub fn emit(bytes: &[u8]) -> Result<()> {
     let mut rest = bytes;
     while !rest.is_empty() {
         match rustix::io::write(rustix::stdio::stdout(), rest) {
-            Ok(0) => return Err(Error::new(Kind::Io, "cannot write the report: nothing is taken")),
+            Ok(0) => {
+                return Err(Error::new(
+                    Kind::Io,
+                    "cannot write the report: nothing is taken",
+                ));
+            }
             Ok(n) => rest = &rest[n..],
             Err(rustix::io::Errno::INTR) => {}
             Err(rustix::io::Errno::PIPE) => return Ok(()),
@@ -345,7 +386,11 @@ fn open_journal(path: &std::path::Path) -> Result<File> {
         .append(true)
         .create(true)
         .mode(0o640)
-        .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits() | nix::fcntl::OFlag::O_NONBLOCK.bits() | nix::fcntl::OFlag::O_CLOEXEC.bits())
+        .custom_flags(
+            nix::fcntl::OFlag::O_NOFOLLOW.bits()
+                | nix::fcntl::OFlag::O_NONBLOCK.bits()
+                | nix::fcntl::OFlag::O_CLOEXEC.bits(),
+        )
         .open(path)
         .and_then(|file| match file.metadata()?.file_type().is_dir() {
             true => Err(std::io::ErrorKind::IsADirectory.into()),
@@ -360,11 +405,15 @@ fn open_journal(path: &std::path::Path) -> Result<File> {
 /// One line, whole, however many write at once: under a lock, in one write; a line that did not fit is taken back.
 fn append(file: File, line: &[u8]) -> Result<()> {
     let named = |e: std::io::Error| Error::io("cannot write the journal", &e);
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).map_err(|e| named(e.into()))?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
+        .map_err(|e| named(e.into()))?;
     let before = file.metadata().map_err(named)?.len();
     let mut writer = &file;
-    writer.write_all(line).and_then(|()| writer.flush()).map_err(|e| {
-        let _ = file.set_len(before);
-        named(e)
-    })
+    writer
+        .write_all(line)
+        .and_then(|()| writer.flush())
+        .map_err(|e| {
+            let _ = file.set_len(before);
+            named(e)
+        })
 }

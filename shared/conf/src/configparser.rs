@@ -36,7 +36,11 @@ impl Section {
     }
 
     fn open(&mut self, name: Vec<u8>, value: Vec<u8>, source: Source) -> usize {
-        let entry = Entry { name, value, source };
+        let entry = Entry {
+            name,
+            value,
+            source,
+        };
         match self.entries.iter().position(|old| old.name == entry.name) {
             Some(at) => {
                 self.entries[at] = entry;
@@ -94,12 +98,20 @@ impl ConfigParser {
                 option = None;
             } else if matches!(cursor, Cursor::Nowhere) {
                 // CPython gives up on the file here, and so does supervisord.
-                errors.push(Error::at(Kind::Syntax, &source, "a value stands before any [section]"));
+                errors.push(Error::at(
+                    Kind::Syntax,
+                    &source,
+                    "a value stands before any [section]",
+                ));
                 break;
             } else if let Some((name, value)) = assignment(value) {
                 option = Some(self.assign(cursor, name, value, source));
             } else {
-                errors.push(Error::at(Kind::Syntax, &source, format!("no `name = value`: {}", text(value))));
+                errors.push(Error::at(
+                    Kind::Syntax,
+                    &source,
+                    format!("no `name = value`: {}", text(value)),
+                ));
             }
         }
         self.join();
@@ -116,13 +128,23 @@ impl ConfigParser {
     #[must_use]
     pub fn get(&self, section: &Section, name: &str) -> Option<Entry> {
         let own = section.find(name.as_bytes());
-        own.or_else(|| self.defaults.iter().find(|entry| entry.name == name.as_bytes())).cloned()
+        own.or_else(|| {
+            self.defaults
+                .iter()
+                .find(|entry| entry.name == name.as_bytes())
+        })
+        .cloned()
     }
 
     /// Puts `here` wherever a value so far says `%(here)s`, as supervisord does after each included file.
     pub fn expand_here(&mut self, here: &[u8]) {
         const HERE: &[u8] = b"%(here)s";
-        let defaults: Vec<Entry> = self.defaults.iter().filter(|entry| contains(&entry.value, HERE)).cloned().collect();
+        let defaults: Vec<Entry> = self
+            .defaults
+            .iter()
+            .filter(|entry| contains(&entry.value, HERE))
+            .cloned()
+            .collect();
         for section in &mut self.sections {
             for entry in &defaults {
                 if section.find(&entry.name).is_none() {
@@ -138,13 +160,21 @@ impl ConfigParser {
     }
 
     fn enter(&mut self, name: &[u8], source: Source) -> Cursor {
-        if let Some(at) = self.sections.iter().position(|section| section.name == name) {
+        if let Some(at) = self
+            .sections
+            .iter()
+            .position(|section| section.name == name)
+        {
             return Cursor::Section(at);
         }
         if name == b"DEFAULT" {
             return Cursor::Defaults;
         }
-        self.sections.push(Section { name: name.to_vec(), entries: Vec::new(), source });
+        self.sections.push(Section {
+            name: name.to_vec(),
+            entries: Vec::new(),
+            source,
+        });
         Cursor::Section(self.sections.len() - 1)
     }
 
@@ -152,7 +182,10 @@ impl ConfigParser {
         match cursor {
             Cursor::Nowhere => None,
             Cursor::Defaults => Some(&mut self.defaults),
-            Cursor::Section(at) => self.sections.get_mut(at).map(|section| &mut section.entries),
+            Cursor::Section(at) => self
+                .sections
+                .get_mut(at)
+                .map(|section| &mut section.entries),
         }
     }
 
@@ -161,7 +194,11 @@ impl ConfigParser {
         if let Cursor::Section(at) = cursor {
             return self.sections[at].open(name, value.to_vec(), source);
         }
-        let mut defaults = Section { name: Vec::new(), entries: std::mem::take(&mut self.defaults), source: source.clone() };
+        let mut defaults = Section {
+            name: Vec::new(),
+            entries: std::mem::take(&mut self.defaults),
+            source: source.clone(),
+        };
         let at = defaults.open(name, value.to_vec(), source);
         self.defaults = defaults.entries;
         at
@@ -175,9 +212,16 @@ impl ConfigParser {
     }
 
     fn join(&mut self) {
-        let own = self.sections.iter_mut().flat_map(|section| section.entries.iter_mut());
+        let own = self
+            .sections
+            .iter_mut()
+            .flat_map(|section| section.entries.iter_mut());
         for entry in own.chain(self.defaults.iter_mut()) {
-            let keep = entry.value.iter().rposition(|byte| !is_space(*byte)).map_or(0, |last| last + 1);
+            let keep = entry
+                .value
+                .iter()
+                .rposition(|byte| !is_space(*byte))
+                .map_or(0, |last| last + 1);
             entry.value.truncate(keep);
         }
     }
@@ -195,12 +239,19 @@ pub fn strip(bytes: &[u8]) -> &[u8] {
     let Some(first) = bytes.iter().position(|byte| !is_space(*byte)) else {
         return b"";
     };
-    let last = bytes.iter().rposition(|byte| !is_space(*byte)).unwrap_or(first);
+    let last = bytes
+        .iter()
+        .rposition(|byte| !is_space(*byte))
+        .unwrap_or(first);
     &bytes[first..=last]
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).chars().take(80).flat_map(char::escape_debug).collect()
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .take(80)
+        .flat_map(char::escape_debug)
+        .collect()
 }
 
 /// Universal newlines, as a file opened in text mode has them.
@@ -210,7 +261,10 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         if rest.is_empty() {
             return None;
         }
-        let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len());
+        let end = rest
+            .iter()
+            .position(|byte| matches!(byte, b'\n' | b'\r'))
+            .unwrap_or(rest.len());
         let line = &rest[..end];
         let width = usize::from(end < rest.len()) + usize::from(rest[end..].starts_with(b"\r\n"));
         rest = &rest[end + width..];
@@ -220,7 +274,10 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Where a comment starts. The two marks are searched in step, one occurrence of each at a time, exactly as CPython does.
 fn comment_start(line: &[u8]) -> Option<usize> {
-    if strip(line).first().is_some_and(|byte| matches!(byte, b'#' | b';')) {
+    if strip(line)
+        .first()
+        .is_some_and(|byte| matches!(byte, b'#' | b';'))
+    {
         return Some(0);
     }
     let mut next: Vec<(u8, usize)> = vec![(b';', 0), (b'#', 0)];

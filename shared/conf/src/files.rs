@@ -43,8 +43,12 @@ impl Files {
     /// When `root` is no directory that can be opened.
     pub fn below(root: &Path) -> Result<Self, Error> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(CWD, root, flags, Mode::empty()).map_err(|why| failure(root, why))?;
-        Ok(Self { root: Some(fd), read: AtomicUsize::new(0) })
+        let fd = rustix::fs::openat(CWD, root, flags, Mode::empty())
+            .map_err(|why| failure(root, why))?;
+        Ok(Self {
+            root: Some(fd),
+            read: AtomicUsize::new(0),
+        })
     }
 
     /// Is there a root other than the machine's?
@@ -68,8 +72,14 @@ impl Files {
         let stat = rustix::fs::fstat(&fd).map_err(|why| failure(path, why))?;
         regular(path, &stat)?;
         let bytes = whole(&fd, usize::try_from(stat.st_size).unwrap_or(0));
-        let bytes =
-            bytes.map_err(|why| Error::new(Kind::Unreadable, path, 0, format!("cannot be read: {}", base::error::plain(&why.into()))))?;
+        let bytes = bytes.map_err(|why| {
+            Error::new(
+                Kind::Unreadable,
+                path,
+                0,
+                format!("cannot be read: {}", base::error::plain(&why.into())),
+            )
+        })?;
         if bytes.len() as u64 > LIMIT {
             return Err(too_large(path, bytes.len() as u64));
         }
@@ -94,7 +104,9 @@ impl Files {
     pub fn lstat(&self, path: &Path) -> Result<Stat, Errno> {
         match &self.root {
             None => rustix::fs::lstat(path),
-            Some(_) => rustix::fs::fstat(self.open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC)?),
+            Some(_) => rustix::fs::fstat(
+                self.open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC)?,
+            ),
         }
     }
 
@@ -105,7 +117,9 @@ impl Files {
     pub fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
         match &self.root {
             None => rustix::fs::openat(CWD, path, flags, Mode::empty()),
-            Some(root) => rustix::fs::openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT),
+            Some(root) => {
+                rustix::fs::openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)
+            }
         }
     }
 
@@ -115,7 +129,9 @@ impl Files {
         let target = match &self.root {
             None => rustix::fs::readlink(path, Vec::new()).ok()?,
             Some(_) => {
-                let fd = self.open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC).ok()?;
+                let fd = self
+                    .open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC)
+                    .ok()?;
                 rustix::fs::readlinkat(fd, "", Vec::new()).ok()?
             }
         };
@@ -171,10 +187,21 @@ impl Files {
     pub fn glob(&self, path: &Path) -> Vec<PathBuf> {
         let bytes = path.as_os_str().as_bytes();
         if !pattern::is_pattern(bytes) {
-            return if self.lstat(path).is_ok() { vec![path.to_path_buf()] } else { Vec::new() };
+            return if self.lstat(path).is_ok() {
+                vec![path.to_path_buf()]
+            } else {
+                Vec::new()
+            };
         }
-        let mut found: Vec<PathBuf> = vec![if bytes.starts_with(b"/") { PathBuf::from("/") } else { PathBuf::new() }];
-        let mut components = bytes.split(|byte| *byte == b'/').filter(|part| !part.is_empty()).peekable();
+        let mut found: Vec<PathBuf> = vec![if bytes.starts_with(b"/") {
+            PathBuf::from("/")
+        } else {
+            PathBuf::new()
+        }];
+        let mut components = bytes
+            .split(|byte| *byte == b'/')
+            .filter(|part| !part.is_empty())
+            .peekable();
         while let Some(component) = components.next() {
             let last = components.peek().is_none();
             found = self.step(&found, &Pattern::new(component), last);
@@ -192,9 +219,18 @@ impl Files {
                 }
                 continue;
             }
-            let listed = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            let listed = if parent.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                parent
+            };
             let names = self.list(listed).unwrap_or_default();
-            found.extend(names.into_iter().filter(|name| component.matches(name.as_bytes())).map(|name| parent.join(name)));
+            found.extend(
+                names
+                    .into_iter()
+                    .filter(|name| component.matches(name.as_bytes()))
+                    .map(|name| parent.join(name)),
+            );
             if found.len() > MOST {
                 break;
             }
@@ -234,7 +270,11 @@ fn regular(path: &Path, stat: &Stat) -> Result<(), Error> {
     let what = match kind {
         FileType::RegularFile => {
             let size = u64::try_from(stat.st_size).unwrap_or(0);
-            return if size > LIMIT { Err(too_large(path, size)) } else { Ok(()) };
+            return if size > LIMIT {
+                Err(too_large(path, size))
+            } else {
+                Ok(())
+            };
         }
         FileType::Directory => "a directory",
         FileType::Fifo => "a FIFO",
@@ -242,14 +282,28 @@ fn regular(path: &Path, stat: &Stat) -> Result<(), Error> {
         FileType::CharacterDevice | FileType::BlockDevice => "a device",
         _ => "not a regular file",
     };
-    Err(Error::new(Kind::Unreadable, path, 0, format!("is {what}, not a configuration file")))
+    Err(Error::new(
+        Kind::Unreadable,
+        path,
+        0,
+        format!("is {what}, not a configuration file"),
+    ))
 }
 
 fn too_large(path: &Path, size: u64) -> Error {
-    Error::new(Kind::TooLarge, path, 0, format!("is {size} bytes long; {LIMIT} is the most that is read"))
+    Error::new(
+        Kind::TooLarge,
+        path,
+        0,
+        format!("is {size} bytes long; {LIMIT} is the most that is read"),
+    )
 }
 
 fn failure(path: &Path, why: Errno) -> Error {
-    let kind = if matches!(why, Errno::NOENT | Errno::NOTDIR) { Kind::Missing } else { Kind::Unreadable };
+    let kind = if matches!(why, Errno::NOENT | Errno::NOTDIR) {
+        Kind::Missing
+    } else {
+        Kind::Unreadable
+    };
     Error::new(kind, path, 0, base::error::plain(&why.into()))
 }

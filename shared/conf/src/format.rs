@@ -66,17 +66,25 @@ struct Spec {
 /// One `(name)flags width.precision conversion`; returns what follows it.
 fn conversion<'a>(text: &'a [u8], names: &Names, out: &mut Vec<u8>) -> Result<&'a [u8], Fault> {
     let malformed = |what: &str| Fault::Malformed(what.to_owned());
-    let inner = text.strip_prefix(b"(").ok_or_else(|| malformed("a % that names nothing; write %% for a percent sign"))?;
+    let inner = text
+        .strip_prefix(b"(")
+        .ok_or_else(|| malformed("a % that names nothing; write %% for a percent sign"))?;
     let close = closing(inner).ok_or_else(|| malformed("a %( that is not closed"))?;
     let name = &inner[..close];
-    let value = names.get(name).ok_or_else(|| Fault::Unknown(String::from_utf8_lossy(name).into_owned()))?;
+    let value = names
+        .get(name)
+        .ok_or_else(|| Fault::Unknown(String::from_utf8_lossy(name).into_owned()))?;
     let (spec, rest) = spec(&inner[close + 1..]);
-    let (kind, rest) = rest.split_first().ok_or_else(|| malformed("nothing follows a %(name)"))?;
-    out.extend(
-        render(value, *kind, &spec).ok_or_else(|| {
-            Fault::Malformed(format!("%({}){} does not suit its value", String::from_utf8_lossy(name), char::from(*kind)))
-        })?,
-    );
+    let (kind, rest) = rest
+        .split_first()
+        .ok_or_else(|| malformed("nothing follows a %(name)"))?;
+    out.extend(render(value, *kind, &spec).ok_or_else(|| {
+        Fault::Malformed(format!(
+            "%({}){} does not suit its value",
+            String::from_utf8_lossy(name),
+            char::from(*kind)
+        ))
+    })?);
     Ok(rest)
 }
 
@@ -123,8 +131,13 @@ fn spec(text: &[u8]) -> (Spec, &[u8]) {
 }
 
 fn number(text: &[u8]) -> (usize, &[u8]) {
-    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
-    let value = std::str::from_utf8(&text[..end]).ok().and_then(|digits| digits.parse::<usize>().ok());
+    let end = text
+        .iter()
+        .position(|byte| !byte.is_ascii_digit())
+        .unwrap_or(text.len());
+    let value = std::str::from_utf8(&text[..end])
+        .ok()
+        .and_then(|digits| digits.parse::<usize>().ok());
     (value.unwrap_or(0).min(4096), &text[end..])
 }
 
@@ -135,7 +148,9 @@ fn render(value: &Value, kind: u8, spec: &Spec) -> Option<Vec<u8>> {
             Some(pad(bytes[..cut].to_vec(), b' ', spec))
         }
         (b's', Value::Number(number)) => Some(pad(number.to_string().into_bytes(), b' ', spec)),
-        (b'd' | b'i' | b'u' | b'x' | b'X' | b'o', Value::Number(number)) => Some(whole(*number, kind, spec)),
+        (b'd' | b'i' | b'u' | b'x' | b'X' | b'o', Value::Number(number)) => {
+            Some(whole(*number, kind, spec))
+        }
         _ => None,
     }
 }
@@ -177,15 +192,28 @@ mod tests {
 
     fn names() -> Names {
         let text = |value: &str| Value::Text(value.as_bytes().to_vec());
-        Names::from([(b"here".to_vec(), text("/etc")), (b"n".to_vec(), Value::Number(7)), (b"a(b)".to_vec(), text("x"))])
+        Names::from([
+            (b"here".to_vec(), text("/etc")),
+            (b"n".to_vec(), Value::Number(7)),
+            (b"a(b)".to_vec(), text("x")),
+        ])
     }
 
     #[test]
     fn the_forms_that_configurations_use() {
-        let shown = |format: &str| expand(format.as_bytes(), &names()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let shown = |format: &str| {
+            expand(format.as_bytes(), &names())
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        };
         assert_eq!(shown("%(here)s/x%%").as_deref(), Ok("/etc/x%"));
-        assert_eq!(shown("%(n)02d|%(n)-3d|%(n)s|%(n)+.3d|%(n)5s").as_deref(), Ok("07|7  |7|+007|    7"));
-        assert_eq!(shown("%(here).2s|%(here)6s|%(a(b))s").as_deref(), Ok("/e|  /etc|x"));
+        assert_eq!(
+            shown("%(n)02d|%(n)-3d|%(n)s|%(n)+.3d|%(n)5s").as_deref(),
+            Ok("07|7  |7|+007|    7")
+        );
+        assert_eq!(
+            shown("%(here).2s|%(here)6s|%(a(b))s").as_deref(),
+            Ok("/e|  /etc|x")
+        );
         assert_eq!(shown("%(none)s"), Err(Fault::Unknown("none".to_owned())));
         assert!(matches!(shown("100%"), Err(Fault::Malformed(_))));
         assert!(matches!(shown("%(here)d"), Err(Fault::Malformed(_))));

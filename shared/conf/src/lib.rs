@@ -28,7 +28,10 @@ impl Source {
     /// A place in a file.
     #[must_use]
     pub fn new(file: &Arc<Path>, line: usize) -> Self {
-        Self { file: Arc::clone(file), line }
+        Self {
+            file: Arc::clone(file),
+            line,
+        }
     }
 }
 
@@ -75,7 +78,12 @@ impl Error {
     /// An error about a file or a line of it.
     #[must_use]
     pub fn new(kind: Kind, file: &Path, line: usize, message: impl Into<String>) -> Self {
-        Self { kind, file: file.to_path_buf(), line, message: message.into() }
+        Self {
+            kind,
+            file: file.to_path_buf(),
+            line,
+            message: message.into(),
+        }
     }
 
     /// The same, at a [`Source`].

@@ -63,7 +63,13 @@ impl<'a> Statements<'a> {
     /// Starts at the top of a file, whose name is used in errors only.
     #[must_use]
     pub fn new(file: &'a Path, bytes: &'a [u8]) -> Self {
-        Self { keep: |_| true, file, bytes, at: 0, line: 1 }
+        Self {
+            keep: |_| true,
+            file,
+            bytes,
+            at: 0,
+            line: 1,
+        }
     }
 
     /// Keeps the arguments of these directives only; the others are checked, and come by name.
@@ -80,7 +86,12 @@ impl<'a> Statements<'a> {
             None => return Ok(None),
             Some(b'}') => {
                 self.at += 1;
-                return Ok(Some(Statement { name: Cow::Borrowed(b""), arguments: Vec::new(), line, end: End::Close }));
+                return Ok(Some(Statement {
+                    name: Cow::Borrowed(b""),
+                    arguments: Vec::new(),
+                    line,
+                    end: End::Close,
+                }));
             }
             Some(byte @ (b';' | b'{')) => return Err(self.unexpected(byte)),
             Some(byte) => unescape(self.any_word(byte)?),
@@ -94,9 +105,23 @@ impl<'a> Statements<'a> {
                 Some(b'}') => return Err(self.unexpected(b'}')),
                 Some(b';') => {
                     self.at += 1;
-                    return Ok(Some(Statement { name, arguments, line, end: End::Semicolon }));
+                    return Ok(Some(Statement {
+                        name,
+                        arguments,
+                        line,
+                        end: End::Semicolon,
+                    }));
                 }
-                Some(b'{') => return self.open(Statement { name, arguments, line, end: End::Open }).map(Some),
+                Some(b'{') => {
+                    return self
+                        .open(Statement {
+                            name,
+                            arguments,
+                            line,
+                            end: End::Open,
+                        })
+                        .map(Some);
+                }
                 Some(byte) => {
                     let word = self.any_word(byte)?;
                     if keep {
@@ -110,8 +135,14 @@ impl<'a> Statements<'a> {
     fn open(&mut self, mut statement: Statement<'a>) -> Result<Statement<'a>, Error> {
         self.at += 1;
         if statement.name.ends_with(b"_by_lua_block") {
-            let length = lua::block(&self.bytes[self.at..])
-                .ok_or_else(|| Error::new(Kind::Syntax, self.file, statement.line, "a Lua block that is not closed"))?;
+            let length = lua::block(&self.bytes[self.at..]).ok_or_else(|| {
+                Error::new(
+                    Kind::Syntax,
+                    self.file,
+                    statement.line,
+                    "a Lua block that is not closed",
+                )
+            })?;
             self.line += count_lines(&self.bytes[self.at..self.at + length]);
             self.at += length;
             statement.end = End::Lua;
@@ -129,7 +160,10 @@ impl<'a> Statements<'a> {
                 b'\n' => self.line += 1,
                 b'#' => {
                     let rest = &self.bytes[self.at..];
-                    self.at += rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+                    self.at += rest
+                        .iter()
+                        .position(|byte| *byte == b'\n')
+                        .unwrap_or(rest.len());
                     continue;
                 }
                 _ if is_blank(byte) => {}
@@ -140,7 +174,11 @@ impl<'a> Statements<'a> {
     }
 
     fn any_word(&mut self, first: u8) -> Result<&'a [u8], Error> {
-        if matches!(first, b'"' | b'\'') { self.quoted(first) } else { self.word() }
+        if matches!(first, b'"' | b'\'') {
+            self.quoted(first)
+        } else {
+            self.word()
+        }
     }
 
     /// A quotation runs to its own mark over any number of lines, and a blank, `;`, `{` or `)` must follow it.
@@ -151,7 +189,10 @@ impl<'a> Statements<'a> {
         loop {
             match self.peek() {
                 None => {
-                    let message = format!("a quotation that is not closed; {} is missing", char::from(mark));
+                    let message = format!(
+                        "a quotation that is not closed; {} is missing",
+                        char::from(mark)
+                    );
                     return Err(Error::new(Kind::Syntax, self.file, opened, message));
                 }
                 Some(b'\\') => self.escape(),
@@ -180,7 +221,10 @@ impl<'a> Statements<'a> {
         let mut plain = start;
         loop {
             let rest = &self.bytes[self.at..];
-            self.at += rest.iter().position(|byte| STOPS[usize::from(*byte)]).ok_or_else(|| self.unfinished())?;
+            self.at += rest
+                .iter()
+                .position(|byte| STOPS[usize::from(*byte)])
+                .ok_or_else(|| self.unfinished())?;
             match self.bytes[self.at] {
                 b'\\' => {
                     self.escape();
@@ -204,7 +248,12 @@ impl<'a> Statements<'a> {
     }
 
     fn unfinished(&self) -> Error {
-        Error::new(Kind::Syntax, self.file, self.line, "the file ends in the middle of a directive; a ; or } is missing")
+        Error::new(
+            Kind::Syntax,
+            self.file,
+            self.line,
+            "the file ends in the middle of a directive; a ; or } is missing",
+        )
     }
 }
 

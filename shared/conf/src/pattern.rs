@@ -27,13 +27,20 @@ impl Pattern {
     #[must_use]
     pub fn new(component: &[u8]) -> Self {
         if !is_pattern(component) {
-            return Self { kind: Match::Literal(component.to_vec()) };
+            return Self {
+                kind: Match::Literal(component.to_vec()),
+            };
         }
         if let Some(ending) = ending(component) {
-            return Self { kind: Match::Ending(ending.to_vec()) };
+            return Self {
+                kind: Match::Ending(ending.to_vec()),
+            };
         }
         let kind = match glob::Pattern::new(&latin1(&collapse(component))) {
-            Ok(pattern) => Match::Pattern { pattern, dot: component.starts_with(b".") },
+            Ok(pattern) => Match::Pattern {
+                pattern,
+                dot: component.starts_with(b"."),
+            },
             Err(_) => Match::Literal(component.to_vec()),
         };
         Self { kind }

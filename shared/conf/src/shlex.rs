@@ -14,7 +14,10 @@ pub fn tokens(text: &[u8]) -> Result<Vec<Vec<u8>>, String> {
         } else if byte == b'#' {
             at = line_end(text, at);
         } else if matches!(byte, b'"' | b'\'') {
-            let close = text[at + 1..].iter().position(|other| *other == byte).ok_or("a quotation is not closed")?;
+            let close = text[at + 1..]
+                .iter()
+                .position(|other| *other == byte)
+                .ok_or("a quotation is not closed")?;
             tokens.push(text[at..at + close + 2].to_vec());
             at += close + 2;
         } else if is_word(byte) {
@@ -57,8 +60,14 @@ pub fn pairs(text: &[u8]) -> Result<Vec<Pair>, String> {
             return Err(unfinished(text));
         }
         let quote = |byte: &u8| matches!(byte, b'"' | b'\'');
-        let first = value.iter().position(|byte| !quote(byte)).unwrap_or(value.len());
-        let last = value.iter().rposition(|byte| !quote(byte)).map_or(first, |last| last + 1);
+        let first = value
+            .iter()
+            .position(|byte| !quote(byte))
+            .unwrap_or(value.len());
+        let last = value
+            .iter()
+            .rposition(|byte| !quote(byte))
+            .map_or(first, |last| last + 1);
         pairs.push((key.clone(), value[first..last].to_vec()));
     }
     Ok(pairs)
@@ -75,7 +84,9 @@ pub fn split(text: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     while let Some(byte) = bytes.next() {
         match byte {
             b' ' | b'\t' | b'\r' | b'\n' => words.extend(word.take()),
-            b'\\' => word.get_or_insert_default().push(bytes.next().ok_or("a backslash ends the text")?),
+            b'\\' => word
+                .get_or_insert_default()
+                .push(bytes.next().ok_or("a backslash ends the text")?),
             b'"' | b'\'' => quoted(&mut bytes, byte, word.get_or_insert_default())?,
             _ => word.get_or_insert_default().push(byte),
         }
@@ -85,7 +96,11 @@ pub fn split(text: &[u8]) -> Result<Vec<Vec<u8>>, String> {
 }
 
 /// Up to the closing mark; a backslash escapes only within `"`, and only itself and the mark.
-fn quoted(bytes: &mut impl Iterator<Item = u8>, mark: u8, word: &mut Vec<u8>) -> Result<(), String> {
+fn quoted(
+    bytes: &mut impl Iterator<Item = u8>,
+    mark: u8,
+    word: &mut Vec<u8>,
+) -> Result<(), String> {
     let open = || "a quotation is not closed".to_owned();
     loop {
         match bytes.next().ok_or_else(open)? {
@@ -100,11 +115,17 @@ fn quoted(bytes: &mut impl Iterator<Item = u8>, mark: u8, word: &mut Vec<u8>) ->
 }
 
 fn unfinished(text: &[u8]) -> String {
-    format!("no list of KEY=value pairs: {}", String::from_utf8_lossy(text).escape_debug())
+    format!(
+        "no list of KEY=value pairs: {}",
+        String::from_utf8_lossy(text).escape_debug()
+    )
 }
 
 fn line_end(text: &[u8], from: usize) -> usize {
-    text[from..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |end| from + end + 1)
+    text[from..]
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(text.len(), |end| from + end + 1)
 }
 
 fn is_word(byte: u8) -> bool {
@@ -119,9 +140,15 @@ mod tests {
     fn command_lines() {
         let shown = |text: &str| {
             let words = split(text.as_bytes()).unwrap_or_default();
-            words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect::<Vec<_>>()
+            words
+                .iter()
+                .map(|word| String::from_utf8_lossy(word).into_owned())
+                .collect::<Vec<_>>()
         };
-        assert_eq!(shown(r#"a  'b c'd "e\"\x" f\ g '' #h"#), ["a", "b cd", "e\"\\x", "f g", "", "#h"]);
+        assert_eq!(
+            shown(r#"a  'b c'd "e\"\x" f\ g '' #h"#),
+            ["a", "b cd", "e\"\\x", "f g", "", "#h"]
+        );
         assert!(split(b"a 'b").is_err());
     }
 
@@ -129,7 +156,9 @@ mod tests {
     fn supervisors_own_examples() {
         let got = pairs(b"A=\"x,y\", B=/srv/a.b:c,C='',D=1").unwrap_or_default();
         let want: Vec<(Vec<u8>, Vec<u8>)> =
-            [("A", "x,y"), ("B", "/srv/a.b:c"), ("C", ""), ("D", "1")].map(|(k, v)| (k.into(), v.into())).to_vec();
+            [("A", "x,y"), ("B", "/srv/a.b:c"), ("C", ""), ("D", "1")]
+                .map(|(k, v)| (k.into(), v.into()))
+                .to_vec();
         assert_eq!(got, want);
         assert!(pairs(b"A").is_err());
         assert!(pairs(b"A=\"x").is_err());

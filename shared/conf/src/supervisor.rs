@@ -37,8 +37,16 @@ impl Surroundings {
     #[must_use]
     pub fn own() -> Self {
         let env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Self { env, cwd: std::env::current_dir().unwrap_or_default(), host, tmp: std::env::temp_dir() }
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
+        Self {
+            env,
+            cwd: std::env::current_dir().unwrap_or_default(),
+            host,
+            tmp: std::env::temp_dir(),
+        }
     }
 }
 
@@ -213,7 +221,11 @@ impl Process {
     /// The name that `supervisorctl` uses: `group:name`, or one of them when they are the same.
     #[must_use]
     pub fn namespec(&self) -> String {
-        if self.group == self.name { self.name.clone() } else { format!("{}:{}", self.group, self.name) }
+        if self.group == self.name {
+            self.name.clone()
+        } else {
+            format!("{}:{}", self.group, self.name)
+        }
     }
 }
 
@@ -263,7 +275,10 @@ impl Supervisor {
     #[must_use]
     pub fn usual(files: &Files) -> Option<PathBuf> {
         let places = ["/etc/supervisord.conf", "/etc/supervisor/supervisord.conf"];
-        places.iter().map(PathBuf::from).find(|path| files.stat(path).is_ok())
+        places
+            .iter()
+            .map(PathBuf::from)
+            .find(|path| files.stat(path).is_ok())
     }
 }
 

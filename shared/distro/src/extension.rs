@@ -60,7 +60,11 @@ const CONTRIB: &[&str] = &[
 ];
 
 /// Procedural languages, with what Debian (`postgresql-LANGUAGE-N`), the RPM families and Alpine call them.
-const LANGUAGES: &[(&str, &str)] = &[("plperl", "plperl"), ("plpython3", "plpython3"), ("pltcl", "pltcl")];
+const LANGUAGES: &[(&str, &str)] = &[
+    ("plperl", "plperl"),
+    ("plpython3", "plpython3"),
+    ("pltcl", "pltcl"),
+];
 
 /// Third parties' extensions: the stem of Debian's `postgresql-N-STEM`; the RPM families', Alpine's and Arch's names where they have one.
 struct Third {
@@ -72,8 +76,19 @@ struct Third {
     arch: Option<&'static str>,
 }
 
-const fn third(extension: &'static str, debian: &'static str, pgdg_rpm: Option<&'static str>) -> Third {
-    Third { extension, debian, pgdg_rpm, fedora: None, alpine: None, arch: None }
+const fn third(
+    extension: &'static str,
+    debian: &'static str,
+    pgdg_rpm: Option<&'static str>,
+) -> Third {
+    Third {
+        extension,
+        debian,
+        pgdg_rpm,
+        fedora: None,
+        alpine: None,
+        arch: None,
+    }
 }
 
 const fn postgis(extension: &'static str) -> Third {
@@ -123,8 +138,16 @@ const THIRD: &[Third] = &[
     third("pg_repack", "repack", Some("pg_repack")),
     third("pg_similarity", "similarity", None),
     third("pg_stat_kcache", "pg-stat-kcache", Some("pg_stat_kcache")),
-    third("pg_track_settings", "pg-track-settings", Some("pg_track_settings")),
-    third("pg_wait_sampling", "pg-wait-sampling", Some("pg_wait_sampling")),
+    third(
+        "pg_track_settings",
+        "pg-track-settings",
+        Some("pg_track_settings"),
+    ),
+    third(
+        "pg_wait_sampling",
+        "pg-wait-sampling",
+        Some("pg_wait_sampling"),
+    ),
     third("pgaudit", "pgaudit", Some("pgaudit")),
     third("pgfincore", "pgfincore", Some("pgfincore")),
     third("pgl_ddl_deploy", "pgl-ddl-deploy", None),
@@ -163,7 +186,9 @@ pub fn package(extension: &str, series: &str, distro: &Distro) -> Option<String>
     let known = THIRD.iter().find(|third| third.extension == extension)?;
     match distro.family {
         Family::Debian | Family::Ubuntu => Some(format!("postgresql-{series}-{}", known.debian)),
-        Family::Fedora | Family::Rhel if distro.pgdg => known.pgdg_rpm.map(|stem| format!("{stem}_{series}")),
+        Family::Fedora | Family::Rhel if distro.pgdg => {
+            known.pgdg_rpm.map(|stem| format!("{stem}_{series}"))
+        }
         Family::Fedora | Family::Rhel => known.fedora.map(str::to_string),
         Family::Alpine => known.alpine.map(str::to_string),
         Family::Arch => known.arch.map(str::to_string),
@@ -175,7 +200,9 @@ fn contrib(series: &str, distro: &Distro) -> Option<String> {
     let plain = series.replace('.', "");
     Some(match distro.family {
         // The plain package follows the release's own version: for any other server it would pull in a second one.
-        Family::Debian | Family::Ubuntu if own_version(distro) == Some(series) => "postgresql-contrib".to_string(),
+        Family::Debian | Family::Ubuntu if own_version(distro) == Some(series) => {
+            "postgresql-contrib".to_string()
+        }
         Family::Debian | Family::Ubuntu => format!("postgresql-contrib-{series}"),
         Family::Fedora | Family::Rhel if distro.pgdg => format!("postgresql{plain}-contrib"),
         Family::Fedora | Family::Rhel => "postgresql-contrib".to_string(),
@@ -208,8 +235,14 @@ fn own_version(distro: &Distro) -> Option<&'static str> {
 /// `plpython3u`, `jsonb_plperl`, `hstore_plpython3u` are all in the language's package.
 fn language(extension: &str) -> Option<&'static str> {
     let stem = extension.strip_suffix('u').unwrap_or(extension);
-    let stem = ["hstore_", "jsonb_", "ltree_", "bool_"].iter().find_map(|with| stem.strip_prefix(with)).unwrap_or(stem);
-    LANGUAGES.iter().find(|(name, _)| *name == stem).map(|(_, package)| *package)
+    let stem = ["hstore_", "jsonb_", "ltree_", "bool_"]
+        .iter()
+        .find_map(|with| stem.strip_prefix(with))
+        .unwrap_or(stem);
+    LANGUAGES
+        .iter()
+        .find(|(name, _)| *name == stem)
+        .map(|(_, package)| *package)
 }
 
 fn language_package(language: &str, series: &str, distro: &Distro) -> Option<String> {
@@ -217,7 +250,9 @@ fn language_package(language: &str, series: &str, distro: &Distro) -> Option<Str
         Family::Debian | Family::Ubuntu => format!("postgresql-{language}-{series}"),
         Family::Fedora | Family::Rhel if !distro.pgdg => format!("postgresql-{language}"),
         Family::Arch => "postgresql".to_string(),
-        Family::Fedora | Family::Rhel | Family::Alpine | Family::Suse => format!("postgresql{}-{language}", series.replace('.', "")),
+        Family::Fedora | Family::Rhel | Family::Alpine | Family::Suse => {
+            format!("postgresql{}-{language}", series.replace('.', ""))
+        }
         Family::Other => return None,
     })
 }
@@ -228,7 +263,10 @@ pub fn ask(extension: &str, manager: Manager) -> String {
     match manager {
         Manager::Apt => format!("apt-file search {}", quoted(&format!("/{file}"))),
         Manager::Dnf => format!("dnf provides {}", quoted(&format!("*/extension/{file}"))),
-        Manager::Apk => format!("apk search {}", quoted(&format!("*{}*", extension.replace('_', "*")))),
+        Manager::Apk => format!(
+            "apk search {}",
+            quoted(&format!("*{}*", extension.replace('_', "*")))
+        ),
         Manager::Pacman => format!("pacman -F {}", quoted(&file)),
         Manager::Zypper => format!("zypper search --provides {}", quoted(&format!("*/{file}"))),
     }
@@ -241,19 +279,32 @@ mod tests {
 
     fn of(extension: &str, family: Family, release: &str, series: &str) -> Option<String> {
         let release = Some(release.to_string()).filter(|r| !r.is_empty());
-        package(extension, series, &Distro { family, pgdg: release.as_deref() == Some("pgdg"), release, ..Distro::default() })
+        package(
+            extension,
+            series,
+            &Distro {
+                family,
+                pgdg: release.as_deref() == Some("pgdg"),
+                release,
+                ..Distro::default()
+            },
+        )
     }
 
     #[test]
     fn contrib_of_the_releases_own_server_and_of_another() {
-        let contrib = |family, release, series| of("btree_gin", family, release, series).unwrap_or_default();
+        let contrib =
+            |family, release, series| of("btree_gin", family, release, series).unwrap_or_default();
         assert_eq!(contrib(Family::Debian, "12", "15"), "postgresql-contrib");
         assert_eq!(contrib(Family::Debian, "12", "16"), "postgresql-contrib-16");
         assert_eq!(contrib(Family::Debian, "", "9.4"), "postgresql-contrib-9.4");
         assert_eq!(contrib(Family::Ubuntu, "22.04", "14"), "postgresql-contrib");
         assert_eq!(contrib(Family::Fedora, "40", "16"), "postgresql-contrib");
         assert_eq!(contrib(Family::Rhel, "pgdg", "16"), "postgresql16-contrib");
-        assert_eq!(contrib(Family::Alpine, "3.20", "16"), "postgresql16-contrib");
+        assert_eq!(
+            contrib(Family::Alpine, "3.20", "16"),
+            "postgresql16-contrib"
+        );
         assert_eq!(contrib(Family::Arch, "", "16"), "postgresql");
         assert_eq!(of("btree_gin", Family::Other, "", "16"), None);
     }
@@ -261,17 +312,35 @@ mod tests {
     #[test]
     fn third_parties_and_languages() {
         let some = |text: &str| Some(text.to_string());
-        assert_eq!(of("postgis", Family::Debian, "12", "15"), some("postgresql-15-postgis-3"));
-        assert_eq!(of("postgis_topology", Family::Fedora, "40", "16"), some("postgis"));
-        assert_eq!(of("vector", Family::Rhel, "pgdg", "16"), some("pgvector_16"));
-        assert_eq!(of("hstore_plpython3u", Family::Ubuntu, "24.04", "16"), some("postgresql-plpython3-16"));
-        assert_eq!(of("plperl", Family::Alpine, "", "16"), some("postgresql16-plperl"));
+        assert_eq!(
+            of("postgis", Family::Debian, "12", "15"),
+            some("postgresql-15-postgis-3")
+        );
+        assert_eq!(
+            of("postgis_topology", Family::Fedora, "40", "16"),
+            some("postgis")
+        );
+        assert_eq!(
+            of("vector", Family::Rhel, "pgdg", "16"),
+            some("pgvector_16")
+        );
+        assert_eq!(
+            of("hstore_plpython3u", Family::Ubuntu, "24.04", "16"),
+            some("postgresql-plpython3-16")
+        );
+        assert_eq!(
+            of("plperl", Family::Alpine, "", "16"),
+            some("postgresql16-plperl")
+        );
         assert_eq!(of("pg_cron", Family::Alpine, "", "16"), None);
     }
 
     #[test]
     fn an_unknown_one_is_asked_for_and_quoted() {
-        assert_eq!(ask("no'pe", Manager::Apt), "apt-file search '/no'\\''pe.control'");
+        assert_eq!(
+            ask("no'pe", Manager::Apt),
+            "apt-file search '/no'\\''pe.control'"
+        );
     }
 
     #[test]
@@ -279,6 +348,9 @@ mod tests {
         assert!(CONTRIB.is_sorted());
         let mut third: Vec<&str> = THIRD.iter().map(|third| third.extension).collect();
         third.sort_unstable();
-        assert!(third.windows(2).all(|pair| pair[0] != pair[1]) && third.iter().all(|name| !CONTRIB.contains(name)));
+        assert!(
+            third.windows(2).all(|pair| pair[0] != pair[1])
+                && third.iter().all(|name| !CONTRIB.contains(name))
+        );
     }
 }

@@ -49,20 +49,39 @@ pub enum Family {
 impl Distro {
     /// The one this host runs (os-release(5): `/etc` first, then `/usr/lib`).
     pub fn here() -> Distro {
-        let text = std::fs::read_to_string("/etc/os-release").or_else(|_| std::fs::read_to_string("/usr/lib/os-release"));
+        let text = std::fs::read_to_string("/etc/os-release")
+            .or_else(|_| std::fs::read_to_string("/usr/lib/os-release"));
         Distro::parse(&text.unwrap_or_default())
     }
 
     /// Reads an os-release file: shell assignments, quoted or not. Of two for one key the last counts, as in a shell.
     pub fn parse(text: &str) -> Distro {
         let value = |key: &str| {
-            let lines = text.lines().rev().filter_map(|line| line.trim().split_once('='));
-            let found = lines.filter(|(name, _)| *name == key).map(|(_, value)| value.trim_matches(['"', '\'']).to_owned()).next();
+            let lines = text
+                .lines()
+                .rev()
+                .filter_map(|line| line.trim().split_once('='));
+            let found = lines
+                .filter(|(name, _)| *name == key)
+                .map(|(_, value)| value.trim_matches(['"', '\'']).to_owned())
+                .next();
             found.filter(|value| !value.is_empty())
         };
-        let (id, like) = (value("ID").unwrap_or_default(), value("ID_LIKE").unwrap_or_default());
-        let family = std::iter::once(id.as_str()).chain(like.split_whitespace()).find_map(Family::of_id).unwrap_or_default();
-        Distro { release: value("VERSION_ID"), id, like, family, pgdg: false }
+        let (id, like) = (
+            value("ID").unwrap_or_default(),
+            value("ID_LIKE").unwrap_or_default(),
+        );
+        let family = std::iter::once(id.as_str())
+            .chain(like.split_whitespace())
+            .find_map(Family::of_id)
+            .unwrap_or_default();
+        Distro {
+            release: value("VERSION_ID"),
+            id,
+            like,
+            family,
+            pgdg: false,
+        }
     }
 
     /// The same, knowing where this host's server of a release series (`16`, `9.6`) is from: the project's RPMs have a place of their own.
@@ -134,7 +153,10 @@ mod tests {
             ("ID=debian\nVERSION_ID=\"12\"\n", Family::Debian),
             ("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", Family::Ubuntu),
             ("ID=devuan\nID_LIKE=debian\n", Family::Debian),
-            ("ID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\n", Family::Rhel),
+            (
+                "ID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\n",
+                Family::Rhel,
+            ),
             ("ID=ol\nID_LIKE=\"fedora\"\n", Family::Rhel),
             ("ID=alpine\nVERSION_ID=3.20.1\n", Family::Alpine),
             ("ID=manjaro\nID_LIKE=arch\n", Family::Arch),
@@ -148,9 +170,21 @@ mod tests {
 
     #[test]
     fn what_os_release_says() {
-        let rocky = Distro::parse("NAME=\"Rocky Linux\"\nID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.3\"\n");
-        assert_eq!((rocky.id.as_str(), rocky.like.as_str(), rocky.release.as_deref()), ("rocky", "rhel centos fedora", Some("9.3")));
-        assert_eq!((rocky.to_string(), rocky.manager()), ("rhel 9.3".to_owned(), Some(Manager::Dnf)));
+        let rocky = Distro::parse(
+            "NAME=\"Rocky Linux\"\nID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.3\"\n",
+        );
+        assert_eq!(
+            (
+                rocky.id.as_str(),
+                rocky.like.as_str(),
+                rocky.release.as_deref()
+            ),
+            ("rocky", "rhel centos fedora", Some("9.3"))
+        );
+        assert_eq!(
+            (rocky.to_string(), rocky.manager()),
+            ("rhel 9.3".to_owned(), Some(Manager::Dnf))
+        );
         let arch = Distro::parse("ID=arch\nVERSION_ID=''\n");
         assert_eq!((arch.to_string(), arch.release), ("arch".to_owned(), None));
     }

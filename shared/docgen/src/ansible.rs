@@ -24,25 +24,55 @@ pub fn pages() -> Vec<Page> {
 
 /// A task for each tool: what it is called, and its keys.
 const EXAMPLES: &[(&str, &str, &[&str])] = &[
-    ("check-reqs", "The host has what the site needs", &["need: ['python>=3.10', 'memory:128M', 'disk:/srv:2G', 'cmd:nginx']"]),
-    ("pg-ext-ensure", "Misago's extensions are there", &["dsn: service=misago", "ext: [btree_gin, hstore]"]),
+    (
+        "check-reqs",
+        "The host has what the site needs",
+        &["need: ['python>=3.10', 'memory:128M', 'disk:/srv:2G', 'cmd:nginx']"],
+    ),
+    (
+        "pg-ext-ensure",
+        "Misago's extensions are there",
+        &["dsn: service=misago", "ext: [btree_gin, hstore]"],
+    ),
     (
         "venv-sync",
         "The environment is what requirements.txt says",
-        &["command: apply", "venv: /srv/site/venv", "requirement: [/srv/site/requirements.txt]"],
+        &[
+            "command: apply",
+            "venv: /srv/site/venv",
+            "requirement: [/srv/site/requirements.txt]",
+        ],
     ),
     (
         "maint-page",
         "The maintenance page is up",
-        &["command: 'on'", "dir: /srv/maintenance", "for: 15m", "message: We are updating the site."],
+        &[
+            "command: 'on'",
+            "dir: /srv/maintenance",
+            "for: 15m",
+            "message: We are updating the site.",
+        ],
     ),
-    ("svc-cycle", "The site's services run", &["command: start", "file: /srv/site/services.toml"]),
+    (
+        "svc-cycle",
+        "The site's services run",
+        &["command: start", "file: /srv/site/services.toml"],
+    ),
     (
         "cron-render",
         "The site's schedule is installed",
-        &["command: install", "template: /srv/site/cron.txt", "name: site", "dir: /srv/site"],
+        &[
+            "command: install",
+            "template: /srv/site/cron.txt",
+            "name: site",
+            "dir: /srv/site",
+        ],
     ),
-    ("log-paths", "Every log of nginx is healthy", &["service: [nginx]", "check: true"]),
+    (
+        "log-paths",
+        "Every log of nginx is healthy",
+        &["service: [nginx]", "check: true"],
+    ),
 ];
 
 fn name(line: &CommandLine) -> String {
@@ -58,11 +88,17 @@ fn galaxy() -> Page {
         env!("CARGO_PKG_VERSION"),
         env!("CARGO_PKG_REPOSITORY"),
     );
-    Page { path: format!("{ROOT}/galaxy.yml"), text }
+    Page {
+        path: format!("{ROOT}/galaxy.yml"),
+        text,
+    }
 }
 
 fn runtime() -> Page {
-    Page { path: format!("{ROOT}/meta/runtime.yml"), text: "requires_ansible: '>=2.14'\n".into() }
+    Page {
+        path: format!("{ROOT}/meta/runtime.yml"),
+        text: "requires_ansible: '>=2.14'\n".into(),
+    }
 }
 
 fn readme() -> Page {
@@ -71,10 +107,18 @@ fn readme() -> Page {
          hands its options\nto the program and the program's report back. Check mode and diff mode work.\n\n"
     );
     for tool in TOOLS {
-        let _ = writeln!(text, "- `{COLLECTION}.{}`: {}", name(tool.line), tool.line.about);
+        let _ = writeln!(
+            text,
+            "- `{COLLECTION}.{}`: {}",
+            name(tool.line),
+            tool.line.about
+        );
     }
     text += "\nInstall it from a checkout:\n\n    ansible-galaxy collection build shared/ansible\n    ansible-galaxy collection install runbook-tools-*.tar.gz\n";
-    Page { path: format!("{ROOT}/README.md"), text }
+    Page {
+        path: format!("{ROOT}/README.md"),
+        text,
+    }
 }
 
 /// `WANT_JSON` makes Ansible pass the options as a JSON file, whose name is the only argument.
@@ -86,7 +130,10 @@ fn module(line: &CommandLine) -> Page {
          command -v {tool} >/dev/null || {{\n  printf '%s\\n' '{{\"failed\":true,\"changed\":false,\"rc\":127,\"msg\":\"{tool} is not installed on this host\"}}'\n  \
          exit 127\n}}\nexec {tool} --ansible-args \"$1\"\n"
     );
-    Page { path: format!("{ROOT}/plugins/modules/{}.sh", name(line)), text }
+    Page {
+        path: format!("{ROOT}/plugins/modules/{}.sh", name(line)),
+        text,
+    }
 }
 
 /// One option as `ansible-doc` knows it.
@@ -101,27 +148,59 @@ struct Documented {
 
 impl Documented {
     fn of_option(opt: &Opt) -> Documented {
-        let help = if opt.more.is_empty() { opt.help.to_string() } else { format!("{}. {}", opt.help.trim_end_matches('.'), opt.more) };
-        Documented { help, value: opt.value, many: opt.many, required: opt.required, only: Vec::new(), needed_by: Vec::new() }
+        let help = if opt.more.is_empty() {
+            opt.help.to_string()
+        } else {
+            format!("{}. {}", opt.help.trim_end_matches('.'), opt.more)
+        };
+        Documented {
+            help,
+            value: opt.value,
+            many: opt.many,
+            required: opt.required,
+            only: Vec::new(),
+            needed_by: Vec::new(),
+        }
     }
 
     fn of_place(place: &Positional) -> Documented {
         let help = place.help.to_string();
-        Documented { help, value: Some(place.value), many: place.many, required: place.required, only: Vec::new(), needed_by: Vec::new() }
+        Documented {
+            help,
+            value: Some(place.value),
+            many: place.many,
+            required: place.required,
+            only: Vec::new(),
+            needed_by: Vec::new(),
+        }
     }
 }
 
 fn options(line: &'static CommandLine) -> BTreeMap<String, Documented> {
     let mut all = BTreeMap::new();
-    for opt in line.options.iter().chain(COMMON).filter(|o| is_for_modules(o)) {
+    for opt in line
+        .options
+        .iter()
+        .chain(COMMON)
+        .filter(|o| is_for_modules(o))
+    {
         all.insert(opt.key(), Documented::of_option(opt));
     }
     for place in line.positionals {
         all.insert(place.name.to_ascii_lowercase(), Documented::of_place(place));
     }
     for command in line.commands {
-        let own = command.options.iter().copied().flatten().filter(|o| is_for_modules(o)).map(|o| (o.key(), Documented::of_option(o)));
-        let places = command.positionals.iter().map(|p| (p.name.to_ascii_lowercase(), Documented::of_place(p)));
+        let own = command
+            .options
+            .iter()
+            .copied()
+            .flatten()
+            .filter(|o| is_for_modules(o))
+            .map(|o| (o.key(), Documented::of_option(o)));
+        let places = command
+            .positionals
+            .iter()
+            .map(|p| (p.name.to_ascii_lowercase(), Documented::of_place(p)));
         for (key, new) in own.chain(places) {
             let needed = new.required;
             let known = all.entry(key).or_insert(new);
@@ -131,7 +210,14 @@ fn options(line: &'static CommandLine) -> BTreeMap<String, Documented> {
         if command.trailing == Trailing::Required {
             let help = "The command to run, with its arguments".to_string();
             let value = Some(Value::Bytes("COMMAND"));
-            let argv = Documented { help, value, many: true, required: false, only: Vec::new(), needed_by: Vec::new() };
+            let argv = Documented {
+                help,
+                value,
+                many: true,
+                required: false,
+                only: Vec::new(),
+                needed_by: Vec::new(),
+            };
             let argv = all.entry("argv".into()).or_insert(argv);
             argv.only.push(command.name);
             argv.needed_by.push(command.name);
@@ -140,7 +226,11 @@ fn options(line: &'static CommandLine) -> BTreeMap<String, Documented> {
     for documented in all.values_mut() {
         // What only some commands take cannot be required of all.
         let all_need_it = documented.needed_by.len() == line.commands.len();
-        documented.required = if documented.only.is_empty() { documented.required } else { all_need_it };
+        documented.required = if documented.only.is_empty() {
+            documented.required
+        } else {
+            all_need_it
+        };
         if documented.only.len() == line.commands.len() {
             documented.only.clear();
         }
@@ -150,20 +240,38 @@ fn options(line: &'static CommandLine) -> BTreeMap<String, Documented> {
 
 fn documentation(tool: &Described) -> Page {
     let line = tool.line;
-    let mut out = format!("# Made from the definition of {}'s command line.\nDOCUMENTATION:\n  module: {}\n", line.name, name(line));
+    let mut out = format!(
+        "# Made from the definition of {}'s command line.\nDOCUMENTATION:\n  module: {}\n",
+        line.name,
+        name(line)
+    );
     let _ = writeln!(out, "  short_description: {}", quoted(line.about));
-    let _ = writeln!(out, "  version_added: \"0.1.0\"\n  author: \"The runbook-tools authors (@runbook-tools)\"\n  description:");
+    let _ = writeln!(
+        out,
+        "  version_added: \"0.1.0\"\n  author: \"The runbook-tools authors (@runbook-tools)\"\n  description:"
+    );
     for text in line.description {
         let _ = writeln!(out, "    - {}", quoted(text));
     }
-    let _ = writeln!(out, "    - {}", quoted(&format!("Runs {}, which has to be installed on the host.", line.name)));
+    let _ = writeln!(
+        out,
+        "    - {}",
+        quoted(&format!(
+            "Runs {}, which has to be installed on the host.",
+            line.name
+        ))
+    );
     out += "  attributes:\n    check_mode:\n      support: full\n      description: Nothing is changed.\n    diff_mode:\n      support: full\n      \
             description: What changes is shown, without secrets.\n  notes:\n    - \"A list may be one string, separated by commas; a duration is \
             a number of seconds or words such as 1h 30m; on and off may stand without quotes.\"\n  options:\n";
     if !line.commands.is_empty() {
         let words: Vec<_> = line.commands.iter().map(|c| quoted(c.name)).collect();
         let default = line.commands.iter().find(|c| c.default);
-        let _ = writeln!(out, "    command:\n      description: \"What to do\"\n      type: str\n      choices: [{}]", words.join(", "));
+        let _ = writeln!(
+            out,
+            "    command:\n      description: \"What to do\"\n      type: str\n      choices: [{}]",
+            words.join(", ")
+        );
         let _ = match default {
             Some(command) => writeln!(out, "      default: {}", quoted(command.name)),
             None => writeln!(out, "      required: true"),
@@ -174,7 +282,10 @@ fn documentation(tool: &Described) -> Page {
     }
     examples(&mut out, line);
     returned(&mut out, tool);
-    Page { path: format!("{ROOT}/plugins/modules/{}.yml", name(line)), text: out }
+    Page {
+        path: format!("{ROOT}/plugins/modules/{}.yml", name(line)),
+        text: out,
+    }
 }
 
 fn option(out: &mut String, key: &str, documented: &Documented) {
@@ -186,7 +297,12 @@ fn option(out: &mut String, key: &str, documented: &Documented) {
         (false, false) if only == needed_by => write!(help, ". Only for, and required by: {only}"),
         (false, false) => write!(help, ". Only for: {only}. Required by: {needed_by}"),
     };
-    let _ = writeln!(out, "    {}:\n      description: {}", quoted(key), quoted(&(help + ".")));
+    let _ = writeln!(
+        out,
+        "    {}:\n      description: {}",
+        quoted(key),
+        quoted(&(help + "."))
+    );
     let kind = match documented.value {
         None => "bool",
         Some(Value::File(_) | Value::Dir(_)) => "path",
@@ -222,12 +338,35 @@ fn examples(out: &mut String, line: &CommandLine) {
 fn returned(out: &mut String, tool: &Described) {
     out.push_str("RETURN:\n");
     let schema = (tool.schema)();
-    let Some(keys) = schema.get("properties").and_then(|p| p.as_object()) else { return };
-    let required: Vec<&str> = schema.get("required").and_then(|r| r.as_array()).into_iter().flatten().filter_map(|k| k.as_str()).collect();
-    for (key, about) in keys.iter().filter(|(key, _)| !["failed", "changed", "warnings", "diff"].contains(&key.as_str())) {
-        let text = about.get("description").and_then(|d| d.as_str()).unwrap_or("See the JSON Schema.");
-        let when = if required.contains(&key.as_str()) { "always" } else { "where there is something to say" };
-        let _ = writeln!(out, "  {key}:\n    description: {}\n    returned: {when}\n    type: {}", quoted(text), kind(about));
+    let Some(keys) = schema.get("properties").and_then(|p| p.as_object()) else {
+        return;
+    };
+    let required: Vec<&str> = schema
+        .get("required")
+        .and_then(|r| r.as_array())
+        .into_iter()
+        .flatten()
+        .filter_map(|k| k.as_str())
+        .collect();
+    for (key, about) in keys
+        .iter()
+        .filter(|(key, _)| !["failed", "changed", "warnings", "diff"].contains(&key.as_str()))
+    {
+        let text = about
+            .get("description")
+            .and_then(|d| d.as_str())
+            .unwrap_or("See the JSON Schema.");
+        let when = if required.contains(&key.as_str()) {
+            "always"
+        } else {
+            "where there is something to say"
+        };
+        let _ = writeln!(
+            out,
+            "  {key}:\n    description: {}\n    returned: {when}\n    type: {}",
+            quoted(text),
+            kind(about)
+        );
     }
 }
 
@@ -235,7 +374,11 @@ fn returned(out: &mut String, tool: &Described) {
 fn kind(schema: &serde_json::Value) -> &'static str {
     let name = match schema.get("type") {
         Some(serde_json::Value::String(name)) => name.as_str(),
-        Some(serde_json::Value::Array(names)) => names.iter().filter_map(|n| n.as_str()).find(|n| *n != "null").unwrap_or("string"),
+        Some(serde_json::Value::Array(names)) => names
+            .iter()
+            .filter_map(|n| n.as_str())
+            .find(|n| *n != "null")
+            .unwrap_or("string"),
         _ if schema.get("$ref").is_some() || schema.get("anyOf").is_some() => "object",
         _ => "string",
     };

@@ -21,15 +21,23 @@ pub struct Release {
 /// # Errors
 /// `Kind::Io`; `Kind::Failed` for a heading that is not `## VERSION - YYYY-MM-DD`.
 pub fn read(top: &Path) -> Result<Vec<Release>> {
-    let text = std::fs::read_to_string(top.join("CHANGELOG.md")).map_err(|e| Error::io("cannot read CHANGELOG.md", &e))?;
+    let text = std::fs::read_to_string(top.join("CHANGELOG.md"))
+        .map_err(|e| Error::io("cannot read CHANGELOG.md", &e))?;
     let mut releases: Vec<Release> = Vec::new();
     for line in text.lines() {
         if let Some(heading) = line.strip_prefix("## ") {
-            let (version, date) =
-                heading.split_once(" - ").ok_or_else(|| Error::failed(format!("CHANGELOG.md: no date in \"{heading}\"")))?;
-            releases.push(Release { version: version.into(), date: date.into(), text: Vec::new() });
+            let (version, date) = heading
+                .split_once(" - ")
+                .ok_or_else(|| Error::failed(format!("CHANGELOG.md: no date in \"{heading}\"")))?;
+            releases.push(Release {
+                version: version.into(),
+                date: date.into(),
+                text: Vec::new(),
+            });
         } else if let Some(release) = releases.last_mut() {
-            release.text.extend(Some(line.trim().to_string()).filter(|l| !l.is_empty()));
+            release
+                .text
+                .extend(Some(line.trim().to_string()).filter(|l| !l.is_empty()));
         }
     }
     Ok(releases)
@@ -40,7 +48,10 @@ pub fn read(top: &Path) -> Result<Vec<Release>> {
 /// # Errors
 /// `Kind::Failed` where there is none.
 pub fn date(releases: &[Release]) -> Result<String> {
-    releases.first().map(|r| r.date.clone()).ok_or_else(|| Error::failed("CHANGELOG.md: no release"))
+    releases
+        .first()
+        .map(|r| r.date.clone())
+        .ok_or_else(|| Error::failed("CHANGELOG.md: no release"))
 }
 
 /// Debian's form. The revision is older than any that a distribution would give its own package of the same release.
@@ -53,13 +64,20 @@ pub fn debian(releases: &[Release]) -> Result<Page> {
         let bad = |_| Error::failed(format!("CHANGELOG.md: \"{}\" is no date", release.date));
         let date: jiff::civil::Date = release.date.parse().map_err(bad)?;
         let midnight = date.at(0, 0, 0, 0).strftime("%a, %d %b %Y %H:%M:%S +0000");
-        let _ = writeln!(out, "runbook-tools ({}-0upstream1) unstable; urgency=medium\n", release.version);
+        let _ = writeln!(
+            out,
+            "runbook-tools ({}-0upstream1) unstable; urgency=medium\n",
+            release.version
+        );
         for item in items(&release.text) {
             out.push_str(&wrapped(&item));
         }
         let _ = writeln!(out, "\n -- {MAINTAINER}  {midnight}");
     }
-    Ok(Page { path: "shared/packaging/changelog".into(), text: out })
+    Ok(Page {
+        path: "shared/packaging/changelog".into(),
+        text: out,
+    })
 }
 
 /// What a release has to say, one thing each: a thing ends with its full stop.

@@ -63,7 +63,11 @@ pub fn run(top: &Path, check: bool) -> Result<String> {
         old.push(page.path);
     }
     match (check, old.is_empty()) {
-        (true, false) => Err(Error::failed(format!("not what the definitions say: {}", old.join(", "))).hint("make docs")),
+        (true, false) => Err(Error::failed(format!(
+            "not what the definitions say: {}",
+            old.join(", ")
+        ))
+        .hint("make docs")),
         (true, true) => Ok("everything is what the definitions say\n".into()),
         (false, _) => Ok(old.iter().map(|path| format!("wrote {path}\n")).collect()),
     }

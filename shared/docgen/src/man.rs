@@ -1,7 +1,9 @@
 //! Manual pages, set in man(7)'s macros.
 
 use crate::{Described, Page};
-use base::cli::{COMMON, Command, CommandLine, ENVIRONMENT, Entry, Opt, Positional, Scope, Trailing};
+use base::cli::{
+    COMMON, Command, CommandLine, ENVIRONMENT, Entry, Opt, Positional, Scope, Trailing,
+};
 use base::document::Document;
 use roff::{Inline, Roff, bold, italic, roman};
 
@@ -11,20 +13,43 @@ pub fn page(tool: &Described, date: &str) -> Page {
     let mut roff = Roff::new();
     let version = format!("runbook-tools {}", line.version);
     let section = line.section.to_string();
-    let volume = if line.section == 8 { "System Administration" } else { "User Commands" };
-    roff.control("TH", [line.name.to_uppercase().as_str(), section.as_str(), date, version.as_str(), volume]);
+    let volume = if line.section == 8 {
+        "System Administration"
+    } else {
+        "User Commands"
+    };
+    roff.control(
+        "TH",
+        [
+            line.name.to_uppercase().as_str(),
+            section.as_str(),
+            date,
+            version.as_str(),
+            volume,
+        ],
+    );
     roff.control("SH", ["NAME"]);
     roff.text([roman(format!("{} - {}", line.name, line.about))]);
     roff.control("SH", ["SYNOPSIS"]);
     synopsis(&mut roff, line);
     roff.control("SH", ["DESCRIPTION"]);
     paragraphs(&mut roff, line.description);
-    let root = Scope { line, command: None }.or_default();
+    let root = Scope {
+        line,
+        command: None,
+    }
+    .or_default();
     let shared = Shared::of(line);
-    let places: Vec<&Positional> = root.positionals().iter().chain(shared.places.iter().copied()).collect();
+    let places: Vec<&Positional> = root
+        .positionals()
+        .iter()
+        .chain(shared.places.iter().copied())
+        .collect();
     if !places.is_empty() {
         roff.control("SH", ["ARGUMENTS"]);
-        places.into_iter().for_each(|place| positional(&mut roff, place));
+        places
+            .into_iter()
+            .for_each(|place| positional(&mut roff, place));
     }
     commands(&mut roff, &shared);
     let own: Vec<&Opt> = root.own().collect();
@@ -32,21 +57,36 @@ pub fn page(tool: &Described, date: &str) -> Page {
     own.iter().for_each(|opt| option(&mut roff, opt, ""));
     if !shared.options.is_empty() {
         roff.control("SS", ["Options of several commands"]);
-        shared.options.iter().for_each(|opt| option(&mut roff, opt, &shared.commands_with(opt)));
+        shared
+            .options
+            .iter()
+            .for_each(|opt| option(&mut roff, opt, &shared.commands_with(opt)));
     }
     roff.control("SS", ["Common options"]);
-    COMMON.iter().filter(|c| !own.iter().any(|o| o.long == c.long)).for_each(|opt| option(&mut roff, opt, ""));
-    (tool.documents)().iter().for_each(|d| document(&mut roff, d));
+    COMMON
+        .iter()
+        .filter(|c| !own.iter().any(|o| o.long == c.long))
+        .for_each(|opt| option(&mut roff, opt, ""));
+    (tool.documents)()
+        .iter()
+        .for_each(|d| document(&mut roff, d));
     exit_status(&mut roff, line);
     examples(&mut roff, line);
     entries(&mut roff, "FILES", line.files);
-    entries(&mut roff, "ENVIRONMENT", &[line.environment, ENVIRONMENT].concat());
+    entries(
+        &mut roff,
+        "ENVIRONMENT",
+        &[line.environment, ENVIRONMENT].concat(),
+    );
     if !line.security.is_empty() {
         roff.control("SH", ["SECURITY"]);
         paragraphs(&mut roff, line.security);
     }
     see_also(&mut roff, line);
-    Page { path: format!("man/{}.{}", line.name, line.section), text: fold(&roff.to_roff()) }
+    Page {
+        path: format!("man/{}.{}", line.name, line.section),
+        text: fold(&roff.to_roff()),
+    }
 }
 
 /// Breaks text lines at 80 columns, as people who read the source expect; not those set as they are (between nf and fi).
@@ -86,9 +126,19 @@ fn width(text: &str) -> usize {
 }
 
 fn synopsis(roff: &mut Roff, line: &'static CommandLine) {
-    let mut scopes: Vec<Scope<'static>> = line.commands.iter().map(|c| Scope { line, command: Some(c) }).collect();
+    let mut scopes: Vec<Scope<'static>> = line
+        .commands
+        .iter()
+        .map(|c| Scope {
+            line,
+            command: Some(c),
+        })
+        .collect();
     if scopes.is_empty() {
-        scopes.push(Scope { line, command: None });
+        scopes.push(Scope {
+            line,
+            command: None,
+        });
     }
     for (i, scope) in scopes.into_iter().enumerate() {
         if i > 0 {
@@ -102,11 +152,25 @@ fn synopsis(roff: &mut Roff, line: &'static CommandLine) {
         words.extend([roman(" ["), italic("OPTION"), roman("...]")]);
         for place in scope.positionals() {
             let dots = if place.many { "..." } else { "" };
-            let (open, close) = if place.required { (" ", "") } else { (" [", "]") };
-            words.extend([roman(open), italic(place.name), roman(format!("{dots}{close}"))]);
+            let (open, close) = if place.required {
+                (" ", "")
+            } else {
+                (" [", "]")
+            };
+            words.extend([
+                roman(open),
+                italic(place.name),
+                roman(format!("{dots}{close}")),
+            ]);
         }
         if scope.trailing() == Trailing::Required {
-            words.extend([roman(" "), bold("--"), roman(" "), italic("COMMAND"), roman("...")]);
+            words.extend([
+                roman(" "),
+                bold("--"),
+                roman(" "),
+                italic("COMMAND"),
+                roman("..."),
+            ]);
         }
         roff.text(words);
     }
@@ -131,7 +195,11 @@ struct Shared {
 impl Shared {
     fn of(line: &'static CommandLine) -> Shared {
         let commands: Vec<&Command> = line.commands.iter().filter(|c| !c.default).collect();
-        let mut shared = Shared { commands, options: Vec::new(), places: Vec::new() };
+        let mut shared = Shared {
+            commands,
+            options: Vec::new(),
+            places: Vec::new(),
+        };
         for (i, command) in shared.commands.iter().enumerate() {
             let later = &shared.commands[i + 1..];
             for opt in own(command) {
@@ -141,7 +209,9 @@ impl Shared {
                 }
             }
             for place in command.positionals {
-                let again = later.iter().any(|c| c.positionals.iter().any(|p| alike(p, place)));
+                let again = later
+                    .iter()
+                    .any(|c| c.positionals.iter().any(|p| alike(p, place)));
                 if again && !shared.places.iter().any(|p| alike(p, place)) {
                     shared.places.push(place);
                 }
@@ -156,11 +226,17 @@ impl Shared {
 
     /// Which commands take the option: those that do, or all but those that don't, whichever is shorter.
     fn commands_with(&self, opt: &Opt) -> String {
-        let (with, without): (Vec<&Command>, Vec<&Command>) = self.commands.iter().partition(|c| own(c).any(|o| same(o, opt)));
+        let (with, without): (Vec<&Command>, Vec<&Command>) = self
+            .commands
+            .iter()
+            .partition(|c| own(c).any(|o| same(o, opt)));
         let names = |list: &[&Command]| list.iter().map(|c| c.name).collect::<Vec<_>>().join(", ");
         match without.len() {
             0 => "Every command takes it.".to_owned(),
-            1 | 2 if with.len() > 2 => format!("Every command but {} takes it.", names(&without).replace(", ", " and ")),
+            1 | 2 if with.len() > 2 => format!(
+                "Every command but {} takes it.",
+                names(&without).replace(", ", " and ")
+            ),
             _ => format!("For {}.", names(&with)),
         }
     }
@@ -171,7 +247,8 @@ fn own(command: &'static Command) -> impl Iterator<Item = &'static Opt> {
 }
 
 fn same(one: &Opt, other: &Opt) -> bool {
-    (one.long, one.help, one.more, one.required) == (other.long, other.help, other.more, other.required)
+    (one.long, one.help, one.more, one.required)
+        == (other.long, other.help, other.more, other.required)
 }
 
 fn alike(one: &Positional, other: &Positional) -> bool {
@@ -190,8 +267,14 @@ fn commands(roff: &mut Roff, shared: &Shared) {
             roff.control("PP", []);
             roff.text([roman(*text)]);
         }
-        command.positionals.iter().filter(|p| !shared.places.iter().any(|s| alike(s, p))).for_each(|p| positional(roff, p));
-        own(command).filter(|opt| !shared.has(opt)).for_each(|opt| option(roff, opt, ""));
+        command
+            .positionals
+            .iter()
+            .filter(|p| !shared.places.iter().any(|s| alike(s, p)))
+            .for_each(|p| positional(roff, p));
+        own(command)
+            .filter(|opt| !shared.has(opt))
+            .for_each(|opt| option(roff, opt, ""));
         also(roff, own(command).filter(|opt| shared.has(opt)).collect());
     }
 }
@@ -204,7 +287,10 @@ fn also(roff: &mut Roff, options: Vec<&Opt>) {
     roff.control("PP", []);
     let mut words = vec![roman("Options: ")];
     for (i, opt) in options.iter().enumerate() {
-        words.extend([roman(if i > 0 { ", " } else { "" }), bold(format!("--{}", opt.long))]);
+        words.extend([
+            roman(if i > 0 { ", " } else { "" }),
+            bold(format!("--{}", opt.long)),
+        ]);
     }
     words.push(roman("; see OPTIONS."));
     roff.text(words);
@@ -217,7 +303,10 @@ fn positional(roff: &mut Roff, place: &Positional) {
 /// A file that the tool reads.
 fn document(roff: &mut Roff, document: &Document) {
     roff.control("SH", [document.title.to_uppercase().as_str()]);
-    paragraphs(roff, &document.text.iter().map(String::as_str).collect::<Vec<_>>());
+    paragraphs(
+        roff,
+        &document.text.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
     for table in &document.tables {
         if !table.heading.is_empty() {
             // On a line of its own: a quotation mark in an argument would end it.
@@ -228,7 +317,11 @@ fn document(roff: &mut Roff, document: &Document) {
             roff.text([roman(sentence(&table.text))]);
         }
         for key in &table.keys {
-            let value = if key.value.is_empty() { String::new() } else { format!(" = {}", key.value) };
+            let value = if key.value.is_empty() {
+                String::new()
+            } else {
+                format!(" = {}", key.value)
+            };
             roff.control("TP", []);
             roff.text([bold(key.name.as_str()), roman(value)]);
             roff.text([roman(key.text.as_str())]);
@@ -286,20 +379,34 @@ pub(crate) fn item(roff: &mut Roff, tag: Vec<Inline>, text: &str) {
 
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let first = chars
+        .next()
+        .map(|c| c.to_uppercase().to_string())
+        .unwrap_or_default();
     let text = first + chars.as_str();
-    if text.ends_with(['.', ':', '!', '?']) || text.is_empty() { text } else { text + "." }
+    if text.ends_with(['.', ':', '!', '?']) || text.is_empty() {
+        text
+    } else {
+        text + "."
+    }
 }
 
 fn exit_status(roff: &mut Roff, line: &CommandLine) {
     roff.control("SH", ["EXIT STATUS"]);
-    let around = line.commands.iter().any(|c| c.trailing == Trailing::Required);
+    let around = line
+        .commands
+        .iter()
+        .any(|c| c.trailing == Trailing::Required);
     for (code, meaning) in base::exit::table(line.exit, around) {
         item(roff, vec![bold(code)], &meaning);
     }
     if around {
         roff.control("PP", []);
-        roff.text([roman("The last rows hold where a "), italic("COMMAND"), roman(" is run.")]);
+        roff.text([
+            roman("The last rows hold where a "),
+            italic("COMMAND"),
+            roman(" is run."),
+        ]);
     }
 }
 
@@ -324,14 +431,22 @@ fn entries(roff: &mut Roff, title: &str, entries: &[Entry]) {
     }
     roff.control("SH", [title]);
     for entry in entries {
-        let tag = if title == "FILES" { italic(entry.name) } else { bold(entry.name) };
+        let tag = if title == "FILES" {
+            italic(entry.name)
+        } else {
+            bold(entry.name)
+        };
         item(roff, vec![tag], entry.text);
     }
 }
 
 fn see_also(roff: &mut Roff, line: &CommandLine) {
     roff.control("SH", ["SEE ALSO"]);
-    let mut pages: Vec<String> = line.see_also.iter().map(|page| with_section(page)).collect();
+    let mut pages: Vec<String> = line
+        .see_also
+        .iter()
+        .map(|page| with_section(page))
+        .collect();
     pages.push("runbook-tools(7)".to_owned());
     let mut words = Vec::new();
     for (i, page) in pages.iter().enumerate() {

@@ -19,12 +19,34 @@ impl Body for Nothing {
 pub fn page(date: &str) -> Page {
     let mut roff = Roff::new();
     let version = format!("runbook-tools {}", env!("CARGO_PKG_VERSION"));
-    roff.control("TH", ["RUNBOOK-TOOLS", "7", date, version.as_str(), "Miscellaneous Information"]);
-    section(&mut roff, "NAME", &["runbook-tools - seven programs for the runbooks and crontabs of Python web sites"]);
+    roff.control(
+        "TH",
+        [
+            "RUNBOOK-TOOLS",
+            "7",
+            date,
+            version.as_str(),
+            "Miscellaneous Information",
+        ],
+    );
+    section(
+        &mut roff,
+        "NAME",
+        &["runbook-tools - seven programs for the runbooks and crontabs of Python web sites"],
+    );
     roff.control("SH", ["DESCRIPTION"]);
-    roff.text([roman("Seven small programs, each for one job of those who run a Python web site from a shell:")]);
+    roff.text([roman(
+        "Seven small programs, each for one job of those who run a Python web site from a shell:",
+    )]);
     for tool in TOOLS {
-        man::item(&mut roff, vec![bold(tool.line.name), roman(format!("({})", tool.line.section))], tool.line.about);
+        man::item(
+            &mut roff,
+            vec![
+                bold(tool.line.name),
+                roman(format!("({})", tool.line.section)),
+            ],
+            tool.line.about,
+        );
     }
     roff.control("PP", []);
     roff.text([roman(
@@ -34,7 +56,13 @@ pub fn page(date: &str) -> Page {
     roff.control("SH", ["EXIT STATUS"]);
     rows(&mut roff, TABLE);
     roff.control("PP", []);
-    roff.text([roman("Where a tool runs a "), italic("COMMAND"), roman(" that was given after "), bold("--"), roman(":")]);
+    roff.text([
+        roman("Where a tool runs a "),
+        italic("COMMAND"),
+        roman(" that was given after "),
+        bold("--"),
+        roman(":"),
+    ]);
     rows(&mut roff, COMMAND_TABLE);
     for (title, texts) in SECTIONS {
         section(&mut roff, title, texts);
@@ -46,30 +74,44 @@ pub fn page(date: &str) -> Page {
         vec![italic("/run/runbook-tools")],
         "Locks and journals of runs by root. Others have theirs in $XDG_RUNTIME_DIR/runbook-tools or ~/.local/state/runbook-tools.",
     );
-    man::item(&mut roff, vec![italic("/usr/share/runbook-tools/schemas")], "A JSON Schema for the report of each tool.");
+    man::item(
+        &mut roff,
+        vec![italic("/usr/share/runbook-tools/schemas")],
+        "A JSON Schema for the report of each tool.",
+    );
     roff.control("SH", ["SEE ALSO"]);
     let mut pages: Vec<Inline> = Vec::new();
     for tool in TOOLS {
         if !pages.is_empty() {
             pages.push(roman(", "));
         }
-        pages.extend([bold(tool.line.name), roman(format!("({})", tool.line.section))]);
+        pages.extend([
+            bold(tool.line.name),
+            roman(format!("({})", tool.line.section)),
+        ]);
     }
     roff.text(pages);
-    Page { path: "man/runbook-tools.7".into(), text: man::fold(&roff.to_roff()) }
+    Page {
+        path: "man/runbook-tools.7".into(),
+        text: man::fold(&roff.to_roff()),
+    }
 }
 
 const SECTIONS: &[(&str, &[&str])] = &[
     (
         "DRY RUNS",
-        &["Every tool that changes something first looks, then decides, then acts, then looks again. With -n it stops after deciding and \
-             says what it would do: exit status 1 means that something would change, 0 that nothing would."],
+        &[
+            "Every tool that changes something first looks, then decides, then acts, then looks again. With -n it stops after deciding and \
+             says what it would do: exit status 1 means that something would change, 0 that nothing would.",
+        ],
     ),
     (
         "LOCKS",
-        &["One lock is held for each thing that is changed: an environment, a page directory, a crontab, a set of services. Where it is \
+        &[
+            "One lock is held for each thing that is changed: an environment, a page directory, a crontab, a set of services. Where it is \
              held already, the exit status is 75 and the message names the process; --lock-wait waits. The kernel releases a lock when its \
-             process ends, however that happens, so there are no stale locks to remove."],
+             process ends, however that happens, so there are no stale locks to remove.",
+        ],
     ),
     (
         "WHAT IS SAFE TO KILL",
@@ -111,11 +153,18 @@ fn reports(roff: &mut Roff) {
         bold("-o"),
         roman(" decides otherwise). Standard error is for people. Each tool adds keys of its own to these:"),
     ]);
-    let schema =
-        schemars::generate::SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Envelope<'_, Nothing>>();
-    let Some(keys) = schema.get("properties").and_then(|p| p.as_object()) else { return };
+    let schema = schemars::generate::SchemaSettings::draft2020_12()
+        .for_serialize()
+        .into_generator()
+        .into_root_schema_for::<Envelope<'_, Nothing>>();
+    let Some(keys) = schema.get("properties").and_then(|p| p.as_object()) else {
+        return;
+    };
     for (key, about) in keys {
-        let text = about.get("description").and_then(|d| d.as_str()).unwrap_or_default();
+        let text = about
+            .get("description")
+            .and_then(|d| d.as_str())
+            .unwrap_or_default();
         man::item(roff, vec![bold(key.as_str())], text);
     }
 }

@@ -21,12 +21,20 @@ pub struct Described {
 }
 
 const fn of<T: Tool>() -> Described {
-    Described { line: T::COMMAND_LINE, schema: schema::<Envelope<'static, T::Body>>, body: schema::<T::Body>, documents: T::documents }
+    Described {
+        line: T::COMMAND_LINE,
+        schema: schema::<Envelope<'static, T::Body>>,
+        body: schema::<T::Body>,
+        documents: T::documents,
+    }
 }
 
 /// Reports are written, not read: the schema says what will be there.
 fn schema<T: JsonSchema>() -> Schema {
-    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
+    SchemaSettings::draft2020_12()
+        .for_serialize()
+        .into_generator()
+        .into_root_schema_for::<T>()
 }
 
 /// All of them, a line each.

@@ -27,7 +27,14 @@ pub fn parse(text: &str) -> Result<Settings> {
 /// Sets a keyword of a connection string; service files do not know the old spelling.
 pub(crate) fn store(settings: &mut Settings, name: &str, value: String) -> Result<()> {
     match name {
-        "requiressl" => settings.set("sslmode", if value.starts_with('1') { "require" } else { "prefer" }),
+        "requiressl" => settings.set(
+            "sslmode",
+            if value.starts_with('1') {
+                "require"
+            } else {
+                "prefer"
+            },
+        ),
         _ => settings.set(name, value),
     }
 }
@@ -41,10 +48,14 @@ fn pairs(text: &str) -> Result<Settings> {
     let mut settings = Settings::default();
     let mut rest = text.trim_start_matches(is_space);
     while !rest.is_empty() {
-        let end = rest.find(|c: char| c == '=' || is_space(c)).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| c == '=' || is_space(c))
+            .unwrap_or(rest.len());
         let (name, after) = rest.split_at(end);
         let Some(after) = after.trim_start_matches(is_space).strip_prefix('=') else {
-            return Err(Error::settings(format!("missing \"=\" after \"{name}\" in connection info string")));
+            return Err(Error::settings(format!(
+                "missing \"=\" after \"{name}\" in connection info string"
+            )));
         };
         let after = after.trim_start_matches(is_space);
         let (value, after) = match after.strip_prefix('\'') {
@@ -80,7 +91,9 @@ fn quoted_value(text: &str) -> Result<(String, &str)> {
             c => value.push(c),
         }
     }
-    Err(Error::settings("unterminated quoted string in connection info string"))
+    Err(Error::settings(
+        "unterminated quoted string in connection info string",
+    ))
 }
 
 #[cfg(test)]
@@ -99,8 +112,21 @@ mod tests {
 
     #[test]
     fn the_old_spelling_of_sslmode() {
-        let mode = |text: &str| parse(text).unwrap().get("sslmode").map(str::to_owned).unwrap_or_default();
-        assert_eq!([mode("requiressl=1"), mode("requiressl=0"), mode("postgresql:///?requiressl=1")], ["require", "prefer", "require"]);
+        let mode = |text: &str| {
+            parse(text)
+                .unwrap()
+                .get("sslmode")
+                .map(str::to_owned)
+                .unwrap_or_default()
+        };
+        assert_eq!(
+            [
+                mode("requiressl=1"),
+                mode("requiressl=0"),
+                mode("postgresql:///?requiressl=1")
+            ],
+            ["require", "prefer", "require"]
+        );
     }
 
     #[test]

@@ -17,7 +17,8 @@ impl Environment {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| {
                 let name = name.into_string().ok()?;
-                (name.starts_with("PG") || name == "HOME").then(|| (name, value.to_string_lossy().into_owned()))
+                (name.starts_with("PG") || name == "HOME")
+                    .then(|| (name, value.to_string_lossy().into_owned()))
             })
             .collect();
         Self { variables }
@@ -26,7 +27,12 @@ impl Environment {
     /// An environment of just these variables.
     #[must_use]
     pub fn of(variables: &[(&str, &str)]) -> Self {
-        Self { variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect() }
+        Self {
+            variables: variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        }
     }
 
     /// A variable's value; an empty one counts as set, as it does for libpq.
@@ -52,5 +58,7 @@ impl Environment {
 }
 
 fn account() -> Option<nix::unistd::User> {
-    nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten()
+    nix::unistd::User::from_uid(nix::unistd::geteuid())
+        .ok()
+        .flatten()
 }

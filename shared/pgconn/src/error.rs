@@ -33,7 +33,12 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, sqlstate: None }
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+            sqlstate: None,
+        }
     }
 
     pub(crate) fn settings(message: impl Into<String>) -> Self {

@@ -52,9 +52,14 @@ impl Host {
             Place::Socket(_) => Ok(vec![None]),
             Place::Address(address) => Ok(vec![Some(*address)]),
             Place::Name(name) => {
-                let found = (name.as_str(), self.port).to_socket_addrs().map_err(|error| {
-                    Error::new(Kind::Unreachable, format!("could not translate host name \"{name}\" to address: {error}"))
-                })?;
+                let found = (name.as_str(), self.port)
+                    .to_socket_addrs()
+                    .map_err(|error| {
+                        Error::new(
+                            Kind::Unreachable,
+                            format!("could not translate host name \"{name}\" to address: {error}"),
+                        )
+                    })?;
                 let mut addresses: Vec<Option<IpAddr>> = Vec::new();
                 for address in found.map(|address| Some(address.ip())) {
                     if !addresses.contains(&address) {
@@ -84,7 +89,9 @@ impl Host {
 }
 
 fn is_default_directory(dir: &Path) -> bool {
-    SOCKET_DIRECTORIES.iter().any(|known| Path::new(known) == dir)
+    SOCKET_DIRECTORIES
+        .iter()
+        .any(|known| Path::new(known) == dir)
 }
 
 /// The hosts that the settings name, with libpq's checks of how many there are.
@@ -97,12 +104,17 @@ pub fn list(settings: &Settings) -> Result<Vec<Host>> {
         (0, addresses) => addresses,
         (names, addresses) if names == addresses => names,
         (names, addresses) => {
-            return Err(Error::settings(format!("could not match {names} host names to {addresses} hostaddr values")));
+            return Err(Error::settings(format!(
+                "could not match {names} host names to {addresses} hostaddr values"
+            )));
         }
     };
     let ports = split(settings.filled("port"));
     if ports.len() > 1 && ports.len() != count {
-        return Err(Error::settings(format!("could not match {} port numbers to {count} hosts", ports.len())));
+        return Err(Error::settings(format!(
+            "could not match {} port numbers to {count} hosts",
+            ports.len()
+        )));
     }
     (0..count)
         .map(|index| {
@@ -125,18 +137,28 @@ fn host(name: &str, address: &str, port: u16) -> Result<Host> {
     } else if name.starts_with('/') {
         Place::Socket(PathBuf::from(name))
     } else if name.starts_with('@') {
-        return Err(Error::settings(format!("host \"{name}\": abstract sockets are not supported")));
+        return Err(Error::settings(format!(
+            "host \"{name}\": abstract sockets are not supported"
+        )));
     } else {
         match name.parse() {
             Ok(address) => Place::Address(address),
             Err(_) => Place::Name(name.to_owned()),
         }
     };
-    Ok(Host { name: name.to_owned(), place, port })
+    Ok(Host {
+        name: name.to_owned(),
+        place,
+        port,
+    })
 }
 
 fn parse_address(text: &str) -> Result<IpAddr> {
-    text.parse().map_err(|_| Error::settings(format!("could not parse network address \"{text}\": not a numeric address")))
+    text.parse().map_err(|_| {
+        Error::settings(format!(
+            "could not parse network address \"{text}\": not a numeric address"
+        ))
+    })
 }
 
 fn parse_port(text: &str) -> Result<u16> {
@@ -151,12 +173,16 @@ fn parse_port(text: &str) -> Result<u16> {
 
 fn default_directory(port: u16) -> PathBuf {
     let socket = format!(".s.PGSQL.{port}");
-    let with_socket = SOCKET_DIRECTORIES.iter().find(|dir| Path::new(dir).join(&socket).exists());
+    let with_socket = SOCKET_DIRECTORIES
+        .iter()
+        .find(|dir| Path::new(dir).join(&socket).exists());
     PathBuf::from(with_socket.unwrap_or(&SOCKET_DIRECTORIES[0]))
 }
 
 fn split(value: Option<&str>) -> Vec<&str> {
-    value.map(|value| value.split(',').collect()).unwrap_or_default()
+    value
+        .map(|value| value.split(',').collect())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -175,11 +201,17 @@ mod tests {
     #[test]
     fn one_port_serves_all_and_empty_ones_are_the_default() {
         let list = hosts(&[("host", "a,/s,"), ("port", "1")]).unwrap();
-        assert_eq!(list.iter().map(|host| host.port).collect::<Vec<_>>(), [1, 1, 1]);
+        assert_eq!(
+            list.iter().map(|host| host.port).collect::<Vec<_>>(),
+            [1, 1, 1]
+        );
         assert_eq!(list[1].place, Place::Socket(PathBuf::from("/s")));
         assert_eq!(list[2].for_passfile(), "localhost");
         let list = hosts(&[("host", "a,b"), ("port", ",2")]).unwrap();
-        assert_eq!(list.iter().map(|host| host.port).collect::<Vec<_>>(), [5432, 2]);
+        assert_eq!(
+            list.iter().map(|host| host.port).collect::<Vec<_>>(),
+            [5432, 2]
+        );
     }
 
     #[test]

@@ -30,7 +30,10 @@ pub fn certificate_is_for(certificate: &X509Ref, host: &str) -> Result<(), Optio
         }
     }
     if common_name_counts {
-        let entry = certificate.subject_name().entries_by_nid(Nid::COMMONNAME).next();
+        let entry = certificate
+            .subject_name()
+            .entries_by_nid(Nid::COMMONNAME)
+            .next();
         if let Some(name) = entry.and_then(|entry| entry.data().to_string().ok()) {
             if name_matches(&name, host) {
                 return Ok(());
@@ -55,7 +58,10 @@ fn name_matches(pattern: &str, host: &str) -> bool {
     if pattern.eq_ignore_ascii_case(host) {
         return true;
     }
-    let Some(parent) = pattern.strip_prefix('*').filter(|parent| parent.starts_with('.')) else {
+    let Some(parent) = pattern
+        .strip_prefix('*')
+        .filter(|parent| parent.starts_with('.'))
+    else {
         return false;
     };
     let label = host.len().checked_sub(parent.len()).and_then(|end| {

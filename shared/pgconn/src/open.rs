@@ -95,7 +95,12 @@ impl Resolved {
         hosts
     }
 
-    fn try_host(&self, host: &Host, attributes: Attributes, failures: &mut Vec<Error>) -> std::result::Result<Connected, Next> {
+    fn try_host(
+        &self,
+        host: &Host,
+        attributes: Attributes,
+        failures: &mut Vec<Error>,
+    ) -> std::result::Result<Connected, Next> {
         let addresses = match host.addresses() {
             Ok(addresses) => addresses,
             Err(error) => {
@@ -111,9 +116,11 @@ impl Resolved {
                     return Ok(connected);
                 }
                 Err(mut failure) => {
-                    let refused = failure.error.sqlstate.as_deref() == Some(SqlState::INVALID_PASSWORD.code());
+                    let refused = failure.error.sqlstate.as_deref()
+                        == Some(SqlState::INVALID_PASSWORD.code());
                     if let Some(file) = from_file.as_ref().filter(|_| refused) {
-                        failure.error.hint = Some(format!("the password came from {}", file.display()));
+                        failure.error.hint =
+                            Some(format!("the password came from {}", file.display()));
                     }
                     if failure.error.hint.is_none() && failure.error.kind == Kind::Refused {
                         failure.error.hint.clone_from(&warning);
@@ -137,7 +144,12 @@ impl Resolved {
             return (None, None, None);
         };
         let (name, port) = (host.for_passfile(), host.port.to_string());
-        let wanted = Wanted { host: &name, port: &port, database: &self.database, user: &self.user };
+        let wanted = Wanted {
+            host: &name,
+            port: &port,
+            database: &self.database,
+            user: &self.user,
+        };
         let (password, warning) = passfile::lookup(file, wanted);
         let from = password.is_some().then(|| file.clone());
         (password, warning, from)
@@ -174,7 +186,10 @@ impl Resolved {
                 }
             }
         }
-        Err(last.unwrap_or_else(|| Failure { error: Error::settings("no way to connect"), next: Next::Stop }))
+        Err(last.unwrap_or_else(|| Failure {
+            error: Error::settings("no way to connect"),
+            next: Next::Stop,
+        }))
     }
 
     /// One socket. The flag says that the other TLS level is worth a try.
@@ -188,15 +203,28 @@ impl Resolved {
     ) -> std::result::Result<Connected, (Failure, bool)> {
         let place = host.describe(address);
         let limit = self.limit().map_err(|failure| (failure, false))?;
-        let config = self.config(host, address, password, level).map_err(|error| {
-            let next = Next::Stop;
-            (Failure { error, next }, false)
-        })?;
-        if let (Place::Socket(directory), Some(wanted)) = (&host.place, self.settings.filled("requirepeer")) {
+        let config = self
+            .config(host, address, password, level)
+            .map_err(|error| {
+                let next = Next::Stop;
+                (Failure { error, next }, false)
+            })?;
+        if let (Place::Socket(directory), Some(wanted)) =
+            (&host.place, self.settings.filled("requirepeer"))
+        {
             let path = directory.join(format!(".s.PGSQL.{}", host.port));
             if let Err(what) = peer_is(&path, wanted) {
-                let error = Error::new(Kind::Refused, format!("connection to server {place} failed: {what}"));
-                return Err((Failure { error, next: Next::Stop }, false));
+                let error = Error::new(
+                    Kind::Refused,
+                    format!("connection to server {place} failed: {what}"),
+                );
+                return Err((
+                    Failure {
+                        error,
+                        next: Next::Stop,
+                    },
+                    false,
+                ));
             }
         }
         let handshake = Handshake::new(&self.trust, &host.name);
@@ -204,14 +232,22 @@ impl Resolved {
             Ok(Ok(client)) => client,
             Ok(Err(error)) => return Err(explain(&place, &error, &handshake, level)),
             Err(TimedOut) => {
-                let error = Error::new(Kind::Deadline, format!("connection to server {place} failed: timeout expired"));
+                let error = Error::new(
+                    Kind::Deadline,
+                    format!("connection to server {place} failed: timeout expired"),
+                );
                 let next = Next::Address;
                 return Err((Failure { error, next }, false));
             }
         };
-        let objection = attributes.objection(&mut client).map_err(|error| explain(&place, &error, &handshake, SslMode::Disable))?;
+        let objection = attributes
+            .objection(&mut client)
+            .map_err(|error| explain(&place, &error, &handshake, SslMode::Disable))?;
         if let Some(objection) = objection {
-            let error = Error::new(Kind::Refused, format!("connection to server {place} failed: {objection}"));
+            let error = Error::new(
+                Kind::Refused,
+                format!("connection to server {place} failed: {objection}"),
+            );
             let next = Next::Host;
             return Err((Failure { error, next }, false));
         }
@@ -222,7 +258,14 @@ impl Resolved {
         let tls = handshake.outcome().encrypted;
         Ok(Connected {
             client,
-            target: Target { host: host_name, address, port: host.port, user: self.user.clone(), database: self.database.clone(), tls },
+            target: Target {
+                host: host_name,
+                address,
+                port: host.port,
+                user: self.user.clone(),
+                database: self.database.clone(),
+                tls,
+            },
             warnings: Vec::new(),
         })
     }
@@ -234,12 +277,21 @@ impl Resolved {
         };
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(Failure { error: Error::new(Kind::Deadline, "no time left to connect"), next: Next::Stop });
+            return Err(Failure {
+                error: Error::new(Kind::Deadline, "no time left to connect"),
+                next: Next::Stop,
+            });
         }
         Ok(Some(self.connect_timeout.map_or(left, |own| own.min(left))))
     }
 
-    fn config(&self, host: &Host, address: Option<IpAddr>, password: Option<&[u8]>, level: SslMode) -> Result<Config> {
+    fn config(
+        &self,
+        host: &Host,
+        address: Option<IpAddr>,
+        password: Option<&[u8]>,
+        level: SslMode,
+    ) -> Result<Config> {
         let mut config = Config::new();
         config
             .user(&self.user)
@@ -281,7 +333,9 @@ fn channel_binding(settings: &Settings) -> Result<ChannelBinding> {
         None | Some("prefer") => Ok(ChannelBinding::Prefer),
         Some("disable") => Ok(ChannelBinding::Disable),
         Some("require") => Ok(ChannelBinding::Require),
-        Some(other) => Err(Error::settings(format!("invalid channel_binding value: \"{other}\""))),
+        Some(other) => Err(Error::settings(format!(
+            "invalid channel_binding value: \"{other}\""
+        ))),
     }
 }
 
@@ -290,9 +344,11 @@ fn keepalives(settings: &Settings, config: &mut Config) -> Result<()> {
         settings
             .filled(name)
             .map(|text| {
-                text.trim()
-                    .parse()
-                    .map_err(|_| Error::settings(format!("invalid integer value \"{text}\" for connection option \"{name}\"")))
+                text.trim().parse().map_err(|_| {
+                    Error::settings(format!(
+                        "invalid integer value \"{text}\" for connection option \"{name}\""
+                    ))
+                })
             })
             .transpose()
     };
@@ -316,12 +372,18 @@ fn keepalives(settings: &Settings, config: &mut Config) -> Result<()> {
 /// another server in its place in between owns the directory, and could have done so before.
 fn peer_is(socket: &Path, wanted: &str) -> std::result::Result<(), String> {
     // A server that is not there is for the connection itself to report.
-    let Ok(stream) = UnixStream::connect(socket) else { return Ok(()) };
-    let peer = getsockopt(&stream, PeerCredentials).map_err(|error| format!("could not get peer credentials: {error}"))?;
+    let Ok(stream) = UnixStream::connect(socket) else {
+        return Ok(());
+    };
+    let peer = getsockopt(&stream, PeerCredentials)
+        .map_err(|error| format!("could not get peer credentials: {error}"))?;
     let user = User::from_uid(Uid::from_raw(peer.uid())).ok().flatten();
     match user {
         Some(user) if user.name == wanted => Ok(()),
-        Some(user) => Err(format!("requirepeer specifies \"{wanted}\", but actual peer user name is \"{}\"", user.name)),
+        Some(user) => Err(format!(
+            "requirepeer specifies \"{wanted}\", but actual peer user name is \"{}\"",
+            user.name
+        )),
         None => Err(format!("local user with ID {} does not exist", peer.uid())),
     }
 }
@@ -332,7 +394,11 @@ type Greeted = std::result::Result<Client, postgres::Error>;
 
 /// Connects, giving up after `limit`: the crate's own timeout ends with the TCP handshake, and a
 /// server that accepts and then says nothing would hold us for ever. The thread is left behind.
-fn greet(config: Config, handshake: Handshake, limit: Option<Duration>) -> std::result::Result<Greeted, TimedOut> {
+fn greet(
+    config: Config,
+    handshake: Handshake,
+    limit: Option<Duration>,
+) -> std::result::Result<Greeted, TimedOut> {
     let Some(limit) = limit else {
         return Ok(config.connect(handshake));
     };

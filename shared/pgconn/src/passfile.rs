@@ -30,7 +30,10 @@ pub fn lookup(file: &Path, wanted: Wanted<'_>) -> (Option<Vec<u8>>, Option<Strin
         return (None, Some(warning));
     }
     if metadata.mode() & 0o077 != 0 {
-        let warning = format!("password file \"{0}\" is ignored, others may read it: chmod 0600 {0}", file.display());
+        let warning = format!(
+            "password file \"{0}\" is ignored, others may read it: chmod 0600 {0}",
+            file.display()
+        );
         return (None, Some(warning));
     }
     let Ok(text) = std::fs::read(file) else {
@@ -98,20 +101,35 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Option<String> {
-        let wanted = Wanted { host: "db.example", port: "5432", database: "a:b", user: r"u\v" };
+        let wanted = Wanted {
+            host: "db.example",
+            port: "5432",
+            database: "a:b",
+            user: r"u\v",
+        };
         find(text.as_bytes(), wanted).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     #[test]
     fn the_first_match_wins() {
-        assert_eq!(found("other:*:*:*:no\n*:5432:*:*:first\ndb.example:5432:a\\:b:u\\\\v:second\n").as_deref(), Some("first"));
+        assert_eq!(
+            found("other:*:*:*:no\n*:5432:*:*:first\ndb.example:5432:a\\:b:u\\\\v:second\n")
+                .as_deref(),
+            Some("first")
+        );
     }
 
     #[test]
     fn escapes_in_fields_and_password() {
-        assert_eq!(found("db.example:5432:a\\:b:u\\\\v:p\\:a\\\\s\\s:rest\r\n").as_deref(), Some("p:a\\ss"));
+        assert_eq!(
+            found("db.example:5432:a\\:b:u\\\\v:p\\:a\\\\s\\s:rest\r\n").as_deref(),
+            Some("p:a\\ss")
+        );
         // Like libpq, a colon that is wanted need not be escaped.
-        assert_eq!(found("db.example:5432:a:b:u\\\\v:yes").as_deref(), Some("yes"));
+        assert_eq!(
+            found("db.example:5432:a:b:u\\\\v:yes").as_deref(),
+            Some("yes")
+        );
         assert_eq!(found("db.example:5432:a\\:b:u\\v:no"), None);
     }
 

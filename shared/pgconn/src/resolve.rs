@@ -26,7 +26,10 @@ impl Request {
     /// A connection string (URI, keywords, or a database name), or nothing: the environment's.
     #[must_use]
     pub fn new(dsn: Option<&str>) -> Self {
-        Self { dsn: dsn.map(str::to_owned), ..Self::default() }
+        Self {
+            dsn: dsn.map(str::to_owned),
+            ..Self::default()
+        }
     }
 
     /// A section of the service file, as `service=` in the connection string.
@@ -85,7 +88,10 @@ pub fn resolve(request: &Request, environment: &Environment) -> Result<Resolved>
     for (name, value) in &request.over {
         settings.set(name, value.as_str())?;
     }
-    let service = settings.get("service").or_else(|| environment.var("PGSERVICE")).map(str::to_owned);
+    let service = settings
+        .get("service")
+        .or_else(|| environment.var("PGSERVICE"))
+        .map(str::to_owned);
     if let Some(service) = service {
         settings.fill(service::lookup(&service, environment)?);
     }
@@ -95,7 +101,8 @@ pub fn resolve(request: &Request, environment: &Environment) -> Result<Resolved>
     let user = match settings.filled("user") {
         Some(user) => user.to_owned(),
         None => environment.user().ok_or_else(|| {
-            Error::settings("no user given and this account has no name").hint("give user= in the connection string or set PGUSER")
+            Error::settings("no user given and this account has no name")
+                .hint("give user= in the connection string or set PGUSER")
         })?,
     };
     let database = settings.filled("dbname").unwrap_or(&user).to_owned();
@@ -104,8 +111,14 @@ pub fn resolve(request: &Request, environment: &Environment) -> Result<Resolved>
         None => environment.home().map(|home| home.join(".pgpass")),
     };
     // The program's own name is what it falls back to, over what a string says, as in psql.
-    let fallback = Some(request.application).filter(|name| !name.is_empty()).or(settings.filled("fallback_application_name"));
-    let application = settings.filled("application_name").or(fallback).unwrap_or_default().to_owned();
+    let fallback = Some(request.application)
+        .filter(|name| !name.is_empty())
+        .or(settings.filled("fallback_application_name"));
+    let application = settings
+        .filled("application_name")
+        .or(fallback)
+        .unwrap_or_default()
+        .to_owned();
     Ok(Resolved {
         hosts: hosts::list(&settings)?,
         trust: Trust::from_settings(&settings, environment)?,
@@ -155,16 +168,26 @@ fn refuse_unsupported(settings: &Settings) -> Result<()> {
         None | Some("prefer" | "disable") => {}
         Some("require") => return refused("gssencmode=require"),
         Some(other) => {
-            return Err(Error::settings(format!("invalid gssencmode value: \"{other}\"")));
+            return Err(Error::settings(format!(
+                "invalid gssencmode value: \"{other}\""
+            )));
         }
     }
-    if let Some(other) = settings.filled("load_balance_hosts").filter(|value| !["disable", "random"].contains(value)) {
-        return Err(Error::settings(format!("invalid load_balance_hosts value: \"{other}\"")));
+    if let Some(other) = settings
+        .filled("load_balance_hosts")
+        .filter(|value| !["disable", "random"].contains(value))
+    {
+        return Err(Error::settings(format!(
+            "invalid load_balance_hosts value: \"{other}\""
+        )));
     }
     if settings.filled("require_auth").is_some() {
         return refused("require_auth");
     }
-    if settings.filled("replication").is_some_and(|value| value != "false") {
+    if settings
+        .filled("replication")
+        .is_some_and(|value| value != "false")
+    {
         return refused("replication");
     }
     Ok(())
@@ -175,10 +198,11 @@ fn connect_timeout(settings: &Settings) -> Result<Option<Duration>> {
     let Some(text) = settings.get("connect_timeout") else {
         return Ok(None);
     };
-    let seconds: i32 = text
-        .trim()
-        .parse()
-        .map_err(|_| Error::settings(format!("invalid integer value \"{text}\" for connection option \"connect_timeout\"")))?;
+    let seconds: i32 = text.trim().parse().map_err(|_| {
+        Error::settings(format!(
+            "invalid integer value \"{text}\" for connection option \"connect_timeout\""
+        ))
+    })?;
     Ok(match u64::try_from(seconds) {
         Ok(0) | Err(_) => None,
         Ok(seconds) => Some(Duration::from_secs(seconds.max(2))),
@@ -192,18 +216,29 @@ mod tests {
 
     #[test]
     fn the_connection_string_then_the_variables() {
-        let environment = Environment::of(&[("PGHOST", "/s"), ("PGUSER", "env"), ("PGDATABASE", "envdb"), ("HOME", "/nowhere")]);
+        let environment = Environment::of(&[
+            ("PGHOST", "/s"),
+            ("PGUSER", "env"),
+            ("PGDATABASE", "envdb"),
+            ("HOME", "/nowhere"),
+        ]);
         let resolved = resolve(&Request::new(Some("user=app")), &environment).unwrap();
         assert_eq!(resolved.user(), "app");
         assert_eq!(resolved.database(), "envdb");
         assert_eq!(resolved.hosts()[0].for_passfile(), "/s");
-        let resolved = resolve(&Request::new(Some("postgres://u@h/d")).database("x"), &environment);
+        let resolved = resolve(
+            &Request::new(Some("postgres://u@h/d")).database("x"),
+            &environment,
+        );
         assert_eq!(resolved.unwrap().database(), "x");
     }
 
     #[test]
     fn the_database_is_named_after_the_user() {
-        let resolved = resolve(&Request::new(Some("user=app host=h")), &Environment::default());
+        let resolved = resolve(
+            &Request::new(Some("user=app host=h")),
+            &Environment::default(),
+        );
         assert_eq!(resolved.unwrap().database(), "app");
     }
 }

@@ -9,7 +9,12 @@ use crate::settings::Settings;
 
 /// Where distributions put `pg_service.conf`: Debian's place, then the one of upstream's packages
 /// and Fedora, then Alpine's and Arch's. `PGSYSCONFDIR` replaces them all.
-const SYSTEM_DIRECTORIES: &[&str] = &["/etc/postgresql-common", "/etc/sysconfig/pgsql", "/etc/postgresql", "/etc"];
+const SYSTEM_DIRECTORIES: &[&str] = &[
+    "/etc/postgresql-common",
+    "/etc/sysconfig/pgsql",
+    "/etc/postgresql",
+    "/etc",
+];
 
 /// Looks a service up as libpq does.
 ///
@@ -27,7 +32,10 @@ pub fn lookup(service: &str, environment: &Environment) -> Result<Settings> {
         }
     }
     let looked: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
-    Err(Error::settings(format!("definition of service \"{service}\" not found")).hint(format!("looked in {}", looked.join(", "))))
+    Err(
+        Error::settings(format!("definition of service \"{service}\" not found"))
+            .hint(format!("looked in {}", looked.join(", "))),
+    )
 }
 
 fn candidates(environment: &Environment) -> Vec<PathBuf> {
@@ -37,7 +45,11 @@ fn candidates(environment: &Environment) -> Vec<PathBuf> {
     };
     let system: Vec<PathBuf> = match environment.var("PGSYSCONFDIR") {
         Some(dir) => vec![Path::new(dir).join("pg_service.conf")],
-        None => SYSTEM_DIRECTORIES.iter().map(|dir| Path::new(dir).join("pg_service.conf")).filter(|file| file.exists()).collect(),
+        None => SYSTEM_DIRECTORIES
+            .iter()
+            .map(|dir| Path::new(dir).join("pg_service.conf"))
+            .filter(|file| file.exists())
+            .collect(),
     };
     user.into_iter().chain(system).collect()
 }
@@ -50,13 +62,22 @@ fn section(text: &str, service: &str, file: &Path) -> Result<Option<Settings>> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let wrong = |what: &str| Error::settings(format!("{what} in service file \"{}\", line {}", file.display(), index + 1));
+        let wrong = |what: &str| {
+            Error::settings(format!(
+                "{what} in service file \"{}\", line {}",
+                file.display(),
+                index + 1
+            ))
+        };
         if let Some(header) = line.strip_prefix('[') {
             if found.is_some() {
                 break;
             }
             // Like libpq, nothing is asked of what follows the bracket.
-            if header.strip_prefix(service).is_some_and(|rest| rest.starts_with(']')) {
+            if header
+                .strip_prefix(service)
+                .is_some_and(|rest| rest.starts_with(']'))
+            {
                 found = Some(Settings::default());
             }
         } else if let Some(settings) = &mut found {
@@ -78,7 +99,8 @@ fn section(text: &str, service: &str, file: &Path) -> Result<Option<Settings>> {
 mod tests {
     use super::*;
 
-    const FILE: &str = "# c\n[other]\nhost=no\n\n  [app] \n host=a \nhost=b\nport=5433\n[app]\nuser=x\n";
+    const FILE: &str =
+        "# c\n[other]\nhost=no\n\n  [app] \n host=a \nhost=b\nport=5433\n[app]\nuser=x\n";
 
     #[test]
     fn the_first_section_and_its_first_lines() {
@@ -91,7 +113,12 @@ mod tests {
 
     #[test]
     fn errors_name_the_line() {
-        for bad in ["[a]\nhost", "[a]\nhost = x", "[a]\nhots=x", "[a]\nservice=b"] {
+        for bad in [
+            "[a]\nhost",
+            "[a]\nhost = x",
+            "[a]\nhots=x",
+            "[a]\nservice=b",
+        ] {
             let error = section(bad, "a", Path::new("f")).unwrap_err();
             assert!(error.message.ends_with("\"f\", line 2"), "{error}");
         }

@@ -27,13 +27,18 @@ impl Attributes {
             Some("standby") => Self::Standby,
             Some("prefer-standby") => Self::PreferStandby,
             Some(other) => {
-                return Err(Error::settings(format!("invalid target_session_attrs value: \"{other}\"")));
+                return Err(Error::settings(format!(
+                    "invalid target_session_attrs value: \"{other}\""
+                )));
             }
         })
     }
 
     /// Why this session won't do, in libpq's words, or nothing if it will.
-    pub fn objection(self, client: &mut Client) -> std::result::Result<Option<&'static str>, postgres::Error> {
+    pub fn objection(
+        self,
+        client: &mut Client,
+    ) -> std::result::Result<Option<&'static str>, postgres::Error> {
         if self == Self::Any {
             return Ok(None);
         }
@@ -42,7 +47,9 @@ impl Attributes {
             Self::ReadWrite if standby || read_only => Some("session is read-only"),
             Self::ReadOnly if !(standby || read_only) => Some("session is not read-only"),
             Self::Primary if standby => Some("server is in hot standby mode"),
-            Self::Standby | Self::PreferStandby if !standby => Some("server is not in hot standby mode"),
+            Self::Standby | Self::PreferStandby if !standby => {
+                Some("server is not in hot standby mode")
+            }
             _ => None,
         })
     }

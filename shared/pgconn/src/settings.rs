@@ -16,11 +16,17 @@ pub struct Keyword {
 }
 
 const fn keyword(name: &'static str, variable: &'static str) -> Keyword {
-    Keyword { name, variable: Some(variable) }
+    Keyword {
+        name,
+        variable: Some(variable),
+    }
 }
 
 const fn bare(name: &'static str) -> Keyword {
-    Keyword { name, variable: None }
+    Keyword {
+        name,
+        variable: None,
+    }
 }
 
 /// Every keyword understood, libpq 17's. Those that only GSSAPI or compression would use are
@@ -94,7 +100,8 @@ impl Settings {
     /// If libpq knows no such keyword.
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> Result<()> {
         let known = known(name).ok_or_else(|| {
-            Error::settings(format!("invalid connection option \"{name}\"")).hint("libpq's manual lists them under \"Parameter Key Words\"")
+            Error::settings(format!("invalid connection option \"{name}\""))
+                .hint("libpq's manual lists them under \"Parameter Key Words\"")
         })?;
         self.values.insert(known, value.into());
         Ok(())
@@ -118,8 +125,13 @@ impl Settings {
             })
             .collect();
         // The old spelling, which libpq still reads.
-        if environment.var("PGREQUIRESSL").is_some_and(|value| value.starts_with('1')) {
-            values.entry("sslmode").or_insert_with(|| "require".to_owned());
+        if environment
+            .var("PGREQUIRESSL")
+            .is_some_and(|value| value.starts_with('1'))
+        {
+            values
+                .entry("sslmode")
+                .or_insert_with(|| "require".to_owned());
         }
         Self { values }
     }
@@ -133,5 +145,8 @@ impl std::fmt::Debug for Settings {
 }
 
 fn known(name: &str) -> Option<&'static str> {
-    KEYWORDS.iter().find(|keyword| keyword.name == name).map(|keyword| keyword.name)
+    KEYWORDS
+        .iter()
+        .find(|keyword| keyword.name == name)
+        .map(|keyword| keyword.name)
 }

@@ -11,7 +11,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use openssl::pkey::PKey;
-use openssl::ssl::{ConnectConfiguration, SslConnector, SslConnectorBuilder, SslFiletype, SslMethod, SslVerifyMode, SslVersion};
+use openssl::ssl::{
+    ConnectConfiguration, SslConnector, SslConnectorBuilder, SslFiletype, SslMethod, SslVerifyMode,
+    SslVersion,
+};
 use openssl::x509::store::{X509Lookup, X509StoreBuilder};
 use openssl::x509::verify::X509VerifyFlags;
 use postgres::Socket;
@@ -95,7 +98,11 @@ impl Trust {
             None | Some("allow") => (true, false),
             Some("disable") => (false, false),
             Some("require") => (true, true),
-            Some(other) => return Err(Error::settings(format!("invalid sslcertmode value: \"{other}\""))),
+            Some(other) => {
+                return Err(Error::settings(format!(
+                    "invalid sslcertmode value: \"{other}\""
+                )));
+            }
         };
         let crl = match (named("sslcrl"), settings.filled("sslcrldir")) {
             (Some(file), _) => Some(Revoked { file, named: true }),
@@ -108,12 +115,15 @@ impl Trust {
             root,
             crl,
             crl_directory: named("sslcrldir"),
-            certificate: certificate.zip(key).filter(|_| shown).map(|(certificate, key)| Own {
-                certificate,
-                key,
-                password: settings.filled("sslpassword").map(str::to_owned),
-                required,
-            }),
+            certificate: certificate
+                .zip(key)
+                .filter(|_| shown)
+                .map(|(certificate, key)| Own {
+                    certificate,
+                    key,
+                    password: settings.filled("sslpassword").map(str::to_owned),
+                    required,
+                }),
             sni: settings.filled("sslsni").is_none_or(|value| value != "0"),
             oldest: version(settings, "ssl_min_protocol_version")?.or(Some(SslVersion::TLS1_2)),
             newest: version(settings, "ssl_max_protocol_version")?,
@@ -127,7 +137,11 @@ impl Trust {
 
     /// The OpenSSL side of one connection; `mismatch` takes the name on a certificate that is
     /// somebody else's.
-    fn configure(&self, host: &str, mismatch: &Arc<Mutex<Option<String>>>) -> std::result::Result<ConnectConfiguration, String> {
+    fn configure(
+        &self,
+        host: &str,
+        mismatch: &Arc<Mutex<Option<String>>>,
+    ) -> std::result::Result<ConnectConfiguration, String> {
         let failed = |error: openssl::error::ErrorStack| format!("could not set up TLS: {error}");
         let mut builder = SslConnector::builder(SslMethod::tls()).map_err(failed)?;
         builder.set_min_proto_version(self.oldest).map_err(failed)?;
@@ -136,7 +150,11 @@ impl Trust {
         if let Some(own) = &self.certificate {
             own.present(&mut builder)?;
         }
-        let level = if verify { SslVerifyMode::PEER } else { SslVerifyMode::NONE };
+        let level = if verify {
+            SslVerifyMode::PEER
+        } else {
+            SslVerifyMode::NONE
+        };
         builder.set_verify(level);
         let mut configuration = builder.build().configure().map_err(failed)?;
         // The names are ours to check: libpq's rules are not OpenSSL's.
@@ -151,11 +169,14 @@ impl Trust {
                 if !trusted || context.error_depth() != 0 {
                     return trusted;
                 }
-                let names = context.current_cert().map(|found| certificate_is_for(found, &host));
+                let names = context
+                    .current_cert()
+                    .map(|found| certificate_is_for(found, &host));
                 match names {
                     Some(Ok(())) => true,
                     Some(Err(name)) => {
-                        *mismatch.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.unwrap_or_default());
+                        *mismatch.lock().unwrap_or_else(PoisonError::into_inner) =
+                            Some(name.unwrap_or_default());
                         false
                     }
                     None => false,
@@ -172,22 +193,33 @@ impl Trust {
             Root::System => return Ok(true),
             Root::File(file) if file.exists() => file,
             Root::File(file) if self.mode >= Mode::VerifyCa => {
-                return Err(format!("root certificate file \"{}\" does not exist, and sslmode asks for verification", file.display()));
+                return Err(format!(
+                    "root certificate file \"{}\" does not exist, and sslmode asks for verification",
+                    file.display()
+                ));
             }
             Root::Nowhere if self.mode >= Mode::VerifyCa => {
-                return Err("no home directory to look for .postgresql/root.crt in, and sslmode \
+                return Err(
+                    "no home directory to look for .postgresql/root.crt in, and sslmode \
                             asks for verification"
-                    .to_owned());
+                        .to_owned(),
+                );
             }
             Root::File(_) | Root::Nowhere => return Ok(false),
         };
-        let unread =
-            |what: &Path, error: &dyn std::fmt::Display| format!("could not read certificate file \"{}\": {error}", what.display());
+        let unread = |what: &Path, error: &dyn std::fmt::Display| {
+            format!(
+                "could not read certificate file \"{}\": {error}",
+                what.display()
+            )
+        };
         let failed = |error: openssl::error::ErrorStack| unread(file, &error);
         // Only this file's certificates, none of the system's.
         let mut store = X509StoreBuilder::new().map_err(failed)?;
         if self.load_revoked(&mut store)? {
-            store.set_flags(X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL).map_err(failed)?;
+            store
+                .set_flags(X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL)
+                .map_err(failed)?;
         }
         builder.set_cert_store(store.build());
         builder.set_ca_file(file).map_err(failed)?;
@@ -200,11 +232,21 @@ impl Trust {
         let mut loaded = false;
         if let Some(crl) = &self.crl {
             if crl.file.exists() {
-                let result = store.add_lookup(X509Lookup::file()).and_then(|lookup| lookup.load_crl_file(&crl.file, SslFiletype::PEM));
-                result.map_err(|error| format!("could not read revocation list \"{}\": {error}", crl.file.display()))?;
+                let result = store
+                    .add_lookup(X509Lookup::file())
+                    .and_then(|lookup| lookup.load_crl_file(&crl.file, SslFiletype::PEM));
+                result.map_err(|error| {
+                    format!(
+                        "could not read revocation list \"{}\": {error}",
+                        crl.file.display()
+                    )
+                })?;
                 loaded = true;
             } else if crl.named {
-                return Err(format!("revocation list \"{}\" does not exist", crl.file.display()));
+                return Err(format!(
+                    "revocation list \"{}\" does not exist",
+                    crl.file.display()
+                ));
             }
         }
         if let Some(directory) = &self.crl_directory {
@@ -222,7 +264,10 @@ impl Trust {
 impl Own {
     fn present(&self, builder: &mut SslConnectorBuilder) -> std::result::Result<(), String> {
         if !self.certificate.exists() && self.required {
-            return Err(format!("sslcertmode=require, and there is no certificate file \"{}\"", self.certificate.display()));
+            return Err(format!(
+                "sslcertmode=require, and there is no certificate file \"{}\"",
+                self.certificate.display()
+            ));
         }
         if !self.certificate.exists() {
             // Even one that was named: libpq goes on without, and the server says what it thinks.
@@ -230,11 +275,19 @@ impl Own {
         }
         builder
             .set_certificate_chain_file(&self.certificate)
-            .map_err(|error| format!("could not read certificate file \"{}\": {error}", self.certificate.display()))?;
+            .map_err(|error| {
+                format!(
+                    "could not read certificate file \"{}\": {error}",
+                    self.certificate.display()
+                )
+            })?;
         let shown = self.key.display();
-        let metadata = std::fs::metadata(&self.key).map_err(|_| format!("certificate present, but not private key file \"{shown}\""))?;
+        let metadata = std::fs::metadata(&self.key)
+            .map_err(|_| format!("certificate present, but not private key file \"{shown}\""))?;
         if !metadata.is_file() {
-            return Err(format!("private key file \"{shown}\" is not a regular file"));
+            return Err(format!(
+                "private key file \"{shown}\" is not a regular file"
+            ));
         }
         let others = if metadata.uid() == 0 { 0o037 } else { 0o077 };
         if metadata.mode() & others != 0 {
@@ -243,14 +296,20 @@ impl Own {
                  (0640 if root owns it)"
             ));
         }
-        let failed = |error: &dyn std::fmt::Display| format!("could not load private key file \"{shown}\": {error}");
+        let failed = |error: &dyn std::fmt::Display| {
+            format!("could not load private key file \"{shown}\": {error}")
+        };
         let pem = std::fs::read(&self.key).map_err(|error| failed(&error))?;
         let password = self.password.as_deref().unwrap_or_default().as_bytes();
         let key = PKey::private_key_from_pem_passphrase(&pem, password)
             .or_else(|error| PKey::private_key_from_der(&pem).map_err(|_| error))
             .map_err(|error| failed(&error))?;
-        builder.set_private_key(&key).map_err(|error| failed(&error))?;
-        builder.check_private_key().map_err(|error| format!("certificate does not match private key file \"{shown}\": {error}"))
+        builder
+            .set_private_key(&key)
+            .map_err(|error| failed(&error))?;
+        builder.check_private_key().map_err(|error| {
+            format!("certificate does not match private key file \"{shown}\": {error}")
+        })
     }
 }
 
@@ -266,11 +325,15 @@ fn mode(settings: &Settings) -> Result<Mode> {
         Some("verify-ca") => Mode::VerifyCa,
         Some("verify-full") => Mode::VerifyFull,
         Some(other) => {
-            return Err(Error::settings(format!("invalid sslmode value: \"{other}\"")));
+            return Err(Error::settings(format!(
+                "invalid sslmode value: \"{other}\""
+            )));
         }
     };
     if system && mode != Mode::VerifyFull {
-        return Err(Error::settings("a weak sslmode may not be used with sslrootcert=system (use \"verify-full\")"));
+        return Err(Error::settings(
+            "a weak sslmode may not be used with sslrootcert=system (use \"verify-full\")",
+        ));
     }
     Ok(mode)
 }
@@ -279,8 +342,12 @@ fn direct(settings: &Settings) -> Result<bool> {
     match settings.filled("sslnegotiation") {
         None | Some("postgres") => Ok(false),
         Some("direct") if mode(settings)? >= Mode::Require => Ok(true),
-        Some("direct") => Err(Error::settings("a weak sslmode may not be used with sslnegotiation=direct (use \"require\")")),
-        Some(other) => Err(Error::settings(format!("invalid sslnegotiation value: \"{other}\""))),
+        Some("direct") => Err(Error::settings(
+            "a weak sslmode may not be used with sslnegotiation=direct (use \"require\")",
+        )),
+        Some(other) => Err(Error::settings(format!(
+            "invalid sslnegotiation value: \"{other}\""
+        ))),
     }
 }
 
@@ -293,13 +360,22 @@ fn version(settings: &Settings, name: &str) -> Result<Option<SslVersion>> {
         "tlsv1.1" => Ok(Some(SslVersion::TLS1_1)),
         "tlsv1.2" => Ok(Some(SslVersion::TLS1_2)),
         "tlsv1.3" => Ok(Some(SslVersion::TLS1_3)),
-        _ => Err(Error::settings(format!("invalid {name} value: \"{value}\""))),
+        _ => Err(Error::settings(format!(
+            "invalid {name} value: \"{value}\""
+        ))),
     }
 }
 
 /// Versions have no order of their own.
 fn ordinal(version: Option<SslVersion>) -> Option<usize> {
-    [SslVersion::TLS1, SslVersion::TLS1_1, SslVersion::TLS1_2, SslVersion::TLS1_3].iter().position(|known| Some(*known) == version)
+    [
+        SslVersion::TLS1,
+        SslVersion::TLS1_1,
+        SslVersion::TLS1_2,
+        SslVersion::TLS1_3,
+    ]
+    .iter()
+    .position(|known| Some(*known) == version)
 }
 
 /// What became of TLS in one attempt, told apart from the crate's own error.
@@ -323,7 +399,11 @@ pub struct Handshake {
 
 impl Handshake {
     pub fn new(trust: &Trust, host: &str) -> Self {
-        Self { trust: Arc::new(trust.clone()), host: host.to_owned(), outcome: Arc::default() }
+        Self {
+            trust: Arc::new(trust.clone()),
+            host: host.to_owned(),
+            outcome: Arc::default(),
+        }
     }
 
     /// What became of it.
@@ -347,7 +427,8 @@ impl MakeTlsConnect<Socket> for Handshake {
 impl TlsConnect<Socket> for Handshake {
     type Stream = TlsStream<Socket>;
     type Error = Failure;
-    type Future = Pin<Box<dyn Future<Output = std::result::Result<TlsStream<Socket>, Failure>> + Send>>;
+    type Future =
+        Pin<Box<dyn Future<Output = std::result::Result<TlsStream<Socket>, Failure>> + Send>>;
 
     fn connect(self, stream: Socket) -> Self::Future {
         self.outcome().begun = true;
@@ -355,10 +436,14 @@ impl TlsConnect<Socket> for Handshake {
         let connecting = self
             .trust
             .configure(&self.host, &mismatch)
-            .map(|configuration| TlsConnect::<Socket>::connect(TlsConnector::new(configuration, &self.host), stream));
+            .map(|configuration| {
+                TlsConnect::<Socket>::connect(TlsConnector::new(configuration, &self.host), stream)
+            });
         Box::pin(async move {
             let connected = match connecting {
-                Ok(connecting) => connecting.await.map_err(|error| self.explain(&mismatch, &error)),
+                Ok(connecting) => connecting
+                    .await
+                    .map_err(|error| self.explain(&mismatch, &error)),
                 Err(message) => Err(message),
             };
             match connected {
@@ -379,7 +464,10 @@ impl Handshake {
     fn explain(&self, mismatch: &Mutex<Option<String>>, error: &Failure) -> String {
         match &*mismatch.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(name) if name.is_empty() => "the server's certificate names no host".to_owned(),
-            Some(name) => format!("server certificate for \"{name}\" does not match host name \"{}\"", self.host),
+            Some(name) => format!(
+                "server certificate for \"{name}\" does not match host name \"{}\"",
+                self.host
+            ),
             None => format!("SSL error: {error}"),
         }
     }

@@ -6,13 +6,16 @@ use crate::settings::Settings;
 
 /// What follows `postgresql://` or `postgres://`.
 pub fn strip_scheme(text: &str) -> Option<&str> {
-    text.strip_prefix("postgresql://").or_else(|| text.strip_prefix("postgres://"))
+    text.strip_prefix("postgresql://")
+        .or_else(|| text.strip_prefix("postgres://"))
 }
 
 /// Reads the part after the scheme.
 pub fn parse(rest: &str) -> Result<Settings> {
     let mut settings = Settings::default();
-    let credentials_end = rest.find(['@', '/']).filter(|&at| rest[at..].starts_with('@'));
+    let credentials_end = rest
+        .find(['@', '/'])
+        .filter(|&at| rest[at..].starts_with('@'));
     let rest = match credentials_end {
         Some(at) => {
             credentials(&rest[..at], &mut settings)?;
@@ -80,13 +83,17 @@ fn hosts<'a>(mut rest: &'a str, settings: &mut Settings) -> Result<&'a str> {
 
 fn bracketed<'a>(text: &'a str, names: &mut String) -> Result<&'a str> {
     let Some((address, rest)) = text.split_once(']') else {
-        return Err(Error::settings("end of string reached when looking for matching \"]\" in IPv6 host address in URI"));
+        return Err(Error::settings(
+            "end of string reached when looking for matching \"]\" in IPv6 host address in URI",
+        ));
     };
     if address.is_empty() {
         return Err(Error::settings("IPv6 host address may not be empty in URI"));
     }
     if !(rest.is_empty() || rest.starts_with([':', '/', '?', ','])) {
-        return Err(Error::settings("unexpected character after the IPv6 host address in URI (expected \":\" or \"/\")"));
+        return Err(Error::settings(
+            "unexpected character after the IPv6 host address in URI (expected \":\" or \"/\")",
+        ));
     }
     names.push_str(address);
     Ok(rest)
@@ -100,20 +107,28 @@ fn take_until<'a>(text: &'a str, stops: &[char], into: &mut String) -> &'a str {
 
 fn parameters(query: &str, settings: &mut Settings) -> Result<()> {
     // One & at the end is no empty pair.
-    let query = query.strip_suffix('&').filter(|pairs| !pairs.is_empty()).unwrap_or(query);
+    let query = query
+        .strip_suffix('&')
+        .filter(|pairs| !pairs.is_empty())
+        .unwrap_or(query);
     for pair in query.split('&').take_while(|_| !query.is_empty()) {
         let Some((name, value)) = pair.split_once('=') else {
-            return Err(Error::settings("missing key/value separator \"=\" in URI query parameter"));
+            return Err(Error::settings(
+                "missing key/value separator \"=\" in URI query parameter",
+            ));
         };
         if value.contains('=') {
-            return Err(Error::settings(format!("extra key/value separator \"=\" in URI query parameter: \"{name}\"")));
+            return Err(Error::settings(format!(
+                "extra key/value separator \"=\" in URI query parameter: \"{name}\""
+            )));
         }
         let (name, value) = (decode(name)?, decode(value)?);
         // JDBC's spelling, which libpq translates.
         if name == "ssl" && value == "true" {
             settings.set("sslmode", "require")?;
         } else {
-            conninfo::store(settings, &name, value).map_err(|_| Error::settings(format!("invalid URI query parameter: \"{name}\"")))?;
+            conninfo::store(settings, &name, value)
+                .map_err(|_| Error::settings(format!("invalid URI query parameter: \"{name}\"")))?;
         }
     }
     Ok(())
@@ -134,7 +149,9 @@ fn decode(text: &str) -> Result<String> {
         };
         match byte {
             Some(0) => {
-                return Err(Error::settings("forbidden value %00 in percent-encoded value"));
+                return Err(Error::settings(
+                    "forbidden value %00 in percent-encoded value",
+                ));
             }
             Some(byte) => bytes.push(byte),
             None => return Err(Error::settings("invalid percent-encoded token in URI")),
@@ -145,7 +162,9 @@ fn decode(text: &str) -> Result<String> {
 }
 
 fn hex(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]
@@ -154,12 +173,16 @@ mod tests {
     use super::*;
 
     fn get(text: &str, name: &str) -> Option<String> {
-        parse(strip_scheme(text).unwrap()).unwrap().get(name).map(str::to_owned)
+        parse(strip_scheme(text).unwrap())
+            .unwrap()
+            .get(name)
+            .map(str::to_owned)
     }
 
     #[test]
     fn every_part() {
-        let text = "postgresql://o%27b:p%40ss@[::1]:5433,h2,h3:1/db%20x?sslmode=verify-full&ssl=true";
+        let text =
+            "postgresql://o%27b:p%40ss@[::1]:5433,h2,h3:1/db%20x?sslmode=verify-full&ssl=true";
         assert_eq!(get(text, "user").as_deref(), Some("o'b"));
         assert_eq!(get(text, "password").as_deref(), Some("p@ss"));
         assert_eq!(get(text, "host").as_deref(), Some("::1,h2,h3"));
@@ -170,14 +193,31 @@ mod tests {
 
     #[test]
     fn a_socket_directory_is_percent_encoded() {
-        assert_eq!(get("postgres://%2Ftmp%2Fs/app", "host").as_deref(), Some("/tmp/s"));
-        assert_eq!(get("postgres:///app?host=/tmp/s", "host").as_deref(), Some("/tmp/s"));
+        assert_eq!(
+            get("postgres://%2Ftmp%2Fs/app", "host").as_deref(),
+            Some("/tmp/s")
+        );
+        assert_eq!(
+            get("postgres:///app?host=/tmp/s", "host").as_deref(),
+            Some("/tmp/s")
+        );
         assert_eq!(get("postgres:///app", "host"), None);
     }
 
     #[test]
     fn what_libpq_refuses() {
-        for bad in ["[::1", "[]", "[::1]x", "h?&", "h/d?x=1", "h/d?host", "h/d?host=a=b", "h%0", "h%00", "h%zz"] {
+        for bad in [
+            "[::1",
+            "[]",
+            "[::1]x",
+            "h?&",
+            "h/d?x=1",
+            "h/d?host",
+            "h/d?host=a=b",
+            "h%0",
+            "h%00",
+            "h%zz",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

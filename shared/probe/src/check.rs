@@ -95,7 +95,10 @@ impl TryFrom<Written> for Probe {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        let http_only = written.status.is_some() || written.host.is_some() || written.contains.is_some() || written.connect.is_some();
+        let http_only = written.status.is_some()
+            || written.host.is_some()
+            || written.contains.is_some()
+            || written.connect.is_some();
         if http_only && written.http.is_none() {
             return Err("status, host, contains and connect belong to an http probe".to_owned());
         }
@@ -112,13 +115,33 @@ impl TryFrom<Written> for Probe {
             written.command.is_some(),
         ];
         if kinds.iter().filter(|kind| **kind).count() != 1 {
-            return Err("a probe names exactly one of port, socket, http, pidfile, file, log, command".to_owned());
+            return Err(
+                "a probe names exactly one of port, socket, http, pidfile, file, log, command"
+                    .to_owned(),
+            );
         }
         if let Some(url) = written.http {
-            let request = Request { socket: written.socket, host: written.host, connect: written.connect, ..Request::get(&url) };
-            return Ok(Self::Http { request: Box::new(request), status: written.status.unwrap_or_default(), contains: written.contains });
+            let request = Request {
+                socket: written.socket,
+                host: written.host,
+                connect: written.connect,
+                ..Request::get(&url)
+            };
+            return Ok(Self::Http {
+                request: Box::new(request),
+                status: written.status.unwrap_or_default(),
+                contains: written.contains,
+            });
         }
-        match (written.port, written.socket, written.pidfile, written.file, written.log, written.line, written.command) {
+        match (
+            written.port,
+            written.socket,
+            written.pidfile,
+            written.file,
+            written.log,
+            written.line,
+            written.command,
+        ) {
             (Some(PortWritten::Number(port)), ..) => Ok(Self::Port(format!("127.0.0.1:{port}"))),
             (Some(PortWritten::Address(address)), ..) => address_of(&address).map(Self::Port),
             (_, Some(path), ..) => Ok(Self::Socket(path)),
@@ -136,7 +159,11 @@ fn address_of(written: &str) -> Result<String, String> {
     if numbered.parse::<u16>().is_err() {
         return Err(format!("port = {written:?}: neither a port nor host:port"));
     }
-    Ok(if written.contains(':') { written.to_owned() } else { format!("127.0.0.1:{written}") })
+    Ok(if written.contains(':') {
+        written.to_owned()
+    } else {
+        format!("127.0.0.1:{written}")
+    })
 }
 
 impl fmt::Display for Probe {
@@ -191,7 +218,12 @@ impl LogMark {
     fn of(path: &Path) -> Option<Self> {
         let file = fs::File::open(path).ok()?;
         let meta = file.metadata().ok()?;
-        Some(Self { device: meta.dev(), inode: meta.ino(), size: meta.size(), _held: Arc::new(file) })
+        Some(Self {
+            device: meta.dev(),
+            inode: meta.ino(),
+            size: meta.size(),
+            _held: Arc::new(file),
+        })
     }
 }
 
@@ -199,7 +231,11 @@ impl Probe {
     /// Marks the beginning; to be called before the service is started.
     #[must_use]
     pub fn arm(self) -> Armed {
-        let log = if let Self::Log { path, .. } = &self { LogMark::of(path) } else { None };
+        let log = if let Self::Log { path, .. } = &self {
+            LogMark::of(path)
+        } else {
+            None
+        };
         Armed { probe: self, log }
     }
 
@@ -207,8 +243,13 @@ impl Probe {
     #[must_use]
     pub fn within(mut self, directory: &Path) -> Self {
         match &mut self {
-            Self::Socket(path) | Self::Pidfile(path) | Self::File(path) | Self::Log { path, .. } => *path = directory.join(&*path),
-            Self::Http { request, .. } => request.socket = request.socket.as_ref().map(|path| directory.join(path)),
+            Self::Socket(path)
+            | Self::Pidfile(path)
+            | Self::File(path)
+            | Self::Log { path, .. } => *path = directory.join(&*path),
+            Self::Http { request, .. } => {
+                request.socket = request.socket.as_ref().map(|path| directory.join(path))
+            }
             Self::Port(_) | Self::Command(_) => {}
         }
         self
@@ -226,7 +267,8 @@ impl Probe {
             _ => return None,
         };
         let (host, port) = address.rsplit_once(':')?;
-        let local = matches!(host, "localhost" | "[::1]" | "::1" | "0.0.0.0" | "[::]") || host.starts_with("127.");
+        let local = matches!(host, "localhost" | "[::1]" | "::1" | "0.0.0.0" | "[::]")
+            || host.starts_with("127.");
         if local { port.parse().ok() } else { None }
     }
 
@@ -238,12 +280,22 @@ impl Probe {
 }
 
 fn authority(url: &str) -> Option<String> {
-    let (rest, default) =
-        url.strip_prefix("http://").map(|rest| (rest, "80")).or_else(|| url.strip_prefix("https://").map(|rest| (rest, "443")))?;
+    let (rest, default) = url
+        .strip_prefix("http://")
+        .map(|rest| (rest, "80"))
+        .or_else(|| url.strip_prefix("https://").map(|rest| (rest, "443")))?;
     let authority = rest.split(['/', '?', '#']).next()?;
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let numbered = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    Some(if numbered { authority.to_owned() } else { format!("{authority}:{default}") })
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let numbered = authority
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    Some(if numbered {
+        authority.to_owned()
+    } else {
+        format!("{authority}:{default}")
+    })
 }
 
 impl Armed {
@@ -255,11 +307,17 @@ impl Armed {
         match &self.probe {
             Probe::Port(address) => port::connect(address, timeout),
             Probe::Socket(path) => socket::connect(path),
-            Probe::Http { request, status, contains } => page(request, status, contains.as_deref(), timeout),
+            Probe::Http {
+                request,
+                status,
+                contains,
+            } => page(request, status, contains.as_deref(), timeout),
             Probe::Pidfile(path) => pidfile(path),
             Probe::File(path) => match fs::symlink_metadata(path) {
                 Ok(_) => Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(format!("{}: not there", path.display())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    Err(format!("{}: not there", path.display()))
+                }
                 Err(error) => Err(format!("{}: {error}", path.display())),
             },
             Probe::Log { path, line } => self.log_line(path, line),
@@ -275,12 +333,20 @@ impl Armed {
         let from = self
             .log
             .as_ref()
-            .filter(|mark| mark.device == meta.dev() && mark.inode == meta.ino() && mark.size <= meta.size())
+            .filter(|mark| {
+                mark.device == meta.dev() && mark.inode == meta.ino() && mark.size <= meta.size()
+            })
             .map_or(0, |mark| mark.size);
         file.seek(SeekFrom::Start(from)).map_err(failed)?;
         let mut bytes = Vec::new();
-        file.take(16 << 20).read_to_end(&mut bytes).map_err(failed)?;
-        if !line.is_empty() && bytes.windows(line.len()).any(|window| window == line.as_bytes()) {
+        file.take(16 << 20)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        if !line.is_empty()
+            && bytes
+                .windows(line.len())
+                .any(|window| window == line.as_bytes())
+        {
             Ok(())
         } else {
             Err(format!("{}: no new line with {line:?}", path.display()))
@@ -288,15 +354,29 @@ impl Armed {
     }
 }
 
-fn page(request: &Request, accepted: &[u16], contains: Option<&str>, timeout: Duration) -> Result<(), String> {
-    let request = Request { timeout: timeout.min(request.timeout), ..request.clone() };
+fn page(
+    request: &Request,
+    accepted: &[u16],
+    contains: Option<&str>,
+    timeout: Duration,
+) -> Result<(), String> {
+    let request = Request {
+        timeout: timeout.min(request.timeout),
+        ..request.clone()
+    };
     let answer = request.send().map_err(|failure| failure.to_string())?;
-    let fine = if accepted.is_empty() { answer.status < 400 } else { accepted.contains(&answer.status) };
+    let fine = if accepted.is_empty() {
+        answer.status < 400
+    } else {
+        accepted.contains(&answer.status)
+    };
     if !fine {
         return Err(format!("{}: status {}", request.url, answer.status));
     }
     match contains {
-        Some(text) if !answer.contains(text) => Err(format!("{}: the page lacks {text:?}", request.url)),
+        Some(text) if !answer.contains(text) => {
+            Err(format!("{}: the page lacks {text:?}", request.url))
+        }
         _ => Ok(()),
     }
 }
@@ -304,7 +384,11 @@ fn page(request: &Request, accepted: &[u16], contains: Option<&str>, timeout: Du
 fn pidfile(path: &Path) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let first = text.lines().next().unwrap_or_default().trim();
-    let pid: i32 = first.parse().ok().filter(|pid| *pid > 0).ok_or_else(|| format!("{}: no pid in it", path.display()))?;
+    let pid: i32 = first
+        .parse()
+        .ok()
+        .filter(|pid| *pid > 0)
+        .ok_or_else(|| format!("{}: no pid in it", path.display()))?;
     match Identity::of(pid) {
         Ok(_) => Ok(()),
         Err(_) => Err(format!("{}: process {pid} isn't running", path.display())),
@@ -325,7 +409,10 @@ fn command(argv: &[String], timeout: Duration) -> Result<(), String> {
         .spawn()
         .map_err(|error| format!("{program}: {error}"))?;
     let began = Instant::now();
-    if let Ok(process) = i32::try_from(child.id()).map_err(io::Error::other).and_then(Process::open) {
+    if let Ok(process) = i32::try_from(child.id())
+        .map_err(io::Error::other)
+        .and_then(Process::open)
+    {
         let ended = process.wait(timeout).unwrap_or(false);
         if !ended {
             if let Some(group) = rustix::process::Pid::from_raw(process.identity.pid) {
@@ -333,7 +420,10 @@ fn command(argv: &[String], timeout: Duration) -> Result<(), String> {
                 let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
             }
             let _ = child.wait();
-            return Err(format!("{program}: still running after {:.1} s", began.elapsed().as_secs_f64()));
+            return Err(format!(
+                "{program}: still running after {:.1} s",
+                began.elapsed().as_secs_f64()
+            ));
         }
     }
     match child.wait() {

@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, DefaultConnector, LazyBuffers, NextTimeout, Transport};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, DefaultConnector, LazyBuffers, NextTimeout, Transport,
+};
 
 /// What to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,16 +87,29 @@ impl Request {
         let headers = response
             .headers()
             .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .map(|(name, value)| {
+                (
+                    name.as_str().to_owned(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
             .collect();
         let mut body = Vec::new();
         let mut reader = response.into_body().into_reader().take(self.body_limit + 1);
-        reader.read_to_end(&mut body).map_err(|error| Failure::reading(self, &error))?;
+        reader
+            .read_to_end(&mut body)
+            .map_err(|error| Failure::reading(self, &error))?;
         let truncated = body.len() as u64 > self.body_limit;
         if truncated {
             body.truncate(usize::try_from(self.body_limit).unwrap_or(usize::MAX));
         }
-        Ok(Answer { status, headers, body, truncated, took: began.elapsed() })
+        Ok(Answer {
+            status,
+            headers,
+            body,
+            truncated,
+            took: began.elapsed(),
+        })
     }
 
     fn call(&self) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
@@ -102,7 +117,10 @@ impl Request {
         match &self.method {
             Method::Get => self.dress(agent.get(&self.url)).call(),
             Method::Head => self.dress(agent.head(&self.url)).call(),
-            Method::Post(kind, body) => self.dress(agent.post(&self.url)).header("content-type", kind).send(&body[..]),
+            Method::Post(kind, body) => self
+                .dress(agent.post(&self.url))
+                .header("content-type", kind)
+                .send(&body[..]),
         }
     }
 
@@ -126,9 +144,21 @@ impl Request {
         );
         let config = config.build();
         match (&self.socket, &self.connect) {
-            (Some(path), _) => ureq::Agent::with_parts(config, UnixConnector(path.clone()), Elsewhere("127.0.0.1:80".to_owned())),
-            (None, Some(address)) => ureq::Agent::with_parts(config, DefaultConnector::default(), Elsewhere(address.clone())),
-            (None, None) => ureq::Agent::with_parts(config, DefaultConnector::default(), DefaultResolver::default()),
+            (Some(path), _) => ureq::Agent::with_parts(
+                config,
+                UnixConnector(path.clone()),
+                Elsewhere("127.0.0.1:80".to_owned()),
+            ),
+            (None, Some(address)) => ureq::Agent::with_parts(
+                config,
+                DefaultConnector::default(),
+                Elsewhere(address.clone()),
+            ),
+            (None, None) => ureq::Agent::with_parts(
+                config,
+                DefaultConnector::default(),
+                DefaultResolver::default(),
+            ),
         }
     }
 
@@ -170,13 +200,20 @@ impl Answer {
     /// The first header of this name, in whatever case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(each, _)| each.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(each, _)| each.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// Whether the body holds this text.
     #[must_use]
     pub fn contains(&self, text: &str) -> bool {
-        text.is_empty() || self.body.windows(text.len()).any(|window| window == text.as_bytes())
+        text.is_empty()
+            || self
+                .body
+                .windows(text.len())
+                .any(|window| window == text.as_bytes())
     }
 }
 
@@ -199,14 +236,19 @@ impl Failure {
     fn of(request: &Request, error: &ureq::Error) -> Self {
         let target = request.target();
         match error {
-            ureq::Error::Timeout(_) => Self::Timeout(format!("{target}: no answer in {}", seconds(request.timeout))),
+            ureq::Error::Timeout(_) => Self::Timeout(format!(
+                "{target}: no answer in {}",
+                seconds(request.timeout)
+            )),
             ureq::Error::HostNotFound => Self::Address(format!("{target}: no such host")),
             ureq::Error::BadUri(why) => Self::Address(format!("{target}: not a URL: {why}")),
             ureq::Error::Http(why) => Self::Address(format!("{target}: {why}")),
             ureq::Error::Tls(why) => Self::Tls(format!("{target}: TLS: {why}")),
             ureq::Error::Io(why) => Self::io(request, why),
             // Feature-dependent variants (native-tls among them) can't be named here: their text can.
-            other if other.to_string().to_ascii_lowercase().contains("tls") => Self::Tls(format!("{target}: {other}")),
+            other if other.to_string().to_ascii_lowercase().contains("tls") => {
+                Self::Tls(format!("{target}: {other}"))
+            }
             other => Self::Broken(format!("{target}: {other}")),
         }
     }
@@ -216,8 +258,13 @@ impl Failure {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused(format!("{target}: nobody listens")),
             io::ErrorKind::NotFound => Self::Refused(format!("{target}: no such socket")),
-            io::ErrorKind::TimedOut => Self::Timeout(format!("{target}: no answer in {}", seconds(request.timeout))),
-            _ if error.to_string().contains("failed to lookup address") => Self::Address(format!("{target}: no such host")),
+            io::ErrorKind::TimedOut => Self::Timeout(format!(
+                "{target}: no answer in {}",
+                seconds(request.timeout)
+            )),
+            _ if error.to_string().contains("failed to lookup address") => {
+                Self::Address(format!("{target}: no such host"))
+            }
             _ => Self::Broken(format!("{target}: {error}")),
         }
     }
@@ -225,7 +272,10 @@ impl Failure {
     fn reading(request: &Request, error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::TimedOut => Self::io(request, error),
-            _ => Self::Broken(format!("{}: the answer was cut short: {error}", request.target())),
+            _ => Self::Broken(format!(
+                "{}: the answer was cut short: {error}",
+                request.target()
+            )),
         }
     }
 }
@@ -233,7 +283,11 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(text) | Self::Timeout(text) | Self::Address(text) | Self::Tls(text) | Self::Broken(text) => f.write_str(text),
+            Self::Refused(text)
+            | Self::Timeout(text)
+            | Self::Address(text)
+            | Self::Tls(text)
+            | Self::Broken(text) => f.write_str(text),
         }
     }
 }
@@ -249,9 +303,19 @@ fn seconds(duration: Duration) -> String {
 struct Elsewhere(String);
 
 impl Resolver for Elsewhere {
-    fn resolve(&self, _: &ureq::http::Uri, _: &ureq::config::Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+    fn resolve(
+        &self,
+        _: &ureq::http::Uri,
+        _: &ureq::config::Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let mut found = self.empty();
-        for address in self.0.to_socket_addrs().map_err(|_| ureq::Error::HostNotFound)?.take(16) {
+        for address in self
+            .0
+            .to_socket_addrs()
+            .map_err(|_| ureq::Error::HostNotFound)?
+            .take(16)
+        {
             found.push(address);
         }
         Ok(found)
@@ -264,8 +328,14 @@ struct UnixConnector(PathBuf);
 impl Connector<()> for UnixConnector {
     type Out = UnixTransport;
 
-    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<UnixTransport>, ureq::Error> {
-        UnixTransport::connect(&self.0, details.config).map(Some).map_err(ureq::Error::Io)
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        _: Option<()>,
+    ) -> Result<Option<UnixTransport>, ureq::Error> {
+        UnixTransport::connect(&self.0, details.config)
+            .map(Some)
+            .map_err(ureq::Error::Io)
     }
 }
 
@@ -278,7 +348,10 @@ struct UnixTransport {
 impl UnixTransport {
     fn connect(path: &Path, config: &ureq::config::Config) -> io::Result<Self> {
         let stream = UnixStream::connect(path)?;
-        Ok(Self { stream, buffers: LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size()) })
+        Ok(Self {
+            stream,
+            buffers: LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size()),
+        })
     }
 }
 
@@ -288,13 +361,15 @@ impl Transport for UnixTransport {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        self.stream.set_write_timeout(timeout.not_zero().map(|left| *left))?;
+        self.stream
+            .set_write_timeout(timeout.not_zero().map(|left| *left))?;
         let sent = self.stream.write_all(&self.buffers.output()[..amount]);
         sent.map_err(|error| late(error, timeout))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        self.stream.set_read_timeout(timeout.not_zero().map(|left| *left))?;
+        self.stream
+            .set_read_timeout(timeout.not_zero().map(|left| *left))?;
         let read = loop {
             match self.stream.read(self.buffers.input_append_buf()) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -328,7 +403,8 @@ mod tests {
     use std::os::unix::net::UnixListener;
     use std::thread;
 
-    const PAGE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 60\r\nContent-Length: 4\r\n\r\nback";
+    const PAGE: &[u8] =
+        b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 60\r\nContent-Length: 4\r\n\r\nback";
 
     fn asked(stream: impl Read) -> Vec<String> {
         let lines = BufReader::new(stream).lines().map_while(Result::ok);
@@ -345,14 +421,30 @@ mod tests {
             stream.write_all(PAGE).unwrap();
             lines
         });
-        let request = Request { connect: Some(address), host: Some("other.example".into()), ..Request::get("http://example.org/x") };
+        let request = Request {
+            connect: Some(address),
+            host: Some("other.example".into()),
+            ..Request::get("http://example.org/x")
+        };
         let answer = request.send().unwrap();
-        assert_eq!((answer.status, answer.header("Retry-After")), (503, Some("60")));
+        assert_eq!(
+            (answer.status, answer.header("Retry-After")),
+            (503, Some("60"))
+        );
         assert!(answer.contains("back") && !answer.truncated);
         let lines = server.join().unwrap();
         assert_eq!(lines[0], "GET /x HTTP/1.1");
-        assert!(lines.contains(&"host: other.example".to_owned()), "{lines:?}");
-        assert_eq!(lines.iter().filter(|line| line.to_ascii_lowercase().starts_with("host:")).count(), 1);
+        assert!(
+            lines.contains(&"host: other.example".to_owned()),
+            "{lines:?}"
+        );
+        assert_eq!(
+            lines
+                .iter()
+                .filter(|line| line.to_ascii_lowercase().starts_with("host:"))
+                .count(),
+            1
+        );
     }
 
     #[test]
@@ -366,12 +458,22 @@ mod tests {
             drop(listener);
             lines
         });
-        let request = Request { socket: Some(path.clone()), body_limit: 2, ..Request::get("http://localhost/") };
+        let request = Request {
+            socket: Some(path.clone()),
+            body_limit: 2,
+            ..Request::get("http://localhost/")
+        };
         let answer = request.send().unwrap();
-        assert_eq!((answer.status, answer.body.as_slice(), answer.truncated), (503, &b"ba"[..], true));
+        assert_eq!(
+            (answer.status, answer.body.as_slice(), answer.truncated),
+            (503, &b"ba"[..], true)
+        );
         assert_eq!(server.join().unwrap()[0], "GET / HTTP/1.1");
         // The file stays behind when its server goes: refused, or reset where the fork of a sibling test still holds it.
-        assert!(matches!(request.send().unwrap_err(), Failure::Refused(_) | Failure::Broken(_)));
+        assert!(matches!(
+            request.send().unwrap_err(),
+            Failure::Refused(_) | Failure::Broken(_)
+        ));
         std::fs::remove_file(&path).unwrap();
         assert!(matches!(request.send().unwrap_err(), Failure::Refused(_)));
     }
@@ -380,7 +482,11 @@ mod tests {
     fn silence_is_a_timeout_and_nonsense_is_broken() {
         let path = std::env::temp_dir().join(format!("probe-silent-{}", std::process::id()));
         let listener = UnixListener::bind(&path).unwrap();
-        let request = Request { socket: Some(path.clone()), timeout: Duration::from_millis(100), ..Request::get("http://localhost/") };
+        let request = Request {
+            socket: Some(path.clone()),
+            timeout: Duration::from_millis(100),
+            ..Request::get("http://localhost/")
+        };
         assert!(matches!(request.send().unwrap_err(), Failure::Timeout(_)));
         let server = thread::spawn(move || {
             // The first connection is the one that was given up.
@@ -389,7 +495,10 @@ mod tests {
             asked(&stream);
             stream.write_all(b"SSH-2.0-OpenSSH\r\n\r\n").unwrap();
         });
-        let request = Request { timeout: Duration::from_secs(5), ..request };
+        let request = Request {
+            timeout: Duration::from_secs(5),
+            ..request
+        };
         assert!(matches!(request.send().unwrap_err(), Failure::Broken(_)));
         server.join().unwrap();
         std::fs::remove_file(path).unwrap();
@@ -397,8 +506,13 @@ mod tests {
 
     #[test]
     fn a_name_without_address_is_said_so() {
-        let failure = Request::get("http://no-such-host.invalid/").send().unwrap_err();
+        let failure = Request::get("http://no-such-host.invalid/")
+            .send()
+            .unwrap_err();
         assert!(matches!(failure, Failure::Address(_)), "{failure:?}");
-        assert!(matches!(Request::get("nonsense").send().unwrap_err(), Failure::Address(_) | Failure::Broken(_)));
+        assert!(matches!(
+            Request::get("nonsense").send().unwrap_err(),
+            Failure::Address(_) | Failure::Broken(_)
+        ));
     }
 }

@@ -15,7 +15,9 @@ use std::time::Duration;
 /// # Errors
 /// The last refusal, in words.
 pub fn connect(address: &str, timeout: Duration) -> Result<(), String> {
-    let addresses = address.to_socket_addrs().map_err(|error| format!("{address}: no such host: {error}"))?;
+    let addresses = address
+        .to_socket_addrs()
+        .map_err(|error| format!("{address}: no such host: {error}"))?;
     let mut last = format!("{address}: the name has no address");
     for each in addresses {
         match TcpStream::connect_timeout(&each, timeout.max(Duration::from_millis(1))) {
@@ -59,7 +61,11 @@ pub fn holders(port: u16) -> io::Result<Holders> {
         return Ok(Holders::Nobody);
     }
     let pids = owners(&inodes)?;
-    Ok(if pids.is_empty() { Holders::Unknown } else { Holders::Processes(pids) })
+    Ok(if pids.is_empty() {
+        Holders::Unknown
+    } else {
+        Holders::Processes(pids)
+    })
 }
 
 /// As [`holders`], but only these processes are looked at: `Nobody` then means none of them.
@@ -94,7 +100,10 @@ fn holds(descriptors: fs::ReadDir, inodes: &BTreeSet<u64>) -> bool {
     descriptors
         .flatten()
         .filter_map(|fd| fs::read_link(fd.path()).ok())
-        .any(|target| socket_inode(target.to_str().unwrap_or_default()).is_some_and(|inode| inodes.contains(&inode)))
+        .any(|target| {
+            socket_inode(target.to_str().unwrap_or_default())
+                .is_some_and(|inode| inodes.contains(&inode))
+        })
 }
 
 fn listening_inodes(port: u16) -> io::Result<BTreeSet<u64>> {
@@ -125,7 +134,11 @@ fn owners(inodes: &BTreeSet<u64>) -> io::Result<BTreeSet<i32>> {
     let mut pids = BTreeSet::new();
     for entry in fs::read_dir("/proc")? {
         let Ok(entry) = entry else { continue };
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
             continue;
         };
         // Another user's process, or one that just ended: it can't be looked into, the others can.
@@ -140,7 +153,10 @@ fn owners(inodes: &BTreeSet<u64>) -> io::Result<BTreeSet<i32>> {
 }
 
 fn socket_inode(link: &str) -> Option<u64> {
-    link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    link.strip_prefix("socket:[")?
+        .strip_suffix(']')?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -154,7 +170,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         connect(&format!("127.0.0.1:{port}"), Duration::from_secs(1)).unwrap();
-        let Holders::Processes(pids) = holders(port).unwrap() else { panic!("not found") };
+        let Holders::Processes(pids) = holders(port).unwrap() else {
+            panic!("not found")
+        };
         assert!(pids.contains(&i32::try_from(std::process::id()).unwrap()));
         drop(listener);
         // A sibling test may have forked between bind and drop, so only our own hold is certain to be gone.
@@ -171,7 +189,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         drop(listener);
-        assert_eq!(connect(&address, Duration::from_secs(1)).unwrap_err(), format!("{address}: nobody listens"));
+        assert_eq!(
+            connect(&address, Duration::from_secs(1)).unwrap_err(),
+            format!("{address}: nobody listens")
+        );
     }
 
     #[test]

@@ -38,10 +38,18 @@ impl Identity {
     pub fn of(pid: i32) -> io::Result<Self> {
         let stat = Stat::of(pid)?;
         if stat.is_dead() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, format!("process {pid} has ended")));
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("process {pid} has ended"),
+            ));
         }
         let uid = fs::metadata(format!("/proc/{pid}"))?.uid();
-        Ok(Self { pid, start: stat.start, exe: executable(pid), uid })
+        Ok(Self {
+            pid,
+            start: stat.start,
+            exe: executable(pid),
+            uid,
+        })
     }
 
     /// Whether that very process still lives. An `exec` since then is the same process; only pid and start time count here.
@@ -73,12 +81,20 @@ impl Process {
         let number = (pid > 0)
             .then(|| Pid::from_raw(pid))
             .flatten()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("{pid} is not a pid")))?;
+            .ok_or_else(|| {
+                io::Error::new(io::ErrorKind::InvalidInput, format!("{pid} is not a pid"))
+            })?;
         let fd = pidfd_open(number, PidfdFlags::empty()).map_err(gone)?;
-        let process = Self { identity: Identity::of(pid)?, fd };
+        let process = Self {
+            identity: Identity::of(pid)?,
+            fd,
+        };
         // Read while the descriptor shows the process alive, the identity is the descriptor's own.
         if process.ended()? {
-            return Err(io::Error::new(io::ErrorKind::NotFound, format!("process {pid} has ended")));
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("process {pid} has ended"),
+            ));
         }
         Ok(process)
     }
@@ -92,7 +108,10 @@ impl Process {
         if process.identity.start == identity.start {
             Ok(process)
         } else {
-            Err(io::Error::new(io::ErrorKind::NotFound, format!("process {} is another one now", identity.pid)))
+            Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("process {} is another one now", identity.pid),
+            ))
         }
     }
 
@@ -133,13 +152,24 @@ impl Process {
 /// Only what poll(2) says.
 pub fn wait_any(processes: &[&Process], timeout: Duration) -> io::Result<Vec<usize>> {
     let deadline = Instant::now() + timeout;
-    let mut fds: Vec<PollFd<'_>> = processes.iter().map(|process| PollFd::from_borrowed_fd(process.fd.as_fd(), PollFlags::IN)).collect();
+    let mut fds: Vec<PollFd<'_>> = processes
+        .iter()
+        .map(|process| PollFd::from_borrowed_fd(process.fd.as_fd(), PollFlags::IN))
+        .collect();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let left = Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
+        let left = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        };
         match poll(&mut fds, Some(&left)) {
             Ok(_) => {
-                return Ok(fds.iter().enumerate().filter(|(_, fd)| !fd.revents().is_empty()).map(|(at, _)| at).collect());
+                return Ok(fds
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, fd)| !fd.revents().is_empty())
+                    .map(|(at, _)| at)
+                    .collect());
             }
             Err(rustix::io::Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
@@ -148,7 +178,11 @@ pub fn wait_any(processes: &[&Process], timeout: Duration) -> io::Result<Vec<usi
 }
 
 fn gone(errno: rustix::io::Errno) -> io::Error {
-    if errno == rustix::io::Errno::SRCH { io::Error::new(io::ErrorKind::NotFound, "no such process") } else { errno.into() }
+    if errno == rustix::io::Errno::SRCH {
+        io::Error::new(io::ErrorKind::NotFound, "no such process")
+    } else {
+        errno.into()
+    }
 }
 
 /// The environment a process was started with, as `/proc/PID/environ` has it (not what it changed in itself later).
@@ -161,9 +195,15 @@ pub fn environment(pid: i32) -> io::Result<Vec<(OsString, OsString)>> {
         .split(|byte| *byte == 0)
         .filter(|entry| !entry.is_empty())
         .map(|entry| {
-            let at = entry.iter().position(|byte| *byte == b'=').unwrap_or(entry.len());
+            let at = entry
+                .iter()
+                .position(|byte| *byte == b'=')
+                .unwrap_or(entry.len());
             let value = entry.get(at + 1..).unwrap_or_default();
-            (OsString::from_vec(entry[..at].to_vec()), OsString::from_vec(value.to_vec()))
+            (
+                OsString::from_vec(entry[..at].to_vec()),
+                OsString::from_vec(value.to_vec()),
+            )
         })
         .collect())
 }
@@ -195,7 +235,10 @@ pub fn arguments(pid: i32) -> io::Result<Vec<OsString>> {
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(bytes.split(|byte| *byte == 0).map(|part| OsString::from_vec(part.to_vec())).collect())
+    Ok(bytes
+        .split(|byte| *byte == 0)
+        .map(|part| OsString::from_vec(part.to_vec()))
+        .collect())
 }
 
 /// What of `/proc/PID/stat` matters here.
@@ -224,11 +267,17 @@ impl Stat {
     /// NotFound when there is no such process; InvalidData when the line isn't proc(5)'s.
     pub fn of(pid: i32) -> io::Result<Self> {
         // Reading it while the process goes is ESRCH, not ENOENT.
-        let bytes = fs::read(format!("/proc/{pid}/stat")).map_err(|error| match error.raw_os_error() {
-            Some(3) => io::Error::new(io::ErrorKind::NotFound, "no such process"),
-            _ => error,
-        })?;
-        Self::parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat: not understood")))
+        let bytes =
+            fs::read(format!("/proc/{pid}/stat")).map_err(|error| match error.raw_os_error() {
+                Some(3) => io::Error::new(io::ErrorKind::NotFound, "no such process"),
+                _ => error,
+            })?;
+        Self::parse(&bytes).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("/proc/{pid}/stat: not understood"),
+            )
+        })
     }
 
     /// Ended, waiting only to be collected by its parent.
@@ -241,7 +290,11 @@ impl Stat {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let open = bytes.iter().position(|byte| *byte == b'(')?;
         let close = bytes.iter().rposition(|byte| *byte == b')')?;
-        let pid = std::str::from_utf8(bytes.get(..open)?).ok()?.trim().parse().ok()?;
+        let pid = std::str::from_utf8(bytes.get(..open)?)
+            .ok()?
+            .trim()
+            .parse()
+            .ok()?;
         let comm = String::from_utf8_lossy(bytes.get(open + 1..close)?).into_owned();
         let rest = std::str::from_utf8(bytes.get(close + 1..)?).ok()?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
@@ -267,8 +320,14 @@ mod tests {
     fn a_name_with_parentheses_is_read_whole() {
         let line = b"42 (a) b (c) S 1 42 40 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 98765 0 0";
         let stat = Stat::parse(line).unwrap();
-        assert_eq!((stat.pid, stat.comm.as_str(), stat.state), (42, "a) b (c", 'S'));
-        assert_eq!((stat.parent, stat.group, stat.session, stat.start), (1, 42, 40, 98765));
+        assert_eq!(
+            (stat.pid, stat.comm.as_str(), stat.state),
+            (42, "a) b (c", 'S')
+        );
+        assert_eq!(
+            (stat.parent, stat.group, stat.session, stat.start),
+            (1, 42, 40, 98765)
+        );
         assert_eq!(Stat::parse(b"42 (x"), None);
         assert_eq!(Stat::parse(b""), None);
     }
@@ -282,24 +341,38 @@ mod tests {
         let mut reused = process.identity.clone();
         reused.start += 1;
         assert!(!reused.lives());
-        assert_eq!(Process::reopen(&reused).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(
+            Process::reopen(&reused).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
         process.signal(Signal::TERM).unwrap();
         assert!(process.wait(Duration::from_secs(5)).unwrap());
         // Not yet collected: a zombie does not live.
         assert!(!process.identity.lives());
         child.wait().unwrap();
-        assert_eq!(process.signal(Signal::TERM).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(
+            process.signal(Signal::TERM).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
     }
 
     #[test]
     fn the_running_environment_is_read_not_ours() {
-        let mut child = Command::new("/bin/sleep").arg("60").env_clear().env("PRODUCTION", "").spawn().unwrap();
+        let mut child = Command::new("/bin/sleep")
+            .arg("60")
+            .env_clear()
+            .env("PRODUCTION", "")
+            .spawn()
+            .unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         // Until exec is through, the child shows our environment, and then for a moment an empty one.
         while arguments(pid).unwrap() != ["/bin/sleep", "60"] {
             std::thread::yield_now();
         }
-        assert_eq!(environment(pid).unwrap(), [("PRODUCTION".into(), "".into())]);
+        assert_eq!(
+            environment(pid).unwrap(),
+            [("PRODUCTION".into(), "".into())]
+        );
         assert_eq!(arguments(pid).unwrap(), ["/bin/sleep", "60"]);
         child.kill().unwrap();
         child.wait().unwrap();

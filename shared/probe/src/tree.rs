@@ -64,8 +64,9 @@ impl Snapshot {
         while grew {
             grew = false;
             for each in self.processes.values() {
-                let belongs =
-                    members.contains(&each.parent) || (leads_session && each.session == root) || (leads_group && each.group == root);
+                let belongs = members.contains(&each.parent)
+                    || (leads_session && each.session == root)
+                    || (leads_group && each.group == root);
                 if belongs && members.insert(each.pid) {
                     grew = true;
                 }
@@ -78,7 +79,11 @@ impl Snapshot {
     /// The children of `pid` that live, sorted: a master's workers.
     #[must_use]
     pub fn children(&self, pid: i32) -> BTreeSet<i32> {
-        self.processes.values().filter(|stat| stat.parent == pid && !stat.is_dead()).map(|stat| stat.pid).collect()
+        self.processes
+            .values()
+            .filter(|stat| stat.parent == pid && !stat.is_dead())
+            .map(|stat| stat.pid)
+            .collect()
     }
 
     /// Whether `pid` is `ancestor` or descends from it.
@@ -109,14 +114,22 @@ pub fn identities(roots: &[i32]) -> io::Result<Vec<Identity>> {
     members
         .into_iter()
         .map(Identity::of)
-        .filter(|found| !found.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound))
+        .filter(|found| {
+            !found
+                .as_ref()
+                .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        })
         .collect()
 }
 
 /// Those of `written` that still live: the leftovers of a stop.
 #[must_use]
 pub fn leftovers(written: &[Identity]) -> Vec<Identity> {
-    written.iter().filter(|identity| identity.lives()).cloned().collect()
+    written
+        .iter()
+        .filter(|identity| identity.lives())
+        .cloned()
+        .collect()
 }
 
 #[cfg(test)]
@@ -125,11 +138,21 @@ mod tests {
     use super::*;
 
     fn process(pid: i32, parent: i32, group: i32, session: i32, state: char) -> Stat {
-        Stat { pid, comm: String::new(), state, parent, group, session, start: 1 }
+        Stat {
+            pid,
+            comm: String::new(),
+            state,
+            parent,
+            group,
+            session,
+            start: 1,
+        }
     }
 
     fn snapshot(all: &[Stat]) -> Snapshot {
-        Snapshot { processes: all.iter().map(|each| (each.pid, each.clone())).collect() }
+        Snapshot {
+            processes: all.iter().map(|each| (each.pid, each.clone())).collect(),
+        }
     }
 
     #[test]

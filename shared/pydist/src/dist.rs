@@ -68,8 +68,14 @@ impl Dist {
             Form::DistInfo => split(stem),
             _ => split(without_python(stem)),
         };
-        let mut dist =
-            Dist { key: normalize(name), name: name.to_owned(), version: version.to_owned(), path: site.join(entry), form, target: None };
+        let mut dist = Dist {
+            key: normalize(name),
+            name: name.to_owned(),
+            version: version.to_owned(),
+            path: site.join(entry),
+            form,
+            target: None,
+        };
         dist.complete();
         Some(dist)
     }
@@ -121,7 +127,9 @@ impl Dist {
         let path = self.metadata_path();
         let head = files::read_head(rustix::fs::CWD, &path, files::METADATA_LIMIT)?;
         let mut metadata = Metadata::parse(&head);
-        if !matches!(self.form, Form::DistInfo | Form::EggInfoFile) && metadata.requires_dist.is_empty() {
+        if !matches!(self.form, Form::DistInfo | Form::EggInfoFile)
+            && metadata.requires_dist.is_empty()
+        {
             let requires = path.with_file_name("requires.txt");
             if let Ok(bytes) = files::read(&requires, files::METADATA_LIMIT) {
                 metadata.add_requires_txt(&String::from_utf8_lossy(&bytes));
@@ -135,15 +143,25 @@ impl Dist {
 /// dash, but not every builder kept to them.
 fn split(stem: &str) -> (&str, &str) {
     // By the rules a name has no dash, and then there is nothing to look for.
-    if let Some(parts) = stem.split_once('-').filter(|(_, version)| !version.contains('-')) {
+    if let Some(parts) = stem
+        .split_once('-')
+        .filter(|(_, version)| !version.contains('-'))
+    {
         return parts;
     }
-    let parts = stem.match_indices('-').map(|(at, _)| (&stem[..at], &stem[at + 1..]));
-    parts.clone().find(|(_, version)| is_version(version)).or_else(|| stem.split_once('-')).unwrap_or((stem, ""))
+    let parts = stem
+        .match_indices('-')
+        .map(|(at, _)| (&stem[..at], &stem[at + 1..]));
+    parts
+        .clone()
+        .find(|(_, version)| is_version(version))
+        .or_else(|| stem.split_once('-'))
+        .unwrap_or((stem, ""))
 }
 
 fn is_version(text: &str) -> bool {
-    pep440_rs::Version::from_str(text).is_ok() || pep440_rs::Version::from_str(&text.replace('_', "-")).is_ok()
+    pep440_rs::Version::from_str(text).is_ok()
+        || pep440_rs::Version::from_str(&text.replace('_', "-")).is_ok()
 }
 
 /// Cuts the `-py3.11` (and platform) off the stem of an egg.
@@ -168,6 +186,9 @@ mod tests {
         assert_eq!(split("foo-2004d"), ("foo", "2004d"));
         assert_eq!(split("foo"), ("foo", ""));
         assert_eq!(without_python("foo-1.0-py3.11"), "foo-1.0");
-        assert_eq!(without_python("foo-pyx-1.0-py2.7-linux-x86_64"), "foo-pyx-1.0");
+        assert_eq!(
+            without_python("foo-pyx-1.0-py2.7-linux-x86_64"),
+            "foo-pyx-1.0"
+        );
     }
 }

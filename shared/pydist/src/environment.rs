@@ -41,7 +41,11 @@ impl PythonVersion {
             let digits = part.bytes().take_while(u8::is_ascii_digit).count();
             part[..digits].parse::<u32>().ok()
         };
-        Some(PythonVersion { major: number()?, minor: number()?, patch: number() })
+        Some(PythonVersion {
+            major: number()?,
+            minor: number()?,
+            patch: number(),
+        })
     }
 
     /// `3.11`.
@@ -146,7 +150,9 @@ impl Environment {
         if let Some(prefix) = beside.filter(|prefix| prefix.join("pyvenv.cfg").is_file()) {
             return Self::at(prefix);
         }
-        let real = path.canonicalize().map_err(|error| Error::io(path, error))?;
+        let real = path
+            .canonicalize()
+            .map_err(|error| Error::io(path, error))?;
         match real.parent().and_then(Path::parent) {
             Some(prefix) => Self::at(prefix),
             None => Err(Error::new(path, "is not in the bin directory of a Python")),
@@ -156,8 +162,13 @@ impl Environment {
     fn at(prefix: &Path) -> Result<Self, Error> {
         let cfg = prefix.join("pyvenv.cfg");
         let (kind, config) = match files::read(&cfg, files::METADATA_LIMIT) {
-            Ok(bytes) => (Kind::Virtual, PyvenvCfg::parse(&String::from_utf8_lossy(&bytes))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => (Kind::Prefix, PyvenvCfg::default()),
+            Ok(bytes) => (
+                Kind::Virtual,
+                PyvenvCfg::parse(&String::from_utf8_lossy(&bytes)),
+            ),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                (Kind::Prefix, PyvenvCfg::default())
+            }
             Err(error) => return Err(Error::io(&cfg, error)),
         };
         let interpreter = interpreter(prefix);
@@ -171,7 +182,14 @@ impl Environment {
             (Kind::Virtual, Some(python)) => virtual_sites(prefix, python),
             (Kind::Prefix, Some(python)) => prefix_sites(prefix, python),
         };
-        Ok(Environment { prefix: prefix.to_path_buf(), kind, config, interpreter, python, sites })
+        Ok(Environment {
+            prefix: prefix.to_path_buf(),
+            kind,
+            config,
+            interpreter,
+            python,
+            sites,
+        })
     }
 
     /// The distribution `name`: the first one along the site directories, as an import finds it.
@@ -190,7 +208,12 @@ impl Environment {
         let mut seen = std::collections::HashSet::new();
         for path in &self.sites {
             let listing = site::list(path)?;
-            out.extend(listing.dists.into_iter().filter(|d| seen.insert(d.key.clone())));
+            out.extend(
+                listing
+                    .dists
+                    .into_iter()
+                    .filter(|d| seen.insert(d.key.clone())),
+            );
         }
         Ok(out)
     }
@@ -211,18 +234,32 @@ impl Environment {
 
 fn interpreter(prefix: &Path) -> Option<Interpreter> {
     let bin = prefix.join("bin");
-    let path =
-        ["python", "python3"].iter().map(|name| bin.join(name)).find(|path| path.symlink_metadata().is_ok()).or_else(|| numbered(&bin))?;
+    let path = ["python", "python3"]
+        .iter()
+        .map(|name| bin.join(name))
+        .find(|path| path.symlink_metadata().is_ok())
+        .or_else(|| numbered(&bin))?;
     let real = path.canonicalize().ok();
-    let executable = real.as_ref().is_some_and(|real| real.is_file() && rustix::fs::access(real, rustix::fs::Access::EXEC_OK).is_ok());
+    let executable = real.as_ref().is_some_and(|real| {
+        real.is_file() && rustix::fs::access(real, rustix::fs::Access::EXEC_OK).is_ok()
+    });
     let named = real.as_ref().and_then(|real| named_version(real));
     let target = std::fs::read_link(&path).ok();
-    Some(Interpreter { path, target, real, executable, named })
+    Some(Interpreter {
+        path,
+        target,
+        real,
+        executable,
+        named,
+    })
 }
 
 fn numbered(bin: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(bin).ok()?.flatten();
-    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| named_version(path).is_some()).collect();
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| named_version(path).is_some())
+        .collect();
     found.sort();
     found.pop()
 }
@@ -290,8 +327,11 @@ mod tests {
         let site = dir.path().join("lib/python3.11/site-packages");
         fs::create_dir_all(&site).unwrap();
         fs::create_dir_all(dir.path().join("bin")).unwrap();
-        fs::write(dir.path().join("pyvenv.cfg"), "home = /usr/bin\nInclude-System-Site-Packages = TRUE\nversion_info = 3.11.2.final.0\n")
-            .unwrap();
+        fs::write(
+            dir.path().join("pyvenv.cfg"),
+            "home = /usr/bin\nInclude-System-Site-Packages = TRUE\nversion_info = 3.11.2.final.0\n",
+        )
+        .unwrap();
         for name in ["Django-4.2.dist-info", "zope.interface-5.0-py3.11.egg-info"] {
             fs::create_dir(site.join(name)).unwrap();
         }
@@ -305,9 +345,15 @@ mod tests {
         assert_eq!(environment.kind, Kind::Virtual);
         assert!(environment.config.system_site);
         assert_eq!(environment.find("DJANGO").unwrap().unwrap().version, "4.2");
-        assert_eq!(environment.find("Zope_Interface").unwrap().unwrap().version, "5.0");
+        assert_eq!(
+            environment.find("Zope_Interface").unwrap().unwrap().version,
+            "5.0"
+        );
         assert!(environment.find("nothing").unwrap().is_none());
-        assert_eq!(crate::version(dir.path(), "django").unwrap().as_deref(), Some("4.2"));
+        assert_eq!(
+            crate::version(dir.path(), "django").unwrap().as_deref(),
+            Some("4.2")
+        );
         assert_eq!(environment.distributions().unwrap().len(), 2);
     }
 
@@ -334,6 +380,9 @@ mod tests {
     fn a_directory_without_python_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let error = Environment::open(dir.path()).unwrap_err().to_string();
-        assert!(error.ends_with("no pyvenv.cfg, and no Python either"), "{error}");
+        assert!(
+            error.ends_with("no pyvenv.cfg, and no Python either"),
+            "{error}"
+        );
     }
 }

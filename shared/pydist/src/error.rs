@@ -17,7 +17,11 @@ pub struct Error {
 
 impl Error {
     pub(crate) fn new(path: &Path, what: impl Into<String>) -> Self {
-        Error { path: path.to_path_buf(), what: what.into(), source: None }
+        Error {
+            path: path.to_path_buf(),
+            what: what.into(),
+            source: None,
+        }
     }
 
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
@@ -26,7 +30,11 @@ impl Error {
             io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
             _ => source.to_string(),
         };
-        Error { path: path.to_path_buf(), what, source: Some(source) }
+        Error {
+            path: path.to_path_buf(),
+            what,
+            source: Some(source),
+        }
     }
 }
 

@@ -15,7 +15,10 @@ pub const METADATA_LIMIT: usize = 4 << 20;
 /// How much of a RECORD is worth reading: some 600,000 files.
 pub const RECORD_LIMIT: usize = 64 << 20;
 
-const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+const FLAGS: OFlags = OFlags::RDONLY
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY);
 
 /// Opens a regular file, `name` as seen from `dir`.
 pub fn open_at(dir: impl AsFd, name: &Path) -> io::Result<(OwnedFd, u64)> {
@@ -44,7 +47,9 @@ fn regular(mode: RawMode) -> io::Result<()> {
         FileType::Directory => Err(io::Error::other("is a directory")),
         FileType::Fifo => Err(io::Error::other("is a FIFO, not a file")),
         FileType::Socket => Err(io::Error::other("is a socket, not a file")),
-        FileType::CharacterDevice | FileType::BlockDevice => Err(io::Error::other("is a device, not a file")),
+        FileType::CharacterDevice | FileType::BlockDevice => {
+            Err(io::Error::other("is a device, not a file"))
+        }
         _ => Err(io::Error::other("is not a regular file")),
     }
 }
@@ -74,11 +79,18 @@ pub fn read_at(dir: impl AsFd, name: &Path, limit: usize) -> io::Result<Vec<u8>>
 pub fn read_head(dir: impl AsFd, name: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let (file, size) = open_at(dir, name)?;
     let mut out = Vec::with_capacity(usize::try_from(size).unwrap_or(0).min(8 << 10) + 1);
-    fill(&file, &mut out, limit, |bytes| crate::metadata::end_of_head(bytes).is_some())?;
+    fill(&file, &mut out, limit, |bytes| {
+        crate::metadata::end_of_head(bytes).is_some()
+    })?;
     Ok(out)
 }
 
-fn fill(file: &OwnedFd, out: &mut Vec<u8>, limit: usize, mut enough: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+fn fill(
+    file: &OwnedFd,
+    out: &mut Vec<u8>,
+    limit: usize,
+    mut enough: impl FnMut(&[u8]) -> bool,
+) -> io::Result<()> {
     loop {
         if out.len() >= limit {
             out.truncate(limit);

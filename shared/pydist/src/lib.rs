@@ -38,7 +38,10 @@ pub use error::Error;
 
 /// The version of the distribution `name` in `environment` (a virtual environment, a prefix such
 /// as `/usr`, or the path of an interpreter), or `None` when it isn't installed there.
-pub fn version(environment: impl AsRef<std::path::Path>, name: &str) -> Result<Option<String>, Error> {
+pub fn version(
+    environment: impl AsRef<std::path::Path>,
+    name: &str,
+) -> Result<Option<String>, Error> {
     let environment = Environment::open(environment)?;
     Ok(environment.find(name)?.map(|dist| dist.version))
 }

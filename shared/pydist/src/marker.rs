@@ -39,9 +39,18 @@ const VARIABLES: [(&str, Variable); 18] = [
     ("platform.version", Variable::PlatformVersion),
     ("platform_machine", Variable::PlatformMachine),
     ("platform.machine", Variable::PlatformMachine),
-    ("platform_python_implementation", Variable::PlatformPythonImplementation),
-    ("platform.python_implementation", Variable::PlatformPythonImplementation),
-    ("python_implementation", Variable::PlatformPythonImplementation),
+    (
+        "platform_python_implementation",
+        Variable::PlatformPythonImplementation,
+    ),
+    (
+        "platform.python_implementation",
+        Variable::PlatformPythonImplementation,
+    ),
+    (
+        "python_implementation",
+        Variable::PlatformPythonImplementation,
+    ),
     ("implementation_name", Variable::ImplementationName),
     ("implementation_version", Variable::ImplementationVersion),
     ("extra", Variable::Extra),
@@ -101,9 +110,16 @@ impl MarkerValues {
         let host = rustix::system::uname();
         let text = |value: &std::ffi::CStr| value.to_string_lossy().into_owned();
         let pypy = implementation.eq_ignore_ascii_case("pypy");
-        let full = crate::PythonVersion { patch: Some(python.patch.unwrap_or(0)), ..python }.to_string();
+        let full = crate::PythonVersion {
+            patch: Some(python.patch.unwrap_or(0)),
+            ..python
+        }
+        .to_string();
         MarkerValues {
-            versions: [InstalledVersion::new(&python.minor_text()), InstalledVersion::new(&full)],
+            versions: [
+                InstalledVersion::new(&python.minor_text()),
+                InstalledVersion::new(&full),
+            ],
             python_version: python.minor_text(),
             python_full_version: full,
             implementation_name: if pypy { "pypy" } else { "cpython" }.to_owned(),
@@ -118,7 +134,9 @@ impl MarkerValues {
     fn version(&self, operand: &Operand) -> Option<&InstalledVersion> {
         match operand {
             Operand::Variable(Variable::PythonVersion) => Some(&self.versions[0]),
-            Operand::Variable(Variable::PythonFullVersion | Variable::ImplementationVersion) => Some(&self.versions[1]),
+            Operand::Variable(Variable::PythonFullVersion | Variable::ImplementationVersion) => {
+                Some(&self.versions[1])
+            }
             _ => None,
         }
     }
@@ -126,7 +144,9 @@ impl MarkerValues {
     fn get<'a>(&'a self, variable: Variable, extra: &'a str) -> &'a str {
         match variable {
             Variable::PythonVersion => &self.python_version,
-            Variable::PythonFullVersion | Variable::ImplementationVersion => &self.python_full_version,
+            Variable::PythonFullVersion | Variable::ImplementationVersion => {
+                &self.python_full_version
+            }
             Variable::OsName => "posix",
             Variable::SysPlatform => "linux",
             Variable::PlatformSystem => "Linux",
@@ -146,7 +166,11 @@ impl Marker {
         let mut parser = Parser { rest: text };
         let tree = parser.any(0)?;
         parser.space();
-        if parser.rest.is_empty() { Ok(Marker(tree)) } else { Err(format!("`{}` is not part of a marker", parser.rest)) }
+        if parser.rest.is_empty() {
+            Ok(Marker(tree))
+        } else {
+            Err(format!("`{}` is not part of a marker", parser.rest))
+        }
     }
 
     /// Whether it holds, with `extra` (normalized, empty for none) asked for.
@@ -161,20 +185,29 @@ impl Tree {
         match self {
             Tree::All(parts) => parts.iter().all(|part| part.holds(values, extra)),
             Tree::Any(parts) => parts.iter().any(|part| part.holds(values, extra)),
-            Tree::Compare { left, operator, right, specifiers } => {
+            Tree::Compare {
+                left,
+                operator,
+                right,
+                specifiers,
+            } => {
                 let text = |operand: &'a Operand| match operand {
                     Operand::Variable(variable) => values.get(*variable, extra),
                     Operand::Text(text) => text,
                 };
                 let made = match (operator, right) {
-                    (Operator::Compare(operator), Operand::Variable(variable)) if *variable != Variable::Extra => {
+                    (Operator::Compare(operator), Operand::Variable(variable))
+                        if *variable != Variable::Extra =>
+                    {
                         Specifiers::parse(&format!("{operator}{}", text(right))).ok()
                     }
                     _ => None,
                 };
                 let specifiers = specifiers.as_ref().or(made.as_ref());
                 match (operator, specifiers, values.version(left)) {
-                    (Operator::Compare(_), Some(specifiers), Some(version)) => specifiers.allow(version),
+                    (Operator::Compare(_), Some(specifiers), Some(version)) => {
+                        specifiers.allow(version)
+                    }
                     _ => compare(text(left), *operator, text(right), specifiers),
                 }
             }
@@ -263,24 +296,35 @@ impl Parser<'_> {
             right = Operand::Text(spelling(variable).to_owned());
         }
         match (&mut left, &mut right) {
-            (variable, Operand::Text(text)) | (Operand::Text(text), variable) if *variable == extra => {
+            (variable, Operand::Text(text)) | (Operand::Text(text), variable)
+                if *variable == extra =>
+            {
                 *text = normalize(text);
             }
             _ => {}
         }
         let specifiers = match (&operator, &left, &right) {
             (_, left, right) if *left == extra || *right == extra => None,
-            (Operator::Compare(operator), _, Operand::Text(text)) => Specifiers::parse(&format!("{operator}{text}")).ok(),
+            (Operator::Compare(operator), _, Operand::Text(text)) => {
+                Specifiers::parse(&format!("{operator}{text}")).ok()
+            }
             _ => None,
         };
-        Ok(Tree::Compare { left, operator, right, specifiers })
+        Ok(Tree::Compare {
+            left,
+            operator,
+            right,
+            specifiers,
+        })
     }
 
     fn operand(&mut self) -> Result<Operand, String> {
         self.space();
         for quote in ['\'', '"'] {
             if let Some(rest) = self.rest.strip_prefix(quote) {
-                let (text, rest) = rest.split_once(quote).ok_or("a quotation mark of the marker is not closed")?;
+                let (text, rest) = rest
+                    .split_once(quote)
+                    .ok_or("a quotation mark of the marker is not closed")?;
                 self.rest = rest;
                 return Ok(Operand::Text(text.to_owned()));
             }
@@ -326,7 +370,10 @@ impl Parser<'_> {
 }
 
 fn spelling(variable: Variable) -> &'static str {
-    VARIABLES.iter().find(|(_, have)| *have == variable).map_or("", |(name, _)| name)
+    VARIABLES
+        .iter()
+        .find(|(_, have)| *have == variable)
+        .map_or("", |(name, _)| name)
 }
 
 fn is_word(c: char) -> bool {
@@ -363,9 +410,18 @@ mod tests {
         assert!(holds("python_version >= '3.8'", ""));
         assert!(holds("python_version in \"3.10,3.11\"", ""));
         assert!(!holds("python_version not in \"3.10,3.11\"", ""));
-        assert!(holds("python_full_version < '3.11.3' and os_name == 'posix'", ""));
-        assert!(holds("'linux' in sys_platform or sys_platform == 'win32'", ""));
-        assert!(holds("platform_machine == 'x86_64' and (python_version<'3' or python_version>'3')", ""));
+        assert!(holds(
+            "python_full_version < '3.11.3' and os_name == 'posix'",
+            ""
+        ));
+        assert!(holds(
+            "'linux' in sys_platform or sys_platform == 'win32'",
+            ""
+        ));
+        assert!(holds(
+            "platform_machine == 'x86_64' and (python_version<'3' or python_version>'3')",
+            ""
+        ));
         assert!(!holds("sys.platform == 'win32'", ""));
         assert!(holds("extra == 'Foo_Bar'", "foo-bar"));
         assert!(!holds("extra == 'Foo_Bar'", ""));

@@ -28,7 +28,8 @@ impl Metadata {
         let mut out = Metadata::default();
         let head = &bytes[..end_of_head(bytes).unwrap_or(bytes.len())];
         // Checked first, because replacing is ten times as slow, and hardly ever needed.
-        let text = std::str::from_utf8(head).map_or_else(|_| String::from_utf8_lossy(head), Cow::Borrowed);
+        let text =
+            std::str::from_utf8(head).map_or_else(|_| String::from_utf8_lossy(head), Cow::Borrowed);
         let mut lines = text.lines().peekable();
         while let Some(line) = lines.next() {
             if !line.starts_with(['N', 'V', 'R', 'P', 'n', 'v', 'r', 'p']) {
@@ -85,7 +86,8 @@ impl Metadata {
             } else if marker.is_empty() {
                 self.requires_dist.push(line.to_owned());
             } else if let Some((requirement, own)) = line.split_once(';') {
-                self.requires_dist.push(format!("{requirement} ; ({own}) and ({marker})"));
+                self.requires_dist
+                    .push(format!("{requirement} ; ({own}) and ({marker})"));
             } else {
                 self.requires_dist.push(format!("{line} ; {marker}"));
             }
@@ -99,11 +101,19 @@ pub(crate) fn end_of_head(bytes: &[u8]) -> Option<usize> {
     if bytes.first().is_some_and(|b| *b == b'\n') || bytes.starts_with(b"\r\n") {
         return Some(0);
     }
-    ends.iter().filter_map(|end| memchr::memmem::find(bytes, end)).min()
+    ends.iter()
+        .filter_map(|end| memchr::memmem::find(bytes, end))
+        .min()
 }
 
 fn wanted(field: &str) -> bool {
-    const WANTED: [&str; 5] = ["name", "version", "requires-dist", "requires-python", "provides-extra"];
+    const WANTED: [&str; 5] = [
+        "name",
+        "version",
+        "requires-dist",
+        "requires-python",
+        "provides-extra",
+    ];
     WANTED.iter().any(|name| name.eq_ignore_ascii_case(field))
 }
 

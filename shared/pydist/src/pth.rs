@@ -42,6 +42,12 @@ mod tests {
     #[test]
     fn comments_and_empty_lines_do_nothing() {
         let read = lines(b"# import os\n\n./lib \r\nimport os; os.system('x')\n");
-        assert_eq!(read, [(3, Line::Path("./lib".into())), (4, Line::Import("import os; os.system('x')".into()))]);
+        assert_eq!(
+            read,
+            [
+                (3, Line::Path("./lib".into())),
+                (4, Line::Import("import os; os.system('x')".into()))
+            ]
+        );
     }
 }

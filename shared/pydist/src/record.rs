@@ -29,7 +29,10 @@ fn entry(line: &str) -> Entry<'_> {
             let mut fields = line.rsplitn(3, ',');
             let (size, hash) = (fields.next().unwrap_or_default(), fields.next());
             match (fields.next(), hash) {
-                (Some(path), Some(hash)) => (Cow::Borrowed(path), &line[line.len() - size.len() - hash.len() - 1..]),
+                (Some(path), Some(hash)) => (
+                    Cow::Borrowed(path),
+                    &line[line.len() - size.len() - hash.len() - 1..],
+                ),
                 _ => (Cow::Borrowed(line), ""),
             }
         }
@@ -52,8 +55,15 @@ fn unquote(text: &str) -> (Cow<'_, str>, &str) {
             from = at + 2;
             continue;
         }
-        let (field, rest) = (&text[..at], text[at + 1..].strip_prefix(',').unwrap_or(&text[at + 1..]));
-        let field = if field.contains('"') { Cow::Owned(field.replace("\"\"", "\"")) } else { Cow::Borrowed(field) };
+        let (field, rest) = (
+            &text[..at],
+            text[at + 1..].strip_prefix(',').unwrap_or(&text[at + 1..]),
+        );
+        let field = if field.contains('"') {
+            Cow::Owned(field.replace("\"\"", "\""))
+        } else {
+            Cow::Borrowed(field)
+        };
         return (field, rest);
     }
     (Cow::Borrowed(text), "")
@@ -65,9 +75,10 @@ mod tests {
 
     #[test]
     fn every_way_to_write_a_line() {
-        let text =
-            "a/b.py,sha256=abc_-,12\r\na-1.dist-info/RECORD,,\n\"a,b.py\",sha256=x=,0\n\"q\"\"q\",,\nodd,name.py,sha256=y,1\nalone\n\n";
-        let read: Vec<_> = entries(text).map(|e| (e.path.into_owned(), e.hash.map(|h| h.1), e.size)).collect();
+        let text = "a/b.py,sha256=abc_-,12\r\na-1.dist-info/RECORD,,\n\"a,b.py\",sha256=x=,0\n\"q\"\"q\",,\nodd,name.py,sha256=y,1\nalone\n\n";
+        let read: Vec<_> = entries(text)
+            .map(|e| (e.path.into_owned(), e.hash.map(|h| h.1), e.size))
+            .collect();
         let expected = [
             ("a/b.py", Some("abc_-"), Some(12)),
             ("a-1.dist-info/RECORD", None, None),
@@ -76,6 +87,9 @@ mod tests {
             ("odd,name.py", Some("y"), Some(1)),
             ("alone", None, None),
         ];
-        assert_eq!(read, expected.map(|(path, hash, size)| (path.to_owned(), hash, size)));
+        assert_eq!(
+            read,
+            expected.map(|(path, hash, size)| (path.to_owned(), hash, size))
+        );
     }
 }

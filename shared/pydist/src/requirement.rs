@@ -33,7 +33,9 @@ impl Requirement {
         let end = text.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'));
         let (name, rest) = text.split_at(end.unwrap_or(text.len()));
         if !name::is_valid(name) {
-            return Err(format!("`{text}` does not begin with a distribution's name"));
+            return Err(format!(
+                "`{text}` does not begin with a distribution's name"
+            ));
         }
         let (extras, rest) = extras(rest.trim_start_matches(SPACE))?;
         let rest = rest.trim_start_matches(SPACE);
@@ -59,10 +61,17 @@ impl Requirement {
 
     /// Whether it counts, with any of `extras` (normalized) asked of the distribution whose
     /// requirement it is.
-    pub fn counts<'a>(&self, values: &MarkerValues, extras: impl IntoIterator<Item = &'a str>) -> bool {
+    pub fn counts<'a>(
+        &self,
+        values: &MarkerValues,
+        extras: impl IntoIterator<Item = &'a str>,
+    ) -> bool {
         match &self.marker {
             None => true,
-            Some(marker) => marker.holds(values, "") || extras.into_iter().any(|extra| marker.holds(values, extra)),
+            Some(marker) => {
+                marker.holds(values, "")
+                    || extras.into_iter().any(|extra| marker.holds(values, extra))
+            }
         }
     }
 }
@@ -85,7 +94,9 @@ fn extras(rest: &str) -> Result<(Vec<String>, &str), String> {
     let Some(inner) = rest.strip_prefix('[') else {
         return Ok((Vec::new(), rest));
     };
-    let (list, rest) = inner.split_once(']').ok_or_else(|| format!("the list of extras in `{rest}` is not closed"))?;
+    let (list, rest) = inner
+        .split_once(']')
+        .ok_or_else(|| format!("the list of extras in `{rest}` is not closed"))?;
     let mut extras = Vec::new();
     for extra in list.split(',').map(str::trim) {
         if extra.is_empty() && list.trim().is_empty() {
@@ -108,7 +119,10 @@ fn url(rest: &str) -> Result<(String, Option<&str>), String> {
     }
     let marker = match rest.trim_start_matches(SPACE) {
         "" => None,
-        rest => Some(rest.strip_prefix(';').ok_or_else(|| format!("`{rest}` behind the URL is not a marker"))?),
+        rest => Some(
+            rest.strip_prefix(';')
+                .ok_or_else(|| format!("`{rest}` behind the URL is not a marker"))?,
+        ),
     };
     Ok((url.to_owned(), marker))
 }
@@ -119,11 +133,16 @@ fn versions(rest: &str) -> Result<(&str, Option<&str>), String> {
         None => (rest.trim_matches(SPACE), None),
     };
     let versions = match versions.strip_prefix('(') {
-        Some(inner) => inner.strip_suffix(')').ok_or_else(|| format!("a parenthesis of `{versions}` is not closed"))?.trim(),
+        Some(inner) => inner
+            .strip_suffix(')')
+            .ok_or_else(|| format!("a parenthesis of `{versions}` is not closed"))?
+            .trim(),
         None => versions,
     };
     if !versions.is_empty() && !versions.starts_with(['=', '<', '>', '!', '~', ',']) {
-        return Err(format!("`{versions}` is neither a version specifier nor a marker"));
+        return Err(format!(
+            "`{versions}` is neither a version specifier nor a marker"
+        ));
     }
     let empty = |clause: &str| clause.trim().is_empty();
     if versions.starts_with(',') || versions.split(',').rev().skip(1).any(empty) {
@@ -140,7 +159,9 @@ mod tests {
 
     #[test]
     fn every_part_is_read() {
-        let requirement = Requirement::parse("Zope.Interface[Test_x, a] (>=5.0,<6) ; python_version > '3'").unwrap();
+        let requirement =
+            Requirement::parse("Zope.Interface[Test_x, a] (>=5.0,<6) ; python_version > '3'")
+                .unwrap();
         assert_eq!(requirement.key, "zope-interface");
         assert_eq!(requirement.extras, ["test-x", "a"]);
         assert_eq!(requirement.to_string(), "Zope.Interface[test-x,a]>=5.0,<6");

@@ -52,7 +52,13 @@ fn names(path: &Path) -> Result<Vec<OsString>, Error> {
     for entry in entries {
         let name = entry.map_err(|error| Error::io(path, error))?.file_name();
         let bytes = name.as_bytes();
-        let ending = [&b".dist-info"[..], b".egg-info", b".egg", b".egg-link", b".pth"];
+        let ending = [
+            &b".dist-info"[..],
+            b".egg-info",
+            b".egg",
+            b".egg-link",
+            b".pth",
+        ];
         if bytes.starts_with(b"~") || ending.iter().any(|end| bytes.ends_with(end)) {
             names.push(name);
         }

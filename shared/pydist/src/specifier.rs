@@ -20,8 +20,13 @@ impl InstalledVersion {
     /// Reads a version as a `dist-info` directory's name has it.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let parsed = Version::from_str(text).or_else(|_| Version::from_str(&text.replace('_', "-"))).ok();
-        InstalledVersion { text: text.to_owned(), parsed }
+        let parsed = Version::from_str(text)
+            .or_else(|_| Version::from_str(&text.replace('_', "-")))
+            .ok();
+        InstalledVersion {
+            text: text.to_owned(),
+            parsed,
+        }
     }
 
     /// Whether it is a version by PEP 440. One that isn't satisfies only `===`.
@@ -55,7 +60,12 @@ pub struct Specifiers {
 impl Specifiers {
     /// Reads `>=1.0,<2`. Empty clauses, as behind a last comma, are let pass, as pip lets them.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let clauses = text.split(',').map(str::trim).filter(|clause| !clause.is_empty()).map(clause).collect::<Result<_, _>>()?;
+        let clauses = text
+            .split(',')
+            .map(str::trim)
+            .filter(|clause| !clause.is_empty())
+            .map(clause)
+            .collect::<Result<_, _>>()?;
         Ok(Specifiers { clauses })
     }
 
@@ -82,7 +92,10 @@ impl Specifiers {
                 let normal = version.parsed.as_ref().map(ToString::to_string);
                 text.eq_ignore_ascii_case(normal.as_deref().unwrap_or(&version.text))
             }
-            Clause::Ordered(specifier) => version.parsed.as_ref().is_some_and(|version| contains(specifier, version)),
+            Clause::Ordered(specifier) => version
+                .parsed
+                .as_ref()
+                .is_some_and(|version| contains(specifier, version)),
         })
     }
 }
@@ -110,7 +123,9 @@ fn clause(text: &str) -> Result<Clause, String> {
         }
         return Ok(Clause::Arbitrary(version.to_owned()));
     }
-    VersionSpecifier::from_str(text).map(Clause::Ordered).map_err(|error| format!("`{text}` is not a version specifier: {error}"))
+    VersionSpecifier::from_str(text)
+        .map(Clause::Ordered)
+        .map_err(|error| format!("`{text}` is not a version specifier: {error}"))
 }
 
 /// Whether a version satisfies a clause, by PEP 440 as pip has it.
@@ -125,12 +140,20 @@ fn contains(specifier: &VersionSpecifier, version: &Version) -> bool {
         Operator::NotEqual => public != *wanted,
         Operator::EqualStar => begins_with(version, wanted, wanted.release().len()),
         Operator::NotEqualStar => !begins_with(version, wanted, wanted.release().len()),
-        Operator::TildeEqual => public >= *wanted && begins_with(version, wanted, wanted.release().len().saturating_sub(1)),
+        Operator::TildeEqual => {
+            public >= *wanted
+                && begins_with(version, wanted, wanted.release().len().saturating_sub(1))
+        }
         Operator::LessThanEqual => public <= *wanted,
         Operator::GreaterThanEqual => public >= *wanted,
-        Operator::LessThan => version < wanted && (wanted.any_prerelease() || !version.any_prerelease() || !same_base()),
+        Operator::LessThan => {
+            version < wanted
+                && (wanted.any_prerelease() || !version.any_prerelease() || !same_base())
+        }
         Operator::GreaterThan => {
-            version > wanted && (wanted.is_post() || !version.is_post() || !same_base()) && (!version.is_local() || !same_base())
+            version > wanted
+                && (wanted.is_post() || !version.is_post() || !same_base())
+                && (!version.is_local() || !same_base())
         }
     }
 }
@@ -144,7 +167,8 @@ fn same_release(one: &Version, other: &Version) -> bool {
 /// Whether the first `length` numbers of the releases are the same; what isn't written is 0.
 fn begins_with(version: &Version, wanted: &Version, length: usize) -> bool {
     let at = |version: &Version, index: usize| version.release().get(index).copied().unwrap_or(0);
-    version.epoch() == wanted.epoch() && (0..length).all(|index| at(version, index) == at(wanted, index))
+    version.epoch() == wanted.epoch()
+        && (0..length).all(|index| at(version, index) == at(wanted, index))
 }
 
 #[cfg(test)]

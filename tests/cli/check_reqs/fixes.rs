@@ -11,9 +11,17 @@ use std::process::Command;
 fn apply(report: &Value) {
     let commands = report["items"][0]["fix"]["commands"].as_array().unwrap();
     assert!(!commands.is_empty(), "{report}");
-    let script: String = commands.iter().map(|command| format!("{}\n", command.as_str().unwrap())).collect();
+    let script: String = commands
+        .iter()
+        .map(|command| format!("{}\n", command.as_str().unwrap()))
+        .collect();
     let done = Command::new("sh").args(["-ec", &script]).output().unwrap();
-    assert!(done.status.success(), "{script}{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(
+        done.status.success(),
+        "{script}{}{}",
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 fn mended(file: &str) {
@@ -44,14 +52,20 @@ fn directories_owners_and_modes() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
     mended(&table);
 
-    let writable = format!("[[check]]\ntype = \"writable\"\npath = \"{}/up\"\nuser = \"nobody\"\n", dir.path().display());
+    let writable = format!(
+        "[[check]]\ntype = \"writable\"\npath = \"{}/up\"\nuser = \"nobody\"\n",
+        dir.path().display()
+    );
     mended(&writable);
     std::os::unix::fs::chown(dir.path().join("up"), Some(0), Some(0)).unwrap();
     mended(&writable);
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
     mended(&writable);
     let link = dir.path().join("current");
-    mended(&format!("[[check]]\ntype = \"file\"\npath = \"{}\"\nkind = \"symlink\"\ntarget = \"/srv/site\"\n", link.display()));
+    mended(&format!(
+        "[[check]]\ntype = \"file\"\npath = \"{}\"\nkind = \"symlink\"\ntarget = \"/srv/site\"\n",
+        link.display()
+    ));
 }
 
 #[test]
@@ -59,13 +73,25 @@ fn a_broken_virtual_environment_is_made_again() {
     let dir = scratch();
     let venv = dir.path().join("venv");
     let need = format!("python>=3.8@{}", venv.display());
-    let file = format!("[[check]]\ntype = \"python\"\nversion = \">=3.8\"\ninterpreter = \"{}\"\n", venv.display());
+    let file = format!(
+        "[[check]]\ntype = \"python\"\nversion = \">=3.8\"\ninterpreter = \"{}\"\n",
+        venv.display()
+    );
     // Installing python3-venv asks for root and a mirror; the tests have it.
     let run = |report: &Value| {
         let commands = report["items"][0]["fix"]["commands"].as_array().unwrap();
         assert_eq!(commands[0], "apt-get install -y python3-venv");
-        let make = commands[1].as_str().unwrap().replace("python3 -m venv", "/usr/bin/python3 -m venv --without-pip");
-        assert!(Command::new("sh").args(["-ec", &make]).status().unwrap().success());
+        let make = commands[1]
+            .as_str()
+            .unwrap()
+            .replace("python3 -m venv", "/usr/bin/python3 -m venv --without-pip");
+        assert!(
+            Command::new("sh")
+                .args(["-ec", &make])
+                .status()
+                .unwrap()
+                .success()
+        );
     };
     run(&check_file(&file, &[]).expect_code(1).json());
     check(&[&need]).expect_code(0);
@@ -84,8 +110,12 @@ fn crontabs_are_allowed_and_the_real_crontab_agrees() {
     if !root() || harness::need("crontab").is_none() {
         return;
     }
-    let need = "printf '[[check]]\\nid=\"c\"\\ntype=\"crontab\"\\nuser=\"www-data\"\\ndaemon=false\\n'";
-    for (prepare, reason) in [("echo www-data > /etc/cron.deny", "denied"), ("echo root > /etc/cron.allow", "not_allowed")] {
+    let need =
+        "printf '[[check]]\\nid=\"c\"\\ntype=\"crontab\"\\nuser=\"www-data\"\\ndaemon=false\\n'";
+    for (prepare, reason) in [
+        ("echo www-data > /etc/cron.deny", "denied"),
+        ("echo root > /etc/cron.allow", "not_allowed"),
+    ] {
         let script = format!(
             r#"{prepare}; chmod 644 /etc/cron.*[wy]
 said=$({need} | $CHECK -f - || true)
@@ -174,5 +204,8 @@ index cr-made-up_1.2-1_all.deb cr-made-up_1.10~rc1-1_all.deb
 mend 'pkg:cr-made-up>=1.10~'
 "#;
     let said = namespace::said(&["/etc", "/var", "/usr", "/srv"], script);
-    assert_eq!(said, "met 1.2-1\nmet 1.2-1 (provided by cr-made-up)\nunmet version 1.2-1\nmet 1.10~rc1-1\n");
+    assert_eq!(
+        said,
+        "met 1.2-1\nmet 1.2-1 (provided by cr-made-up)\nunmet version 1.2-1\nmet 1.10~rc1-1\n"
+    );
 }

@@ -35,10 +35,19 @@ when = "os.id == 'plan9'"
 "##;
 
 fn consumer(program: &std::path::Path, args: &[&str], input: &[u8]) -> (bool, String) {
-    let mut child = Command::new(program).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(program)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
     let done = child.wait_with_output().unwrap();
-    (done.status.success(), String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr))
+    (
+        done.status.success(),
+        String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr),
+    )
 }
 
 fn python(script: &str, input: &[u8]) -> String {
@@ -61,7 +70,10 @@ fn jq_reads_json_and_ndjson() {
     assert_eq!(said, "command\ncommand\n");
     // The repair script of the manual.
     let gaps = check(&["pkg:no-such-package", "cmd:sh"]).expect_code(1);
-    assert_eq!(consumer(&jq, &["-r", ".items[].fix.commands[]?"], &gaps.stdout).1, "apt-get install -y no-such-package\n");
+    assert_eq!(
+        consumer(&jq, &["-r", ".items[].fix.commands[]?"], &gaps.stdout).1,
+        "apt-get install -y no-such-package\n"
+    );
 }
 
 #[test]
@@ -71,7 +83,10 @@ fn text_is_for_people_and_drives_no_terminal() {
     assert!(text.contains("✓ met | # 1"), "{text}");
     assert!(text.contains("To fix\n"), "{text}");
     assert!(!text.contains('\x1b'), "{text}");
-    assert!(text.ends_with("1 unmet, 1 unknown, 1 warned, 1 skipped, 1 met\n"), "{text}");
+    assert!(
+        text.ends_with("1 unmet, 1 unknown, 1 warned, 1 skipped, 1 met\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -106,10 +121,14 @@ fn prove_reads_tap() {
         std::fs::write(&file, text).unwrap();
         consumer(&prove, &["-v", "-e", "cat", file.to_str().unwrap()], b"")
     };
-    let (good, said) = run(&check_file(ONE_OF_EACH, &["-o", "tap"]).expect_code(1).stdout);
+    let (good, said) = run(&check_file(ONE_OF_EACH, &["-o", "tap"])
+        .expect_code(1)
+        .stdout);
     assert!(!good && said.contains("Failed 2/5 subtests"), "{said}");
     assert!(!said.contains("Parse errors"), "{said}");
-    let (good, said) = run(&check(&["-o", "tap", "cmd:sh", "disk:/:1K"]).expect_code(0).stdout);
+    let (good, said) = run(&check(&["-o", "tap", "cmd:sh", "disk:/:1K"])
+        .expect_code(0)
+        .stdout);
     assert!(good && said.contains("Result: PASS"), "{said}");
 }
 

@@ -52,7 +52,10 @@ fn a_file_system_that_is_mounted_read_only_is_writable_for_nobody() {
     }
     let script = "mount -t tmpfs none /srv && mkdir /srv/media && chmod 777 /srv/media && mount -o remount,ro /srv\n\
                   $CHECK writable:/srv/media:www-data writable:/srv/media | jq -r '.items[] | \"\\(.status) \\(.reason)\"'";
-    assert_eq!(namespace::said(&["/etc"], script), "unmet read_only\nunmet read_only\n");
+    assert_eq!(
+        namespace::said(&["/etc"], script),
+        "unmet read_only\nunmet read_only\n"
+    );
 }
 
 #[test]
@@ -62,9 +65,19 @@ fn an_access_list_counts_where_mode_bits_say_no() {
     }
     let dir = scratch();
     let path = dir.path().display().to_string();
-    std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    assert_eq!(ask(&format!("writable:{path}:www-data")), pair("unmet", "not_writable"));
-    let set = std::process::Command::new("setfacl").args(["-m", "u:www-data:rwx", &path]).output().unwrap();
+    std::fs::set_permissions(
+        dir.path(),
+        std::os::unix::fs::PermissionsExt::from_mode(0o700),
+    )
+    .unwrap();
+    assert_eq!(
+        ask(&format!("writable:{path}:www-data")),
+        pair("unmet", "not_writable")
+    );
+    let set = std::process::Command::new("setfacl")
+        .args(["-m", "u:www-data:rwx", &path])
+        .output()
+        .unwrap();
     // Not every file system has access lists.
     if set.status.success() {
         assert_eq!(ask(&format!("writable:{path}:www-data")).0, "met");
@@ -73,7 +86,10 @@ fn an_access_list_counts_where_mode_bits_say_no() {
 
 #[test]
 fn a_control_groups_limit_is_the_memory_there_is() {
-    let (v1, v2) = (std::path::Path::new("/sys/fs/cgroup/memory"), std::path::Path::new("/sys/fs/cgroup/cgroup.controllers"));
+    let (v1, v2) = (
+        std::path::Path::new("/sys/fs/cgroup/memory"),
+        std::path::Path::new("/sys/fs/cgroup/cgroup.controllers"),
+    );
     if !namespace::available() {
         return;
     }
@@ -83,19 +99,34 @@ fn a_control_groups_limit_is_the_memory_there_is() {
         false => (v2.with_file_name(&name), "memory.max"),
     };
     // In a container control groups may be read-only.
-    let limited = std::fs::create_dir(&dir).and_then(|()| std::fs::write(dir.join(limit), "67108864"));
+    let limited =
+        std::fs::create_dir(&dir).and_then(|()| std::fs::write(dir.join(limit), "67108864"));
     if let Err(why) = limited {
         let _ = std::fs::remove_dir(&dir);
-        assert!(harness::skip_servers(), "cannot limit the memory of {}: {why}; SKIP_SERVERS=1 leaves this out", dir.display());
+        assert!(
+            harness::skip_servers(),
+            "cannot limit the memory of {}: {why}; SKIP_SERVERS=1 leaves this out",
+            dir.display()
+        );
         return;
     }
     let bin = harness::bin("check-reqs");
-    let script = format!("echo $$ > {}/cgroup.procs && {} memory:32M memory:128M", dir.display(), bin.display());
-    let done = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    let script = format!(
+        "echo $$ > {}/cgroup.procs && {} memory:32M memory:128M",
+        dir.display(),
+        bin.display()
+    );
+    let done = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .output()
+        .unwrap();
     let _ = std::fs::remove_dir(&dir);
     let said: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(super::statuses(&said), ["met", "unmet"], "{said}");
-    assert!(said["items"][1]["msg"].as_str().unwrap().contains(&name), "{said}");
+    assert!(
+        said["items"][1]["msg"].as_str().unwrap().contains(&name),
+        "{said}"
+    );
 }
 
 #[test]
@@ -126,13 +157,33 @@ fn a_snapshot_passes_on_its_own_host() {
         let text = check(&args).expect_code(0).out();
         let file = dir.path().join(name);
         std::fs::write(&file, &text).unwrap();
-        let report = tool("check-reqs").arg("-f").arg(&file).run().expect_code(0).json();
+        let report = tool("check-reqs")
+            .arg("-f")
+            .arg(&file)
+            .run()
+            .expect_code(0)
+            .json();
         let items = report["items"].as_array().unwrap();
         assert!(items.len() > 50, "{}", items.len());
-        let django = items.iter().find(|item| item["type"] == "dist" && item["id"] == "dist:django").unwrap();
-        assert!(django["expected"].as_str().unwrap().starts_with("django =="), "{django}");
+        let django = items
+            .iter()
+            .find(|item| item["type"] == "dist" && item["id"] == "dist:django")
+            .unwrap();
+        assert!(
+            django["expected"]
+                .as_str()
+                .unwrap()
+                .starts_with("django =="),
+            "{django}"
+        );
     }
-    check(&["--snapshot", "command:no-such-program"]).expect_code(3).expect_err("there is no command no-such-program");
-    check(&["--snapshot", "pyhton"]).expect_code(2).expect_err("did you mean 'python'?");
-    check(&["--snapshot"]).expect_code(2).expect_err("--snapshot of what?");
+    check(&["--snapshot", "command:no-such-program"])
+        .expect_code(3)
+        .expect_err("there is no command no-such-program");
+    check(&["--snapshot", "pyhton"])
+        .expect_code(2)
+        .expect_err("did you mean 'python'?");
+    check(&["--snapshot"])
+        .expect_code(2)
+        .expect_err("--snapshot of what?");
 }

@@ -13,10 +13,24 @@ fn as_nobody(needs: &[&str]) -> Vec<String> {
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let bin = dir.path().join("check-reqs");
     fs::copy(harness::bin("check-reqs"), &bin).unwrap();
-    let done = Command::new("setpriv").args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&bin).args(needs).output().unwrap();
-    let report: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap_or_else(|e| panic!("{e}: {done:?}"));
+    let done = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(&bin)
+        .args(needs)
+        .output()
+        .unwrap();
+    let report: serde_json::Value =
+        serde_json::from_slice(&done.stdout).unwrap_or_else(|e| panic!("{e}: {done:?}"));
     let items = report["items"].as_array().unwrap().iter();
-    items.map(|item| format!("{} {}", item["status"].as_str().unwrap(), item["reason"].as_str().unwrap_or(""))).collect()
+    items
+        .map(|item| {
+            format!(
+                "{} {}",
+                item["status"].as_str().unwrap(),
+                item["reason"].as_str().unwrap_or("")
+            )
+        })
+        .collect()
 }
 
 #[test]
@@ -68,7 +82,12 @@ fn where_no_answer_comes_in_time() {
         format!("ext:hstore@host=127.0.0.1 port={port} user=x dbname=x sslmode=disable"),
     ] {
         let done = check(&["--each", "300ms", &need]).expect_code(3);
-        assert_eq!(answer(&done), pair("unknown", "timeout"), "{need}: {}", done.out());
+        assert_eq!(
+            answer(&done),
+            pair("unknown", "timeout"),
+            "{need}: {}",
+            done.out()
+        );
     }
 }
 
@@ -78,7 +97,11 @@ fn where_connections_are_not_taken() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
-    let _full: Vec<_> = (0..4).map(|_| std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_millis(200))).collect();
+    let _full: Vec<_> = (0..4)
+        .map(|_| {
+            std::net::TcpStream::connect_timeout(&address, std::time::Duration::from_millis(200))
+        })
+        .collect();
     let done = check(&["--each", "300ms", &format!("tcp:{address}")]).expect_code(3);
     assert_eq!(answer(&done), pair("unknown", "timeout"));
 }
@@ -94,7 +117,10 @@ $CHECK crontab:www-data > /dev/null || true
 mount -t tmpfs none /proc
 $CHECK memory:1M port:80 port:80:free | jq -r '.items[] | "\(.type) \(.status) \(.reason)"'
 "#;
-    assert_eq!(namespace::said(&["/etc"], script), "memory unknown error\nport unknown error\nport unknown error\n");
+    assert_eq!(
+        namespace::said(&["/etc"], script),
+        "memory unknown error\nport unknown error\nport unknown error\n"
+    );
     // Lists of who may, and the user database, that only root may read.
     let script = r#"
 cp $CHECK /srv/check-reqs && chmod 755 /srv/check-reqs
@@ -104,7 +130,10 @@ nobody crontab:nobody
 chmod 600 /etc/passwd /etc/group
 nobody user:www-data group:www-data
 "#;
-    assert_eq!(namespace::said(&["/etc", "/srv"], script), "crontab unknown permission\nuser unknown error\ngroup unknown error\n");
+    assert_eq!(
+        namespace::said(&["/etc", "/srv"], script),
+        "crontab unknown permission\nuser unknown error\ngroup unknown error\n"
+    );
 }
 
 #[test]
@@ -116,15 +145,22 @@ fn where_a_server_answers_something_else() {
             for mut stream in listener.incoming().flatten() {
                 let mut request = [0; 2048];
                 let _ = std::io::Read::read(&mut stream, &mut request);
-                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                let answer =
+                    format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
                 let _ = std::io::Write::write_all(&mut stream, answer.as_bytes());
             }
         });
         port
     };
     let broken = serve("500 Internal Server Error");
-    assert_eq!(super::ask(&format!("noindex:http://127.0.0.1:{broken}/media/")), pair("unknown", "status"));
-    assert_eq!(super::ask(&format!("robots:http://127.0.0.1:{broken}/robots.txt")), pair("unknown", "status"));
+    assert_eq!(
+        super::ask(&format!("noindex:http://127.0.0.1:{broken}/media/")),
+        pair("unknown", "status")
+    );
+    assert_eq!(
+        super::ask(&format!("robots:http://127.0.0.1:{broken}/robots.txt")),
+        pair("unknown", "status")
+    );
 }
 
 #[test]
@@ -133,8 +169,15 @@ fn a_version_that_is_none() {
     let site = dir.path().join("lib/python3.11/site-packages");
     fs::create_dir_all(site.join("oddity-not_a_version.dist-info")).unwrap();
     fs::create_dir_all(dir.path().join("bin")).unwrap();
-    fs::write(dir.path().join("pyvenv.cfg"), "home = /usr/bin\nversion = 3.11.2\n").unwrap();
+    fs::write(
+        dir.path().join("pyvenv.cfg"),
+        "home = /usr/bin\nversion = 3.11.2\n",
+    )
+    .unwrap();
     std::os::unix::fs::symlink("/usr/bin/python3", dir.path().join("bin/python")).unwrap();
-    let file = format!("[[check]]\ntype = \"dist\"\nname = \"oddity\"\nversion = \">=1\"\nvenv = \"{}\"\n", dir.path().display());
+    let file = format!(
+        "[[check]]\ntype = \"dist\"\nname = \"oddity\"\nversion = \">=1\"\nvenv = \"{}\"\n",
+        dir.path().display()
+    );
     assert_eq!(answer(&check_file(&file, &[])), pair("unknown", "version"));
 }

@@ -23,7 +23,9 @@ impl Dice {
     }
 
     fn word(&mut self, pieces: &[&str], most: usize) -> String {
-        (0..=self.roll(most)).map(|_| self.pick(pieces).to_string()).collect()
+        (0..=self.roll(most))
+            .map(|_| self.pick(pieces).to_string())
+            .collect()
     }
 
     /// A version, or one that differs from `other` in a single piece: neighbours find more than strangers.
@@ -39,13 +41,26 @@ impl Dice {
 }
 
 fn consumer(mut command: Command, input: String) -> Vec<String> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut pipe = child.stdin.take().unwrap();
     let writer = std::thread::spawn(move || pipe.write_all(input.as_bytes()));
     let done = child.wait_with_output().unwrap();
     writer.join().unwrap().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap().lines().map(str::to_string).collect()
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    String::from_utf8(done.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_string)
+        .collect()
 }
 
 const PIECES: &[&str] = &[
@@ -83,13 +98,23 @@ fn dpkg_orders_packages_the_same() {
     let wanted = if full_sweep() { 20_000 } else { 3_000 };
     let mut pairs = Vec::new();
     while pairs.len() < wanted {
-        let epoch = if dice.roll(5) == 0 { format!("{}:", dice.roll(3)) } else { String::new() };
+        let epoch = if dice.roll(5) == 0 {
+            format!("{}:", dice.roll(3))
+        } else {
+            String::new()
+        };
         let a = format!("{epoch}{}{}", dice.roll(3), dice.word(PIECES, 5));
-        let b = if dice.roll(2) == 0 { dice.near(&a, PIECES) } else { format!("{}{}", dice.roll(3), dice.word(PIECES, 5)) };
+        let b = if dice.roll(2) == 0 {
+            dice.near(&a, PIECES)
+        } else {
+            format!("{}{}", dice.roll(3), dice.word(PIECES, 5))
+        };
         // deb-version(7): no empty revision, digits first.
         let fits = |v: &str| {
             let rest = v.split_once(':').map_or(v, |(_, rest)| rest);
-            rest.starts_with(|c: char| c.is_ascii_digit()) && !rest.ends_with('-') && !rest.contains(':')
+            rest.starts_with(|c: char| c.is_ascii_digit())
+                && !rest.ends_with('-')
+                && !rest.contains(':')
         };
         if fits(&a) && fits(&b) {
             pairs.push((a, b));
@@ -112,13 +137,20 @@ fn dpkg_orders_packages_the_same() {
                 })
             })
             .collect();
-        parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
+        parts
+            .into_iter()
+            .flat_map(|part| part.join().unwrap())
+            .collect()
     });
     assert_eq!(answers.len(), pairs.len());
     // dpkg refuses an epoch that no integer holds: nothing to compare with.
     let refused = answers.iter().filter(|answer| *answer == "none").count();
     assert!(refused * 50 < pairs.len(), "{refused}");
-    for ((a, b), answer) in pairs.iter().zip(&answers).filter(|(_, answer)| *answer != "none") {
+    for ((a, b), answer) in pairs
+        .iter()
+        .zip(&answers)
+        .filter(|(_, answer)| *answer != "none")
+    {
         let ours = match dpkg::compare(a, b) {
             Ordering::Less => "lt",
             Ordering::Equal => "eq",
@@ -130,25 +162,56 @@ fn dpkg_orders_packages_the_same() {
 
 #[test]
 fn rpm_orders_packages_the_same() {
-    let Some(rpm_program) = need("rpm") else { return };
+    let Some(rpm_program) = need("rpm") else {
+        return;
+    };
     let mut dice = Dice(0xD1B5_4A32_D192_ED03);
-    let pieces = &["0", "1", "2", "9", "10", "007", "a", "b", "rc", "Z", ".", ".", "_", "+", "~", "^", "99999999999999999999"];
+    let pieces = &[
+        "0",
+        "1",
+        "2",
+        "9",
+        "10",
+        "007",
+        "a",
+        "b",
+        "rc",
+        "Z",
+        ".",
+        ".",
+        "_",
+        "+",
+        "~",
+        "^",
+        "99999999999999999999",
+    ];
     let wanted = if full_sweep() { 20_000 } else { 4_000 };
     let pairs: Vec<(String, String)> = (0..wanted)
         .map(|_| {
             let a = format!("{}{}", dice.roll(3), dice.word(pieces, 6));
-            let b = if dice.roll(2) == 0 { dice.near(&a, pieces) } else { format!("{}{}", dice.roll(3), dice.word(pieces, 6)) };
+            let b = if dice.roll(2) == 0 {
+                dice.near(&a, pieces)
+            } else {
+                format!("{}{}", dice.roll(3), dice.word(pieces, 6))
+            };
             (a, b)
         })
         .filter(|(_, b)| !b.is_empty())
         .collect();
     // rpm's own Lua: one process for all of them.
-    let table: String = pairs.iter().map(|(a, b)| format!("print(rpm.vercmp('{a}','{b}')..'\\n') ")).collect();
+    let table: String = pairs
+        .iter()
+        .map(|(a, b)| format!("print(rpm.vercmp('{a}','{b}')..'\\n') "))
+        .collect();
     let mut answers = Vec::new();
     for part in table.split_inclusive("') ").collect::<Vec<_>>().chunks(500) {
         let mut command = Command::new(&rpm_program);
         command.args(["--eval", &format!("%{{lua: {}}}", part.concat())]);
-        answers.extend(consumer(command, String::new()).into_iter().filter(|line| !line.is_empty()));
+        answers.extend(
+            consumer(command, String::new())
+                .into_iter()
+                .filter(|line| !line.is_empty()),
+        );
     }
     assert_eq!(answers.len(), pairs.len(), "{:?}", answers.first());
     for ((a, b), answer) in pairs.iter().zip(&answers) {
@@ -161,7 +224,10 @@ fn packaging_admits_the_same_versions() {
     let mut dice = Dice(0xA076_1D64_78BD_642F);
     let versions: Vec<String> = (0..400)
         .map(|_| {
-            let numbers = (0..=dice.roll(3)).map(|_| dice.pick(&["0", "1", "2", "3", "9", "10", "11"])).collect::<Vec<_>>().join(".");
+            let numbers = (0..=dice.roll(3))
+                .map(|_| dice.pick(&["0", "1", "2", "3", "9", "10", "11"]))
+                .collect::<Vec<_>>()
+                .join(".");
             let stage = dice.pick(&[
                 "",
                 "",
@@ -186,11 +252,24 @@ fn packaging_admits_the_same_versions() {
             (0..=dice.roll(2))
                 .map(|_| {
                     let op = dice.pick(&[">=", "<=", ">", "<", "==", "!=", "~="]);
-                    let numbers =
-                        ["1.0", "2.1", "3.10", "3.9.1", "10.0", "2.0rc1", "1.0.post1", "1.0.dev3", "2.0a1.dev2", "1!1.0", "1.0.0"];
+                    let numbers = [
+                        "1.0",
+                        "2.1",
+                        "3.10",
+                        "3.9.1",
+                        "10.0",
+                        "2.0rc1",
+                        "1.0.post1",
+                        "1.0.dev3",
+                        "2.0a1.dev2",
+                        "1!1.0",
+                        "1.0.0",
+                    ];
                     let version = dice.pick(&numbers);
                     match dice.roll(6) {
-                        0 if matches!(op, "==" | "!=") => format!("{op}{}.*", dice.pick(&["1", "2.1", "3.10"])),
+                        0 if matches!(op, "==" | "!=") => {
+                            format!("{op}{}.*", dice.pick(&["1", "2.1", "3.10"]))
+                        }
                         _ => format!("{op}{version}"),
                     }
                 })
@@ -210,7 +289,10 @@ for line in specifiers.splitlines():
 "#;
     let mut python = Command::new(test_venv().join("bin/python"));
     python.args(["-c", script]);
-    let answers = consumer(python, format!("{}\n\n{}", specifiers.join("\n"), versions.join("\n")));
+    let answers = consumer(
+        python,
+        format!("{}\n\n{}", specifiers.join("\n"), versions.join("\n")),
+    );
     assert_eq!(answers.len(), specifiers.len());
     let mut wrong = Vec::new();
     for (specifier, answer) in specifiers.iter().zip(&answers) {
@@ -222,5 +304,11 @@ for line in specifiers.splitlines():
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of {}: {:#?}", wrong.len(), specifiers.len() * versions.len(), wrong);
+    assert!(
+        wrong.is_empty(),
+        "{} of {}: {:#?}",
+        wrong.len(),
+        specifiers.len() * versions.len(),
+        wrong
+    );
 }

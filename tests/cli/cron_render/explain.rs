@@ -5,7 +5,10 @@ use harness::tool;
 
 #[test]
 fn the_usual_schedules_read_well() {
-    let table: Vec<(&str, &str)> = include_str!("english.txt").lines().map(|l| l.split_once('|').unwrap()).collect();
+    let table: Vec<(&str, &str)> = include_str!("english.txt")
+        .lines()
+        .map(|l| l.split_once('|').unwrap())
+        .collect();
     assert!(table.len() >= 100);
     let mut run = tool("cron-render").arg("explain");
     for (schedule, _) in &table {
@@ -26,7 +29,18 @@ fn of_a_template() {
 
 #[test]
 fn nonsense_is_refused() {
-    tool("cron-render").args(["explain", "-e", "61 * * * *"]).run().expect_code(2).expect_silence();
-    tool("cron-render").args(["explain", "-e", "* * * *"]).run().expect_code(2);
-    tool("cron-render").arg("explain").run().expect_code(2).expect_err("-e");
+    tool("cron-render")
+        .args(["explain", "-e", "61 * * * *"])
+        .run()
+        .expect_code(2)
+        .expect_silence();
+    tool("cron-render")
+        .args(["explain", "-e", "* * * *"])
+        .run()
+        .expect_code(2);
+    tool("cron-render")
+        .arg("explain")
+        .run()
+        .expect_code(2)
+        .expect_err("-e");
 }

@@ -7,11 +7,26 @@ fn findings(output: &Output) -> Vec<(String, u64, u64)> {
     let report = output.json();
     let all = report["findings"].as_array().unwrap();
     for f in all {
-        assert!(!f["message"].as_str().unwrap().is_empty() && !f["fix"].as_str().unwrap().is_empty(), "{f}");
-        let severity = if f["code"].as_str().unwrap().starts_with('E') { "error" } else { "warning" };
+        assert!(
+            !f["message"].as_str().unwrap().is_empty() && !f["fix"].as_str().unwrap().is_empty(),
+            "{f}"
+        );
+        let severity = if f["code"].as_str().unwrap().starts_with('E') {
+            "error"
+        } else {
+            "warning"
+        };
         assert_eq!(f["severity"], severity);
     }
-    all.iter().map(|f| (f["code"].as_str().unwrap().to_string(), f["line"].as_u64().unwrap(), f["column"].as_u64().unwrap())).collect()
+    all.iter()
+        .map(|f| {
+            (
+                f["code"].as_str().unwrap().to_string(),
+                f["line"].as_u64().unwrap(),
+                f["column"].as_u64().unwrap(),
+            )
+        })
+        .collect()
 }
 
 /// What `lint` finds in the template; exit code 1 exactly where an error is among it.
@@ -26,13 +41,19 @@ fn lint(words: &str, template: impl Into<Vec<u8>>) -> Vec<(String, u64, u64)> {
 #[track_caller]
 fn finds(words: &str, template: &str, code: &str, line: u64, column: u64) {
     let found = lint(words, template);
-    assert!(found.contains(&(code.to_string(), line, column)), "{code} at {line}:{column} is not in {found:?}");
+    assert!(
+        found.contains(&(code.to_string(), line, column)),
+        "{code} at {line}:{column} is not in {found:?}"
+    );
 }
 
 #[track_caller]
 fn finds_no(words: &str, template: &str, code: &str) {
     let found = lint(words, template);
-    assert!(!found.iter().any(|(c, ..)| c == code), "{code} is in {found:?}");
+    assert!(
+        !found.iter().any(|(c, ..)| c == code),
+        "{code} is in {found:?}"
+    );
 }
 
 #[test]
@@ -85,10 +106,26 @@ fn e06_newline() {
 
 #[test]
 fn e07_length() {
-    finds("", &format!("0 0 * * * {}\n", "x".repeat(999)), "E07", 1, 11);
+    finds(
+        "",
+        &format!("0 0 * * * {}\n", "x".repeat(999)),
+        "E07",
+        1,
+        11,
+    );
     finds_no("", &format!("0 0 * * * {}\n", "x".repeat(998)), "E07");
-    finds_no("--dialect cronie", &format!("0 0 * * * {}\n", "x".repeat(999)), "E07");
-    finds("--dialect cronie", &format!("0 0 * * * {}\n", "x".repeat(131_072)), "E07", 1, 11);
+    finds_no(
+        "--dialect cronie",
+        &format!("0 0 * * * {}\n", "x".repeat(999)),
+        "E07",
+    );
+    finds(
+        "--dialect cronie",
+        &format!("0 0 * * * {}\n", "x".repeat(131_072)),
+        "E07",
+        1,
+        11,
+    );
 }
 
 #[test]
@@ -103,8 +140,17 @@ fn e09_control_bytes() {
     finds("", "0 0 * * * true\r\n", "E09", 1, 15);
     finds("", "A=b\r\n", "E09", 1, 4);
     finds("", "0 0 * * * tr\0ue\n", "E09", 1, 13);
-    finds("", "[[job]]\nschedule = '0 0 * * *'\nshell = \"a\\nb\"\n", "E09", 2, 22);
-    let out = tool("cron-render").args(["lint", "-", "--mailto", "a\nb"]).input("0 0 * * * true\n").run();
+    finds(
+        "",
+        "[[job]]\nschedule = '0 0 * * *'\nshell = \"a\\nb\"\n",
+        "E09",
+        2,
+        22,
+    );
+    let out = tool("cron-render")
+        .args(["lint", "-", "--mailto", "a\nb"])
+        .input("0 0 * * * true\n")
+        .run();
     assert!(findings(&out).contains(&("E09".into(), 0, 0)));
 }
 
@@ -123,14 +169,28 @@ fn e10_to_e12_in_a_cron_d_directory() {
         let out = tool("cron-render").arg("lint").arg(cron_d.join(name)).run();
         findings(&out)
     };
-    std::fs::write(cron_d.join("my.site"), "0 0 * * * no-such-user-here /bin/true\n").unwrap();
+    std::fs::write(
+        cron_d.join("my.site"),
+        "0 0 * * * no-such-user-here /bin/true\n",
+    )
+    .unwrap();
     let found = lint("my.site");
     assert!(found.contains(&("E10".into(), 1, 11)), "{found:?}");
     assert!(found.contains(&("E11".into(), 0, 0)), "{found:?}");
     std::fs::write(cron_d.join("site"), "0 0 * * * root /bin/true\n").unwrap();
-    let mode = |m| std::fs::set_permissions(cron_d.join("site"), std::os::unix::fs::PermissionsExt::from_mode(m)).unwrap();
+    let mode = |m| {
+        std::fs::set_permissions(
+            cron_d.join("site"),
+            std::os::unix::fs::PermissionsExt::from_mode(m),
+        )
+        .unwrap()
+    };
     mode(0o644);
-    assert!(!lint("site").iter().any(|f| f.0 == "E12" && nix::unistd::getuid().is_root()));
+    assert!(
+        !lint("site")
+            .iter()
+            .any(|f| f.0 == "E12" && nix::unistd::getuid().is_root())
+    );
     mode(0o664);
     assert!(lint("site").contains(&("E12".into(), 0, 0)));
     mode(0o644);
@@ -140,7 +200,13 @@ fn e10_to_e12_in_a_cron_d_directory() {
 
 #[test]
 fn e11_for_what_is_to_be_installed() {
-    finds("--name my.site --format cron.d --user root", "0 0 * * * true\n", "E11", 0, 0);
+    finds(
+        "--name my.site --format cron.d --user root",
+        "0 0 * * * true\n",
+        "E11",
+        0,
+        0,
+    );
     finds_no("--name my.site --user root", "0 0 * * * true\n", "E11");
 }
 
@@ -189,7 +255,13 @@ fn w05_percent() {
 #[test]
 fn w06_backslashes() {
     finds("", "0 0 * * * echo 'a\\\\b'\n", "W06", 1, 18);
-    finds("--dialect cronie", "0 0 * * * echo 'a\\\\b'\n", "W06", 1, 18);
+    finds(
+        "--dialect cronie",
+        "0 0 * * * echo 'a\\\\b'\n",
+        "W06",
+        1,
+        18,
+    );
 }
 
 #[test]
@@ -208,7 +280,13 @@ fn w08_not_found() {
     finds_no("", "0 0 * * * test -d / && echo x\n", "W08");
     finds("", "PATH=/nowhere\n0 0 * * * ls\n", "W08", 2, 11);
     finds("--path /nowhere", "0 0 * * * ls\n", "W08", 1, 11);
-    finds("--dir /usr --venv nothing", "0 0 * * * python manage.py x\n", "W08", 0, 0);
+    finds(
+        "--dir /usr --venv nothing",
+        "0 0 * * * python manage.py x\n",
+        "W08",
+        0,
+        0,
+    );
 }
 
 #[test]
@@ -223,9 +301,21 @@ fn w09_to_w11_settings() {
 fn w12_together_and_w13_twice() {
     finds("", MISAGO, "W12", 7, 1);
     finds_no("--spread 30m", MISAGO, "W12");
-    finds("", "0 0 1 * * /bin/true a\n0 0 * * 1 /bin/true b\n", "W12", 2, 1);
+    finds(
+        "",
+        "0 0 1 * * /bin/true a\n0 0 * * 1 /bin/true b\n",
+        "W12",
+        2,
+        1,
+    );
     finds_no("", "0 0 1 1 * /bin/true a\n0 0 1 2 * /bin/true b\n", "W12");
-    finds("", "0 0 * * * /bin/true a\n# x\n0 0 * * * /bin/true a\n", "W13", 3, 1);
+    finds(
+        "",
+        "0 0 * * * /bin/true a\n# x\n0 0 * * * /bin/true a\n",
+        "W13",
+        3,
+        1,
+    );
 }
 
 #[test]
@@ -242,7 +332,11 @@ fn w14_change_of_time() {
 fn w15_unknown_settings() {
     finds("", "CRON_TZ=Europe/Warsaw\n0 0 * * * true\n", "W15", 1, 1);
     finds("", "RANDOM_DELAY=5\n", "W15", 1, 1);
-    finds_no("--dialect cronie", "CRON_TZ=Europe/Warsaw\n0 0 * * * true\n", "W15");
+    finds_no(
+        "--dialect cronie",
+        "CRON_TZ=Europe/Warsaw\n0 0 * * * true\n",
+        "W15",
+    );
 }
 
 #[test]
@@ -265,9 +359,25 @@ fn w18_wrap_and_w19_uneven() {
 
 #[test]
 fn w20_systemd() {
-    finds("--format systemd --tz America/New_York", "30 2 * * * true\n", "W20", 1, 1);
-    finds("--format systemd --tz America/New_York", "*/30 * * * * true\n", "W20", 1, 1);
-    finds_no("--format systemd --tz America/New_York", "30 1 * * * true\n", "W20");
+    finds(
+        "--format systemd --tz America/New_York",
+        "30 2 * * * true\n",
+        "W20",
+        1,
+        1,
+    );
+    finds(
+        "--format systemd --tz America/New_York",
+        "*/30 * * * * true\n",
+        "W20",
+        1,
+        1,
+    );
+    finds_no(
+        "--format systemd --tz America/New_York",
+        "30 1 * * * true\n",
+        "W20",
+    );
     finds_no("--tz America/New_York", "30 2 * * * true\n", "W20");
 }
 
@@ -275,12 +385,22 @@ fn w20_systemd() {
 fn columns_count_characters_and_text_is_for_people() {
     finds("", "0 0 * * * echo zażółć %\n", "W05", 1, 23);
     let out = cron("lint -o text", "0 24 * * * true\n").expect_code(1);
-    assert!(out.out().contains("E02") && out.out().contains("1:3") && out.out().contains("fix:"), "{}", out.out());
+    assert!(
+        out.out().contains("E02") && out.out().contains("1:3") && out.out().contains("fix:"),
+        "{}",
+        out.out()
+    );
 }
 
 #[test]
 fn a_good_crontab_has_nothing() {
-    assert_eq!(lint("--tz UTC", "MAILTO=root\n# x\n\n17 * * * * ls\n25 6 * * * /bin/true >/dev/null\n"), []);
+    assert_eq!(
+        lint(
+            "--tz UTC",
+            "MAILTO=root\n# x\n\n17 * * * * ls\n25 6 * * * /bin/true >/dev/null\n"
+        ),
+        []
+    );
 }
 
 #[test]
@@ -289,6 +409,9 @@ fn ids_and_paths_of_a_job_cannot_break_out_of_their_line() {
     finds("", &toml("lock = \"/run/a\\nb\""), "E09", 2, 19);
     finds("", &toml("log = \"/run/a\\rb\""), "E09", 2, 19);
     for id in ["../x", "a b", "-a", "", "a\\nb"] {
-        cron("lint", toml(&format!("id = \"{id}\""))).expect_code(2).expect_silence().expect_err("is no name");
+        cron("lint", toml(&format!("id = \"{id}\"")))
+            .expect_code(2)
+            .expect_silence()
+            .expect_err("is no name");
     }
 }

@@ -41,5 +41,10 @@ pub const MISAGO_TWELVE: &str = "\
 pub fn cron(words: &str, template: impl Into<Vec<u8>>) -> Output {
     let mut words = words.split_whitespace();
     let command = words.next().unwrap();
-    tool("cron-render").arg(command).arg("-").args(words).input(template).run()
+    tool("cron-render")
+        .arg(command)
+        .arg("-")
+        .args(words)
+        .input(template)
+        .run()
 }

@@ -7,22 +7,36 @@ use std::collections::BTreeSet;
 const SITE: &str = "--name forum --dir /home/myforumorg/ --venv venv";
 
 fn text(words: &str, template: &str) -> String {
-    cron(&format!("render -o text {words}"), template).expect_code(0).out()
+    cron(&format!("render -o text {words}"), template)
+        .expect_code(0)
+        .out()
 }
 
 #[test]
 fn misagos_guide_is_what_comes_out() {
     let text = text(SITE, MISAGO);
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[..4], MISAGO.lines().collect::<Vec<_>>()[..4], "comments stay");
-    assert_eq!(lines[4], "15 0 * * * cd /home/myforumorg/ && venv/bin/python manage.py prunecategories");
-    assert_eq!(lines[9], "25 0 * * * cd /home/myforumorg/ && venv/bin/python manage.py invalidatebans");
+    assert_eq!(
+        lines[..4],
+        MISAGO.lines().collect::<Vec<_>>()[..4],
+        "comments stay"
+    );
+    assert_eq!(
+        lines[4],
+        "15 0 * * * cd /home/myforumorg/ && venv/bin/python manage.py prunecategories"
+    );
+    assert_eq!(
+        lines[9],
+        "25 0 * * * cd /home/myforumorg/ && venv/bin/python manage.py invalidatebans"
+    );
     assert_eq!(lines.len(), 10);
 }
 
 #[test]
 fn json_says_where_each_line_came_from() {
-    let report = cron(&format!("render {SITE} --spread 30m"), MISAGO).expect_code(0).json();
+    let report = cron(&format!("render {SITE} --spread 30m"), MISAGO)
+        .expect_code(0)
+        .json();
     assert_eq!(report["items"].as_array().unwrap().len(), 6);
     let first = &report["items"][0];
     assert_eq!(first["id"], "prunecategories");
@@ -51,7 +65,10 @@ fn lock_log_and_limit_are_added_where_they_are_asked_for() {
 fn a_redirection_of_its_own_is_kept() {
     let line = "0 3 * * * python manage.py x >/dev/null 2>&1\n";
     let text = text(&format!("{SITE} --log-dir /var/log"), line);
-    assert_eq!(text, "0 3 * * * cd /home/myforumorg/ && venv/bin/python manage.py x >/dev/null 2>&1\n");
+    assert_eq!(
+        text,
+        "0 3 * * * cd /home/myforumorg/ && venv/bin/python manage.py x >/dev/null 2>&1\n"
+    );
 }
 
 #[test]
@@ -63,21 +80,38 @@ fn what_is_compound_or_knows_its_directory_stays() {
 ";
     assert_eq!(text(SITE, own), own);
     let report = cron(&format!("render {SITE}"), own).json();
-    let left: Vec<&serde_json::Value> = report["findings"].as_array().unwrap().iter().filter(|f| f["code"] == "W21").collect();
+    let left: Vec<&serde_json::Value> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|f| f["code"] == "W21")
+        .collect();
     assert_eq!(left.len(), 2, "{report}");
 }
 
 #[test]
 fn settings_of_the_command_line_replace_the_templates() {
     let template = "PATH=/bin\nMAILTO=old@example.org\nA=b\n0 1 * * * /usr/bin/true\n";
-    let text = text("--path /usr/bin:/bin --mailto new@example.org --env X=1 --env Y=a#b", template);
-    assert_eq!(text, "PATH=/usr/bin:/bin\nMAILTO=new@example.org\nX=1\nY=a#b\nA=b\n0 1 * * * /usr/bin/true\n");
+    let text = text(
+        "--path /usr/bin:/bin --mailto new@example.org --env X=1 --env Y=a#b",
+        template,
+    );
+    assert_eq!(
+        text,
+        "PATH=/usr/bin:/bin\nMAILTO=new@example.org\nX=1\nY=a#b\nA=b\n0 1 * * * /usr/bin/true\n"
+    );
 }
 
 #[test]
 fn percent_in_a_fact_is_escaped_last() {
-    let text = text("--dir /srv/50% --venv /srv/v%", "0 1 * * * python manage.py x '\\%d'\n");
-    assert_eq!(text, "0 1 * * * cd /srv/50\\% && /srv/v\\%/bin/python manage.py x '\\%d'\n");
+    let text = text(
+        "--dir /srv/50% --venv /srv/v%",
+        "0 1 * * * python manage.py x '\\%d'\n",
+    );
+    assert_eq!(
+        text,
+        "0 1 * * * cd /srv/50\\% && /srv/v\\%/bin/python manage.py x '\\%d'\n"
+    );
 }
 
 #[test]
@@ -97,17 +131,27 @@ fn spread_gives_each_job_its_own_minute_within_the_window() {
             assert_eq!(item["moved_from"], "25 0 * * *");
         }
     }
-    assert_eq!(cron(&words, MISAGO).json()["items"], report["items"], "and always the same");
+    assert_eq!(
+        cron(&words, MISAGO).json()["items"],
+        report["items"],
+        "and always the same"
+    );
 }
 
 #[test]
 fn a_new_job_moves_only_whom_it_displaces() {
     let words = format!("render {SITE} --spread 30m");
     let before = cron(&words, MISAGO).json();
-    let one_more = format!("{MISAGO}0 4 * * * python manage.py backupsite\n25 0 * * * python manage.py another\n");
+    let one_more = format!(
+        "{MISAGO}0 4 * * * python manage.py backupsite\n25 0 * * * python manage.py another\n"
+    );
     let after = cron(&words, one_more).json();
-    let moved =
-        before["items"].as_array().unwrap().iter().zip(after["items"].as_array().unwrap()).filter(|(a, b)| a["schedule"] != b["schedule"]);
+    let moved = before["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(after["items"].as_array().unwrap())
+        .filter(|(a, b)| a["schedule"] != b["schedule"]);
     assert!(moved.count() <= 1);
 }
 
@@ -131,14 +175,20 @@ fn nothing_is_moved_across_a_day_or_made_rarer() {
         let line = item["line"].as_u64().unwrap();
         match line {
             1 | 2 => assert_eq!(schedule, "59 23 * * *"),
-            3 | 4 => assert!(["58 * * * *", "59 * * * *"].contains(&schedule), "{schedule}"),
+            3 | 4 => assert!(
+                ["58 * * * *", "59 * * * *"].contains(&schedule),
+                "{schedule}"
+            ),
             5 | 6 => assert_eq!(schedule, "*/5 * * * *"),
             7 | 8 => {
                 let (a, b) = schedule.split_once(' ').unwrap().0.split_once(',').unwrap();
                 assert_eq!(b.parse::<u32>().unwrap() - a.parse::<u32>().unwrap(), 30);
                 assert!(schedule.ends_with(" 3 * * *"));
             }
-            _ => assert!(schedule.ends_with(" 0 * * *") || schedule == "@daily", "{schedule}"),
+            _ => assert!(
+                schedule.ends_with(" 0 * * *") || schedule == "@daily",
+                "{schedule}"
+            ),
         }
     }
 }
@@ -146,16 +196,27 @@ fn nothing_is_moved_across_a_day_or_made_rarer() {
 #[test]
 fn a_hashed_value_is_numbers_in_the_end() {
     let template = "H H(1-5) * * * python manage.py a\nH/15 * * * * python manage.py b\n";
-    let report = cron("render --name forum --dir /srv/f", template).expect_code(0).json();
+    let report = cron("render --name forum --dir /srv/f", template)
+        .expect_code(0)
+        .json();
     let of = |i: usize| report["items"][i]["schedule"].as_str().unwrap().to_string();
     let fields: Vec<String> = of(0).split(' ').map(str::to_string).collect();
     assert!(fields[0].parse::<u32>().unwrap() < 60);
     assert!((1..=5).contains(&fields[1].parse::<u32>().unwrap()));
-    let (range, step) = of(1).split(' ').next().unwrap().split_once('/').map(|(a, b)| (a.to_string(), b.to_string())).unwrap();
+    let (range, step) = of(1)
+        .split(' ')
+        .next()
+        .unwrap()
+        .split_once('/')
+        .map(|(a, b)| (a.to_string(), b.to_string()))
+        .unwrap();
     assert_eq!(step, "15");
     assert!(range.split('-').next().unwrap().parse::<u32>().unwrap() < 15);
     let other = cron("render --name other --dir /srv/f", template).json();
-    assert_ne!(report["rendered"], other["rendered"], "another site, other minutes");
+    assert_ne!(
+        report["rendered"], other["rendered"],
+        "another site, other minutes"
+    );
 }
 
 #[test]
@@ -194,26 +255,41 @@ B=2
 ";
     assert_eq!(text("", toml), expected);
     let json = r#"{"site": {"name": "forum", "dir": "/srv/forum"}, "job": [{"schedule": "25 0 * * *", "manage": "clearsessions"}]}"#;
-    assert_eq!(text("--venv v", json), "25 0 * * * cd /srv/forum && v/bin/python manage.py clearsessions\n");
+    assert_eq!(
+        text("--venv v", json),
+        "25 0 * * * cd /srv/forum && v/bin/python manage.py clearsessions\n"
+    );
 }
 
 #[test]
 fn facts_from_a_file_count_less_than_the_command_line() {
     let dir = scratch();
     let facts = dir.path().join("facts.toml");
-    std::fs::write(&facts, "dir = \"/from/file\"\nvenv = \"ve\"\nname = \"n\"\n").unwrap();
+    std::fs::write(
+        &facts,
+        "dir = \"/from/file\"\nvenv = \"ve\"\nname = \"n\"\n",
+    )
+    .unwrap();
     let out = tool("cron-render")
         .args(["render", "-", "-o", "text", "--dir", "/from/line", "--site"])
         .arg(&facts)
         .input("1 1 * * * python manage.py x\n")
         .run();
-    assert_eq!(out.expect_code(0).out(), "1 1 * * * cd /from/line && ve/bin/python manage.py x\n");
+    assert_eq!(
+        out.expect_code(0).out(),
+        "1 1 * * * cd /from/line && ve/bin/python manage.py x\n"
+    );
 }
 
 #[test]
 fn cron_d_names_the_user() {
-    let text = text(&format!("{SITE} --format cron.d --user myforumorg"), MISAGO_TWELVE);
-    assert!(text.contains("0 1 * * * myforumorg cd /home/myforumorg/ && venv/bin/python manage.py deletemarkedusers\n"));
+    let text = text(
+        &format!("{SITE} --format cron.d --user myforumorg"),
+        MISAGO_TWELVE,
+    );
+    assert!(text.contains(
+        "0 1 * * * myforumorg cd /home/myforumorg/ && venv/bin/python manage.py deletemarkedusers\n"
+    ));
     assert_eq!(text.lines().count(), 12);
 }
 
@@ -228,7 +304,9 @@ fn bytes_that_are_no_text_pass_through() {
 
 #[test]
 fn a_template_with_errors_is_a_bad_input_file() {
-    let out = cron("render", "61 * * * * true\n* * * * * *\n").expect_code(2).expect_silence();
+    let out = cron("render", "61 * * * * true\n* * * * * *\n")
+        .expect_code(2)
+        .expect_silence();
     let said = out.err();
     assert!(said.contains("standard input:1:1: E02"), "{said}");
     assert!(said.contains("standard input:2:"), "{said}");
@@ -247,11 +325,16 @@ fn facts_that_cannot_be_are_refused() {
         ("--tz Mars/Olympus", "time zone"),
         ("--format nonsense", "format"),
     ] {
-        let out = cron(&format!("render {words}"), "0 1 * * * true\n").expect_code(2).expect_silence();
+        let out = cron(&format!("render {words}"), "0 1 * * * true\n")
+            .expect_code(2)
+            .expect_silence();
         assert!(out.err().contains(part), "{words}: {}", out.err());
     }
     let unknown = "[site]\nname = \"x\"\ncolour = \"red\"\n";
-    cron("render", unknown).expect_code(2).expect_silence().expect_err("3:1");
+    cron("render", unknown)
+        .expect_code(2)
+        .expect_silence()
+        .expect_err("3:1");
 }
 
 #[test]
@@ -261,9 +344,22 @@ fn a_system_table_stays_one() {
     std::fs::create_dir(&cron_d).unwrap();
     let text = "A=b\n5 0 * * *  root\t/bin/true x\n6 0 * * * nobody python manage.py y\n";
     std::fs::write(cron_d.join("site"), text).unwrap();
-    let run =
-        |words: &[&str]| tool("cron-render").args(["render", "-o", "text"]).args(words).arg(cron_d.join("site")).run().expect_code(0).out();
+    let run = |words: &[&str]| {
+        tool("cron-render")
+            .args(["render", "-o", "text"])
+            .args(words)
+            .arg(cron_d.join("site"))
+            .run()
+            .expect_code(0)
+            .out()
+    };
     assert_eq!(run(&[]), text);
-    assert_eq!(run(&["--dir", "/srv/f"]).lines().last().unwrap(), "6 0 * * * nobody cd /srv/f && venv/bin/python manage.py y");
-    assert_eq!(run(&["--format", "crontab"]).lines().nth(1).unwrap(), "5 0 * * * /bin/true x");
+    assert_eq!(
+        run(&["--dir", "/srv/f"]).lines().last().unwrap(),
+        "6 0 * * * nobody cd /srv/f && venv/bin/python manage.py y"
+    );
+    assert_eq!(
+        run(&["--format", "crontab"]).lines().nth(1).unwrap(),
+        "5 0 * * * /bin/true x"
+    );
 }

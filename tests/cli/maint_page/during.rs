@@ -7,38 +7,114 @@ use serde_json::{Value, json};
 #[test]
 fn during_runs_the_command_behind_the_page() {
     let site = Site::new();
-    let script = format!("test -f {0}/on && echo deploying && touch {0}/../ran", site.dir().display());
-    let during = site.tool("during").args(["--on-failure", "keep", "--", "sh", "-ec", &script]).run().expect_code(0);
+    let script = format!(
+        "test -f {0}/on && echo deploying && touch {0}/../ran",
+        site.dir().display()
+    );
+    let during = site
+        .tool("during")
+        .args(["--on-failure", "keep", "--", "sh", "-ec", &script])
+        .run()
+        .expect_code(0);
     let report = during.expect_err("deploying").json();
-    assert_eq!((&report["state"], &report["up"], &report["ran"]["code"]), (&json!("off"), &json!(false), &json!(0)));
+    assert_eq!(
+        (&report["state"], &report["up"], &report["ran"]["code"]),
+        (&json!("off"), &json!(false), &json!(0))
+    );
     assert!(site.top.path().join("ran").exists() && !site.has("on"));
 }
 
 #[test]
 fn during_says_what_becomes_of_the_page_when_the_command_fails() {
     let site = Site::new();
-    site.tool("during").args(["--", "true"]).run().expect_code(2).expect_err("--on-failure").expect_silence();
-    let off = site.tool("during").args(["--on-failure", "off", "--", "sh", "-c", "echo no space >&2; exit 7"]).run().expect_code(7).json();
-    assert_eq!((&off["up"], &off["ran"]["tail"], &off["rc"]), (&json!(false), &json!("no space\n"), &json!(7)));
+    site.tool("during")
+        .args(["--", "true"])
+        .run()
+        .expect_code(2)
+        .expect_err("--on-failure")
+        .expect_silence();
+    let off = site
+        .tool("during")
+        .args([
+            "--on-failure",
+            "off",
+            "--",
+            "sh",
+            "-c",
+            "echo no space >&2; exit 7",
+        ])
+        .run()
+        .expect_code(7)
+        .json();
+    assert_eq!(
+        (&off["up"], &off["ran"]["tail"], &off["rc"]),
+        (&json!(false), &json!("no space\n"), &json!(7))
+    );
     assert!(!site.has("on"));
     // COMMAND in the words of svc-cycle; what looks like a secret is in none of them.
-    let words = ["--on-failure", "off", "--", "sh", "-c", "echo password=s3cret >&2; kill $$", "sh", "--password", "s3cret"];
-    let killed = site.tool("during").args(words).run().expect_code(143).json();
-    assert_eq!((&killed["ran"]["exit"], &killed["ran"]["signal"]), (&json!(null), &json!(15)));
-    assert_eq!(killed["ran"]["argv"], json!(["sh", "-c", "echo password=*** >&2; kill $$", "sh", "--password", "***"]));
+    let words = [
+        "--on-failure",
+        "off",
+        "--",
+        "sh",
+        "-c",
+        "echo password=s3cret >&2; kill $$",
+        "sh",
+        "--password",
+        "s3cret",
+    ];
+    let killed = site
+        .tool("during")
+        .args(words)
+        .run()
+        .expect_code(143)
+        .json();
+    assert_eq!(
+        (&killed["ran"]["exit"], &killed["ran"]["signal"]),
+        (&json!(null), &json!(15))
+    );
+    assert_eq!(
+        killed["ran"]["argv"],
+        json!([
+            "sh",
+            "-c",
+            "echo password=*** >&2; kill $$",
+            "sh",
+            "--password",
+            "***"
+        ])
+    );
     assert_eq!(killed["ran"]["tail"], "password=***\n");
-    let keep = site.tool("during").args(["--id", "deploy", "--on-failure", "keep", "--", "false"]).run().expect_code(1).json();
-    assert_eq!((&keep["up"], &keep["state"]), (&json!(true), &json!("active")));
-    assert!(keep["warnings"].to_string().contains("maint-page off --id deploy takes it away"));
+    let keep = site
+        .tool("during")
+        .args(["--id", "deploy", "--on-failure", "keep", "--", "false"])
+        .run()
+        .expect_code(1)
+        .json();
+    assert_eq!(
+        (&keep["up"], &keep["state"]),
+        (&json!(true), &json!("active"))
+    );
+    assert!(
+        keep["warnings"]
+            .to_string()
+            .contains("maint-page off --id deploy takes it away")
+    );
     assert!(site.has("on"));
 }
 
 #[test]
 fn a_command_that_cannot_be_started_leaves_no_page_behind() {
     let site = Site::new();
-    site.tool("during").args(["--on-failure", "keep", "--", "/nonexistent/deploy"]).run().expect_code(127);
+    site.tool("during")
+        .args(["--on-failure", "keep", "--", "/nonexistent/deploy"])
+        .run()
+        .expect_code(127);
     assert!(!site.has("on") && !site.has("maintenance.json"));
-    site.tool("during").args(["--on-failure", "keep", "--", "/etc/passwd"]).run().expect_code(126);
+    site.tool("during")
+        .args(["--on-failure", "keep", "--", "/etc/passwd"])
+        .run()
+        .expect_code(126);
     assert!(!site.has("on"));
 }
 
@@ -46,8 +122,16 @@ fn a_command_that_cannot_be_started_leaves_no_page_behind() {
 fn a_deploy_inside_a_longer_maintenance_does_not_end_it() {
     let site = Site::new();
     site.tool("on").args(["--id", "alice"]).run().expect_code(0);
-    let during = site.tool("during").args(["--on-failure", "off", "--", "true"]).run().expect_code(0).json();
-    assert_eq!((&during["up"], &during["warnings"]), (&json!(true), &json!(["the page stays up for alice"])));
+    let during = site
+        .tool("during")
+        .args(["--on-failure", "off", "--", "true"])
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (&during["up"], &during["warnings"]),
+        (&json!(true), &json!(["the page stays up for alice"]))
+    );
     assert!(site.has("on"));
 }
 
@@ -55,15 +139,29 @@ fn a_deploy_inside_a_longer_maintenance_does_not_end_it() {
 fn signals_reach_the_command_and_then_on_failure_decides() {
     for (signal, number, fate) in [("TERM", 15, "off"), ("INT", 2, "keep"), ("HUP", 1, "off")] {
         let site = Site::new();
-        let script =
-            format!("trap 'echo got {signal}; exit 9' {signal}; touch {}/../began; while :; do sleep 0.05; done", site.dir().display());
-        let mut during = site.tool("during").args(["--on-failure", fate, "--", "sh", "-c", &script]);
-        let child = during.command().stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let script = format!(
+            "trap 'echo got {signal}; exit 9' {signal}; touch {}/../began; while :; do sleep 0.05; done",
+            site.dir().display()
+        );
+        let mut during =
+            site.tool("during")
+                .args(["--on-failure", fate, "--", "sh", "-c", &script]);
+        let child = during
+            .command()
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
         wait_until("COMMAND", || site.top.path().join("began").exists());
         let pid = nix::unistd::Pid::from_raw(child.id() as i32);
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::try_from(number).unwrap()).unwrap();
         let done = child.wait_with_output().unwrap();
-        assert_eq!(done.status.code(), Some(9), "{signal}: {}", String::from_utf8_lossy(&done.stderr));
+        assert_eq!(
+            done.status.code(),
+            Some(9),
+            "{signal}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
         assert!(String::from_utf8_lossy(&done.stderr).contains(&format!("got {signal}")));
         assert_eq!(site.has("on"), fate == "keep", "{signal}");
         let report: Value = serde_json::from_slice(&done.stdout).unwrap();
@@ -74,11 +172,25 @@ fn signals_reach_the_command_and_then_on_failure_decides() {
 #[test]
 fn a_command_that_puts_things_right_is_not_killed_over_it() {
     let site = Site::new();
-    let script = format!("trap 'sleep 11; exit 9' INT; touch {}/../began; while :; do sleep 0.05; done", site.dir().display());
-    let mut during = site.tool("during").args(["--on-failure", "off", "--", "sh", "-c", &script]);
-    let mut child = during.command().stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let script = format!(
+        "trap 'sleep 11; exit 9' INT; touch {}/../began; while :; do sleep 0.05; done",
+        site.dir().display()
+    );
+    let mut during = site
+        .tool("during")
+        .args(["--on-failure", "off", "--", "sh", "-c", &script]);
+    let mut child = during
+        .command()
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     wait_until("COMMAND", || site.top.path().join("began").exists());
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGINT).unwrap();
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(child.id() as i32),
+        nix::sys::signal::Signal::SIGINT,
+    )
+    .unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(9));
     assert!(!site.has("on"));
 }
@@ -86,22 +198,54 @@ fn a_command_that_puts_things_right_is_not_killed_over_it() {
 #[test]
 fn killed_during_command_the_guardian_takes_the_page_away() {
     let site = Site::new();
-    let mut during = site.tool("during").args(["--on-failure", "off", "--", "sleep", "2"]);
-    let mut child = during.command().stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut during = site
+        .tool("during")
+        .args(["--on-failure", "off", "--", "sleep", "2"]);
+    let mut child = during
+        .command()
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     wait_until("the page", || site.has("on"));
     child.kill().unwrap();
     child.wait().unwrap();
     wait_until("the guardian", || !site.has("on"));
-    wait_until("the hold's end", || site.tool("status").arg("--off").run().code() == 0);
+    wait_until("the hold's end", || {
+        site.tool("status").arg("--off").run().code() == 0
+    });
 }
 
 #[test]
 fn a_command_that_runs_out_of_time_is_ended_and_is_no_success() {
     let site = Site::new();
     let script = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
-    let late = site.tool("during").args(["--timeout", "3s", "--on-failure", "off", "--", "sh", "-c", script]).run().expect_code(75).json();
-    assert!(late["msg"].as_str().unwrap().starts_with("COMMAND was ended when the time was up"), "{late}");
-    assert_eq!((&late["status"], &late["up"]), (&json!("failed"), &json!(false)));
+    let late = site
+        .tool("during")
+        .args([
+            "--timeout",
+            "3s",
+            "--on-failure",
+            "off",
+            "--",
+            "sh",
+            "-c",
+            script,
+        ])
+        .run()
+        .expect_code(75)
+        .json();
+    assert!(
+        late["msg"]
+            .as_str()
+            .unwrap()
+            .starts_with("COMMAND was ended when the time was up"),
+        "{late}"
+    );
+    assert_eq!(
+        (&late["status"], &late["up"]),
+        (&json!("failed"), &json!(false))
+    );
 }
 
 #[test]
@@ -125,7 +269,12 @@ fn requests_under_way_get_a_moment_before_the_command_begins() {
     let site = Site::new();
     let during = |extra: &[&str]| {
         let began = std::time::Instant::now();
-        site.tool("during").args(["--on-failure", "off"]).args(extra).args(["--", "true"]).run().expect_code(0);
+        site.tool("during")
+            .args(["--on-failure", "off"])
+            .args(extra)
+            .args(["--", "true"])
+            .run()
+            .expect_code(0);
         began.elapsed()
     };
     assert!(during(&["--drain", "2s"]) >= std::time::Duration::from_secs(2));

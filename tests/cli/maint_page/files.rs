@@ -8,22 +8,59 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 #[test]
 fn on_says_what_it_would_do_then_does_it_then_has_nothing_to_do() {
     let site = Site::new();
-    let dry = site.tool("on").args(["-n", "--for", "15m"]).run().expect_code(1).json();
-    assert_eq!((&dry["status"], &dry["changed"], &dry["failed"]), (&json!("no"), &json!(true), &json!(false)));
+    let dry = site
+        .tool("on")
+        .args(["-n", "--for", "15m"])
+        .run()
+        .expect_code(1)
+        .json();
+    assert_eq!(
+        (&dry["status"], &dry["changed"], &dry["failed"]),
+        (&json!("no"), &json!(true), &json!(false))
+    );
     assert!(!site.dir().exists(), "a dry run made something");
-    let planned: Vec<&str> = dry["items"].as_array().unwrap().iter().map(|i| i["what"].as_str().unwrap()).collect();
+    let planned: Vec<&str> = dry["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|i| i["what"].as_str().unwrap())
+        .collect();
     assert_eq!(planned[planned.len() - 2..], ["flag", "notice"]);
 
-    let on = site.tool("on").args(["--for", "15m"]).run().expect_code(0).json();
-    assert_eq!((&on["changed"], &on["state"], &on["up"], &on["retry_after"]), (&json!(true), &json!("active"), &json!(true), &json!(600)));
-    assert!(site.has("on") && site.has("page/page.html") && site.has("page/page.json") && site.has("retry-600"));
+    let on = site
+        .tool("on")
+        .args(["--for", "15m"])
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (&on["changed"], &on["state"], &on["up"], &on["retry_after"]),
+        (&json!(true), &json!("active"), &json!(true), &json!(600))
+    );
+    assert!(
+        site.has("on")
+            && site.has("page/page.html")
+            && site.has("page/page.json")
+            && site.has("retry-600")
+    );
     assert_eq!(site.json("maintenance.json")["state"], "active");
 
     let before = site.picture();
-    let again = site.tool("on").args(["--for", "15m"]).run().expect_code(0).json();
-    assert_eq!((&again["changed"], &again["items"]), (&json!(false), &json!([])));
+    let again = site
+        .tool("on")
+        .args(["--for", "15m"])
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (&again["changed"], &again["items"]),
+        (&json!(false), &json!([]))
+    );
     assert_eq!(site.picture(), before);
-    site.tool("on").args(["-n", "--for", "15m"]).run().expect_code(0);
+    site.tool("on")
+        .args(["-n", "--for", "15m"])
+        .run()
+        .expect_code(0);
 }
 
 #[test]
@@ -31,19 +68,38 @@ fn off_says_what_it_would_do_then_does_it_then_has_nothing_to_do() {
     let site = Site::new();
     site.on();
     let dry = site.tool("off").arg("-n").run().expect_code(1).json();
-    assert_eq!((&dry["changed"], &dry["msg"]), (&json!(true), &json!("would be off")));
+    assert_eq!(
+        (&dry["changed"], &dry["msg"]),
+        (&json!(true), &json!("would be off"))
+    );
     assert!(site.has("on"));
     let off = site.tool("off").run().expect_code(0).json();
-    assert_eq!((&off["changed"], &off["state"], &off["up"]), (&json!(true), &json!("off"), &json!(false)));
-    assert!(!site.has("on") && !site.has("maintenance.json") && site.has("page/page.html"), "the page itself stays");
-    assert_eq!(site.tool("off").run().expect_code(0).json()["changed"], false);
-    site.tool("off").arg("-q").run().expect_code(0).expect_silence();
+    assert_eq!(
+        (&off["changed"], &off["state"], &off["up"]),
+        (&json!(true), &json!("off"), &json!(false))
+    );
+    assert!(
+        !site.has("on") && !site.has("maintenance.json") && site.has("page/page.html"),
+        "the page itself stays"
+    );
+    assert_eq!(
+        site.tool("off").run().expect_code(0).json()["changed"],
+        false
+    );
+    site.tool("off")
+        .arg("-q")
+        .run()
+        .expect_code(0)
+        .expect_silence();
 }
 
 #[test]
 fn off_where_nothing_ever_was_makes_nothing() {
     let site = Site::new();
-    assert_eq!(site.tool("off").run().expect_code(0).json()["changed"], false);
+    assert_eq!(
+        site.tool("off").run().expect_code(0).json()["changed"],
+        false
+    );
     site.tool("tick").run().expect_code(0);
     site.tool("status").run().expect_code(0);
     assert!(!site.dir().exists());
@@ -53,7 +109,11 @@ fn off_where_nothing_ever_was_makes_nothing() {
 fn modes_are_what_the_web_server_needs_whatever_the_umask() {
     let site = Site::new();
     let line = format!("umask 077; exec \"$0\" on --dir {}", site.dir().display());
-    let done = std::process::Command::new("sh").args(["-c", &line]).arg(harness::bin("maint-page")).output().unwrap();
+    let done = std::process::Command::new("sh")
+        .args(["-c", &line])
+        .arg(harness::bin("maint-page"))
+        .output()
+        .unwrap();
     assert!(done.status.success(), "{done:?}");
     for (name, wanted) in [
         ("", 0o755),
@@ -74,8 +134,18 @@ fn modes_are_what_the_web_server_needs_whatever_the_umask() {
 fn another_message_changes_the_page_and_keeps_the_hold() {
     let site = Site::new();
     let token = site.on().json()["holds"][0]["token"].clone();
-    let on = site.tool("on").args(["--message", "Moving house.", "--title", "Back at noon"]).run().expect_code(0).json();
-    let done: Vec<&str> = on["items"].as_array().unwrap().iter().map(|i| i["what"].as_str().unwrap()).collect();
+    let on = site
+        .tool("on")
+        .args(["--message", "Moving house.", "--title", "Back at noon"])
+        .run()
+        .expect_code(0)
+        .json();
+    let done: Vec<&str> = on["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|i| i["what"].as_str().unwrap())
+        .collect();
     assert_eq!(done, ["hold", "page", "page_json", "notice"]);
     assert_eq!(on["holds"][0]["token"], token);
     let page = site.text("page/page.html");
@@ -86,23 +156,53 @@ fn another_message_changes_the_page_and_keeps_the_hold() {
 fn hostile_messages_stay_text() {
     let site = Site::new();
     let message = "<script>alert(1)</script>\u{202e}\u{1b}[2J & \"quotes\"\nsecond line";
-    site.tool("on").args(["--message", message]).run().expect_code(0);
+    site.tool("on")
+        .args(["--message", message])
+        .run()
+        .expect_code(0);
     let page = site.text("page/page.html");
-    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;[2J &amp; &quot;quotes&quot;<br>second line"), "{page}");
+    assert!(
+        page.contains(
+            "&lt;script&gt;alert(1)&lt;/script&gt;[2J &amp; &quot;quotes&quot;<br>second line"
+        ),
+        "{page}"
+    );
     assert!(!page.contains("<script") && !page.contains('\u{1b}') && !page.contains('\u{202e}'));
-    assert_eq!(site.json("maintenance.json")["message"], "<script>alert(1)</script>[2J & \"quotes\"\nsecond line");
-    assert_eq!(site.json("page/page.json")["message"], "<script>alert(1)</script>[2J & \"quotes\"\nsecond line");
+    assert_eq!(
+        site.json("maintenance.json")["message"],
+        "<script>alert(1)</script>[2J & \"quotes\"\nsecond line"
+    );
+    assert_eq!(
+        site.json("page/page.json")["message"],
+        "<script>alert(1)</script>[2J & \"quotes\"\nsecond line"
+    );
 }
 
 #[test]
 fn diff_says_what_visitors_and_the_site_notice() {
     let site = Site::new();
-    let on = site.tool("on").args(["--diff", "-n", "--message", "Soon back."]).run().expect_code(1).json();
+    let on = site
+        .tool("on")
+        .args(["--diff", "-n", "--message", "Soon back."])
+        .run()
+        .expect_code(1)
+        .json();
     assert_eq!(on["diff"]["before"], "page: down\n");
     let after = on["diff"]["after"].as_str().unwrap();
-    assert!(after.starts_with("page: up\n") && after.contains("message: \"Soon back.\"\n"), "{after}");
+    assert!(
+        after.starts_with("page: up\n") && after.contains("message: \"Soon back.\"\n"),
+        "{after}"
+    );
     site.tool("on").run().expect_code(0);
-    assert!(site.tool("on").arg("--diff").run().expect_code(0).json().get("diff").is_none());
+    assert!(
+        site.tool("on")
+            .arg("--diff")
+            .run()
+            .expect_code(0)
+            .json()
+            .get("diff")
+            .is_none()
+    );
 }
 
 #[test]
@@ -112,15 +212,30 @@ fn what_is_foreign_is_never_touched_and_force_renames_it() {
     site.tool("off").run().expect_code(0);
     fs::write(site.file("on"), "").unwrap();
     let before = site.picture();
-    site.tool("on").run().expect_code(3).expect_err("is foreign").expect_err("--force");
+    site.tool("on")
+        .run()
+        .expect_code(3)
+        .expect_err("is foreign")
+        .expect_err("--force");
     site.tool("off").run().expect_code(3);
     let status = site.tool("status").run().expect_code(1).json();
-    assert_eq!((&status["flag"], &status["up"]), (&json!("foreign"), &json!(false)));
+    assert_eq!(
+        (&status["flag"], &status["up"]),
+        (&json!("foreign"), &json!(false))
+    );
     assert_eq!(site.picture(), before, "foreign things were touched");
 
     site.tool("on").arg("--force").run().expect_code(0);
-    let aside =
-        fs::read_dir(site.dir()).unwrap().filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with("on.foreign-")).count();
+    let aside = fs::read_dir(site.dir())
+        .unwrap()
+        .filter(|e| {
+            e.as_ref()
+                .unwrap()
+                .file_name()
+                .to_string_lossy()
+                .starts_with("on.foreign-")
+        })
+        .count();
     assert_eq!((aside, site.text("on").as_str()), (1, "maint-page 1\n"));
 }
 
@@ -129,12 +244,24 @@ fn a_foreign_page_is_not_overwritten_and_a_foreign_notice_is_left_alone() {
     let site = Site::new();
     fs::create_dir_all(site.file("page")).unwrap();
     fs::write(site.file("page/page.html"), "<h1>ours</h1>").unwrap();
-    fs::write(site.file("maintenance.json"), "{\"timestamp\": 1, \"message\": \"by manage.py\"}").unwrap();
-    site.tool("on").run().expect_code(3).expect_err("page.html is foreign");
+    fs::write(
+        site.file("maintenance.json"),
+        "{\"timestamp\": 1, \"message\": \"by manage.py\"}",
+    )
+    .unwrap();
+    site.tool("on")
+        .run()
+        .expect_code(3)
+        .expect_err("page.html is foreign");
     assert!(!site.has("on") && !site.has(&my_hold()));
     fs::remove_file(site.file("page/page.html")).unwrap();
     let on = site.tool("on").run().expect_code(0).json();
-    assert!(on["warnings"][0].as_str().unwrap().contains("is left alone"));
+    assert!(
+        on["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("is left alone")
+    );
     assert_eq!(site.json("maintenance.json")["message"], "by manage.py");
 }
 
@@ -146,7 +273,10 @@ fn links_are_not_followed() {
     let outside = site.top.path().join("outside");
     fs::write(&outside, "kept").unwrap();
     symlink(&outside, site.file("on")).unwrap();
-    site.tool("on").run().expect_code(3).expect_err("a symbolic link");
+    site.tool("on")
+        .run()
+        .expect_code(3)
+        .expect_err("a symbolic link");
     fs::remove_file(site.file("on")).unwrap();
     fs::remove_file(site.file("page/page.html")).unwrap();
     symlink(&outside, site.file("page/page.html")).unwrap();
@@ -155,7 +285,12 @@ fn links_are_not_followed() {
 
     let link = site.top.path().join("current");
     symlink(site.dir(), &link).unwrap();
-    maint_page("on").arg("--dir").arg(&link).run().expect_code(3).expect_err("is a symbolic link");
+    maint_page("on")
+        .arg("--dir")
+        .arg(&link)
+        .run()
+        .expect_code(3)
+        .expect_err("is a symbolic link");
 }
 
 #[test]
@@ -163,9 +298,17 @@ fn a_release_link_on_the_way_is_named() {
     let site = Site::new();
     fs::create_dir(site.top.path().join("release-1")).unwrap();
     symlink("release-1", site.top.path().join("current")).unwrap();
-    let on = maint_page("on").arg("--dir").arg(site.top.path().join("current/maintenance")).run().expect_code(0).json();
+    let on = maint_page("on")
+        .arg("--dir")
+        .arg(site.top.path().join("current/maintenance"))
+        .run()
+        .expect_code(0)
+        .json();
     let warnings = on["warnings"].to_string();
-    assert!(warnings.contains("current is a symbolic link on the way to the page"), "{warnings}");
+    assert!(
+        warnings.contains("current is a symbolic link on the way to the page"),
+        "{warnings}"
+    );
 }
 
 #[test]
@@ -173,7 +316,11 @@ fn a_directory_that_others_can_write_is_refused() {
     let site = Site::new();
     fs::create_dir(site.dir()).unwrap();
     fs::set_permissions(site.dir(), fs::Permissions::from_mode(0o777)).unwrap();
-    site.tool("on").run().expect_code(3).expect_err("can be written by others (mode 0777)").expect_no_body("state");
+    site.tool("on")
+        .run()
+        .expect_code(3)
+        .expect_err("can be written by others (mode 0777)")
+        .expect_no_body("state");
     assert!(!site.has("on"));
     fs::set_permissions(site.dir(), fs::Permissions::from_mode(0o1777)).unwrap();
     site.on();
@@ -185,20 +332,39 @@ fn single_file_mode_is_one_file_with_a_warning_that_names_the_race() {
     let file = site.top.path().join("maintenance.html");
     let run = |command: &str| maint_page(command).arg("--page").arg(&file);
     let on = run("on").args(["--for", "15m"]).run().expect_code(0).json();
-    assert!(on["warnings"][0].as_str().unwrap().contains("can get a 404"), "{on}");
+    assert!(
+        on["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("can get a 404"),
+        "{on}"
+    );
     assert_eq!((&on["page"], &on["up"]), (&json!(file), &json!(true)));
-    assert!(fs::read_to_string(&file).unwrap().contains("<!-- maint-page 1 "));
+    assert!(
+        fs::read_to_string(&file)
+            .unwrap()
+            .contains("<!-- maint-page 1 ")
+    );
     assert_eq!(mode(&file), 0o644);
     assert!(site.top.path().join("maintenance.json").exists());
-    assert_eq!(run("on").args(["--for", "15m"]).run().expect_code(0).json()["changed"], false);
+    assert_eq!(
+        run("on").args(["--for", "15m"]).run().expect_code(0).json()["changed"],
+        false
+    );
     run("status").run().expect_code(0);
     run("off").run().expect_code(0);
     assert!(!file.exists() && !site.top.path().join("maintenance.json").exists());
 
     fs::write(&file, "CoralNet is under maintenance.").unwrap();
-    run("on").run().expect_code(3).expect_err("maint-page did not write it");
+    run("on")
+        .run()
+        .expect_code(3)
+        .expect_err("maint-page did not write it");
     run("off").run().expect_code(3);
-    assert_eq!(fs::read_to_string(&file).unwrap(), "CoralNet is under maintenance.");
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        "CoralNet is under maintenance."
+    );
 }
 
 #[test]
@@ -206,19 +372,51 @@ fn a_template_is_copied_whole_and_its_slots_are_filled() {
     let site = Site::new();
     let template = site.top.path().join("template");
     fs::create_dir_all(template.join("img")).unwrap();
-    fs::write(template.join("page.html"), "<html lang={{lang}}><img src=\"{{assets}}/img/logo.svg\"><p>{{message}}</p></html>\n").unwrap();
+    fs::write(
+        template.join("page.html"),
+        "<html lang={{lang}}><img src=\"{{assets}}/img/logo.svg\"><p>{{message}}</p></html>\n",
+    )
+    .unwrap();
     fs::write(template.join("img/logo.svg"), "<svg/>").unwrap();
-    fs::set_permissions(template.join("img/logo.svg"), fs::Permissions::from_mode(0o600)).unwrap();
-    let on = |extra: &[&str]| site.tool("on").arg("--template").arg(&template).args(extra).run();
+    fs::set_permissions(
+        template.join("img/logo.svg"),
+        fs::Permissions::from_mode(0o600),
+    )
+    .unwrap();
+    let on = |extra: &[&str]| {
+        site.tool("on")
+            .arg("--template")
+            .arg(&template)
+            .args(extra)
+            .run()
+    };
     on(&["--message", "<b>"]).expect_code(0);
     let page = site.text("page/page.html");
-    let assets = page.split('"').nth(1).unwrap().trim_start_matches("/_maint-page/").to_owned();
-    assert!(page.starts_with("<html lang=en><img src=\"/_maint-page/assets-") && page.contains("<p>&lt;b&gt;</p>"), "{page}");
+    let assets = page
+        .split('"')
+        .nth(1)
+        .unwrap()
+        .trim_start_matches("/_maint-page/")
+        .to_owned();
+    assert!(
+        page.starts_with("<html lang=en><img src=\"/_maint-page/assets-")
+            && page.contains("<p>&lt;b&gt;</p>"),
+        "{page}"
+    );
     assert_eq!(mode(&site.file(&format!("page/{assets}"))), 0o644);
-    assert_eq!(on(&["--message", "<b>"]).expect_code(0).json()["changed"], false);
+    assert_eq!(
+        on(&["--message", "<b>"]).expect_code(0).json()["changed"],
+        false
+    );
     fs::remove_dir_all(&template).unwrap();
-    site.tool("on").args(["--message", "later"]).run().expect_code(0);
-    assert!(site.text("page/page.html").contains("<p>later</p>"), "the copy outlives the original");
+    site.tool("on")
+        .args(["--message", "later"])
+        .run()
+        .expect_code(0);
+    assert!(
+        site.text("page/page.html").contains("<p>later</p>"),
+        "the copy outlives the original"
+    );
 }
 
 #[test]
@@ -229,10 +427,12 @@ fn templates_with_links_or_unknown_slots_are_refused() {
     let on = || site.tool("on").arg("--template").arg(&template).run();
     on().expect_code(2).expect_err("page.html").expect_silence();
     fs::write(template.join("page.html"), "<p>\n{{mesage}}</p>").unwrap();
-    on().expect_code(2).expect_err("page.html:2: {{mesage}} is not a slot");
+    on().expect_code(2)
+        .expect_err("page.html:2: {{mesage}} is not a slot");
     fs::write(template.join("page.html"), "<p>").unwrap();
     symlink("/etc/passwd", template.join("x")).unwrap();
-    on().expect_code(2).expect_err("neither a file nor a directory");
+    on().expect_code(2)
+        .expect_err("neither a file nor a directory");
     assert!(!site.has("on"));
 }
 
@@ -248,7 +448,12 @@ fn what_root_makes_for_another_user_is_that_users() {
     fs::create_dir(site.dir()).unwrap();
     std::os::unix::fs::chown(site.dir(), Some(65534), Some(65534)).unwrap();
     site.tool("on").args(["--id", "x"]).run().expect_code(0);
-    let theirs = |command: &str| harness::tool_copied_to(site.top.path(), "maint-page").arg(command).arg("--dir").arg(site.dir());
+    let theirs = |command: &str| {
+        harness::tool_copied_to(site.top.path(), "maint-page")
+            .arg(command)
+            .arg("--dir")
+            .arg(site.dir())
+    };
     let mut off = theirs("off").args(["--id", "x"]);
     off.command().uid(65534).gid(65534);
     off.run().expect_code(0);

@@ -8,12 +8,26 @@ use std::fs;
 fn holds_are_counted_and_the_last_one_takes_the_page() {
     let site = Site::new();
     site.tool("on").args(["--id", "alice"]).run().expect_code(0);
-    site.tool("on").args(["--id", "deploy"]).run().expect_code(0);
-    let first = site.tool("off").args(["--id", "deploy"]).run().expect_code(0).json();
+    site.tool("on")
+        .args(["--id", "deploy"])
+        .run()
+        .expect_code(0);
+    let first = site
+        .tool("off")
+        .args(["--id", "deploy"])
+        .run()
+        .expect_code(0)
+        .json();
     assert_eq!(first["msg"], "released deploy; still up for alice");
-    assert_eq!(first["warnings"], json!(["the page stays up: alice still holds it"]));
+    assert_eq!(
+        first["warnings"],
+        json!(["the page stays up: alice still holds it"])
+    );
     assert!(site.has("on"));
-    site.tool("off").args(["--id", "alice"]).run().expect_code(0);
+    site.tool("off")
+        .args(["--id", "alice"])
+        .run()
+        .expect_code(0);
     assert!(!site.has("on"));
 }
 
@@ -21,8 +35,16 @@ fn holds_are_counted_and_the_last_one_takes_the_page() {
 fn somebody_elses_hold_is_not_released_by_accident() {
     let site = Site::new();
     site.tool("on").args(["--id", "alice"]).run().expect_code(0);
-    let off = site.tool("off").run().expect_code(1).expect_err("hint: maint-page off --id alice, or --all").json();
-    assert_eq!((&off["status"], &off["changed"]), (&json!("no"), &json!(false)));
+    let off = site
+        .tool("off")
+        .run()
+        .expect_code(1)
+        .expect_err("hint: maint-page off --id alice, or --all")
+        .json();
+    assert_eq!(
+        (&off["status"], &off["changed"]),
+        (&json!("no"), &json!(false))
+    );
     assert!(site.has("on"));
     site.tool("off").arg("--all").run().expect_code(0);
     assert!(!site.has("on"));
@@ -31,20 +53,38 @@ fn somebody_elses_hold_is_not_released_by_accident() {
 #[test]
 fn who_releases_nothing_changes_nothing() {
     let site = Site::new();
-    site.tool("on").args(["--id", "alice", "--for", "30m"]).run().expect_code(0);
+    site.tool("on")
+        .args(["--id", "alice", "--for", "30m"])
+        .run()
+        .expect_code(0);
     // Time goes by, and Retry-After is no longer what it should be: that is alice's to mend, or tick's.
     site.age("alice", 1500);
     let before = site.picture();
-    for (words, code, status) in [(&[][..], 1, "no"), (&["-n"], 1, "no"), (&["--id", "bob"], 0, "ok")] {
+    for (words, code, status) in [
+        (&[][..], 1, "no"),
+        (&["-n"], 1, "no"),
+        (&["--id", "bob"], 0, "ok"),
+    ] {
         let off = site.tool("off").args(words).run().expect_code(code).json();
-        assert_eq!((&off["status"], &off["changed"], &off["items"]), (&json!(status), &json!(false), &json!([])), "{off}");
+        assert_eq!(
+            (&off["status"], &off["changed"], &off["items"]),
+            (&json!(status), &json!(false), &json!([])),
+            "{off}"
+        );
         assert_eq!(
             (&off["state"], &off["up"], &off["msg"]),
-            (&json!("active"), &json!(true), &json!("nothing of yours to release; up for alice"))
+            (
+                &json!("active"),
+                &json!(true),
+                &json!("nothing of yours to release; up for alice")
+            )
         );
         assert!(site.picture() == before);
     }
-    assert_eq!(site.tool("tick").run().expect_code(0).json()["changed"], true);
+    assert_eq!(
+        site.tool("tick").run().expect_code(0).json()["changed"],
+        true
+    );
     assert!(site.picture() != before);
 }
 
@@ -54,27 +94,60 @@ fn sudo_says_whose_hold_it_is() {
         return;
     }
     let site = Site::new();
-    site.tool("on").env("SUDO_USER", "alice").run().expect_code(0);
+    site.tool("on")
+        .env("SUDO_USER", "alice")
+        .run()
+        .expect_code(0);
     assert!(site.has("holds/alice.json"));
     site.tool("off").run().expect_code(1);
-    site.tool("off").env("SUDO_USER", "alice").run().expect_code(0);
+    site.tool("off")
+        .env("SUDO_USER", "alice")
+        .run()
+        .expect_code(0);
 }
 
 #[test]
 fn one_hold_can_be_asked_about_and_moved_alone() {
     let site = Site::new();
     for id in ["x", "y"] {
-        site.tool("on").args(["--id", id, "--start", "+1h"]).run().expect_code(0);
+        site.tool("on")
+            .args(["--id", id, "--start", "+1h"])
+            .run()
+            .expect_code(0);
     }
     site.age("x", 3700);
     site.age("y", 3700);
-    assert_eq!(site.tool("tick").args(["--id", "x"]).run().expect_code(0).json()["msg"], "up for x");
-    site.tool("status").args(["--id", "x", "--on"]).run().expect_code(0);
-    let y = site.tool("status").args(["--id", "y", "--on"]).run().expect_code(1).json();
-    assert_eq!((&y["state"], &y["holds"][0]["id"]), (&json!("announced"), &json!("y")));
+    assert_eq!(
+        site.tool("tick")
+            .args(["--id", "x"])
+            .run()
+            .expect_code(0)
+            .json()["msg"],
+        "up for x"
+    );
+    site.tool("status")
+        .args(["--id", "x", "--on"])
+        .run()
+        .expect_code(0);
+    let y = site
+        .tool("status")
+        .args(["--id", "y", "--on"])
+        .run()
+        .expect_code(1)
+        .json();
+    assert_eq!(
+        (&y["state"], &y["holds"][0]["id"]),
+        (&json!("announced"), &json!("y"))
+    );
     site.tool("tick").run().expect_code(0);
-    site.tool("status").args(["--id", "x", "--on"]).run().expect_code(0);
-    site.tool("status").args(["--id", "nobody", "--off"]).run().expect_code(0);
+    site.tool("status")
+        .args(["--id", "x", "--on"])
+        .run()
+        .expect_code(0);
+    site.tool("status")
+        .args(["--id", "nobody", "--off"])
+        .run()
+        .expect_code(0);
 }
 
 #[test]
@@ -84,16 +157,28 @@ fn status_is_asked_for_a_side_and_sees_what_does_not_agree() {
     site.tool("status").arg("--on").run().expect_code(1);
     site.on();
     site.tool("status").arg("--on").run().expect_code(0);
-    assert_eq!(site.tool("status").arg("--off").run().expect_code(1).json()["msg"], "active; it is not off");
+    assert_eq!(
+        site.tool("status").arg("--off").run().expect_code(1).json()["msg"],
+        "active; it is not off"
+    );
     fs::remove_file(site.file("on")).unwrap();
     let status = site.tool("status").run().expect_code(1).json();
-    assert!(status["msg"].as_str().unwrap().contains("is missing or not as it should be"), "{status}");
+    assert!(
+        status["msg"]
+            .as_str()
+            .unwrap()
+            .contains("is missing or not as it should be"),
+        "{status}"
+    );
     site.tool("tick").run().expect_code(0);
     site.tool("status").arg("--on").run().expect_code(0);
     fs::remove_file(site.file(&my_hold())).unwrap();
     site.tool("status").run().expect_code(1);
     site.tool("off").run().expect_code(0);
-    assert!(!site.has("on"), "a flag of ours without a hold is taken away");
+    assert!(
+        !site.has("on"),
+        "a flag of ours without a hold is taken away"
+    );
 }
 
 #[test]
@@ -101,7 +186,10 @@ fn a_hold_that_cannot_be_read_stops_everything() {
     let site = Site::new();
     site.on();
     fs::write(site.file("holds/newer.json"), "{\"schema\": 2}").unwrap();
-    site.tool("off").run().expect_code(3).expect_err("newer.json is not a hold");
+    site.tool("off")
+        .run()
+        .expect_code(3)
+        .expect_err("newer.json is not a hold");
     assert!(site.has("on"));
 }
 
@@ -109,9 +197,17 @@ fn a_hold_that_cannot_be_read_stops_everything() {
 fn a_held_lock_is_75_and_names_its_holder() {
     let site = Site::new();
     site.on();
-    let lock = fs::OpenOptions::new().read(true).write(true).open(site.file(".lock")).unwrap();
+    let lock = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(site.file(".lock"))
+        .unwrap();
     let _held = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusive).unwrap();
-    site.tool("off").run().expect_code(75).expect_no_body("state").expect_err("is locked by");
+    site.tool("off")
+        .run()
+        .expect_code(75)
+        .expect_no_body("state")
+        .expect_err("is locked by");
     site.tool("status").run().expect_code(0);
     assert!(site.has("on"));
 }
@@ -121,16 +217,30 @@ fn many_at_once_disturb_nothing() {
     let site = Site::new();
     let children: Vec<_> = (0..24)
         .map(|n| {
-            let mut on = site.tool("on").args(["--lock-wait", "30s", "--id", &format!("op{n}")]);
-            on.command().stdout(std::process::Stdio::null()).spawn().unwrap()
+            let mut on = site
+                .tool("on")
+                .args(["--lock-wait", "30s", "--id", &format!("op{n}")]);
+            on.command()
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap()
         })
         .collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }
-    assert_eq!(site.tool("status").run().expect_code(0).json()["holds"].as_array().unwrap().len(), 24);
+    assert_eq!(
+        site.tool("status").run().expect_code(0).json()["holds"]
+            .as_array()
+            .unwrap()
+            .len(),
+        24
+    );
     site.tool("off").arg("--all").run().expect_code(0);
-    let left: Vec<_> =
-        fs::read_dir(site.dir()).unwrap().map(|e| e.unwrap().file_name()).filter(|n| n.to_string_lossy().starts_with(".rbt-")).collect();
+    let left: Vec<_> = fs::read_dir(site.dir())
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .filter(|n| n.to_string_lossy().starts_with(".rbt-"))
+        .collect();
     assert!(left.is_empty(), "{left:?}");
 }

@@ -55,7 +55,13 @@ impl Site {
     fn age(&self, id: &str, seconds: i64) {
         let name = format!("holds/{id}.json");
         let mut hold = self.json(&name);
-        for key in ["created_at", "starts_at", "ends_at", "warn_from", "activated_at"] {
+        for key in [
+            "created_at",
+            "starts_at",
+            "ends_at",
+            "warn_from",
+            "activated_at",
+        ] {
             if let Some(text) = hold[key].as_str() {
                 let old: jiff::Timestamp = text.parse().unwrap();
                 hold[key] = json!((old - jiff::SignedDuration::from_secs(seconds)).to_string());
@@ -85,12 +91,18 @@ fn walk(dir: &Path, seen: &mut Vec<(PathBuf, Vec<u8>)>) {
 }
 
 fn maint_page(command: &str) -> Tool {
-    tool("maint-page").arg(command).env_remove("SUDO_USER").env("TZ", "UTC")
+    tool("maint-page")
+        .arg(command)
+        .env_remove("SUDO_USER")
+        .env("TZ", "UTC")
 }
 
 /// Who runs the tests: whose holds they are unless told otherwise.
 fn me() -> String {
-    nix::unistd::User::from_uid(nix::unistd::getuid()).unwrap().unwrap().name
+    nix::unistd::User::from_uid(nix::unistd::getuid())
+        .unwrap()
+        .unwrap()
+        .name
 }
 
 fn my_hold() -> String {

@@ -5,7 +5,12 @@ use super::{Site, maint_page, mode};
 #[test]
 fn bypass_keys_are_made_listed_and_revoked_and_end() {
     let site = Site::new();
-    let added = site.tool("bypass").args(["add", "--ttl", "1h"]).run().expect_code(0).json();
+    let added = site
+        .tool("bypass")
+        .args(["add", "--ttl", "1h"])
+        .run()
+        .expect_code(0)
+        .json();
     let key = &added["keys"][0];
     let path = key["path"].as_str().unwrap();
     let name = path.strip_prefix("/_maint-page/bypass/").unwrap();
@@ -16,26 +21,53 @@ fn bypass_keys_are_made_listed_and_revoked_and_end() {
     let list = site.tool("bypass").arg("list").run().expect_code(0);
     assert!(!list.out().contains(name), "a list says the whole key");
     assert_eq!(list.json()["keys"][0]["key"], name[..8]);
-    site.tool("bypass").args(["revoke", "00000000"]).run().expect_code(0);
+    site.tool("bypass")
+        .args(["revoke", "00000000"])
+        .run()
+        .expect_code(0);
     assert!(site.has(&format!("bypass/{name}")));
-    let revoked = site.tool("bypass").args(["revoke", &name[..8]]).run().expect_code(0);
+    let revoked = site
+        .tool("bypass")
+        .args(["revoke", &name[..8]])
+        .run()
+        .expect_code(0);
     assert!(!revoked.out().contains(name));
     assert_eq!(revoked.json()["msg"], "1 key revoked");
     assert!(!site.has(&format!("bypass/{name}")));
 
-    let short = site.tool("bypass").args(["add", "--ttl", "0s"]).run().expect_code(0).json();
-    let name = short["keys"][0]["path"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let short = site
+        .tool("bypass")
+        .args(["add", "--ttl", "0s"])
+        .run()
+        .expect_code(0)
+        .json();
+    let name = short["keys"][0]["path"]
+        .as_str()
+        .unwrap()
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .to_owned();
     site.tool("tick").run().expect_code(0);
-    assert!(!site.has(&format!("bypass/{name}")), "an ended key is removed by whatever comes next");
+    assert!(
+        !site.has(&format!("bypass/{name}")),
+        "an ended key is removed by whatever comes next"
+    );
 }
 
 #[test]
 fn wrong_usage_touches_nothing() {
     let site = Site::new();
     for (args, why) in [
-        (vec!["--for", "10m", "--until", "22:00"], "--for and --until"),
+        (
+            vec!["--for", "10m", "--until", "22:00"],
+            "--for and --until",
+        ),
         (vec!["--start", "tomorrow"], "expected 2026"),
-        (vec!["--until", "2001-01-01T00:00:00Z"], "the end is not after the start"),
+        (
+            vec!["--until", "2001-01-01T00:00:00Z"],
+            "the end is not after the start",
+        ),
         (vec!["--for", "0s"], "the end is not after the start"),
         (vec!["--id", "../x"], "cannot be an id"),
         (vec!["--tz", "Mars/Olympus"], "no such time zone"),
@@ -44,11 +76,26 @@ fn wrong_usage_touches_nothing() {
         (vec!["--page", "/x/y.html"], "two different layouts"),
         (vec!["--lang", "en\" x"], "language tag"),
     ] {
-        site.tool("on").args(args).run().expect_code(2).expect_err(why).expect_silence();
+        site.tool("on")
+            .args(args)
+            .run()
+            .expect_code(2)
+            .expect_err(why)
+            .expect_silence();
     }
-    maint_page("on").run().expect_code(2).expect_err("where is the page?");
-    maint_page("verify").arg("http://127.0.0.1/").run().expect_code(2).expect_err("--on or --off");
-    maint_page("snippet").args(["nginx", "--dir", "/srv/a b"]).run().expect_code(2);
+    maint_page("on")
+        .run()
+        .expect_code(2)
+        .expect_err("where is the page?");
+    maint_page("verify")
+        .arg("http://127.0.0.1/")
+        .run()
+        .expect_code(2)
+        .expect_err("--on or --off");
+    maint_page("snippet")
+        .args(["nginx", "--dir", "/srv/a b"])
+        .run()
+        .expect_code(2);
     assert!(!site.dir().exists(), "wrong usage made something");
 }
 
@@ -57,17 +104,36 @@ fn a_path_that_is_not_text_is_given_exactly_too() {
     use std::os::unix::ffi::OsStrExt;
     let site = Site::new();
     let dir = site.top.path().join(std::ffi::OsStr::from_bytes(b"m\xff"));
-    let on = maint_page("on").arg("--dir").arg(&dir).run().expect_code(0).json();
+    let on = maint_page("on")
+        .arg("--dir")
+        .arg(&dir)
+        .run()
+        .expect_code(0)
+        .json();
     assert!(on["dir"].as_str().unwrap().ends_with("m\u{fffd}") && dir.join("on").exists());
     let items = on["items"].as_array().unwrap();
-    assert!(on["dir_b64"].is_string() && items.iter().all(|item| item["path_b64"].is_string()), "{on}");
-    maint_page("snippet").args(["nginx", "--dir"]).arg(&dir).run().expect_code(2);
+    assert!(
+        on["dir_b64"].is_string() && items.iter().all(|item| item["path_b64"].is_string()),
+        "{on}"
+    );
+    maint_page("snippet")
+        .args(["nginx", "--dir"])
+        .arg(&dir)
+        .run()
+        .expect_code(2);
 }
 
 #[test]
 fn snippets_are_printed_as_they_are() {
     for server in ["nginx", "apache", "caddy"] {
-        let out = maint_page("snippet").args([server, "--dir", "/srv/site/maintenance"]).run().expect_code(0).out();
-        assert!(out.starts_with("# maint-page: ") && out.contains("/srv/site/maintenance"), "{out}");
+        let out = maint_page("snippet")
+            .args([server, "--dir", "/srv/site/maintenance"])
+            .run()
+            .expect_code(0)
+            .out();
+        assert!(
+            out.starts_with("# maint-page: ") && out.contains("/srv/site/maintenance"),
+            "{out}"
+        );
     }
 }

@@ -51,21 +51,49 @@ const FAILURES: [&str; 4] = ["error=EIO", "error=ENOSPC", "error=EACCES", "error
 
 fn strace(venvs: &Venvs, options: &[&str], words: &[&str]) -> std::process::Output {
     let mut strace = venvs.command("strace");
-    strace.arg("-qq").args(options).arg(harness::bin("venv-sync")).args(words).output().unwrap()
+    strace
+        .arg("-qq")
+        .args(options)
+        .arg(harness::bin("venv-sync"))
+        .args(words)
+        .output()
+        .unwrap()
 }
 
-fn injected(venvs: &Venvs, words: &[&str], call: &str, fault: &str, when: usize) -> std::process::Output {
-    let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{fault}:when={when}"));
-    strace(venvs, &["-o", "/dev/null", "-e", &trace, "-e", &inject], words)
+fn injected(
+    venvs: &Venvs,
+    words: &[&str],
+    call: &str,
+    fault: &str,
+    when: usize,
+) -> std::process::Output {
+    let (trace, inject) = (
+        format!("trace={call}"),
+        format!("inject={call}:{fault}:when={when}"),
+    );
+    strace(
+        venvs,
+        &["-o", "/dev/null", "-e", &trace, "-e", &inject],
+        words,
+    )
 }
 
 /// How often an untouched run makes each call that is worth a fault.
 fn calls(venvs: &Venvs, words: &[&str]) -> BTreeMap<String, usize> {
     let done = strace(venvs, &["-o", "trace"], words);
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
     let mut count = BTreeMap::new();
-    for line in std::fs::read_to_string(venvs.path().join("trace")).unwrap().lines() {
-        let Some((name, _)) = line.split_once('(') else { continue };
+    for line in std::fs::read_to_string(venvs.path().join("trace"))
+        .unwrap()
+        .lines()
+    {
+        let Some((name, _)) = line.split_once('(') else {
+            continue;
+        };
         let wanted = CHANGES.contains(&name) || (full_sweep() && !UNREAL.contains(&name));
         if wanted && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             *count.entry(name.to_owned()).or_insert(0) += 1;
@@ -82,7 +110,11 @@ fn points(call: &str, count: usize) -> Vec<usize> {
         (true, false) => 20,
         (true, true) => count,
     };
-    if count <= few { (1..=count).collect() } else { (0..few).map(|i| 1 + i * (count - 1) / (few - 1)).collect() }
+    if count <= few {
+        (1..=count).collect()
+    } else {
+        (0..few).map(|i| 1 + i * (count - 1) / (few - 1)).collect()
+    }
 }
 
 /// With so few kept that an older release is removed, too.
@@ -111,7 +143,10 @@ fn sweep_apply(faults: &[&str]) {
                 let target = other(&version);
                 venvs.requirements(&format!("alpha=={target}\n"));
                 let done = injected(&venvs, &APPLY, &call, fault, when);
-                let what = format!("{call} {when} of {count}: {fault}, exit {:?}", done.status.code());
+                let what = format!(
+                    "{call} {when} of {count}: {fault}, exit {:?}",
+                    done.status.code()
+                );
                 let now = whole(&venvs, &what);
                 all_whole(&venvs, &what);
                 if done.status.success() {
@@ -129,23 +164,42 @@ fn sweep_rollback(faults: &[&str]) {
     venvs.requirements("alpha==2.0\n");
     venvs.apply(&[]).run().expect_code(0);
     let list = venvs.tool(&["list", "venv"]).run().json();
-    let ids: Vec<String> = list["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect();
+    let ids: Vec<String> = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["id"].as_str().unwrap().to_owned())
+        .collect();
     let id_of = |version: &str| if version == "1.0" { &ids[0] } else { &ids[1] };
     let mut version = "1.0";
     for (call, count) in calls(&venvs, &["rollback", "venv", "--to", id_of("1.0")]) {
         for when in points(&call, count) {
             for fault in faults {
                 let target = other(version);
-                let words = ["rollback", "venv", "--to", id_of(target), "--lock-wait", "60s"];
+                let words = [
+                    "rollback",
+                    "venv",
+                    "--to",
+                    id_of(target),
+                    "--lock-wait",
+                    "60s",
+                ];
                 let done = injected(&venvs, &words, &call, fault, when);
-                let what = format!("rollback: {call} {when} of {count}: {fault}, exit {:?}", done.status.code());
+                let what = format!(
+                    "rollback: {call} {when} of {count}: {fault}, exit {:?}",
+                    done.status.code()
+                );
                 let now = whole(&venvs, &what);
                 if done.status.success() {
                     assert_eq!(now, target, "{what}: success is said only where it is so");
                 }
                 all_whole(&venvs, &what);
                 venvs.tool(&words).run().expect_code(0);
-                assert_eq!(whole(&venvs, &what), target, "{what}: the next run brings it about");
+                assert_eq!(
+                    whole(&venvs, &what),
+                    target,
+                    "{what}: the next run brings it about"
+                );
                 version = target;
             }
         }
@@ -153,7 +207,11 @@ fn sweep_rollback(faults: &[&str]) {
 }
 
 fn failures() -> &'static [&'static str] {
-    if full_sweep() { &FAILURES } else { &FAILURES[..1] }
+    if full_sweep() {
+        &FAILURES
+    } else {
+        &FAILURES[..1]
+    }
 }
 
 #[test]

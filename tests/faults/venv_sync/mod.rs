@@ -13,9 +13,19 @@ use std::time::{Duration, Instant};
 /// What must hold after anything: the environment works, and is one of the two.
 fn whole(venvs: &Venvs, when: &str) -> String {
     let version = venvs.python("import alpha, beta; print(alpha.version)");
-    assert!(["1.0", "2.0"].contains(&version.as_str()), "{when}: {version}");
-    let script = venvs.command(venvs.venv().join("bin/alpha")).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&script.stdout).trim(), version, "{when}");
+    assert!(
+        ["1.0", "2.0"].contains(&version.as_str()),
+        "{when}: {version}"
+    );
+    let script = venvs
+        .command(venvs.venv().join("bin/alpha"))
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&script.stdout).trim(),
+        version,
+        "{when}"
+    );
     version
 }
 
@@ -26,16 +36,26 @@ fn mends(venvs: &Venvs, version: &str, when: &str) {
     let done = venvs.apply(&["--lock-wait", "60s", "--keep", "2"]).run();
     assert_eq!(done.code(), 0, "{when}: {}", done.err());
     assert_eq!(whole(venvs, when), version, "{when}");
-    venvs.sync("check", &["--verify", "hash"]).run().expect_code(0);
+    venvs
+        .sync("check", &["--verify", "hash"])
+        .run()
+        .expect_code(0);
     let names = |dir: std::path::PathBuf| -> BTreeSet<String> {
-        std::fs::read_dir(dir).unwrap().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+        std::fs::read_dir(dir)
+            .unwrap()
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect()
     };
     all_whole(venvs, when);
     // The link may be right already, and then nothing was written, not even to clear up.
     if done.json()["changed"] == true {
         let releases = names(venvs.path().join("venv.d/releases"));
         assert!(releases.len() <= 2, "{when}: {releases:?}");
-        let stray: Vec<_> = names(venvs.path().to_path_buf()).into_iter().filter(|name| name.starts_with(".rbt-")).collect();
+        let stray: Vec<_> = names(venvs.path().to_path_buf())
+            .into_iter()
+            .filter(|name| name.starts_with(".rbt-"))
+            .collect();
         assert!(stray.is_empty(), "{when}: {stray:?}");
     }
 }
@@ -43,10 +63,23 @@ fn mends(venvs: &Venvs, version: &str, when: &str) {
 /// What the list calls complete is whole: it may be gone back to at any time.
 fn all_whole(venvs: &Venvs, when: &str) {
     let list = venvs.tool(&["list", "venv"]).run().expect_code(0).json();
-    for release in list["items"].as_array().unwrap().iter().filter(|release| release["complete"] == true) {
+    for release in list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|release| release["complete"] == true)
+    {
         let python = std::path::Path::new(release["path"].as_str().unwrap()).join("bin/python");
-        let done = venvs.command(python).args(["-c", "import alpha, beta; print(alpha.version)"]).output().unwrap();
-        assert!(done.status.success(), "{when}: {release}: {}", String::from_utf8_lossy(&done.stderr));
+        let done = venvs
+            .command(python)
+            .args(["-c", "import alpha, beta; print(alpha.version)"])
+            .output()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "{when}: {release}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
     }
 }
 
@@ -75,7 +108,13 @@ fn killed_at_any_moment() {
         let target = other(&version);
         venvs.requirements(&format!("alpha=={target}\n"));
         let mut apply = venvs.apply(&[]);
-        let mut child = apply.command().process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = apply
+            .command()
+            .process_group(0)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         std::thread::sleep(whole_run * (round + 1) / rounds);
         child.kill().unwrap();
         child.wait().unwrap();
@@ -85,7 +124,10 @@ fn killed_at_any_moment() {
         mends(&venvs, target, &when);
         version = target.to_owned();
     }
-    assert!(outcomes.contains(&false), "some were killed before they were done");
+    assert!(
+        outcomes.contains(&false),
+        "some were killed before they were done"
+    );
 }
 
 #[test]
@@ -94,7 +136,13 @@ fn the_installer_killed_too() {
     for _ in 0..4 {
         venvs.requirements("alpha==2.0\n");
         let mut apply = venvs.apply(&["--installer", "pip"]);
-        let mut child = apply.command().process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = apply
+            .command()
+            .process_group(0)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         std::thread::sleep(Duration::from_millis(400));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -109,7 +157,12 @@ fn asked_to_end_it_clears_up_itself() {
     let venvs = start();
     venvs.requirements("alpha==2.0\n");
     let mut apply = venvs.apply(&["--installer", "pip"]);
-    let child = apply.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = apply
+        .command()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     std::thread::sleep(Duration::from_millis(700));
     let pid = nix::unistd::Pid::from_raw(child.id().try_into().unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
@@ -117,19 +170,41 @@ fn asked_to_end_it_clears_up_itself() {
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert_eq!(done.status.code(), Some(3), "{said}");
     assert!(said.contains("SIGTERM"), "{said}");
-    assert_eq!(std::fs::read_dir(venvs.path().join("venv.d/releases")).unwrap().count(), 1);
+    assert_eq!(
+        std::fs::read_dir(venvs.path().join("venv.d/releases"))
+            .unwrap()
+            .count(),
+        1
+    );
     assert_eq!(whole(&venvs, "after SIGTERM"), "1.0");
 }
 
 #[test]
 fn a_file_size_limit_is_an_error_like_others() {
     let venvs = start();
-    venvs.wheel("alpha", "3.0", "", &[&format!("alpha/__init__.py=version = '3.0'\n#{}", "x".repeat(90_000))]);
+    venvs.wheel(
+        "alpha",
+        "3.0",
+        "",
+        &[&format!(
+            "alpha/__init__.py=version = '3.0'\n#{}",
+            "x".repeat(90_000)
+        )],
+    );
     venvs.requirements("alpha==3.0\n");
     let mut sh = venvs.command("sh");
     let script = "ulimit -f 16; exec \"$0\" apply venv -r requirements.txt --wheelhouse wheels --python /usr/bin/python3";
-    let done = sh.args(["-c", script]).arg(harness::bin("venv-sync")).output().unwrap();
-    assert_eq!(done.status.code(), Some(3), "{}", String::from_utf8_lossy(&done.stderr));
+    let done = sh
+        .args(["-c", script])
+        .arg(harness::bin("venv-sync"))
+        .output()
+        .unwrap();
+    assert_eq!(
+        done.status.code(),
+        Some(3),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
     assert_eq!(whole(&venvs, "a file that is too long"), "1.0");
 }
 
@@ -140,19 +215,51 @@ fn on_a_full_disk() {
     let small = venvs.path().join("small");
     std::fs::create_dir(&small).unwrap();
     let size = "size=2560k,nr_inodes=4000";
-    let Some(_mounted) = harness::disk::Small::mount(&small, size) else { return };
-    let large = venvs.write("large.py", &format!("version = '3.0'\n#{}", "x".repeat(4_000_000)));
-    venvs.wheel("alpha", "3.0", "", &[&format!("alpha/__init__.py=@{}", large.display())]);
+    let Some(_mounted) = harness::disk::Small::mount(&small, size) else {
+        return;
+    };
+    let large = venvs.write(
+        "large.py",
+        &format!("version = '3.0'\n#{}", "x".repeat(4_000_000)),
+    );
+    venvs.wheel(
+        "alpha",
+        "3.0",
+        "",
+        &[&format!("alpha/__init__.py=@{}", large.display())],
+    );
     let apply = |wanted: &str| {
         venvs.requirements(wanted);
-        let arguments = ["apply", "small/venv", "-r", "requirements.txt", "--wheelhouse", "wheels", "--python", "/usr/bin/python3"];
+        let arguments = [
+            "apply",
+            "small/venv",
+            "-r",
+            "requirements.txt",
+            "--wheelhouse",
+            "wheels",
+            "--python",
+            "/usr/bin/python3",
+        ];
         venvs.tool(&arguments).run()
     };
     apply("alpha==1.0\n").expect_code(0);
     let failed = apply("alpha==3.0\n").expect_code(3);
-    assert!(failed.err().contains("No space left") || failed.err().contains("os error 28"), "{}", failed.err());
-    let python = venvs.command(small.join("venv/bin/python")).args(["-c", "import alpha; print(alpha.version)"]).output().unwrap();
+    assert!(
+        failed.err().contains("No space left") || failed.err().contains("os error 28"),
+        "{}",
+        failed.err()
+    );
+    let python = venvs
+        .command(small.join("venv/bin/python"))
+        .args(["-c", "import alpha; print(alpha.version)"])
+        .output()
+        .unwrap();
     assert_eq!(String::from_utf8_lossy(&python.stdout).trim(), "1.0");
-    assert_eq!(std::fs::read_dir(small.join("venv.d/releases")).unwrap().count(), 1);
+    assert_eq!(
+        std::fs::read_dir(small.join("venv.d/releases"))
+            .unwrap()
+            .count(),
+        1
+    );
     apply("alpha==2.0\n").expect_code(0);
 }

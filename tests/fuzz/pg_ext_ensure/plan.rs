@@ -13,9 +13,17 @@ const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 const VERSIONS: [&str; 3] = ["1", "2", "2--3"];
 
 fn control(random: &mut Random, requires: &[&str]) -> Control {
-    let requires = (0..random.below(3)).map(|_| random.of(requires).to_owned()).collect();
+    let requires = (0..random.below(3))
+        .map(|_| random.of(requires).to_owned())
+        .collect();
     let schema = random.once_in(5).then(|| "fixed".to_owned());
-    Control { superuser: random.once_in(2), trusted: random.once_in(2), relocatable: random.once_in(2), schema, requires }
+    Control {
+        superuser: random.once_in(2),
+        trusted: random.once_in(2),
+        relocatable: random.once_in(2),
+        schema,
+        requires,
+    }
 }
 
 /// A server's whole knowledge, of any shape: versions without a default, requirements in circles, of what isn't there, of itself.
@@ -26,22 +34,62 @@ fn database(random: &mut Random) -> Database {
         if !random.once_in(5) {
             let versions = VERSIONS[..random.below(4)]
                 .iter()
-                .map(|version| ((*version).to_owned(), control(random, &["a", "b", "c", "d", "missing"])))
+                .map(|version| {
+                    (
+                        (*version).to_owned(),
+                        control(random, &["a", "b", "c", "d", "missing"]),
+                    )
+                })
                 .collect();
-            let default_version = random.once_in(4).then_some("9").or(Some("1")).map(str::to_owned);
-            depth.available.insert(name.to_owned(), Available { default_version, versions });
+            let default_version = random
+                .once_in(4)
+                .then_some("9")
+                .or(Some("1"))
+                .map(str::to_owned);
+            depth.available.insert(
+                name.to_owned(),
+                Available {
+                    default_version,
+                    versions,
+                },
+            );
         }
         if random.once_in(3) {
-            let (owned, relocatable, foreign_members) = (random.once_in(2), random.once_in(2), random.once_in(2));
-            let found = Installed { version: "1".into(), schema: "public".into(), owner: "o".into(), owned, relocatable, foreign_members };
+            let (owned, relocatable, foreign_members) =
+                (random.once_in(2), random.once_in(2), random.once_in(2));
+            let found = Installed {
+                version: "1".into(),
+                schema: "public".into(),
+                owner: "o".into(),
+                owned,
+                relocatable,
+                foreign_members,
+            };
             installed.insert(name.to_owned(), found);
-            depth.reachable.insert(name.to_owned(), VERSIONS[..random.below(4)].iter().map(|version| (*version).to_owned()).collect());
+            depth.reachable.insert(
+                name.to_owned(),
+                VERSIONS[..random.below(4)]
+                    .iter()
+                    .map(|version| (*version).to_owned())
+                    .collect(),
+            );
         }
     }
     depth.schemas.insert("public".into(), random.once_in(2));
-    let role = Role { name: "r".into(), superuser: random.once_in(3), creates: random.once_in(2) };
+    let role = Role {
+        name: "r".into(),
+        superuser: random.once_in(3),
+        creates: random.once_in(2),
+    };
     let current_schema = (!random.once_in(4)).then(|| "public".to_owned());
-    Database { name: "d".into(), role, read_only: random.once_in(8), current_schema, installed, depth: Some(depth) }
+    Database {
+        name: "d".into(),
+        role,
+        read_only: random.once_in(8),
+        current_schema,
+        installed,
+        depth: Some(depth),
+    }
 }
 
 fn wants(random: &mut Random) -> Vec<Want> {
@@ -49,17 +97,33 @@ fn wants(random: &mut Random) -> Vec<Want> {
     (0..1 + random.below(5))
         .map(|_| {
             let name = names.remove(random.below(names.len())).to_owned();
-            let state = if random.once_in(4) { State::Absent } else { State::Present };
+            let state = if random.once_in(4) {
+                State::Absent
+            } else {
+                State::Present
+            };
             let version = match random.below(4) {
                 0 => Version::Latest,
                 1 => Version::Exactly(random.of(&["1", "2", "7"]).to_owned()),
                 _ => Version::Any,
             };
-            let schema = random.once_in(3).then(|| random.of(&["public", "fixed", "new"]).to_owned());
+            let schema = random
+                .once_in(3)
+                .then(|| random.of(&["public", "fixed", "new"]).to_owned());
             if state == State::Absent {
-                Want { name, state, version: Version::Any, schema: None }
+                Want {
+                    name,
+                    state,
+                    version: Version::Any,
+                    schema: None,
+                }
             } else {
-                Want { name, state, version, schema }
+                Want {
+                    name,
+                    state,
+                    version,
+                    schema,
+                }
             }
         })
         .collect()
@@ -80,10 +144,23 @@ fn a_plan_for_any_catalog_ends_and_is_in_order() {
             lock_timeout: Duration::ZERO,
             statement_timeout: Duration::ZERO,
         };
-        let steps = plan::steps(&Server { number: 150_000, ..Server::default() }, &database, &wants, &policy, None);
+        let steps = plan::steps(
+            &Server {
+                number: 150_000,
+                ..Server::default()
+            },
+            &database,
+            &wants,
+            &policy,
+            None,
+        );
         let at = format!("round {round}: {wants:?} in {database:?}: {steps:?}");
         let planned: BTreeSet<&str> = steps.iter().map(|step| step.want.name.as_str()).collect();
-        assert_eq!((steps.len(), planned.len()), (wants.len(), wants.len()), "each once: {at}");
+        assert_eq!(
+            (steps.len(), planned.len()),
+            (wants.len(), wants.len()),
+            "each once: {at}"
+        );
         for (index, step) in steps.iter().enumerate() {
             let is_there = database.installed.contains_key(&step.want.name);
             match step.action {
@@ -101,11 +178,26 @@ fn a_plan_for_any_catalog_ends_and_is_in_order() {
                     _ => None,
                 };
                 let depth = database.depth.as_ref().unwrap();
-                for name in &depth.available[&step.want.name].control(version).unwrap().requires {
-                    let place = steps.iter().position(|other| other.want.name == *name && other.want.state == State::Present);
+                for name in &depth.available[&step.want.name]
+                    .control(version)
+                    .unwrap()
+                    .requires
+                {
+                    let place = steps.iter().position(|other| {
+                        other.want.name == *name && other.want.state == State::Present
+                    });
                     let in_a_circle = place.is_some_and(|place| place >= index);
-                    assert!(database.installed.contains_key(name) || place.is_some() || step.requires.contains(name), "{name}: {at}");
-                    assert!(!in_a_circle || reaches(depth, name, &step.want.name), "{name} after {}: {at}", step.want.name);
+                    assert!(
+                        database.installed.contains_key(name)
+                            || place.is_some()
+                            || step.requires.contains(name),
+                        "{name}: {at}"
+                    );
+                    assert!(
+                        !in_a_circle || reaches(depth, name, &step.want.name),
+                        "{name} after {}: {at}",
+                        step.want.name
+                    );
                 }
                 assert!(step.requires.is_empty() || policy.cascade, "{at}");
             }
@@ -122,7 +214,11 @@ fn reaches(depth: &Depth, from: &str, to: &str) -> bool {
             return true;
         }
         if seen.insert(name) {
-            let versions = depth.available.get(name).into_iter().flat_map(|available| available.versions.values());
+            let versions = depth
+                .available
+                .get(name)
+                .into_iter()
+                .flat_map(|available| available.versions.values());
             open.extend(versions.flat_map(|control| control.requires.iter().map(String::as_str)));
         }
     }

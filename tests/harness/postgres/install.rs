@@ -44,7 +44,9 @@ pub fn account() -> Option<User> {
     if !geteuid().is_root() {
         return None;
     }
-    ["postgres", "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten())
+    ["postgres", "nobody"]
+        .iter()
+        .find_map(|name| User::from_name(name).ok().flatten())
 }
 
 pub(super) fn unprivileged(command: &mut Command) {
@@ -70,7 +72,10 @@ pub(super) fn open_to_all(path: &Path) {
 #[must_use]
 pub fn version() -> String {
     let bin = installation();
-    let version = bin.parent().and_then(Path::file_name).and_then(OsStr::to_str);
+    let version = bin
+        .parent()
+        .and_then(Path::file_name)
+        .and_then(OsStr::to_str);
     version.expect("a version in the path").to_owned()
 }
 
@@ -87,7 +92,11 @@ pub(super) fn lay_out(directory: &Path) {
     let bin = binary_dir(directory);
     fs::create_dir_all(&bin).expect("the bin directory");
     fs::copy(installation().join("postgres"), bin.join("postgres")).expect("a copy of postgres");
-    symlink(installation().with_file_name("lib"), bin.with_file_name("lib")).expect("lib");
+    symlink(
+        installation().with_file_name("lib"),
+        bin.with_file_name("lib"),
+    )
+    .expect("lib");
     let share = share_dir(directory);
     fs::create_dir_all(share.join("extension")).expect("the extension directory");
     let installed = PathBuf::from("/usr/share/postgresql").join(version());
@@ -101,9 +110,14 @@ pub(super) fn lay_out(directory: &Path) {
     }
     fs::set_permissions(directory.join("data"), fs::Permissions::from_mode(0o700)).expect("chmod");
     let mut copy = Command::new("cp");
-    copy.args(["-R", "--reflink=auto", "--"]).arg(cluster().join(".")).arg(directory.join("data"));
+    copy.args(["-R", "--reflink=auto", "--"])
+        .arg(cluster().join("."))
+        .arg(directory.join("data"));
     unprivileged(&mut copy);
-    assert!(copy.status().expect("cp runs").success(), "the cluster is copied");
+    assert!(
+        copy.status().expect("cp runs").success(),
+        "the cluster is copied"
+    );
 }
 
 fn link_all(from: &Path, to: &Path, except: &str) {
@@ -126,21 +140,39 @@ struct Cluster {
 
 impl Cluster {
     fn make() -> Self {
-        let directory = tempfile::Builder::new().prefix("rbpg-initdb-").tempdir().expect("a temporary directory").keep();
+        let directory = tempfile::Builder::new()
+            .prefix("rbpg-initdb-")
+            .tempdir()
+            .expect("a temporary directory")
+            .keep();
         open_to_all(&directory);
         owned(&directory);
         std::mem::forget(sweep_after(&directory));
         let data = directory.join("data");
         let mut initdb = Command::new(program("initdb"));
         initdb
-            .args(["-N", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-U", SUPERUSER, "-D"])
+            .args([
+                "-N",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+                "-U",
+                SUPERUSER,
+                "-D",
+            ])
             .arg(&data)
             .current_dir("/")
             .env_clear()
             .env("PATH", "/usr/bin:/bin");
         unprivileged(&mut initdb);
         let output = initdb.output().expect("initdb runs");
-        assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "initdb: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Self { data }
     }
 }

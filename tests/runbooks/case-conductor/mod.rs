@@ -78,12 +78,21 @@ fn mail_server(stage: &Stage) {
     std::fs::create_dir_all(&lib).unwrap();
     let packages = glob_site_packages(&test_venv());
     let from = ["aiosmtpd", "public", "attr", "attrs"].map(|name| packages.join(name));
-    let copied = Command::new("cp").arg("-R").args(from).arg(&lib).status().unwrap();
+    let copied = Command::new("cp")
+        .arg("-R")
+        .args(from)
+        .arg(&lib)
+        .status()
+        .unwrap();
     assert!(copied.success());
 }
 
 fn glob_site_packages(venv: &Path) -> std::path::PathBuf {
-    let lib = std::fs::read_dir(venv.join("lib")).unwrap().flatten().next().unwrap();
+    let lib = std::fs::read_dir(venv.join("lib"))
+        .unwrap()
+        .flatten()
+        .next()
+        .unwrap();
     lib.path().join("site-packages")
 }
 
@@ -91,12 +100,30 @@ fn glob_site_packages(venv: &Path) -> std::path::PathBuf {
 fn at_version_1(stage: &Stage) -> Outside<'_> {
     let outside = stage.outside();
     stage.runbook(&[]).expect_code(0);
-    psql(stage, "INSERT INTO core_case (title) VALUES ('Log in'), ('Register'), ('Log out')");
+    psql(
+        stage,
+        "INSERT INTO core_case (title) VALUES ('Log in'), ('Register'), ('Log out')",
+    );
     outside
 }
 
 fn psql(stage: &Stage, sql: &str) -> String {
-    stage.must(&["runuser", "-u", "postgres", "--", "psql", "-d", "cases", "-v", "ON_ERROR_STOP=1", "-qAtc", sql]).trim().to_owned()
+    stage
+        .must(&[
+            "runuser",
+            "-u",
+            "postgres",
+            "--",
+            "psql",
+            "-d",
+            "cases",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-qAtc",
+            sql,
+        ])
+        .trim()
+        .to_owned()
 }
 
 /// One of the tools with the site's files at hand, in the environment of a fresh login.
@@ -106,7 +133,16 @@ fn tool(stage: &Stage, line: &str) -> Output {
         line.to_owned(),
         stage
             .machine
-            .command(&["env", "-i", "HOME=/root", "LANG=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "sh", "-c", &shell])
+            .command(&[
+                "env",
+                "-i",
+                "HOME=/root",
+                "LANG=C.UTF-8",
+                "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                "sh",
+                "-c",
+                &shell,
+            ])
             .output()
             .unwrap(),
     )
@@ -125,7 +161,21 @@ fn login_page(stage: &Stage) -> (String, String) {
 fn serves(stage: &Stage, version: u32) {
     let (status, body) = login_page(stage);
     assert_eq!(status, "200", "{body}");
-    assert!(body.contains(&format!("Case Conductor, version {version}")), "{body}");
-    let page = tool(stage, "maint-page status --dir /srv/case-conductor/maintenance").json();
-    assert_eq!((page["state"].as_str(), page["holds"].as_array().map(Vec::len)), (Some("off"), Some(0)), "{page}");
+    assert!(
+        body.contains(&format!("Case Conductor, version {version}")),
+        "{body}"
+    );
+    let page = tool(
+        stage,
+        "maint-page status --dir /srv/case-conductor/maintenance",
+    )
+    .json();
+    assert_eq!(
+        (
+            page["state"].as_str(),
+            page["holds"].as_array().map(Vec::len)
+        ),
+        (Some("off"), Some(0)),
+        "{page}"
+    );
 }

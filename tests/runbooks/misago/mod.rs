@@ -40,7 +40,19 @@ fn host() -> Option<Stage> {
 
 /// What psql says, as the administrator.
 fn psql(stage: &Stage, database: &str, sql: &str) -> String {
-    let said = stage.must(&["runuser", "-u", "postgres", "--", "psql", "-d", database, "-v", "ON_ERROR_STOP=1", "-qAtc", sql]);
+    let said = stage.must(&[
+        "runuser",
+        "-u",
+        "postgres",
+        "--",
+        "psql",
+        "-d",
+        database,
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-qAtc",
+        sql,
+    ]);
     said.trim().to_owned()
 }
 
@@ -48,14 +60,49 @@ fn psql(stage: &Stage, database: &str, sql: &str) -> String {
 /// was not.
 fn all_is_well(stage: &Stage, version: u64) {
     let healthz = stage.sh("curl -sS http://127.0.0.1/healthz");
-    assert!(healthz.contains(&format!("\"version\": {version},")), "{healthz}");
-    assert_eq!(psql(stage, "postgres", "SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolsuper"), "postgres");
-    let page = stage.tool("maint-page", &["status", "--dir", "/srv/misago/maintenance"]).run().json();
-    assert_eq!((page["state"].as_str(), page["holds"].as_array().map(Vec::len)), (Some("off"), Some(0)), "{page}");
-    let owed = stage.tool("svc-cycle", &["recover"]).run().expect_code(0).json();
+    assert!(
+        healthz.contains(&format!("\"version\": {version},")),
+        "{healthz}"
+    );
+    assert_eq!(
+        psql(
+            stage,
+            "postgres",
+            "SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolsuper"
+        ),
+        "postgres"
+    );
+    let page = stage
+        .tool(
+            "maint-page",
+            &["status", "--dir", "/srv/misago/maintenance"],
+        )
+        .run()
+        .json();
+    assert_eq!(
+        (
+            page["state"].as_str(),
+            page["holds"].as_array().map(Vec::len)
+        ),
+        (Some("off"), Some(0)),
+        "{page}"
+    );
+    let owed = stage
+        .tool("svc-cycle", &["recover"])
+        .run()
+        .expect_code(0)
+        .json();
     assert_eq!(owed["changed"], false, "{owed}");
-    let running = stage.tool("svc-cycle", &["check", "-f", "/root/misago/services.toml"]).run().expect_code(0).json();
-    assert_eq!(running["services"].as_array().map(Vec::len), Some(2), "{running}");
+    let running = stage
+        .tool("svc-cycle", &["check", "-f", "/root/misago/services.toml"])
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        running["services"].as_array().map(Vec::len),
+        Some(2),
+        "{running}"
+    );
 }
 
 /// A forum as it was left last night, at version 1, with a few threads.

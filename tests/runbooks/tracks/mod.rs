@@ -49,16 +49,40 @@ fn at_version_1(stage: &Stage) -> (Outside<'_>, Night) {
 
 /// What psql says, as the administrator.
 fn psql(stage: &Stage, database: &str, sql: &str) -> String {
-    let said = stage.must(&["runuser", "-u", "postgres", "--", "psql", "-d", database, "-v", "ON_ERROR_STOP=1", "-qAtc", sql]);
+    let said = stage.must(&[
+        "runuser",
+        "-u",
+        "postgres",
+        "--",
+        "psql",
+        "-d",
+        database,
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-qAtc",
+        sql,
+    ]);
     said.trim().to_owned()
 }
 
 /// What must be so after every night: this version is served with production's settings, by deployer's processes, and nothing is owed.
 fn all_is_well(stage: &Stage, version: u64) {
     let status = stage.sh("curl -sS -H 'Host: tracks.example.org' http://127.0.0.1/status/");
-    assert!(status.contains(&format!("{{\"version\": {version}, \"settings\": \"production\",")), "{status}");
-    assert_eq!(stage.sh("ps -o user= -C uwsgi | sort -u").trim(), "deployer");
+    assert!(
+        status.contains(&format!(
+            "{{\"version\": {version}, \"settings\": \"production\","
+        )),
+        "{status}"
+    );
+    assert_eq!(
+        stage.sh("ps -o user= -C uwsgi | sort -u").trim(),
+        "deployer"
+    );
     assert_eq!(stage.sh("ps -o user= -C nginx | sort -u"), "nginx\nroot\n");
-    let owed = stage.tool("svc-cycle", &["recover"]).run().expect_code(0).json();
+    let owed = stage
+        .tool("svc-cycle", &["recover"])
+        .run()
+        .expect_code(0)
+        .json();
     assert_eq!(owed["changed"], false, "{owed}");
 }

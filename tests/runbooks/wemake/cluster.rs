@@ -28,11 +28,21 @@ impl Cluster {
         let mut nodes = Vec::new();
         for n in 2..count + 2 {
             let node = Stage::set("wemake", Init::Systemd)?;
-            ip(&world, &format!("link add node{n} type veth peer name eth0 netns {}", first_process(&node)));
+            ip(
+                &world,
+                &format!(
+                    "link add node{n} type veth peer name eth0 netns {}",
+                    first_process(&node)
+                ),
+            );
             ip(&world, &format!("link set node{n} master br0 up"));
             ip(&node, &format!("addr add 10.77.0.{n}/24 dev eth0"));
             ip(&node, "link set eth0 up");
-            std::fs::copy(harness::test_venv().join("bin/uv"), node.machine.path("/usr/local/bin/uv")).expect("uv");
+            std::fs::copy(
+                harness::test_venv().join("bin/uv"),
+                node.machine.path("/usr/local/bin/uv"),
+            )
+            .expect("uv");
             nodes.push(node);
         }
         std::thread::scope(|scope| {
@@ -52,27 +62,49 @@ impl Cluster {
 
     /// What a query gives, in one line each.
     pub fn psql(&self, sql: &str) -> String {
-        let line = format!("cd / && setpriv --reuid postgres --regid postgres --init-groups psql -XAtq wemake -c \"{sql}\"");
+        let line = format!(
+            "cd / && setpriv --reuid postgres --regid postgres --init-groups psql -XAtq wemake -c \"{sql}\""
+        );
         self.world.sh(&line).trim().to_owned()
     }
 
     /// The nodes that wait for the lock on the migrations.
     pub fn waiting(&self) -> usize {
-        self.psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").parse().unwrap()
+        self.psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            .parse()
+            .unwrap()
     }
 
     /// No node migrates, and none waits.
     pub fn nobody_migrates(&self) {
-        assert_eq!(self.psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), "0");
+        assert_eq!(
+            self.psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"),
+            "0"
+        );
     }
 }
 
 /// ip(8) in a machine's network, with our own eyes on processes.
 pub fn ip(stage: &Stage, words: &str) {
-    let done = Command::new("nsenter").args(["-t", &first_process(stage), "-n", "ip"]).args(words.split(' ')).output().unwrap();
-    assert!(done.status.success(), "ip {words}: {}", String::from_utf8_lossy(&done.stderr));
+    let done = Command::new("nsenter")
+        .args(["-t", &first_process(stage), "-n", "ip"])
+        .args(words.split(' '))
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "ip {words}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 fn first_process(stage: &Stage) -> String {
-    stage.machine.path("/").to_string_lossy().split('/').nth(2).expect("/proc/PID/root/").to_owned()
+    stage
+        .machine
+        .path("/")
+        .to_string_lossy()
+        .split('/')
+        .nth(2)
+        .expect("/proc/PID/root/")
+        .to_owned()
 }

@@ -53,7 +53,11 @@ impl Site {
     pub fn new() -> Site {
         let dir = scratch();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let site = Site { path: dir.path().join("site"), venv: test_venv(), dir };
+        let site = Site {
+            path: dir.path().join("site"),
+            venv: test_venv(),
+            dir,
+        };
         for (name, text) in [
             ("manage.py", MANAGE),
             ("site_/__init__.py", ""),
@@ -61,8 +65,14 @@ impl Site {
             ("site_/urls.py", "urlpatterns = []\n"),
             ("shop/__init__.py", ""),
             ("shop/migrations/__init__.py", ""),
-            ("shop/models.py", "from django.db import models\nclass Item(models.Model):\n    name = models.CharField(max_length=10)\n"),
-            ("shop/static/shop/style.css", "body { background: url(\"tile.png\"); }\n"),
+            (
+                "shop/models.py",
+                "from django.db import models\nclass Item(models.Model):\n    name = models.CharField(max_length=10)\n",
+            ),
+            (
+                "shop/static/shop/style.css",
+                "body { background: url(\"tile.png\"); }\n",
+            ),
             ("shop/static/shop/tile.png", "png\n"),
         ] {
             site.write(name, text);
@@ -83,13 +93,24 @@ impl Site {
     }
 
     fn manage(&self, command: &str) {
-        let done = Command::new(test_venv().join("bin/python")).arg("manage.py").arg(command).current_dir(&self.path).output().unwrap();
-        assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
+        let done = Command::new(test_venv().join("bin/python"))
+            .arg("manage.py")
+            .arg(command)
+            .current_dir(&self.path)
+            .output()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "{command}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
     }
 
     fn table(&self, more: &str) -> String {
         let (directory, venv) = (self.path.display(), self.venv.display());
-        format!("[[check]]\nid = \"site\"\ntype = \"django\"\ndirectory = \"{directory}\"\nvenv = \"{venv}\"\n{more}\n")
+        format!(
+            "[[check]]\nid = \"site\"\ntype = \"django\"\ndirectory = \"{directory}\"\nvenv = \"{venv}\"\n{more}\n"
+        )
     }
 
     fn check(&self, more: &str) -> Output {
@@ -101,7 +122,14 @@ impl Site {
     }
 
     fn chown(&self, user: &str) {
-        assert!(Command::new("chown").args(["-R", user]).arg(&self.path).status().unwrap().success());
+        assert!(
+            Command::new("chown")
+                .args(["-R", user])
+                .arg(&self.path)
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 }
 
@@ -111,7 +139,12 @@ fn a_site_that_is_ready_passes_and_nothing_is_left_behind() {
     let before = listing(&site.path);
     let done = site.check("").expect_code(0);
     let msg = item(&done)["msg"].as_str().unwrap().to_string();
-    for words in ["System check identified no issues", "No changes detected", "No planned migration operations.", "static files"] {
+    for words in [
+        "System check identified no issues",
+        "No changes detected",
+        "No planned migration operations.",
+        "static files",
+    ] {
         assert!(msg.contains(words), "{msg}");
     }
     assert_eq!(before, listing(&site.path), "a check writes nothing");
@@ -122,8 +155,16 @@ fn a_site_that_is_ready_passes_and_nothing_is_left_behind() {
 }
 
 fn listing(dir: &Path) -> Vec<String> {
-    let done = Command::new("find").arg(dir).args(["-not", "-path", "*/__pycache__*", "-printf", "%P %s %T@\n"]).output().unwrap();
-    let mut lines: Vec<String> = String::from_utf8(done.stdout).unwrap().lines().map(str::to_string).collect();
+    let done = Command::new("find")
+        .arg(dir)
+        .args(["-not", "-path", "*/__pycache__*", "-printf", "%P %s %T@\n"])
+        .output()
+        .unwrap();
+    let mut lines: Vec<String> = String::from_utf8(done.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_string)
+        .collect();
     lines.sort();
     lines
 }
@@ -134,26 +175,50 @@ fn what_is_not_ready_is_said() {
     site.settings("SECURE_SSL_REDIRECT = False");
     let warned = site.check("checks = \"check\"").expect_code(1);
     assert_eq!(super::answer(&warned), "unmet warnings");
-    assert!(item(&warned)["evidence"].as_str().unwrap().contains("security.W008"), "{}", warned.out());
+    assert!(
+        item(&warned)["evidence"]
+            .as_str()
+            .unwrap()
+            .contains("security.W008"),
+        "{}",
+        warned.out()
+    );
     site.settings("");
 
     site.write("shop/models.py", "from django.db import models\nclass Item(models.Model):\n    name = models.CharField(max_length=20)\n");
-    assert_eq!(site.answer("checks = \"makemigrations\""), "unmet missing_migration");
+    assert_eq!(
+        site.answer("checks = \"makemigrations\""),
+        "unmet missing_migration"
+    );
     site.manage("makemigrations");
     assert_eq!(site.answer("checks = \"makemigrations\""), "met");
     let unapplied = site.check("checks = \"migrate\"").expect_code(1);
     assert_eq!(super::answer(&unapplied), "unmet unapplied");
     // The fix, as it is written, makes it so.
-    let command = item(&unapplied)["fix"]["commands"][0].as_str().unwrap().to_string();
+    let command = item(&unapplied)["fix"]["commands"][0]
+        .as_str()
+        .unwrap()
+        .to_string();
     let done = Command::new("sh").args(["-ec", &command]).output().unwrap();
-    assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
+    assert!(
+        done.status.success(),
+        "{command}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
     assert_eq!(site.answer("checks = \"migrate\""), "met");
 
     // Passes the dry run, fails when it is done: a stylesheet names a file that is not there.
     fs::remove_file(site.path.join("shop/static/shop/tile.png")).unwrap();
-    assert_eq!(site.answer("checks = \"collectstatic\"\nstatic = \"dry-run\""), "met");
+    assert_eq!(
+        site.answer("checks = \"collectstatic\"\nstatic = \"dry-run\""),
+        "met"
+    );
     let broken = site.check("checks = \"collectstatic\"").expect_code(1);
-    assert!(item(&broken)["msg"].as_str().unwrap().contains("tile.png"), "{}", broken.out());
+    assert!(
+        item(&broken)["msg"].as_str().unwrap().contains("tile.png"),
+        "{}",
+        broken.out()
+    );
 
     site.write("site_/urls.py", "import no_such_module\nurlpatterns = []\n");
     assert_eq!(site.answer("checks = \"check\""), "unmet failed");
@@ -166,7 +231,11 @@ fn it_is_not_fooled() {
     site.settings("import sys; sys.exit(0)");
     let silent = site.check("").expect_code(3);
     assert_eq!(super::answer(&silent), "unknown no_answer");
-    assert!(item(&silent)["msg"].as_str().unwrap().contains("migrate"), "each of them: {}", silent.out());
+    assert!(
+        item(&silent)["msg"].as_str().unwrap().contains("migrate"),
+        "each of them: {}",
+        silent.out()
+    );
     site.settings("raise SystemExit('no')");
     assert_eq!(site.answer("checks = \"migrate\""), "unmet failed");
 
@@ -175,20 +244,42 @@ fn it_is_not_fooled() {
         "DATABASES = {{'default': {{'ENGINE': 'django.db.backends.postgresql', 'NAME': 'x', 'HOST': '127.0.0.1', 'PORT': {}}}}}",
         free_port()
     ));
-    assert_eq!(site.answer("checks = \"makemigrations\""), "unknown database");
+    assert_eq!(
+        site.answer("checks = \"makemigrations\""),
+        "unknown database"
+    );
     assert_eq!(site.answer("checks = \"migrate\""), "unknown database");
 
     // What the caller has in the environment does not reach the site.
     site.settings("assert 'LEAK' not in os.environ, 'leak'\nif os.environ.get('PRODUCTION') is None: raise SystemExit(0)");
-    let run =
-        |more: &str| harness::tool("check-reqs").args(["-f", "-"]).env("LEAK", "1").env("PRODUCTION", "1").input(site.table(more)).run();
-    assert_eq!(super::answer(&run("checks = \"check\"")), "unknown no_answer", "the caller's PRODUCTION is not the service's");
-    assert_eq!(super::answer(&run("checks = \"check\"\nenv = { PRODUCTION = \"\" }")), "met");
+    let run = |more: &str| {
+        harness::tool("check-reqs")
+            .args(["-f", "-"])
+            .env("LEAK", "1")
+            .env("PRODUCTION", "1")
+            .input(site.table(more))
+            .run()
+    };
+    assert_eq!(
+        super::answer(&run("checks = \"check\"")),
+        "unknown no_answer",
+        "the caller's PRODUCTION is not the service's"
+    );
+    assert_eq!(
+        super::answer(&run("checks = \"check\"\nenv = { PRODUCTION = \"\" }")),
+        "met"
+    );
     site.write("site.env", "# the service's own\nexport PRODUCTION=\"1\"\n");
-    let file = format!("checks = \"check\"\nenv_file = \"{}/site.env\"", site.path.display());
+    let file = format!(
+        "checks = \"check\"\nenv_file = \"{}/site.env\"",
+        site.path.display()
+    );
     assert_eq!(super::answer(&run(&file)), "met");
     // Another user's settings module.
-    assert_eq!(site.answer("checks = \"check\"\nsettings = \"no.such.settings\""), "unmet failed");
+    assert_eq!(
+        site.answer("checks = \"check\"\nsettings = \"no.such.settings\""),
+        "unmet failed"
+    );
 }
 
 #[test]

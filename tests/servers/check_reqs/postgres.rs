@@ -19,8 +19,17 @@ fn the_servers_own_version_counts() {
     let met = check(&[&format!("postgres>=13@{dsn}")]).expect_code(0);
     let said = server.psql("postgres", "SHOW server_version");
     assert_eq!(item(&met)["found"], said.trim());
-    assert_eq!(answer(&check(&[&format!("postgres>=99@{dsn}")])), "unmet version");
-    assert_eq!(answer(&check(&[&format!("postgres<13||>=14,<99@{}", server.url("postgres", "postgres"))])), "met");
+    assert_eq!(
+        answer(&check(&[&format!("postgres>=99@{dsn}")])),
+        "unmet version"
+    );
+    assert_eq!(
+        answer(&check(&[&format!(
+            "postgres<13||>=14,<99@{}",
+            server.url("postgres", "postgres")
+        )])),
+        "met"
+    );
     // What libpq would use counts, too.
     let mut tool = harness::tool("check-reqs").arg("postgres>=9.4");
     for (key, value) in server.env("postgres", "postgres") {
@@ -35,22 +44,45 @@ fn who_is_not_let_in_cannot_tell() {
         return;
     }
     let role = unique("closed");
-    let server = Postgres::builder().hba("local all all reject\nhost all all 127.0.0.1/32 scram-sha-256\n").start();
-    server.psql("postgres", &format!("CREATE ROLE {role} LOGIN PASSWORD 'hunter2'"));
-    let refused = check(&[&format!("postgres>=13@{}", server.dsn(&role, "postgres"))]).expect_code(3);
+    let server = Postgres::builder()
+        .hba("local all all reject\nhost all all 127.0.0.1/32 scram-sha-256\n")
+        .start();
+    server.psql(
+        "postgres",
+        &format!("CREATE ROLE {role} LOGIN PASSWORD 'hunter2'"),
+    );
+    let refused =
+        check(&[&format!("postgres>=13@{}", server.dsn(&role, "postgres"))]).expect_code(3);
     assert_eq!(answer(&refused), "unknown permission");
-    let wrong = format!("postgresql://{role}:wrong-secret@127.0.0.1:{}/postgres", server.port());
+    let wrong = format!(
+        "postgresql://{role}:wrong-secret@127.0.0.1:{}/postgres",
+        server.port()
+    );
     let wrong = check(&[&format!("postgres>=13@{wrong}")]).expect_code(3);
     assert_eq!(answer(&wrong), "unknown permission");
     assert!(!wrong.out().contains("wrong-secret"), "{}", wrong.out());
-    let right = format!("postgresql://{role}:hunter2@127.0.0.1:{}/postgres", server.port());
+    let right = format!(
+        "postgresql://{role}:hunter2@127.0.0.1:{}/postgres",
+        server.port()
+    );
     assert_eq!(answer(&check(&[&format!("postgres>=13@{right}")])), "met");
-    let nobody = check(&[&format!("postgres>=13@host=127.0.0.1 port={} user=x", free_port())]).expect_code(1);
+    let nobody = check(&[&format!(
+        "postgres>=13@host=127.0.0.1 port={} user=x",
+        free_port()
+    )])
+    .expect_code(1);
     assert_eq!(answer(&nobody), "unmet unreachable");
-    assert_eq!(item(&nobody)["fix"]["commands"][0], "service postgresql start");
-    let missing = check(&[&format!("postgres@{}", right.replace("/postgres", "/no_such_database"))]);
+    assert_eq!(
+        item(&nobody)["fix"]["commands"][0],
+        "service postgresql start"
+    );
+    let missing = check(&[&format!(
+        "postgres@{}",
+        right.replace("/postgres", "/no_such_database")
+    )]);
     assert_eq!(answer(&missing), "unmet no_database");
-    let superuser = format!("[[check]]\ntype = \"postgres\"\nsuperuser = true\nconnection = \"{right}\"\n");
+    let superuser =
+        format!("[[check]]\ntype = \"postgres\"\nsuperuser = true\nconnection = \"{right}\"\n");
     assert_eq!(answer(&check_file(&superuser)), "unmet not_superuser");
 }
 
@@ -69,19 +101,34 @@ fn extensions_are_available_or_created() {
     assert_eq!(answer(&ask("hstore>=99")), "unmet version");
     let missing = ask("postgis");
     assert_eq!(answer(&missing), "unmet missing");
-    let major = server.psql("postgres", "SHOW server_version_num").trim().parse::<u32>().unwrap() / 10000;
-    assert_eq!(item(&missing)["fix"]["commands"][0], format!("apt-get install -y postgresql-{major}-postgis-3"));
+    let major = server
+        .psql("postgres", "SHOW server_version_num")
+        .trim()
+        .parse::<u32>()
+        .unwrap()
+        / 10000;
+    assert_eq!(
+        item(&missing)["fix"]["commands"][0],
+        format!("apt-get install -y postgresql-{major}-postgis-3")
+    );
     {
         let _hidden = server.hide_extension("btree_gin");
         let hidden = ask("btree_gin");
         assert_eq!(answer(&hidden), "unmet missing");
-        let package = distro::extension::package("btree_gin", &major.to_string(), &distro::Distro::here()).unwrap();
+        let package =
+            distro::extension::package("btree_gin", &major.to_string(), &distro::Distro::here())
+                .unwrap();
         assert!(package.starts_with("postgresql-contrib"), "{package}");
-        assert_eq!(item(&hidden)["fix"]["commands"][0], format!("apt-get install -y {package}"));
+        assert_eq!(
+            item(&hidden)["fix"]["commands"][0],
+            format!("apt-get install -y {package}")
+        );
     }
     assert_eq!(answer(&ask("btree_gin")), "met");
 
-    let created = format!("[[check]]\ntype = \"extension\"\nname = \"hstore\"\ncreated = true\nconnection = \"{dsn}\"\n");
+    let created = format!(
+        "[[check]]\ntype = \"extension\"\nname = \"hstore\"\ncreated = true\nconnection = \"{dsn}\"\n"
+    );
     let not_yet = check_file(&created);
     assert_eq!(answer(&not_yet), "unmet not_created");
     server.psql(&database, "CREATE EXTENSION hstore");
@@ -106,9 +153,26 @@ fn the_fix_for_an_extension_is_pg_ext_ensure() {
         tool.run()
     };
     let unmet = run().expect_code(1);
-    let command = item(&unmet)["fix"]["commands"][0].as_str().unwrap().to_string();
-    let path = format!("{}:{}", harness::tools().display(), std::env::var("PATH").unwrap());
-    let done = Command::new("sh").args(["-ec", &command]).env("PATH", path).envs(env.iter().map(|(k, v)| (*k, v))).output().unwrap();
-    assert!(done.status.success(), "{command}: {}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    let command = item(&unmet)["fix"]["commands"][0]
+        .as_str()
+        .unwrap()
+        .to_string();
+    let path = format!(
+        "{}:{}",
+        harness::tools().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let done = Command::new("sh")
+        .args(["-ec", &command])
+        .env("PATH", path)
+        .envs(env.iter().map(|(k, v)| (*k, v)))
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{command}: {}{}",
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr)
+    );
     run().expect_code(0);
 }

@@ -16,28 +16,47 @@ fn programs_of_supervisor() {
     supervisor.wait_running(&["web"]);
     let ask = |name: &str| {
         let conf = supervisor.config();
-        check_file(&format!("[[check]]\ntype = \"service\"\nname = \"{name}\"\nconf = \"{}\"\n", conf.display()))
+        check_file(&format!(
+            "[[check]]\ntype = \"service\"\nname = \"{name}\"\nconf = \"{}\"\n",
+            conf.display()
+        ))
     };
     assert_eq!(answer(&ask("web")), "met");
     assert_eq!(answer(&ask("nobody")), "unmet missing");
     let stopped = ask("idle");
     assert_eq!(answer(&stopped), "unmet stopped");
-    let command = item(&stopped)["fix"]["commands"][0].as_str().unwrap().to_string();
+    let command = item(&stopped)["fix"]["commands"][0]
+        .as_str()
+        .unwrap()
+        .to_string();
     let done = Command::new("sh").args(["-ec", &command]).output().unwrap();
-    assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stdout));
+    assert!(
+        done.status.success(),
+        "{command}: {}",
+        String::from_utf8_lossy(&done.stdout)
+    );
     assert_eq!(answer(&ask("idle")), "met");
 
     let pid_file = supervisor.dir().join("web.pid");
-    std::fs::write(&pid_file, format!("{}\n", supervisor.pid_of("web").unwrap())).unwrap();
+    std::fs::write(
+        &pid_file,
+        format!("{}\n", supervisor.pid_of("web").unwrap()),
+    )
+    .unwrap();
     let env = |variable: &str| {
-        let file = format!("[[check]]\ntype = \"service_env\"\npid_file = \"{}\"\nvariable = \"{variable}\"\n", pid_file.display());
+        let file = format!(
+            "[[check]]\ntype = \"service_env\"\npid_file = \"{}\"\nvariable = \"{variable}\"\n",
+            pid_file.display()
+        );
         answer(&check_file(&file))
     };
     assert_eq!(env("PRODUCTION"), "met");
     assert_eq!(env("DJANGO_SETTINGS_MODULE"), "unmet not_set");
     drop(supervisor);
     assert_eq!(
-        answer(&check_file("[[check]]\ntype = \"service\"\nname = \"web\"\nconf = \"/no/such/supervisord.conf\"\n")),
+        answer(&check_file(
+            "[[check]]\ntype = \"service\"\nname = \"web\"\nconf = \"/no/such/supervisord.conf\"\n"
+        )),
         "unknown unclear"
     );
 }
@@ -47,7 +66,10 @@ fn init_scripts_are_asked_in_an_empty_environment() {
     if !namespace::available() {
         return;
     }
-    assert_eq!(answer(&check(&["service:no-such-service"])), "unmet missing");
+    assert_eq!(
+        answer(&check(&["service:no-such-service"])),
+        "unmet missing"
+    );
     // The script itself is made up; what runs it is the real rule of codes (LSB), and nobody's environment.
     let script = r#"
 rm -rf /run/systemd/system
@@ -90,5 +112,10 @@ kill $pid
 "#;
     let done = namespace::run(&["/etc"], &["-pf", "--mount-proc"], &[], script);
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
-    assert_eq!(said, "unmet not_running service cron start\nmet\nmet\n", "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(
+        said,
+        "unmet not_running service cron start\nmet\nmet\n",
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
 }

@@ -4,7 +4,9 @@ use super::django::Site;
 use harness::nginx::Nginx;
 use harness::postgres::{Postgres, unique};
 use harness::supervisor::Supervisor;
-use harness::{Output, Server, free_port, need, scratch, skip_servers, supervisor, test_venv, tool, wait_until};
+use harness::{
+    Output, Server, free_port, need, scratch, skip_servers, supervisor, test_venv, tool, wait_until,
+};
 use serde_json::Value;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +15,10 @@ use std::process::Command;
 
 /// A site's list, with these settings.
 fn list(site: &str, settings: &[(&str, &str)], more: &[&str]) -> Output {
-    let file = harness::source_root().join("tests/runbooks").join(site).join("requirements.toml");
+    let file = harness::source_root()
+        .join("tests/runbooks")
+        .join(site)
+        .join("requirements.toml");
     let mut tool = tool("check-reqs").arg("-f").arg(file);
     for (name, value) in settings {
         tool = tool.arg("--set").arg(format!("{name}={value}"));
@@ -26,7 +31,13 @@ fn gaps(report: &Value) -> Vec<String> {
     let items = report["items"].as_array().unwrap().iter();
     items
         .filter(|item| item["status"] != "met")
-        .map(|item| format!("{} {}", item["id"].as_str().unwrap(), item["status"].as_str().unwrap()))
+        .map(|item| {
+            format!(
+                "{} {}",
+                item["id"].as_str().unwrap(),
+                item["status"].as_str().unwrap()
+            )
+        })
         .collect()
 }
 
@@ -38,7 +49,11 @@ fn every_list_can_be_read_and_says_what_a_bare_host_lacks() {
         let report = list(site, &[], &["--each", "3s"]).json();
         for item in report["items"].as_array().unwrap() {
             let gap = matches!(item["status"].as_str(), Some("unmet" | "warn"));
-            assert_eq!(item["fix"].is_object(), gap, "{site}: every gap has a fix: {item}");
+            assert_eq!(
+                item["fix"].is_object(),
+                gap,
+                "{site}: every gap has a fix: {item}"
+            );
         }
         assert_eq!(report["rc"], 1, "{site}");
     }
@@ -59,10 +74,23 @@ fn misago_before_and_after() {
     fs::create_dir_all(&media).unwrap();
     std::os::unix::fs::chown(&media, Some(33), Some(33)).unwrap();
     let venv = site.join("venv");
-    assert!(Command::new("/usr/bin/python3").args(["-m", "venv"]).arg(&venv).status().unwrap().success());
-    let nginx = Nginx::serving(&format!("location / {{ return 200 forum; }} location /media/ {{ alias {}/; }}", media.display()));
+    assert!(
+        Command::new("/usr/bin/python3")
+            .args(["-m", "venv"])
+            .arg(&venv)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let nginx = Nginx::serving(&format!(
+        "location / {{ return 200 forum; }} location /media/ {{ alias {}/; }}",
+        media.display()
+    ));
     let (ssh, url) = (TcpListener::bind("127.0.0.1:0").unwrap(), nginx.url(""));
-    let (ssh_port, dsn) = (ssh.local_addr().unwrap().port().to_string(), server.dsn("postgres", &database));
+    let (ssh_port, dsn) = (
+        ssh.local_addr().unwrap().port().to_string(),
+        server.dsn("postgres", &database),
+    );
     let (site, venv) = (site.display().to_string(), venv.display().to_string());
     let settings = [
         ("site", site.as_str()),
@@ -78,13 +106,19 @@ fn misago_before_and_after() {
     let gaps = gaps(&report);
     assert!(gaps.is_empty() || gaps == ["crontab unmet"], "{report}");
     let _hidden = server.hide_extension("hstore");
-    let report = list("misago", &settings, &["--tag", "before"]).expect_code(1).json();
-    assert!(super::sites::gaps(&report).contains(&"hstore unmet".to_string()), "{report}");
+    let report = list("misago", &settings, &["--tag", "before"])
+        .expect_code(1)
+        .json();
+    assert!(
+        super::sites::gaps(&report).contains(&"hstore unmet".to_string()),
+        "{report}"
+    );
 }
 
 #[test]
 fn wemake_goes_to_production() {
-    if skip_servers() || need("nginx").is_none() || need("caddy").is_none() || !harness::need_root() {
+    if skip_servers() || need("nginx").is_none() || need("caddy").is_none() || !harness::need_root()
+    {
         return;
     }
     let server = Postgres::shared();
@@ -103,7 +137,11 @@ fn wemake_goes_to_production() {
         std::os::unix::fs::chown(files.path().join(name), Some(33), Some(33)).unwrap();
     }
     let nginx = Nginx::serving("location / { return 200 ok; }");
-    let (path, venv, files) = (site.path.display().to_string(), test_venv().display().to_string(), files.path().display().to_string());
+    let (path, venv, files) = (
+        site.path.display().to_string(),
+        test_venv().display().to_string(),
+        files.path().display().to_string(),
+    );
     let (dsn, url) = (server.dsn("postgres", &database), nginx.url(""));
     let settings = [
         ("site", path.as_str()),
@@ -115,12 +153,23 @@ fn wemake_goes_to_production() {
         ("domain", "127.0.0.1"),
     ];
     let before = list("wemake", &settings, &[]).expect_code(1).json();
-    assert_eq!(gaps(&before), ["no-unapplied-migration unmet", "certificate skipped"], "{before}");
+    assert_eq!(
+        gaps(&before),
+        ["no-unapplied-migration unmet", "certificate skipped"],
+        "{before}"
+    );
     // The repair script of the manual, run as it is.
     for item in before["items"].as_array().unwrap() {
         for command in item["fix"]["commands"].as_array().into_iter().flatten() {
-            let done = Command::new("sh").args(["-ec", command.as_str().unwrap()]).output().unwrap();
-            assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
+            let done = Command::new("sh")
+                .args(["-ec", command.as_str().unwrap()])
+                .output()
+                .unwrap();
+            assert!(
+                done.status.success(),
+                "{command}: {}",
+                String::from_utf8_lossy(&done.stderr)
+            );
         }
     }
     let after = list("wemake", &settings, &[]).expect_code(0).json();
@@ -134,8 +183,11 @@ fn coralnet_before_and_after_an_update() {
     }
     let dir = scratch();
     let redis = harness::redis::Redis::start();
-    let program = |name: &str| format!("[program:{name}]\ncommand = /bin/sleep 600\nstartsecs = 0\n\n");
-    let supervisor = Supervisor::start(&(program("gunicorn") + &program("celeryworker") + &program("celerybeat")));
+    let program =
+        |name: &str| format!("[program:{name}]\ncommand = /bin/sleep 600\nstartsecs = 0\n\n");
+    let supervisor = Supervisor::start(
+        &(program("gunicorn") + &program("celeryworker") + &program("celerybeat")),
+    );
     supervisor.wait_running(&["gunicorn", "celeryworker", "celerybeat"]);
     let site = Site::new();
     let page = dir.path().join("maintenance.html");
@@ -144,8 +196,16 @@ fn coralnet_before_and_after_an_update() {
         page.display()
     ));
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let (home, project, venv) = (dir.path().display().to_string(), site.path.display().to_string(), test_venv().display().to_string());
-    let (conf, url, port) = (supervisor.config().display().to_string(), nginx.url(""), redis.port().to_string());
+    let (home, project, venv) = (
+        dir.path().display().to_string(),
+        site.path.display().to_string(),
+        test_venv().display().to_string(),
+    );
+    let (conf, url, port) = (
+        supervisor.config().display().to_string(),
+        nginx.url(""),
+        redis.port().to_string(),
+    );
     let settings = [
         ("home", home.as_str()),
         ("project", &project),
@@ -158,12 +218,21 @@ fn coralnet_before_and_after_an_update() {
         ("redis_port", &port),
     ];
     let report = list("coralnet", &settings, &["--tag", "before"]).json();
-    assert!(gaps(&report).iter().all(|gap| gap == "disk unmet"), "{report}");
+    assert!(
+        gaps(&report).iter().all(|gap| gap == "disk unmet"),
+        "{report}"
+    );
     list("coralnet", &settings, &["--tag", "after", "--tag", "open"]).expect_code(0);
     fs::write(&page, "").unwrap();
     supervisor.ctl(&["stop", "celerybeat"]);
-    let report = list("coralnet", &settings, &["--tag", "after", "--tag", "open"]).expect_code(1).json();
-    assert_eq!(gaps(&report), ["celerybeat unmet", "index unmet"], "{report}");
+    let report = list("coralnet", &settings, &["--tag", "after", "--tag", "open"])
+        .expect_code(1)
+        .json();
+    assert_eq!(
+        gaps(&report),
+        ["celerybeat unmet", "index unmet"],
+        "{report}"
+    );
 }
 
 #[test]
@@ -185,18 +254,47 @@ fn case_conductor_is_served_over_https_only() {
         .start();
     let dir = scratch();
     let mut mail = Command::new(test_venv().join("bin/python"));
-    mail.args(["-m", "aiosmtpd", "-n", "-c", "aiosmtpd.handlers.Sink", "-l", &format!("127.0.0.1:{smtp}")]);
+    mail.args([
+        "-m",
+        "aiosmtpd",
+        "-n",
+        "-c",
+        "aiosmtpd.handlers.Sink",
+        "-l",
+        &format!("127.0.0.1:{smtp}"),
+    ]);
     let _mail = Server::start(&mut mail, &dir.path().join("mail.log"));
-    wait_until("the mail server listens", || TcpStream::connect(("127.0.0.1", smtp)).is_ok());
+    wait_until("the mail server listens", || {
+        TcpStream::connect(("127.0.0.1", smtp)).is_ok()
+    });
     let site = Site::new();
-    site.write("requirements/vendor/lib/python/Django-1.3.1.dist-info/METADATA", "Metadata-Version: 1.0\nName: Django\nVersion: 1.3.1\n");
+    site.write(
+        "requirements/vendor/lib/python/Django-1.3.1.dist-info/METADATA",
+        "Metadata-Version: 1.0\nName: Django\nVersion: 1.3.1\n",
+    );
     site.write("collected-assets/x.css", "");
     let file = harness::source_root().join("tests/runbooks/case-conductor/requirements.toml");
-    let me = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
+    let me = nix::unistd::User::from_uid(nix::unistd::geteuid())
+        .unwrap()
+        .unwrap()
+        .name;
     // The rest of the list is for a whole host; its runbook's test has one.
-    let here = ["python", "mail", "vendor-library", "vendored", "certificate", "https", "only-https", "secure-settings", "assets"];
+    let here = [
+        "python",
+        "mail",
+        "vendor-library",
+        "vendored",
+        "certificate",
+        "https",
+        "only-https",
+        "secure-settings",
+        "assets",
+    ];
     let run = |more: &[&str]| {
-        let mut tool = tool("check-reqs").arg("-f").arg(&file).env("SSL_CERT_FILE", authority.path("ca.pem"));
+        let mut tool = tool("check-reqs")
+            .arg("-f")
+            .arg(&file)
+            .env("SSL_CERT_FILE", authority.path("ca.pem"));
         tool = tool.args(here.iter().flat_map(|id| ["--only", id]));
         for set in [
             format!("site={}", site.path.display()),
@@ -232,26 +330,51 @@ fn tracks_knows_whether_production_reached_the_daemon() {
     let dir = scratch();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let app = dir.path().join("wsgi.py");
-    fs::write(&app, "def application(env, start):\n    start('200 OK', [])\n    return [b'tracks']\n").unwrap();
+    fs::write(
+        &app,
+        "def application(env, start):\n    start('200 OK', [])\n    return [b'tracks']\n",
+    )
+    .unwrap();
     let port = free_port();
     let pid_file = dir.path().join("uwsgi.pid");
-    let written = || fs::read_to_string(&pid_file).is_ok_and(|text| text.trim().parse::<u32>().is_ok());
+    let written =
+        || fs::read_to_string(&pid_file).is_ok_and(|text| text.trim().parse::<u32>().is_ok());
     let start = |more: &[&str]| {
         let _ = fs::remove_file(&pid_file);
         let mut command = Command::new("uwsgi");
-        command.args(["--plugin", "python3", "--http-socket", &format!("127.0.0.1:{port}"), "--wsgi-file"]).arg(&app);
         command
-            .args(["--master", "--die-on-term", "--uid", "www-data", "--pidfile"])
+            .args([
+                "--plugin",
+                "python3",
+                "--http-socket",
+                &format!("127.0.0.1:{port}"),
+                "--wsgi-file",
+            ])
+            .arg(&app);
+        command
+            .args([
+                "--master",
+                "--die-on-term",
+                "--uid",
+                "www-data",
+                "--pidfile",
+            ])
             .arg(&pid_file)
             .args(more)
             .env_clear()
             .env("PATH", "/usr/bin:/bin");
         let server = Server::start(&mut command, &dir.path().join("uwsgi.log"));
-        wait_until("uwsgi answers", || TcpStream::connect(("127.0.0.1", port)).is_ok() && written());
+        wait_until("uwsgi answers", || {
+            TcpStream::connect(("127.0.0.1", port)).is_ok() && written()
+        });
         server
     };
-    let file =
-        |variable: &str| format!("[[check]]\ntype = \"service_env\"\npid_file = \"{}\"\nvariable = \"{variable}\"\n", pid_file.display());
+    let file = |variable: &str| {
+        format!(
+            "[[check]]\ntype = \"service_env\"\npid_file = \"{}\"\nvariable = \"{variable}\"\n",
+            pid_file.display()
+        )
+    };
     let ask = |variable: &str| super::answer(&super::check_file(&file(variable)));
     // The mistake of the guide: PRODUCTION in a shell, and a daemon that was started in an empty environment.
     let server = start(&[]);
@@ -264,11 +387,29 @@ fn tracks_knows_whether_production_reached_the_daemon() {
     drop(server);
     fs::remove_file(&pid_file).unwrap_or_default();
     let mut command = Command::new("uwsgi");
-    command.args(["--plugin", "python3", "--http-socket", &format!("127.0.0.1:{port}"), "--wsgi-file"]).arg(&app);
-    command.args(["--master", "--die-on-term", "--pidfile"]).arg(&pid_file).env_clear().env("PATH", "/usr/bin:/bin").env("PRODUCTION", "1");
+    command
+        .args([
+            "--plugin",
+            "python3",
+            "--http-socket",
+            &format!("127.0.0.1:{port}"),
+            "--wsgi-file",
+        ])
+        .arg(&app);
+    command
+        .args(["--master", "--die-on-term", "--pidfile"])
+        .arg(&pid_file)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("PRODUCTION", "1");
     let _server = Server::start(&mut command, &dir.path().join("uwsgi2.log"));
-    wait_until("uwsgi answers", || TcpStream::connect(("127.0.0.1", port)).is_ok() && written());
+    wait_until("uwsgi answers", || {
+        TcpStream::connect(("127.0.0.1", port)).is_ok() && written()
+    });
     assert_eq!(ask("PRODUCTION"), "met");
     // By the name of the process, master and workers together.
-    assert_eq!(super::answer(&super::check(&["env:no-such-uwsgi:PRODUCTION"])), "unmet not_running");
+    assert_eq!(
+        super::answer(&super::check(&["env:no-such-uwsgi:PRODUCTION"])),
+        "unmet not_running"
+    );
 }

@@ -8,8 +8,15 @@ const UNIT: &str = "[Service]\nExecStart=/bin/sleep infinity\nEnvironment=PRODUC
 fn answers(machine: &Machine, args: &[&str]) -> (Vec<String>, Value) {
     let report = machine.tool("check-reqs").args(args).run().json();
     let items = report["items"].as_array().unwrap().iter();
-    let words =
-        items.map(|item| format!("{} {}", item["status"].as_str().unwrap(), item["reason"].as_str().unwrap_or("")).trim().to_string());
+    let words = items.map(|item| {
+        format!(
+            "{} {}",
+            item["status"].as_str().unwrap(),
+            item["reason"].as_str().unwrap_or("")
+        )
+        .trim()
+        .to_string()
+    });
     (words.collect(), report)
 }
 
@@ -23,17 +30,25 @@ fn mend(machine: &Machine, report: &Value) {
 
 #[test]
 fn services_crontabs_and_environments() {
-    let Some(machine) = Machine::with_systemd() else { return };
+    let Some(machine) = Machine::with_systemd() else {
+        return;
+    };
     machine.unit("site.service", UNIT);
     machine.unit("broken.service", "[Service]\nExecStart=/bin/false\n");
     machine.must(&["systemctl", "daemon-reload"]);
     let (words, report) = answers(&machine, &["service:site", "service:no-such-service"]);
     assert_eq!(words, ["unmet stopped", "unmet missing"], "{report}");
-    assert_eq!(report["items"][0]["fix"]["commands"][0], "systemctl start site");
+    assert_eq!(
+        report["items"][0]["fix"]["commands"][0],
+        "systemctl start site"
+    );
 
     // Started, and not yet at boot: the file asks for both, and its fix does both.
     let file = "/etc/reqs.toml";
-    machine.write(file, "[[check]]\nid = \"site\"\ntype = \"service\"\nname = \"site\"\nenabled = true\n");
+    machine.write(
+        file,
+        "[[check]]\nid = \"site\"\ntype = \"service\"\nname = \"site\"\nenabled = true\n",
+    );
     let (words, report) = answers(&machine, &["-f", file]);
     assert_eq!(words, ["unmet stopped"], "{report}");
     mend(&machine, &report);
@@ -45,7 +60,12 @@ fn services_crontabs_and_environments() {
     assert_eq!(answers(&machine, &["-f", file]).0, ["met"]);
 
     machine.run(&["systemctl", "start", "broken"]);
-    harness::wait_until("it has failed", || machine.run(&["systemctl", "is-failed", "-q", "broken"]).status.success());
+    harness::wait_until("it has failed", || {
+        machine
+            .run(&["systemctl", "is-failed", "-q", "broken"])
+            .status
+            .success()
+    });
     assert_eq!(answers(&machine, &["service:broken"]).0, ["unmet stopped"]);
     let pid = machine.must(&["systemctl", "show", "-P", "MainPID", "site"]);
     machine.write("/run/site.pid", &pid);
@@ -63,7 +83,12 @@ fn services_crontabs_and_environments() {
     assert_eq!(answers(&machine, &["crontab"]).0, ["met"]);
 
     // The site's service is in a snapshot, and the snapshot passes.
-    let said = machine.tool("check-reqs").args(["--snapshot", "service", "crontab"]).run().expect_code(0).out();
+    let said = machine
+        .tool("check-reqs")
+        .args(["--snapshot", "service", "crontab"])
+        .run()
+        .expect_code(0)
+        .out();
     assert!(said.contains("name = \"site\""), "{said}");
     machine.write(file, &said);
     let (words, report) = answers(&machine, &["-f", file]);
@@ -72,7 +97,12 @@ fn services_crontabs_and_environments() {
 
 #[test]
 fn without_a_service_manager_nobody_can_tell() {
-    let Some(machine) = Machine::with_plain_init() else { return };
+    let Some(machine) = Machine::with_plain_init() else {
+        return;
+    };
     machine.must(&["mv", "/etc/init.d", "/etc/init.d.away"]);
-    assert_eq!(answers(&machine, &["service:nginx"]).0, ["unknown no_service_manager"]);
+    assert_eq!(
+        answers(&machine, &["service:nginx"]).0,
+        ["unknown no_service_manager"]
+    );
 }

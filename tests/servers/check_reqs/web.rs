@@ -41,24 +41,72 @@ fn pages_of_nginx() {
         (format!("http:{}", url("/broken")), "unmet status"),
         (format!("http:{}=500", url("/broken")), "met"),
         (format!("robots:{}", url("/robots.txt")), "met"),
-        (format!("robots:{}", url("/part/robots.txt")), "unmet allowed"),
+        (
+            format!("robots:{}", url("/part/robots.txt")),
+            "unmet allowed",
+        ),
         (format!("robots:{}=/admin", url("/part/robots.txt")), "met"),
-        (format!("robots:{}", url("/none/robots.txt")), "unmet missing"),
-        (format!("http:http://127.0.0.1:{}/", free_port()), "unmet refused"),
+        (
+            format!("robots:{}", url("/none/robots.txt")),
+            "unmet missing",
+        ),
+        (
+            format!("http:http://127.0.0.1:{}/", free_port()),
+            "unmet refused",
+        ),
     ] {
         assert_eq!(answer(&check(&[&need])), says, "{need}");
     }
     for (keys, says) in [
         (format!("url = \"{}\"\nredirects = 1", url("/old")), "met"),
-        (format!("url = \"{}\"\ncontains = \"welcome\"", url("/")), "met"),
-        (format!("url = \"{}\"\ncontains = \"goodbye\"", url("/")), "unmet body"),
-        (format!("url = \"{}\"\nlacks = \"welcome\"", url("/")), "unmet body"),
-        (format!("url = \"{}\"\nheader = {{ x-frame-options = \"DENY\" }}", url("/head")), "met"),
-        (format!("url = \"{}\"\nheader = {{ Strict-Transport-Security = \"\" }}", url("/head")), "unmet header"),
-        (format!("url = \"http://site.example/\"\nconnect = \"127.0.0.1:{}\"", nginx.port()), "met"),
-        (format!("url = \"{}\"\nmethod = \"HEAD\"\nstatus = [200, 204]", url("/")), "met"),
+        (
+            format!("url = \"{}\"\ncontains = \"welcome\"", url("/")),
+            "met",
+        ),
+        (
+            format!("url = \"{}\"\ncontains = \"goodbye\"", url("/")),
+            "unmet body",
+        ),
+        (
+            format!("url = \"{}\"\nlacks = \"welcome\"", url("/")),
+            "unmet body",
+        ),
+        (
+            format!(
+                "url = \"{}\"\nheader = {{ x-frame-options = \"DENY\" }}",
+                url("/head")
+            ),
+            "met",
+        ),
+        (
+            format!(
+                "url = \"{}\"\nheader = {{ Strict-Transport-Security = \"\" }}",
+                url("/head")
+            ),
+            "unmet header",
+        ),
+        (
+            format!(
+                "url = \"http://site.example/\"\nconnect = \"127.0.0.1:{}\"",
+                nginx.port()
+            ),
+            "met",
+        ),
+        (
+            format!(
+                "url = \"{}\"\nmethod = \"HEAD\"\nstatus = [200, 204]",
+                url("/")
+            ),
+            "met",
+        ),
     ] {
-        assert_eq!(answer(&check_file(&format!("[[check]]\ntype = \"http\"\n{keys}\n"))), says, "{keys}");
+        assert_eq!(
+            answer(&check_file(&format!(
+                "[[check]]\ntype = \"http\"\n{keys}\n"
+            ))),
+            says,
+            "{keys}"
+        );
     }
 }
 
@@ -82,34 +130,65 @@ fn listings_of_nginx_are_found_in_every_format() {
         ("/gone/", "met"),
         ("/page/", "met"),
     ] {
-        assert_eq!(answer(&check(&[&format!("noindex:{}", nginx.url(path))])), says, "{path}");
+        assert_eq!(
+            answer(&check(&[&format!("noindex:{}", nginx.url(path))])),
+            says,
+            "{path}"
+        );
     }
     let with = |path: &str, directory: &str| {
-        answer(&check_file(&format!("[[check]]\ntype = \"noindex\"\nurl = \"{}\"\ndirectory = \"{directory}\"\n", nginx.url(path))))
+        answer(&check_file(&format!(
+            "[[check]]\ntype = \"noindex\"\nurl = \"{}\"\ndirectory = \"{directory}\"\n",
+            nginx.url(path)
+        )))
     };
     assert_eq!(with("/open/", &at.to_string()), "unmet listed");
     assert_eq!(with("/gone/", &at.to_string()), "met");
-    assert_eq!(with("/gone/", "/no/such/media"), "unknown no_directory", "404 says nothing of a directory that is not there");
+    assert_eq!(
+        with("/gone/", "/no/such/media"),
+        "unknown no_directory",
+        "404 says nothing of a directory that is not there"
+    );
 }
 
 #[test]
 fn listings_of_other_servers() {
     let media = media();
     let dir = scratch();
-    let wait = |port: u16| wait_until("the server listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let wait = |port: u16| {
+        wait_until("the server listens", || {
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        })
+    };
 
     let port = free_port();
     let mut python = Command::new("/usr/bin/python3");
-    python.args(["-m", "http.server", "--bind", "127.0.0.1", &port.to_string(), "-d"]).arg(media.path());
+    python
+        .args([
+            "-m",
+            "http.server",
+            "--bind",
+            "127.0.0.1",
+            &port.to_string(),
+            "-d",
+        ])
+        .arg(media.path());
     let _python = Server::start(&mut python, &dir.path().join("python.log"));
     wait(port);
-    assert_eq!(answer(&check(&[&format!("noindex:http://127.0.0.1:{port}/")])), "unmet listed");
+    assert_eq!(
+        answer(&check(&[&format!("noindex:http://127.0.0.1:{port}/")])),
+        "unmet listed"
+    );
 
     if let Some(caddy) = need("caddy") {
         let (open, closed) = (free_port(), free_port());
         for (port, browse) in [(open, true), (closed, false)] {
             // Both want the admin port: a configuration of its own switches that off.
-            let site = if browse { "file_server browse" } else { "file_server" };
+            let site = if browse {
+                "file_server browse"
+            } else {
+                "file_server"
+            };
             let conf = dir.path().join(format!("Caddyfile{port}"));
             let text = format!(
                 "{{\n admin off\n auto_https off\n}}\nhttp://127.0.0.1:{port} {{\n root * {}\n {site}\n}}\n",
@@ -117,12 +196,22 @@ fn listings_of_other_servers() {
             );
             fs::write(&conf, text).unwrap();
             let mut command = Command::new(&caddy);
-            command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&conf);
-            command.env("HOME", dir.path()).env("XDG_CONFIG_HOME", dir.path()).env("XDG_DATA_HOME", dir.path());
+            command
+                .args(["run", "--adapter", "caddyfile", "--config"])
+                .arg(&conf);
+            command
+                .env("HOME", dir.path())
+                .env("XDG_CONFIG_HOME", dir.path())
+                .env("XDG_DATA_HOME", dir.path());
             let server = Server::start(&mut command, &dir.path().join(format!("caddy{port}.log")));
             wait(port);
             let says = if browse { "unmet listed" } else { "met" };
-            assert_eq!(answer(&check(&[&format!("noindex:http://127.0.0.1:{port}/")])), says, "{}", server.said());
+            assert_eq!(
+                answer(&check(&[&format!("noindex:http://127.0.0.1:{port}/")])),
+                says,
+                "{}",
+                server.said()
+            );
         }
     }
 
@@ -146,10 +235,21 @@ fn listings_of_other_servers() {
         command.args(["-X", "-f"]).arg(&conf);
         let server = Server::start(&mut command, &dir.path().join("apache.log"));
         wait_until("Apache listens", || {
-            TcpStream::connect(("127.0.0.1", port)).is_ok() || !server.said().is_empty() && server.said().contains("AH00")
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+                || !server.said().is_empty() && server.said().contains("AH00")
         });
-        assert_eq!(answer(&check(&[&format!("noindex:http://127.0.0.1:{port}/open/")])), "unmet listed", "{}", server.said());
-        assert_eq!(answer(&check(&[&format!("noindex:http://127.0.0.1:{port}/closed/")])), "met");
+        assert_eq!(
+            answer(&check(&[&format!("noindex:http://127.0.0.1:{port}/open/")])),
+            "unmet listed",
+            "{}",
+            server.said()
+        );
+        assert_eq!(
+            answer(&check(&[&format!(
+                "noindex:http://127.0.0.1:{port}/closed/"
+            )])),
+            "met"
+        );
     }
 }
 
@@ -167,13 +267,27 @@ impl Authority {
     }
 
     fn openssl(&self, line: &str) {
-        let done = Command::new("openssl").args(line.split(' ')).current_dir(self.dir.path()).output().unwrap();
-        assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+        let done = Command::new("openssl")
+            .args(line.split(' '))
+            .current_dir(self.dir.path())
+            .output()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "{line}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
     }
 
     pub fn issue(&self, name: &str, days: i32, host: &str) {
-        self.openssl(&format!("req -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.csr -subj /CN={host}"));
-        fs::write(self.dir.path().join("ext"), format!("subjectAltName=DNS:{host},IP:127.0.0.1\n")).unwrap();
+        self.openssl(&format!(
+            "req -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.csr -subj /CN={host}"
+        ));
+        fs::write(
+            self.dir.path().join("ext"),
+            format!("subjectAltName=DNS:{host},IP:127.0.0.1\n"),
+        )
+        .unwrap();
         self.openssl(&format!(
             "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out {name}.pem -days {days} -extfile ext"
         ));
@@ -198,9 +312,12 @@ fn certificates() {
         return;
     }
     let authority = Authority::new();
-    for (name, days, host) in
-        [("good", 90, "localhost"), ("soon", 5, "localhost"), ("over", -1, "localhost"), ("other", 90, "elsewhere.example")]
-    {
+    for (name, days, host) in [
+        ("good", 90, "localhost"),
+        ("soon", 5, "localhost"),
+        ("over", -1, "localhost"),
+        ("other", 90, "elsewhere.example"),
+    ] {
         authority.issue(name, days, host);
     }
     authority.open_to_all();
@@ -216,25 +333,42 @@ fn certificates() {
     let nginx = builder.server("location / { return 200 plain; }").start();
     let ask = |port: u16, more: &str| {
         let ca = authority.path("ca.pem");
-        check_file(&format!("[[check]]\ntype = \"tls\"\nhost = \"localhost\"\nport = {port}\nca = \"{ca}\"\n{more}\n"))
+        check_file(&format!(
+            "[[check]]\ntype = \"tls\"\nhost = \"localhost\"\nport = {port}\nca = \"{ca}\"\n{more}\n"
+        ))
     };
     assert_eq!(answer(&ask(ports[0], "")), "met");
-    assert_eq!(answer(&ask(ports[0], "left = \"100d\"")), "unmet expires_soon");
+    assert_eq!(
+        answer(&ask(ports[0], "left = \"100d\"")),
+        "unmet expires_soon"
+    );
     assert_eq!(answer(&ask(ports[1], "")), "unmet expires_soon");
     assert_eq!(answer(&ask(ports[1], "left = \"2d\"")), "met");
     assert_eq!(answer(&ask(ports[2], "")), "unmet expired");
     assert_eq!(answer(&ask(ports[3], "")), "unmet name");
-    assert_eq!(answer(&ask(ports[3], "name = \"elsewhere.example\"")), "met");
-    assert_eq!(answer(&check(&[&format!("tls:localhost:{}", ports[0])])), "unmet untrusted", "this host does not know the authority");
+    assert_eq!(
+        answer(&ask(ports[3], "name = \"elsewhere.example\"")),
+        "met"
+    );
+    assert_eq!(
+        answer(&check(&[&format!("tls:localhost:{}", ports[0])])),
+        "unmet untrusted",
+        "this host does not know the authority"
+    );
     assert_eq!(answer(&ask(nginx.port(), "")), "unmet no_tls");
     assert_eq!(answer(&ask(free_port(), "")), "unmet refused");
 
     // A page over HTTPS, with the authority trusted by the caller's environment, and without.
     let url = format!("https://localhost:{}/", ports[0]);
-    let trusted = harness::tool("check-reqs").arg(format!("http:{url}")).env("SSL_CERT_FILE", authority.path("ca.pem")).run();
+    let trusted = harness::tool("check-reqs")
+        .arg(format!("http:{url}"))
+        .env("SSL_CERT_FILE", authority.path("ca.pem"))
+        .run();
     assert_eq!(answer(&trusted), "met", "{}", trusted.out());
     assert_eq!(answer(&check(&[&format!("http:{url}")])), "unmet tls");
-    let insecure = format!("[[check]]\ntype = \"http\"\nurl = \"{url}\"\ninsecure = true\ncontains = \"secure\"\n");
+    let insecure = format!(
+        "[[check]]\ntype = \"http\"\nurl = \"{url}\"\ninsecure = true\ncontains = \"secure\"\n"
+    );
     assert_eq!(answer(&check_file(&insecure)), "met");
     assert!(item(&check(&[&format!("http:{url}")]))["fix"].is_object());
 }

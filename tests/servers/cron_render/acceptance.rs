@@ -12,7 +12,10 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) as usize) % sides
     }
 
@@ -26,19 +29,26 @@ impl Dice {
             1 => "4294967301".to_string(),
             2 => "007".to_string(),
             3 => String::new(),
-            4 => self.pick(&["-1", "60", "61", "24", "32", "13", "8", "100", "5x", "x5"]).to_string(),
+            4 => self
+                .pick(&["-1", "60", "61", "24", "32", "13", "8", "100", "5x", "x5"])
+                .to_string(),
             _ => self.roll(32).to_string(),
         }
     }
 
     fn name(&mut self) -> &'static str {
-        self.pick(&["mon", "TUE", "Wed", "sun", "sat", "jan", "DEC", "feb", "sunday", "janu", "ma", "fri"])
+        self.pick(&[
+            "mon", "TUE", "Wed", "sun", "sat", "jan", "DEC", "feb", "sunday", "janu", "ma", "fri",
+        ])
     }
 
     fn element(&mut self) -> String {
         let step = |d: &mut Dice| match d.roll(4) {
             0 => format!("/{}", d.number()),
-            1 => format!("/{}", d.pick(&["0", "1", "2", "5", "7", "90", "2147483647", "x", ""])),
+            1 => format!(
+                "/{}",
+                d.pick(&["0", "1", "2", "5", "7", "90", "2147483647", "x", ""])
+            ),
             _ => String::new(),
         };
         match self.roll(14) {
@@ -46,8 +56,16 @@ impl Dice {
             4..=6 => format!("{}-{}{}", self.number(), self.number(), step(self)),
             7 => format!("{}-{}{}", self.name(), self.name(), step(self)),
             8 => self.name().to_string(),
-            9 => format!("{}{}", self.number(), self.pick(&["#2", ".5", "~10", "L", "W", "?", "\u{00ff}", "/5", "-", "-x", "--5", "*"])),
-            10 => self.pick(&["?", "L", "**", "*x", "*-5", "~", "%", "\\", "\"", "'"]).to_string(),
+            9 => format!(
+                "{}{}",
+                self.number(),
+                self.pick(&[
+                    "#2", ".5", "~10", "L", "W", "?", "\u{00ff}", "/5", "-", "-x", "--5", "*"
+                ])
+            ),
+            10 => self
+                .pick(&["?", "L", "**", "*x", "*-5", "~", "%", "\\", "\"", "'"])
+                .to_string(),
             _ => self.number(),
         }
     }
@@ -69,8 +87,18 @@ impl Dice {
         match self.roll(30) {
             0 => return self.setting().into_bytes(),
             1 => {
-                line +=
-                    self.pick(&["@daily", "@reboot", "@yearly", "@hourly", "@Daily", "@dailyx", "@", "@every 5m", "@midnight", "@weekly\t"])
+                line += self.pick(&[
+                    "@daily",
+                    "@reboot",
+                    "@yearly",
+                    "@hourly",
+                    "@Daily",
+                    "@dailyx",
+                    "@",
+                    "@every 5m",
+                    "@midnight",
+                    "@weekly\t",
+                ])
             }
             2 => {
                 return [
@@ -87,12 +115,18 @@ impl Dice {
                 // Most fields plain, or no line would ever be good.
                 let mut words = Vec::new();
                 for _ in 0..fields {
-                    words.push(if self.roll(3) == 0 { self.field() } else { self.pick(&["*", "1", "*/2", "1-5", "3,4"]).to_string() });
+                    words.push(if self.roll(3) == 0 {
+                        self.field()
+                    } else {
+                        self.pick(&["*", "1", "*/2", "1-5", "3,4"]).to_string()
+                    });
                 }
                 line += &words.join(self.pick(&[" ", " ", " ", "  ", "\t", " \t"]));
             }
         }
-        line += self.pick(&[" true", " true", " true", " true %x", "  a=b c", "\ttrue", "", " ", " *", " * x"]);
+        line += self.pick(&[
+            " true", " true", " true", " true %x", "  a=b c", "\ttrue", "", " ", " *", " * x",
+        ]);
         if self.roll(60) == 0 {
             line += &format!(" {}", "y".repeat(985 + self.roll(30)));
         }
@@ -100,9 +134,15 @@ impl Dice {
     }
 
     fn setting(&mut self) -> String {
-        let name = self.pick(&["A", "PATH", "'A'", "\"A B\"", "A B", "", "1", "A'", "'A", "5 *", "export A", "A=B", "@daily"]);
+        let name = self.pick(&[
+            "A", "PATH", "'A'", "\"A B\"", "A B", "", "1", "A'", "'A", "5 *", "export A", "A=B",
+            "@daily",
+        ]);
         let equals = self.pick(&["=", " = ", "= ", "\t=\t", "==", ""]);
-        let value = self.pick(&["b", "'b'", "\"b c\"", "b c", "", "''", "'b", "b'", "'b' # c", "b # c", "\"'b'\"", "x=y"]);
+        let value = self.pick(&[
+            "b", "'b'", "\"b c\"", "b c", "", "''", "'b", "b'", "'b' # c", "b # c", "\"'b'\"",
+            "x=y",
+        ]);
         format!("{name}{equals}{value}")
     }
 }
@@ -110,7 +150,12 @@ impl Dice {
 fn refuses(dir: &Path, person: &Person, text: &[u8]) -> bool {
     let file = dir.join(format!("{:?}", std::thread::current().id()));
     std::fs::write(&file, text).unwrap();
-    let done = Command::new("crontab").args(["-u", &person.name, "-n"]).arg(&file).env("LC_ALL", "C").output().unwrap();
+    let done = Command::new("crontab")
+        .args(["-u", &person.name, "-n"])
+        .arg(&file)
+        .env("LC_ALL", "C")
+        .output()
+        .unwrap();
     !done.status.success()
 }
 
@@ -118,10 +163,15 @@ fn refuses(dir: &Path, person: &Person, text: &[u8]) -> bool {
 fn refused_by_us(lines: &[Vec<u8>], dialect: &str) -> HashSet<usize> {
     let mut text = lines.join(&b'\n');
     text.push(b'\n');
-    let out = tool("cron-render").args(["lint", "-", "--dialect", dialect]).input(text).run();
+    let out = tool("cron-render")
+        .args(["lint", "-", "--dialect", dialect])
+        .input(text)
+        .run();
     let report = out.json();
     let refusing = |code: &str, message: &str| {
-        matches!(code, "E01" | "E02" | "E07") || (code == "E05" && dialect == "cronie") || message.contains("refuses")
+        matches!(code, "E01" | "E02" | "E07")
+            || (code == "E05" && dialect == "cronie")
+            || message.contains("refuses")
     };
     let findings = report["findings"].as_array().unwrap().iter();
     findings
@@ -139,7 +189,11 @@ fn debians_parser_takes_the_same_lines() {
     let lines: Vec<Vec<u8>> = (0..count).map(|_| dice.line()).collect();
     let mut refused = HashSet::new();
     for (chunk, part) in lines.chunks(6_000).enumerate() {
-        refused.extend(refused_by_us(part, "debian").into_iter().map(|n| chunk * 6_000 + n));
+        refused.extend(
+            refused_by_us(part, "debian")
+                .into_iter()
+                .map(|n| chunk * 6_000 + n),
+        );
     }
     assert!(
         refused.len() > count / 20 && refused.len() < count * 19 / 20,
@@ -150,10 +204,18 @@ fn debians_parser_takes_the_same_lines() {
     // The good ones all in one file: Debian stops at the first that it does not take.
     let good: Vec<usize> = (0..count).filter(|n| !refused.contains(n)).collect();
     for part in good.chunks(5_000) {
-        let text: Vec<u8> = part.iter().flat_map(|n| [&lines[*n][..], b"\n"].concat()).collect();
+        let text: Vec<u8> = part
+            .iter()
+            .flat_map(|n| [&lines[*n][..], b"\n"].concat())
+            .collect();
         if refuses(dir.path(), &person, &text) {
-            let culprit = part.iter().find(|n| refuses(dir.path(), &person, &[&lines[**n][..], b"\n"].concat()));
-            panic!("we take what Debian refuses: {:?}", culprit.map(|n| String::from_utf8_lossy(&lines[*n]).into_owned()));
+            let culprit = part
+                .iter()
+                .find(|n| refuses(dir.path(), &person, &[&lines[**n][..], b"\n"].concat()));
+            panic!(
+                "we take what Debian refuses: {:?}",
+                culprit.map(|n| String::from_utf8_lossy(&lines[*n]).into_owned())
+            );
         }
     }
     // The bad ones each by itself.
@@ -164,7 +226,11 @@ fn debians_parser_takes_the_same_lines() {
             scope.spawn(move || {
                 for n in part {
                     let taken = !refuses(dir, person, &[&lines[*n][..], b"\n"].concat());
-                    assert!(!taken, "we refuse what Debian takes: {:?}", String::from_utf8_lossy(&lines[*n]));
+                    assert!(
+                        !taken,
+                        "we refuse what Debian takes: {:?}",
+                        String::from_utf8_lossy(&lines[*n])
+                    );
                 }
             });
         }
@@ -194,9 +260,21 @@ fn what_concerns_the_whole_file() {
         ("* * * * * * x\n".to_string(), false),
     ] {
         let shown: String = text.chars().take(40).collect();
-        assert_eq!(!refuses(dir.path(), &person, text.as_bytes()), good, "Debian: {shown:?}");
-        let ours = tool("cron-render").args(["lint", "-"]).input(text.clone()).run().json();
-        let stops = ours["findings"].as_array().unwrap().iter().any(|f| f["severity"] == "error" && f["code"] != "E05");
+        assert_eq!(
+            !refuses(dir.path(), &person, text.as_bytes()),
+            good,
+            "Debian: {shown:?}"
+        );
+        let ours = tool("cron-render")
+            .args(["lint", "-"])
+            .input(text.clone())
+            .run()
+            .json();
+        let stops = ours["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|f| f["severity"] == "error" && f["code"] != "E05");
         assert_eq!(!stops, good, "ours: {shown:?} {}", ours["findings"]);
     }
 }

@@ -6,10 +6,16 @@ use std::process::Command;
 
 /// A change of time: the second, and the offset from then on.
 fn changes(zone: &str) -> Vec<(i64, i64)> {
-    let out = Command::new("zdump").args(["-i", "-c", "2009,2040", zone]).output().expect("zdump, of libc-bin");
+    let out = Command::new("zdump")
+        .args(["-i", "-c", "2009,2040", zone])
+        .output()
+        .expect("zdump, of libc-bin");
     let text = String::from_utf8(out.stdout).unwrap();
     let mut all = Vec::new();
-    for line in text.lines().filter(|l| l.starts_with(|c: char| c.is_ascii_digit() || c == '-')) {
+    for line in text
+        .lines()
+        .filter(|l| l.starts_with(|c: char| c.is_ascii_digit() || c == '-'))
+    {
         let words: Vec<&str> = line.split('\t').collect();
         if words[0] == "-" {
             all.push((i64::MIN, offset(words[2])));
@@ -21,8 +27,12 @@ fn changes(zone: &str) -> Vec<(i64, i64)> {
         let mut t: Vec<i64> = time.split(':').map(|p| p.parse().unwrap()).collect();
         t.resize(3, 0);
         let after = offset(words[2]);
-        let days = days_before(d[0]) + (1..d[1]).map(|m| month_days(d[0], m)).sum::<i64>() + d[2] - 1;
-        all.push((days * 86_400 + t[0] * 3600 + t[1] * 60 + t[2] - after, after));
+        let days =
+            days_before(d[0]) + (1..d[1]).map(|m| month_days(d[0], m)).sum::<i64>() + d[2] - 1;
+        all.push((
+            days * 86_400 + t[0] * 3600 + t[1] * 60 + t[2] - after,
+            after,
+        ));
     }
     all
 }
@@ -30,7 +40,11 @@ fn changes(zone: &str) -> Vec<(i64, i64)> {
 /// `-05`, `+1030`, `+013412`.
 fn offset(text: &str) -> i64 {
     let (sign, digits) = text.split_at(1);
-    let part = |n: usize| digits.get(n..n + 2).map_or(0, |p| p.parse::<i64>().unwrap());
+    let part = |n: usize| {
+        digits
+            .get(n..n + 2)
+            .map_or(0, |p| p.parse::<i64>().unwrap())
+    };
     let seconds = part(0) * 3600 + part(2) * 60 + part(4);
     if sign == "-" { -seconds } else { seconds }
 }
@@ -55,13 +69,17 @@ fn month_days(year: i64, month: i64) -> i64 {
 fn set(text: &str, low: i64, high: i64) -> Vec<bool> {
     let mut set = vec![false; 64];
     for part in text.split(',') {
-        let (range, step) = part.split_once('/').map_or((part, 1), |(r, s)| (r, s.parse::<i64>().unwrap()));
+        let (range, step) = part
+            .split_once('/')
+            .map_or((part, 1), |(r, s)| (r, s.parse::<i64>().unwrap()));
         let (from, to) = match range.split_once('-') {
             _ if range == "*" => (low, high),
             Some((a, b)) => (a.parse().unwrap(), b.parse().unwrap()),
             None => (range.parse().unwrap(), range.parse().unwrap()),
         };
-        (from..=to).step_by(step as usize).for_each(|v| set[v as usize] = true);
+        (from..=to)
+            .step_by(step as usize)
+            .for_each(|v| set[v as usize] = true);
     }
     set
 }
@@ -108,7 +126,10 @@ fn reference(schedule: &str, changes: &[(i64, i64)], from: i64, until: i64) -> V
         let (month_, date_, weekday_) = days.days[(local.div_euclid(1440) - days.first) as usize];
         let of_day = local.rem_euclid(1440) as usize;
         let (d, w) = (date[date_], weekday[weekday_]);
-        minute[of_day % 60] && hour[of_day / 60] && month[month_] && if both { d && w } else { d || w }
+        minute[of_day % 60]
+            && hour[of_day / 60]
+            && month[month_]
+            && if both { d && w } else { d || w }
     };
     let mut starts = Vec::new();
     let mut at = 0;
@@ -196,15 +217,44 @@ const DENSE: [&str; 16] = [
 
 fn agree(schedules: &[&str], zone: &str, dialect: &str, from: i64, until: i64) {
     let template: String = schedules.iter().map(|s| format!("{s} true\n")).collect();
-    let words = ["next", "-", "--tz", zone, "--dialect", dialect, "--from", &stamp(from), "--until", &stamp(until)];
+    let words = [
+        "next",
+        "-",
+        "--tz",
+        zone,
+        "--dialect",
+        dialect,
+        "--from",
+        &stamp(from),
+        "--until",
+        &stamp(until),
+    ];
     let changes = changes(zone);
     assert!(changes.len() > 10, "zdump knows few changes of {zone}");
-    let report = tool("cron-render").args(words).input(template).run().expect_code(0).json();
+    let report = tool("cron-render")
+        .args(words)
+        .input(template)
+        .run()
+        .expect_code(0)
+        .json();
     for (item, schedule) in report["items"].as_array().unwrap().iter().zip(schedules) {
-        let ours: Vec<&str> = item["next"].as_array().unwrap().iter().map(|n| n["utc"].as_str().unwrap()).collect();
-        let theirs: Vec<String> = reference(schedule, &changes, from, until).into_iter().map(stamp).collect();
+        let ours: Vec<&str> = item["next"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|n| n["utc"].as_str().unwrap())
+            .collect();
+        let theirs: Vec<String> = reference(schedule, &changes, from, until)
+            .into_iter()
+            .map(stamp)
+            .collect();
         let differs = ours.iter().zip(&theirs).find(|(a, b)| a != b);
-        assert!(differs.is_none() && ours.len() == theirs.len(), "{schedule} in {zone}: {differs:?}, {} and {}", ours.len(), theirs.len());
+        assert!(
+            differs.is_none() && ours.len() == theirs.len(),
+            "{schedule} in {zone}: {differs:?}, {} and {}",
+            ours.len(),
+            theirs.len()
+        );
     }
 }
 
@@ -213,10 +263,25 @@ fn agree_over_years(zone: &str) {
     let years = if full_sweep() { 10 } else { 2 };
     let until = START + years * 365 * 86_400;
     agree(&SPARSE, zone, "debian", START, until);
-    for (second, _) in changes(zone).into_iter().filter(|c| (START..until).contains(&c.0)) {
+    for (second, _) in changes(zone)
+        .into_iter()
+        .filter(|c| (START..until).contains(&c.0))
+    {
         for dialect in ["debian", "cronie"] {
-            agree(&DENSE, zone, dialect, second - 20 * 3600, second + 28 * 3600);
-            agree(&SPARSE, zone, dialect, second - 20 * 3600, second + 28 * 3600);
+            agree(
+                &DENSE,
+                zone,
+                dialect,
+                second - 20 * 3600,
+                second + 28 * 3600,
+            );
+            agree(
+                &SPARSE,
+                zone,
+                dialect,
+                second - 20 * 3600,
+                second + 28 * 3600,
+            );
         }
     }
 }
@@ -248,6 +313,18 @@ fn lord_howe_changes_by_half_an_hour() {
 #[test]
 fn troll_by_two_hours_and_samoa_by_a_day() {
     agree_over_years("Antarctica/Troll");
-    agree(&DENSE, "Pacific/Apia", "debian", 1_324_944_000, 1_325_462_400);
-    agree(&SPARSE, "Pacific/Apia", "debian", 1_324_944_000, 1_325_462_400);
+    agree(
+        &DENSE,
+        "Pacific/Apia",
+        "debian",
+        1_324_944_000,
+        1_325_462_400,
+    );
+    agree(
+        &SPARSE,
+        "Pacific/Apia",
+        "debian",
+        1_324_944_000,
+        1_325_462_400,
+    );
 }

@@ -12,17 +12,36 @@ const FOREIGN: &[u8] =
 
 fn install(person: &Person, words: &str) -> Output {
     with("install", MISAGO)
-        .args(["--user", &person.name, "--name", "forum", "--dir", "/home/myforumorg/"])
+        .args([
+            "--user",
+            &person.name,
+            "--name",
+            "forum",
+            "--dir",
+            "/home/myforumorg/",
+        ])
         .args(words.split_whitespace())
         .run()
 }
 
 fn remove(person: &Person, words: &str) -> Output {
-    tool("cron-render").args(["remove", "--user", &person.name, "--name", "forum"]).args(words.split_whitespace()).run()
+    tool("cron-render")
+        .args(["remove", "--user", &person.name, "--name", "forum"])
+        .args(words.split_whitespace())
+        .run()
 }
 
 fn diff(person: &Person) -> Output {
-    with("diff", MISAGO).args(["--user", &person.name, "--name", "forum", "--dir", "/home/myforumorg/"]).run()
+    with("diff", MISAGO)
+        .args([
+            "--user",
+            &person.name,
+            "--name",
+            "forum",
+            "--dir",
+            "/home/myforumorg/",
+        ])
+        .run()
 }
 
 #[test]
@@ -31,8 +50,16 @@ fn into_a_crontab_and_out_again_and_every_foreign_byte_stays() {
     person.set(FOREIGN);
 
     let report = install(&person, "-n --diff").expect_code(1).json();
-    assert_eq!((&report["changed"], &report["failed"]), (&true.into(), &false.into()));
-    assert!(report["diff"]["after"].as_str().unwrap().contains("# BEGIN cron-render forum sha256="));
+    assert_eq!(
+        (&report["changed"], &report["failed"]),
+        (&true.into(), &false.into())
+    );
+    assert!(
+        report["diff"]["after"]
+            .as_str()
+            .unwrap()
+            .contains("# BEGIN cron-render forum sha256=")
+    );
     assert_eq!(person.crontab().unwrap(), FOREIGN, "-n does nothing");
     diff(&person).expect_code(1);
 
@@ -43,12 +70,21 @@ fn into_a_crontab_and_out_again_and_every_foreign_byte_stays() {
     let ours = String::from_utf8(now[FOREIGN.len()..].to_vec()).unwrap();
     let lines: Vec<&str> = ours.lines().collect();
     assert!(lines[0].starts_with("# BEGIN cron-render forum sha256="));
-    assert_eq!(lines[2], "15 0 * * * cd /home/myforumorg/ && venv/bin/python manage.py prunecategories");
+    assert_eq!(
+        lines[2],
+        "15 0 * * * cd /home/myforumorg/ && venv/bin/python manage.py prunecategories"
+    );
     assert_eq!(lines[lines.len() - 1], "# END cron-render forum");
     let backup = report["target"]["backup"].as_str().unwrap();
     assert_eq!(std::fs::read(backup).unwrap(), FOREIGN);
-    assert_eq!(std::fs::metadata(backup).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_ne!(report["target"]["sha_before"], report["target"]["sha_after"]);
+    assert_eq!(
+        std::fs::metadata(backup).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_ne!(
+        report["target"]["sha_before"],
+        report["target"]["sha_after"]
+    );
 
     let report = install(&person, "").expect_code(0).json();
     assert_eq!(report["changed"], false);
@@ -81,10 +117,17 @@ fn a_newer_template_replaces_the_block_where_it_stands() {
     now.extend_from_slice(b"2 2 * * * /bin/true last\n");
     person.set(&now);
     let report = install(&person, "--spread 30m").expect_code(0).json();
-    assert!(report["warnings"][0].as_str().unwrap().contains("after the block"), "{report}");
+    assert!(
+        report["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("after the block"),
+        "{report}"
+    );
     let text = String::from_utf8(person.crontab().unwrap()).unwrap();
     assert!(
-        text.starts_with("1 1 * * * /bin/true first\n# BEGIN") && text.ends_with("# END cron-render forum\n2 2 * * * /bin/true last\n")
+        text.starts_with("1 1 * * * /bin/true first\n# BEGIN")
+            && text.ends_with("# END cron-render forum\n2 2 * * * /bin/true last\n")
     );
     assert_eq!(text.matches("BEGIN").count(), 1);
 }
@@ -96,21 +139,47 @@ fn the_user_does_it_without_root() {
     let user = nix::unistd::User::from_name(&person.name).unwrap().unwrap();
     let bin = person.home.join("cron-render");
     // By another process: a descriptor of ours that some other test's child inherits would keep it busy.
-    assert!(std::process::Command::new("cp").arg(harness::bin("cron-render")).arg(&bin).status().unwrap().success());
+    assert!(
+        std::process::Command::new("cp")
+            .arg(harness::bin("cron-render"))
+            .arg(&bin)
+            .status()
+            .unwrap()
+            .success()
+    );
     let run = |words: &[&str]| {
         use std::os::unix::process::CommandExt;
         let template = person.home.join("cron.txt");
         std::fs::write(&template, MISAGO).unwrap();
         let mut command = std::process::Command::new(&bin);
-        command.args(words).arg(&template).args(["--name", "forum", "--dir", "/srv/forum"]);
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", &person.home).current_dir(&person.home);
-        let done = command.uid(user.uid.as_raw()).gid(user.gid.as_raw()).output().unwrap();
-        (done.status.code().unwrap(), serde_json::from_slice::<serde_json::Value>(&done.stdout).unwrap())
+        command
+            .args(words)
+            .arg(&template)
+            .args(["--name", "forum", "--dir", "/srv/forum"]);
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", &person.home)
+            .current_dir(&person.home);
+        let done = command
+            .uid(user.uid.as_raw())
+            .gid(user.gid.as_raw())
+            .output()
+            .unwrap();
+        (
+            done.status.code().unwrap(),
+            serde_json::from_slice::<serde_json::Value>(&done.stdout).unwrap(),
+        )
     };
     assert_eq!(run(&["install", "-n"]).0, 1);
     let (code, report) = run(&["install"]);
     assert_eq!((code, &report["changed"]), (0, &true.into()), "{report}");
-    assert!(report["target"]["backup"].as_str().unwrap().starts_with(person.home.to_str().unwrap()));
+    assert!(
+        report["target"]["backup"]
+            .as_str()
+            .unwrap()
+            .starts_with(person.home.to_str().unwrap())
+    );
     assert!(person.crontab().unwrap().starts_with(FOREIGN));
     assert_eq!(run(&["install"]).1["changed"], false);
 }
@@ -129,15 +198,26 @@ fn a_spool_file_without_crons_header_keeps_its_comments() {
 fn an_edit_by_hand_is_refused_unless_forced() {
     let Some(person) = Person::new() else { return };
     install(&person, "").expect_code(0);
-    let edited = String::from_utf8(person.crontab().unwrap()).unwrap().replace("15 0 * * *", "16 0 * * *");
+    let edited = String::from_utf8(person.crontab().unwrap())
+        .unwrap()
+        .replace("15 0 * * *", "16 0 * * *");
     person.set(&edited);
     let changed = "--spread 30m";
-    install(&person, changed).expect_code(3).expect_err("edited by hand").expect_err("--force");
-    remove(&person, "").expect_code(3).expect_err("edited by hand");
+    install(&person, changed)
+        .expect_code(3)
+        .expect_err("edited by hand")
+        .expect_err("--force");
+    remove(&person, "")
+        .expect_code(3)
+        .expect_err("edited by hand");
     assert_eq!(person.crontab().unwrap(), edited.as_bytes());
     diff(&person).expect_code(1);
     install(&person, "--force").expect_code(0);
-    assert!(String::from_utf8(person.crontab().unwrap()).unwrap().contains("15 0 * * *"));
+    assert!(
+        String::from_utf8(person.crontab().unwrap())
+            .unwrap()
+            .contains("15 0 * * *")
+    );
 }
 
 #[test]
@@ -154,7 +234,10 @@ fn broken_markers_are_refused_and_explained_even_with_force() {
     ] {
         person.set(&broken);
         for words in ["", "--force"] {
-            install(&person, words).expect_code(3).expect_err(why).expect_err("crontab -e");
+            install(&person, words)
+                .expect_code(3)
+                .expect_err(why)
+                .expect_err("crontab -e");
             remove(&person, words).expect_code(3).expect_err(why);
         }
         assert_eq!(person.crontab().unwrap(), broken.as_bytes());
@@ -164,11 +247,20 @@ fn broken_markers_are_refused_and_explained_even_with_force() {
 #[test]
 fn a_template_with_errors_is_not_installed() {
     let Some(person) = Person::new() else { return };
-    let out = with("install", "0 0 31 2 * true\n").args(["--user", &person.name, "--name", "x"]).run();
+    let out = with("install", "0 0 31 2 * true\n")
+        .args(["--user", &person.name, "--name", "x"])
+        .run();
     out.expect_code(2).expect_silence().expect_err("E04");
     assert_eq!(person.crontab(), None);
-    with("install", "0 0 * * * true\n").args(["--user", "no-such-user-here", "--name", "x"]).run().expect_code(2).expect_err("E10");
-    with("install", "0 0 * * * true\n").run().expect_code(2).expect_err("--name");
+    with("install", "0 0 * * * true\n")
+        .args(["--user", "no-such-user-here", "--name", "x"])
+        .run()
+        .expect_code(2)
+        .expect_err("E10");
+    with("install", "0 0 * * * true\n")
+        .run()
+        .expect_code(2)
+        .expect_err("--name");
 }
 
 #[test]
@@ -176,8 +268,13 @@ fn a_template_that_holds_the_block_itself_is_refused() {
     let Some(person) = Person::new() else { return };
     install(&person, "").expect_code(0);
     let listed = String::from_utf8(person.crontab().unwrap()).unwrap();
-    let again = with("install", &listed).args(["--user", &person.name, "--name", "forum"]).run();
-    again.expect_code(2).expect_silence().expect_err("markers of forum");
+    let again = with("install", &listed)
+        .args(["--user", &person.name, "--name", "forum"])
+        .run();
+    again
+        .expect_code(2)
+        .expect_silence()
+        .expect_err("markers of forum");
     assert_eq!(person.crontab().unwrap(), listed.as_bytes());
 }
 
@@ -187,7 +284,15 @@ fn a_password_in_a_setting_is_not_in_the_report() {
     let words = "--env DATABASE_URL=postgres://forum:hunter2@db/forum --diff";
     for words in [format!("{words} -n"), words.to_string()] {
         let out = install(&person, &words);
-        assert!(!out.out().contains("hunter2") && out.out().contains("***"), "{}", out.out());
+        assert!(
+            !out.out().contains("hunter2") && out.out().contains("***"),
+            "{}",
+            out.out()
+        );
     }
-    assert!(String::from_utf8(person.crontab().unwrap()).unwrap().contains("hunter2"));
+    assert!(
+        String::from_utf8(person.crontab().unwrap())
+            .unwrap()
+            .contains("hunter2")
+    );
 }

@@ -9,7 +9,11 @@ use std::path::Path;
 /// A `crontab` first on PATH that runs `script` and then, if that lets it, the real one.
 fn shim(dir: &Path, script: &str) -> String {
     let file = dir.join("crontab");
-    std::fs::write(&file, format!("#!/bin/sh\n{script}\nexec /usr/bin/crontab \"$@\"\n")).unwrap();
+    std::fs::write(
+        &file,
+        format!("#!/bin/sh\n{script}\nexec /usr/bin/crontab \"$@\"\n"),
+    )
+    .unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
     format!("{}:/usr/bin:/bin", dir.display())
 }
@@ -32,7 +36,10 @@ fn a_listing_that_fails_is_not_an_empty_crontab() {
     ] {
         let script = format!("case \"$*\" in *-l*) {script};; esac");
         let path = shim(dir.path(), &script);
-        let out = with("install", MISAGO).args(["--user", name, "--name", "forum", "--dir", "/srv/f"]).env("PATH", &path).run();
+        let out = with("install", MISAGO)
+            .args(["--user", name, "--name", "forum", "--dir", "/srv/f"])
+            .env("PATH", &path)
+            .run();
         out.expect_code(3).expect_err("cannot be read");
         assert_eq!(person.crontab().unwrap(), MINE.as_bytes(), "{script}");
     }
@@ -45,10 +52,19 @@ fn a_change_between_look_and_install_stops_it() {
     let dir = scratch();
     // While the new crontab is checked, somebody else installs one.
     let other = format!("{MINE}6 6 * * * /bin/true other\n");
-    let script = format!("case \"$*\" in *-n*) printf '%s' '{other}' | /usr/bin/crontab -u {} -;; esac", person.name);
+    let script = format!(
+        "case \"$*\" in *-n*) printf '%s' '{other}' | /usr/bin/crontab -u {} -;; esac",
+        person.name
+    );
     let path = shim(dir.path(), &script);
-    let out = with("install", MISAGO).args(["--user", &person.name, "--name", "forum", "--dir", "/srv/f"]).env("PATH", path).run();
-    let report = out.expect_code(3).expect_err("changed by somebody else").json();
+    let out = with("install", MISAGO)
+        .args(["--user", &person.name, "--name", "forum", "--dir", "/srv/f"])
+        .env("PATH", path)
+        .run();
+    let report = out
+        .expect_code(3)
+        .expect_err("changed by somebody else")
+        .json();
     assert_eq!(report["status"], "failed");
     assert_eq!(person.crontab().unwrap(), other.as_bytes());
 }
@@ -60,10 +76,19 @@ fn an_install_that_does_not_hold_is_not_called_a_success() {
     let dir = scratch();
     let install = "case \"$*\" in *-l*|*-n*|*-e*) ;; *) exit 0;; esac";
     let path = shim(dir.path(), install);
-    let run =
-        |path: &str| with("install", MISAGO).args(["--user", &person.name, "--name", "forum", "--dir", "/srv/f"]).env("PATH", path).run();
-    run(&path).expect_code(3).expect_err("not what was installed");
-    let path = shim(dir.path(), "case \"$*\" in *-l*|*-n*|*-e*) ;; *) echo 'disk full' >&2; exit 1;; esac");
+    let run = |path: &str| {
+        with("install", MISAGO)
+            .args(["--user", &person.name, "--name", "forum", "--dir", "/srv/f"])
+            .env("PATH", path)
+            .run()
+    };
+    run(&path)
+        .expect_code(3)
+        .expect_err("not what was installed");
+    let path = shim(
+        dir.path(),
+        "case \"$*\" in *-l*|*-n*|*-e*) ;; *) echo 'disk full' >&2; exit 1;; esac",
+    );
     let report = run(&path).expect_code(3).expect_err("disk full").json();
     assert_eq!(report["changed"], false);
     assert_eq!(person.crontab().unwrap(), MINE.as_bytes());
@@ -74,8 +99,14 @@ fn crons_own_parser_has_the_last_word() {
     let Some(person) = Person::new() else { return };
     person.set(MINE);
     let dir = scratch();
-    let path = shim(dir.path(), "case \"$*\" in *-n*) echo '\"x\":1: bad minute' >&2; exit 1;; esac");
-    let out = with("install", MISAGO).args(["--user", &person.name, "--name", "forum", "--dir", "/srv/f"]).env("PATH", path).run();
+    let path = shim(
+        dir.path(),
+        "case \"$*\" in *-n*) echo '\"x\":1: bad minute' >&2; exit 1;; esac",
+    );
+    let out = with("install", MISAGO)
+        .args(["--user", &person.name, "--name", "forum", "--dir", "/srv/f"])
+        .env("PATH", path)
+        .run();
     out.expect_code(3).expect_err("bad minute");
     assert_eq!(person.crontab().unwrap(), MINE.as_bytes());
 }
@@ -86,7 +117,16 @@ fn many_at_once_each_get_their_block() {
     person.set(MINE);
     let sites: Vec<String> = (0..12).map(|n| format!("site{n}")).collect();
     let install = |site: &String, wait: &str| {
-        let words = ["--user", &person.name, "--name", site, "--dir", "/srv/f", "--lock-wait", wait];
+        let words = [
+            "--user",
+            &person.name,
+            "--name",
+            site,
+            "--dir",
+            "/srv/f",
+            "--lock-wait",
+            wait,
+        ];
         with("install", MISAGO).args(words).run()
     };
     std::thread::scope(|scope| {
@@ -97,7 +137,10 @@ fn many_at_once_each_get_their_block() {
     let text = String::from_utf8(person.crontab().unwrap()).unwrap();
     assert!(text.starts_with(MINE));
     for site in &sites {
-        assert_eq!(text.matches(&format!("# END cron-render {site}\n")).count(), 1);
+        assert_eq!(
+            text.matches(&format!("# END cron-render {site}\n")).count(),
+            1
+        );
         assert_eq!(install(site, "60s").expect_code(0).json()["changed"], false);
     }
 }
@@ -112,7 +155,11 @@ fn a_held_lock_is_75_and_names_the_holder() {
     let words = ["--user", &person.name, "--name", "forum", "--dir", "/srv/f"];
     let out = with("install", MISAGO).args(words).run().expect_code(75);
     out.expect_err(&format!("pid {}", std::process::id()));
-    with("install", MISAGO).args(words).arg("-n").run().expect_code(1);
+    with("install", MISAGO)
+        .args(words)
+        .arg("-n")
+        .run()
+        .expect_code(1);
     drop(held);
     with("install", MISAGO).args(words).run().expect_code(0);
 }

@@ -19,7 +19,8 @@ struct Site {
 impl Site {
     fn new(logs: &[&str], user: &str) -> Self {
         let dir = site();
-        let mut text = format!("[supervisord]\nlogfile=/dev/null\nlogfile_maxbytes=0\nuser={user}\n");
+        let mut text =
+            format!("[supervisord]\nlogfile=/dev/null\nlogfile_maxbytes=0\nuser={user}\n");
         for (number, log) in logs.iter().enumerate() {
             let path = dir.path().join(log);
             text += &format!(
@@ -39,14 +40,22 @@ impl Site {
 
     /// Writes a file of the configuration, `@` its directory.
     fn conf(&self, name: &str, text: &str) {
-        write(&self.at(name), text.replace('@', &self.dir.path().display().to_string()));
+        write(
+            &self.at(name),
+            text.replace('@', &self.dir.path().display().to_string()),
+        );
         fs::set_permissions(self.at(name), fs::Permissions::from_mode(0o644)).unwrap();
     }
 
     fn run(&self, more: &[&str]) -> Output {
-        let conf = |service: &str, file: &str| format!("--conf={service}={}", self.at(file).display());
+        let conf =
+            |service: &str, file: &str| format!("--conf={service}={}", self.at(file).display());
         harness::tool("log-paths")
-            .args(["--config-only", &conf("supervisor", "supervisord.conf"), &conf("logrotate", "main.conf")])
+            .args([
+                "--config-only",
+                &conf("supervisor", "supervisord.conf"),
+                &conf("logrotate", "main.conf"),
+            ])
             .args(more)
             .run()
     }
@@ -98,13 +107,27 @@ fn each_fate_is_the_one_that_logrotate_foretells() {
         fs::set_permissions(site.at(dir), fs::Permissions::from_mode(0o775)).unwrap();
     }
     site.conf("main.conf", "weekly\nrotate 2\ncreate\ninclude @/conf.d\n");
-    site.conf("conf.d/01", "@/l/b.log { daily\n}\n@/l/hard.log @/l/d.log\n{\n create 0600 root root }\n");
+    site.conf(
+        "conf.d/01",
+        "@/l/b.log { daily\n}\n@/l/hard.log @/l/d.log\n{\n create 0600 root root }\n",
+    );
     site.conf("conf.d/.02", "# a hidden file counts\n\"@/l/.hidden.log\" {\n missingok\n postrotate\n  echo } @/l/none.log {\n endscript\n}\n@/l/script.log { }\n");
     // The second pattern meets b.log, which is taken: what follows it in that pattern is dropped, c.log among it.
     site.conf("conf.d/03", "@/l/a.log @/l/[b-c].log {\n copytruncate\n}\n");
-    site.conf("conf.d/04", "@/gw/*.log {\n daily\n}\n@/gws/*.log {\n su www-data www-data\n}\n");
-    for (name, log) in [("taboo.dpkg-old", "taboo"), ("taboo~", "taboo"), ("05", "owner"), ("06", "mode")] {
-        site.conf(&format!("conf.d/{name}"), &format!("@/l/{log}.log {{ daily\n }}\n"));
+    site.conf(
+        "conf.d/04",
+        "@/gw/*.log {\n daily\n}\n@/gws/*.log {\n su www-data www-data\n}\n",
+    );
+    for (name, log) in [
+        ("taboo.dpkg-old", "taboo"),
+        ("taboo~", "taboo"),
+        ("05", "owner"),
+        ("06", "mode"),
+    ] {
+        site.conf(
+            &format!("conf.d/{name}"),
+            &format!("@/l/{log}.log {{ daily\n }}\n"),
+        );
     }
     chown(site.at("conf.d/05"), Some(33), None).unwrap();
     fs::set_permissions(site.at("conf.d/06"), fs::Permissions::from_mode(0o664)).unwrap();
@@ -118,13 +141,20 @@ fn each_fate_is_the_one_that_logrotate_foretells() {
             || said.contains(&format!("log {name} has multiple"))
             || said.contains(&format!("skipping \"{name}\" because"));
         let found = item(&report, &path);
-        assert_eq!(found["rotated_by"]["tool"] == "logrotate", considered && !refused, "{log}: {found:#}\n{said}");
+        assert_eq!(
+            found["rotated_by"]["tool"] == "logrotate",
+            considered && !refused,
+            "{log}: {found:#}\n{said}"
+        );
         let skipped = codes(&found).contains(&"rotation_skipped".to_owned());
         assert_eq!(skipped, refused, "{log}: {found:#}\n{said}");
     }
     let has = |log: &str, code: &str| {
         let found = item(&report, &site.at(log));
-        assert!(codes(&found).contains(&code.to_owned()), "{log} {code}: {found:#}");
+        assert!(
+            codes(&found).contains(&code.to_owned()),
+            "{log} {code}: {found:#}"
+        );
     };
     has("l/c.log", "rotation_config_ignored");
     has("l/owner.log", "rotation_config_ignored");
@@ -135,10 +165,17 @@ fn each_fate_is_the_one_that_logrotate_foretells() {
     has("l/d.log", "symlink");
     let own: Value = item(&report, &site.at("gws/s.log"))["rotated_by"].clone();
     assert_eq!(
-        (own["su"].as_str(), own["copytruncate"].as_bool(), own["line"].as_u64()),
+        (
+            own["su"].as_str(),
+            own["copytruncate"].as_bool(),
+            own["line"].as_u64()
+        ),
         (Some("www-data www-data"), Some(false), Some(4))
     );
-    assert_eq!(item(&report, &site.at("l/a.log"))["rotated_by"]["copytruncate"], true);
+    assert_eq!(
+        item(&report, &site.at("l/a.log"))["rotated_by"]["copytruncate"],
+        true
+    );
 }
 
 /// logrotate makes the new file for the wrong owner, really; it was foretold, with what to write instead.
@@ -151,7 +188,10 @@ fn the_new_file_belongs_to_somebody_else() {
     for log in ["l/app.log", "l/fine.log"] {
         chown(site.at(log), Some(33), Some(33)).unwrap();
     }
-    site.conf("main.conf", "@/l/app.log {\n create 0640 root adm\n}\n@/l/fine.log {\n create\n}\n");
+    site.conf(
+        "main.conf",
+        "@/l/app.log {\n create 0640 root adm\n}\n@/l/fine.log {\n create\n}\n",
+    );
     let report = site.run(&["--check"]).expect_code(1).json();
     let found = item(&report, &site.at("l/app.log"));
     let problem = found["problems"]
@@ -161,18 +201,43 @@ fn the_new_file_belongs_to_somebody_else() {
         .find(|problem| problem["code"] == "create_owner_mismatch")
         .unwrap_or_else(|| panic!("{found:#}"));
     assert!(
-        problem["message"].as_str().unwrap().contains("root:adm") && problem["hint"].as_str().unwrap().contains("create 0640 www-data"),
+        problem["message"].as_str().unwrap().contains("root:adm")
+            && problem["hint"]
+                .as_str()
+                .unwrap()
+                .contains("create 0640 www-data"),
         "{problem}"
     );
-    assert!(!codes(&item(&report, &site.at("l/fine.log"))).contains(&"create_owner_mismatch".to_owned()));
-    let forced = Command::new("/usr/sbin/logrotate").args(["-f", "-s"]).arg(site.at("state")).arg(site.at("main.conf")).status().unwrap();
+    assert!(
+        !codes(&item(&report, &site.at("l/fine.log")))
+            .contains(&"create_owner_mismatch".to_owned())
+    );
+    let forced = Command::new("/usr/sbin/logrotate")
+        .args(["-f", "-s"])
+        .arg(site.at("state"))
+        .arg(site.at("main.conf"))
+        .status()
+        .unwrap();
     assert!(forced.success());
     let report = site.run(&["--check"]).expect_code(1).json();
     let after = item(&report, &site.at("l/app.log"));
-    assert_eq!((after["owner"].as_str(), after["group"].as_str(), after["mode"].as_str()), (Some("root"), Some("adm"), Some("0640")));
-    assert!(codes(&after).contains(&"not_writable".to_owned()), "{after:#}");
+    assert_eq!(
+        (
+            after["owner"].as_str(),
+            after["group"].as_str(),
+            after["mode"].as_str()
+        ),
+        (Some("root"), Some("adm"), Some("0640"))
+    );
+    assert!(
+        codes(&after).contains(&"not_writable".to_owned()),
+        "{after:#}"
+    );
     let fine = item(&report, &site.at("l/fine.log"));
-    assert_eq!((fine["owner"].as_str(), fine["writable"].as_bool()), (Some("www-data"), Some(true)));
+    assert_eq!(
+        (fine["owner"].as_str(), fine["writable"].as_bool()),
+        (Some("www-data"), Some(true))
+    );
 }
 
 /// supervisor rotates by itself, and logrotate does too: the log is pulled away under supervisord.
@@ -181,8 +246,14 @@ fn two_that_rotate_one_log() {
     let dir = site();
     let log = dir.path().join("a.log");
     fs::write(&log, "").unwrap();
-    write(&dir.path().join("s.conf"), format!("[supervisord]\nlogfile={}\n", log.display()));
-    write(&dir.path().join("rotate"), format!("{} {{ daily\n }}\n", log.display()));
+    write(
+        &dir.path().join("s.conf"),
+        format!("[supervisord]\nlogfile={}\n", log.display()),
+    );
+    write(
+        &dir.path().join("rotate"),
+        format!("{} {{ daily\n }}\n", log.display()),
+    );
     let report = harness::tool("log-paths")
         .arg("--config-only")
         .arg(format!("--conf=supervisor={}/s.conf", dir.path().display()))
@@ -191,7 +262,13 @@ fn two_that_rotate_one_log() {
         .expect_code(0)
         .json();
     let found = item(&report, &log);
-    assert!(codes(&found).contains(&"rotated_twice".to_owned()), "{found:#}");
+    assert!(
+        codes(&found).contains(&"rotated_twice".to_owned()),
+        "{found:#}"
+    );
     let all: BTreeSet<&Path> = BTreeSet::from([log.as_path()]);
-    assert_eq!(super::paths(&report), all.into_iter().map(Path::to_path_buf).collect());
+    assert_eq!(
+        super::paths(&report),
+        all.into_iter().map(Path::to_path_buf).collect()
+    );
 }

@@ -13,35 +13,61 @@ const SITE: &str = "user www-data; error_log logs/e.log; http { @TEMP@ server { 
 #[track_caller]
 fn problem(report: &Value, path: &Path, code: &str) -> Value {
     let log = item(report, path);
-    let found = log["problems"].as_array().unwrap().iter().find(|problem| problem["code"] == code).cloned();
+    let found = log["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|problem| problem["code"] == code)
+        .cloned();
     let found = found.unwrap_or_else(|| panic!("{} has no {code}: {log:#}", path.display()));
-    assert!(found["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{found}");
+    assert!(
+        found["hint"].as_str().is_some_and(|hint| !hint.is_empty()),
+        "{found}"
+    );
     found
 }
 
 /// A log that was deleted and is still written holds its space, and an exchanged one is not the one that is written.
 #[test]
 fn deleted_renamed_and_replaced_logs() {
-    let Some(running) = nginx::start(SITE, &[]) else { return };
-    let (conf, log) = (running.dir.path().join("nginx.conf"), running.dir.path().join("logs/a.log"));
+    let Some(running) = nginx::start(SITE, &[]) else {
+        return;
+    };
+    let (conf, log) = (
+        running.dir.path().join("nginx.conf"),
+        running.dir.path().join("logs/a.log"),
+    );
     fs::write(&log, vec![b'x'; 100_000]).unwrap();
     fs::remove_file(&log).unwrap();
-    let report = log_paths("nginx", &conf, &["--check"]).expect_code(1).json();
+    let report = log_paths("nginx", &conf, &["--check"])
+        .expect_code(1)
+        .json();
     let deleted = problem(&report, &log, "deleted_open");
     assert!(deleted["bytes"].as_u64().unwrap() >= 100_000, "{deleted}");
     assert!(item(&report, &log)["open_by"][0]["deleted"] == true);
     fs::write(&log, "").unwrap();
-    let report = log_paths("nginx", &conf, &["--check"]).expect_code(1).json();
+    let report = log_paths("nginx", &conf, &["--check"])
+        .expect_code(1)
+        .json();
     problem(&report, &log, "path_replaced");
-    assert!(deleted["hint"].as_str().unwrap().starts_with("nginx -s reopen"));
+    assert!(
+        deleted["hint"]
+            .as_str()
+            .unwrap()
+            .starts_with("nginx -s reopen")
+    );
     let master = nix::unistd::Pid::from_raw(running.server.pid().try_into().unwrap());
     nix::sys::signal::kill(master, nix::sys::signal::Signal::SIGUSR1).unwrap();
     wait_until("the log is open again", || {
         let report = log_paths("nginx", &conf, &[]).json();
-        codes(&item(&report, &log)).iter().all(|code| code == "not_rotated")
+        codes(&item(&report, &log))
+            .iter()
+            .all(|code| code == "not_rotated")
     });
     fs::rename(&log, running.dir.path().join("logs/a.log.1")).unwrap();
-    let report = log_paths("nginx", &conf, &["--check"]).expect_code(1).json();
+    let report = log_paths("nginx", &conf, &["--check"])
+        .expect_code(1)
+        .json();
     problem(&report, &log, "renamed_open");
 }
 
@@ -51,7 +77,10 @@ fn a_file_may_be_called_deleted() {
     let dir = site();
     let odd = dir.path().join("odd.log (deleted)");
     let script = format!("exec 9>>'{}'; sleep 600", odd.display());
-    let _shell = Server::start(Command::new("sh").args(["-c", &script]), &dir.path().join("said"));
+    let _shell = Server::start(
+        Command::new("sh").args(["-c", &script]),
+        &dir.path().join("said"),
+    );
     wait_until("the file", || odd.exists());
     let report = harness::tool("log-paths").arg("--open-only").run().json();
     let found = item(&report, &odd);
@@ -65,13 +94,23 @@ fn a_worker_that_cannot_reopen() {
     if !need_root() {
         return;
     }
-    let Some(running) = nginx::start(SITE, &[]) else { return };
-    let (conf, logs) = (running.dir.path().join("nginx.conf"), running.dir.path().join("logs"));
+    let Some(running) = nginx::start(SITE, &[]) else {
+        return;
+    };
+    let (conf, logs) = (
+        running.dir.path().join("nginx.conf"),
+        running.dir.path().join("logs"),
+    );
     fs::set_permissions(&logs, fs::Permissions::from_mode(0o700)).unwrap();
-    let report = log_paths("nginx", &conf, &["--check"]).expect_code(1).json();
+    let report = log_paths("nginx", &conf, &["--check"])
+        .expect_code(1)
+        .json();
     let log = logs.join("a.log");
     let blocked = problem(&report, &log, "reopen_blocked");
-    assert!(blocked["message"].as_str().unwrap().contains("www-data"), "{blocked}");
+    assert!(
+        blocked["message"].as_str().unwrap().contains("www-data"),
+        "{blocked}"
+    );
     assert_eq!(item(&report, &log)["reopenable"], false);
     assert_eq!(item(&report, &log)["writable"], true);
     // It is so: after a rotation the worker has the old file still.
@@ -89,7 +128,10 @@ fn a_worker_that_cannot_reopen() {
 fn rights_are_told_from_modes_groups_and_acls() {
     let root = site();
     let at = |name: &str| root.path().join(name);
-    write(&at("etc/passwd"), "root:x:0:0::/root:/bin/sh\nweb:x:1234:1234::/:/bin/sh\n");
+    write(
+        &at("etc/passwd"),
+        "root:x:0:0::/root:/bin/sh\nweb:x:1234:1234::/:/bin/sh\n",
+    );
     write(&at("etc/group"), "root:x:0:\nweb:x:1234:\nlogs:x:777:web\n");
     let conf = "[supervisord]\nlogfile=/l/s.log\nuser=web\nlogfile_maxbytes=0\n[program:a]\ncommand=x\nstdout_logfile=/l/group/a.log\nstderr_logfile=/l/none/a.log\n\
                 [program:b]\ncommand=x\nstdout_logfile=/l/open/b.log\nstderr_logfile=/l/closed/b.log\n";
@@ -104,7 +146,15 @@ fn rights_are_told_from_modes_groups_and_acls() {
     fs::set_permissions(at("l/group"), fs::Permissions::from_mode(0o770)).unwrap();
     fs::set_permissions(at("l/open"), fs::Permissions::from_mode(0o777)).unwrap();
     fs::set_permissions(at("l/closed"), fs::Permissions::from_mode(0o700)).unwrap();
-    let run = || harness::tool("log-paths").arg("--root").arg(root.path()).args(["--check", "supervisor"]).run().expect_code(1).json();
+    let run = || {
+        harness::tool("log-paths")
+            .arg("--root")
+            .arg(root.path())
+            .args(["--check", "supervisor"])
+            .run()
+            .expect_code(1)
+            .json()
+    };
     let report = run();
     let codes_of = |report: &Value, path: &str| codes(&item(report, Path::new(path)));
     assert_eq!(codes_of(&report, "/l/group/a.log"), [""; 0]);
@@ -113,10 +163,21 @@ fn rights_are_told_from_modes_groups_and_acls() {
     assert_eq!(codes_of(&report, "/l/closed/b.log"), ["not_writable"]);
     problem(&report, Path::new("/l/closed/b.log"), "not_writable");
     // The kernel's own form of u::rwx,u:1234:rwx,g::---,m::rwx,o::---
-    let entries: [(u16, u16, u32); 5] = [(1, 7, u32::MAX), (2, 7, 1234), (4, 0, u32::MAX), (16, 7, u32::MAX), (32, 0, u32::MAX)];
+    let entries: [(u16, u16, u32); 5] = [
+        (1, 7, u32::MAX),
+        (2, 7, 1234),
+        (4, 0, u32::MAX),
+        (16, 7, u32::MAX),
+        (32, 0, u32::MAX),
+    ];
     let mut acl = 2u32.to_le_bytes().to_vec();
     for (tag, bits, id) in entries {
-        acl.extend(tag.to_le_bytes().into_iter().chain(bits.to_le_bytes()).chain(id.to_le_bytes()));
+        acl.extend(
+            tag.to_le_bytes()
+                .into_iter()
+                .chain(bits.to_le_bytes())
+                .chain(id.to_le_bytes()),
+        );
     }
     let given = Command::new("/usr/bin/python3")
         .args(["-c", "import os,sys; os.setxattr(sys.argv[1], 'system.posix_acl_access', bytes.fromhex(sys.argv[2]))"])
@@ -124,7 +185,10 @@ fn rights_are_told_from_modes_groups_and_acls() {
         .arg(acl.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
         .status()
         .unwrap();
-    assert!(given.success(), "the directory for temporary files is on a file system without ACLs: set TMPDIR to another");
+    assert!(
+        given.success(),
+        "the directory for temporary files is on a file system without ACLs: set TMPDIR to another"
+    );
     assert_eq!(codes_of(&run(), "/l/closed/b.log"), [""; 0]);
 }
 
@@ -132,20 +196,35 @@ fn rights_are_told_from_modes_groups_and_acls() {
 #[test]
 fn files_that_are_no_plain_logs() {
     let text = "user www-data; error_log logs/e.log; http { @TEMP@ access_log logs/unused.log; server { listen 127.0.0.1:@PORT@; access_log logs/link.log; } }";
-    let Some(running) = nginx::start(text, &[("logs/target.log", "")]) else { return };
-    let (conf, logs) = (running.dir.path().join("nginx.conf"), running.dir.path().join("logs"));
+    let Some(running) = nginx::start(text, &[("logs/target.log", "")]) else {
+        return;
+    };
+    let (conf, logs) = (
+        running.dir.path().join("nginx.conf"),
+        running.dir.path().join("logs"),
+    );
     fs::remove_file(logs.join("link.log")).unwrap();
     symlink("target.log", logs.join("link.log")).unwrap();
     let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 86400);
-    fs::File::open(logs.join("unused.log")).unwrap().set_modified(old).unwrap();
-    let report = log_paths("nginx", &conf, &["--check"]).expect_code(1).json();
+    fs::File::open(logs.join("unused.log"))
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
+    let report = log_paths("nginx", &conf, &["--check"])
+        .expect_code(1)
+        .json();
     problem(&report, &logs.join("link.log"), "symlink");
     assert_eq!(item(&report, &logs.join("link.log"))["type"], "symlink");
     problem(&report, &logs.join("unused.log"), "opened_never_written");
     let fifo = running.dir.path().join("fifo.conf");
     nix::unistd::mkfifo(&logs.join("f.log"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    write(&fifo, format!("error_log {}/f.log; events {{}}", logs.display()));
-    let report = log_paths("nginx", &fifo, &["--config-only", "--check"]).expect_code(1).json();
+    write(
+        &fifo,
+        format!("error_log {}/f.log; events {{}}", logs.display()),
+    );
+    let report = log_paths("nginx", &fifo, &["--config-only", "--check"])
+        .expect_code(1)
+        .json();
     problem(&report, &logs.join("f.log"), "fifo");
     assert_eq!(paths(&report), [logs.join("f.log")].into());
 }
@@ -153,12 +232,22 @@ fn files_that_are_no_plain_logs() {
 /// A service that runs without a log that its configuration names has not read it yet.
 #[test]
 fn a_log_that_is_not_there_although_the_service_runs() {
-    let Some(running) = nginx::start(SITE, &[]) else { return };
+    let Some(running) = nginx::start(SITE, &[]) else {
+        return;
+    };
     let conf = running.dir.path().join("nginx.conf");
-    let text = fs::read_to_string(&conf).unwrap().replace("logs/a.log", "logs/new.log");
+    let text = fs::read_to_string(&conf)
+        .unwrap()
+        .replace("logs/a.log", "logs/new.log");
     write(&conf, text);
-    let report = log_paths("nginx", &conf, &["--check"]).expect_code(1).json();
-    problem(&report, &running.dir.path().join("logs/new.log"), "missing_file");
+    let report = log_paths("nginx", &conf, &["--check"])
+        .expect_code(1)
+        .json();
+    problem(
+        &report,
+        &running.dir.path().join("logs/new.log"),
+        "missing_file",
+    );
     // What it does have open is known by its descriptors.
     let old = item(&report, &running.dir.path().join("logs/a.log"));
     assert_eq!(old["evidence"], serde_json::json!(["open"]));
@@ -171,15 +260,27 @@ fn another_file_system() {
         return;
     }
     let dir = site();
-    let script = format!("mount -t tmpfs none {0} && exec 9>>{0}/inner.log; sleep 600", dir.path().display());
+    let script = format!(
+        "mount -t tmpfs none {0} && exec 9>>{0}/inner.log; sleep 600",
+        dir.path().display()
+    );
     let said = harness::scratch();
-    let mut shell = Server::start(Command::new("unshare").args(["-m", "sh", "-c", &script]), &said.path().join("said"));
+    let mut shell = Server::start(
+        Command::new("unshare").args(["-m", "sh", "-c", &script]),
+        &said.path().join("said"),
+    );
     let found = || {
         let report = harness::tool("log-paths").arg("--open-only").run().json();
-        items(&report).into_iter().find(|item| item["path"] == dir.path().join("inner.log").to_str().unwrap())
+        items(&report)
+            .into_iter()
+            .find(|item| item["path"] == dir.path().join("inner.log").to_str().unwrap())
     };
     wait_until("the log in the other file system", || {
-        assert!(shell.runs(), "no file system of its own; SKIP_SERVERS=1 leaves this out: {}", shell.said());
+        assert!(
+            shell.runs(),
+            "no file system of its own; SKIP_SERVERS=1 leaves this out: {}",
+            shell.said()
+        );
         found().is_some()
     });
     assert_eq!(codes(&found().unwrap()), ["other_namespace"]);
@@ -190,30 +291,66 @@ fn another_file_system() {
 fn missing_directories_are_made() {
     let dir = site();
     let (conf, logs) = (dir.path().join("supervisord.conf"), dir.path().join("a/b"));
-    write(&conf, format!("[supervisord]\nlogfile={}/s.log\nlogfile_maxbytes=0\nuser=www-data\n", logs.display()));
-    let run = |more: &[&str]| log_paths("supervisor", &conf, &[&["--config-only", "--create-dirs"], more].concat());
+    write(
+        &conf,
+        format!(
+            "[supervisord]\nlogfile={}/s.log\nlogfile_maxbytes=0\nuser=www-data\n",
+            logs.display()
+        ),
+    );
+    let run = |more: &[&str]| {
+        log_paths(
+            "supervisor",
+            &conf,
+            &[&["--config-only", "--create-dirs"], more].concat(),
+        )
+    };
     let would = run(&["-n"]).expect_code(1).json();
-    assert_eq!((would["changed"].as_bool(), would["directories"][0]["state"].as_str()), (Some(true), Some("would_create")));
+    assert_eq!(
+        (
+            would["changed"].as_bool(),
+            would["directories"][0]["state"].as_str()
+        ),
+        (Some(true), Some("would_create"))
+    );
     assert!(!logs.exists());
     let made = run(&[]).expect_code(0).json();
-    assert_eq!((made["changed"].as_bool(), made["directories"][0]["state"].as_str()), (Some(true), Some("created")));
+    assert_eq!(
+        (
+            made["changed"].as_bool(),
+            made["directories"][0]["state"].as_str()
+        ),
+        (Some(true), Some("created"))
+    );
     if nix::unistd::geteuid().is_root() {
         use std::os::unix::fs::MetadataExt;
         assert_eq!(fs::metadata(&logs).unwrap().uid(), 33);
         assert_eq!(fs::metadata(dir.path().join("a")).unwrap().uid(), 0);
     }
     let again = run(&[]).expect_code(0).json();
-    assert_eq!((again["changed"].as_bool(), again["directories"].as_array().map(Vec::len)), (Some(false), Some(0)));
+    assert_eq!(
+        (
+            again["changed"].as_bool(),
+            again["directories"].as_array().map(Vec::len)
+        ),
+        (Some(false), Some(0))
+    );
     // Others can write here: a link could be put in the way.
     let open = dir.path().join("open");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-    write(&conf, format!("[supervisord]\nlogfile={}/x/s.log\n", open.display()));
+    write(
+        &conf,
+        format!("[supervisord]\nlogfile={}/x/s.log\n", open.display()),
+    );
     run(&[]).expect_code(3).expect_err("others can write");
     assert!(!open.join("x").exists());
     let link: PathBuf = dir.path().join("link");
     symlink(dir.path().join("a"), &link).unwrap();
-    write(&conf, format!("[supervisord]\nlogfile={}/y/s.log\n", link.display()));
+    write(
+        &conf,
+        format!("[supervisord]\nlogfile={}/y/s.log\n", link.display()),
+    );
     run(&[]).expect_code(3).expect_err("links are not followed");
     assert!(!dir.path().join("a/y").exists());
 }

@@ -6,7 +6,9 @@ use std::process::Command;
 
 #[test]
 fn the_log_is_the_one_that_config_get_names() {
-    let Some(redis) = need("redis-server") else { return };
+    let Some(redis) = need("redis-server") else {
+        return;
+    };
     let dir = site();
     let at = |name: &str| dir.path().join(name);
     for sub in ["early", "late", "conf.d"] {
@@ -24,22 +26,59 @@ fn the_log_is_the_one_that_config_get_names() {
             at("conf.d/*.conf").display()
         ),
     );
-    let server = Server::start(Command::new(redis).arg(at("redis.conf")).current_dir(dir.path()), &at("said"));
+    let server = Server::start(
+        Command::new(redis)
+            .arg(at("redis.conf"))
+            .current_dir(dir.path()),
+        &at("said"),
+    );
     wait_until("redis's socket", || socket.exists());
     let get = |name: &str| {
-        let out = Command::new("redis-cli").arg("-s").arg(&socket).args(["config", "get", name]).output().unwrap();
-        String::from_utf8_lossy(&out.stdout).lines().nth(1).unwrap_or_default().to_owned()
+        let out = Command::new("redis-cli")
+            .arg("-s")
+            .arg(&socket)
+            .args(["config", "get", name])
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&out.stdout)
+            .lines()
+            .nth(1)
+            .unwrap_or_default()
+            .to_owned()
     };
     let said = std::path::Path::new(&get("dir")).join(get("logfile"));
-    let report = log_paths("redis", &at("redis.conf"), &[]).expect_code(0).json();
-    assert!(paths(&report).contains(&said), "{} {report:#}", said.display());
+    let report = log_paths("redis", &at("redis.conf"), &[])
+        .expect_code(0)
+        .json();
+    assert!(
+        paths(&report).contains(&said),
+        "{} {report:#}",
+        said.display()
+    );
     let log = item(&report, &said);
-    assert_eq!((log["exists"].as_bool(), log["open_by"].as_array().map(Vec::len)), (Some(true), Some(0)), "the file is never held open");
-    assert_eq!(log["source"]["file"], at("conf.d/one.conf").to_str().unwrap());
+    assert_eq!(
+        (
+            log["exists"].as_bool(),
+            log["open_by"].as_array().map(Vec::len)
+        ),
+        (Some(true), Some(0)),
+        "the file is never held open"
+    );
+    assert_eq!(
+        log["source"]["file"],
+        at("conf.d/one.conf").to_str().unwrap()
+    );
     // Nobody has to reopen what is opened for each line: a log moved away is no problem.
     std::fs::rename(&said, at("late/moved")).unwrap();
-    let report = log_paths("redis", &at("redis.conf"), &[]).expect_code(0).json();
-    assert!(codes(&item(&report, &said)).iter().all(|code| code == "not_rotated"), "{report:#}");
+    let report = log_paths("redis", &at("redis.conf"), &[])
+        .expect_code(0)
+        .json();
+    assert!(
+        codes(&item(&report, &said))
+            .iter()
+            .all(|code| code == "not_rotated"),
+        "{report:#}"
+    );
     drop(server);
 }
 
@@ -50,12 +89,23 @@ fn what_goes_nowhere_or_to_syslog() {
     let sinks = |text: &str| {
         write(&conf, text);
         let report = log_paths("redis", &conf, &["--config-only"]).json();
-        super::items(&report).iter().map(|item| item["sink"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        super::items(&report)
+            .iter()
+            .map(|item| item["sink"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(sinks(&format!("port {}\n", free_port())), ["stdio"]);
-    assert_eq!(sinks("logfile x\nlogfile \"\"\ndaemonize yes\n"), ["discard"]);
-    assert_eq!(sinks("logfile /x/y\nsyslog-enabled yes\n"), ["file", "syslog"]);
+    assert_eq!(
+        sinks("logfile x\nlogfile \"\"\ndaemonize yes\n"),
+        ["discard"]
+    );
+    assert_eq!(
+        sinks("logfile /x/y\nsyslog-enabled yes\n"),
+        ["file", "syslog"]
+    );
     write(&conf, "include redis.conf\n");
-    let report = log_paths("redis", &conf, &["--config-only"]).expect_code(3).json();
+    let report = log_paths("redis", &conf, &["--config-only"])
+        .expect_code(3)
+        .json();
     assert_eq!(report["errors"][0]["code"], "include_loop");
 }

@@ -10,8 +10,19 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-const MODULES: [&str; 11] =
-    ["mpm_event", "authz_core", "alias", "rewrite", "headers", "mime", "setenvif", "proxy", "proxy_http", "dir", "unixd"];
+const MODULES: [&str; 11] = [
+    "mpm_event",
+    "authz_core",
+    "alias",
+    "rewrite",
+    "headers",
+    "mime",
+    "setenvif",
+    "proxy",
+    "proxy_http",
+    "dir",
+    "unixd",
+];
 
 /// Apache as www-data; its port.
 fn apache(site: &Site, backend: &Nginx) -> (Server, u16) {
@@ -20,9 +31,15 @@ fn apache(site: &Site, backend: &Nginx) -> (Server, u16) {
     fs::create_dir(&home).unwrap();
     for _ in 0..5 {
         let port = free_port();
-        fs::write(home.join("apache.conf"), configuration(&home, port, &site.snippet("apache"), backend.port())).unwrap();
+        fs::write(
+            home.join("apache.conf"),
+            configuration(&home, port, &site.snippet("apache"), backend.port()),
+        )
+        .unwrap();
         let mut command = Command::new(&program);
-        command.args(["-DFOREGROUND", "-f"]).arg(home.join("apache.conf"));
+        command
+            .args(["-DFOREGROUND", "-f"])
+            .arg(home.join("apache.conf"));
         if nix::unistd::geteuid().is_root() {
             chown(&home, Some(WWW_DATA), Some(WWW_DATA)).unwrap();
             command.uid(WWW_DATA).gid(WWW_DATA);
@@ -42,8 +59,12 @@ fn apache(site: &Site, backend: &Nginx) -> (Server, u16) {
 
 fn configuration(home: &Path, port: u16, snippet: &Path, backend: u16) -> String {
     let home = home.display();
-    let modules = MODULES.iter().filter(|m| Path::new(&format!("/usr/lib/apache2/modules/mod_{m}.so")).exists());
-    let load: String = modules.map(|m| format!("LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so\n")).collect();
+    let modules = MODULES
+        .iter()
+        .filter(|m| Path::new(&format!("/usr/lib/apache2/modules/mod_{m}.so")).exists());
+    let load: String = modules
+        .map(|m| format!("LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so\n"))
+        .collect();
     format!(
         "ServerRoot {home}\nServerName localhost\n{load}TypesConfig /etc/mime.types\nPidFile {home}/pid\nErrorLog {home}/error.log\n\
          Mutex file:{home}\nListen 127.0.0.1:{port}\nKeepAlive On\n\
@@ -70,7 +91,10 @@ fn a_backend_that_is_down_or_busy_is_not_called_maintenance() {
     assert_eq!(ask(port, "GET", "/", &[]).body, "the site is busy");
     drop(backend);
     let down = ask(port, "GET", "/", &[]);
-    assert!(down.status == 503 && !down.body.contains("maint-page"), "{down:?}");
+    assert!(
+        down.status == 503 && !down.body.contains("maint-page"),
+        "{down:?}"
+    );
 }
 
 #[test]

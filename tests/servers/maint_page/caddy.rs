@@ -49,7 +49,10 @@ fn caddy(site: &Site, rest: &str) -> (Server, u16) {
 fn the_printed_configuration_keeps_every_promise() {
     let site = Site::new();
     let backend = Nginx::serving("location / { return 200 'app'; }");
-    let (_caddy, port) = caddy(&site, &format!("\treverse_proxy 127.0.0.1:{}", backend.port()));
+    let (_caddy, port) = caddy(
+        &site,
+        &format!("\treverse_proxy 127.0.0.1:{}", backend.port()),
+    );
     keeps_every_promise(&site, port);
 }
 

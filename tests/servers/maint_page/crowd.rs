@@ -44,7 +44,10 @@ pub struct Crowd {
 impl Crowd {
     /// So many visitors; `is_page` says whether a body is the page, whole.
     pub fn gather(port: u16, visitors: usize, is_page: fn(&str) -> bool) -> Crowd {
-        let (stop, tally) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Tally::default())));
+        let (stop, tally) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(Mutex::new(Tally::default())),
+        );
         let visitors = (0..visitors)
             .map(|n| {
                 let (stop, tally) = (stop.clone(), tally.clone());
@@ -60,7 +63,11 @@ impl Crowd {
                 })
             })
             .collect();
-        Crowd { stop, tally, visitors }
+        Crowd {
+            stop,
+            tally,
+            visitors,
+        }
     }
 
     /// Sends everybody home and counts.
@@ -77,7 +84,10 @@ fn visit(port: u16, n: usize, stop: &AtomicBool, is_page: fn(&str) -> bool) -> T
     let mut tally = Tally::default();
     let method = ["GET", "GET", "POST", "HEAD"][n % 4];
     let body = if method == "POST" { "a=b" } else { "" };
-    let request = format!("{method} /some/page?n={n} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let request = format!(
+        "{method} /some/page?n={n} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     let mut connection = None;
     while !stop.load(Ordering::Relaxed) {
         let stream = connection.take().unwrap_or_else(|| connect(port));
@@ -94,15 +104,24 @@ fn visit(port: u16, n: usize, stop: &AtomicBool, is_page: fn(&str) -> bool) -> T
 
 fn connect(port: u16) -> BufReader<TcpStream> {
     let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server is there");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
     stream.set_nodelay(true).unwrap();
     BufReader::new(stream)
 }
 
 type Exchange = (Option<BufReader<TcpStream>>, u16, String);
 
-fn exchange(mut stream: BufReader<TcpStream>, request: &str, headless: bool) -> Result<Exchange, String> {
-    stream.get_mut().write_all(request.as_bytes()).map_err(|e| e.to_string())?;
+fn exchange(
+    mut stream: BufReader<TcpStream>,
+    request: &str,
+    headless: bool,
+) -> Result<Exchange, String> {
+    stream
+        .get_mut()
+        .write_all(request.as_bytes())
+        .map_err(|e| e.to_string())?;
     let (mut head, mut length) = (String::new(), 0usize);
     loop {
         let mut line = String::new();
@@ -114,13 +133,22 @@ fn exchange(mut stream: BufReader<TcpStream>, request: &str, headless: bool) -> 
         }
         let line = line.to_ascii_lowercase();
         if let Some(n) = line.strip_prefix("content-length:") {
-            length = n.trim().parse().map_err(|_| "a length that is no number".to_owned())?;
+            length = n
+                .trim()
+                .parse()
+                .map_err(|_| "a length that is no number".to_owned())?;
         }
         head += &line;
     }
     let mut body = vec![0u8; if headless { 0 } else { length }];
-    stream.read_exact(&mut body).map_err(|e| format!("cut short: {e}"))?;
-    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or("no status")?;
+    stream
+        .read_exact(&mut body)
+        .map_err(|e| format!("cut short: {e}"))?;
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .ok_or("no status")?;
     let kept = (!head.contains("connection: close")).then_some(stream);
     Ok((kept, status, String::from_utf8_lossy(&body).into_owned()))
 }
@@ -137,7 +165,11 @@ fn judge(tally: &mut Tally, method: &str, status: u16, body: &str, is_page: fn(&
 
 /// Ends with the mark and a token of 16 hex digits.
 pub fn whole_page(body: &str) -> bool {
-    let Some((_, marked)) = body.rsplit_once("<!-- maint-page 1 ") else { return false };
+    let Some((_, marked)) = body.rsplit_once("<!-- maint-page 1 ") else {
+        return false;
+    };
     let token = marked.strip_suffix(" -->\n").unwrap_or_default();
-    body.starts_with("<!doctype html>") && token.len() == 16 && token.bytes().all(|b| b.is_ascii_hexdigit())
+    body.starts_with("<!doctype html>")
+        && token.len() == 16
+        && token.bytes().all(|b| b.is_ascii_hexdigit())
 }

@@ -8,18 +8,32 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 fn nginx(site: &Site) -> Nginx {
     let snippet = site.snippet("nginx");
-    Nginx::serving(&format!("include {};\nlocation / {{ return 200 'app'; }}", snippet.display()))
+    Nginx::serving(&format!(
+        "include {};\nlocation / {{ return 200 'app'; }}",
+        snippet.display()
+    ))
 }
 
 /// What `verify --on` found at `url`.
 fn verified(site: &Site, url: &str, extra: &[&str]) -> Value {
-    let report = site.tool("verify").args(["--on", "--within", "60ms"]).args(extra).arg(url).run().expect_code(1).json();
+    let report = site
+        .tool("verify")
+        .args(["--on", "--within", "60ms"])
+        .args(extra)
+        .arg(url)
+        .run()
+        .expect_code(1)
+        .json();
     report["verified"][0].clone()
 }
 
 #[track_caller]
 fn expect(found: &Value, status: u64, cause: &str, part: &str) {
-    assert_eq!((found["status"].as_u64(), found["cause"].as_str()), (Some(status), Some(cause)), "{found}");
+    assert_eq!(
+        (found["status"].as_u64(), found["cause"].as_str()),
+        (Some(status), Some(cause)),
+        "{found}"
+    );
     assert!(found["why"].as_str().unwrap().contains(part), "{found}");
 }
 
@@ -34,7 +48,12 @@ fn a_page_the_server_may_not_read() {
     site.tool("on").run().expect_code(0);
     set_mode(&site.dir().join("page/page.html"), 0o600);
     if harness::need_root() {
-        expect(&verified(&site, &nginx.url("/"), &[]), 403, "mode", "page.html (mode 0600)");
+        expect(
+            &verified(&site, &nginx.url("/"), &[]),
+            403,
+            "mode",
+            "page.html (mode 0600)",
+        );
     }
 }
 
@@ -45,8 +64,18 @@ fn a_directory_the_server_may_not_enter() {
     site.tool("on").run().expect_code(0);
     set_mode(&site.dir(), 0o700);
     if harness::need_root() {
-        expect(&verified(&site, &nginx.url("/"), &[]), 200, "mode", "/maintenance (mode 0700)");
-        let on = site.tool("on").args(["--id", "b"]).run().expect_code(0).json();
+        expect(
+            &verified(&site, &nginx.url("/"), &[]),
+            200,
+            "mode",
+            "/maintenance (mode 0700)",
+        );
+        let on = site
+            .tool("on")
+            .args(["--id", "b"])
+            .run()
+            .expect_code(0)
+            .json();
         assert!(on["warnings"].to_string().contains("has mode 0700"), "{on}");
     }
 }
@@ -57,9 +86,17 @@ fn a_page_that_is_missing() {
     let nginx = nginx(&site);
     site.tool("on").run().expect_code(0);
     fs::remove_file(site.dir().join("page/page.html")).unwrap();
-    expect(&verified(&site, &nginx.url("/"), &[]), 404, "page_missing", "page.html is missing");
+    expect(
+        &verified(&site, &nginx.url("/"), &[]),
+        404,
+        "page_missing",
+        "page.html is missing",
+    );
     site.tool("tick").run().expect_code(0);
-    site.tool("verify").args(["--on", &nginx.url("/")]).run().expect_code(0);
+    site.tool("verify")
+        .args(["--on", &nginx.url("/")])
+        .run()
+        .expect_code(0);
 }
 
 #[test]
@@ -70,7 +107,12 @@ fn a_link_that_leads_nowhere() {
     let page = site.dir().join("page/page.html");
     fs::remove_file(&page).unwrap();
     symlink("/nonexistent/page.html", &page).unwrap();
-    expect(&verified(&site, &nginx.url("/"), &[]), 404, "dangling_link", "page.html is a link that leads nowhere");
+    expect(
+        &verified(&site, &nginx.url("/"), &[]),
+        404,
+        "dangling_link",
+        "page.html is a link that leads nowhere",
+    );
 }
 
 #[test]
@@ -79,11 +121,22 @@ fn another_server_block_answers_for_the_host() {
     let snippet = site.snippet("nginx");
     let nginx = Nginx::new()
         .http("server_names_hash_bucket_size 64;")
-        .server(&format!("server_name www.example.org;\ninclude {};\nlocation / {{ return 200 'app'; }}", snippet.display()))
+        .server(&format!(
+            "server_name www.example.org;\ninclude {};\nlocation / {{ return 200 'app'; }}",
+            snippet.display()
+        ))
         .start_with_default("location / { return 200 'welcome to nginx'; }");
     site.tool("on").run().expect_code(0);
-    expect(&verified(&site, &nginx.url("/"), &[]), 200, "wrong_host", "no maint-page configuration answers for this address and Host");
-    site.tool("verify").args(["--on", "--host", "www.example.org", &nginx.url("/")]).run().expect_code(0);
+    expect(
+        &verified(&site, &nginx.url("/"), &[]),
+        200,
+        "wrong_host",
+        "no maint-page configuration answers for this address and Host",
+    );
+    site.tool("verify")
+        .args(["--on", "--host", "www.example.org", &nginx.url("/")])
+        .run()
+        .expect_code(0);
 }
 
 #[test]
@@ -100,10 +153,26 @@ fn a_flag_seen_late_through_open_file_cache() {
         super::site::ask(nginx.port(), "GET", "/", &[]);
     }
     site.tool("on").run().expect_code(0);
-    expect(&verified(&site, &nginx.url("/"), &[]), 200, "flag_unseen", "open_file_cache");
-    let patient = site.tool("verify").args(["--on", "--within", "40s", &nginx.url("/")]).run().expect_code(0).json();
+    expect(
+        &verified(&site, &nginx.url("/"), &[]),
+        200,
+        "flag_unseen",
+        "open_file_cache",
+    );
+    let patient = site
+        .tool("verify")
+        .args(["--on", "--within", "40s", &nginx.url("/")])
+        .run()
+        .expect_code(0)
+        .json();
     assert_eq!(patient["verified"][0]["cause"], "late", "{patient}");
-    assert!(patient["warnings"][0].as_str().unwrap().contains("as with open_file_cache"), "{patient}");
+    assert!(
+        patient["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("as with open_file_cache"),
+        "{patient}"
+    );
 }
 
 #[test]
@@ -117,7 +186,12 @@ fn a_cache_in_front() {
         .start();
     super::site::ask(nginx.port(), "GET", "/", &[]);
     site.tool("on").run().expect_code(0);
-    expect(&verified(&site, &nginx.url("/"), &["--host", "localhost"]), 200, "cache", "x-cache: HIT");
+    expect(
+        &verified(&site, &nginx.url("/"), &["--host", "localhost"]),
+        200,
+        "cache",
+        "x-cache: HIT",
+    );
 }
 
 #[test]
@@ -125,7 +199,12 @@ fn somebody_elses_503() {
     let site = Site::new();
     let busy = Nginx::serving("location / { return 503 'back soon'; }");
     site.tool("on").run().expect_code(0);
-    expect(&verified(&site, &busy.url("/"), &[]), 503, "foreign_page", "somebody else's 503");
+    expect(
+        &verified(&site, &busy.url("/"), &[]),
+        503,
+        "foreign_page",
+        "somebody else's 503",
+    );
 }
 
 #[test]
@@ -135,7 +214,12 @@ fn another_holds_page() {
     site.tool("on").run().expect_code(0);
     let other = Site::new();
     other.tool("on").run().expect_code(0);
-    expect(&verified(&other, &nginx.url("/"), &[]), 503, "other_hold", "token");
+    expect(
+        &verified(&other, &nginx.url("/"), &[]),
+        503,
+        "other_hold",
+        "token",
+    );
 }
 
 #[test]
@@ -143,7 +227,12 @@ fn a_redirect_before_the_page() {
     let site = Site::new();
     site.tool("on").run().expect_code(0);
     let nginx = Nginx::serving("return 301 https://www.example.org$request_uri;");
-    expect(&verified(&site, &nginx.url("/a"), &[]), 301, "redirect", "https://www.example.org/a");
+    expect(
+        &verified(&site, &nginx.url("/a"), &[]),
+        301,
+        "redirect",
+        "https://www.example.org/a",
+    );
 }
 
 #[test]
@@ -156,7 +245,12 @@ fn a_location_that_is_asked_before_the_flag() {
         .start();
     site.tool("on").run().expect_code(0);
     let url = format!("http://127.0.0.1:{}/", nginx.ports()[1]);
-    expect(&verified(&site, &url, &[]), 200, "bypassed", "answers before the flag is looked at");
+    expect(
+        &verified(&site, &url, &[]),
+        200,
+        "bypassed",
+        "answers before the flag is looked at",
+    );
 }
 
 #[test]
@@ -164,6 +258,11 @@ fn a_server_that_is_not_there() {
     let site = Site::new();
     site.tool("on").run().expect_code(0);
     let dead = format!("http://127.0.0.1:{}/", harness::free_port());
-    let report = site.tool("verify").args(["--on", "--within", "60ms", &dead]).run().expect_code(75).json();
+    let report = site
+        .tool("verify")
+        .args(["--on", "--within", "60ms", &dead])
+        .run()
+        .expect_code(75)
+        .json();
     assert_eq!(report["verified"][0]["cause"], "unreachable");
 }

@@ -42,8 +42,17 @@ fn rendered(site: &Site) -> String {
     let tags = site.top().join("notice_tags.py");
     fs::write(&tags, TAGS).unwrap();
     let notice: &Path = &site.dir().join("maintenance.json");
-    let done = Command::new(test_venv().join("bin/python")).args(["-c", RENDER]).arg(notice).current_dir(site.top()).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let done = Command::new(test_venv().join("bin/python"))
+        .args(["-c", RENDER])
+        .arg(notice)
+        .current_dir(site.top())
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
     String::from_utf8(done.stdout).unwrap()
 }
 
@@ -51,12 +60,32 @@ fn rendered(site: &Site) -> String {
 fn the_sites_own_notice_works_unmodified() {
     let site = Site::new();
     assert_eq!(rendered(&site), "nothing planned");
-    let on = |args: &[&str]| site.tool("on").args(["--tz", "Europe/Berlin"]).args(args).run().expect_code(0).json();
-    let told = on(&["--start", "+2h", "--message", "New server & <b>database</b>"]);
+    let on = |args: &[&str]| {
+        site.tool("on")
+            .args(["--tz", "Europe/Berlin"])
+            .args(args)
+            .run()
+            .expect_code(0)
+            .json()
+    };
+    let told = on(&[
+        "--start",
+        "+2h",
+        "--message",
+        "New server & <b>database</b>",
+    ]);
     let clock = &told["starts_at"].as_str().unwrap()[11..16];
     let page = rendered(&site).replace('\u{a0}', " ");
-    assert!(page.starts_with("in 1 hour, 59 minutes") || page.starts_with("in 2 hours"), "{page}");
-    assert!(page.ends_with(&format!("at {clock}: New server &amp; &lt;b&gt;database&lt;/b&gt;")), "{page}");
+    assert!(
+        page.starts_with("in 1 hour, 59 minutes") || page.starts_with("in 2 hours"),
+        "{page}"
+    );
+    assert!(
+        page.ends_with(&format!(
+            "at {clock}: New server &amp; &lt;b&gt;database&lt;/b&gt;"
+        )),
+        "{page}"
+    );
     site.tool("off").run().expect_code(0);
     on(&["--message", "Now."]);
     assert_eq!(rendered(&site), "now: Now.");

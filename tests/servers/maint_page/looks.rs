@@ -31,19 +31,33 @@ impl Browser {
             "--no-first-run",
             "--disable-background-networking",
         ]);
-        command.arg("--enable-logging=stderr").arg(format!("--user-data-dir={}", self.profile.path().display())).args(args).arg(url);
-        let done = command.env("HOME", self.profile.path()).output().expect("chromium");
+        command
+            .arg("--enable-logging=stderr")
+            .arg(format!("--user-data-dir={}", self.profile.path().display()))
+            .args(args)
+            .arg(url);
+        let done = command
+            .env("HOME", self.profile.path())
+            .output()
+            .expect("chromium");
         assert!(done.status.success(), "{done:?}");
         done
     }
 
     fn picture(&self, name: &str, size: &str, dark: bool, url: &str) -> Picture {
         let path = artefacts().join(format!("{name}.png"));
-        let scheme = if dark { "--blink-settings=preferredColorScheme=0" } else { "--blink-settings=preferredColorScheme=1" };
+        let scheme = if dark {
+            "--blink-settings=preferredColorScheme=0"
+        } else {
+            "--blink-settings=preferredColorScheme=1"
+        };
         let shot = format!("--screenshot={}", path.display());
         let done = self.run(&[&shot, &format!("--window-size={size}"), scheme], url);
         let log = String::from_utf8_lossy(&done.stderr).into_owned();
-        assert!(!log.contains("Content Security Policy"), "the page breaks its own policy: {log}");
+        assert!(
+            !log.contains("Content Security Policy"),
+            "the page breaks its own policy: {log}"
+        );
         Picture::read(&path)
     }
 }
@@ -55,9 +69,21 @@ fn artefacts() -> PathBuf {
 }
 
 fn up(site: &Site, message: &str) -> Nginx {
-    let nginx = Nginx::serving(&format!("include {};\nlocation / {{ return 200 'app'; }}", site.snippet("nginx").display()));
+    let nginx = Nginx::serving(&format!(
+        "include {};\nlocation / {{ return 200 'app'; }}",
+        site.snippet("nginx").display()
+    ));
     site.tool("on")
-        .args(["--for", "30m", "--tz", "Europe/Berlin", "--title", "Down for maintenance", "--message", message])
+        .args([
+            "--for",
+            "30m",
+            "--tz",
+            "Europe/Berlin",
+            "--title",
+            "Down for maintenance",
+            "--message",
+            message,
+        ])
         .run()
         .expect_code(0);
     nginx
@@ -66,7 +92,10 @@ fn up(site: &Site, message: &str) -> Nginx {
 #[test]
 fn it_is_good_to_look_at_at_every_width_and_in_the_dark() {
     let site = Site::new();
-    let nginx = up(&site, "We are moving to a new server. Nothing you have saved is lost.");
+    let nginx = up(
+        &site,
+        "We are moving to a new server. Nothing you have saved is lost.",
+    );
     let browser = Browser::new();
     for (name, size, dark) in [
         ("phone-light", "390,844", false),
@@ -77,11 +106,23 @@ fn it_is_good_to_look_at_at_every_width_and_in_the_dark() {
         let picture = browser.picture(name, size, dark, &nginx.url("/"));
         let ground = if dark { DARK } else { LIGHT };
         let edge = |x: usize| (0..picture.height).all(|y| picture.at(x, y) == ground);
-        assert!(edge(0) && edge(picture.width - 1), "{name}: something reaches beyond the edge");
+        assert!(
+            edge(0) && edge(picture.width - 1),
+            "{name}: something reaches beyond the edge"
+        );
         let colours = picture.colours();
-        let (card, _) = colours.iter().find(|(colour, _)| *colour != ground).unwrap();
-        let best = colours.iter().map(|(colour, _)| contrast(*colour, *card)).fold(1.0, f64::max);
-        assert!(best >= 7.0, "{name}: the strongest text has a contrast of {best:.1}");
+        let (card, _) = colours
+            .iter()
+            .find(|(colour, _)| *colour != ground)
+            .unwrap();
+        let best = colours
+            .iter()
+            .map(|(colour, _)| contrast(*colour, *card))
+            .fold(1.0, f64::max);
+        assert!(
+            best >= 7.0,
+            "{name}: the strongest text has a contrast of {best:.1}"
+        );
         assert!(colours.len() > 20, "{name}: there is no text");
     }
 }
@@ -89,23 +130,41 @@ fn it_is_good_to_look_at_at_every_width_and_in_the_dark() {
 #[test]
 fn the_smallest_phone_and_the_longest_word_fit() {
     let site = Site::new();
-    let nginx = up(&site, &format!("{} https://status.example.org/{}", "Donaudampfschifffahrtsgesellschaft".repeat(3), "a".repeat(120)));
+    let nginx = up(
+        &site,
+        &format!(
+            "{} https://status.example.org/{}",
+            "Donaudampfschifffahrtsgesellschaft".repeat(3),
+            "a".repeat(120)
+        ),
+    );
     let picture = Browser::new().picture("smallest-long-word", "320,568", false, &nginx.url("/"));
-    assert!((0..picture.height).all(|y| picture.at(picture.width - 1, y) == LIGHT), "the page is wider than the window");
+    assert!(
+        (0..picture.height).all(|y| picture.at(picture.width - 1, y) == LIGHT),
+        "the page is wider than the window"
+    );
 }
 
 #[test]
 fn a_browser_sees_language_title_and_words_and_no_markup_of_the_operators() {
     let site = Site::new();
-    let hostile =
-        "<img src=x onerror=document.title='owned'><script>document.title='owned'</script><style>*{display:none}</style> & \u{202e}evil";
+    let hostile = "<img src=x onerror=document.title='owned'><script>document.title='owned'</script><style>*{display:none}</style> & \u{202e}evil";
     let nginx = up(&site, hostile);
     let browser = Browser::new();
     let done = browser.run(&["--dump-dom"], &nginx.url("/"));
     let dom = String::from_utf8_lossy(&done.stdout).into_owned();
-    assert!(dom.contains("<html lang=\"en\">") && dom.contains("<title>Down for maintenance</title>"), "{dom}");
+    assert!(
+        dom.contains("<html lang=\"en\">") && dom.contains("<title>Down for maintenance</title>"),
+        "{dom}"
+    );
     assert!(dom.contains("name=\"viewport\"") && dom.matches("<h1>").count() == 1);
-    assert!(!dom.contains("<img") && !dom.contains("<script") && dom.matches("<style>").count() == 1, "{dom}");
-    assert!(dom.contains("&lt;img src=x onerror=document.title='owned'&gt;") && !dom.contains('\u{202e}'));
+    assert!(
+        !dom.contains("<img") && !dom.contains("<script") && dom.matches("<style>").count() == 1,
+        "{dom}"
+    );
+    assert!(
+        dom.contains("&lt;img src=x onerror=document.title='owned'&gt;")
+            && !dom.contains('\u{202e}')
+    );
     browser.picture("hostile-message", "390,844", false, &nginx.url("/"));
 }

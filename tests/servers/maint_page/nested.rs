@@ -32,12 +32,28 @@ fn during_around_cycle_around_a_deploy() {
     );
     let done = deploy(&site, &supervisor, &script).expect_code(0);
     let report = done.json();
-    assert_eq!((&report["up"], &report["ran"]["code"]), (&false.into(), &0.into()));
+    assert_eq!(
+        (&report["up"], &report["ran"]["code"]),
+        (&false.into(), &0.into())
+    );
     assert_eq!(fs::read_to_string(&seen).unwrap(), "up\nstopped\n");
-    assert!(done.err().contains("\"tool\":\"svc-cycle\""), "the inner report is on standard error: {}", done.err());
-    assert!(supervisor.pid_of("web").is_some_and(|now| now != before), "web is back");
+    assert!(
+        done.err().contains("\"tool\":\"svc-cycle\""),
+        "the inner report is on standard error: {}",
+        done.err()
+    );
+    assert!(
+        supervisor.pid_of("web").is_some_and(|now| now != before),
+        "web is back"
+    );
 
     let failed = deploy(&site, &supervisor, "exit 7").expect_code(7).json();
-    assert_eq!((&failed["up"], &failed["ran"]["code"]), (&false.into(), &7.into()));
-    assert!(supervisor.pid_of("web").is_some(), "web is back after a failure, too");
+    assert_eq!(
+        (&failed["up"], &failed["ran"]["code"]),
+        (&false.into(), &7.into())
+    );
+    assert!(
+        supervisor.pid_of("web").is_some(),
+        "web is back after a failure, too"
+    );
 }

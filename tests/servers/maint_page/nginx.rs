@@ -27,11 +27,20 @@ fn the_printed_configuration_keeps_every_promise() {
 #[test]
 fn the_sites_own_errors_stay_its_own() {
     let site = Site::new();
-    let nginx = nginx(&site, "proxy_intercept_errors on;\nlocation = /missing { internal; return 404 'the site has no such page'; }");
+    let nginx = nginx(
+        &site,
+        "proxy_intercept_errors on;\nlocation = /missing { internal; return 404 'the site has no such page'; }",
+    );
     let busy = ask(nginx.port(), "GET", "/busy", &[]);
-    assert_eq!((busy.status, busy.body.contains("maint-page")), (503, false));
+    assert_eq!(
+        (busy.status, busy.body.contains("maint-page")),
+        (503, false)
+    );
     let gone = ask(nginx.port(), "GET", "/gone", &[]);
-    assert_eq!((gone.status, gone.body.as_str()), (404, "the site has no such page"));
+    assert_eq!(
+        (gone.status, gone.body.as_str()),
+        (404, "the site has no such page")
+    );
 }
 
 /// The common rule against dot files, and a password for the whole site, stay in force and don't hide the page from those let in.
@@ -40,12 +49,23 @@ fn the_sites_own_rules_stay_in_force() {
     let site = Site::new();
     let users = site.top().join("users");
     fs::write(&users, "alice:{PLAIN}secret\n").unwrap();
-    let nginx = nginx(&site, &format!("auth_basic staging;\nauth_basic_user_file {};\nlocation ~ /\\. {{ deny all; }}", users.display()));
+    let nginx = nginx(
+        &site,
+        &format!(
+            "auth_basic staging;\nauth_basic_user_file {};\nlocation ~ /\\. {{ deny all; }}",
+            users.display()
+        ),
+    );
     site.tool("on").run().expect_code(0);
     assert_eq!(ask(nginx.port(), "GET", "/", &[]).status, 401);
     let alice = "Authorization: Basic YWxpY2U6c2VjcmV0";
     assert_eq!(ask(nginx.port(), "GET", "/.env", &[alice]).status, 503);
-    let found = site.tool("verify").args(["--on", "--within", "50ms", &nginx.url("/")]).run().expect_code(1).json();
+    let found = site
+        .tool("verify")
+        .args(["--on", "--within", "50ms", &nginx.url("/")])
+        .run()
+        .expect_code(1)
+        .json();
     assert_eq!(found["verified"][0]["cause"], "password");
     site.tool("off").run().expect_code(0);
     assert_eq!(ask(nginx.port(), "GET", "/", &[alice]).status, 200);
@@ -58,29 +78,61 @@ fn pictures_of_a_template_are_served_while_the_page_is_up() {
     let nginx = nginx(&site, "");
     let template = site.top().join("template");
     fs::create_dir(&template).unwrap();
-    fs::write(template.join("page.html"), "<img src={{assets}}/logo.svg>{{message}}").unwrap();
+    fs::write(
+        template.join("page.html"),
+        "<img src={{assets}}/logo.svg>{{message}}",
+    )
+    .unwrap();
     fs::write(template.join("logo.svg"), "<svg/>").unwrap();
-    site.tool("on").arg("--template").arg(&template).run().expect_code(0);
+    site.tool("on")
+        .arg("--template")
+        .arg(&template)
+        .run()
+        .expect_code(0);
     let page = ask(nginx.port(), "GET", "/", &[]);
     let picture = page.body.split(['=', '>']).nth(1).unwrap();
     let answer = ask(nginx.port(), "GET", picture, &[]);
-    assert_eq!((answer.status, answer.body.as_str()), (200, "<svg/>"), "{picture}");
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (200, "<svg/>"),
+        "{picture}"
+    );
 }
 
 #[test]
 fn on_with_verify_proves_what_it_says() {
     let site = Site::new();
     let nginx = nginx(&site, "");
-    let on = site.tool("on").args(["--verify", &nginx.url("/")]).run().expect_code(0).json();
-    assert_eq!((&on["verified"][0]["ok"], &on["verified"][0]["status"]), (&true.into(), &503.into()));
+    let on = site
+        .tool("on")
+        .args(["--verify", &nginx.url("/")])
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (&on["verified"][0]["ok"], &on["verified"][0]["status"]),
+        (&true.into(), &503.into())
+    );
     let during = site
         .tool("during")
-        .args(["--id", "deploy", "--on-failure", "off", "--verify", &nginx.url("/"), "--", "true"])
+        .args([
+            "--id",
+            "deploy",
+            "--on-failure",
+            "off",
+            "--verify",
+            &nginx.url("/"),
+            "--",
+            "true",
+        ])
         .run()
         .expect_code(0)
         .json();
     assert_eq!(during["up"], true, "the other hold is still there");
-    site.tool("off").args(["--verify", &nginx.url("/")]).run().expect_code(0);
+    site.tool("off")
+        .args(["--verify", &nginx.url("/")])
+        .run()
+        .expect_code(0);
 }
 
 #[test]
@@ -90,13 +142,25 @@ fn during_runs_nothing_unless_the_page_is_proven() {
     let ran = site.top().join("ran");
     let during = site
         .tool("during")
-        .args(["--on-failure", "keep", "--within", "100ms", "--verify", &bare.url("/"), "--", "touch"])
+        .args([
+            "--on-failure",
+            "keep",
+            "--within",
+            "100ms",
+            "--verify",
+            &bare.url("/"),
+            "--",
+            "touch",
+        ])
         .arg(&ran)
         .run()
         .expect_code(125)
         .json();
     assert!(!ran.exists(), "COMMAND was run");
-    assert_eq!((&during["up"], &during["verified"][0]["cause"]), (&false.into(), &"wrong_host".into()));
+    assert_eq!(
+        (&during["up"], &during["verified"][0]["cause"]),
+        (&false.into(), &"wrong_host".into())
+    );
 }
 
 #[test]
@@ -104,9 +168,16 @@ fn a_page_that_cannot_be_proven_off_is_a_failure() {
     let site = Site::new();
     let nginx = nginx(&site, "");
     site.tool("on").run().expect_code(0);
-    site.tool("off").args(["--within", "100ms", "--verify", &nginx.url("/busy")]).run().expect_code(3).expect_err("is not off: 503");
+    site.tool("off")
+        .args(["--within", "100ms", "--verify", &nginx.url("/busy")])
+        .run()
+        .expect_code(3)
+        .expect_err("is not off: 503");
     let dead = format!("http://127.0.0.1:{}/", harness::free_port());
-    site.tool("verify").args(["--off", "--within", "100ms", &dead]).run().expect_code(75);
+    site.tool("verify")
+        .args(["--off", "--within", "100ms", &dead])
+        .run()
+        .expect_code(75);
 }
 
 /// The long form is the benchmark: 100 flips under 64 connections.
@@ -116,7 +187,10 @@ fn flips_under_load_lose_and_damage_nothing() {
     let snippet = site.snippet("nginx");
     let nginx = Nginx::new()
         .http("keepalive_requests 1000000;")
-        .server(&format!("include {};\nlocation / {{ return 200 'app'; }}", snippet.display()))
+        .server(&format!(
+            "include {};\nlocation / {{ return 200 'app'; }}",
+            snippet.display()
+        ))
         .start();
     loses_nothing(&site, nginx.port());
 }

@@ -34,7 +34,11 @@ impl Picture {
         let channels = if head[9] == 6 { 4 } else { 3 };
         let mut raw = Vec::new();
         ZlibDecoder::new(&data[..]).read_to_end(&mut raw).unwrap();
-        Picture { width, height, pixels: unfiltered(&raw, width * channels, channels) }
+        Picture {
+            width,
+            height,
+            pixels: unfiltered(&raw, width * channels, channels),
+        }
     }
 
     pub fn at(&self, x: usize, y: usize) -> Colour {
@@ -95,7 +99,11 @@ pub fn contrast(one: Colour, other: Colour) -> f64 {
     let luminance = |colour: Colour| {
         let linear = |part: u8| {
             let part = f64::from(part) / 255.0;
-            if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+            if part <= 0.04045 {
+                part / 12.92
+            } else {
+                ((part + 0.055) / 1.055).powf(2.4)
+            }
         };
         0.2126 * linear(colour[0]) + 0.7152 * linear(colour[1]) + 0.0722 * linear(colour[2])
     };

@@ -34,13 +34,21 @@ impl Site {
 
     /// `maint-page COMMAND --dir …`.
     pub fn tool(&self, command: &str) -> Tool {
-        tool("maint-page").arg(command).arg("--dir").arg(self.dir()).env_remove("SUDO_USER")
+        tool("maint-page")
+            .arg(command)
+            .arg("--dir")
+            .arg(self.dir())
+            .env_remove("SUDO_USER")
     }
 
     /// The configuration for `server`, in a file.
     pub fn snippet(&self, server: &str) -> PathBuf {
         let path = self.top.path().join(format!("maint-page.{server}"));
-        fs::write(&path, self.tool("snippet").arg(server).run().expect_code(0).stdout).unwrap();
+        fs::write(
+            &path,
+            self.tool("snippet").arg(server).run().expect_code(0).stdout,
+        )
+        .unwrap();
         path
     }
 
@@ -62,7 +70,10 @@ pub struct Answer {
 impl Answer {
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let line = self.head.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("{}:", name.to_ascii_lowercase())))?;
+        let line = self.head.lines().find(|line| {
+            line.to_ascii_lowercase()
+                .starts_with(&format!("{}:", name.to_ascii_lowercase()))
+        })?;
         Some(line.split_once(':')?.1.trim())
     }
 }
@@ -70,8 +81,14 @@ impl Answer {
 /// A request on a connection of its own.
 pub fn ask(port: u16, method: &str, path: &str, headers: &[&str]) -> Answer {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let body = if matches!(method, "POST" | "PUT") { "a=b&c=d" } else { "" };
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    let body = if matches!(method, "POST" | "PUT") {
+        "a=b&c=d"
+    } else {
+        ""
+    };
     let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
     if !headers.iter().any(|line| line.starts_with("Host:")) {
         request += "Host: localhost\r\n";
@@ -80,7 +97,10 @@ pub fn ask(port: u16, method: &str, path: &str, headers: &[&str]) -> Answer {
         request += &format!("{line}\r\n");
     }
     if !body.is_empty() {
-        request += &format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n", body.len());
+        request += &format!(
+            "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
+            body.len()
+        );
     }
     request += "\r\n";
     request += body;
@@ -88,57 +108,135 @@ pub fn ask(port: u16, method: &str, path: &str, headers: &[&str]) -> Answer {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no whole answer to {method} {path}: {text:?}"));
+    let (head, body) = text
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("no whole answer to {method} {path}: {text:?}"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    if let Some(length) = head.to_ascii_lowercase().lines().find_map(|l| l.strip_prefix("content-length:").map(|n| n.trim().to_owned()))
-        && method != "HEAD"
+    if let Some(length) = head.to_ascii_lowercase().lines().find_map(|l| {
+        l.strip_prefix("content-length:")
+            .map(|n| n.trim().to_owned())
+    }) && method != "HEAD"
     {
-        assert_eq!(body.len().to_string(), length, "{method} {path} was cut short");
+        assert_eq!(
+            body.len().to_string(),
+            length,
+            "{method} {path} was cut short"
+        );
     }
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
+    Answer {
+        status,
+        head: head.to_owned(),
+        body: body.to_owned(),
+    }
 }
 
 /// What every one of the three configurations has to do; the site behind answers `app`.
 pub fn keeps_every_promise(site: &Site, port: u16) {
     for method in ["GET", "POST", "PUT", "HEAD"] {
         let answer = ask(port, method, "/some/page", &[]);
-        assert_eq!((answer.status, answer.body.contains("app")), (200, method != "HEAD"), "{method} before: {answer:?}");
+        assert_eq!(
+            (answer.status, answer.body.contains("app")),
+            (200, method != "HEAD"),
+            "{method} before: {answer:?}"
+        );
     }
     assert_eq!(ask(port, "GET", "/_maint-page/seen", &[]).status, 204);
 
-    site.tool("on").args(["--for", "8m", "--message", "Moving <b>house</b>."]).run().expect_code(0);
+    site.tool("on")
+        .args(["--for", "8m", "--message", "Moving <b>house</b>."])
+        .run()
+        .expect_code(0);
     let token = site.token();
     for method in ["GET", "POST", "PUT", "HEAD"] {
         for (path, headers) in [
             ("/some/page", vec![]),
             ("/", vec!["Range: bytes=0-3"]),
-            ("/x?y=z", vec!["If-Modified-Since: Wed, 21 Nov 2040 07:28:00 GMT", "If-None-Match: *"]),
+            (
+                "/x?y=z",
+                vec![
+                    "If-Modified-Since: Wed, 21 Nov 2040 07:28:00 GMT",
+                    "If-None-Match: *",
+                ],
+            ),
             ("/_maint-page/page.html", vec![]),
             ("/_maint-page/seen", vec![]),
         ] {
             let answer = ask(port, method, path, &headers);
-            assert_eq!(answer.status, 503, "{method} {path} {headers:?}: {answer:?}");
-            assert_eq!(answer.header("retry-after"), Some("300"), "{method} {path}: {answer:?}");
-            assert_eq!(answer.header("cache-control"), Some("no-store"), "{method} {path}");
-            assert_eq!(answer.header("content-type").map(str::to_ascii_lowercase).as_deref(), Some("text/html; charset=utf-8"));
-            assert!(answer.header("content-security-policy").is_some_and(|csp| csp.starts_with("default-src 'none'")));
+            assert_eq!(
+                answer.status, 503,
+                "{method} {path} {headers:?}: {answer:?}"
+            );
+            assert_eq!(
+                answer.header("retry-after"),
+                Some("300"),
+                "{method} {path}: {answer:?}"
+            );
+            assert_eq!(
+                answer.header("cache-control"),
+                Some("no-store"),
+                "{method} {path}"
+            );
+            assert_eq!(
+                answer
+                    .header("content-type")
+                    .map(str::to_ascii_lowercase)
+                    .as_deref(),
+                Some("text/html; charset=utf-8")
+            );
+            assert!(
+                answer
+                    .header("content-security-policy")
+                    .is_some_and(|csp| csp.starts_with("default-src 'none'"))
+            );
             if method == "HEAD" {
                 assert_eq!(answer.body, "");
             } else {
-                assert!(answer.body.contains("Moving &lt;b&gt;house&lt;/b&gt;."), "{answer:?}");
-                assert!(answer.body.ends_with(&format!("<!-- maint-page 1 {token} -->\n")), "{answer:?}");
+                assert!(
+                    answer.body.contains("Moving &lt;b&gt;house&lt;/b&gt;."),
+                    "{answer:?}"
+                );
+                assert!(
+                    answer
+                        .body
+                        .ends_with(&format!("<!-- maint-page 1 {token} -->\n")),
+                    "{answer:?}"
+                );
             }
         }
         let json = ask(port, method, "/api/items", &["Accept: application/json"]);
-        assert_eq!((json.status, json.header("retry-after")), (503, Some("300")), "{method}: {json:?}");
-        assert!(json.header("content-type").unwrap().starts_with("application/json"));
+        assert_eq!(
+            (json.status, json.header("retry-after")),
+            (503, Some("300")),
+            "{method}: {json:?}"
+        );
+        assert!(
+            json.header("content-type")
+                .unwrap()
+                .starts_with("application/json")
+        );
         if method != "HEAD" {
             let page: Value = serde_json::from_str(&json.body).unwrap();
-            assert_eq!((&page["message"], &page["tokens"][0]), (&Value::from("Moving <b>house</b>."), &Value::from(token.as_str())));
+            assert_eq!(
+                (&page["message"], &page["tokens"][0]),
+                (
+                    &Value::from("Moving <b>house</b>."),
+                    &Value::from(token.as_str())
+                )
+            );
         }
     }
-    let browser = ask(port, "GET", "/", &["Accept: text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8"]);
-    assert!(browser.header("content-type").unwrap().starts_with("text/html"));
+    let browser = ask(
+        port,
+        "GET",
+        "/",
+        &["Accept: text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8"],
+    );
+    assert!(
+        browser
+            .header("content-type")
+            .unwrap()
+            .starts_with("text/html")
+    );
     uploads(site, port);
     bypasses(site, port);
     proves(site, port);
@@ -155,23 +253,37 @@ fn uploads(site: &Site, port: u16) {
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&sent.stdout).into_owned();
-    assert!(text.ends_with(" -->\n503"), "{:?}: {}", sent.status, &text[text.len().saturating_sub(200)..]);
+    assert!(
+        text.ends_with(" -->\n503"),
+        "{:?}: {}",
+        sent.status,
+        &text[text.len().saturating_sub(200)..]
+    );
 }
 
 fn bypasses(site: &Site, port: u16) {
     let added = site.tool("bypass").arg("add").run().expect_code(0).json();
     let path = added["keys"][0]["path"].as_str().unwrap();
-    let cookie = format!("Cookie: a=1; {}; b=2", added["keys"][0]["cookie"].as_str().unwrap());
+    let cookie = format!(
+        "Cookie: a=1; {}; b=2",
+        added["keys"][0]["cookie"].as_str().unwrap()
+    );
     let entry = ask(port, "GET", path, &[]);
     assert_eq!(entry.status, 302, "{entry:?}");
     let set = entry.header("set-cookie").unwrap();
     assert!(
-        set.starts_with(added["keys"][0]["cookie"].as_str().unwrap()) && set.contains("HttpOnly") && set.contains("SameSite=Lax"),
+        set.starts_with(added["keys"][0]["cookie"].as_str().unwrap())
+            && set.contains("HttpOnly")
+            && set.contains("SameSite=Lax"),
         "{set}"
     );
     assert_eq!(entry.header("cache-control"), Some("no-store"));
     for method in ["GET", "POST"] {
-        assert_eq!(ask(port, method, "/x", &[&cookie]).status, 200, "{method} with the cookie");
+        assert_eq!(
+            ask(port, method, "/x", &[&cookie]).status,
+            200,
+            "{method} with the cookie"
+        );
     }
     for wrong in [
         "maint_bypass=",
@@ -182,23 +294,61 @@ fn bypasses(site: &Site, port: u16) {
         "maint_bypass=%2e%2e%2fon",
         "xmaint_bypass=1",
     ] {
-        assert_eq!(ask(port, "GET", "/x", &[&format!("Cookie: {wrong}")]).status, 503, "{wrong} let somebody in");
+        assert_eq!(
+            ask(port, "GET", "/x", &[&format!("Cookie: {wrong}")]).status,
+            503,
+            "{wrong} let somebody in"
+        );
     }
-    site.tool("bypass").args(["revoke", "all"]).run().expect_code(0);
-    assert_eq!(ask(port, "GET", "/x", &[&cookie]).status, 503, "a revoked key let somebody in");
+    site.tool("bypass")
+        .args(["revoke", "all"])
+        .run()
+        .expect_code(0);
+    assert_eq!(
+        ask(port, "GET", "/x", &[&cookie]).status,
+        503,
+        "a revoked key let somebody in"
+    );
 }
 
 /// `verify` agrees with what was just seen, in both directions.
 fn proves(site: &Site, port: u16) {
     let url = format!("http://127.0.0.1:{port}/some/page");
-    let proven = site.tool("verify").args(["--on", &url]).run().expect_code(0).json();
-    assert_eq!((&proven["verified"][0]["ok"], &proven["verified"][0]["requests"]), (&Value::from(true), &Value::from(3)));
-    site.tool("verify").args(["--off", "--within", "50ms", &url]).run().expect_code(1);
-    site.tool("off").args(["--verify", &url]).run().expect_code(0);
-    site.tool("verify").args(["--off", "--expect", "200", &url]).run().expect_code(0);
-    site.tool("verify").args(["--on", "--within", "50ms", &url]).run().expect_code(1);
+    let proven = site
+        .tool("verify")
+        .args(["--on", &url])
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (
+            &proven["verified"][0]["ok"],
+            &proven["verified"][0]["requests"]
+        ),
+        (&Value::from(true), &Value::from(3))
+    );
+    site.tool("verify")
+        .args(["--off", "--within", "50ms", &url])
+        .run()
+        .expect_code(1);
+    site.tool("off")
+        .args(["--verify", &url])
+        .run()
+        .expect_code(0);
+    site.tool("verify")
+        .args(["--off", "--expect", "200", &url])
+        .run()
+        .expect_code(0);
+    site.tool("verify")
+        .args(["--on", "--within", "50ms", &url])
+        .run()
+        .expect_code(1);
     for method in ["GET", "POST", "PUT"] {
-        assert_eq!(ask(port, method, "/some/page", &[]).status, 200, "{method} after");
+        assert_eq!(
+            ask(port, method, "/some/page", &[]).status,
+            200,
+            "{method} after"
+        );
     }
 }
 
@@ -206,8 +356,14 @@ fn proves(site: &Site, port: u16) {
 pub fn loses_nothing(site: &Site, port: u16) {
     let crowd = Crowd::gather(port, 16, whole_page);
     for n in 0..12 {
-        site.tool("on").args(["--message", &format!("Round {n}. {}", "x".repeat(n * 40))]).run().expect_code(0);
-        site.tool("on").args(["--message", "Said otherwise."]).run().expect_code(0);
+        site.tool("on")
+            .args(["--message", &format!("Round {n}. {}", "x".repeat(n * 40))])
+            .run()
+            .expect_code(0);
+        site.tool("on")
+            .args(["--message", "Said otherwise."])
+            .run()
+            .expect_code(0);
         site.tool("off").run().expect_code(0);
     }
     let tally = crowd.leave();

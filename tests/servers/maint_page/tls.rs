@@ -10,7 +10,17 @@ use std::process::Command;
 fn certificate(dir: &Path) -> (PathBuf, PathBuf) {
     let (cert, key) = (dir.join("cert.pem"), dir.join("key.pem"));
     let made = Command::new(need("openssl").expect("openssl"))
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=www.example.org"])
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=www.example.org",
+        ])
         .args(["-addext", "subjectAltName=DNS:www.example.org", "-keyout"])
         .arg(&key)
         .arg("-out")
@@ -34,10 +44,24 @@ fn the_real_url_is_proven_at_another_address_and_a_bad_certificate_is_named() {
         site.snippet("nginx").display()
     ));
     site.tool("on").run().expect_code(0);
-    let verify =
-        || site.tool("verify").args(["--on", "--within", "1s", "--connect", &format!("127.0.0.1:{port}"), "https://www.example.org/"]);
+    let verify = || {
+        site.tool("verify").args([
+            "--on",
+            "--within",
+            "1s",
+            "--connect",
+            &format!("127.0.0.1:{port}"),
+            "https://www.example.org/",
+        ])
+    };
     verify().env("SSL_CERT_FILE", &cert).run().expect_code(0);
     let refused = verify().run().expect_code(75).json();
-    let why = refused["verified"][0]["why"].as_str().unwrap().to_ascii_lowercase();
-    assert!(why.contains("tls") && why.contains("certificate"), "{refused}");
+    let why = refused["verified"][0]["why"]
+        .as_str()
+        .unwrap()
+        .to_ascii_lowercase();
+    assert!(
+        why.contains("tls") && why.contains("certificate"),
+        "{refused}"
+    );
 }

@@ -9,16 +9,30 @@ fn created_once_and_then_left_alone() {
     let server = Postgres::shared();
     let app = unique("triple");
     server.create_app(&app);
-    let run = |options: &[&str]| ensure(server, &app, &app).args(options).args(["btree_gin", "hstore"]).run();
+    let run = |options: &[&str]| {
+        ensure(server, &app, &app)
+            .args(options)
+            .args(["btree_gin", "hstore"])
+            .run()
+    };
 
     let report = run(&["-n"]).expect_code(1).json();
-    assert_eq!((&report["changed"], &report["failed"], &report["msg"]), (&json!(true), &json!(false), &json!("2 to be created")));
+    assert_eq!(
+        (&report["changed"], &report["failed"], &report["msg"]),
+        (&json!(true), &json!(false), &json!("2 to be created"))
+    );
     assert!(installed(server, &app).is_empty());
 
     let report = run(&[]).expect_code(0).json();
-    assert_eq!((&report["status"], &report["changed"], &report["msg"]), (&json!("ok"), &json!(true), &json!("2 created")));
+    assert_eq!(
+        (&report["status"], &report["changed"], &report["msg"]),
+        (&json!("ok"), &json!(true), &json!("2 created"))
+    );
     assert_eq!(report["server"]["recovery"], json!(false));
-    let version = server.psql(&app, "SELECT extversion FROM pg_extension WHERE extname = 'hstore'");
+    let version = server.psql(
+        &app,
+        "SELECT extversion FROM pg_extension WHERE extname = 'hstore'",
+    );
     assert_eq!(
         report["items"][1],
         json!({"db": app, "name": "hstore", "want": {"state": "present", "version": null, "schema": null}, "before": null,
@@ -27,7 +41,10 @@ fn created_once_and_then_left_alone() {
     );
 
     let report = run(&[]).expect_code(0).json();
-    assert_eq!((&report["changed"], &report["msg"]), (&json!(false), &json!("2 present")));
+    assert_eq!(
+        (&report["changed"], &report["msg"]),
+        (&json!(false), &json!("2 present"))
+    );
     run(&["-n"]).expect_code(0);
     run(&["-q"]).expect_code(0).expect_silence();
 }
@@ -40,14 +57,26 @@ fn a_pinned_version_is_updated_to_and_an_unpinned_one_is_left() {
     let run = |words: &[&str]| ensure(server, &app, &app).args(words).run();
     run(&["hstore@1.4"]).expect_code(0);
     let left = item(&run(&["hstore"]).expect_code(0), "hstore");
-    assert_eq!((&left["action"], &left["after"]["version"]), (&json!("none"), &json!("1.4")));
+    assert_eq!(
+        (&left["action"], &left["after"]["version"]),
+        (&json!("none"), &json!("1.4"))
+    );
     let updated = item(&run(&["hstore@1.7"]).expect_code(0), "hstore");
-    assert_eq!((&updated["action"], &updated["after"]["version"]), (&json!("update"), &json!("1.7")));
-    let newest = server.psql(&app, "SELECT default_version FROM pg_available_extensions WHERE name = 'hstore'");
+    assert_eq!(
+        (&updated["action"], &updated["after"]["version"]),
+        (&json!("update"), &json!("1.7"))
+    );
+    let newest = server.psql(
+        &app,
+        "SELECT default_version FROM pg_available_extensions WHERE name = 'hstore'",
+    );
     run(&["-n", "hstore@latest"]).expect_code(1);
     run(&["-n", "--update", "hstore"]).expect_code(1);
     let latest = item(&run(&["hstore@latest"]).expect_code(0), "hstore");
-    assert_eq!((&latest["action"], &latest["after"]["version"]), (&json!("update"), &json!(newest)));
+    assert_eq!(
+        (&latest["action"], &latest["after"]["version"]),
+        (&json!("update"), &json!(newest))
+    );
     run(&["-n", "--update", "hstore"]).expect_code(0);
     // There is no way back, and it says which ways there are.
     let back = run(&["hstore@1.4"]).expect_code(3);
@@ -64,21 +93,41 @@ fn a_schema_is_made_kept_and_mended_only_when_told() {
     assert_eq!(item(&missing, "unaccent")["error"]["sqlstate"], "3F000");
     assert!(installed(server, &app).is_empty());
     run(&["--create-schema", "unaccent:ext"]).expect_code(0);
-    assert_eq!(server.psql(&app, "SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'unaccent'"), "ext");
+    assert_eq!(
+        server.psql(
+            &app,
+            "SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'unaccent'"
+        ),
+        "ext"
+    );
 
     let drifted = run(&["unaccent:public"]).expect_code(1);
     let report = drifted.json();
-    assert_eq!((&report["status"], &report["changed"], &report["failed"]), (&json!("no"), &json!(false), &json!(true)));
+    assert_eq!(
+        (&report["status"], &report["changed"], &report["failed"]),
+        (&json!("no"), &json!(false), &json!(true))
+    );
     assert_eq!(item(&drifted, "unaccent")["after"]["schema"], "ext");
 
     // A trusted extension's objects are the superuser's: its owner cannot move them.
     let refused = run(&["--fix-schema", "unaccent:public"]).expect_code(3);
     assert_eq!(item(&refused, "unaccent")["error"]["sqlstate"], "42501");
     let admin = server.dsn("postgres", "postgres");
-    let oid = || server.psql(&app, "SELECT oid FROM pg_extension WHERE extname = 'unaccent'");
+    let oid = || {
+        server.psql(
+            &app,
+            "SELECT oid FROM pg_extension WHERE extname = 'unaccent'",
+        )
+    };
     let before = oid();
     let moved = run(&["--fix-schema", "--admin", &admin, "unaccent:public"]).expect_code(0);
-    assert_eq!((&item(&moved, "unaccent")["action"], &item(&moved, "unaccent")["via"]), (&json!("set_schema"), &json!("admin")));
+    assert_eq!(
+        (
+            &item(&moved, "unaccent")["action"],
+            &item(&moved, "unaccent")["via"]
+        ),
+        (&json!("set_schema"), &json!("admin"))
+    );
     assert_eq!(oid(), before, "moved, not dropped and created again");
     run(&["--fix-schema", "unaccent:public"]).expect_code(0);
 }
@@ -90,8 +139,13 @@ fn what_is_required_comes_with_it_or_nothing_does() {
     server.create_app(&app);
     let admin = server.dsn("postgres", "postgres");
     let run = |words: &[&str]| ensure(server, &app, &app).args(words).run();
-    let refused = run(&["earthdistance"]).expect_code(3).expect_err("--cascade");
-    assert_eq!(item(&refused, "earthdistance")["error"]["sqlstate"], "42704");
+    let refused = run(&["earthdistance"])
+        .expect_code(3)
+        .expect_err("--cascade");
+    assert_eq!(
+        item(&refused, "earthdistance")["error"]["sqlstate"],
+        "42704"
+    );
     // cube alone the application could have created: it is not left behind.
     run(&["--cascade", "earthdistance"]).expect_code(3);
     assert!(installed(server, &app).is_empty());
@@ -107,16 +161,42 @@ fn the_administrator_creates_what_requires_what_he_creates() {
     let app = unique("both");
     server.create_app(&app);
     let admin = server.dsn("postgres", "postgres");
-    server.psql("postgres", &format!("ALTER DATABASE {app} OWNER TO postgres"));
+    server.psql(
+        "postgres",
+        &format!("ALTER DATABASE {app} OWNER TO postgres"),
+    );
     let words = ["hstore", "cube", "earthdistance", "--admin", &admin];
-    let foreseen = ensure(server, &app, &app).args(words).arg("-n").run().expect_code(1).json();
-    let report = ensure(server, &app, &app).args(words).run().expect_code(0).json();
+    let foreseen = ensure(server, &app, &app)
+        .args(words)
+        .arg("-n")
+        .run()
+        .expect_code(1)
+        .json();
+    let report = ensure(server, &app, &app)
+        .args(words)
+        .run()
+        .expect_code(0)
+        .json();
     for name in ["hstore", "cube", "earthdistance"] {
         let item = |report: &serde_json::Value| {
-            let found = report["items"].as_array().unwrap().iter().find(|item| item["name"] == name).unwrap().clone();
-            (found["action"].clone(), found["via"].clone(), found["error"].clone())
+            let found = report["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|item| item["name"] == name)
+                .unwrap()
+                .clone();
+            (
+                found["action"].clone(),
+                found["via"].clone(),
+                found["error"].clone(),
+            )
         };
-        assert_eq!(item(&report), (json!("create"), json!("admin"), json!(null)), "{report}");
+        assert_eq!(
+            item(&report),
+            (json!("create"), json!("admin"), json!(null)),
+            "{report}"
+        );
         assert_eq!(item(&foreseen), item(&report), "{foreseen}");
     }
     assert_eq!(report["msg"], "3 created");
@@ -127,7 +207,10 @@ fn the_order_on_the_command_line_does_not_matter() {
     let server = Postgres::shared();
     let app = unique("order");
     server.create_app(&app);
-    ensure(server, "postgres", &app).args(["earthdistance", "cube"]).run().expect_code(0);
+    ensure(server, "postgres", &app)
+        .args(["earthdistance", "cube"])
+        .run()
+        .expect_code(0);
     assert_eq!(installed(server, &app), ["cube", "earthdistance"]);
 }
 
@@ -144,12 +227,20 @@ fn absent_goes_even_without_the_package_and_never_takes_others_along() {
         let refused = item(&refused, "hstore");
         assert_eq!(refused["error"]["sqlstate"], "2BP01");
         let words = refused["error"].to_string();
-        assert!(words.contains("table column public.t.h") && words.contains("public.t.hs") && words.contains("public.v"), "{words}");
+        assert!(
+            words.contains("table column public.t.h")
+                && words.contains("public.t.hs")
+                && words.contains("public.v"),
+            "{words}"
+        );
     }
     run(&["-n", "--cascade", "--absent", "hstore"]).expect_code(1);
     run(&["--cascade", "--absent", "hstore"]).expect_code(0);
     assert!(installed(&server, "gone").is_empty());
     let report = run(&["--absent", "hstore"]).expect_code(0).json();
-    assert_eq!((&report["changed"], &report["msg"]), (&json!(false), &json!("1 absent")));
+    assert_eq!(
+        (&report["changed"], &report["msg"]),
+        (&json!(false), &json!("1 absent"))
+    );
     drop(hidden);
 }

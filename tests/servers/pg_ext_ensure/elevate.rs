@@ -20,18 +20,28 @@ impl<'a> Stage<'a> {
     fn new(server: &'a Postgres) -> Stage<'a> {
         let role = unique("mortal");
         server.create_app(&role);
-        Stage { server, role, state: scratch() }
+        Stage {
+            server,
+            role,
+            state: scratch(),
+        }
     }
 
     /// The tool, about to be given its options.
     fn tool(&self, command: &str) -> Tool {
         let admin = self.server.dsn("postgres", "postgres");
-        bare().env("STATE_DIRECTORY", self.state.path()).args([command, "--admin", &admin])
+        bare()
+            .env("STATE_DIRECTORY", self.state.path())
+            .args([command, "--admin", &admin])
     }
 
     /// `elevate … -- sh -c SCRIPT`; in it `$SQL` runs SQL as the role.
     fn elevate(&self, options: &[&str], script: &str) -> Tool {
-        let run = self.tool("elevate").args(["--role", &self.role]).args(options).env("SQL", self.psql());
+        let run = self
+            .tool("elevate")
+            .args(["--role", &self.role])
+            .args(options)
+            .env("SQL", self.psql());
         run.args(["--", "sh", "-c", script])
     }
 
@@ -39,13 +49,27 @@ impl<'a> Stage<'a> {
         let psql = program("psql");
         let host = self.server.socket_dir();
         let (role, port) = (&self.role, self.server.port());
-        format!("{} -X -A -t -q -v ON_ERROR_STOP=1 -h {} -p {port} -U {role} -d {role}", psql.display(), host.display())
+        format!(
+            "{} -X -A -t -q -v ON_ERROR_STOP=1 -h {} -p {port} -U {role} -d {role}",
+            psql.display(),
+            host.display()
+        )
     }
 
     /// The same, not waited for.
     fn spawn(&self, script: &str) -> Child {
         harness::program("pg-ext-ensure")
-            .args(["elevate", "--role", &self.role, "--admin", &self.server.dsn("postgres", "postgres"), "--", "sh", "-c", script])
+            .args([
+                "elevate",
+                "--role",
+                &self.role,
+                "--admin",
+                &self.server.dsn("postgres", "postgres"),
+                "--",
+                "sh",
+                "-c",
+                script,
+            ])
             .env_clear()
             .envs([("PATH", "/usr/bin:/bin"), ("HOME", "/nonexistent")])
             .env("STATE_DIRECTORY", self.state.path())
@@ -58,11 +82,19 @@ impl<'a> Stage<'a> {
     }
 
     fn is_super(&self) -> bool {
-        self.server.psql("postgres", &format!("SELECT rolsuper FROM pg_roles WHERE rolname = '{}'", self.role)) == "t"
+        self.server.psql(
+            "postgres",
+            &format!(
+                "SELECT rolsuper FROM pg_roles WHERE rolname = '{}'",
+                self.role
+            ),
+        ) == "t"
     }
 
     fn journals(&self) -> Vec<String> {
-        let names = std::fs::read_dir(self.state.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+        let names = std::fs::read_dir(self.state.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap());
         names.filter(|name| name.ends_with(".elevation")).collect()
     }
 
@@ -84,10 +116,15 @@ impl<'a> Stage<'a> {
     fn guardians(&self) -> Vec<i32> {
         let state = self.state.path().to_str().unwrap().as_bytes();
         let of_ours = |pid: &i32| {
-            let read = |file: &str| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-            read("cmdline").windows(10).any(|w| w == b"--guardian") && read("environ").windows(state.len()).any(|w| w == state)
+            let read =
+                |file: &str| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            read("cmdline").windows(10).any(|w| w == b"--guardian")
+                && read("environ").windows(state.len()).any(|w| w == state)
         };
-        let pids = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|e| e.file_name().to_str()?.parse().ok());
+        let pids = std::fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .filter_map(|e| e.file_name().to_str()?.parse().ok());
         pids.filter(of_ours).collect()
     }
 }
@@ -114,8 +151,14 @@ fn a_superuser_inside_and_none_outside() {
     // COMMAND's output is on standard error, the report alone on standard output.
     assert!(output.err().contains("on\ndone\n"), "{}", output.err());
     let elevation = elevation(&output);
-    assert_eq!((&elevation["role"], &elevation["revoke_verified"]), (&json!(stage.role), &json!(true)));
-    assert_eq!((&elevation["new_superusers"], &elevation["new_owned"]), (&json!([]), &json!([])));
+    assert_eq!(
+        (&elevation["role"], &elevation["revoke_verified"]),
+        (&json!(stage.role), &json!(true))
+    );
+    assert_eq!(
+        (&elevation["new_superusers"], &elevation["new_owned"]),
+        (&json!([]), &json!([]))
+    );
     assert!(elevation["granted_at"].is_string() && elevation["revoked_at"].is_string());
     stage.expect_clean();
     assert!(stage.guardians().is_empty());
@@ -124,16 +167,39 @@ fn a_superuser_inside_and_none_outside() {
 #[test]
 fn the_exit_code_is_the_commands_own() {
     let stage = Stage::new(Postgres::shared());
-    for (script, code) in [("exit 0", 0), ("exit 7", 7), ("exit 75", 75), ("kill -9 $$", 137)] {
+    for (script, code) in [
+        ("exit 0", 0),
+        ("exit 7", 7),
+        ("exit 75", 75),
+        ("kill -9 $$", 137),
+    ] {
         let output = stage.elevate(&[], script).run().expect_code(code);
         assert_eq!(elevation(&output)["command"]["rc"], code);
         stage.expect_clean();
     }
-    let output = stage.elevate(&[], "echo last words password=hunter2 >&2; exit 3").run().expect_code(3);
-    assert_eq!(elevation(&output)["command"]["tail"], "last words password=***\n");
-    let missing = stage.tool("elevate").args(["--role", &stage.role, "--", "/no/such/program"]).run().expect_code(127);
-    assert_eq!(elevation(&missing), Value::Null, "nobody is elevated for a command that does not exist");
-    stage.tool("elevate").args(["--role", &stage.role, "--", "/etc/passwd"]).run().expect_code(126);
+    let output = stage
+        .elevate(&[], "echo last words password=hunter2 >&2; exit 3")
+        .run()
+        .expect_code(3);
+    assert_eq!(
+        elevation(&output)["command"]["tail"],
+        "last words password=***\n"
+    );
+    let missing = stage
+        .tool("elevate")
+        .args(["--role", &stage.role, "--", "/no/such/program"])
+        .run()
+        .expect_code(127);
+    assert_eq!(
+        elevation(&missing),
+        Value::Null,
+        "nobody is elevated for a command that does not exist"
+    );
+    stage
+        .tool("elevate")
+        .args(["--role", &stage.role, "--", "/etc/passwd"])
+        .run()
+        .expect_code(126);
     stage.expect_clean();
 }
 
@@ -146,12 +212,23 @@ fn who_may_not_be_elevated_is_refused_and_never_demoted() {
     let refused = |role: &str, admin: &str, why: &str| {
         let admin = server.dsn(admin, "postgres");
         let run = bare().env("STATE_DIRECTORY", stage.state.path());
-        run.args(["elevate", "--role", role, "--admin", &admin, "--", "sh", "-c", &script]).run().expect_code(125).expect_err(why);
+        run.args([
+            "elevate", "--role", role, "--admin", &admin, "--", "sh", "-c", &script,
+        ])
+        .run()
+        .expect_code(125)
+        .expect_err(why);
     };
     let god = unique("god");
     server.psql("postgres", &format!("CREATE ROLE {god} SUPERUSER LOGIN"));
     refused(&god, "postgres", "already is a superuser");
-    assert_eq!(server.psql("postgres", &format!("SELECT rolsuper FROM pg_roles WHERE rolname = '{god}'")), "t");
+    assert_eq!(
+        server.psql(
+            "postgres",
+            &format!("SELECT rolsuper FROM pg_roles WHERE rolname = '{god}'")
+        ),
+        "t"
+    );
     refused("postgres", "postgres", "the administrator's own role");
     refused("no such role", "postgres", "has no role \"no such role\"");
     refused(&god, &stage.role, "already is a superuser");
@@ -166,11 +243,18 @@ fn who_may_not_be_elevated_is_refused_and_never_demoted() {
 fn two_at_once_take_turns() {
     let stage = Stage::new(Postgres::shared());
     let gate = stage.state.path().join("gate");
-    let first = stage.spawn(&format!("while [ ! -e {} ]; do sleep 0.02; done", gate.display()));
+    let first = stage.spawn(&format!(
+        "while [ ! -e {} ]; do sleep 0.02; done",
+        gate.display()
+    ));
     wait_until("the right given", || stage.is_super());
     let second = stage.elevate(&[], "true").run();
     assert_ne!(second.code(), 0);
-    assert!(second.err().contains("superuser") || second.err().contains("locked"), "{}", second.err());
+    assert!(
+        second.err().contains("superuser") || second.err().contains("locked"),
+        "{}",
+        second.err()
+    );
     assert!(stage.is_super(), "the second took the first one's right");
     std::fs::write(&gate, "").unwrap();
     assert!(first.wait_with_output().unwrap().status.success());
@@ -182,15 +266,28 @@ fn two_at_once_take_turns() {
 #[test]
 fn max_takes_the_right_before_the_command_has_ended() {
     let stage = Stage::new(Postgres::shared());
-    let child = stage.tool("elevate").args(["--role", &stage.role, "--max", "1s"]);
+    let child = stage
+        .tool("elevate")
+        .args(["--role", &stage.role, "--max", "1s"]);
     let mut child = child.args(["--", "sh", "-c", "trap '' TERM; sleep 60"]);
-    let mut running = child.command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut running = child
+        .command()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     wait_until("the right given", || stage.is_super());
     wait_until("the right taken back", || !stage.is_super());
-    assert!(running.try_wait().unwrap().is_none(), "COMMAND ignores TERM and goes on, without the right");
+    assert!(
+        running.try_wait().unwrap().is_none(),
+        "COMMAND ignores TERM and goes on, without the right"
+    );
     let output = running.wait_with_output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&report["rc"], &report["elevation"]["revoke_verified"]), (&json!(137), &json!(true)));
+    assert_eq!(
+        (&report["rc"], &report["elevation"]["revoke_verified"]),
+        (&json!(137), &json!(true))
+    );
     stage.expect_clean();
 }
 
@@ -198,7 +295,12 @@ fn max_takes_the_right_before_the_command_has_ended() {
 fn signals_reach_the_command_and_the_right_is_gone() {
     use nix::sys::signal::Signal;
     let stage = Stage::new(Postgres::shared());
-    for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130), (Signal::SIGHUP, 129), (Signal::SIGQUIT, 131)] {
+    for (signal, code) in [
+        (Signal::SIGTERM, 143),
+        (Signal::SIGINT, 130),
+        (Signal::SIGHUP, 129),
+        (Signal::SIGQUIT, 131),
+    ] {
         let child = stage.spawn("ulimit -c 0; exec sleep 60");
         wait_until("the right given", || stage.is_super());
         // The right comes a moment before the command.
@@ -226,10 +328,21 @@ fn what_a_command_leaves_behind_is_ended_or_reported() {
     let output = stage.elevate(&[], &script).run().expect_code(0);
     let elevation = elevation(&output);
     assert_eq!(elevation["new_superusers"], json!([evil]));
-    assert_eq!(elevation["new_owned"], json!([format!("{}: function public.remnant()", stage.role)]));
+    assert_eq!(
+        elevation["new_owned"],
+        json!([format!("{}: function public.remnant()", stage.role)])
+    );
     stage.expect_clean();
-    wait_until("the daemon's session ended", || std::fs::read_to_string(&out).is_ok_and(|text| text.contains("terminating connection")));
-    assert_eq!(server.psql("postgres", &format!("SELECT count(*) FROM pg_roles WHERE rolname = '{evil}_late'")), "0");
+    wait_until("the daemon's session ended", || {
+        std::fs::read_to_string(&out).is_ok_and(|text| text.contains("terminating connection"))
+    });
+    assert_eq!(
+        server.psql(
+            "postgres",
+            &format!("SELECT count(*) FROM pg_roles WHERE rolname = '{evil}_late'")
+        ),
+        "0"
+    );
     server.psql("postgres", &format!("DROP ROLE {evil}"));
 }
 
@@ -238,11 +351,23 @@ fn a_renamed_role_and_a_locked_one_lose_the_right_all_the_same() {
     let server = &Postgres::start();
     let stage = Stage::new(server);
     let renamed = format!("{}_renamed", stage.role);
-    let rename = format!("$SQL -c 'SET SESSION AUTHORIZATION postgres' -c 'ALTER ROLE {} RENAME TO {renamed}'", stage.role);
+    let rename = format!(
+        "$SQL -c 'SET SESSION AUTHORIZATION postgres' -c 'ALTER ROLE {} RENAME TO {renamed}'",
+        stage.role
+    );
     let output = stage.elevate(&[], &rename).run().expect_code(0);
     assert_eq!(elevation(&output)["revoke_verified"], true);
-    assert_eq!(server.psql("postgres", &format!("SELECT rolsuper FROM pg_roles WHERE rolname = '{renamed}'")), "f");
-    server.psql("postgres", &format!("ALTER ROLE {renamed} RENAME TO {}", stage.role));
+    assert_eq!(
+        server.psql(
+            "postgres",
+            &format!("SELECT rolsuper FROM pg_roles WHERE rolname = '{renamed}'")
+        ),
+        "f"
+    );
+    server.psql(
+        "postgres",
+        &format!("ALTER ROLE {renamed} RENAME TO {}", stage.role),
+    );
     // A daemon holds the role's row in an open transaction.
     let script = format!(
         "(setsid sh -c \"(echo 'BEGIN; ALTER ROLE {} CONNECTION LIMIT 7;'; sleep 20) | $SQL\" >/dev/null 2>&1 </dev/null &); sleep 0.7",
@@ -258,7 +383,10 @@ fn no_password_is_in_argv_journal_or_output() {
     let server =
         Postgres::builder().hba("local all god scram-sha-256\nhost all god 127.0.0.1/32 scram-sha-256\nlocal all all trust").start();
     let state = scratch();
-    server.psql("postgres", "CREATE ROLE god SUPERUSER LOGIN PASSWORD 'hunter2'; CREATE ROLE mortal LOGIN;");
+    server.psql(
+        "postgres",
+        "CREATE ROLE god SUPERUSER LOGIN PASSWORD 'hunter2'; CREATE ROLE mortal LOGIN;",
+    );
     let script = format!(
         "cat {0}/*.elevation; for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' <$f | grep -v hunter2-grep | grep -H --label=$f hunter2; done; exit 4",
         state.path().display()
@@ -267,7 +395,18 @@ fn no_password_is_in_argv_journal_or_output() {
     let output = bare()
         .env("STATE_DIRECTORY", state.path())
         .env("PGPASSWORD", "hunter2")
-        .args(["elevate", "--role", "mortal", "--admin", &dsn, "-v", "--", "sh", "-c", &script.replace("hunter2", "'hunter''2'")])
+        .args([
+            "elevate",
+            "--role",
+            "mortal",
+            "--admin",
+            &dsn,
+            "-v",
+            "--",
+            "sh",
+            "-c",
+            &script.replace("hunter2", "'hunter''2'"),
+        ])
         .run()
         .expect_code(4);
     let said = output.out() + &output.err();
@@ -276,7 +415,15 @@ fn no_password_is_in_argv_journal_or_output() {
     // A wrong one is refused, and not shown.
     let wrong = bare()
         .env("STATE_DIRECTORY", state.path())
-        .args(["elevate", "--role", "mortal", "--admin", &format!("{dsn} password=hunter3"), "--", "true"])
+        .args([
+            "elevate",
+            "--role",
+            "mortal",
+            "--admin",
+            &format!("{dsn} password=hunter3"),
+            "--",
+            "true",
+        ])
         .run()
         .expect_code(125);
     assert!(!(wrong.out() + &wrong.err()).contains("hunter3"));

@@ -29,12 +29,30 @@ const ASKED: &[(&str, &[&str])] = &[
     ("CREATE EXTENSION hstore VERSION '1.4'", &["hstore@latest"]),
     ("CREATE EXTENSION hstore VERSION '1.4'", &["hstore@1.1"]),
     ("CREATE EXTENSION hstore", &["--absent", "hstore"]),
-    ("CREATE EXTENSION hstore; CREATE TABLE t (h hstore)", &["--absent", "hstore"]),
-    ("CREATE EXTENSION hstore; CREATE TABLE t (h hstore)", &["--cascade", "--absent", "hstore"]),
-    ("CREATE EXTENSION hstore; CREATE SCHEMA other", &["hstore:other"]),
-    ("CREATE EXTENSION hstore; CREATE SCHEMA other", &["--fix-schema", "hstore:other"]),
-    ("CREATE EXTENSION hstore", &["--fix-schema", "hstore:nowhere"]),
-    ("CREATE EXTENSION stiff", &["--fix-schema", "stiff:pg_catalog"]),
+    (
+        "CREATE EXTENSION hstore; CREATE TABLE t (h hstore)",
+        &["--absent", "hstore"],
+    ),
+    (
+        "CREATE EXTENSION hstore; CREATE TABLE t (h hstore)",
+        &["--cascade", "--absent", "hstore"],
+    ),
+    (
+        "CREATE EXTENSION hstore; CREATE SCHEMA other",
+        &["hstore:other"],
+    ),
+    (
+        "CREATE EXTENSION hstore; CREATE SCHEMA other",
+        &["--fix-schema", "hstore:other"],
+    ),
+    (
+        "CREATE EXTENSION hstore",
+        &["--fix-schema", "hstore:nowhere"],
+    ),
+    (
+        "CREATE EXTENSION stiff",
+        &["--fix-schema", "stiff:pg_catalog"],
+    ),
 ];
 
 #[test]
@@ -44,31 +62,78 @@ fn a_dry_run_says_what_a_real_run_does() {
         "postgres",
         "CREATE ROLE superuser SUPERUSER LOGIN; CREATE ROLE owner LOGIN; CREATE ROLE creator LOGIN; CREATE ROLE nobody LOGIN",
     );
-    server.add_extension("plainly", "superuser = false\ndefault_version = '1'\n", &[("1", "CREATE TABLE plainly ();")]);
-    server.add_extension("stiff", "relocatable = false\ntrusted = true\ndefault_version = '1'\n", &[("1", "CREATE TABLE stiff ();")]);
-    server.add_extension("needy", "trusted = true\ndefault_version = '1'\nrequires = 'cube, gone'\n", &[("1", "")]);
-    let cells: Vec<_> = ROLES.iter().flat_map(|role| ASKED.iter().map(move |asked| (*role, *asked))).collect();
+    server.add_extension(
+        "plainly",
+        "superuser = false\ndefault_version = '1'\n",
+        &[("1", "CREATE TABLE plainly ();")],
+    );
+    server.add_extension(
+        "stiff",
+        "relocatable = false\ntrusted = true\ndefault_version = '1'\n",
+        &[("1", "CREATE TABLE stiff ();")],
+    );
+    server.add_extension(
+        "needy",
+        "trusted = true\ndefault_version = '1'\nrequires = 'cube, gone'\n",
+        &[("1", "")],
+    );
+    let cells: Vec<_> = ROLES
+        .iter()
+        .flat_map(|role| ASKED.iter().map(move |asked| (*role, *asked)))
+        .collect();
     // The short form takes every second cell, a different one for each role.
-    let cells: Vec<_> =
-        cells.into_iter().enumerate().filter(|(i, _)| full_sweep() || (i + i / ASKED.len()) % 2 == 0).map(|(_, c)| c).collect();
+    let cells: Vec<_> = cells
+        .into_iter()
+        .enumerate()
+        .filter(|(i, _)| full_sweep() || (i + i / ASKED.len()) % 2 == 0)
+        .map(|(_, c)| c)
+        .collect();
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let parts = cells.chunks(cells.len().div_ceil(4));
-        let running: Vec<_> =
-            parts.map(|part| scope.spawn(|| part.iter().filter_map(|cell| differs(&server, cell)).collect::<Vec<_>>())).collect();
-        running.into_iter().flat_map(|part| part.join().unwrap()).collect()
+        let running: Vec<_> = parts
+            .map(|part| {
+                scope.spawn(|| {
+                    part.iter()
+                        .filter_map(|cell| differs(&server, cell))
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        running
+            .into_iter()
+            .flat_map(|part| part.join().unwrap())
+            .collect()
     });
-    assert!(wrong.is_empty(), "{} of {} cells:\n{}", wrong.len(), cells.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} cells:\n{}",
+        wrong.len(),
+        cells.len(),
+        wrong.join("\n")
+    );
 }
 
 fn differs(server: &Postgres, (role, (before, words)): &(&str, (&str, &[&str]))) -> Option<String> {
     let database = unique("cell");
-    server.psql("postgres", &format!("CREATE DATABASE {database} OWNER owner"));
-    server.psql(&database, &format!("GRANT CREATE ON DATABASE {database} TO creator; {}", before));
+    server.psql(
+        "postgres",
+        &format!("CREATE DATABASE {database} OWNER owner"),
+    );
+    server.psql(
+        &database,
+        &format!("GRANT CREATE ON DATABASE {database} TO creator; {}", before),
+    );
     if before.contains("CREATE EXTENSION") && *role == "owner" {
         // Once as the extension's own owner.
-        server.psql(&database, "UPDATE pg_extension SET extowner = 'owner'::regrole WHERE extname <> 'plpgsql'");
+        server.psql(
+            &database,
+            "UPDATE pg_extension SET extowner = 'owner'::regrole WHERE extname <> 'plpgsql'",
+        );
     }
-    let dry = ensure(server, role, &database).args(["-n"]).args(*words).run();
+    let dry = ensure(server, role, &database)
+        .args(["-n"])
+        .args(*words)
+        .run();
     let real = ensure(server, role, &database).args(*words).run();
     let (foreseen, done) = (outline(&dry.json()), outline(&real.json()));
     let codes = match (dry.code(), real.code()) {
@@ -77,17 +142,29 @@ fn differs(server: &Postgres, (role, (before, words)): &(&str, (&str, &[&str])))
         (dry, real) => dry == real,
     };
     // A second dry run agrees with what was done.
-    let again = ensure(server, role, &database).args(["-n"]).args(*words).run();
+    let again = ensure(server, role, &database)
+        .args(["-n"])
+        .args(*words)
+        .run();
     let settled = real.code() != 0 || again.code() == 0;
     (foreseen != done || !codes || !settled).then(|| {
-        format!("{role} {words:?} after {before:?}: -n {} {foreseen:?}, then {} {done:?}, then {}", dry.code(), real.code(), again.code())
+        format!(
+            "{role} {words:?} after {before:?}: -n {} {foreseen:?}, then {} {done:?}, then {}",
+            dry.code(),
+            real.code(),
+            again.code()
+        )
     })
 }
 
 /// What has to agree: for each extension action, whose rights, SQLSTATE and how it is afterwards.
 fn outline(report: &Value) -> Vec<String> {
     let items = report["items"].as_array().unwrap().iter();
-    let each =
-        items.map(|i| format!("{} {} {} {} {} {}", i["name"], i["action"], i["via"], i["error"]["sqlstate"], i["after"], i["requires"]));
+    let each = items.map(|i| {
+        format!(
+            "{} {} {} {} {} {}",
+            i["name"], i["action"], i["via"], i["error"]["sqlstate"], i["after"], i["requires"]
+        )
+    });
     each.collect()
 }

@@ -24,13 +24,21 @@ struct Case {
 
 fn case(name: impl Into<String>, variables: &[(&str, &str)], dsn: Option<&str>) -> Case {
     let own = |(name, value): &(&str, &str)| ((*name).to_string(), (*value).to_string());
-    Case { name: name.into(), variables: variables.iter().map(own).collect(), dsn: dsn.map(str::to_string) }
+    Case {
+        name: name.into(),
+        variables: variables.iter().map(own).collect(),
+        dsn: dsn.map(str::to_string),
+    }
 }
 
 /// What psql comes to.
 fn psql(case: &Case) -> Result<String, String> {
     let mut command = Command::new(program("psql"));
-    command.args(["-X", "-w", "-A", "-t", "-c", WHO]).env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C");
+    command
+        .args(["-X", "-w", "-A", "-t", "-c", WHO])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("LC_ALL", "C");
     command.envs(case.variables.iter().map(|(name, value)| (name, value)));
     if let Some(dsn) = &case.dsn {
         command.arg("-d").arg(dsn);
@@ -45,9 +53,14 @@ fn psql(case: &Case) -> Result<String, String> {
 
 /// What we come to. psql gives its own name to the server, so we do, too.
 fn ours(case: &Case) -> Result<String, String> {
-    let variables: Vec<(&str, &str)> = case.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let variables: Vec<(&str, &str)> = case
+        .variables
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     let request = Request::new(case.dsn.as_deref()).application("psql");
-    let connected = resolve(&request, &Environment::of(&variables)).and_then(|resolved| resolved.connect());
+    let connected =
+        resolve(&request, &Environment::of(&variables)).and_then(|resolved| resolved.connect());
     let mut connected = connected.map_err(|error| error.message)?;
     Ok(connected.client.query_one(WHO, &[]).unwrap().get(0))
 }
@@ -58,8 +71,13 @@ fn compare(cases: &[Case]) {
     let each = |case: &Case| (case.name.clone(), psql(case), ours(case));
     let outcomes: Vec<_> = std::thread::scope(|scope| {
         let parts = cases.chunks(cases.len().div_ceil(8));
-        let running: Vec<_> = parts.map(|part| scope.spawn(move || part.iter().map(each).collect::<Vec<_>>())).collect();
-        running.into_iter().flat_map(|part| part.join().unwrap()).collect()
+        let running: Vec<_> = parts
+            .map(|part| scope.spawn(move || part.iter().map(each).collect::<Vec<_>>()))
+            .collect();
+        running
+            .into_iter()
+            .flat_map(|part| part.join().unwrap())
+            .collect()
     });
     let mut wrong = Vec::new();
     let (mut reached, mut refused) = (0, 0);
@@ -70,8 +88,17 @@ fn compare(cases: &[Case]) {
             _ => wrong.push(format!("{name}: psql {theirs:?}, ours {ours:?}")),
         }
     }
-    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
-    assert!(reached > 0 && refused > 0, "{reached} reached, {refused} refused: the table tests nothing");
+    assert!(
+        wrong.is_empty(),
+        "{} of {} differ:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
+    assert!(
+        reached > 0 && refused > 0,
+        "{reached} reached, {refused} refused: the table tests nothing"
+    );
 }
 
 fn write(path: &Path, mode: u32, text: &str) {
@@ -96,11 +123,22 @@ const HBA: &str = "local all free trust\nlocal all \"o'br ien\" trust\nlocal all
 fn strings_variables_and_services() {
     let server = Postgres::builder().hba(HBA).start();
     server.psql("postgres", ROLES);
-    let (socket, port) = (server.socket_dir().display().to_string(), server.port().to_string());
+    let (socket, port) = (
+        server.socket_dir().display().to_string(),
+        server.port().to_string(),
+    );
     let (_home, home) = home();
     let at = |more: &[(&'static str, &str)]| -> Vec<(String, String)> {
-        let base = [("PGHOST", socket.as_str()), ("PGPORT", port.as_str()), ("PGUSER", "free"), ("HOME", home.as_str())];
-        let mut all: Vec<(String, String)> = base.iter().map(|(k, v)| ((*k).to_string(), (*v).to_string())).collect();
+        let base = [
+            ("PGHOST", socket.as_str()),
+            ("PGPORT", port.as_str()),
+            ("PGUSER", "free"),
+            ("HOME", home.as_str()),
+        ];
+        let mut all: Vec<(String, String)> = base
+            .iter()
+            .map(|(k, v)| ((*k).to_string(), (*v).to_string()))
+            .collect();
         for (name, value) in more {
             all.retain(|(other, _)| other != name);
             all.push(((*name).to_string(), (*value).to_string()));
@@ -117,37 +155,86 @@ fn strings_variables_and_services() {
     write(&other, 0o644, "[theirs]\ndbname=postgres\n");
     let system = Path::new(&home).join("etc");
     fs::create_dir(&system).unwrap();
-    write(&system.join("pg_service.conf"), 0o644, "[system]\ndbname=postgres\n[one]\ndbname=free\n");
+    write(
+        &system.join("pg_service.conf"),
+        0o644,
+        "[system]\ndbname=postgres\n[one]\ndbname=free\n",
+    );
     let (other, system) = (other.to_str().unwrap(), system.to_str().unwrap());
     let sockets = socket.replace('/', "%2F");
     let mut cases: Vec<Case> = Vec::new();
     let mut add = |name: &str, more: &[(&'static str, &str)], dsn: Option<&str>| {
-        cases.push(Case { name: format!("{name} {dsn:?}"), variables: at(more), dsn: dsn.map(str::to_string) });
+        cases.push(Case {
+            name: format!("{name} {dsn:?}"),
+            variables: at(more),
+            dsn: dsn.map(str::to_string),
+        });
     };
     add("variables", &[], None);
     add("database", &[("PGDATABASE", "postgres")], None);
-    add("empty variables are defaults", &[("PGDATABASE", ""), ("PGUSER", "free")], None);
+    add(
+        "empty variables are defaults",
+        &[("PGDATABASE", ""), ("PGUSER", "free")],
+        None,
+    );
     add("no such database", &[("PGDATABASE", "nowhere")], None);
     add("dead port", &[("PGPORT", "1")], None);
     for port in ["0", "65536", "x", "5432x", "-1", ""] {
         add("port", &[("PGPORT", port)], None);
     }
-    for name in ["one", " two ", "two", "bad", "spaced", "nested", "first", "tail", "system", "nosuch", ""] {
+    for name in [
+        "one", " two ", "two", "bad", "spaced", "nested", "first", "tail", "system", "nosuch", "",
+    ] {
         add("service", &[("PGSERVICE", name)], None);
-        add("service and etc", &[("PGSERVICE", name), ("PGSYSCONFDIR", system)], None);
-        add("service by string", &[], Some(&format!("service={}", quoted(name))));
+        add(
+            "service and etc",
+            &[("PGSERVICE", name), ("PGSYSCONFDIR", system)],
+            None,
+        );
+        add(
+            "service by string",
+            &[],
+            Some(&format!("service={}", quoted(name))),
+        );
     }
-    add("service file", &[("PGSERVICEFILE", other), ("PGSERVICE", "theirs")], None);
-    add("service file replaces", &[("PGSERVICEFILE", other), ("PGSERVICE", "one")], None);
-    add("string over service", &[("PGSERVICE", "one")], Some("dbname=free"));
-    add("service over variables", &[("PGSERVICE", "one"), ("PGDATABASE", "free")], None);
-    let owner = harness::postgres::account().map_or_else(|| std::env::var("USER").unwrap_or_default(), |user| user.name);
+    add(
+        "service file",
+        &[("PGSERVICEFILE", other), ("PGSERVICE", "theirs")],
+        None,
+    );
+    add(
+        "service file replaces",
+        &[("PGSERVICEFILE", other), ("PGSERVICE", "one")],
+        None,
+    );
+    add(
+        "string over service",
+        &[("PGSERVICE", "one")],
+        Some("dbname=free"),
+    );
+    add(
+        "service over variables",
+        &[("PGSERVICE", "one"), ("PGDATABASE", "free")],
+        None,
+    );
+    let owner = harness::postgres::account().map_or_else(
+        || std::env::var("USER").unwrap_or_default(),
+        |user| user.name,
+    );
     for peer in [owner.as_str(), "daemon", "no such user", ""] {
         add("requirepeer", &[("PGREQUIREPEER", peer)], None);
     }
-    add("requirepeer of nobody there", &[("PGREQUIREPEER", owner.as_str()), ("PGPORT", "1")], None);
+    add(
+        "requirepeer of nobody there",
+        &[("PGREQUIREPEER", owner.as_str()), ("PGPORT", "1")],
+        None,
+    );
     add("application", &[("PGAPPNAME", "mine")], None);
-    add("options", &[("PGOPTIONS", "-c application_name=other")], None);
+    add(
+        "options",
+        &[("PGOPTIONS", "-c application_name=other")],
+        None,
+    );
     for dsn in [
         "postgres",
         "dbname=postgres",
@@ -206,7 +293,9 @@ fn strings_variables_and_services() {
         "postgresql://free:pw@/postgres".into(),
         format!("postgresql://free@{sockets}:{port}/postgres"),
         format!("postgresql://free@127.0.0.1:{port}/a%3Ab"),
-        format!("postgresql://free@127.0.0.1:{port}/postgres?application_name=u%20v&sslmode=disable"),
+        format!(
+            "postgresql://free@127.0.0.1:{port}/postgres?application_name=u%20v&sslmode=disable"
+        ),
         format!("postgresql://free@127.0.0.1:1,127.0.0.1:{port}/postgres"),
         format!("postgresql:///postgres?host={socket}&port={port}&user=free"),
         format!("postgresql:///postgres?host={sockets}"),
@@ -249,19 +338,39 @@ fn password_files() {
         ("group may read", 0o640, format!("*:*:*:*:{good}\n")),
         ("all may read", 0o644, format!("*:*:*:*:{good}\n")),
         ("others may execute", 0o601, format!("*:*:*:*:{good}\n")),
-        ("exact", 0o600, format!("{socket}:{port}:scram:scram:{good}\n")),
-        ("localhost is the default directory only", 0o600, format!("localhost:*:*:*:{good}\n")),
+        (
+            "exact",
+            0o600,
+            format!("{socket}:{port}:scram:scram:{good}\n"),
+        ),
+        (
+            "localhost is the default directory only",
+            0o600,
+            format!("localhost:*:*:*:{good}\n"),
+        ),
         ("address", 0o600, format!("127.0.0.1:{port}:*:*:{good}\n")),
         ("other port", 0o600, format!("*:1:*:*:{good}\n")),
         ("other database", 0o600, format!("*:*:postgres:*:{good}\n")),
         ("other user", 0o600, format!("*:*:*:free:{good}\n")),
-        ("the first counts", 0o600, format!("*:*:*:*:wrong\n*:*:*:*:{good}\n")),
-        ("later", 0o600, format!("x:*:*:*:wrong\n\n# c\n*:*:*:scram:{good}\n")),
+        (
+            "the first counts",
+            0o600,
+            format!("*:*:*:*:wrong\n*:*:*:*:{good}\n"),
+        ),
+        (
+            "later",
+            0o600,
+            format!("x:*:*:*:wrong\n\n# c\n*:*:*:scram:{good}\n"),
+        ),
         ("commented", 0o600, format!("#*:*:*:*:{good}\n")),
         ("escapes", 0o600, format!("*:*:\\s\\cram:scr\\am:{good}\n")),
         ("a star inside", 0o600, format!("*:*:*:scr*:{good}\n")),
         ("unescaped password", 0o600, "*:*:*:*:p:w\\x\n".to_string()),
-        ("rest after password", 0o600, format!("*:*:*:*:{good}:more\n")),
+        (
+            "rest after password",
+            0o600,
+            format!("*:*:*:*:{good}:more\n"),
+        ),
         ("spaces", 0o600, format!("*:*:*: scram:{good}\n")),
         ("too few fields", 0o600, format!("*:*:*:{good}\n")),
         ("empty", 0o600, String::new()),
@@ -278,45 +387,107 @@ fn password_files() {
             format!("hostaddr=127.0.0.1 port={port} user=scram"),
             format!("host=/nonexistent,{socket} port={port} user=scram"),
         ] {
-            cases.push(case(format!("{name}: {dsn}"), &[("HOME", &home)], Some(&dsn)));
+            cases.push(case(
+                format!("{name}: {dsn}"),
+                &[("HOME", &home)],
+                Some(&dsn),
+            ));
         }
         let file = directory.path().join(".pgpass");
         let dsn = format!("host={socket} port={port} user=scram");
-        cases.push(case(format!("{name}: PGPASSFILE"), &[("HOME", "/nonexistent"), ("PGPASSFILE", file.to_str().unwrap())], Some(&dsn)));
+        cases.push(case(
+            format!("{name}: PGPASSFILE"),
+            &[
+                ("HOME", "/nonexistent"),
+                ("PGPASSFILE", file.to_str().unwrap()),
+            ],
+            Some(&dsn),
+        ));
         homes.push(directory);
     }
     let at = format!("host={socket} port={port}");
-    for (user, password) in
-        [("scram", "p:w\\x"), ("scram", "wrong"), ("md5u", "pw"), ("md5u", "wrong"), ("plain", "pw"), ("plain", ""), ("free", "any")]
-    {
+    for (user, password) in [
+        ("scram", "p:w\\x"),
+        ("scram", "wrong"),
+        ("md5u", "pw"),
+        ("md5u", "wrong"),
+        ("plain", "pw"),
+        ("plain", ""),
+        ("free", "any"),
+    ] {
         let dsn = format!("{at} dbname=postgres user={user}");
-        cases.push(case(format!("PGPASSWORD {user} {password}"), &[("PGPASSWORD", password), ("HOME", "/nonexistent")], Some(&dsn)));
+        cases.push(case(
+            format!("PGPASSWORD {user} {password}"),
+            &[("PGPASSWORD", password), ("HOME", "/nonexistent")],
+            Some(&dsn),
+        ));
         let dsn = format!("{dsn} password={}", quoted(password));
-        cases.push(case(format!("password= {user} {password}"), &[("HOME", "/nonexistent")], Some(&dsn)));
+        cases.push(case(
+            format!("password= {user} {password}"),
+            &[("HOME", "/nonexistent")],
+            Some(&dsn),
+        ));
     }
     let (directory, home) = home();
     fs::create_dir(directory.path().join(".pgpass")).unwrap();
-    cases.push(case("a directory", &[("HOME", &home)], Some(&format!("{at} user=scram"))));
-    cases.push(case("none is needed", &[("HOME", &home)], Some(&format!("{at} user=free"))));
+    cases.push(case(
+        "a directory",
+        &[("HOME", &home)],
+        Some(&format!("{at} user=scram")),
+    ));
+    cases.push(case(
+        "none is needed",
+        &[("HOME", &home)],
+        Some(&format!("{at} user=free")),
+    ));
     compare(&cases);
 }
 
 #[test]
 fn host_lists_and_what_a_session_must_be() {
     let writable = Postgres::builder().hba(HBA).start();
-    let read_only = Postgres::builder().hba(HBA).set("default_transaction_read_only", "on").start();
+    let read_only = Postgres::builder()
+        .hba(HBA)
+        .set("default_transaction_read_only", "on")
+        .start();
     for server in [&writable, &read_only] {
-        server.psql("postgres", &format!("SET default_transaction_read_only = off; {ROLES}"));
+        server.psql(
+            "postgres",
+            &format!("SET default_transaction_read_only = off; {ROLES}"),
+        );
     }
     let (w, r) = (writable.port(), read_only.port());
-    let (ws, rs) = (writable.socket_dir().display().to_string(), read_only.socket_dir().display().to_string());
+    let (ws, rs) = (
+        writable.socket_dir().display().to_string(),
+        read_only.socket_dir().display().to_string(),
+    );
     let mut cases = Vec::new();
-    let mut add =
-        |dsn: String| cases.push(case(dsn.clone(), &[("HOME", "/nonexistent")], Some(&format!("user=free dbname=postgres {dsn}"))));
-    for attributes in ["any", "read-write", "read-only", "primary", "standby", "prefer-standby"] {
-        for ports in [format!("{w},{r}"), format!("{r},{w}"), format!("1,{w}"), format!("{w}"), format!("{r}")] {
+    let mut add = |dsn: String| {
+        cases.push(case(
+            dsn.clone(),
+            &[("HOME", "/nonexistent")],
+            Some(&format!("user=free dbname=postgres {dsn}")),
+        ))
+    };
+    for attributes in [
+        "any",
+        "read-write",
+        "read-only",
+        "primary",
+        "standby",
+        "prefer-standby",
+    ] {
+        for ports in [
+            format!("{w},{r}"),
+            format!("{r},{w}"),
+            format!("1,{w}"),
+            format!("{w}"),
+            format!("{r}"),
+        ] {
             let hosts = vec!["127.0.0.1"; ports.split(',').count()].join(",");
-            add(format!("host={hosts} port={ports} target_session_attrs={attributes}"));
+            add(format!(
+                "host={hosts} port={ports} target_session_attrs={attributes}"
+            ));
         }
     }
     add(format!("host=127.0.0.1,{ws} port={w}"));
@@ -332,11 +503,19 @@ fn host_lists_and_what_a_session_must_be() {
     add(format!("hostaddr=127.0.0.1,127.0.0.1 port=1,{w}"));
     add(format!("host=127.0.0.1 port={w} connect_timeout=2"));
     // A refused role does not go on to the next host.
-    cases.push(case("refused", &[("HOME", "/nonexistent")], Some(&format!("user=scram host={ws},127.0.0.1 port={w} dbname=postgres"))));
+    cases.push(case(
+        "refused",
+        &[("HOME", "/nonexistent")],
+        Some(&format!(
+            "user=scram host={ws},127.0.0.1 port={w} dbname=postgres"
+        )),
+    ));
     cases.push(case(
         "no such database",
         &[("HOME", "/nonexistent")],
-        Some(&format!("user=free host={ws},{rs} port={w},{r} dbname=nowhere")),
+        Some(&format!(
+            "user=free host={ws},{rs} port={w},{r} dbname=nowhere"
+        )),
     ));
     compare(&cases);
 }

@@ -19,7 +19,10 @@ pub fn ensure(server: &Postgres, role: &str, database: &str) -> Tool {
 
 /// The tool with an environment of its own: no variables, no home.
 pub fn bare() -> Tool {
-    tool("pg-ext-ensure").env_clear().env("PATH", "/usr/bin:/bin").env("HOME", "/nonexistent")
+    tool("pg-ext-ensure")
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", "/nonexistent")
 }
 
 /// The item of an extension.
@@ -27,11 +30,18 @@ pub fn bare() -> Tool {
 pub fn item(output: &Output, name: &str) -> Value {
     let report = output.json();
     let items = report["items"].as_array().unwrap();
-    items.iter().find(|item| item["name"] == name).unwrap_or_else(|| panic!("no item {name}: {report}")).clone()
+    items
+        .iter()
+        .find(|item| item["name"] == name)
+        .unwrap_or_else(|| panic!("no item {name}: {report}"))
+        .clone()
 }
 
 /// The versions of the extensions that a database has, as psql sees them.
 pub fn installed(server: &Postgres, database: &str) -> Vec<String> {
-    let text = server.psql(database, "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1");
+    let text = server.psql(
+        database,
+        "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1",
+    );
     text.lines().map(str::to_string).collect()
 }

@@ -25,7 +25,11 @@ fn all_back(site: &Site, within: Duration) {
         if running.len() == 4 && site.page().is_some() && site.gunicorns() == 3 {
             return;
         }
-        assert!(began.elapsed() < within, "not back: {running:?}, {} gunicorns", site.gunicorns());
+        assert!(
+            began.elapsed() < within,
+            "not back: {running:?}, {} gunicorns",
+            site.gunicorns()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -34,17 +38,31 @@ fn all_back(site: &Site, within: Duration) {
 fn command_s_own_exit_code_comes_out_and_all_is_back() {
     let Some(site) = Site::start() else { return };
     let before = site.running();
-    let report = site.cycle("cycle", &["--", "sh", "-c", "echo told; exit 7"]).run().expect_code(7);
+    let report = site
+        .cycle("cycle", &["--", "sh", "-c", "echo told; exit 7"])
+        .run()
+        .expect_code(7);
     assert!(report.err().contains("told"));
     let report = report.json();
-    assert_eq!((&report["outcome"], &report["restored"], &report["status"]), (&json!("command_failed"), &json!(true), &json!("failed")));
-    assert_eq!((&report["command"]["exit"], &report["command"]["tail"]), (&json!(7), &json!("told\n")));
+    assert_eq!(
+        (&report["outcome"], &report["restored"], &report["status"]),
+        (&json!("command_failed"), &json!(true), &json!("failed"))
+    );
+    assert_eq!(
+        (&report["command"]["exit"], &report["command"]["tail"]),
+        (&json!(7), &json!("told\n"))
+    );
     all_back(&site, Duration::from_secs(5));
     assert!(site.running().iter().all(|each| !before.contains(each)));
     // While it ran, nothing else did.
     let seen = site.dir().join("seen");
-    let script = format!("supervisorctl -c {0}/supervisor.conf status > {0}/seen; true", site.dir().display());
-    site.cycle("cycle", &["--", "sh", "-c", &script]).run().expect_code(0);
+    let script = format!(
+        "supervisorctl -c {0}/supervisor.conf status > {0}/seen; true",
+        site.dir().display()
+    );
+    site.cycle("cycle", &["--", "sh", "-c", &script])
+        .run()
+        .expect_code(0);
     assert!(!fs::read_to_string(seen).unwrap().contains("RUNNING"));
     all_back(&site, Duration::from_secs(5));
 }
@@ -52,7 +70,12 @@ fn command_s_own_exit_code_comes_out_and_all_is_back() {
 #[test]
 fn every_signal_once_and_twice() {
     let Some(site) = Site::start() else { return };
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
+    for signal in [
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+    ] {
         for times in [1, 2] {
             // In the short form one of them once, and the others twice.
             if !harness::full_sweep() && (times == 1) != (signal == Signal::SIGTERM) {
@@ -76,16 +99,38 @@ fn every_signal_once_and_twice() {
 #[test]
 fn a_command_that_ignores_term_is_killed_after_the_timeout() {
     let Some(site) = Site::start() else { return };
-    let report = site.cycle("cycle", &["--command-timeout", "300ms", "worker", "--", "sh", "-c", "sleep 60"]).run().expect_code(143).json();
-    assert_eq!((&report["command"]["signal"], &report["restored"]), (&json!(15), &json!(true)));
+    let report = site
+        .cycle(
+            "cycle",
+            &[
+                "--command-timeout",
+                "300ms",
+                "worker",
+                "--",
+                "sh",
+                "-c",
+                "sleep 60",
+            ],
+        )
+        .run()
+        .expect_code(143)
+        .json();
+    assert_eq!(
+        (&report["command"]["signal"], &report["restored"]),
+        (&json!(15), &json!(true))
+    );
 }
 
 #[test]
 fn a_signal_while_stopping_brings_back_without_command() {
-    let Some(site) = Site::with("stopsignal = CHLD\nstopwaitsecs = 5\n") else { return };
+    let Some(site) = Site::with("stopsignal = CHLD\nstopwaitsecs = 5\n") else {
+        return;
+    };
     let mark = site.dir().join("ran");
     let mut child = site.spawn("cycle", &["--", "touch", mark.to_str().unwrap()]);
-    wait_until("gunicorn is being stopped", || site.supervisor.state_of("gunicorn") == "STOPPING" || child.try_wait().unwrap().is_some());
+    wait_until("gunicorn is being stopped", || {
+        site.supervisor.state_of("gunicorn") == "STOPPING" || child.try_wait().unwrap().is_some()
+    });
     kill(pid(&child), Signal::SIGTERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(125));
     assert!(!mark.exists());
@@ -119,8 +164,23 @@ fn a_sigkill_at_any_moment() {
 fn killed_with_its_guardian_recover_does_it() {
     let Some(site) = Site::start() else { return };
     let started = site.dir().join("started");
-    let mut tool = site.cycle("cycle", &["--", "sh", "-c", &format!("touch {}; exec sleep 600", started.display())]);
-    let mut child = tool.command().process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut tool = site.cycle(
+        "cycle",
+        &[
+            "--",
+            "sh",
+            "-c",
+            &format!("touch {}; exec sleep 600", started.display()),
+        ],
+    );
+    let mut child = tool
+        .command()
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     wait_until("COMMAND runs", || started.exists());
     // COMMAND's pid is noted as soon as it runs, which can be a moment after it has touched its file.
     std::thread::sleep(Duration::from_millis(200));
@@ -139,7 +199,10 @@ fn killed_with_its_guardian_recover_does_it() {
     let dry = site.recover().arg("-n").run().expect_code(1).json();
     assert_eq!(dry["outcome"], "planned");
     let report = site.recover().run().expect_code(0).json();
-    assert_eq!((&report["outcome"], &report["restored"], &report["changed"]), (&json!("done"), &json!(true), &json!(true)));
+    assert_eq!(
+        (&report["outcome"], &report["restored"], &report["changed"]),
+        (&json!("done"), &json!(true), &json!(true))
+    );
     all_back(&site, Duration::from_secs(1));
     assert_eq!(site.recover().run().expect_code(0).json()["changed"], false);
 }
@@ -147,13 +210,22 @@ fn killed_with_its_guardian_recover_does_it() {
 #[test]
 fn leave_down_is_125_and_recover_starts_it() {
     let Some(site) = Site::start() else { return };
-    let report = site.cycle("cycle", &["--on-failure", "leave-down", "--", "false"]).run().expect_code(125).json();
-    assert_eq!((&report["outcome"], &report["restored"]), (&json!("left_down"), &json!(false)));
+    let report = site
+        .cycle("cycle", &["--on-failure", "leave-down", "--", "false"])
+        .run()
+        .expect_code(125)
+        .json();
+    assert_eq!(
+        (&report["outcome"], &report["restored"]),
+        (&json!("left_down"), &json!(false))
+    );
     assert_eq!(site.running().len(), 0);
     site.recover().run().expect_code(0);
     all_back(&site, Duration::from_secs(1));
     // A COMMAND that succeeds starts them as ever.
-    site.cycle("cycle", &["--on-failure", "leave-down", "--", "true"]).run().expect_code(0);
+    site.cycle("cycle", &["--on-failure", "leave-down", "--", "true"])
+        .run()
+        .expect_code(0);
     all_back(&site, Duration::from_secs(1));
 }
 
@@ -163,7 +235,13 @@ fn a_closed_stdout_and_a_full_disk_change_nothing_of_it() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut tool = site.cycle("cycle", &["--", "true"]);
-    let status = tool.command().stdin(Stdio::null()).stdout(writer).stderr(Stdio::null()).status().unwrap();
+    let status = tool
+        .command()
+        .stdin(Stdio::null())
+        .stdout(writer)
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
     assert_eq!(status.code(), Some(0));
     all_back(&site, Duration::from_secs(1));
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
@@ -181,18 +259,35 @@ fn a_closed_stdout_and_a_full_disk_change_nothing_of_it() {
 
 #[test]
 fn supervisord_dying_in_the_middle_is_left_down_until_it_is_back() {
-    let Some(mut site) = Site::start() else { return };
-    let text = fs::read_to_string(site.file()).unwrap().replace("start_timeout = \"20s\"", "start_timeout = \"6s\"");
-    site.set(&text.replace("name = \"worker:*\"", "name = \"worker:*\"\nstart_timeout = \"1s\""));
+    let Some(mut site) = Site::start() else {
+        return;
+    };
+    let text = fs::read_to_string(site.file())
+        .unwrap()
+        .replace("start_timeout = \"20s\"", "start_timeout = \"6s\"");
+    site.set(&text.replace(
+        "name = \"worker:*\"",
+        "name = \"worker:*\"\nstart_timeout = \"1s\"",
+    ));
     let daemon = site.supervisor.pid();
-    let report = site.cycle("cycle", &["--", "kill", "-KILL", &daemon.to_string()]).run().expect_code(125).json();
-    assert_eq!((&report["outcome"], &report["restored"]), (&json!("left_down"), &json!(false)));
+    let report = site
+        .cycle("cycle", &["--", "kill", "-KILL", &daemon.to_string()])
+        .run()
+        .expect_code(125)
+        .json();
+    assert_eq!(
+        (&report["outcome"], &report["restored"]),
+        (&json!("left_down"), &json!(false))
+    );
     // Back without its programs, which it would start by itself only at boot.
     let conf = fs::read_to_string(site.supervisor.config()).unwrap();
     fs::write(
         site.supervisor.config(),
         conf.replace("startsecs = 0", "startsecs = 0\nautostart = false")
-            .replace("autostart = false\nstartsecs = 0\nautostart", "startsecs = 0\nautostart"),
+            .replace(
+                "autostart = false\nstartsecs = 0\nautostart",
+                "startsecs = 0\nautostart",
+            ),
     )
     .unwrap();
     site.supervisor.crash();
@@ -222,9 +317,18 @@ fn a_lost_terminal() {
     let started = site.dir().join("started");
     let script = format!("touch {}; sleep 60", started.display());
     let mut tool = site.cycle("cycle", &["--", "sh", "-c", &script]);
-    let (program, arguments) =
-        (tool.command().get_program().to_owned(), tool.command().get_args().map(ToOwned::to_owned).collect::<Vec<_>>());
-    let environment: Vec<_> = tool.command().get_envs().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))).collect();
+    let (program, arguments) = (
+        tool.command().get_program().to_owned(),
+        tool.command()
+            .get_args()
+            .map(ToOwned::to_owned)
+            .collect::<Vec<_>>(),
+    );
+    let environment: Vec<_> = tool
+        .command()
+        .get_envs()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())))
+        .collect();
     let status = std::process::Command::new("python3")
         .args(["-c", LOSE_THE_TERMINAL])
         .arg(&started)
@@ -253,7 +357,16 @@ fn a_full_disk_is_found_before_anything_is_stopped() {
         .args(["cycle", "-f", &site.file(), "--", "true"])
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(3),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("No space left"),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert_eq!(site.running(), before);
 }

@@ -37,7 +37,14 @@ esac
 
 fn run(dir: &Path, arguments: &[&str], code: i32) -> Value {
     let path = format!("{}:{}", dir.display(), std::env::var("PATH").unwrap());
-    tool("svc-cycle").args(arguments).dir(dir).env("PATH", path).env("STATE", dir).run().expect_code(code).json()
+    tool("svc-cycle")
+        .args(arguments)
+        .dir(dir)
+        .env("PATH", path)
+        .env("STATE", dir)
+        .run()
+        .expect_code(code)
+        .json()
 }
 
 #[test]
@@ -53,12 +60,24 @@ fn web_and_a_one_shot() {
     )
     .unwrap();
     run(dir, &["status", "-f", "set.toml"], 1);
-    assert_eq!(run(dir, &["start", "-n", "-f", "set.toml"], 1)["outcome"], "planned");
+    assert_eq!(
+        run(dir, &["start", "-n", "-f", "set.toml"], 1)["outcome"],
+        "planned"
+    );
     let report = run(dir, &["start", "-f", "set.toml"], 0);
-    assert_eq!((&service(&report, "migrate")["after"], &service(&report, "web")["after"]), (&json!("finished"), &json!("running")));
+    assert_eq!(
+        (
+            &service(&report, "migrate")["after"],
+            &service(&report, "web")["after"]
+        ),
+        (&json!("finished"), &json!("running"))
+    );
     let calls = fs::read_to_string(dir.join("calls")).unwrap();
     assert!(
-        calls.contains(&format!("compose --file {}/docker-compose.yml up --detach --wait --no-deps migrate", dir.display())),
+        calls.contains(&format!(
+            "compose --file {}/docker-compose.yml up --detach --wait --no-deps migrate",
+            dir.display()
+        )),
         "{calls}"
     );
     run(dir, &["status", "-f", "set.toml"], 0);
@@ -66,12 +85,21 @@ fn web_and_a_one_shot() {
     run(dir, &["restart", "-f", "set.toml", "web"], 0);
     assert_ne!(fs::read_to_string(dir.join("web")).unwrap(), before);
     run(dir, &["reload", "compose:web"], 0);
-    assert_eq!(run(dir, &["cycle", "-f", "set.toml", "--", "true"], 0)["restored"], true);
+    assert_eq!(
+        run(dir, &["cycle", "-f", "set.toml", "--", "true"], 0)["restored"],
+        true
+    );
     let report = run(dir, &["stop", "-f", "set.toml"], 0);
     assert_eq!(service(&report, "web")["after"], "stopped");
     run(dir, &["status", "-f", "set.toml"], 1);
     let report = run(dir, &["start", "compose:broken"], 3);
-    assert!(report["error"]["message"].as_str().unwrap().contains("exit status 1"), "{report}");
+    assert!(
+        report["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("exit status 1"),
+        "{report}"
+    );
     let path = format!("{}:{}", dir.display(), std::env::var("PATH").unwrap());
     tool("svc-cycle")
         .args(["status", "compose:nothing"])
@@ -87,10 +115,24 @@ fn web_and_a_one_shot() {
 #[ignore = "needs a container engine and an image: cargo test -p runbook-tests --test servers -- --ignored"]
 fn the_real_engine() {
     let scratch = scratch();
-    fs::write(scratch.path().join("compose.yml"), "services:\n  web:\n    image: busybox\n    command: sleep 600\n").unwrap();
-    let run = |arguments: &[&str]| tool("svc-cycle").args(arguments).args(["-c", "compose.yml"]).dir(scratch.path()).run().expect_code(0);
+    fs::write(
+        scratch.path().join("compose.yml"),
+        "services:\n  web:\n    image: busybox\n    command: sleep 600\n",
+    )
+    .unwrap();
+    let run = |arguments: &[&str]| {
+        tool("svc-cycle")
+            .args(arguments)
+            .args(["-c", "compose.yml"])
+            .dir(scratch.path())
+            .run()
+            .expect_code(0)
+    };
     run(&["start", "compose:web"]);
     run(&["restart", "compose:web"]);
     run(&["stop", "compose:web"]);
-    let _ = std::process::Command::new("docker").args(["compose", "-f", "compose.yml", "down"]).current_dir(scratch.path()).output();
+    let _ = std::process::Command::new("docker")
+        .args(["compose", "-f", "compose.yml", "down"])
+        .current_dir(scratch.path())
+        .output();
 }

@@ -52,7 +52,11 @@ impl Site {
                 gunicorn = gunicorn.display(),
             ),
         );
-        let site = Self { supervisor, port, state: scratch() };
+        let site = Self {
+            supervisor,
+            port,
+            state: scratch(),
+        };
         site.set(&format!(
             "[service.gunicorn]\nbackend = \"supervisor\"\nconfig = \"supervisor.conf\"\nafter = [\"worker\"]\n\
              ready = [{{ http = \"http://127.0.0.1:{port}/\", status = [200], contains = \"code 1\" }}, {{ port = {port} }}]\n\
@@ -60,7 +64,12 @@ impl Site {
              [service.worker]\nbackend = \"supervisor\"\nconfig = \"supervisor.conf\"\nname = \"worker:*\"\nstable = \"50ms\"\n\
              [service.spare]\nbackend = \"supervisor\"\nconfig = \"supervisor.conf\"\nstable = \"50ms\"\n"
         ));
-        site.supervisor.wait_running(&["gunicorn", "worker:worker_0", "worker:worker_1", "worker:worker_2"]);
+        site.supervisor.wait_running(&[
+            "gunicorn",
+            "worker:worker_0",
+            "worker:worker_1",
+            "worker:worker_2",
+        ]);
         Some(site)
     }
 
@@ -94,7 +103,12 @@ impl Site {
     /// Starts svc-cycle and leaves it running.
     pub fn spawn(&self, verb: &str, arguments: &[&str]) -> Child {
         let mut tool = self.cycle(verb, arguments);
-        tool.command().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        tool.command()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
     }
 
     /// What the page says.
@@ -104,7 +118,8 @@ impl Site {
         stream.write_all(b"GET / HTTP/1.0\r\n\r\n").ok()?;
         let mut text = String::new();
         stream.read_to_string(&mut text).ok()?;
-        text.rsplit_once("\r\n\r\n").map(|(_, body)| body.to_owned())
+        text.rsplit_once("\r\n\r\n")
+            .map(|(_, body)| body.to_owned())
     }
 
     /// The processes that run, by supervisord: name and pid.
@@ -115,7 +130,10 @@ impl Site {
             .filter(|line| line.contains(" RUNNING "))
             .filter_map(|line| {
                 let words: Vec<&str> = line.split_ascii_whitespace().collect();
-                Some((words.first()?.to_string(), words.get(3)?.trim_end_matches(',').parse().ok()?))
+                Some((
+                    words.first()?.to_string(),
+                    words.get(3)?.trim_end_matches(',').parse().ok()?,
+                ))
             })
             .collect()
     }
@@ -144,16 +162,27 @@ pub fn private(name: &str, state: &Path) -> Tool {
     let program = wrapped.command().get_program().to_owned();
     *wrapped.command() = harness::from_a_terminal(Command::new("unshare"));
     fs::set_permissions(state, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    wrapped.args(["--mount", "sh", "-c", script]).arg(state).arg(program)
+    wrapped
+        .args(["--mount", "sh", "-c", script])
+        .arg(state)
+        .arg(program)
 }
 
 /// A service of a report.
 pub fn service<'a>(report: &'a Value, name: &str) -> &'a Value {
     let services = report["services"].as_array().unwrap();
-    services.iter().find(|service| service["name"] == name).unwrap_or_else(|| panic!("no {name} in {report}"))
+    services
+        .iter()
+        .find(|service| service["name"] == name)
+        .unwrap_or_else(|| panic!("no {name} in {report}"))
 }
 
 /// The names of the steps of a service.
 pub fn steps(report: &Value, name: &str) -> Vec<String> {
-    service(report, name)["steps"].as_array().unwrap().iter().map(|step| step["op"].as_str().unwrap().to_owned()).collect()
+    service(report, name)["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["op"].as_str().unwrap().to_owned())
+        .collect()
 }

@@ -11,27 +11,54 @@ use super::site::{Site, service, steps};
 #[test]
 fn stop_start_restart_status_in_order() {
     let Some(site) = Site::start() else { return };
-    let status = site.cycle("status", &["gunicorn", "worker"]).run().expect_code(0).json();
-    assert_eq!(service(&status, "worker")["pids"].as_array().unwrap().len(), 3);
+    let status = site
+        .cycle("status", &["gunicorn", "worker"])
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        service(&status, "worker")["pids"].as_array().unwrap().len(),
+        3
+    );
     site.cycle("status", &[]).run().expect_code(1);
 
     let dry = site.cycle("stop", &["-n"]).run().expect_code(1).json();
     assert_eq!(dry["outcome"], "planned");
     assert_eq!(site.running().len(), 4);
     let stopped = site.cycle("stop", &[]).run().expect_code(0).json();
-    assert_eq!((&stopped["outcome"], &stopped["leftovers"]), (&json!("done"), &json!([])));
+    assert_eq!(
+        (&stopped["outcome"], &stopped["leftovers"]),
+        (&json!("done"), &json!([]))
+    );
     assert_eq!(service(&stopped, "spare")["changed"], false);
     assert_eq!((site.running().len(), site.gunicorns()), (0, 0));
-    assert_eq!(site.cycle("stop", &[]).run().expect_code(0).json()["changed"], false);
+    assert_eq!(
+        site.cycle("stop", &[]).run().expect_code(0).json()["changed"],
+        false
+    );
 
-    let started = site.cycle("start", &["gunicorn", "worker"]).run().expect_code(0).json();
+    let started = site
+        .cycle("start", &["gunicorn", "worker"])
+        .run()
+        .expect_code(0)
+        .json();
     assert!(site.page().unwrap().starts_with("code 1"));
     assert_eq!(service(&started, "gunicorn")["ready"][0]["ok"], true);
     assert_eq!(steps(&started, "gunicorn"), ["start", "ready"]);
-    assert_eq!(site.cycle("start", &["gunicorn", "worker"]).run().expect_code(0).json()["changed"], false);
+    assert_eq!(
+        site.cycle("start", &["gunicorn", "worker"])
+            .run()
+            .expect_code(0)
+            .json()["changed"],
+        false
+    );
 
     let before = site.running();
-    let restarted = site.cycle("restart", &["gunicorn", "worker"]).run().expect_code(0).json();
+    let restarted = site
+        .cycle("restart", &["gunicorn", "worker"])
+        .run()
+        .expect_code(0)
+        .json();
     assert_eq!(steps(&restarted, "gunicorn"), ["stop", "start", "ready"]);
     assert!(site.running().iter().all(|each| !before.contains(each)));
     assert!(restarted["downtime_ms"].as_u64().is_some());
@@ -41,8 +68,15 @@ fn stop_start_restart_status_in_order() {
 fn what_was_down_stays_down() {
     let Some(site) = Site::start() else { return };
     site.supervisor.ctl(&["stop", "worker:worker_1"]);
-    let report = site.cycle("cycle", &["--", "true"]).run().expect_code(0).json();
-    assert_eq!((&report["outcome"], &report["restored"]), (&json!("done"), &json!(true)));
+    let report = site
+        .cycle("cycle", &["--", "true"])
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (&report["outcome"], &report["restored"]),
+        (&json!("done"), &json!(true))
+    );
     let names: Vec<String> = site.running().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["gunicorn", "worker:worker_0", "worker:worker_2"]);
 }
@@ -62,15 +96,31 @@ fn a_login_over_tcp_is_found_in_the_configuration() {
     let only_tcp = supervisor.dir().join("tcp.conf");
     fs::write(
         &only_tcp,
-        text.replace("[unix_http_server]\n", "[ignored]\n").replace("[supervisorctl]", "[supervisorctl]\nusername = admin\npassword = 123"),
+        text.replace("[unix_http_server]\n", "[ignored]\n").replace(
+            "[supervisorctl]",
+            "[supervisorctl]\nusername = admin\npassword = 123",
+        ),
     )
     .unwrap();
-    let run = |config: &std::path::Path| tool("svc-cycle").args(["status", "-c", config.to_str().unwrap(), "supervisor:web"]).run();
+    let run = |config: &std::path::Path| {
+        tool("svc-cycle")
+            .args(["status", "-c", config.to_str().unwrap(), "supervisor:web"])
+            .run()
+    };
     run(&only_tcp).expect_code(0);
-    let wrong = fs::read_to_string(&only_tcp).unwrap().replace("password = 123", "password = 124");
+    let wrong = fs::read_to_string(&only_tcp)
+        .unwrap()
+        .replace("password = 123", "password = 124");
     fs::write(&only_tcp, wrong).unwrap();
     let refused = run(&only_tcp).expect_code(3);
-    assert!(refused.json()["error"]["message"].as_str().unwrap().contains("password"), "{}", refused.out());
+    assert!(
+        refused.json()["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("password"),
+        "{}",
+        refused.out()
+    );
     assert!(!refused.out().contains("124"));
 }
 
@@ -83,10 +133,17 @@ fn what_is_just_starting_is_waited_for() {
                     [program:broken]\ncommand = /bin/sh -c 'sleep 1; exit 1'\nstartsecs = 2\nstartretries = 1\n";
     let supervisor = Supervisor::start(programs);
     let config = supervisor.config();
-    let start = |name: &str| tool("svc-cycle").args(["start", "-c", config.to_str().unwrap(), name]).run();
+    let start = |name: &str| {
+        tool("svc-cycle")
+            .args(["start", "-c", config.to_str().unwrap(), name])
+            .run()
+    };
     let report = start("supervisor:slow").expect_code(0).json();
     let slow = service(&report, "supervisor:slow");
-    assert_eq!((&slow["before"], &slow["after"], &slow["changed"]), (&json!("starting"), &json!("running"), &json!(false)));
+    assert_eq!(
+        (&slow["before"], &slow["after"], &slow["changed"]),
+        (&json!("starting"), &json!("running"), &json!(false))
+    );
     let report = start("supervisor:broken").expect_code(3).json();
     assert_ne!(service(&report, "supervisor:broken")["after"], "running");
 }
@@ -105,8 +162,16 @@ fn a_program_that_ends_at_once_is_no_success() {
     let config = supervisor.config();
     for name in ["false", "loop", "retry", "missing"] {
         // supervisorctl's own verdict on the first two is that they were started.
-        let report =
-            tool("svc-cycle").args(["start", "-c", config.to_str().unwrap(), &format!("supervisor:{name}")]).run().expect_code(3).json();
+        let report = tool("svc-cycle")
+            .args([
+                "start",
+                "-c",
+                config.to_str().unwrap(),
+                &format!("supervisor:{name}"),
+            ])
+            .run()
+            .expect_code(3)
+            .json();
         assert_eq!(report["outcome"], "not_ready", "{name}: {report}");
         assert_eq!(report["status"], "failed");
     }
@@ -114,16 +179,37 @@ fn a_program_that_ends_at_once_is_no_success() {
 
 #[test]
 fn dying_after_ready_within_stable_is_seen() {
-    let Some(site) = Site::with("autorestart = false\n") else { return };
-    let text = fs::read_to_string(site.file()).unwrap().replace("stable = \"100ms\"", "stable = \"3s\"");
+    let Some(site) = Site::with("autorestart = false\n") else {
+        return;
+    };
+    let text = fs::read_to_string(site.file())
+        .unwrap()
+        .replace("stable = \"100ms\"", "stable = \"3s\"");
     site.set(&text);
     // It answers, and dies a second after.
-    let app =
-        super::site::APP.replace("import os\n", "import os, threading\nthreading.Timer(1.0, lambda: os.kill(os.getppid(), 9)).start()\n");
+    let app = super::site::APP.replace(
+        "import os\n",
+        "import os, threading\nthreading.Timer(1.0, lambda: os.kill(os.getppid(), 9)).start()\n",
+    );
     fs::write(site.dir().join("app.py"), app).unwrap();
-    let report = site.cycle("restart", &["gunicorn"]).run().expect_code(3).json();
-    assert_eq!(service(&report, "gunicorn")["ready"][0]["attempts"].as_u64().map(|attempts| attempts > 0), Some(true));
-    assert!(report["error"]["message"].as_str().unwrap().contains("it was ready, and then"), "{report}");
+    let report = site
+        .cycle("restart", &["gunicorn"])
+        .run()
+        .expect_code(3)
+        .json();
+    assert_eq!(
+        service(&report, "gunicorn")["ready"][0]["attempts"]
+            .as_u64()
+            .map(|attempts| attempts > 0),
+        Some(true)
+    );
+    assert!(
+        report["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("it was ready, and then"),
+        "{report}"
+    );
 }
 
 #[test]
@@ -131,27 +217,64 @@ fn a_port_held_by_another_program_is_not_ready() {
     let Some(site) = Site::start() else { return };
     site.cycle("stop", &["gunicorn"]).run().expect_code(0);
     let other = std::net::TcpListener::bind(("127.0.0.1", site.port)).unwrap();
-    let report = site.cycle("start", &["gunicorn"]).run().expect_code(3).json();
+    let report = site
+        .cycle("start", &["gunicorn"])
+        .run()
+        .expect_code(3)
+        .json();
     let message = report["error"]["message"].as_str().unwrap();
-    assert!(message.contains(&format!("port {} is held by process {}", site.port, std::process::id())), "{message}");
+    assert!(
+        message.contains(&format!(
+            "port {} is held by process {}",
+            site.port,
+            std::process::id()
+        )),
+        "{message}"
+    );
     drop(other);
     site.cycle("start", &["gunicorn"]).run().expect_code(0);
 }
 
 #[test]
 fn expect_reads_the_running_process() {
-    let Some(site) = Site::with("environment = PRODUCTION=\"1\",SECRET_KEY=\"hunter2\"\n") else { return };
+    let Some(site) = Site::with("environment = PRODUCTION=\"1\",SECRET_KEY=\"hunter2\"\n") else {
+        return;
+    };
     let text = fs::read_to_string(site.file()).unwrap();
-    let with = |expect: &str| site.set(&text.replace("stable = \"100ms\"", &format!("stable = \"100ms\"\nexpect = {{ {expect} }}")));
-    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
-    with(&format!("env = [\"PRODUCTION=1\", \"SECRET_KEY=hunter2\", \"!DEBUG\"], user = \"{user}\", exe = \"/*/python*\""));
+    let with = |expect: &str| {
+        site.set(&text.replace(
+            "stable = \"100ms\"",
+            &format!("stable = \"100ms\"\nexpect = {{ {expect} }}"),
+        ))
+    };
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid())
+        .unwrap()
+        .unwrap()
+        .name;
+    with(&format!(
+        "env = [\"PRODUCTION=1\", \"SECRET_KEY=hunter2\", \"!DEBUG\"], user = \"{user}\", exe = \"/*/python*\""
+    ));
     let check = site.cycle("check", &["gunicorn"]).run().expect_code(0);
-    assert_eq!(service(&check.json(), "gunicorn")["expect"][0], json!({"key": "env PRODUCTION", "ok": true}));
+    assert_eq!(
+        service(&check.json(), "gunicorn")["expect"][0],
+        json!({"key": "env PRODUCTION", "ok": true})
+    );
     assert!(!check.out().contains("hunter2"));
     // Set in the shell, absent in the daemon.
     with("env = [\"DJANGO_SETTINGS_MODULE\"]");
-    let check = site.cycle("check", &["gunicorn"]).env("DJANGO_SETTINGS_MODULE", "tracks.settings").run().expect_code(1).json();
-    assert_eq!((&check["outcome"], &service(&check, "gunicorn")["expect"][0]["ok"]), (&json!("drifted"), &json!(false)));
+    let check = site
+        .cycle("check", &["gunicorn"])
+        .env("DJANGO_SETTINGS_MODULE", "tracks.settings")
+        .run()
+        .expect_code(1)
+        .json();
+    assert_eq!(
+        (
+            &check["outcome"],
+            &service(&check, "gunicorn")["expect"][0]["ok"]
+        ),
+        (&json!("drifted"), &json!(false))
+    );
     with("user = \"nobody\"");
     site.cycle("check", &["gunicorn"]).run().expect_code(1);
 }
@@ -174,27 +297,54 @@ fn a_worker_that_outlives_its_master_is_told() {
         fs::write(&set, text).unwrap();
     };
     write("");
-    let report = tool("svc-cycle").args(["stop", "-f", set.to_str().unwrap()]).run().expect_code(3).json();
+    let report = tool("svc-cycle")
+        .args(["stop", "-f", set.to_str().unwrap()])
+        .run()
+        .expect_code(3)
+        .json();
     assert_eq!(report["outcome"], "not_stopped");
     let left = report["leftovers"][0].as_i64().unwrap();
-    assert!(report["error"]["message"].as_str().unwrap().contains("outlived"), "{report}");
+    assert!(
+        report["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("outlived"),
+        "{report}"
+    );
     assert!(fs::exists(format!("/proc/{left}")).unwrap());
     // Said again for a new one, and then ended, because the set says so.
     supervisor.ctl(&["start", "master"]);
     supervisor.wait_running(&["master"]);
     write("kill = \"escalate\"\n");
-    let report = tool("svc-cycle").args(["stop", "-f", set.to_str().unwrap()]).run().expect_code(0).json();
+    let report = tool("svc-cycle")
+        .args(["stop", "-f", set.to_str().unwrap()])
+        .run()
+        .expect_code(0)
+        .json();
     assert_eq!(steps(&report, "master"), ["kill", "stop"]);
     assert_eq!(report["leftovers"], json!([]));
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(left as i32), nix::sys::signal::Signal::SIGKILL).unwrap();
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(left as i32),
+        nix::sys::signal::Signal::SIGKILL,
+    )
+    .unwrap();
 }
 
 #[test]
 fn rolling_keeps_answering() {
     let Some(site) = Site::start() else { return };
     let before = site.running();
-    let report = site.cycle("restart", &["--rolling", "worker"]).run().expect_code(0).json();
-    assert_eq!(steps(&report, "worker"), ["stop", "start", "ready", "stop", "start", "ready", "stop", "start", "ready"]);
+    let report = site
+        .cycle("restart", &["--rolling", "worker"])
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        steps(&report, "worker"),
+        [
+            "stop", "start", "ready", "stop", "start", "ready", "stop", "start", "ready"
+        ]
+    );
     let after = site.running();
     assert_eq!(after.len(), 4);
     assert_eq!(after.iter().filter(|each| before.contains(each)).count(), 1);
@@ -204,44 +354,90 @@ fn rolling_keeps_answering() {
 fn reload_is_believed_when_the_workers_changed() {
     let Some(site) = Site::start() else { return };
     let before = site.running();
-    fs::write(site.dir().join("app.py"), super::site::APP.replace("text = \"code 1", "text = \"code 1 and 2")).unwrap();
-    let report = site.cycle("reload", &["gunicorn"]).run().expect_code(0).json();
-    assert_eq!((&report["outcome"], &report["changed"]), (&json!("done"), &json!(true)));
-    assert!(site.page().unwrap().starts_with("code 1 and 2"), "{:?}", site.page());
+    fs::write(
+        site.dir().join("app.py"),
+        super::site::APP.replace("text = \"code 1", "text = \"code 1 and 2"),
+    )
+    .unwrap();
+    let report = site
+        .cycle("reload", &["gunicorn"])
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (&report["outcome"], &report["changed"]),
+        (&json!("done"), &json!(true))
+    );
+    assert!(
+        site.page().unwrap().starts_with("code 1 and 2"),
+        "{:?}",
+        site.page()
+    );
     assert_eq!(site.running(), before);
 }
 
 #[test]
 fn a_hup_with_broken_code_kills_gunicorn_and_is_caught() {
-    let Some(site) = Site::with("autorestart = false\n") else { return };
+    let Some(site) = Site::with("autorestart = false\n") else {
+        return;
+    };
     fs::write(site.dir().join("app.py"), "import no_such_module\n").unwrap();
     // The preflight says so before anything happens.
     let text = fs::read_to_string(site.file()).unwrap();
     let gunicorn = harness::test_venv().join("bin/gunicorn");
     site.set(&text.replace(
         "stable = \"100ms\"",
-        &format!("stable = \"100ms\"\npreflight = [\"{}\", \"--check-config\", \"app:app\"]", gunicorn.display()),
+        &format!(
+            "stable = \"100ms\"\npreflight = [\"{}\", \"--check-config\", \"app:app\"]",
+            gunicorn.display()
+        ),
     ));
-    let report = site.cycle("reload", &["gunicorn"]).run().expect_code(3).json();
-    assert_eq!((&report["changed"], steps(&report, "gunicorn")), (&json!(false), vec!["preflight".to_owned()]));
+    let report = site
+        .cycle("reload", &["gunicorn"])
+        .run()
+        .expect_code(3)
+        .json();
+    assert_eq!(
+        (&report["changed"], steps(&report, "gunicorn")),
+        (&json!(false), vec!["preflight".to_owned()])
+    );
     assert!(site.page().is_some());
     // So it does where it is to be started.
     site.cycle("stop", &["gunicorn"]).run().expect_code(0);
-    let report = site.cycle("start", &["gunicorn"]).run().expect_code(3).json();
-    assert_eq!((&report["changed"], steps(&report, "gunicorn")), (&json!(false), vec!["preflight".to_owned()]));
+    let report = site
+        .cycle("start", &["gunicorn"])
+        .run()
+        .expect_code(3)
+        .json();
+    assert_eq!(
+        (&report["changed"], steps(&report, "gunicorn")),
+        (&json!(false), vec!["preflight".to_owned()])
+    );
     fs::write(site.dir().join("app.py"), super::site::APP).unwrap();
     site.cycle("start", &["gunicorn"]).run().expect_code(0);
     fs::write(site.dir().join("app.py"), "import no_such_module\n").unwrap();
     // Without one, the HUP ends the master, and that is said.
     site.set(&text.replace("stable = \"100ms\"", "stable = \"3s\""));
-    let report = site.cycle("reload", &["gunicorn"]).run().expect_code(3).json();
+    let report = site
+        .cycle("reload", &["gunicorn"])
+        .run()
+        .expect_code(3)
+        .json();
     assert_eq!(report["outcome"], "not_reloaded");
-    assert!(report["error"]["message"].as_str().unwrap().contains("ended its main process"), "{report}");
+    assert!(
+        report["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("ended its main process"),
+        "{report}"
+    );
 }
 
 #[test]
 fn an_unreachable_supervisord_is_75() {
-    let Some(mut site) = Site::start() else { return };
+    let Some(mut site) = Site::start() else {
+        return;
+    };
     site.supervisor.crash();
     for verb in ["status", "stop", "start", "restart"] {
         site.cycle(verb, &["gunicorn"]).run().expect_code(75);
@@ -259,18 +455,38 @@ fn readiness_answered_by_the_old_process_is_none() {
         "[program:web]\ncommand = /bin/sh -c '(exec setsid python3 -m http.server -b 127.0.0.1 {port} >/dev/null 2>&1) & exec sleep 600'\nstartsecs = 0\n"
     ));
     supervisor.wait_running(&["web"]);
-    harness::wait_until("it answers", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    harness::wait_until("it answers", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
     let set = supervisor.dir().join("set.toml");
     let text = format!(
         "[service.web]\nbackend = \"supervisor\"\nconfig = \"supervisor.conf\"\nstopped = [{{ tree = false }}]\nstart_timeout = \"1s\"\n\
          ready = [{{ http = \"http://127.0.0.1:{port}/\" }}]\n"
     );
     fs::write(&set, text).unwrap();
-    let report = tool("svc-cycle").args(["restart", "-f", set.to_str().unwrap()]).run().expect_code(3).json();
+    let report = tool("svc-cycle")
+        .args(["restart", "-f", set.to_str().unwrap()])
+        .run()
+        .expect_code(3)
+        .json();
     assert_eq!(report["outcome"], "not_ready");
-    assert!(report["error"]["message"].as_str().unwrap().contains("is answered by the old process"), "{report}");
-    let Ok(probe::port::Holders::Processes(left)) = probe::port::holders(port) else { panic!("nobody holds {port}") };
-    left.iter().for_each(|pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(*pid), nix::sys::signal::Signal::SIGKILL).unwrap());
+    assert!(
+        report["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("is answered by the old process"),
+        "{report}"
+    );
+    let Ok(probe::port::Holders::Processes(left)) = probe::port::holders(port) else {
+        panic!("nobody holds {port}")
+    };
+    left.iter().for_each(|pid| {
+        nix::sys::signal::kill(
+            nix::unistd::Pid::from_raw(*pid),
+            nix::sys::signal::Signal::SIGKILL,
+        )
+        .unwrap()
+    });
 }
 
 #[test]
@@ -310,20 +526,39 @@ fn celery_and_redis_as_coralnet_has_them() {
     let conf = fs::read_to_string(supervisor.config()).unwrap();
     fs::write(
         supervisor.config(),
-        conf.replace("[program:celeryworker]\n", "[program:celeryworker]\nstderr_logfile = %(here)s/celeryworker-stderr.log\n"),
+        conf.replace(
+            "[program:celeryworker]\n",
+            "[program:celeryworker]\nstderr_logfile = %(here)s/celeryworker-stderr.log\n",
+        ),
     )
     .unwrap();
     supervisor.ctl(&["reread"]);
     supervisor.ctl(&["update"]);
     let run = |arguments: &[&str], code: i32| {
-        tool("svc-cycle").args(arguments).args(["-f", set.to_str().unwrap()]).dir(supervisor.dir()).run().expect_code(code).json()
+        tool("svc-cycle")
+            .args(arguments)
+            .args(["-f", set.to_str().unwrap()])
+            .dir(supervisor.dir())
+            .run()
+            .expect_code(code)
+            .json()
     };
     let started = run(&["start"], 0);
     let redis = service(&started, "redis")["pids"].clone();
     // A cycle leaves redis alone, and the whole prefork tree of the worker is a new one.
-    let report =
-        tool("svc-cycle").args(["cycle", "-f", set.to_str().unwrap(), "--", "true"]).dir(supervisor.dir()).run().expect_code(0).json();
-    assert_eq!((&service(&report, "redis")["pids"], &service(&report, "redis")["changed"]), (&redis, &json!(false)));
+    let report = tool("svc-cycle")
+        .args(["cycle", "-f", set.to_str().unwrap(), "--", "true"])
+        .dir(supervisor.dir())
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        (
+            &service(&report, "redis")["pids"],
+            &service(&report, "redis")["changed"]
+        ),
+        (&redis, &json!(false))
+    );
     assert_eq!(steps(&report, "celeryworker"), ["stop", "start", "ready"]);
     assert_eq!(report["leftovers"], json!([]));
     // Not running: started, and only then what waits for it.
@@ -340,14 +575,34 @@ fn a_terminal_shows_progress_and_a_pipe_does_not() {
     }
     let supervisor = Supervisor::start("[program:web]\ncommand = /bin/sleep 600\nstartsecs = 0\n");
     supervisor.wait_running(&["web"]);
-    let words = format!("{} restart -c {} supervisor:web", harness::bin("svc-cycle").display(), supervisor.config().display());
-    let output =
-        std::process::Command::new("script").args(["-qec", &words, "/dev/null"]).stdin(std::process::Stdio::null()).output().unwrap();
+    let words = format!(
+        "{} restart -c {} supervisor:web",
+        harness::bin("svc-cycle").display(),
+        supervisor.config().display()
+    );
+    let output = std::process::Command::new("script")
+        .args(["-qec", &words, "/dev/null"])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    for line in ["supervisor:web: stopping", "supervisor:web: stopped in", "supervisor:web: starting", "supervisor:web: ready", "down for"]
-    {
+    for line in [
+        "supervisor:web: stopping",
+        "supervisor:web: stopped in",
+        "supervisor:web: starting",
+        "supervisor:web: ready",
+        "down for",
+    ] {
         assert!(text.contains(line), "{line}: {text}");
     }
-    let piped = tool("svc-cycle").args(["restart", "-c", supervisor.config().to_str().unwrap(), "supervisor:web"]).run().expect_code(0);
+    let piped = tool("svc-cycle")
+        .args([
+            "restart",
+            "-c",
+            supervisor.config().to_str().unwrap(),
+            "supervisor:web",
+        ])
+        .run()
+        .expect_code(0);
     assert_eq!(piped.err(), "");
 }

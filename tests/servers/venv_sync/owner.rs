@@ -25,14 +25,28 @@ fn owned() -> Option<Venvs> {
 }
 
 fn give(path: &Path) {
-    assert!(Command::new("chown").args(["-R", "www-data:www-data"]).arg(path).status().unwrap().success());
+    assert!(
+        Command::new("chown")
+            .args(["-R", "www-data:www-data"])
+            .arg(path)
+            .status()
+            .unwrap()
+            .success()
+    );
     std::fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Whose everything below is.
 fn owners(dir: &Path) -> Vec<u32> {
-    let find = Command::new("find").arg(dir).args(["-printf", "%U\\n"]).output().unwrap();
-    let mut all: Vec<u32> = String::from_utf8_lossy(&find.stdout).lines().map(|line| line.parse().unwrap()).collect();
+    let find = Command::new("find")
+        .arg(dir)
+        .args(["-printf", "%U\\n"])
+        .output()
+        .unwrap();
+    let mut all: Vec<u32> = String::from_utf8_lossy(&find.stdout)
+        .lines()
+        .map(|line| line.parse().unwrap())
+        .collect();
     all.sort_unstable();
     all.dedup();
     all
@@ -44,29 +58,58 @@ fn what_an_installation_runs_runs_as_the_owner() {
         let Some(venvs) = owned() else { return };
         // A line that every Python of this environment executes, as its owner could have planted it.
         let proof = venvs.path().join("proof");
-        let line = format!("import os; open('{}', 'a').write(str(os.geteuid()) + chr(10))", proof.display());
+        let line = format!(
+            "import os; open('{}', 'a').write(str(os.geteuid()) + chr(10))",
+            proof.display()
+        );
         venvs.wheel("evil", "1.0", "", &[&format!("evil.pth={line}\n")]);
         venvs.requirements("alpha==1.0\nevil\n");
         give(venvs.path());
-        let done = venvs.apply(&["--installer", installer, "--post-check", "alpha"]).run().expect_code(0).json();
-        assert_eq!((&done["changed"], &done["in_sync"]), (&true.into(), &true.into()));
+        let done = venvs
+            .apply(&["--installer", installer, "--post-check", "alpha"])
+            .run()
+            .expect_code(0)
+            .json();
+        assert_eq!(
+            (&done["changed"], &done["in_sync"]),
+            (&true.into(), &true.into())
+        );
         let uids = std::fs::read_to_string(&proof).unwrap();
-        assert!(!uids.is_empty() && uids.lines().all(|uid| uid == OWNER.to_string()), "{installer}: {uids}");
+        assert!(
+            !uids.is_empty() && uids.lines().all(|uid| uid == OWNER.to_string()),
+            "{installer}: {uids}"
+        );
         assert_eq!(owners(&venvs.path().join("venv.d")), [OWNER]);
         assert_eq!(venvs.venv().symlink_metadata().unwrap().uid(), OWNER);
 
         // The second time, in sync, as root: nothing runs at all.
         std::fs::remove_file(&proof).unwrap();
-        venvs.apply(&["--installer", installer]).run().expect_code(0);
-        venvs.sync("check", &["--verify", "hash"]).run().expect_code(0);
+        venvs
+            .apply(&["--installer", installer])
+            .run()
+            .expect_code(0);
+        venvs
+            .sync("check", &["--verify", "hash"])
+            .run()
+            .expect_code(0);
         assert!(!proof.exists());
 
         venvs.requirements("alpha==2.0\nevil\n");
         give(&venvs.path().join("requirements.txt"));
         let planned = venvs.apply(&["-n"]).run().expect_code(1).json();
-        assert_eq!((&planned["dry_run"], &planned["changed"]), (&true.into(), &true.into()));
-        venvs.apply(&["--installer", installer]).run().expect_code(0);
-        let back = venvs.tool(&["rollback", "venv"]).run().expect_code(0).json();
+        assert_eq!(
+            (&planned["dry_run"], &planned["changed"]),
+            (&true.into(), &true.into())
+        );
+        venvs
+            .apply(&["--installer", installer])
+            .run()
+            .expect_code(0);
+        let back = venvs
+            .tool(&["rollback", "venv"])
+            .run()
+            .expect_code(0)
+            .json();
         assert_eq!(back["changed"], true);
         assert_eq!(owners(&venvs.path().join("venv.d")), [OWNER]);
     }
@@ -77,7 +120,12 @@ fn what_goes_wrong_there_is_said_here() {
     let Some(venvs) = owned() else { return };
     venvs.requirements("alpha=1\n");
     give(venvs.path());
-    venvs.apply(&[]).run().expect_code(2).expect_silence().expect_err("requirements.txt:1");
+    venvs
+        .apply(&[])
+        .run()
+        .expect_code(2)
+        .expect_silence()
+        .expect_err("requirements.txt:1");
     venvs.requirements("alpha==3.0\n");
     give(venvs.path());
     venvs.apply(&[]).run().expect_code(3).expect_err("alpha");
@@ -86,12 +134,20 @@ fn what_goes_wrong_there_is_said_here() {
     let file = venvs.path().join("requirements.txt");
     chown(&file, Some(0.into()), Some(0.into())).unwrap();
     std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
-    venvs.apply(&[]).run().expect_code(2).expect_err("Permission denied");
+    venvs
+        .apply(&[])
+        .run()
+        .expect_code(2)
+        .expect_err("Permission denied");
     std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
     venvs.apply(&[]).run().expect_code(0);
     // Somebody else's lock is an answer, too.
     venvs.requirements("alpha==2.0\n");
-    let lock = std::fs::File::options().read(true).write(true).open(venvs.path().join("venv.d/lock")).unwrap();
+    let lock = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(venvs.path().join("venv.d/lock"))
+        .unwrap();
     let held = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusive).unwrap();
     venvs.apply(&[]).run().expect_code(75).expect_err("locked");
     drop(held);
@@ -107,13 +163,26 @@ fn called_from_a_directory_that_the_owner_may_not_enter() {
     let inside = closed.path().join("runbook");
     std::fs::create_dir(&inside).unwrap();
     let here = |name: &str| venvs.path().join(name).display().to_string();
-    let arguments =
-        ["apply", &here("venv"), "-r", &here("requirements.txt"), "--wheelhouse", &here("wheels"), "--python", "/usr/bin/python3"];
+    let arguments = [
+        "apply",
+        &here("venv"),
+        "-r",
+        &here("requirements.txt"),
+        "--wheelhouse",
+        &here("wheels"),
+        "--python",
+        "/usr/bin/python3",
+    ];
     venvs.tool(&arguments).dir(&inside).run().expect_code(0);
     // Where it is called from is no secret: an error may name it.
     venvs.requirements("alpha==3.0\n");
     give(venvs.path());
-    let failed = venvs.tool(&arguments).dir(&inside).env("PWD", venvs.path()).run().expect_code(3);
+    let failed = venvs
+        .tool(&arguments)
+        .dir(&inside)
+        .env("PWD", venvs.path())
+        .run()
+        .expect_code(3);
     assert!(!failed.err().contains("***"), "{}", failed.err());
 }
 
@@ -129,8 +198,15 @@ fn links_planted_in_the_store_are_not_followed() {
     venvs.apply(&[]).run().expect_code(3);
     std::fs::remove_file(venvs.path().join("venv.d")).unwrap();
     std::fs::create_dir_all(venvs.path().join("venv.d/releases")).unwrap();
-    std::os::unix::fs::symlink(&elsewhere, venvs.path().join("venv.d/releases/20000101T000000Z-0000")).unwrap();
+    std::os::unix::fs::symlink(
+        &elsewhere,
+        venvs.path().join("venv.d/releases/20000101T000000Z-0000"),
+    )
+    .unwrap();
     give(venvs.path());
     venvs.apply(&[]).run().expect_code(0);
-    assert!(elsewhere.join(".incomplete").exists(), "a link named as an unfinished release is not swept through");
+    assert!(
+        elsewhere.join(".incomplete").exists(),
+        "a link named as an unfinished release is not swept through"
+    );
 }

@@ -70,11 +70,25 @@ json.dump(answers, sys.stdout)
 /// Asks pip.
 pub fn pip(questions: &Value) -> Value {
     let mut python = Command::new(test_venv().join("bin/python"));
-    python.args(["-I", "-W", "ignore", "-c", PIP]).env("TOKEN", "s#cret").env_remove("UNSET");
-    let mut child = python.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(questions.to_string().as_bytes()).unwrap();
+    python
+        .args(["-I", "-W", "ignore", "-c", PIP])
+        .env("TOKEN", "s#cret")
+        .env_remove("UNSET");
+    let mut child = python
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(questions.to_string().as_bytes())
+        .unwrap();
     let done = child.wait_with_output().unwrap();
-    serde_json::from_slice(&done.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&done.stderr)))
+    serde_json::from_slice(&done.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&done.stderr)))
 }
 
 const VERSIONS: &[&str] = &[
@@ -153,8 +167,13 @@ fn specifiers() -> Vec<String> {
         "2.0 ",
         "1.0_1",
     ];
-    let operators = ["==", "!=", "<", "<=", ">", ">=", "~=", "===", "=", "=>", "<>", "><", ""];
-    let mut all: Vec<String> = operators.iter().flat_map(|op| versions.iter().map(move |version| format!("{op}{version}"))).collect();
+    let operators = [
+        "==", "!=", "<", "<=", ">", ">=", "~=", "===", "=", "=>", "<>", "><", "",
+    ];
+    let mut all: Vec<String> = operators
+        .iter()
+        .flat_map(|op| versions.iter().map(move |version| format!("{op}{version}")))
+        .collect();
     let sets = [
         ">=1,<2",
         ">= 1 , < 2",
@@ -181,18 +200,29 @@ fn specifiers() -> Vec<String> {
 #[test]
 fn versions_as_pip_compares_them() {
     let specifiers = specifiers();
-    let pairs: Vec<(&String, &&str)> = specifiers.iter().flat_map(|s| VERSIONS.iter().map(move |v| (s, v))).collect();
+    let pairs: Vec<(&String, &&str)> = specifiers
+        .iter()
+        .flat_map(|s| VERSIONS.iter().map(move |v| (s, v)))
+        .collect();
     let answers = pip(&json!({"allows": pairs}));
     let mut differ = Vec::new();
     for ((specifier, version), pip) in pairs.iter().zip(answers["allows"].as_array().unwrap()) {
-        let ours = Specifiers::parse(specifier).ok().map(|s| s.allow(&InstalledVersion::new(version)));
+        let ours = Specifiers::parse(specifier)
+            .ok()
+            .map(|s| s.allow(&InstalledVersion::new(version)));
         // pip cuts the text of `~=` at its dots without reading it first, and then nothing satisfies it.
         let slip = specifier.starts_with("~=v") || specifier.starts_with("~=2.0.0-beta");
         if json!(ours) != *pip && !slip {
             differ.push(format!("{version} {specifier:?}: pip {pip}, here {ours:?}"));
         }
     }
-    assert!(differ.is_empty(), "{} of {}:\n{}", differ.len(), pairs.len(), differ.join("\n"));
+    assert!(
+        differ.is_empty(),
+        "{} of {}:\n{}",
+        differ.len(),
+        pairs.len(),
+        differ.join("\n")
+    );
 }
 
 #[test]
@@ -233,7 +263,9 @@ fn markers_as_pip_evaluates_them() {
         "3.*",
         "A_b",
     ];
-    let operators = ["==", "!=", "<", "<=", ">", ">=", "~=", "===", " in ", " not in ", "=", " is "];
+    let operators = [
+        "==", "!=", "<", "<=", ">", ">=", "~=", "===", " in ", " not in ", "=", " is ",
+    ];
     let mut markers = Vec::new();
     for variable in variables {
         for operator in operators {
@@ -273,7 +305,10 @@ fn markers_as_pip_evaluates_them() {
         "platform_system": "Linux", "platform_machine": "x86_64", "platform_python_implementation": "CPython", "implementation_name": "cpython",
         "implementation_version": "3.11.2", "platform_version": "7", "extra": "a-b",
     });
-    let questions: Vec<Value> = markers.iter().map(|marker| json!([marker, environment])).collect();
+    let questions: Vec<Value> = markers
+        .iter()
+        .map(|marker| json!([marker, environment]))
+        .collect();
     let answers = pip(&json!({"holds": questions}));
     let (mut differ, mut agree) = (Vec::new(), 0);
     for (marker, pip) in markers.iter().zip(answers["holds"].as_array().unwrap()) {
@@ -285,12 +320,19 @@ fn markers_as_pip_evaluates_them() {
             (pip, ours) => differ.push(format!("{marker}: pip {pip:?}, here {ours:?}")),
         }
     }
-    assert!(differ.is_empty() && agree > 4000, "{agree} agree, {} differ:\n{}", differ.len(), differ.join("\n"));
+    assert!(
+        differ.is_empty() && agree > 4000,
+        "{agree} agree, {} differ:\n{}",
+        differ.len(),
+        differ.join("\n")
+    );
 }
 
 #[test]
 fn requirements_as_pip_parses_them() {
-    let names = ["a", "A.b-c_d", "a1", "1a", "-a", "a-", "a b", "", "\u{e9}", "a..b", "_a"];
+    let names = [
+        "a", "A.b-c_d", "a1", "1a", "-a", "a-", "a b", "", "\u{e9}", "a..b", "_a",
+    ];
     let rests = [
         "",
         ">=1",
@@ -341,11 +383,18 @@ fn requirements_as_pip_parses_them() {
         "==v1.0",
         "== 1.0 RC1",
     ];
-    let mut texts: Vec<String> = names.iter().flat_map(|name| rests.iter().map(move |rest| format!("{name}{rest}"))).collect();
+    let mut texts: Vec<String> = names
+        .iter()
+        .flat_map(|name| rests.iter().map(move |rest| format!("{name}{rest}")))
+        .collect();
     // What real distributions say.
     let environment = pydist::Environment::open(test_venv()).unwrap();
     let real = environment.distributions().unwrap();
-    texts.extend(real.iter().filter_map(|dist| dist.metadata().ok()).flat_map(|metadata| metadata.requires_dist));
+    texts.extend(
+        real.iter()
+            .filter_map(|dist| dist.metadata().ok())
+            .flat_map(|metadata| metadata.requires_dist),
+    );
     assert!(texts.len() > 500);
     let answers = pip(&json!({"requirement": texts}));
     let mut differ = Vec::new();
@@ -360,5 +409,11 @@ fn requirements_as_pip_parses_them() {
             differ.push(format!("{text:?}: pip {pip}, here {ours:?}"));
         }
     }
-    assert!(differ.is_empty(), "{} of {}:\n{}", differ.len(), texts.len(), differ.join("\n"));
+    assert!(
+        differ.is_empty(),
+        "{} of {}:\n{}",
+        differ.len(),
+        texts.len(),
+        differ.join("\n")
+    );
 }

@@ -30,7 +30,10 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % bound
     }
 
@@ -39,10 +42,36 @@ impl Random {
     }
 }
 
-const NAMES: [&str; 9] = ["alpha", "Beta.x", "gamma_y", "delta", "eps-z", "zeta", "eta", "theta", "iota"];
-const VERSIONS: [&str; 9] = ["1.0", "1.0.post1", "1.1rc1", "1.2.dev3", "2.0", "2.0+local1", "2.5", "3.0a1", "1!1.0"];
-const WANTED: [&str; 14] =
-    ["", ">=1", "<2", "==1.0", "==2.*", "!=2.0", "~=1.0", ">1.0", "<=2.0", ">=2.0rc1", "<3", "===1.0", ">=1,<2.5", "==2.0+local1"];
+const NAMES: [&str; 9] = [
+    "alpha", "Beta.x", "gamma_y", "delta", "eps-z", "zeta", "eta", "theta", "iota",
+];
+const VERSIONS: [&str; 9] = [
+    "1.0",
+    "1.0.post1",
+    "1.1rc1",
+    "1.2.dev3",
+    "2.0",
+    "2.0+local1",
+    "2.5",
+    "3.0a1",
+    "1!1.0",
+];
+const WANTED: [&str; 14] = [
+    "",
+    ">=1",
+    "<2",
+    "==1.0",
+    "==2.*",
+    "!=2.0",
+    "~=1.0",
+    ">1.0",
+    "<=2.0",
+    ">=2.0rc1",
+    "<3",
+    "===1.0",
+    ">=1,<2.5",
+    "==2.0+local1",
+];
 const MARKERS: [&str; 8] = [
     "",
     "",
@@ -56,12 +85,23 @@ const MARKERS: [&str; 8] = [
 
 /// A distribution's directory, as an installer leaves it.
 fn plant(venvs: &Venvs, name: &str, version: &str, metadata: &str) {
-    let dir = venvs.site().join(format!("{}-{version}.dist-info", name.replace(['-', '.'], "_")));
+    let dir = venvs.site().join(format!(
+        "{}-{version}.dist-info",
+        name.replace(['-', '.'], "_")
+    ));
     fs::create_dir(&dir).unwrap();
-    fs::write(dir.join("METADATA"), format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}\n")).unwrap();
+    fs::write(
+        dir.join("METADATA"),
+        format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}\n"),
+    )
+    .unwrap();
     fs::write(dir.join("RECORD"), "").unwrap();
     fs::write(dir.join("INSTALLER"), "uv\n").unwrap();
-    fs::write(dir.join("WHEEL"), "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n").unwrap();
+    fs::write(
+        dir.join("WHEEL"),
+        "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    )
+    .unwrap();
 }
 
 fn clear(venvs: &Venvs) {
@@ -82,7 +122,11 @@ fn random_environment(venvs: &Venvs, random: &mut Random) {
             continue;
         }
         let requires = (0..random.below(4)).map(|_| {
-            let (other, specifier, marker) = (random.pick(&NAMES), random.pick(&WANTED), random.pick(&MARKERS));
+            let (other, specifier, marker) = (
+                random.pick(&NAMES),
+                random.pick(&WANTED),
+                random.pick(&MARKERS),
+            );
             format!("Requires-Dist: {other}{specifier} {marker}\n")
         });
         let metadata = requires.collect::<String>() + "Provides-Extra: more";
@@ -93,7 +137,10 @@ fn random_environment(venvs: &Venvs, random: &mut Random) {
 /// What venv-sync finds, of these kinds, by name.
 fn names(report: &Value, kinds: &[&str]) -> BTreeSet<String> {
     let items = report["items"].as_array().unwrap().iter();
-    items.filter(|item| kinds.contains(&item["kind"].as_str().unwrap())).map(|item| normal(item["name"].as_str().unwrap())).collect()
+    items
+        .filter(|item| kinds.contains(&item["kind"].as_str().unwrap()))
+        .map(|item| normal(item["name"].as_str().unwrap()))
+        .collect()
 }
 
 #[test]
@@ -107,27 +154,59 @@ fn dependencies_as_pip_and_uv_check_them() {
         venvs.make_plain(&[]);
         random_environment(&venvs, &mut random);
         venvs.requirements("");
-        let report = venvs.sync("check", &["--verify", "none", "--extraneous", "ignore"]).run().json();
-        let uv = venvs.command("uv").args(["pip", "check", "--python", "venv/bin/python"]).output().unwrap();
+        let report = venvs
+            .sync("check", &["--verify", "none", "--extraneous", "ignore"])
+            .run()
+            .json();
+        let uv = venvs
+            .command("uv")
+            .args(["pip", "check", "--python", "venv/bin/python"])
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&uv.stderr).into_owned();
         let drifted = !report["items"].as_array().unwrap().is_empty();
-        assert_eq!(drifted, !uv.status.success(), "round {round}:\n{said}\n{report}");
+        assert_eq!(
+            drifted,
+            !uv.status.success(),
+            "round {round}:\n{said}\n{report}"
+        );
         found_something += usize::from(drifted);
         let items = report["items"].as_array().unwrap().iter().map(|item| {
             let by = item["msg"].as_str().unwrap().split(' ').next().unwrap();
-            let what = if item["kind"] == "dep_missing" { "missing" } else { "conflict" };
-            vec![normal(by), what.to_owned(), normal(item["name"].as_str().unwrap())]
+            let what = if item["kind"] == "dep_missing" {
+                "missing"
+            } else {
+                "conflict"
+            };
+            vec![
+                normal(by),
+                what.to_owned(),
+                normal(item["name"].as_str().unwrap()),
+            ]
         });
         let items: BTreeSet<Vec<String>> = items.collect();
         ours.push(items);
         sites.push(venvs.site());
         dirs.push(venvs);
     }
-    assert!(found_something > rounds / 2 && found_something < rounds || rounds < 100, "the rounds are worth something: {found_something}");
+    assert!(
+        found_something > rounds / 2 && found_something < rounds || rounds < 100,
+        "the rounds are worth something: {found_something}"
+    );
     let mut python = dirs[0].command(test_venv().join("bin/python"));
-    let mut child = python.args(["-I", "-c", PIP_CHECK]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = python
+        .args(["-I", "-c", PIP_CHECK])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let question = serde_json::to_string(&sites).unwrap();
-    child.stdin.take().unwrap().write_all(question.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(question.as_bytes())
+        .unwrap();
     let answer = child.wait_with_output().unwrap();
     let pip: Vec<BTreeSet<Vec<String>>> = serde_json::from_slice(&answer.stdout).unwrap();
     for (round, (pip, ours)) in pip.iter().zip(&ours).enumerate() {
@@ -154,7 +233,11 @@ fn locked_files_as_uv_syncs_them() {
                 plant(&venvs, name, random.pick(&["1.0", "2.0", "2.0+local1"]), "");
             }
             if random.below(3) > 0 {
-                let spelled = if random.below(2) == 0 { name.to_uppercase() } else { normal(name) };
+                let spelled = if random.below(2) == 0 {
+                    name.to_uppercase()
+                } else {
+                    normal(name)
+                };
                 wanted.push_str(&format!(
                     "{spelled}=={} {}\n",
                     random.pick(&["1.0", "2.0"]),
@@ -164,21 +247,52 @@ fn locked_files_as_uv_syncs_them() {
         }
         venvs.requirements(&wanted);
         let report = venvs.sync("check", &["--verify", "none"]).run().json();
-        let arguments = ["pip", "sync", "--dry-run", "--allow-empty-requirements", "--python", "venv/bin/python", "--no-index"];
-        let uv = venvs.command("uv").args(arguments).args(["--find-links", "wheels", "requirements.txt"]).output().unwrap();
+        let arguments = [
+            "pip",
+            "sync",
+            "--dry-run",
+            "--allow-empty-requirements",
+            "--python",
+            "venv/bin/python",
+            "--no-index",
+        ];
+        let uv = venvs
+            .command("uv")
+            .args(arguments)
+            .args(["--find-links", "wheels", "requirements.txt"])
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&uv.stderr).into_owned();
         assert!(uv.status.success(), "{said}");
         let lines = |sign: &str| -> BTreeSet<String> {
-            let names = said.lines().filter_map(|line| line.trim_start().strip_prefix(sign)?.trim_start().split("==").next());
+            let names = said.lines().filter_map(|line| {
+                line.trim_start()
+                    .strip_prefix(sign)?
+                    .trim_start()
+                    .split("==")
+                    .next()
+            });
             names.map(normal).collect()
         };
         let (plus, minus) = (lines("+ "), lines("- "));
         let new: BTreeSet<String> = plus.difference(&minus).cloned().collect();
         let other: BTreeSet<String> = plus.intersection(&minus).cloned().collect();
         let gone: BTreeSet<String> = minus.difference(&plus).cloned().collect();
-        assert_eq!(names(&report, &["missing"]), new, "round {round}: {said}\n{wanted}");
-        assert_eq!(names(&report, &["wrong_version"]), other, "round {round}: {said}\n{wanted}");
-        assert_eq!(names(&report, &["extraneous"]), gone, "round {round}: {said}\n{wanted}");
+        assert_eq!(
+            names(&report, &["missing"]),
+            new,
+            "round {round}: {said}\n{wanted}"
+        );
+        assert_eq!(
+            names(&report, &["wrong_version"]),
+            other,
+            "round {round}: {said}\n{wanted}"
+        );
+        assert_eq!(
+            names(&report, &["extraneous"]),
+            gone,
+            "round {round}: {said}\n{wanted}"
+        );
     }
 }
 
@@ -191,7 +305,11 @@ fn files_as_pip_would_install_them() {
     venvs.make_plain(&[]);
     for (name, version, metadata) in [
         ("alpha", "1.0", "Requires-Dist: beta>=1"),
-        ("alpha", "2.0", "Requires-Dist: beta>=2\nProvides-Extra: x\nRequires-Dist: gamma; extra == 'x'"),
+        (
+            "alpha",
+            "2.0",
+            "Requires-Dist: beta>=2\nProvides-Extra: x\nRequires-Dist: gamma; extra == 'x'",
+        ),
         ("beta", "1.0", ""),
         ("beta", "2.0", ""),
         ("gamma", "1.0", ""),
@@ -200,16 +318,44 @@ fn files_as_pip_would_install_them() {
     }
     let sets: [(&[Planted], &str); 8] = [
         (&[], "alpha\n"),
-        (&[("alpha", "1.0", "Requires-Dist: beta>=1"), ("beta", "1.0", "")], "alpha\n"),
-        (&[("alpha", "1.0", "Requires-Dist: beta>=1")], "alpha\n"),
-        (&[("alpha", "1.0", "Requires-Dist: beta>=1"), ("beta", "1.0", "")], "alpha>1\n"),
         (
-            &[("alpha", "2.0", "Requires-Dist: beta>=2\nProvides-Extra: x\nRequires-Dist: gamma; extra == 'x'"), ("beta", "2.0", "")],
+            &[
+                ("alpha", "1.0", "Requires-Dist: beta>=1"),
+                ("beta", "1.0", ""),
+            ],
+            "alpha\n",
+        ),
+        (&[("alpha", "1.0", "Requires-Dist: beta>=1")], "alpha\n"),
+        (
+            &[
+                ("alpha", "1.0", "Requires-Dist: beta>=1"),
+                ("beta", "1.0", ""),
+            ],
+            "alpha>1\n",
+        ),
+        (
+            &[
+                (
+                    "alpha",
+                    "2.0",
+                    "Requires-Dist: beta>=2\nProvides-Extra: x\nRequires-Dist: gamma; extra == 'x'",
+                ),
+                ("beta", "2.0", ""),
+            ],
             "alpha[x]\n",
         ),
-        (&[("alpha", "2.0", "Requires-Dist: beta>=2"), ("beta", "1.0", "")], "alpha==2.0\n"),
+        (
+            &[
+                ("alpha", "2.0", "Requires-Dist: beta>=2"),
+                ("beta", "1.0", ""),
+            ],
+            "alpha==2.0\n",
+        ),
         (&[("beta", "2.0", "")], "beta\n-c limit.txt\n"),
-        (&[("beta", "1.0", "")], "beta\nalpha; sys_platform == 'win32'\n-c limit.txt\n"),
+        (
+            &[("beta", "1.0", "")],
+            "beta\nalpha; sys_platform == 'win32'\n-c limit.txt\n",
+        ),
     ];
     venvs.write("limit.txt", "beta<2\n");
     for (installed, wanted) in sets {
@@ -218,23 +364,55 @@ fn files_as_pip_would_install_them() {
             plant(&venvs, name, version, metadata);
         }
         venvs.requirements(wanted);
-        let report = venvs.sync("check", &["--verify", "none", "--extraneous", "ignore"]).run().json();
+        let report = venvs
+            .sync("check", &["--verify", "none", "--extraneous", "ignore"])
+            .run()
+            .json();
         let python = venvs.venv().join("bin/python");
         let arguments = ["-m", "pip", "--python"];
         let pip = venvs
             .command(test_venv().join("bin/python"))
             .args(arguments)
             .arg(python)
-            .args(["install", "-q", "--dry-run", "--report", "-", "--no-index", "--find-links", "wheels", "-r", "requirements.txt"])
+            .args([
+                "install",
+                "-q",
+                "--dry-run",
+                "--report",
+                "-",
+                "--no-index",
+                "--find-links",
+                "wheels",
+                "-r",
+                "requirements.txt",
+            ])
             .output()
             .unwrap();
-        assert!(pip.status.success(), "{}", String::from_utf8_lossy(&pip.stderr));
+        assert!(
+            pip.status.success(),
+            "{}",
+            String::from_utf8_lossy(&pip.stderr)
+        );
         let plan: Value = serde_json::from_slice(&pip.stdout).unwrap();
-        let would: BTreeSet<String> =
-            plan["install"].as_array().unwrap().iter().map(|item| item["metadata"]["name"].as_str().unwrap().to_owned()).collect();
-        let ours = names(&report, &["missing", "wrong_version", "dep_missing", "dep_conflict"]);
-        assert_eq!(ours.is_empty(), would.is_empty(), "{wanted}: pip would install {would:?}, here {ours:?}");
-        assert!(ours.is_subset(&would), "{wanted}: pip would install {would:?}, here {ours:?}");
+        let would: BTreeSet<String> = plan["install"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["metadata"]["name"].as_str().unwrap().to_owned())
+            .collect();
+        let ours = names(
+            &report,
+            &["missing", "wrong_version", "dep_missing", "dep_conflict"],
+        );
+        assert_eq!(
+            ours.is_empty(),
+            would.is_empty(),
+            "{wanted}: pip would install {would:?}, here {ours:?}"
+        );
+        assert!(
+            ours.is_subset(&would),
+            "{wanted}: pip would install {would:?}, here {ours:?}"
+        );
     }
 }
 
@@ -243,17 +421,28 @@ fn a_real_environment_is_what_its_own_list_says() {
     let venvs = Venvs::new();
     let environment = test_venv();
     let python = environment.join("bin/python");
-    let freeze = venvs.command(&python).args(["-I", "-m", "pip", "freeze", "--all"]).output().unwrap();
+    let freeze = venvs
+        .command(&python)
+        .args(["-I", "-m", "pip", "freeze", "--all"])
+        .output()
+        .unwrap();
     let list = String::from_utf8_lossy(&freeze.stdout).into_owned();
     assert!(list.lines().count() > 20, "{list}");
     venvs.requirements(&list);
     let venv = environment.to_str().unwrap();
-    let report = venvs.tool(&["check", venv, "-r", "requirements.txt", "--verify", "hash"]).run().expect_code(0).json();
+    let report = venvs
+        .tool(&["check", venv, "-r", "requirements.txt", "--verify", "hash"])
+        .run()
+        .expect_code(0)
+        .json();
     assert_eq!(report["counts"]["installed"], list.lines().count());
     // Without its first line, the first distribution is one too many, to uv as to us.
     let (first, rest) = list.split_once('\n').unwrap();
     venvs.requirements(rest);
-    let report = venvs.tool(&["check", venv, "-r", "requirements.txt", "--verify", "none"]).run().json();
+    let report = venvs
+        .tool(&["check", venv, "-r", "requirements.txt", "--verify", "none"])
+        .run()
+        .json();
     let extraneous = names(&report, &["extraneous"]);
     let uv = venvs
         .command("uv")
@@ -265,5 +454,8 @@ fn a_real_environment_is_what_its_own_list_says() {
     let said = String::from_utf8_lossy(&uv.stderr).into_owned();
     let one_too_many = normal(first.split("==").next().unwrap());
     let needed = !extraneous.contains(&one_too_many);
-    assert!(needed || said.contains(&format!("- {one_too_many}==")), "{extraneous:?}: {said}");
+    assert!(
+        needed || said.contains(&format!("- {one_too_many}==")),
+        "{extraneous:?}: {said}"
+    );
 }

@@ -5,13 +5,15 @@ use std::fs::File;
 
 /// The user of a name; an error where nobody can tell.
 pub fn user(name: &str) -> Result<Option<User>, String> {
-    let found = User::from_name(name).map_err(|errno| format!("cannot look up the user {name}: {}", errno.desc()))?;
+    let found = User::from_name(name)
+        .map_err(|errno| format!("cannot look up the user {name}: {}", errno.desc()))?;
     seen(found, "/etc/passwd")
 }
 
 /// The group of a name; an error where nobody can tell.
 pub fn group(name: &str) -> Result<Option<Group>, String> {
-    let found = Group::from_name(name).map_err(|errno| format!("cannot look up the group {name}: {}", errno.desc()))?;
+    let found = Group::from_name(name)
+        .map_err(|errno| format!("cannot look up the group {name}: {}", errno.desc()))?;
     seen(found, "/etc/group")
 }
 

@@ -125,17 +125,38 @@ pub struct Finding {
 impl Finding {
     /// It is so.
     pub fn met(found: impl Into<String>, msg: impl Into<String>) -> Finding {
-        Finding { verdict: Verdict::Met, found: Some(found.into()), reason: None, msg: msg.into(), fix: None, evidence: None }
+        Finding {
+            verdict: Verdict::Met,
+            found: Some(found.into()),
+            reason: None,
+            msg: msg.into(),
+            fix: None,
+            evidence: None,
+        }
     }
 
     /// It is not so.
     pub fn unmet(reason: &'static str, msg: impl Into<String>) -> Finding {
-        Finding { verdict: Verdict::Unmet, found: None, reason: Some(reason), msg: msg.into(), fix: None, evidence: None }
+        Finding {
+            verdict: Verdict::Unmet,
+            found: None,
+            reason: Some(reason),
+            msg: msg.into(),
+            fix: None,
+            evidence: None,
+        }
     }
 
     /// It could not be seen.
     pub fn unknown(reason: &'static str, msg: impl Into<String>) -> Finding {
-        Finding { verdict: Verdict::Unknown, found: None, reason: Some(reason), msg: msg.into(), fix: None, evidence: None }
+        Finding {
+            verdict: Verdict::Unknown,
+            found: None,
+            reason: Some(reason),
+            msg: msg.into(),
+            fix: None,
+            evidence: None,
+        }
     }
 
     /// The time was up.
@@ -147,9 +168,13 @@ impl Finding {
     pub fn io(what: impl std::fmt::Display, error: &std::io::Error) -> Finding {
         let msg = format!("{what}: {}", base::error::plain(error));
         match error.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Finding::unmet("missing", msg),
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+                Finding::unmet("missing", msg)
+            }
             std::io::ErrorKind::PermissionDenied => Finding::unknown("permission", msg),
-            std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => Finding::unknown("timeout", msg),
+            std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock => {
+                Finding::unknown("timeout", msg)
+            }
             _ => Finding::unknown("error", msg),
         }
     }
@@ -212,7 +237,14 @@ mod tests {
 
     #[test]
     fn sizes_for_people() {
-        for (bytes, text) in [(0, "0B"), (1023, "1023B"), (1536, "1.5K"), (128 << 20, "128M"), (5 << 30, "5G"), (u64::MAX, "16777215T")] {
+        for (bytes, text) in [
+            (0, "0B"),
+            (1023, "1023B"),
+            (1536, "1.5K"),
+            (128 << 20, "128M"),
+            (5 << 30, "5G"),
+            (u64::MAX, "16777215T"),
+        ] {
             assert_eq!(size(bytes), text);
         }
     }

@@ -9,7 +9,15 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The formats of `-o`.
-const FORMATS: &[&str] = &["json", "text", "ndjson", "nagios", "tap", "junit", "prometheus"];
+const FORMATS: &[&str] = &[
+    "json",
+    "text",
+    "ndjson",
+    "nagios",
+    "tap",
+    "junit",
+    "prometheus",
+];
 
 /// The definition.
 pub const COMMAND_LINE: CommandLine = CommandLine {
@@ -146,30 +154,57 @@ pub enum Action {
 /// # Errors
 /// `Kind::Usage` and `Kind::Input`: nothing was looked at.
 pub fn request(parsed: &Parsed) -> Result<Request> {
-    let needs: Vec<String> = parsed.positional_texts().into_iter().map(str::to_string).collect();
+    let needs: Vec<String> = parsed
+        .positional_texts()
+        .into_iter()
+        .map(str::to_string)
+        .collect();
     let action = action(parsed, &needs)?;
     let mut sources = Vec::new();
     if !matches!(action, Action::Snapshot(_)) {
         for path in parsed.paths("file") {
-            let name = if path == Path::new("-") { "standard input".to_string() } else { path.display().to_string() };
-            sources.push(Source::File(Origin::new(name, base::source::read_text(path)?)));
+            let name = if path == Path::new("-") {
+                "standard input".to_string()
+            } else {
+                path.display().to_string()
+            };
+            sources.push(Source::File(Origin::new(
+                name,
+                base::source::read_text(path)?,
+            )));
         }
         sources.extend(needs.into_iter().map(Source::Need));
         if sources.is_empty() {
-            return Err(Error::usage("no requirement is given").hint("name some, such as 'python>=3.10' disk:/srv:2G, or a file with -f"));
+            return Err(Error::usage("no requirement is given")
+                .hint("name some, such as 'python>=3.10' disk:/srv:2G, or a file with -f"));
         }
     }
     let processors = std::thread::available_parallelism().map_or(4, std::num::NonZeroUsize::get);
-    let jobs = parsed.count("jobs").and_then(|n| usize::try_from(n).ok()).unwrap_or(processors * 4).clamp(1, 256);
-    let interval = parsed.duration("interval").unwrap_or(Duration::from_secs(2));
+    let jobs = parsed
+        .count("jobs")
+        .and_then(|n| usize::try_from(n).ok())
+        .unwrap_or(processors * 4)
+        .clamp(1, 256);
+    let interval = parsed
+        .duration("interval")
+        .unwrap_or(Duration::from_secs(2));
     if parsed.duration("interval").is_some() && parsed.duration("wait").is_none() {
-        return Err(Error::usage("--interval means nothing without --wait").hint("say how long to wait, such as --wait 60s"));
+        return Err(Error::usage("--interval means nothing without --wait")
+            .hint("say how long to wait, such as --wait 60s"));
     }
     Ok(Request {
         sources,
         settings: settings(parsed)?,
-        only: parsed.texts("only").into_iter().map(str::to_string).collect(),
-        tags: parsed.texts("tag").into_iter().map(str::to_string).collect(),
+        only: parsed
+            .texts("only")
+            .into_iter()
+            .map(str::to_string)
+            .collect(),
+        tags: parsed
+            .texts("tag")
+            .into_iter()
+            .map(str::to_string)
+            .collect(),
         action,
         jobs,
         each: parsed.duration("each").filter(|each| !each.is_zero()),
@@ -183,16 +218,26 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
 }
 
 fn action(parsed: &Parsed, needs: &[String]) -> Result<Action> {
-    let asked = [parsed.flag("list"), parsed.text("explain").is_some(), parsed.flag("snapshot"), parsed.duration("wait").is_some()];
+    let asked = [
+        parsed.flag("list"),
+        parsed.text("explain").is_some(),
+        parsed.flag("snapshot"),
+        parsed.duration("wait").is_some(),
+    ];
     if asked.iter().filter(|asked| **asked).count() > 1 {
-        return Err(Error::usage("--list, --explain, --snapshot and --wait exclude each other"));
+        return Err(Error::usage(
+            "--list, --explain, --snapshot and --wait exclude each other",
+        ));
     }
     if parsed.flag("snapshot") {
         if !parsed.paths("file").is_empty() {
-            return Err(Error::usage("--snapshot writes requirements and reads none: -f means nothing with it"));
+            return Err(Error::usage(
+                "--snapshot writes requirements and reads none: -f means nothing with it",
+            ));
         }
         if needs.is_empty() {
-            return Err(Error::usage("--snapshot of what?").hint("name kinds, such as python dist@/srv/venv package user:deployer"));
+            return Err(Error::usage("--snapshot of what?")
+                .hint("name kinds, such as python dist@/srv/venv package user:deployer"));
         }
         return Ok(Action::Snapshot(needs.to_vec()));
     }
@@ -207,11 +252,19 @@ fn settings(parsed: &Parsed) -> Result<Settings> {
     let mut settings = Settings::new();
     for text in parsed.texts("set") {
         let Some((name, value)) = text.split_once('=') else {
-            return Err(Error::usage(format!("--set: '{}' has no value", base::mask::text(text))).hint("write --set NAME=VALUE"));
+            return Err(
+                Error::usage(format!("--set: '{}' has no value", base::mask::text(text)))
+                    .hint("write --set NAME=VALUE"),
+            );
         };
-        let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        let fits = !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
         if !fits {
-            return Err(Error::usage(format!("--set: '{name}' is not a name: letters, digits, _, - and . make one")));
+            return Err(Error::usage(format!(
+                "--set: '{name}' is not a name: letters, digits, _, - and . make one"
+            )));
         }
         settings.insert(name.to_string(), value.to_string());
     }

@@ -24,7 +24,11 @@ pub struct Origin {
 impl Origin {
     /// A source of this name.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Origin {
-        Origin { name: name.into(), text: text.into(), lines: OnceLock::new() }
+        Origin {
+            name: name.into(),
+            text: text.into(),
+            lines: OnceLock::new(),
+        }
     }
 
     /// Line and column of a byte, both from 1, columns in characters.
@@ -33,7 +37,11 @@ impl Origin {
         while !self.text.is_char_boundary(at) {
             at -= 1;
         }
-        let lines = self.lines.get_or_init(|| std::iter::once(0).chain(self.text.match_indices('\n').map(|(i, _)| i + 1)).collect());
+        let lines = self.lines.get_or_init(|| {
+            std::iter::once(0)
+                .chain(self.text.match_indices('\n').map(|(i, _)| i + 1))
+                .collect()
+        });
         let line = lines.partition_point(|start| *start <= at);
         let start = lines.get(line - 1).copied().unwrap_or(0);
         (line, self.text[start..at].chars().count() + 1)
@@ -91,7 +99,13 @@ mod tests {
             match &node.value {
                 Value::List(l) => format!("[{}]", l.iter().map(bare).collect::<Vec<_>>().join(",")),
                 Value::Table(t) => {
-                    format!("{{{}}}", t.iter().map(|(k, n)| format!("{}:{}", k.name, bare(n))).collect::<Vec<_>>().join(","))
+                    format!(
+                        "{{{}}}",
+                        t.iter()
+                            .map(|(k, n)| format!("{}:{}", k.name, bare(n)))
+                            .collect::<Vec<_>>()
+                            .join(",")
+                    )
                 }
                 other => format!("{other:?}"),
             }

@@ -21,24 +21,38 @@ pub struct Fix {
 impl Fix {
     /// Words only.
     pub fn advice(text: impl Into<String>) -> Fix {
-        Fix { text: text.into(), commands: Vec::new(), needs_root: false }
+        Fix {
+            text: text.into(),
+            commands: Vec::new(),
+            needs_root: false,
+        }
     }
 
     /// Commands for root.
     pub fn root(text: impl Into<String>, commands: Vec<String>) -> Fix {
-        Fix { text: text.into(), commands, needs_root: true }
+        Fix {
+            text: text.into(),
+            commands,
+            needs_root: true,
+        }
     }
 
     /// Commands that need no more rights than the caller has.
     pub fn plain(text: impl Into<String>, commands: Vec<String>) -> Fix {
-        Fix { text: text.into(), commands, needs_root: false }
+        Fix {
+            text: text.into(),
+            commands,
+            needs_root: false,
+        }
     }
 }
 
 /// The command that installs packages without asking.
 pub fn install_command(manager: Option<Manager>, packages: &[&str]) -> Option<String> {
     let manager = manager?;
-    Some(shell(&[manager.install(), manager.unasked(), packages].concat()))
+    Some(shell(
+        &[manager.install(), manager.unasked(), packages].concat(),
+    ))
 }
 
 /// Installs packages.
@@ -52,7 +66,9 @@ pub fn install(distro: &Distro, packages: &[&str]) -> Fix {
 
 /// Brings an installed package to the newest version the distribution has.
 pub fn upgrade(distro: &Distro, package: &str, wanted: &str) -> Fix {
-    let text = format!("upgrade {package} to {wanted}; if the distribution's newest is older, add a repository that has it");
+    let text = format!(
+        "upgrade {package} to {wanted}; if the distribution's newest is older, add a repository that has it"
+    );
     match distro.manager() {
         Some(manager) => Fix::root(text, vec![shell(&[manager.upgrade(), &[package]].concat())]),
         None => Fix::advice(text),
@@ -66,7 +82,10 @@ struct Named {
 }
 
 const fn same(command: &'static str) -> Named {
-    Named { command, packages: [command; 4] }
+    Named {
+        command,
+        packages: [command; 4],
+    }
 }
 
 const fn named(command: &'static str, packages: [&'static str; 4]) -> Named {
@@ -76,9 +95,23 @@ const fn named(command: &'static str, packages: [&'static str; 4]) -> Named {
 /// The commands that guides to Python sites ask for.
 const COMMANDS: &[Named] = &[
     named("python3", ["python3", "python3", "python3", "python"]),
-    named("pip3", ["python3-pip", "python3-pip", "py3-pip", "python-pip"]),
-    named("pip", ["python3-pip", "python3-pip", "py3-pip", "python-pip"]),
-    named("virtualenv", ["virtualenv", "python3-virtualenv", "py3-virtualenv", "python-virtualenv"]),
+    named(
+        "pip3",
+        ["python3-pip", "python3-pip", "py3-pip", "python-pip"],
+    ),
+    named(
+        "pip",
+        ["python3-pip", "python3-pip", "py3-pip", "python-pip"],
+    ),
+    named(
+        "virtualenv",
+        [
+            "virtualenv",
+            "python3-virtualenv",
+            "py3-virtualenv",
+            "python-virtualenv",
+        ],
+    ),
     named("uv", ["", "uv", "uv", "uv"]),
     named("crontab", ["cron", "cronie", "cronie", "cronie"]),
     named("cron", ["cron", "cronie", "cronie", "cronie"]),
@@ -89,19 +122,85 @@ const COMMANDS: &[Named] = &[
     named("httpd", ["apache2", "httpd", "apache2", "apache"]),
     named("caddy", ["caddy", "caddy", "caddy", "caddy"]),
     named("uwsgi", ["uwsgi", "uwsgi", "uwsgi", "uwsgi"]),
-    named("gunicorn", ["gunicorn", "python3-gunicorn", "py3-gunicorn", "gunicorn"]),
-    named("supervisorctl", ["supervisor", "supervisor", "supervisor", "supervisor"]),
-    named("supervisord", ["supervisor", "supervisor", "supervisor", "supervisor"]),
-    named("psql", ["postgresql-client", "postgresql", "postgresql-client", "postgresql"]),
-    named("pg_dump", ["postgresql-client", "postgresql", "postgresql-client", "postgresql"]),
-    named("createdb", ["postgresql-client", "postgresql", "postgresql-client", "postgresql"]),
-    named("pg_config", ["libpq-dev", "libpq-devel", "libpq-dev", "postgresql-libs"]),
-    named("postgres", ["postgresql", "postgresql-server", "postgresql", "postgresql"]),
-    named("redis-server", ["redis-server", "valkey-compat-redis", "redis", "valkey"]),
-    named("redis-cli", ["redis-tools", "valkey-compat-redis", "redis", "valkey"]),
+    named(
+        "gunicorn",
+        ["gunicorn", "python3-gunicorn", "py3-gunicorn", "gunicorn"],
+    ),
+    named(
+        "supervisorctl",
+        ["supervisor", "supervisor", "supervisor", "supervisor"],
+    ),
+    named(
+        "supervisord",
+        ["supervisor", "supervisor", "supervisor", "supervisor"],
+    ),
+    named(
+        "psql",
+        [
+            "postgresql-client",
+            "postgresql",
+            "postgresql-client",
+            "postgresql",
+        ],
+    ),
+    named(
+        "pg_dump",
+        [
+            "postgresql-client",
+            "postgresql",
+            "postgresql-client",
+            "postgresql",
+        ],
+    ),
+    named(
+        "createdb",
+        [
+            "postgresql-client",
+            "postgresql",
+            "postgresql-client",
+            "postgresql",
+        ],
+    ),
+    named(
+        "pg_config",
+        ["libpq-dev", "libpq-devel", "libpq-dev", "postgresql-libs"],
+    ),
+    named(
+        "postgres",
+        [
+            "postgresql",
+            "postgresql-server",
+            "postgresql",
+            "postgresql",
+        ],
+    ),
+    named(
+        "redis-server",
+        ["redis-server", "valkey-compat-redis", "redis", "valkey"],
+    ),
+    named(
+        "redis-cli",
+        ["redis-tools", "valkey-compat-redis", "redis", "valkey"],
+    ),
     named("sqlite3", ["sqlite3", "sqlite", "sqlite", "sqlite"]),
-    named("ssh", ["openssh-client", "openssh-clients", "openssh-client", "openssh"]),
-    named("sshd", ["openssh-server", "openssh-server", "openssh-server", "openssh"]),
+    named(
+        "ssh",
+        [
+            "openssh-client",
+            "openssh-clients",
+            "openssh-client",
+            "openssh",
+        ],
+    ),
+    named(
+        "sshd",
+        [
+            "openssh-server",
+            "openssh-server",
+            "openssh-server",
+            "openssh",
+        ],
+    ),
     named("gcc", ["gcc", "gcc", "gcc", "gcc"]),
     named("cc", ["gcc", "gcc", "gcc", "gcc"]),
     named("make", ["make", "make", "make", "make"]),
@@ -111,14 +210,36 @@ const COMMANDS: &[Named] = &[
     named("ss", ["iproute2", "iproute", "iproute2", "iproute2"]),
     named("ip", ["iproute2", "iproute", "iproute2", "iproute2"]),
     named("dig", ["dnsutils", "bind-utils", "bind-tools", "bind"]),
-    named("nc", ["netcat-openbsd", "nmap-ncat", "netcat-openbsd", "openbsd-netcat"]),
+    named(
+        "nc",
+        [
+            "netcat-openbsd",
+            "nmap-ncat",
+            "netcat-openbsd",
+            "openbsd-netcat",
+        ],
+    ),
     named("docker", ["docker.io", "moby-engine", "docker", "docker"]),
-    named("mysql", ["default-mysql-client", "mysql", "mysql-client", "mariadb-clients"]),
+    named(
+        "mysql",
+        [
+            "default-mysql-client",
+            "mysql",
+            "mysql-client",
+            "mariadb-clients",
+        ],
+    ),
     named("gpg", ["gnupg", "gnupg2", "gnupg", "gnupg"]),
     named("sendmail", ["postfix", "postfix", "postfix", "postfix"]),
     named("msgfmt", ["gettext", "gettext", "gettext", "gettext"]),
-    named("convert", ["imagemagick", "ImageMagick", "imagemagick", "imagemagick"]),
-    named("svn", ["subversion", "subversion", "subversion", "subversion"]),
+    named(
+        "convert",
+        ["imagemagick", "ImageMagick", "imagemagick", "imagemagick"],
+    ),
+    named(
+        "svn",
+        ["subversion", "subversion", "subversion", "subversion"],
+    ),
     named("hg", ["mercurial", "mercurial", "mercurial", "mercurial"]),
     same("git"),
     same("jq"),
@@ -163,16 +284,28 @@ pub fn install_of_command(distro: &Distro, command: &str) -> Fix {
     let Some(manager) = distro.manager() else {
         return Fix::advice(text);
     };
-    if let Some(package) = COMMANDS.iter().find(|row| row.command == name).and_then(|row| of_manager(&row.packages, manager)) {
+    if let Some(package) = COMMANDS
+        .iter()
+        .find(|row| row.command == name)
+        .and_then(|row| of_manager(&row.packages, manager))
+    {
         return install(distro, &[package]);
     }
-    let by_name = |name: String| install_command(Some(manager), &[&name]).into_iter().collect();
+    let by_name = |name: String| {
+        install_command(Some(manager), &[&name])
+            .into_iter()
+            .collect()
+    };
     match manager {
         Manager::Dnf => Fix::root(text, by_name(format!("/usr/bin/{name}"))),
         Manager::Apk => Fix::root(text, by_name(format!("cmd:{name}"))),
-        Manager::Apt => Fix::advice(format!("{text} (`apt-file search -x 'bin/{name}$'` names it)")),
+        Manager::Apt => Fix::advice(format!(
+            "{text} (`apt-file search -x 'bin/{name}$'` names it)"
+        )),
         Manager::Pacman => Fix::advice(format!("{text} (`pacman -F {name}` names it)")),
-        Manager::Zypper => Fix::advice(format!("{text} (`zypper search --provides /usr/bin/{name}` names it)")),
+        Manager::Zypper => Fix::advice(format!(
+            "{text} (`zypper search --provides /usr/bin/{name}` names it)"
+        )),
     }
 }
 
@@ -181,8 +314,15 @@ pub fn install_extension(distro: &Distro, extension: &str, series: &str) -> Fix 
     match distro::extension::package(extension, series, &distro.clone().with_server(series)) {
         Some(name) => install(distro, &[&name]),
         None => {
-            let text = format!("install the files of the extension {extension} for PostgreSQL {series} on the server's host");
-            let ask = distro.manager().map(|manager| format!(" (`{}` names the package)", distro::extension::ask(extension, manager)));
+            let text = format!(
+                "install the files of the extension {extension} for PostgreSQL {series} on the server's host"
+            );
+            let ask = distro.manager().map(|manager| {
+                format!(
+                    " (`{}` names the package)",
+                    distro::extension::ask(extension, manager)
+                )
+            });
             Fix::advice(text + &ask.unwrap_or_default())
         }
     }
@@ -200,27 +340,62 @@ mod tests {
     #[test]
     fn each_distribution_has_its_own_command() {
         for (id, crontab, hstore) in [
-            ("debian", "apt-get install -y cron", "apt-get install -y postgresql-contrib-15"),
-            ("fedora", "dnf install -y cronie", "dnf install -y postgresql-contrib"),
+            (
+                "debian",
+                "apt-get install -y cron",
+                "apt-get install -y postgresql-contrib-15",
+            ),
+            (
+                "fedora",
+                "dnf install -y cronie",
+                "dnf install -y postgresql-contrib",
+            ),
             ("alpine", "apk add cronie", "apk add postgresql15-contrib"),
-            ("arch", "pacman -S --noconfirm --needed cronie", "pacman -S --noconfirm --needed postgresql"),
+            (
+                "arch",
+                "pacman -S --noconfirm --needed cronie",
+                "pacman -S --noconfirm --needed postgresql",
+            ),
         ] {
             let platform = platform(id);
             let fix = install_of_command(&platform, "crontab");
-            assert_eq!((fix.commands, fix.needs_root), (vec![crontab.to_string()], true));
-            assert_eq!(install_extension(&platform, "hstore", "15").commands, [hstore]);
+            assert_eq!(
+                (fix.commands, fix.needs_root),
+                (vec![crontab.to_string()], true)
+            );
+            assert_eq!(
+                install_extension(&platform, "hstore", "15").commands,
+                [hstore]
+            );
         }
     }
 
     #[test]
     fn an_unknown_command_is_asked_for_by_name_where_that_works() {
-        assert_eq!(install_of_command(&platform("fedora"), "frobnicate").commands, ["dnf install -y /usr/bin/frobnicate"]);
-        assert_eq!(install_of_command(&platform("alpine"), "frobnicate").commands, ["apk add cmd:frobnicate"]);
-        assert!(install_of_command(&platform("debian"), "frobnicate").commands.is_empty());
-        assert!(install_of_command(&platform("nixos"), "git").commands.is_empty());
+        assert_eq!(
+            install_of_command(&platform("fedora"), "frobnicate").commands,
+            ["dnf install -y /usr/bin/frobnicate"]
+        );
+        assert_eq!(
+            install_of_command(&platform("alpine"), "frobnicate").commands,
+            ["apk add cmd:frobnicate"]
+        );
+        assert!(
+            install_of_command(&platform("debian"), "frobnicate")
+                .commands
+                .is_empty()
+        );
+        assert!(
+            install_of_command(&platform("nixos"), "git")
+                .commands
+                .is_empty()
+        );
         let unknown = install_extension(&platform("debian"), "frob", "15");
         assert!(
-            unknown.commands.is_empty() && unknown.text.ends_with("(`apt-file search /frob.control` names the package)"),
+            unknown.commands.is_empty()
+                && unknown
+                    .text
+                    .ends_with("(`apt-file search /frob.control` names the package)"),
             "{unknown:?}"
         );
     }

@@ -24,8 +24,14 @@ pub struct Whole<'r> {
 
 /// Puts the format that was asked for in the report's place; json and text need nothing.
 pub fn dress(mut report: Report<Requirements>, context: &Context) -> Report<Requirements> {
-    let Format::Other(name) = &context.format else { return report };
-    let whole = Whole { items: &report.body.items, msg: &report.msg, elapsed: context.elapsed() };
+    let Format::Other(name) = &context.format else {
+        return report;
+    };
+    let whole = Whole {
+        items: &report.body.items,
+        msg: &report.msg,
+        elapsed: context.elapsed(),
+    };
     let text = match name.as_str() {
         "ndjson" => ndjson::text(&whole),
         "nagios" => nagios::text(&whole),

@@ -59,7 +59,11 @@ impl Tool for CheckReqs {
             Action::Snapshot(kinds) => {
                 let tables = snapshot::tables(kinds, &request, context.deadline)?;
                 let text = snapshot::document(&tables, parsed.text("output") == Some("json"))?;
-                let report = Report::new(Status::Ok, format!("{} requirements written", tables.len()), Requirements::default());
+                let report = Report::new(
+                    Status::Ok,
+                    format!("{} requirements written", tables.len()),
+                    Requirements::default(),
+                );
                 Ok(report.raw(Raw::Always(text.into_bytes())))
             }
         }
@@ -69,11 +73,27 @@ impl Tool for CheckReqs {
 fn look(request: &Request, context: &Context) -> Result<Report<Requirements>> {
     let requirements = Arc::new(requirements(request)?);
     let order = Order::of(&requirements)?;
-    let manner = Manner { jobs: request.jobs, each: request.each, deadline: context.deadline, wait: request.wait };
+    let manner = Manner {
+        jobs: request.jobs,
+        each: request.each,
+        deadline: context.deadline,
+        wait: request.wait,
+    };
     let outcomes = observe::look_at(&requirements, &order, manner);
-    let items: Vec<Item> = requirements.iter().zip(outcomes).map(|(requirement, outcome)| Item::of(requirement, outcome)).collect();
+    let items: Vec<Item> = requirements
+        .iter()
+        .zip(outcomes)
+        .map(|(requirement, outcome)| Item::of(requirement, outcome))
+        .collect();
     let counts = report::counts(&items);
-    let report = Report::new(counts.verdict(request.fail_on), counts.text(), Requirements { items, listed: Vec::new() });
+    let report = Report::new(
+        counts.verdict(request.fail_on),
+        counts.text(),
+        Requirements {
+            items,
+            listed: Vec::new(),
+        },
+    );
     Ok(format::dress(report, context))
 }
 
@@ -88,20 +108,29 @@ fn requirements(request: &Request) -> Result<Vec<Requirement>> {
         }
     }
     if list.requirements.is_empty() {
-        return Err(Error::usage("the list of requirements is empty").hint("a list without requirements would always be met"));
+        return Err(Error::usage("the list of requirements is empty")
+            .hint("a list without requirements would always be met"));
     }
     // Wrong needs are wrong whatever is chosen.
     Order::of(&list.requirements)?;
-    let (only, tags): (Vec<&str>, Vec<&str>) =
-        (request.only.iter().map(String::as_str).collect(), request.tags.iter().map(String::as_str).collect());
+    let (only, tags): (Vec<&str>, Vec<&str>) = (
+        request.only.iter().map(String::as_str).collect(),
+        request.tags.iter().map(String::as_str).collect(),
+    );
     plan::chosen(list.requirements, &only, &tags)
 }
 
 fn listed(requirements: Vec<Requirement>, only: Option<&str>) -> Result<Report<Requirements>> {
-    let listed: Vec<Listed> =
-        requirements.iter().filter(|requirement| only.is_none_or(|id| requirement.id == id)).map(Listed::of).collect();
+    let listed: Vec<Listed> = requirements
+        .iter()
+        .filter(|requirement| only.is_none_or(|id| requirement.id == id))
+        .map(Listed::of)
+        .collect();
     if listed.is_empty() {
-        let names: Vec<&str> = requirements.iter().map(|requirement| requirement.id.as_str()).collect();
+        let names: Vec<&str> = requirements
+            .iter()
+            .map(|requirement| requirement.id.as_str())
+            .collect();
         let id = only.unwrap_or_default();
         let error = Error::usage(format!("--explain: there is no requirement '{id}'"));
         return Err(match base::spelling::nearest(id, &names) {
@@ -113,5 +142,12 @@ fn listed(requirements: Vec<Requirement>, only: Option<&str>) -> Result<Report<R
         1 => "1 requirement, not looked at".to_string(),
         n => format!("{n} requirements, none looked at"),
     };
-    Ok(Report::new(Status::Ok, msg, Requirements { items: Vec::new(), listed }))
+    Ok(Report::new(
+        Status::Ok,
+        msg,
+        Requirements {
+            items: Vec::new(),
+            listed,
+        },
+    ))
 }

@@ -28,9 +28,13 @@ pub enum Live {
 
 /// Looks for a variable in a process.
 pub fn variable(pid: i32, name: &str) -> Live {
-    let Ok(memory) = File::open(format!("/proc/{pid}/mem")) else { return Live::Hidden };
+    let Ok(memory) = File::open(format!("/proc/{pid}/mem")) else {
+        return Live::Hidden;
+    };
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
-    let Some(address) = environ(pid, &maps) else { return Live::Hidden };
+    let Some(address) = environ(pid, &maps) else {
+        return Live::Hidden;
+    };
     find(&memory, address, name).unwrap_or(Live::Hidden)
 }
 
@@ -39,17 +43,30 @@ pub fn variable(pid: i32, name: &str) -> Live {
 fn environ(pid: i32, maps: &str) -> Option<u64> {
     let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
     let library = |path: &&Mapping| {
-        let name = path.path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        let name = path
+            .path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or("");
         name.starts_with("libc.so") || name.starts_with("libc-") || name.starts_with("ld-musl")
     };
-    let mappings: Vec<Mapping> = maps.lines().filter_map(Mapping::parse).filter(|mapping| mapping.offset == 0).collect();
+    let mappings: Vec<Mapping> = maps
+        .lines()
+        .filter_map(Mapping::parse)
+        .filter(|mapping| mapping.offset == 0)
+        .collect();
     let programs = mappings.iter().find(|mapping| mapping.path == program);
     let libraries = mappings.iter().find(library);
     let mut candidates = [programs, libraries].into_iter().flatten();
     candidates.find_map(|mapping| {
         let bytes = image(pid, mapping, mapping.path == program)?;
-        symbol(&bytes, &["environ", "__environ", "_environ"])
-            .map(|(value, fixed)| if fixed { value } else { mapping.start.wrapping_add(value) })
+        symbol(&bytes, &["environ", "__environ", "_environ"]).map(|(value, fixed)| {
+            if fixed {
+                value
+            } else {
+                mapping.start.wrapping_add(value)
+            }
+        })
     })
 }
 
@@ -68,7 +85,12 @@ impl Mapping {
         let (range, _, offset) = (words.next()?, words.next()?, words.next()?);
         let path = line.find('/').map(|at| PathBuf::from(&line[at..]))?;
         let start = u64::from_str_radix(range.split('-').next()?, 16).ok()?;
-        Some(Mapping { range: range.to_string(), start, offset: u64::from_str_radix(offset, 16).ok()?, path })
+        Some(Mapping {
+            range: range.to_string(),
+            start,
+            offset: u64::from_str_radix(offset, 16).ok()?,
+            path,
+        })
     }
 }
 
@@ -81,7 +103,13 @@ fn image(pid: i32, mapping: &Mapping, program: bool) -> Option<Vec<u8>> {
     };
     let inside = Path::new(&format!("/proc/{pid}/root")).join(mapping.path.strip_prefix("/").ok()?);
     // Never waits for the other end of a FIFO.
-    let open = |path: &Path| OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).ok();
+    let open = |path: &Path| {
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open(path)
+            .ok()
+    };
     let file = open(&link).or_else(|| open(&inside))?;
     if !file.metadata().ok()?.is_file() {
         return None;
@@ -93,7 +121,12 @@ fn image(pid: i32, mapping: &Mapping, program: bool) -> Option<Vec<u8>> {
 
 fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<u64> {
     let slice = bytes.get(at..at.checked_add(N)?)?;
-    Some(slice.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte)))
+    Some(
+        slice
+            .iter()
+            .rev()
+            .fold(0, |all, byte| all << 8 | u64::from(*byte)),
+    )
 }
 
 fn place(bytes: &[u8], at: usize) -> Option<usize> {
@@ -107,7 +140,11 @@ fn symbol(elf: &[u8], names: &[&str]) -> Option<(u64, bool)> {
         return None;
     }
     let fixed = number::<2>(elf, 16)? == 2;
-    let (sections, size, count) = (place(elf, 0x28)?, number::<2>(elf, 0x3a)?, number::<2>(elf, 0x3c)?);
+    let (sections, size, count) = (
+        place(elf, 0x28)?,
+        number::<2>(elf, 0x3a)?,
+        number::<2>(elf, 0x3c)?,
+    );
     let header = |i: u64| Some(sections + usize::try_from(i.checked_mul(size)?).ok()?);
     for i in 0..count {
         let at = header(i)?;
@@ -163,7 +200,9 @@ fn length(memory: &File, at: u64) -> Option<usize> {
     let mut total = 0;
     let mut buffer = [0; 4096];
     while total < LONGEST {
-        let n = memory.read_at(&mut buffer, at.checked_add(total as u64)?).ok()?;
+        let n = memory
+            .read_at(&mut buffer, at.checked_add(total as u64)?)
+            .ok()?;
         match buffer.get(..n)?.iter().position(|byte| *byte == 0) {
             Some(end) => return Some(total + end),
             None if n == 0 => return None,
@@ -180,7 +219,11 @@ mod tests {
 
     #[test]
     fn broken_files_are_no_symbols() {
-        for bytes in [&b""[..], b"\x7fELF\x02\x01", &[0x7f, b'E', b'L', b'F', 2, 1, 0xff, 0xff]] {
+        for bytes in [
+            &b""[..],
+            b"\x7fELF\x02\x01",
+            &[0x7f, b'E', b'L', b'F', 2, 1, 0xff, 0xff],
+        ] {
             assert_eq!(symbol(bytes, &["environ"]), None);
         }
         let mut real = fs::read("/proc/self/exe").unwrap();
@@ -195,8 +238,12 @@ mod tests {
 
     #[test]
     fn maps_name_their_files() {
-        let mapping = Mapping::parse("7f00-7f10 r--p 00000000 fd:01 77   /usr/lib/my libc.so.6").unwrap();
-        assert_eq!((mapping.start, mapping.path), (0x7f00, PathBuf::from("/usr/lib/my libc.so.6")));
+        let mapping =
+            Mapping::parse("7f00-7f10 r--p 00000000 fd:01 77   /usr/lib/my libc.so.6").unwrap();
+        assert_eq!(
+            (mapping.start, mapping.path),
+            (0x7f00, PathBuf::from("/usr/lib/my libc.so.6"))
+        );
         assert!(Mapping::parse("7f00-7f10 rw-p 00000000 00:00 0 [heap]").is_none());
     }
 }

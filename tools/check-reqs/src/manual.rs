@@ -40,19 +40,44 @@ pub fn documents() -> Vec<Document> {
         "${NAME} in a value stands for what --set says, or else the file's [set] table; $${ is a ${ that stays.",
     ];
     let every = table("[[check]]", "The keys of every check.", COMMON_KEYS);
-    let of_types = TYPES.iter().map(|type_| table(&format!("type = \"{}\"", type_.name), &sentence(type_.about), type_.keys));
+    let of_types = TYPES.iter().map(|type_| {
+        table(
+            &format!("type = \"{}\"", type_.name),
+            &sentence(type_.about),
+            type_.keys,
+        )
+    });
     let tables = std::iter::once(every).chain(of_types).collect();
-    vec![Document { title: "Requirements file", text: text.map(str::to_owned).to_vec(), tables, example: EXAMPLE }]
+    vec![Document {
+        title: "Requirements file",
+        text: text.map(str::to_owned).to_vec(),
+        tables,
+        example: EXAMPLE,
+    }]
 }
 
 fn table(heading: &str, text: &str, keys: &[(&str, &str)]) -> Table {
-    let key = |(name, text): &(&str, &str)| Key { name: (*name).to_owned(), value: String::new(), text: format!("{text}.") };
-    Table { heading: heading.to_owned(), text: text.to_owned(), keys: keys.iter().map(key).collect() }
+    let key = |(name, text): &(&str, &str)| Key {
+        name: (*name).to_owned(),
+        value: String::new(),
+        text: format!("{text}."),
+    };
+    Table {
+        heading: heading.to_owned(),
+        text: text.to_owned(),
+        keys: keys.iter().map(key).collect(),
+    }
 }
 
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).chain(std::iter::once('.')).collect()
+    chars
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .chain(chars)
+        .chain(std::iter::once('.'))
+        .collect()
 }
 
 #[cfg(test)]
@@ -65,7 +90,12 @@ mod tests {
     #[test]
     fn the_example_is_a_requirements_file() {
         let mut list = List::default();
-        list.add_file(&Origin::new("site.toml", EXAMPLE), &Settings::new(), &Default::default()).unwrap();
+        list.add_file(
+            &Origin::new("site.toml", EXAMPLE),
+            &Settings::new(),
+            &Default::default(),
+        )
+        .unwrap();
         assert_eq!(list.requirements.len(), 4);
     }
 
@@ -73,8 +103,16 @@ mod tests {
     fn every_type_and_key_is_described() {
         let document = &documents()[0];
         for type_ in TYPES {
-            let table = document.tables.iter().find(|t| t.heading == format!("type = \"{}\"", type_.name)).unwrap();
-            assert!(table.keys.len() == type_.keys.len() && table.keys.iter().all(|key| key.text.len() > 3), "{table:?}");
+            let table = document
+                .tables
+                .iter()
+                .find(|t| t.heading == format!("type = \"{}\"", type_.name))
+                .unwrap();
+            assert!(
+                table.keys.len() == type_.keys.len()
+                    && table.keys.iter().all(|key| key.text.len() > 3),
+                "{table:?}"
+            );
         }
     }
 }

@@ -29,13 +29,27 @@ impl Trouble {
     pub fn of(place: &str, error: &io::Error) -> Trouble {
         let msg = format!("{place}: {}", base::error::plain(error));
         match error.kind() {
-            io::ErrorKind::ConnectionRefused => Trouble::No { reason: "refused", msg },
-            io::ErrorKind::NotFound => Trouble::No { reason: "missing", msg },
-            io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => {
-                Trouble::No { reason: "closed", msg: format!("{place}: the connection was closed") }
+            io::ErrorKind::ConnectionRefused => Trouble::No {
+                reason: "refused",
+                msg,
+            },
+            io::ErrorKind::NotFound => Trouble::No {
+                reason: "missing",
+                msg,
+            },
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::BrokenPipe => Trouble::No {
+                reason: "closed",
+                msg: format!("{place}: the connection was closed"),
+            },
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+                Trouble::Timeout(place.to_string())
             }
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Trouble::Timeout(place.to_string()),
-            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Trouble::No { reason: "unreachable", msg },
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Trouble::No {
+                reason: "unreachable",
+                msg,
+            },
             _ => Trouble::Unclear(msg),
         }
     }
@@ -52,7 +66,11 @@ impl Trouble {
 
 /// `host:port`, with brackets where the host is an IPv6 address.
 pub fn place(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
 }
 
 /// The addresses of a name.
@@ -63,17 +81,29 @@ pub fn resolve(host: &str, port: u16, deadline: Deadline) -> Result<Vec<SocketAd
     let (sender, receiver) = channel();
     let name = host.to_string();
     let spawned = std::thread::Builder::new().spawn(move || {
-        let _ = sender.send((name.as_str(), port).to_socket_addrs().map(Iterator::collect::<Vec<_>>));
+        let _ = sender.send(
+            (name.as_str(), port)
+                .to_socket_addrs()
+                .map(Iterator::collect::<Vec<_>>),
+        );
     });
     if let Err(error) = spawned {
-        return Err(Trouble::Unclear(format!("{host}: {}", base::error::plain(&error))));
+        return Err(Trouble::Unclear(format!(
+            "{host}: {}",
+            base::error::plain(&error)
+        )));
     }
     match receiver.recv_timeout(deadline.slice(Duration::from_secs(60))) {
         Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
-        Ok(Ok(_)) => Err(Trouble::No { reason: "no_address", msg: format!("{host} has no address") }),
+        Ok(Ok(_)) => Err(Trouble::No {
+            reason: "no_address",
+            msg: format!("{host} has no address"),
+        }),
         Ok(Err(error)) => Err(lookup_trouble(host, &error)),
         Err(RecvTimeoutError::Timeout) => Err(Trouble::Timeout(format!("looking up {host}"))),
-        Err(RecvTimeoutError::Disconnected) => Err(Trouble::Unclear(format!("{host} could not be looked up"))),
+        Err(RecvTimeoutError::Disconnected) => {
+            Err(Trouble::Unclear(format!("{host} could not be looked up")))
+        }
     }
 }
 
@@ -83,12 +113,19 @@ fn lookup_trouble(host: &str, error: &io::Error) -> Trouble {
     let words = text.rsplit(": ").next().unwrap_or(&text);
     match words.contains("emporary") {
         true => Trouble::Unclear(format!("{host}: no name server answers ({words})")),
-        false => Trouble::No { reason: "no_such_name", msg: format!("{host}: {words}") },
+        false => Trouble::No {
+            reason: "no_such_name",
+            msg: format!("{host}: {words}"),
+        },
     }
 }
 
 /// Connects to the first address that accepts.
-pub fn connect(host: &str, port: u16, deadline: Deadline) -> Result<(TcpStream, SocketAddr), Trouble> {
+pub fn connect(
+    host: &str,
+    port: u16,
+    deadline: Deadline,
+) -> Result<(TcpStream, SocketAddr), Trouble> {
     let addresses = resolve(host, port, deadline)?;
     let shown = place(host, port);
     let mut last = None;
@@ -101,8 +138,14 @@ pub fn connect(host: &str, port: u16, deadline: Deadline) -> Result<(TcpStream, 
         }
         match TcpStream::connect_timeout(address, share) {
             Ok(stream) => {
-                let limit = Some(deadline.slice(Duration::from_secs(60)).max(Duration::from_millis(1)));
-                let set = stream.set_read_timeout(limit).and_then(|()| stream.set_write_timeout(limit));
+                let limit = Some(
+                    deadline
+                        .slice(Duration::from_secs(60))
+                        .max(Duration::from_millis(1)),
+                );
+                let set = stream
+                    .set_read_timeout(limit)
+                    .and_then(|()| stream.set_write_timeout(limit));
                 return match set {
                     Ok(()) => Ok((stream, *address)),
                     Err(error) => Err(Trouble::of(&shown, &error)),

@@ -60,7 +60,11 @@ impl Outcome {
 }
 
 /// Looks at everything, again and again where that is asked for, and gives one outcome each, in order.
-pub fn look_at(requirements: &Arc<Vec<Requirement>>, order: &Order, manner: Manner) -> Vec<Outcome> {
+pub fn look_at(
+    requirements: &Arc<Vec<Requirement>>,
+    order: &Order,
+    manner: Manner,
+) -> Vec<Outcome> {
     // Held back, so that the programs a look has started are ended with us.
     let signals = Watch::begin().ok();
     let mut outcomes: Vec<Option<Outcome>> = vec![None; requirements.len()];
@@ -69,12 +73,18 @@ pub fn look_at(requirements: &Arc<Vec<Requirement>>, order: &Order, manner: Mann
         let mut pass = Pass::new(requirements, order, manner, &mut outcomes, signals.as_ref());
         let interrupted = pass.run();
         let open = outcomes.iter().flatten().any(Outcome::open);
-        let (Some(until), Some((_, interval))) = (until, manner.wait) else { break };
-        if interrupted || !open || until.passed() || !pause(until.slice(interval), signals.as_ref()) {
+        let (Some(until), Some((_, interval))) = (until, manner.wait) else {
+            break;
+        };
+        if interrupted || !open || until.passed() || !pause(until.slice(interval), signals.as_ref())
+        {
             break;
         }
     }
-    outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| never("interrupted"))).collect()
+    outcomes
+        .into_iter()
+        .map(|outcome| outcome.unwrap_or_else(|| never("interrupted")))
+        .collect()
 }
 
 /// Waits; false where a signal asks for the end.
@@ -97,7 +107,11 @@ fn never(reason: &'static str) -> Outcome {
         "interrupted" => "not looked at: the run was interrupted",
         _ => "not looked at: the time for the whole run was up",
     };
-    Outcome { seen: Seen::Found(Finding::unknown(reason, msg)), elapsed: Duration::ZERO, attempts: 0 }
+    Outcome {
+        seen: Seen::Found(Finding::unknown(reason, msg)),
+        elapsed: Duration::ZERO,
+        attempts: 0,
+    }
 }
 
 /// How long a look may overrun its time before it is given up: its own time-outs come first and say more.
@@ -129,7 +143,10 @@ impl<'p> Pass<'p> {
         outcomes: &'p mut Vec<Option<Outcome>>,
         signals: Option<&'p Watch>,
     ) -> Pass<'p> {
-        let part: Vec<bool> = outcomes.iter().map(|outcome| outcome.as_ref().is_none_or(Outcome::open)).collect();
+        let part: Vec<bool> = outcomes
+            .iter()
+            .map(|outcome| outcome.as_ref().is_none_or(Outcome::open))
+            .collect();
         let mut dependents = vec![Vec::new(); part.len()];
         let waiting = (0..part.len())
             .map(|i| {
@@ -139,14 +156,26 @@ impl<'p> Pass<'p> {
             })
             .collect();
         let left = part.iter().filter(|part| **part).count();
-        Pass { requirements, order, manner, outcomes, signals, waiting, dependents, running: Vec::new(), left }
+        Pass {
+            requirements,
+            order,
+            manner,
+            outcomes,
+            signals,
+            waiting,
+            dependents,
+            running: Vec::new(),
+            left,
+        }
     }
 
     /// Runs it to its end; true where a signal ended it.
     fn run(&mut self) -> bool {
         let scene = Arc::new(Scene::here());
         let mut workers = Workers::new(Arc::clone(self.requirements), scene, self.manner);
-        let ready: Vec<usize> = (0..self.waiting.len()).filter(|i| self.waiting[*i] == Some(0)).collect();
+        let ready: Vec<usize> = (0..self.waiting.len())
+            .filter(|i| self.waiting[*i] == Some(0))
+            .collect();
         for i in ready {
             self.begin(i, &mut workers);
         }
@@ -173,14 +202,23 @@ impl<'p> Pass<'p> {
 
     /// How long to wait for the next event: until the first of those that run is overdue, or a signal should be looked for.
     fn patience(&self) -> Duration {
-        let first = self.running.iter().map(|(_, _, end)| end.saturating_duration_since(Instant::now())).min();
+        let first = self
+            .running
+            .iter()
+            .map(|(_, _, end)| end.saturating_duration_since(Instant::now()))
+            .min();
         first.map_or(TICK, |left| left.min(TICK))
     }
 
     fn begin(&mut self, i: usize, workers: &mut Workers) {
         let requirement = &self.requirements[i];
         if let Some(why) = &requirement.skipped {
-            return self.finish(i, Seen::Skipped("when", why.clone()), Duration::ZERO, workers);
+            return self.finish(
+                i,
+                Seen::Skipped("when", why.clone()),
+                Duration::ZERO,
+                workers,
+            );
         }
         let failed = self.order.needs[i].iter().find(|need| {
             let outcome = self.outcomes[**need].as_ref();
@@ -188,7 +226,10 @@ impl<'p> Pass<'p> {
         });
         match failed {
             Some(need) => {
-                let why = format!("not looked at: it needs {}, which is not met", self.requirements[*need].id);
+                let why = format!(
+                    "not looked at: it needs {}, which is not met",
+                    self.requirements[*need].id
+                );
                 self.finish(i, Seen::Skipped("needs", why), Duration::ZERO, workers);
             }
             None if self.manner.deadline.passed() => {
@@ -201,9 +242,15 @@ impl<'p> Pass<'p> {
 
     fn finish(&mut self, i: usize, seen: Seen, elapsed: Duration, workers: &mut Workers) {
         self.running.retain(|(running, ..)| *running != i);
-        let before = self.outcomes[i].as_ref().map_or(0, |outcome| outcome.attempts);
+        let before = self.outcomes[i]
+            .as_ref()
+            .map_or(0, |outcome| outcome.attempts);
         let looked = u32::from(matches!(seen, Seen::Found(_)));
-        self.outcomes[i] = Some(Outcome { seen, elapsed, attempts: before + looked });
+        self.outcomes[i] = Some(Outcome {
+            seen,
+            elapsed,
+            attempts: before + looked,
+        });
         self.release(i, workers);
     }
 
@@ -225,8 +272,12 @@ impl<'p> Pass<'p> {
 
     /// A look that is past its time and the grace is left behind, and its thread with it.
     fn give_up_overdue(&mut self, workers: &mut Workers) {
-        let overdue: Vec<(usize, Duration)> =
-            self.running.iter().filter(|(_, _, end)| *end <= Instant::now()).map(|(i, at, _)| (*i, at.elapsed())).collect();
+        let overdue: Vec<(usize, Duration)> = self
+            .running
+            .iter()
+            .filter(|(_, _, end)| *end <= Instant::now())
+            .map(|(i, at, _)| (*i, at.elapsed()))
+            .collect();
         for (i, elapsed) in overdue {
             let finding = Finding::timeout(self.requirements[i].check.expected());
             workers.start(1);
@@ -236,9 +287,15 @@ impl<'p> Pass<'p> {
 
     /// The programs that looks have started are in process groups of their own: no terminal ends them.
     fn interrupt(&mut self) {
-        if let (Ok(me), Ok(tree)) = (i32::try_from(std::process::id()), probe::tree::Snapshot::take()) {
+        if let (Ok(me), Ok(tree)) = (
+            i32::try_from(std::process::id()),
+            probe::tree::Snapshot::take(),
+        ) {
             for child in tree.children(me) {
-                base::child::signal_group(u32::try_from(child).unwrap_or(0), rustix::process::Signal::KILL);
+                base::child::signal_group(
+                    u32::try_from(child).unwrap_or(0),
+                    rustix::process::Signal::KILL,
+                );
             }
         }
         for outcome in self.outcomes.iter_mut().filter(|outcome| outcome.is_none()) {

@@ -49,7 +49,10 @@ impl PackageDb {
     pub fn find(&self, name: &str) -> Option<&Package> {
         // `libc6:amd64` is how dpkg itself names one of several architectures.
         let bare = name.split(':').next().unwrap_or(name);
-        self.installed.get(name).or_else(|| self.installed.get(bare)).or_else(|| self.provided.get(bare))
+        self.installed
+            .get(name)
+            .or_else(|| self.installed.get(bare))
+            .or_else(|| self.provided.get(bare))
     }
 
     /// Every installed package, sorted by name.
@@ -60,16 +63,30 @@ impl PackageDb {
     }
 
     fn add(&mut self, name: &str, version: &str) {
-        self.installed.insert(name.to_string(), Package { name: name.to_string(), version: version.to_string() });
+        self.installed.insert(
+            name.to_string(),
+            Package {
+                name: name.to_string(),
+                version: version.to_string(),
+            },
+        );
     }
 
     fn provide(&mut self, what: &str, by: &str, version: &str) {
-        self.provided.entry(what.to_string()).or_insert_with(|| Package { name: by.to_string(), version: version.to_string() });
+        self.provided
+            .entry(what.to_string())
+            .or_insert_with(|| Package {
+                name: by.to_string(),
+                version: version.to_string(),
+            });
     }
 
     /// dpkg's paragraphs; only `install ok installed` (or held, or with triggers pending) counts.
     pub fn dpkg(text: &str) -> PackageDb {
-        let mut db = PackageDb { order: Some(Order::Dpkg), ..PackageDb::default() };
+        let mut db = PackageDb {
+            order: Some(Order::Dpkg),
+            ..PackageDb::default()
+        };
         let mut paragraph = Paragraph::default();
         for line in text.split('\n') {
             match line.as_bytes().first() {
@@ -84,14 +101,26 @@ impl PackageDb {
 
     /// apk's database: paragraphs of `P:name`, `V:version`, `p:provided`.
     pub fn apk(text: &str) -> PackageDb {
-        let mut db = PackageDb { order: Some(Order::Alpine), ..PackageDb::default() };
+        let mut db = PackageDb {
+            order: Some(Order::Alpine),
+            ..PackageDb::default()
+        };
         for paragraph in text.split("\n\n") {
-            let value = |key: &str| paragraph.lines().find_map(|line| line.strip_prefix(key)).unwrap_or("");
+            let value = |key: &str| {
+                paragraph
+                    .lines()
+                    .find_map(|line| line.strip_prefix(key))
+                    .unwrap_or("")
+            };
             let (name, version) = (value("P:"), value("V:"));
             if !name.is_empty() {
                 db.add(name, version);
                 for what in value("p:").split_whitespace() {
-                    db.provide(what.split(['=', '<', '>', '~']).next().unwrap_or(what), name, version);
+                    db.provide(
+                        what.split(['=', '<', '>', '~']).next().unwrap_or(what),
+                        name,
+                        version,
+                    );
                 }
             }
         }
@@ -107,9 +136,17 @@ impl PackageDb {
         let (name, version) = (value("%NAME%"), value("%VERSION%"));
         if !name.is_empty() {
             self.add(&name, &version);
-            let provides = text.lines().skip_while(|line| *line != "%PROVIDES%").skip(1).take_while(|line| !line.is_empty());
+            let provides = text
+                .lines()
+                .skip_while(|line| *line != "%PROVIDES%")
+                .skip(1)
+                .take_while(|line| !line.is_empty());
             for what in provides {
-                self.provide(what.split(['=', '<', '>']).next().unwrap_or(what), &name, &version);
+                self.provide(
+                    what.split(['=', '<', '>']).next().unwrap_or(what),
+                    &name,
+                    &version,
+                );
             }
         }
     }
@@ -132,7 +169,8 @@ impl<'t> Paragraph<'t> {
             Some(("Provides", value)) => self.provides = value,
             Some(("Status", value)) => {
                 let state = value.split_whitespace().last().unwrap_or("");
-                self.installed = matches!(state, "installed" | "triggers-pending" | "triggers-awaited");
+                self.installed =
+                    matches!(state, "installed" | "triggers-pending" | "triggers-awaited");
             }
             _ => {}
         }
@@ -141,7 +179,11 @@ impl<'t> Paragraph<'t> {
     fn add_to(self, db: &mut PackageDb) {
         if self.installed && !self.name.is_empty() {
             db.add(self.name, self.version);
-            for what in self.provides.split(',').filter_map(|p| p.split_whitespace().next()) {
+            for what in self
+                .provides
+                .split(',')
+                .filter_map(|p| p.split_whitespace().next())
+            {
                 db.provide(what, self.name, self.version);
             }
         }
@@ -149,13 +191,19 @@ impl<'t> Paragraph<'t> {
 }
 
 fn read_text(path: &Path) -> Result<String, String> {
-    let bytes = fs::read(path).map_err(|error| format!("{}: {}", path.display(), base::error::plain(&error)))?;
-    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    let bytes = fs::read(path)
+        .map_err(|error| format!("{}: {}", path.display(), base::error::plain(&error)))?;
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 fn pacman(dir: &Path) -> Result<PackageDb, String> {
-    let mut db = PackageDb { order: Some(Order::Rpm), ..PackageDb::default() };
-    let entries = fs::read_dir(dir).map_err(|error| format!("{}: {}", dir.display(), base::error::plain(&error)))?;
+    let mut db = PackageDb {
+        order: Some(Order::Rpm),
+        ..PackageDb::default()
+    };
+    let entries = fs::read_dir(dir)
+        .map_err(|error| format!("{}: {}", dir.display(), base::error::plain(&error)))?;
     for entry in entries.flatten() {
         if let Ok(text) = read_text(&entry.path().join("desc")) {
             db.pacman_desc(&text);
@@ -167,7 +215,11 @@ fn pacman(dir: &Path) -> Result<PackageDb, String> {
 /// `dpkg-query --show`, in the form of dpkg's own paragraphs.
 fn dpkg() -> Result<PackageDb, String> {
     let format = "Package: ${Package}\\nStatus: ${Status}\\nVersion: ${Version}\\nProvides: ${Provides}\\n\\n";
-    let output = Run::new("dpkg-query").args(["--show", "--showformat", format]).cap(64 << 20).timeout(Duration::from_secs(10)).run();
+    let output = Run::new("dpkg-query")
+        .args(["--show", "--showformat", format])
+        .cap(64 << 20)
+        .timeout(Duration::from_secs(10))
+        .run();
     let output = output.map_err(|error| error.message)?;
     if !output.success() {
         return Err(format!("dpkg-query: {}", output.last_words()));
@@ -178,12 +230,19 @@ fn dpkg() -> Result<PackageDb, String> {
 /// `rpm -qa`, a line for each package: epoch, version and release as rpm compares them.
 fn rpm() -> Result<PackageDb, String> {
     let format = "%{NAME}\\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\\t[%{PROVIDENAME} ]\\n";
-    let output = Run::new("rpm").args(["-qa", "--qf", format]).cap(64 << 20).timeout(Duration::from_secs(10)).run();
+    let output = Run::new("rpm")
+        .args(["-qa", "--qf", format])
+        .cap(64 << 20)
+        .timeout(Duration::from_secs(10))
+        .run();
     let output = output.map_err(|error| error.message)?;
     if !output.success() {
         return Err(format!("rpm -qa: {}", output.last_words()));
     }
-    let mut db = PackageDb { order: Some(Order::Rpm), ..PackageDb::default() };
+    let mut db = PackageDb {
+        order: Some(Order::Rpm),
+        ..PackageDb::default()
+    };
     for line in output.out().lines() {
         let mut parts = line.split('\t');
         if let (Some(name), Some(version)) = (parts.next(), parts.next()) {
@@ -217,7 +276,9 @@ mod tests {
 
     #[test]
     fn apk_and_pacman_have_their_own_files() {
-        let db = PackageDb::apk("C:Q1x=\nP:nginx\nV:1.26.1-r0\np:cmd:nginx=1.26.1-r0\n\nP:musl\nV:1.2.5-r0\n");
+        let db = PackageDb::apk(
+            "C:Q1x=\nP:nginx\nV:1.26.1-r0\np:cmd:nginx=1.26.1-r0\n\nP:musl\nV:1.2.5-r0\n",
+        );
         assert_eq!(db.find("nginx").unwrap().version, "1.26.1-r0");
         let mut db = PackageDb::default();
         db.pacman_desc("%NAME%\nnginx\n\n%VERSION%\n1.26.1-1\n\n%PROVIDES%\nhttp-server\nx=1\n\n%DEPENDS%\npcre2\n");

@@ -41,7 +41,11 @@ pub struct Order {
 impl Order {
     /// Finds every id that is waited for; an unknown id and a circle are errors.
     pub fn of(requirements: &[Requirement]) -> Result<Order> {
-        let ids: HashMap<&str, usize> = requirements.iter().enumerate().map(|(i, r)| (r.id.as_str(), i)).collect();
+        let ids: HashMap<&str, usize> = requirements
+            .iter()
+            .enumerate()
+            .map(|(i, r)| (r.id.as_str(), i))
+            .collect();
         let needs = requirements
             .iter()
             .map(|r| {
@@ -50,7 +54,10 @@ impl Order {
                     .map(|need| {
                         ids.get(need.as_str()).copied().ok_or_else(|| {
                             let names: Vec<&str> = ids.keys().copied().collect();
-                            let error = Error::input(format!("{}: '{}' needs '{need}', and there is no such id", r.origin, r.id));
+                            let error = Error::input(format!(
+                                "{}: '{}' needs '{need}', and there is no such id",
+                                r.origin, r.id
+                            ));
                             match base::spelling::nearest(need, &names) {
                                 Some(near) => error.hint(format!("did you mean '{near}'?")),
                                 None => error,
@@ -63,8 +70,15 @@ impl Order {
         let order = Order { needs };
         match order.circle() {
             Some(circle) => {
-                let names: Vec<&str> = circle.iter().filter_map(|i| requirements.get(*i)).map(|r| r.id.as_str()).collect();
-                Err(Error::input(format!("these need each other in a circle: {}", names.join(" -> "))))
+                let names: Vec<&str> = circle
+                    .iter()
+                    .filter_map(|i| requirements.get(*i))
+                    .map(|r| r.id.as_str())
+                    .collect();
+                Err(Error::input(format!(
+                    "these need each other in a circle: {}",
+                    names.join(" -> ")
+                )))
             }
             None => Ok(order),
         }
@@ -90,7 +104,9 @@ impl Order {
                         *next += 1;
                         if on_path.contains(&need) {
                             let from = path.iter().position(|(i, _)| *i == need).unwrap_or(0);
-                            return Some(path[from..].iter().map(|(i, _)| *i).chain([need]).collect());
+                            return Some(
+                                path[from..].iter().map(|(i, _)| *i).chain([need]).collect(),
+                            );
                         }
                         if !done.contains(&need) {
                             on_path.insert(need);
@@ -105,11 +121,19 @@ impl Order {
 }
 
 /// Keeps what `--only` and `--tag` choose, and what that needs.
-pub fn chosen(requirements: Vec<Requirement>, only: &[&str], tags: &[&str]) -> Result<Vec<Requirement>> {
+pub fn chosen(
+    requirements: Vec<Requirement>,
+    only: &[&str],
+    tags: &[&str],
+) -> Result<Vec<Requirement>> {
     if only.is_empty() && tags.is_empty() {
         return Ok(requirements);
     }
-    let ids: HashMap<String, usize> = requirements.iter().enumerate().map(|(i, r)| (r.id.clone(), i)).collect();
+    let ids: HashMap<String, usize> = requirements
+        .iter()
+        .enumerate()
+        .map(|(i, r)| (r.id.clone(), i))
+        .collect();
     for id in only {
         if !ids.contains_key(*id) {
             let names: Vec<&str> = ids.keys().map(String::as_str).collect();
@@ -124,18 +148,34 @@ pub fn chosen(requirements: Vec<Requirement>, only: &[&str], tags: &[&str]) -> R
     let mut todo: Vec<usize> = requirements
         .iter()
         .enumerate()
-        .filter(|(_, r)| only.contains(&r.id.as_str()) || r.tags.iter().any(|tag| tags.contains(&tag.as_str())))
+        .filter(|(_, r)| {
+            only.contains(&r.id.as_str()) || r.tags.iter().any(|tag| tags.contains(&tag.as_str()))
+        })
         .map(|(i, _)| i)
         .collect();
     if todo.is_empty() {
-        return Err(Error::usage(format!("--tag: no requirement has the tag {}", tags.join(" or "))).hint("--list shows the tags"));
+        return Err(Error::usage(format!(
+            "--tag: no requirement has the tag {}",
+            tags.join(" or ")
+        ))
+        .hint("--list shows the tags"));
     }
     while let Some(i) = todo.pop() {
         if keep.insert(i) {
-            todo.extend(requirements[i].needs.iter().filter_map(|need| ids.get(need)));
+            todo.extend(
+                requirements[i]
+                    .needs
+                    .iter()
+                    .filter_map(|need| ids.get(need)),
+            );
         }
     }
-    Ok(requirements.into_iter().enumerate().filter(|(i, _)| keep.contains(i)).map(|(_, r)| r).collect())
+    Ok(requirements
+        .into_iter()
+        .enumerate()
+        .filter(|(i, _)| keep.contains(i))
+        .map(|(_, r)| r)
+        .collect())
 }
 
 /// How many came to what.
@@ -171,7 +211,9 @@ impl Counts {
 
     /// The verdict of all together.
     pub fn verdict(self, fail_on: FailOn) -> base::report::Status {
-        let no = self.unmet > 0 || (fail_on >= FailOn::Warn && self.warn > 0) || (fail_on >= FailOn::Unknown && self.unknown > 0);
+        let no = self.unmet > 0
+            || (fail_on >= FailOn::Warn && self.warn > 0)
+            || (fail_on >= FailOn::Unknown && self.unknown > 0);
         match (no, self.unknown) {
             (true, _) => base::report::Status::No,
             (false, 0) => base::report::Status::Ok,
@@ -181,8 +223,18 @@ impl Counts {
 
     /// `9 met, 1 unmet`.
     pub fn text(self) -> String {
-        let parts = [(self.unmet, "unmet"), (self.unknown, "unknown"), (self.warn, "warned"), (self.skipped, "skipped"), (self.met, "met")];
-        let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        let parts = [
+            (self.unmet, "unmet"),
+            (self.unknown, "unknown"),
+            (self.warn, "warned"),
+            (self.skipped, "skipped"),
+            (self.met, "met"),
+        ];
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, word)| format!("{n} {word}"))
+            .collect();
         parts.join(", ")
     }
 }
@@ -205,13 +257,23 @@ mod tests {
 
     #[test]
     fn circles_are_found_and_long_chains_are_none() {
-        let chain = Order { needs: (0..5000usize).map(|i| if i == 0 { vec![] } else { vec![i - 1] }).collect() };
+        let chain = Order {
+            needs: (0..5000usize)
+                .map(|i| if i == 0 { vec![] } else { vec![i - 1] })
+                .collect(),
+        };
         assert_eq!(chain.circle(), None);
-        let diamond = Order { needs: vec![vec![], vec![0], vec![0], vec![1, 2]] };
+        let diamond = Order {
+            needs: vec![vec![], vec![0], vec![0], vec![1, 2]],
+        };
         assert_eq!(diamond.circle(), None);
-        let circle = Order { needs: vec![vec![1], vec![2], vec![1]] };
+        let circle = Order {
+            needs: vec![vec![1], vec![2], vec![1]],
+        };
         assert_eq!(circle.circle().unwrap(), [1, 2, 1]);
-        let itself = Order { needs: vec![vec![0]] };
+        let itself = Order {
+            needs: vec![vec![0]],
+        };
         assert_eq!(itself.circle().unwrap(), [0, 0]);
     }
 
@@ -226,7 +288,8 @@ mod tests {
             (vec![Unmet, Unknown], Whole::No, Whole::No, Whole::No),
         ] {
             let counts = Counts::of(statuses.clone());
-            let verdicts = [FailOn::Fail, FailOn::Warn, FailOn::Unknown].map(|on| counts.verdict(on));
+            let verdicts =
+                [FailOn::Fail, FailOn::Warn, FailOn::Unknown].map(|on| counts.verdict(on));
             assert_eq!(verdicts, [fail, warn, unknown], "{statuses:?}");
         }
     }

@@ -12,7 +12,11 @@ pub struct Process {
 
 /// The processes of a name: the kernel's (15 bytes at most), the executable's, or the first argument's.
 pub fn named(name: &str) -> Vec<Process> {
-    let mut found: Vec<Process> = pids().into_iter().filter(|pid| is_named(*pid, name)).map(|pid| Process { pid }).collect();
+    let mut found: Vec<Process> = pids()
+        .into_iter()
+        .filter(|pid| is_named(*pid, name))
+        .map(|pid| Process { pid })
+        .collect();
     found.sort_by_key(|process| process.pid);
     found
 }
@@ -25,16 +29,21 @@ pub fn of_pid(pid: i32) -> Option<Process> {
 
 fn pids() -> Vec<i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
 }
 
 fn is_named(pid: i32, name: &str) -> bool {
-    let Ok(comm) = fs::read_to_string(format!("/proc/{pid}/comm")) else { return false };
+    let Ok(comm) = fs::read_to_string(format!("/proc/{pid}/comm")) else {
+        return false;
+    };
     let same_comm = comm.trim_end().as_bytes() == &name.as_bytes()[..name.len().min(15)];
     let same = same_comm || {
         let base = |path: &Path| path.file_name().is_some_and(|file| file == name);
         probe::process::executable(pid).is_some_and(|exe| base(&exe))
-            || probe::process::arguments(pid).is_ok_and(|args| args.first().is_some_and(|arg| base(Path::new(arg))))
+            || probe::process::arguments(pid)
+                .is_ok_and(|args| args.first().is_some_and(|arg| base(Path::new(arg))))
     };
     same && of_pid(pid).is_some()
 }

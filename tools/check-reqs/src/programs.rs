@@ -32,12 +32,19 @@ pub fn known(run: Run) -> Run {
         }
         None => SYSTEM_PATH.into(),
     };
-    let run = run.clean().env("PATH", path).env("HOME", env::var_os("HOME").unwrap_or_else(|| "/".into())).env("LC_ALL", "C");
+    let run = run
+        .clean()
+        .env("PATH", path)
+        .env("HOME", env::var_os("HOME").unwrap_or_else(|| "/".into()))
+        .env("LC_ALL", "C");
     let kept = ["PYENV_ROOT", "PYENV_VERSION", "ASDF_DATA_DIR", "ASDF_DIR"];
-    kept.into_iter().filter_map(|key| env::var_os(key).map(|value| (key, value))).fold(run, |run, (key, value)| run.env(key, value))
+    kept.into_iter()
+        .filter_map(|key| env::var_os(key).map(|value| (key, value)))
+        .fold(run, |run, (key, value)| run.env(key, value))
 }
 
 /// Whether a path is a file that somebody may execute.
 pub fn executable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }

@@ -107,7 +107,13 @@ impl Item {
                 item.evidence = finding.evidence.map(|text| mask::text(&text));
                 let gap = matches!(item.status, Status::Unmet | Status::Warn);
                 let last_resort = || Fix::advice(format!("make it so: {}", item.expected));
-                item.fix = gap.then(|| requirement.fix.clone().or(finding.fix).unwrap_or_else(last_resort));
+                item.fix = gap.then(|| {
+                    requirement
+                        .fix
+                        .clone()
+                        .or(finding.fix)
+                        .unwrap_or_else(last_resort)
+                });
             }
         }
         item
@@ -150,7 +156,11 @@ impl Body for Requirements {
         for item in &self.items {
             out.row(item.mark(), &[item.id.as_str(), item.msg.as_str()]);
         }
-        let gaps: Vec<&Item> = self.items.iter().filter(|item| item.fix.is_some()).collect();
+        let gaps: Vec<&Item> = self
+            .items
+            .iter()
+            .filter(|item| item.fix.is_some())
+            .collect();
         if !gaps.is_empty() {
             out.line("");
             out.heading("To fix");
@@ -166,7 +176,10 @@ impl Body for Requirements {
             }
         }
         for listed in &self.listed {
-            out.row(Mark::Plain, &[listed.id.as_str(), listed.kind, listed.expected.as_str()]);
+            out.row(
+                Mark::Plain,
+                &[listed.id.as_str(), listed.kind, listed.expected.as_str()],
+            );
         }
         if let [only] = self.listed.as_slice() {
             out.note(format!("how: {}", only.how));

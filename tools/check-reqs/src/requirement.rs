@@ -56,14 +56,26 @@ pub struct List {
 
 /// The keys of `[[check]]` that every type has.
 pub const COMMON_KEYS: &[(&str, &str)] = &[
-    ("id", "its name in the report; the type and what it is about, where none is given"),
+    (
+        "id",
+        "its name in the report; the type and what it is about, where none is given",
+    ),
     ("type", "which check it is"),
     ("severity", "fail (the default) or warn"),
-    ("needs", "ids; it is looked at when these are met, and skipped when one is not"),
-    ("when", "a condition such as os.id == 'debian' and os.version >= 12; names: os.id, os.version, os.like, arch, hostname, set.NAME"),
+    (
+        "needs",
+        "ids; it is looked at when these are met, and skipped when one is not",
+    ),
+    (
+        "when",
+        "a condition such as os.id == 'debian' and os.version >= 12; names: os.id, os.version, os.like, arch, hostname, set.NAME",
+    ),
     ("tags", "words for --tag"),
     ("timeout", "how long one look may take, 30s"),
-    ("fix", "a command, a list of commands, or { text, commands, needs_root }, in place of the check's own"),
+    (
+        "fix",
+        "a command, a list of commands, or { text, commands, needs_root }, in place of the check's own",
+    ),
 ];
 
 impl List {
@@ -72,18 +84,27 @@ impl List {
         let root = document::read(origin)?;
         let settings = settings(origin, &root, given)?;
         let mut facts = facts.clone();
-        facts.extend(settings.iter().map(|(key, value)| (format!("set.{key}"), value.clone())));
+        facts.extend(
+            settings
+                .iter()
+                .map(|(key, value)| (format!("set.{key}"), value.clone())),
+        );
         let mut top = Fields::new(origin, &settings, &root)?;
         let _ = top.take("set");
         let Some(list) = top.take("check") else {
             return Err(match top.finish() {
                 Err(error) => error,
-                Ok(()) => origin.error(root.at, "no [[check]] in it").hint("a requirement is written as [[check]] with type = \"…\""),
+                Ok(()) => origin
+                    .error(root.at, "no [[check]] in it")
+                    .hint("a requirement is written as [[check]] with type = \"…\""),
             });
         };
         let Value::List(checks) = &list.value else {
             return Err(origin
-                .error(list.at, format!("check must be a list of tables, not {}", list.value.kind()))
+                .error(
+                    list.at,
+                    format!("check must be a list of tables, not {}", list.value.kind()),
+                )
                 .hint("write [[check]]"));
         };
         for node in checks {
@@ -96,7 +117,8 @@ impl List {
     pub fn add_need(&mut self, text: &str, settings: &Settings, facts: &Facts) -> Result<()> {
         let shown = base::mask::text(text);
         let origin = Origin::new(format!("'{shown}'"), "");
-        let text = document::fill(text, settings).map_err(|what| Error::usage(format!("'{shown}': {what}")))?;
+        let text = document::fill(text, settings)
+            .map_err(|what| Error::usage(format!("'{shown}': {what}")))?;
         let node = need::table(&text).map_err(|what| {
             Error::usage(base::mask::text(&what))
                 .hint("check-reqs --help lists the forms, such as 'python>=3.10' disk:/srv:2G port:8000:free")
@@ -106,7 +128,13 @@ impl List {
         self.add(&origin, &none, facts, &escaped(node))
     }
 
-    fn add(&mut self, origin: &Origin, settings: &Settings, facts: &Facts, node: &Node) -> Result<()> {
+    fn add(
+        &mut self,
+        origin: &Origin,
+        settings: &Settings,
+        facts: &Facts,
+        node: &Node,
+    ) -> Result<()> {
         let mut fields = Fields::new(origin, settings, node)?;
         let kind = fields.required("type")?;
         let Some(type_) = TYPES.iter().find(|type_| type_.name == kind) else {
@@ -117,7 +145,12 @@ impl List {
                 None => error.hint(format!("the types are: {}", names.join(", "))),
             });
         };
-        let known: Vec<&str> = type_.keys.iter().chain(COMMON_KEYS).map(|(key, _)| *key).collect();
+        let known: Vec<&str> = type_
+            .keys
+            .iter()
+            .chain(COMMON_KEYS)
+            .map(|(key, _)| *key)
+            .collect();
         fields.only(&known)?;
         let check = (type_.read)(&mut fields)?;
         let id = fields.text("id")?.filter(|id| !id.is_empty());
@@ -127,8 +160,14 @@ impl List {
             _ => Severity::Fail,
         };
         let skipped = condition(&mut fields, facts)?;
-        let timeout = fields.parsed("timeout", |text| base::cli::parse_duration(text).map_err(|error| error.message))?;
-        let (needs, tags, fix) = (fields.texts("needs")?, fields.texts("tags")?, own_fix(&mut fields, origin, settings)?);
+        let timeout = fields.parsed("timeout", |text| {
+            base::cli::parse_duration(text).map_err(|error| error.message)
+        })?;
+        let (needs, tags, fix) = (
+            fields.texts("needs")?,
+            fields.texts("tags")?,
+            own_fix(&mut fields, origin, settings)?,
+        );
         let at = fields.first_key();
         fields.finish()?;
         let place = match origin.line(at) {
@@ -139,7 +178,18 @@ impl List {
             let again = origin.error(at, format!("the id '{id}' is there already, at {before}"));
             return Err(again.hint("every id names one requirement: give one of them another id"));
         }
-        self.requirements.push(Requirement { id, kind: type_.name, check, severity, needs, tags, skipped, timeout, fix, origin: place });
+        self.requirements.push(Requirement {
+            id,
+            kind: type_.name,
+            check,
+            severity,
+            needs,
+            tags,
+            skipped,
+            timeout,
+            fix,
+            origin: place,
+        });
         Ok(())
     }
 }
@@ -181,7 +231,9 @@ fn condition(fields: &mut Fields<'_>, facts: &Facts) -> Result<Option<String>> {
 }
 
 fn own_fix(fields: &mut Fields<'_>, origin: &Origin, settings: &Settings) -> Result<Option<Fix>> {
-    let table = fields.take("fix").filter(|node| matches!(node.value, Value::Table(_)));
+    let table = fields
+        .take("fix")
+        .filter(|node| matches!(node.value, Value::Table(_)));
     if let Some(node) = table {
         let mut inner = Fields::new(origin, settings, node)?;
         let fix = Fix {
@@ -195,6 +247,10 @@ fn own_fix(fields: &mut Fields<'_>, origin: &Origin, settings: &Settings) -> Res
     let commands = fields.texts("fix")?;
     Ok(match commands.is_empty() {
         true => None,
-        false => Some(Fix { text: format!("run {}", commands.join("; ")), commands, needs_root: false }),
+        false => Some(Fix {
+            text: format!("run {}", commands.join("; ")),
+            commands,
+            needs_root: false,
+        }),
     })
 }

@@ -42,7 +42,8 @@ impl Scene {
 
     /// The package database.
     pub fn packages(&self) -> &Result<PackageDb, String> {
-        self.packages.get_or_init(|| PackageDb::read(self.distro.manager()))
+        self.packages
+            .get_or_init(|| PackageDb::read(self.distro.manager()))
     }
 
     /// What is installed in an environment.
@@ -57,7 +58,9 @@ impl Scene {
 
 fn index(place: &Path) -> Result<DistIndex, String> {
     let environment = pydist::Environment::open(place).map_err(|error| error.to_string())?;
-    let mut all = environment.distributions().map_err(|error| error.to_string())?;
+    let mut all = environment
+        .distributions()
+        .map_err(|error| error.to_string())?;
     // With include-system-site-packages the base interpreter's distributions can be imported, too; the environment's own come first.
     if environment.config.system_site {
         if let Some(base) = environment.base() {
@@ -75,7 +78,10 @@ fn index(place: &Path) -> Result<DistIndex, String> {
 pub fn facts(settings: &crate::document::Settings) -> crate::when::Facts {
     let distro = Distro::here();
     let host = nix::sys::utsname::uname();
-    let name = host.as_ref().map(|host| host.nodename().to_string_lossy().into_owned()).unwrap_or_default();
+    let name = host
+        .as_ref()
+        .map(|host| host.nodename().to_string_lossy().into_owned())
+        .unwrap_or_default();
     let mut facts: crate::when::Facts = [
         ("os.id", distro.id),
         ("os.version", distro.release.unwrap_or_default()),
@@ -86,6 +92,10 @@ pub fn facts(settings: &crate::document::Settings) -> crate::when::Facts {
     .into_iter()
     .map(|(key, value)| (key.to_string(), value))
     .collect();
-    facts.extend(settings.iter().map(|(key, value)| (format!("set.{key}"), value.clone())));
+    facts.extend(
+        settings
+            .iter()
+            .map(|(key, value)| (format!("set.{key}"), value.clone())),
+    );
     facts
 }

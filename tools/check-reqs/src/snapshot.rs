@@ -31,8 +31,16 @@ impl Wanted<'_> {
             None => (text, None),
         };
         match head.split_once(':') {
-            Some((kind, name)) => Wanted { kind, name: Some(name), place },
-            None => Wanted { kind: head, name: None, place },
+            Some((kind, name)) => Wanted {
+                kind,
+                name: Some(name),
+                place,
+            },
+            None => Wanted {
+                kind: head,
+                name: None,
+                place,
+            },
         }
     }
 }
@@ -69,7 +77,10 @@ pub fn tables(kinds: &[String], request: &Request, deadline: Deadline) -> Result
         }
     }
     if tables.is_empty() {
-        return Err(Error::failed(format!("there is nothing of {} on this host", kinds.join(", "))));
+        return Err(Error::failed(format!(
+            "there is nothing of {} on this host",
+            kinds.join(", ")
+        )));
     }
     Ok(tables)
 }
@@ -79,34 +90,51 @@ pub fn document(tables: &[Table], as_json: bool) -> Result<String> {
     let whole = json!({ "check": tables });
     let wrong = |error: String| Error::failed(format!("cannot write the requirements: {error}"));
     match as_json {
-        true => serde_json::to_string_pretty(&whole).map(|text| text + "\n").map_err(|error| wrong(error.to_string())),
+        true => serde_json::to_string_pretty(&whole)
+            .map(|text| text + "\n")
+            .map_err(|error| wrong(error.to_string())),
         false => toml::to_string(&whole).map_err(|error| wrong(error.to_string())),
     }
 }
 
 fn of_kind(wanted: &Wanted<'_>, scene: &Scene, deadline: Deadline) -> Result<Vec<Table>> {
-    let one = |table: Table, pin: fn(&str) -> String| pinned(table, pin, scene, deadline).map(|table| vec![table]);
+    let one = |table: Table, pin: fn(&str) -> String| {
+        pinned(table, pin, scene, deadline).map(|table| vec![table])
+    };
     match (wanted.kind, wanted.name) {
-        ("python", None) => one(table("python", &[("interpreter", wanted.place)]), |v| format!("=={}.*", series(v))),
-        ("dist", Some(name)) => one(table("dist", &[("name", Some(name)), ("venv", wanted.place)]), |v| format!("=={v}")),
+        ("python", None) => one(table("python", &[("interpreter", wanted.place)]), |v| {
+            format!("=={}.*", series(v))
+        }),
+        ("dist", Some(name)) => one(
+            table("dist", &[("name", Some(name)), ("venv", wanted.place)]),
+            |v| format!("=={v}"),
+        ),
         ("dist", None) => lists::dists(scene, wanted.place, deadline),
         ("package", Some(name)) => one(table("package", &[("name", Some(name))]), lists::at_least),
         ("package", None) => lists::packages(scene),
-        ("command", Some(name)) => one(table("command", &[("name", Some(name)), ("version", Some(">=0"))]), lists::at_least),
-        ("postgres", None) => one(table("postgres", &[("connection", wanted.place)]), |v| format!("=={}.*", postgres_series(v))),
+        ("command", Some(name)) => one(
+            table("command", &[("name", Some(name)), ("version", Some(">=0"))]),
+            lists::at_least,
+        ),
+        ("postgres", None) => one(table("postgres", &[("connection", wanted.place)]), |v| {
+            format!("=={}.*", postgres_series(v))
+        }),
         ("extension", name) => lists::extensions(name, wanted.place, scene, deadline),
         ("user", Some(name)) => lists::user(name).map(|table| vec![table]),
         ("user", None) => lists::users(),
         ("group", Some(name)) => lists::group(name).map(|table| vec![table]),
-        ("service", Some(name)) => one(table("service", &[("name", Some(name))]), |_| String::new()),
+        ("service", Some(name)) => {
+            one(table("service", &[("name", Some(name))]), |_| String::new())
+        }
         ("service", None) => Ok(lists::services(scene, deadline)),
         ("port", None) => Ok(lists::ports()),
         ("crontab", user) => one(table("crontab", &[("user", user)]), |_| String::new()),
         ("directory", Some(path)) => lists::directory(path).map(|table| vec![table]),
         ("memory", Some(size)) => one(table("memory", &[("free", Some(size))]), |_| String::new()),
-        (kind, _) if KINDS.contains(&kind) => {
-            Err(Error::usage(format!("--snapshot: {kind} takes {} name", if wanted.name.is_some() { "no" } else { "a" })))
-        }
+        (kind, _) if KINDS.contains(&kind) => Err(Error::usage(format!(
+            "--snapshot: {kind} takes {} name",
+            if wanted.name.is_some() { "no" } else { "a" }
+        ))),
         (kind, _) => {
             let error = Error::usage(format!("--snapshot: '{kind}' is not a kind"));
             Err(match base::spelling::nearest(kind, KINDS) {
@@ -130,7 +158,12 @@ fn table(kind: &str, pairs: &[(&str, Option<&str>)]) -> Table {
 }
 
 /// Looks at a requirement, and pins it to the version that is found; what is not met cannot be written down.
-fn pinned(mut table: Table, pin: fn(&str) -> String, scene: &Scene, deadline: Deadline) -> Result<Table> {
+fn pinned(
+    mut table: Table,
+    pin: fn(&str) -> String,
+    scene: &Scene,
+    deadline: Deadline,
+) -> Result<Table> {
     let finding = look(&table, scene, deadline)?;
     match (finding.verdict, finding.found) {
         (Verdict::Met, Some(found)) => {
@@ -153,7 +186,8 @@ fn look(table: &Table, scene: &Scene, deadline: Deadline) -> Result<crate::check
     let mut fields = Fields::new(&origin, &settings, &node)?;
     let kind = fields.required("type")?;
     let found = TYPES.iter().find(|type_| type_.name == kind);
-    let type_ = found.ok_or_else(|| Error::usage(format!("--snapshot: there is no type {kind}")))?;
+    let type_ =
+        found.ok_or_else(|| Error::usage(format!("--snapshot: there is no type {kind}")))?;
     Ok((type_.read)(&mut fields)?.look(scene, deadline))
 }
 
@@ -161,9 +195,24 @@ fn node(json: &Json) -> Node {
     let value = match json {
         Json::String(text) => Value::Text(text.replace("${", "$${")),
         Json::Bool(flag) => Value::Flag(*flag),
-        Json::Number(number) => number.as_i64().map_or(Value::Decimal(number.as_f64().unwrap_or(0.0)), Value::Whole),
+        Json::Number(number) => number
+            .as_i64()
+            .map_or(Value::Decimal(number.as_f64().unwrap_or(0.0)), Value::Whole),
         Json::Array(list) => Value::List(list.iter().map(node).collect()),
-        Json::Object(pairs) => Value::Table(pairs.iter().map(|(k, v)| (Key { at: None, name: k.clone() }, node(v))).collect()),
+        Json::Object(pairs) => Value::Table(
+            pairs
+                .iter()
+                .map(|(k, v)| {
+                    (
+                        Key {
+                            at: None,
+                            name: k.clone(),
+                        },
+                        node(v),
+                    )
+                })
+                .collect(),
+        ),
         Json::Null => Value::Text(String::new()),
     };
     Node { at: None, value }
@@ -172,7 +221,12 @@ fn node(json: &Json) -> Node {
 /// `3.11` of `3.11.2`, `2.7` of `2.7.18rc1`.
 fn series(version: &str) -> String {
     let mut parts = version.split('.');
-    let digits = |part: Option<&str>| part.unwrap_or("0").chars().take_while(char::is_ascii_digit).collect::<String>();
+    let digits = |part: Option<&str>| {
+        part.unwrap_or("0")
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect::<String>()
+    };
     format!("{}.{}", digits(parts.next()), digits(parts.next()))
 }
 
@@ -180,7 +234,11 @@ fn series(version: &str) -> String {
 fn postgres_series(version: &str) -> String {
     let two = series(version);
     let major = two.split('.').next().unwrap_or("0").to_string();
-    if major.parse::<u32>().is_ok_and(|major| major >= 10) { major } else { two }
+    if major.parse::<u32>().is_ok_and(|major| major >= 10) {
+        major
+    } else {
+        two
+    }
 }
 
 #[cfg(test)]

@@ -46,18 +46,27 @@ struct Clause<'t> {
 impl Wanted {
     /// Takes alternatives as written, and refuses what no order could read.
     pub fn new(texts: &[String], order: Order) -> Result<Wanted, String> {
-        let alternatives: Vec<String> =
-            texts.iter().flat_map(|text| text.split("||")).map(|text| text.trim().to_string()).filter(|t| !t.is_empty()).collect();
+        let alternatives: Vec<String> = texts
+            .iter()
+            .flat_map(|text| text.split("||"))
+            .map(|text| text.trim().to_string())
+            .filter(|t| !t.is_empty())
+            .collect();
         if alternatives.is_empty() {
             return match texts.is_empty() {
                 true => Ok(Wanted::default()),
                 false => Err("the version is empty".into()),
             };
         }
-        let wanted = Wanted { text: alternatives.join(" || "), alternatives };
+        let wanted = Wanted {
+            text: alternatives.join(" || "),
+            alternatives,
+        };
         for alternative in &wanted.alternatives {
             match order {
-                Order::Python | Order::Postgres | Order::Plain => drop(specifiers(alternative, order)?),
+                Order::Python | Order::Postgres | Order::Plain => {
+                    drop(specifiers(alternative, order)?)
+                }
                 Order::Dpkg | Order::Rpm | Order::Alpine => drop(clauses(alternative)?),
             }
         }
@@ -85,9 +94,13 @@ impl Wanted {
             Order::Plain => Some(plain::version(found)?),
             Order::Dpkg | Order::Rpm | Order::Alpine => None,
         };
-        Some(self.alternatives.iter().any(|alternative| match &pep440 {
-            Some(version) => specifiers(alternative, order).is_ok_and(|s| s.iter().all(|clause| python::admits(clause, version))),
-            None => clauses(alternative).is_ok_and(|clauses| clauses.iter().all(|c| c.admits(found, order))),
+        Some(self.alternatives.iter().any(|alternative| {
+            match &pep440 {
+                Some(version) => specifiers(alternative, order)
+                    .is_ok_and(|s| s.iter().all(|clause| python::admits(clause, version))),
+                None => clauses(alternative)
+                    .is_ok_and(|clauses| clauses.iter().all(|c| c.admits(found, order))),
+            }
         }))
     }
 }
@@ -96,9 +109,14 @@ fn specifiers(text: &str, order: Order) -> Result<VersionSpecifiers, String> {
     let text = match order {
         Order::Plain => plain::specifiers(text)?,
         // Packages write `=`, Python `==`; both are meant.
-        _ => text.split(',').map(|clause| single_equals(clause.trim())).collect::<Vec<_>>().join(","),
+        _ => text
+            .split(',')
+            .map(|clause| single_equals(clause.trim()))
+            .collect::<Vec<_>>()
+            .join(","),
     };
-    VersionSpecifiers::from_str(&text).map_err(|_| format!("'{text}' is not a version specifier such as >=3.10,<4"))
+    VersionSpecifiers::from_str(&text)
+        .map_err(|_| format!("'{text}' is not a version specifier such as >=3.10,<4"))
 }
 
 fn single_equals(clause: &str) -> String {
@@ -116,7 +134,9 @@ fn clauses(text: &str) -> Result<Vec<Clause<'_>>, String> {
         .map(str::trim)
         .map(|clause| {
             let op = OPERATORS.iter().find(|op| clause.starts_with(**op));
-            let op = op.ok_or_else(|| format!("'{clause}' has no comparison: write >=, >, <=, <, = or !="))?;
+            let op = op.ok_or_else(|| {
+                format!("'{clause}' has no comparison: write >=, >, <=, <, = or !=")
+            })?;
             let version = clause[op.len()..].trim();
             match version.is_empty() || version.contains(char::is_whitespace) {
                 true => Err(format!("'{clause}' names no version")),
@@ -154,12 +174,19 @@ fn compare(found: &str, wanted: &str, order: Order) -> Ordering {
 pub fn postgres(text: &str) -> Option<Version> {
     let text = text.trim();
     let word = text.split([' ', '(']).find(|w| !w.is_empty())?;
-    let end = word.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(word.len());
+    let end = word
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(word.len());
     let (numbers, rest) = word.split_at(end);
     let stage = ["beta", "rc", "alpha"].iter().find_map(|stage| {
         let digits = rest.strip_prefix(stage)?;
-        let digits = &digits[..digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len())];
-        Some(format!("{stage}{}", if digits.is_empty() { "0" } else { digits }))
+        let digits = &digits[..digits
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(digits.len())];
+        Some(format!(
+            "{stage}{}",
+            if digits.is_empty() { "0" } else { digits }
+        ))
     });
     let stage = match rest.starts_with("devel") {
         true => ".dev0".to_string(),
@@ -174,7 +201,9 @@ mod tests {
     use super::*;
 
     fn admits(wanted: &str, found: &str, order: Order) -> Option<bool> {
-        Wanted::new(&[wanted.to_string()], order).unwrap().admits(found, order)
+        Wanted::new(&[wanted.to_string()], order)
+            .unwrap()
+            .admits(found, order)
     }
 
     #[test]
@@ -190,7 +219,11 @@ mod tests {
             (">=13,<18", "18.0", false),
             ("=15.*", "15.4", true),
         ] {
-            assert_eq!(admits(wanted, found, Order::Postgres), Some(answer), "{found} in {wanted}");
+            assert_eq!(
+                admits(wanted, found, Order::Postgres),
+                Some(answer),
+                "{found} in {wanted}"
+            );
         }
         assert_eq!(admits(">=13", "not a server", Order::Postgres), None);
     }
@@ -198,14 +231,26 @@ mod tests {
     #[test]
     fn alternatives_are_joined_by_or_and_clauses_by_and() {
         let misago = "==2.7.*||>=3.4,<3.7";
-        for (found, answer) in [("2.7.18", true), ("3.3.7", false), ("3.6.15", true), ("3.11.2", false)] {
-            assert_eq!(admits(misago, found, Order::Python), Some(answer), "{found}");
+        for (found, answer) in [
+            ("2.7.18", true),
+            ("3.3.7", false),
+            ("3.6.15", true),
+            ("3.11.2", false),
+        ] {
+            assert_eq!(
+                admits(misago, found, Order::Python),
+                Some(answer),
+                "{found}"
+            );
         }
     }
 
     #[test]
     fn distribution_versions_need_a_comparison() {
-        assert_eq!(admits(">=1.18", "1.22.1-9+deb12u3", Order::Dpkg), Some(true));
+        assert_eq!(
+            admits(">=1.18", "1.22.1-9+deb12u3", Order::Dpkg),
+            Some(true)
+        );
         assert_eq!(admits("<<2:1", "1:9", Order::Dpkg), Some(true));
         assert_eq!(admits("=1.20.1", "1.20.1-14.el9", Order::Rpm), Some(true));
         assert!(Wanted::new(&["1.18".into()], Order::Dpkg).is_err());

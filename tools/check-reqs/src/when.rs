@@ -42,11 +42,18 @@ pub enum Compare {
 /// Reads a condition; the error says what was expected.
 pub fn parse(text: &str) -> Result<When, String> {
     let words = words(text)?;
-    let mut reader = Reader { words, at: 0, depth: 0 };
+    let mut reader = Reader {
+        words,
+        at: 0,
+        depth: 0,
+    };
     let when = reader.or()?;
     match reader.words.get(reader.at) {
         None => Ok(when),
-        Some(word) => Err(format!("'{}' was not expected in the condition", word.text())),
+        Some(word) => Err(format!(
+            "'{}' was not expected in the condition",
+            word.text()
+        )),
     }
 }
 
@@ -120,15 +127,22 @@ fn words(text: &str) -> Result<Vec<Word>, String> {
     let mut words = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
-        let length = if let Some(sign) = ["==", "!=", "<=", ">=", "<", ">", "(", ")"].into_iter().find(|sign| rest.starts_with(sign)) {
+        let length = if let Some(sign) = ["==", "!=", "<=", ">=", "<", ">", "(", ")"]
+            .into_iter()
+            .find(|sign| rest.starts_with(sign))
+        {
             words.push(Word::Sign(sign));
             sign.len()
         } else if matches!(first, '\'' | '"') {
-            let end = rest[1..].find(first).ok_or("a quote is not closed in the condition")?;
+            let end = rest[1..]
+                .find(first)
+                .ok_or("a quote is not closed in the condition")?;
             words.push(Word::Text(rest[1..=end].to_string()));
             end + 2
         } else {
-            let end = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '-'))).unwrap_or(rest.len());
+            let end = rest
+                .find(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '-')))
+                .unwrap_or(rest.len());
             if end == 0 {
                 return Err(format!("'{first}' was not expected in the condition"));
             }
@@ -205,9 +219,16 @@ impl Reader {
 
     fn term(&mut self) -> Result<Term, String> {
         let term = match self.words.get(self.at) {
-            Some(Word::Name(name)) if !matches!(name.as_str(), "and" | "or" | "not" | "in") => Term::Fact(name.clone()),
+            Some(Word::Name(name)) if !matches!(name.as_str(), "and" | "or" | "not" | "in") => {
+                Term::Fact(name.clone())
+            }
             Some(Word::Text(text)) => Term::Text(text.clone()),
-            Some(word) => return Err(format!("'{}' stands where a name or a text was expected", word.text())),
+            Some(word) => {
+                return Err(format!(
+                    "'{}' stands where a name or a text was expected",
+                    word.text()
+                ));
+            }
             None => return Err("the condition ends where a name or a text was expected".into()),
         };
         self.at += 1;
@@ -223,21 +244,44 @@ mod tests {
     #[test]
     fn conditions_mean_what_they_say() {
         let facts = Facts::from(
-            [("os.id", "debian"), ("os.version", "12"), ("os.like", ""), ("arch", "x86_64"), ("set.role", "web")]
-                .map(|(k, v)| (k.to_string(), v.to_string())),
+            [
+                ("os.id", "debian"),
+                ("os.version", "12"),
+                ("os.like", ""),
+                ("arch", "x86_64"),
+                ("set.role", "web"),
+            ]
+            .map(|(k, v)| (k.to_string(), v.to_string())),
         );
         for (text, answer) in [
             ("os.id == 'debian'", true),
             ("os.id != \"debian\"", false),
             ("os.version >= 9", true),
             ("os.version >= '12' and os.id == 'fedora'", false),
-            ("os.id == 'fedora' or set.role == 'web' and arch == 'x86_64'", true),
+            (
+                "os.id == 'fedora' or set.role == 'web' and arch == 'x86_64'",
+                true,
+            ),
             ("not (os.id in 'debian ubuntu')", false),
             ("os.id in 'alpine, debian'", true),
         ] {
-            assert_eq!(holds(&parse(text).unwrap(), &facts).unwrap(), answer, "{text}");
+            assert_eq!(
+                holds(&parse(text).unwrap(), &facts).unwrap(),
+                answer,
+                "{text}"
+            );
         }
-        for text in ["os.id", "os.id ==", "== 'x'", "(os.id == 'a'", "os.id == 'a", "os.id = 'x'", "os.id == 'a' 'b'", "", "and == or"] {
+        for text in [
+            "os.id",
+            "os.id ==",
+            "== 'x'",
+            "(os.id == 'a'",
+            "os.id == 'a",
+            "os.id = 'x'",
+            "os.id == 'a' 'b'",
+            "",
+            "and == or",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
         assert!(names(&parse("os.nmae == 'x'").unwrap(), &facts).is_err());

@@ -79,8 +79,12 @@ impl Place {
     fn write(&self, plan: &Plan) -> Result<Vec<String>> {
         let before = plan.before.as_deref();
         match self {
-            Place::Crontab(crontab) => crontab.write(before, plan.after.as_deref().unwrap_or_default()).map(|()| Vec::new()),
-            Place::CronD(file) => file.write(before, plan.after.as_deref()).map(|()| Vec::new()),
+            Place::Crontab(crontab) => crontab
+                .write(before, plan.after.as_deref().unwrap_or_default())
+                .map(|()| Vec::new()),
+            Place::CronD(file) => file
+                .write(before, plan.after.as_deref())
+                .map(|()| Vec::new()),
             Place::Systemd(units) => units.write(before, plan.after.as_deref()),
         }
     }
@@ -90,11 +94,18 @@ impl Place {
 fn demand_target(work: &Work) -> Result<()> {
     let site = &work.site;
     if site.facts.name.is_none() {
-        return Err(Error::usage("--name is missing: what is installed has to have a name").hint("--name ID, by which it is found again"));
+        return Err(
+            Error::usage("--name is missing: what is installed has to have a name")
+                .hint("--name ID, by which it is found again"),
+        );
     }
-    let named = site.facts.user.is_some() || work.template.jobs.iter().all(|job| job.user.is_some());
+    let named =
+        site.facts.user.is_some() || work.template.jobs.iter().all(|job| job.user.is_some());
     if site.format != Format::Crontab && !named {
-        return Err(Error::usage("--user is missing: what is installed for the whole machine has to name who runs it").hint("--user USER"));
+        return Err(Error::usage(
+            "--user is missing: what is installed for the whole machine has to name who runs it",
+        )
+        .hint("--user USER"));
     }
     Ok(())
 }
@@ -129,9 +140,15 @@ pub fn diff(work: Work, context: &Context) -> Result<Report<CronReport>> {
         ..CronReport::default()
     };
     let (status, msg) = if differs {
-        (Status::No, format!("{} differs from what is installed", work.template.name))
+        (
+            Status::No,
+            format!("{} differs from what is installed", work.template.name),
+        )
     } else {
-        (Status::Ok, format!("{} is what is installed", work.template.name))
+        (
+            Status::Ok,
+            format!("{} is what is installed", work.template.name),
+        )
     };
     Ok(Report::new(status, msg, body).warnings(plan.warnings))
 }
@@ -145,11 +162,34 @@ pub fn install(work: Work, request: &Request, context: &Context) -> Result<Repor
     demand_target(&work)?;
     let place = Place::of(&work.site, context)?;
     let (jobs, text) = work.finished()?;
-    let _lock = if context.dry_run { None } else { Some(place.lock(context.lock_wait)?) };
+    let _lock = if context.dry_run {
+        None
+    } else {
+        Some(place.lock(context.lock_wait)?)
+    };
     let plan = planned(&work, &place, &text, request.force)?;
-    let body = CronReport { items: work.items(Some(&masked(&jobs))), findings: work.findings, ..CronReport::default() };
-    let what = format!("{} of {}", count(jobs.len(), "job"), work.site.facts.name.as_deref().unwrap_or_default());
-    change(&place, plan, body, context, &Words { done: "installed", would: "to install", already: "installed already" }, &what)
+    let body = CronReport {
+        items: work.items(Some(&masked(&jobs))),
+        findings: work.findings,
+        ..CronReport::default()
+    };
+    let what = format!(
+        "{} of {}",
+        count(jobs.len(), "job"),
+        work.site.facts.name.as_deref().unwrap_or_default()
+    );
+    change(
+        &place,
+        plan,
+        body,
+        context,
+        &Words {
+            done: "installed",
+            would: "to install",
+            already: "installed already",
+        },
+        &what,
+    )
 }
 
 /// `remove`.
@@ -166,15 +206,33 @@ pub fn remove(request: &Request, context: &Context) -> Result<Report<CronReport>
     };
     let (site, findings) = Site::new(facts)?;
     let place = Place::of(&site, context)?;
-    let _lock = if context.dry_run { None } else { Some(place.lock(context.lock_wait)?) };
+    let _lock = if context.dry_run {
+        None
+    } else {
+        Some(place.lock(context.lock_wait)?)
+    };
     let before = place.read()?;
     let plan = match &place {
         Place::Crontab(_) => plan::remove_block(before, site.name(), request.force)?,
         Place::CronD(_) => plan::remove_file(before, site.name(), request.force)?,
         Place::Systemd(units) => units.plan_removal(before, request.force)?,
     };
-    let body = CronReport { findings, ..CronReport::default() };
-    change(&place, plan, body, context, &Words { done: "removed", would: "to remove", already: "not installed" }, site.name())
+    let body = CronReport {
+        findings,
+        ..CronReport::default()
+    };
+    change(
+        &place,
+        plan,
+        body,
+        context,
+        &Words {
+            done: "removed",
+            would: "to remove",
+            already: "not installed",
+        },
+        site.name(),
+    )
 }
 
 struct Words {
@@ -183,19 +241,38 @@ struct Words {
     already: &'static str,
 }
 
-fn change(place: &Place, plan: Plan, mut body: CronReport, context: &Context, words: &Words, what: &str) -> Result<Report<CronReport>> {
+fn change(
+    place: &Place,
+    plan: Plan,
+    mut body: CronReport,
+    context: &Context,
+    words: &Words,
+    what: &str,
+) -> Result<Report<CronReport>> {
     let needed = plan.changes() || !place.sound(&plan)?;
     let mut warnings = plan.warnings.clone();
     let shown = Some(difference(&plan, &place.path()));
     if !needed {
         body.target = Some(target(&plan, place, None));
-        return Ok(Report::new(Status::Ok, format!("{what}: {}", words.already), body).warnings(warnings));
+        return Ok(
+            Report::new(Status::Ok, format!("{what}: {}", words.already), body).warnings(warnings),
+        );
     }
     if context.dry_run {
         body.target = Some(target(&plan, place, None));
-        return Ok(Report::new(Status::No, format!("{what}: {}", words.would), body).changed(true).warnings(warnings).diff(shown));
+        return Ok(
+            Report::new(Status::No, format!("{what}: {}", words.would), body)
+                .changed(true)
+                .warnings(warnings)
+                .diff(shown),
+        );
     }
-    let backup = plan.before.as_deref().filter(|b| !b.is_empty()).map(|b| place.back_up(b)).transpose()?;
+    let backup = plan
+        .before
+        .as_deref()
+        .filter(|b| !b.is_empty())
+        .map(|b| place.back_up(b))
+        .transpose()?;
     if let (Place::Crontab(crontab), Some(after)) = (place, plan.after.as_deref()) {
         crontab.check(after)?;
     }
@@ -204,10 +281,17 @@ fn change(place: &Place, plan: Plan, mut body: CronReport, context: &Context, wo
     match written {
         Ok(more) => {
             warnings.extend(more);
-            Ok(Report::new(Status::Ok, format!("{what}: {}", words.done), body).changed(true).warnings(warnings).diff(shown))
+            Ok(
+                Report::new(Status::Ok, format!("{what}: {}", words.done), body)
+                    .changed(true)
+                    .warnings(warnings)
+                    .diff(shown),
+            )
         }
         Err(error) => {
-            let mut report = Report::new(Status::Failed, error.message.clone(), body).warnings(warnings).error(error);
+            let mut report = Report::new(Status::Failed, error.message.clone(), body)
+                .warnings(warnings)
+                .error(error);
             report.changed = place.read().ok().flatten() != plan.before;
             Ok(report)
         }
@@ -219,12 +303,22 @@ fn masked(jobs: &[String]) -> Vec<String> {
 }
 
 fn target(plan: &Plan, place: &Place, backup: Option<String>) -> Target {
-    Target { path: place.path(), sha_before: plan.before.as_deref().map(sha256), sha_after: plan.after.as_deref().map(sha256), backup }
+    Target {
+        path: place.path(),
+        sha_before: plan.before.as_deref().map(sha256),
+        sha_after: plan.after.as_deref().map(sha256),
+        backup,
+    }
 }
 
 fn difference(plan: &Plan, path: &str) -> Diff {
     // A password in a setting is the crontab's business, not the report's.
-    let text = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|b| mask::text(&String::from_utf8_lossy(b))).unwrap_or_default();
+    let text = |bytes: &Option<Vec<u8>>| {
+        bytes
+            .as_deref()
+            .map(|b| mask::text(&String::from_utf8_lossy(b)))
+            .unwrap_or_default()
+    };
     Diff {
         before_header: path.to_owned(),
         before: text(&plan.before),

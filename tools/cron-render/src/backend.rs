@@ -27,7 +27,10 @@ pub fn workroom() -> Result<Dir> {
 /// # Errors
 /// `Kind::Io`.
 pub fn keep(what: &str, bytes: &[u8]) -> Result<String> {
-    let directory = match (rustix::process::geteuid().is_root(), std::env::var_os("HOME").map(PathBuf::from)) {
+    let directory = match (
+        rustix::process::geteuid().is_root(),
+        std::env::var_os("HOME").map(PathBuf::from),
+    ) {
         (true, _) => PathBuf::from("/var/backups/runbook-tools"),
         (false, Some(home)) if home.is_absolute() => home.join(".local/state/runbook-tools"),
         _ => lock::state_directory()?,
@@ -49,16 +52,25 @@ pub fn run(program: &Run, what: &str) -> Result<Finished> {
         Kind::CommandNotFound | Kind::CommandNotExecutable => Error::failed(e.message),
         _ => e,
     })?;
-    if done.timed_out { Err(Error::deadline(format!("{what} took too long"))) } else { Ok(done) }
+    if done.timed_out {
+        Err(Error::deadline(format!("{what} took too long")))
+    } else {
+        Ok(done)
+    }
 }
 
 /// What was read before is not what is there now.
 pub fn changed_meanwhile(what: &str) -> Error {
-    Error::failed(format!("{what} was changed by somebody else meanwhile; nothing was installed")).hint("run it again")
+    Error::failed(format!(
+        "{what} was changed by somebody else meanwhile; nothing was installed"
+    ))
+    .hint("run it again")
 }
 
 /// What was written is not what can be read back.
 pub fn not_as_written(what: &str) -> Error {
-    Error::failed(format!("{what} is not what was installed: somebody else wrote at the same time"))
-        .hint("run it again; the crontab as it was before is in the backup")
+    Error::failed(format!(
+        "{what} is not what was installed: somebody else wrote at the same time"
+    ))
+    .hint("run it again; the crontab as it was before is in the backup")
 }

@@ -22,7 +22,10 @@ pub struct Block {
 
 /// SHA-256 in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
 }
 
 /// The block with its markers.
@@ -56,7 +59,13 @@ pub fn find(file: &[u8], name: &str) -> Result<Option<Block>> {
             ends.push((index + 1, span, line));
         }
     }
-    let numbers = |lines: &[(usize, Range<usize>, &[u8])]| lines.iter().map(|l| l.0.to_string()).collect::<Vec<_>>().join(", ");
+    let numbers = |lines: &[(usize, Range<usize>, &[u8])]| {
+        lines
+            .iter()
+            .map(|l| l.0.to_string())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let broken = |why: String| {
         Err(Error::failed(format!("the markers of {name} in the crontab are broken: {why}"))
             .hint(format!("crontab -e: leave one `{begin} …` and one `{end}` after it, or remove both with what is between")))
@@ -67,19 +76,32 @@ pub fn find(file: &[u8], name: &str) -> Result<Option<Block>> {
             let body = first.1.end..last.1.start;
             let hash = sha256(&file[body.clone()]);
             let (first_line, last_line) = (format!("{begin} sha256={hash}\n"), format!("{end}\n"));
-            let intact = first.2 == first_line.as_bytes() && (last.2 == last_line.as_bytes() || last.2 == end.as_bytes());
-            Ok(Some(Block { whole: first.1.start..last.1.end, body, intact }))
+            let intact = first.2 == first_line.as_bytes()
+                && (last.2 == last_line.as_bytes() || last.2 == end.as_bytes());
+            Ok(Some(Block {
+                whole: first.1.start..last.1.end,
+                body,
+                intact,
+            }))
         }
-        ([first], [last]) => broken(format!("END (line {}) stands before BEGIN (line {})", last.0, first.0)),
+        ([first], [last]) => broken(format!(
+            "END (line {}) stands before BEGIN (line {})",
+            last.0, first.0
+        )),
         (_, []) => broken(format!("BEGIN (line {}) without END", numbers(&begins))),
         ([], _) => broken(format!("END (line {}) without BEGIN", numbers(&ends))),
-        _ => broken(format!("BEGIN on lines {} and END on lines {}", numbers(&begins), numbers(&ends))),
+        _ => broken(format!(
+            "BEGIN on lines {} and END on lines {}",
+            numbers(&begins),
+            numbers(&ends)
+        )),
     }
 }
 
 /// The marker alone or followed by a blank: `… forum` is not the marker of `forum2`.
 fn marks(line: &[u8], marker: &[u8]) -> bool {
-    line.strip_prefix(marker).is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace))
+    line.strip_prefix(marker)
+        .is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace))
 }
 
 /// The file with the block in it: in its place if there is one, else at the end.

@@ -8,8 +8,11 @@ use base::error::{Error, Result};
 use crate::dialect::Dialect;
 use crate::site::{Facts, Format};
 
-const TEMPLATE: Positional =
-    Positional::one("TEMPLATE", Value::File("TEMPLATE"), "A crontab, or TOML or JSON with [site] and [[job]]; - for standard input");
+const TEMPLATE: Positional = Positional::one(
+    "TEMPLATE",
+    Value::File("TEMPLATE"),
+    "A crontab, or TOML or JSON with [site] and [[job]]; - for standard input",
+);
 
 const SITE: &[Opt] = &[
     Opt::value("site", Value::File("FACTS"), "Read the site's facts from FACTS (TOML or JSON)")
@@ -33,22 +36,51 @@ const SITE: &[Opt] = &[
     Opt::value("dialect", Value::Choice("CRON", &["debian", "cronie"]), "Whose rules: debian is the default"),
 ];
 
-const FORCE: &[Opt] = &[Opt::flag("force", "Replace a block or file that was edited by hand, or is not ours")];
+const FORCE: &[Opt] = &[Opt::flag(
+    "force",
+    "Replace a block or file that was edited by hand, or is not ours",
+)];
 
 const NEXT: &[Opt] = &[
-    Opt::value("count", Value::Count("N"), "How many runs of each job; 5 is the default").short('c'),
-    Opt::value("from", Value::Text("TIME"), "Runs at or after TIME; now is the default")
-        .more("2026-03-29T02:30:00+01:00, or 2026-03-29 02:30 or 2026-03-29 in the zone of --tz."),
+    Opt::value(
+        "count",
+        Value::Count("N"),
+        "How many runs of each job; 5 is the default",
+    )
+    .short('c'),
+    Opt::value(
+        "from",
+        Value::Text("TIME"),
+        "Runs at or after TIME; now is the default",
+    )
+    .more("2026-03-29T02:30:00+01:00, or 2026-03-29 02:30 or 2026-03-29 in the zone of --tz."),
     Opt::value("until", Value::Text("TIME"), "Runs before TIME"),
 ];
 
-const EXPRESSION: &[Opt] = &[Opt::value("expression", Value::Text("EXPR"), "Explain this schedule").short('e').many()];
+const EXPRESSION: &[Opt] =
+    &[
+        Opt::value("expression", Value::Text("EXPR"), "Explain this schedule")
+            .short('e')
+            .many(),
+    ];
 
 const REMOVE: &[Opt] = &[
     Opt::value("name", Value::Text("ID"), "The site's name").required(),
-    Opt::value("user", Value::User("USER"), "Whose crontab; yours is the default"),
-    Opt::value("format", Value::Choice("FORMAT", &["crontab", "cron.d", "systemd"]), "Where it was installed: crontab is the default"),
-    Opt::value("dialect", Value::Choice("CRON", &["debian", "cronie"]), "Whose rules: debian is the default"),
+    Opt::value(
+        "user",
+        Value::User("USER"),
+        "Whose crontab; yours is the default",
+    ),
+    Opt::value(
+        "format",
+        Value::Choice("FORMAT", &["crontab", "cron.d", "systemd"]),
+        "Where it was installed: crontab is the default",
+    ),
+    Opt::value(
+        "dialect",
+        Value::Choice("CRON", &["debian", "cronie"]),
+        "Whose rules: debian is the default",
+    ),
 ];
 
 const fn command(
@@ -57,7 +89,15 @@ const fn command(
     options: &'static [&'static [Opt]],
     positionals: &'static [Positional],
 ) -> Command {
-    Command { name, about, description: &[], options, positionals, trailing: Trailing::None, default: false }
+    Command {
+        name,
+        about,
+        description: &[],
+        options,
+        positionals,
+        trailing: Trailing::None,
+        default: false,
+    }
 }
 
 /// The catalogue, as the manual has it; a test compares.
@@ -78,21 +118,55 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         FINDINGS_WARNINGS,
     ],
     commands: &[
-        command("render", "Print the finished schedule", &[SITE], &[TEMPLATE]),
-        command("lint", "Say what is wrong with a template, or will surprise", &[SITE], &[TEMPLATE]),
-        command("next", "List the next runs, with local time, UTC and what a change of time does", &[NEXT, SITE], &[TEMPLATE]),
+        command(
+            "render",
+            "Print the finished schedule",
+            &[SITE],
+            &[TEMPLATE],
+        ),
+        command(
+            "lint",
+            "Say what is wrong with a template, or will surprise",
+            &[SITE],
+            &[TEMPLATE],
+        ),
+        command(
+            "next",
+            "List the next runs, with local time, UTC and what a change of time does",
+            &[NEXT, SITE],
+            &[TEMPLATE],
+        ),
         Command {
             name: "explain",
             about: "Say each schedule in plain English",
             description: &[],
             options: &[EXPRESSION, SITE],
-            positionals: &[Positional::optional("TEMPLATE", Value::File("TEMPLATE"), "A crontab, or TOML or JSON; - for standard input")],
+            positionals: &[Positional::optional(
+                "TEMPLATE",
+                Value::File("TEMPLATE"),
+                "A crontab, or TOML or JSON; - for standard input",
+            )],
             trailing: Trailing::None,
             default: false,
         },
-        command("diff", "Compare with what is installed; 1 where they differ", &[SITE], &[TEMPLATE]),
-        command("install", "Install the schedule, or bring it up to date", &[SITE, FORCE], &[TEMPLATE]),
-        command("remove", "Remove what was installed under a name", &[REMOVE, FORCE], &[]),
+        command(
+            "diff",
+            "Compare with what is installed; 1 where they differ",
+            &[SITE],
+            &[TEMPLATE],
+        ),
+        command(
+            "install",
+            "Install the schedule, or bring it up to date",
+            &[SITE, FORCE],
+            &[TEMPLATE],
+        ),
+        command(
+            "remove",
+            "Remove what was installed under a name",
+            &[REMOVE, FORCE],
+            &[],
+        ),
     ],
     options: &[],
     positionals: &[],
@@ -102,7 +176,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             text: "The schedule of a Misago site, jobs moved apart within half an hour:",
             command: "cron-render render cron.txt --name forum --dir /home/myforumorg --venv venv --spread 30m -o text",
         },
-        Example { text: "What is wrong with it:", command: "cron-render lint cron.txt -o text" },
+        Example {
+            text: "What is wrong with it:",
+            command: "cron-render lint cron.txt -o text",
+        },
         Example {
             text: "Install it into the user's crontab; first see whether that would change anything (then the exit status is 1):",
             command: "cron-render install -n cron.txt --name forum --dir /home/myforumorg --user myforumorg",
@@ -117,19 +194,41 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
     ],
     files: &[
-        Entry { name: "/etc/cron.d/NAME", text: "What --format cron.d installs: 0644, root's, owned whole." },
-        Entry { name: "/etc/systemd/system/NAME-JOB.timer, .service", text: "What --format systemd installs." },
-        Entry { name: "/var/backups/runbook-tools/, ~/.local/state/runbook-tools/", text: "The crontab as it was before, mode 0600." },
+        Entry {
+            name: "/etc/cron.d/NAME",
+            text: "What --format cron.d installs: 0644, root's, owned whole.",
+        },
+        Entry {
+            name: "/etc/systemd/system/NAME-JOB.timer, .service",
+            text: "What --format systemd installs.",
+        },
+        Entry {
+            name: "/var/backups/runbook-tools/, ~/.local/state/runbook-tools/",
+            text: "The crontab as it was before, mode 0600.",
+        },
     ],
     environment: &[
-        Entry { name: "PATH", text: "Where crontab(1), systemctl(1) and systemd-analyze(1) are looked for; jobs never see it." },
-        Entry { name: "HOME, XDG_RUNTIME_DIR", text: "Where a user other than root keeps locks and backups." },
+        Entry {
+            name: "PATH",
+            text: "Where crontab(1), systemctl(1) and systemd-analyze(1) are looked for; jobs never see it.",
+        },
+        Entry {
+            name: "HOME, XDG_RUNTIME_DIR",
+            text: "Where a user other than root keeps locks and backups.",
+        },
     ],
     security: &[
         "A user's crontab is read and written with crontab(1) only, never in the spool; the block between the two marker lines is all that changes. A crontab that cannot be read for certain is never taken for an empty one.",
         "No fact may hold a control byte; user names may not begin with a minus. Programs are run with their arguments, never through a shell.",
     ],
-    see_also: &["crontab(1)", "crontab(5)", "cron(8)", "systemd.timer(5)", "flock(1)", "timeout(1)"],
+    see_also: &[
+        "crontab(1)",
+        "crontab(5)",
+        "cron(8)",
+        "systemd.timer(5)",
+        "flock(1)",
+        "timeout(1)",
+    ],
 };
 
 /// What is asked for.
@@ -192,30 +291,50 @@ impl Request {
                 from: parsed.text("from").map(str::to_owned),
                 until: parsed.text("until").map(str::to_owned),
             }),
-            "explain" => Asked::Explain(parsed.texts("expression").into_iter().map(str::to_owned).collect()),
+            "explain" => Asked::Explain(
+                parsed
+                    .texts("expression")
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect(),
+            ),
             "diff" => Asked::Diff,
             "install" => Asked::Install,
             "remove" => Asked::Remove,
-            _ => return Err(Error::usage("no command was named").hint("render, lint, next, explain, diff, install or remove")),
+            _ => {
+                return Err(Error::usage("no command was named")
+                    .hint("render, lint, next, explain, diff, install or remove"));
+            }
         };
         let template = parsed.positionals().first().map(PathBuf::from);
         match (&asked, &template) {
             (Asked::Explain(expressions), None) if expressions.is_empty() => {
-                return Err(Error::usage("there is nothing to explain").hint("give a TEMPLATE, or -e '*/5 * * * *'"));
+                return Err(Error::usage("there is nothing to explain")
+                    .hint("give a TEMPLATE, or -e '*/5 * * * *'"));
             }
             (Asked::Explain(expressions), Some(_)) if !expressions.is_empty() => {
-                return Err(Error::usage("explain takes a TEMPLATE or -e EXPR, not both"));
+                return Err(Error::usage(
+                    "explain takes a TEMPLATE or -e EXPR, not both",
+                ));
             }
             _ => {}
         }
-        let timeout = if name == "remove" { None } else { parsed.duration("timeout") };
+        let timeout = if name == "remove" {
+            None
+        } else {
+            parsed.duration("timeout")
+        };
         let text = |option: &str| parsed.text(option).map(str::to_owned);
         let facts = Facts {
             name: text("name"),
             dir: text("dir"),
             venv: text("venv"),
             user: text("user"),
-            env: parsed.texts("env").into_iter().map(pair).collect::<Result<_>>()?,
+            env: parsed
+                .texts("env")
+                .into_iter()
+                .map(pair)
+                .collect::<Result<_>>()?,
             mailto: text("mailto"),
             path: text("path"),
             shell: text("shell"),
@@ -227,14 +346,24 @@ impl Request {
             format: parsed.text("format").and_then(format),
             dialect: parsed.text("dialect").and_then(dialect),
         };
-        Ok(Request { asked, template, site: parsed.path("site").map(PathBuf::from), facts, force: parsed.flag("force") })
+        Ok(Request {
+            asked,
+            template,
+            site: parsed.path("site").map(PathBuf::from),
+            facts,
+            force: parsed.flag("force"),
+        })
     }
 }
 
 fn pair(text: &str) -> Result<(String, String)> {
     match text.split_once('=') {
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-        None => Err(Error::usage(format!("--env {}: there is no =", base::terminal::escape(text))).hint("--env NAME=VALUE")),
+        None => Err(Error::usage(format!(
+            "--env {}: there is no =",
+            base::terminal::escape(text)
+        ))
+        .hint("--env NAME=VALUE")),
     }
 }
 
@@ -263,8 +392,16 @@ mod tests {
     #[test]
     fn the_manual_has_every_finding() {
         for (code, meaning) in crate::finding::Code::ALL {
-            let text = if code.name().starts_with('E') { FINDINGS_ERRORS } else { FINDINGS_WARNINGS };
-            assert!(text.contains(&format!("{} {meaning}", code.name())), "{}", code.name());
+            let text = if code.name().starts_with('E') {
+                FINDINGS_ERRORS
+            } else {
+                FINDINGS_WARNINGS
+            };
+            assert!(
+                text.contains(&format!("{} {meaning}", code.name())),
+                "{}",
+                code.name()
+            );
         }
     }
 }

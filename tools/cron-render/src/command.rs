@@ -70,13 +70,17 @@ pub fn shape(command: &[u8]) -> Shape {
     }
     let second = word_at(command, first.1);
     let script = &command[second.0..second.1];
-    if !is_python(&command[first.0..first.1]) || !(script == b"manage.py" || script.ends_with(b"/manage.py")) {
+    if !is_python(&command[first.0..first.1])
+        || !(script == b"manage.py" || script.ends_with(b"/manage.py"))
+    {
         return Shape::Other;
     }
     if crate::escape::bare_percent(command).is_some() {
         return Shape::OwnWay(OwnWay::Input);
     }
-    Shape::Manage { python_end: first.1 }
+    Shape::Manage {
+        python_end: first.1,
+    }
 }
 
 /// Where `word` stands. Its last byte is looked for first: a `y` is rarer than what a window costs.
@@ -95,8 +99,12 @@ pub fn find(text: &[u8], word: &[u8]) -> Option<usize> {
 
 /// `python`, `python3`, `python3.11`.
 fn is_python(word: &[u8]) -> bool {
-    let Some(rest) = word.strip_prefix(b"python") else { return false };
-    let Some((major, minor)) = rest.split_first() else { return true };
+    let Some(rest) = word.strip_prefix(b"python") else {
+        return false;
+    };
+    let Some((major, minor)) = rest.split_first() else {
+        return true;
+    };
     if *major != b'2' && *major != b'3' {
         return false;
     }
@@ -109,8 +117,14 @@ fn is_python(word: &[u8]) -> bool {
 
 fn word_at(text: &[u8], from: usize) -> (usize, usize) {
     let blank = |b: &u8| matches!(b, b' ' | b'\t');
-    let start = text[from..].iter().position(|b| !blank(b)).map_or(text.len(), |n| from + n);
-    let end = text[start..].iter().position(blank).map_or(text.len(), |n| start + n);
+    let start = text[from..]
+        .iter()
+        .position(|b| !blank(b))
+        .map_or(text.len(), |n| from + n);
+    let end = text[start..]
+        .iter()
+        .position(blank)
+        .map_or(text.len(), |n| start + n);
     (start, end)
 }
 
@@ -124,11 +138,19 @@ pub fn program(command: &[u8]) -> Option<&[u8]> {
             return None;
         }
         let name = word.iter().position(|b| *b == b'=');
-        let assigns =
-            name.is_some_and(|n| n > 0 && !word[0].is_ascii_digit() && word[..n].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_'));
+        let assigns = name.is_some_and(|n| {
+            n > 0
+                && !word[0].is_ascii_digit()
+                && word[..n]
+                    .iter()
+                    .all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+        });
         if !assigns {
             // Where the shell's own marks begin, or the standard input of cron's `%`.
-            let end = word.iter().position(|b| b";&|()<>%".contains(b)).unwrap_or(word.len());
+            let end = word
+                .iter()
+                .position(|b| b";&|()<>%".contains(b))
+                .unwrap_or(word.len());
             return Some(&word[..end]).filter(|w| !w.is_empty());
         }
         if word.iter().any(|b| b"\"'`$".contains(b)) {
@@ -216,12 +238,18 @@ impl Around {
             Some(name) => format!("{name}-{id}"),
             None => id.to_owned(),
         };
-        let place = |own: &Option<Place>, dir: &Option<String>, suffix: &str, fallback: &str| match own {
-            Some(Place::Switch(false)) => None,
-            Some(Place::Path(path)) => Some(path.clone()),
-            Some(Place::Switch(true)) => Some(format!("{}/{stem}.{suffix}", dir.as_deref().unwrap_or(fallback).trim_end_matches('/'))),
-            None => dir.as_ref().map(|d| format!("{}/{stem}.{suffix}", d.trim_end_matches('/'))),
-        };
+        let place =
+            |own: &Option<Place>, dir: &Option<String>, suffix: &str, fallback: &str| match own {
+                Some(Place::Switch(false)) => None,
+                Some(Place::Path(path)) => Some(path.clone()),
+                Some(Place::Switch(true)) => Some(format!(
+                    "{}/{stem}.{suffix}",
+                    dir.as_deref().unwrap_or(fallback).trim_end_matches('/')
+                )),
+                None => dir
+                    .as_ref()
+                    .map(|d| format!("{}/{stem}.{suffix}", d.trim_end_matches('/'))),
+            };
         let seconds = |d: std::time::Duration| d.as_secs().max(1);
         Around {
             dir: site.facts.dir.clone(),
@@ -248,7 +276,10 @@ impl Around {
 
     /// What stands after it.
     pub fn suffix(&self) -> String {
-        self.log.as_ref().map(|log| format!(" >>{} 2>&1", shell_word(log))).unwrap_or_default()
+        self.log
+            .as_ref()
+            .map(|log| format!(" >>{} 2>&1", shell_word(log)))
+            .unwrap_or_default()
     }
 
     /// The shell command that runs `inner`, whatever it is.
@@ -261,14 +292,23 @@ impl Around {
             (true, false, false) => format!("{{ {inner}; }}"),
             _ => inner.to_owned(),
         };
-        let suffix = if !compound && is_redirected(inner.as_bytes()) { String::new() } else { self.suffix() };
+        let suffix = if !compound && is_redirected(inner.as_bytes()) {
+            String::new()
+        } else {
+            self.suffix()
+        };
         format!("{}{inner}{suffix}", self.prefix())
     }
 }
 
 /// The interpreter of the site's virtual environment, as written after `cd DIR`.
 pub fn interpreter(site: &Site) -> String {
-    let venv = site.facts.venv.as_deref().unwrap_or("venv").trim_end_matches('/');
+    let venv = site
+        .facts
+        .venv
+        .as_deref()
+        .unwrap_or("venv")
+        .trim_end_matches('/');
     format!("{venv}/bin/python")
 }
 
@@ -283,12 +323,30 @@ mod tests {
 
     #[test]
     fn only_a_lone_manage_py_is_rewritten() {
-        assert_eq!(of("python manage.py clearsessions"), Shape::Manage { python_end: 6 });
-        assert_eq!(of("python3.11 ./manage.py x >/dev/null 2>&1"), Shape::Manage { python_end: 10 });
-        assert_eq!(of("cd /x && venv/bin/python manage.py x"), Shape::OwnWay(OwnWay::Cd));
-        assert_eq!(of("python manage.py a; python manage.py b"), Shape::OwnWay(OwnWay::Compound));
-        assert_eq!(of("python manage.py a $(date)"), Shape::OwnWay(OwnWay::Compound));
-        assert_eq!(of("python manage.py a 'x; y'"), Shape::Manage { python_end: 6 });
+        assert_eq!(
+            of("python manage.py clearsessions"),
+            Shape::Manage { python_end: 6 }
+        );
+        assert_eq!(
+            of("python3.11 ./manage.py x >/dev/null 2>&1"),
+            Shape::Manage { python_end: 10 }
+        );
+        assert_eq!(
+            of("cd /x && venv/bin/python manage.py x"),
+            Shape::OwnWay(OwnWay::Cd)
+        );
+        assert_eq!(
+            of("python manage.py a; python manage.py b"),
+            Shape::OwnWay(OwnWay::Compound)
+        );
+        assert_eq!(
+            of("python manage.py a $(date)"),
+            Shape::OwnWay(OwnWay::Compound)
+        );
+        assert_eq!(
+            of("python manage.py a 'x; y'"),
+            Shape::Manage { python_end: 6 }
+        );
         assert_eq!(of("/usr/bin/python manage.py a"), Shape::Other);
         assert_eq!(of("python2.7 manage.py a"), Shape::Manage { python_end: 9 });
         assert_eq!(of("pythonx manage.py a"), Shape::Other);
@@ -316,6 +374,15 @@ mod tests {
             around.wrap("venv/bin/python manage.py x"),
             "cd /home/myforumorg/ && flock -n /run/lock/f-x.lock timeout 300 venv/bin/python manage.py x >>'/var/log/f x.log' 2>&1"
         );
-        assert_eq!(Around { lock: None, timeout: None, log: None, ..around }.wrap("a; b"), "cd /home/myforumorg/ && { a; b; }");
+        assert_eq!(
+            Around {
+                lock: None,
+                timeout: None,
+                log: None,
+                ..around
+            }
+            .wrap("a; b"),
+            "cd /home/myforumorg/ && { a; b; }"
+        );
     }
 }

@@ -64,7 +64,11 @@ pub struct Line {
 }
 
 /// Takes a file apart.
-pub fn lines<'a>(file: &'a [u8], form: Form, reading: Reading<'a>) -> impl Iterator<Item = Line> + 'a {
+pub fn lines<'a>(
+    file: &'a [u8],
+    form: Form,
+    reading: Reading<'a>,
+) -> impl Iterator<Item = Line> + 'a {
     let mut at = 0;
     let mut number = 0;
     std::iter::from_fn(move || {
@@ -77,9 +81,18 @@ pub fn lines<'a>(file: &'a [u8], form: Form, reading: Reading<'a>) -> impl Itera
         let span = at..at + length.unwrap_or(rest.len());
         at = span.end + 1;
         let text = &file[span.clone()];
-        let indent = text.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        let indent = text
+            .iter()
+            .take_while(|b| matches!(b, b' ' | b'\t'))
+            .count();
         let what = line(text, indent, form, reading);
-        Some(Line { number, span, indent, ended: length.is_some(), what })
+        Some(Line {
+            number,
+            span,
+            indent,
+            ended: length.is_some(),
+            what,
+        })
     })
 }
 
@@ -97,7 +110,10 @@ pub fn line(text: &[u8], indent: usize, form: Form, reading: Reading<'_>) -> Wha
     }
     // cronie: a minus before the schedule, for root's jobs, keeps them out of the log.
     let minus = usize::from(reading.dialect == Dialect::Cronie && text[indent] == b'-');
-    match schedule::read(text, indent + minus, reading).map(|w| Written { span: indent..w.span.end, ..w }) {
+    match schedule::read(text, indent + minus, reading).map(|w| Written {
+        span: indent..w.span.end,
+        ..w
+    }) {
         Ok(written) => What::Job(Box::new(job(text, written, form))),
         Err(error) => What::Bad(error),
     }
@@ -107,11 +123,21 @@ fn job(text: &[u8], written: Written, form: Form) -> JobLine {
     let mut from = written.rest.min(text.len());
     let mut user = None;
     if form == Form::System {
-        let end = text[from..].iter().position(|b| matches!(b, b' ' | b'\t')).map_or(text.len(), |n| from + n);
+        let end = text[from..]
+            .iter()
+            .position(|b| matches!(b, b' ' | b'\t'))
+            .map_or(text.len(), |n| from + n);
         user = Some(from..end);
-        from = text[end..].iter().position(|b| !matches!(b, b' ' | b'\t')).map_or(text.len(), |n| end + n);
+        from = text[end..]
+            .iter()
+            .position(|b| !matches!(b, b' ' | b'\t'))
+            .map_or(text.len(), |n| end + n);
     }
-    JobLine { written, user, command: from..text.len() }
+    JobLine {
+        written,
+        user,
+        command: from..text.len(),
+    }
 }
 
 /// Why the daemon would not take a user's crontab, and at which line; `None` if it would.
@@ -119,13 +145,18 @@ fn job(text: &[u8], written: Written, form: Form) -> JobLine {
 /// This is `crontab -n FILE` (cronie: `-T`), and nothing more: what is accepted may still be
 /// foolish. Files with a NUL are not asked about; they are an error before it comes to this.
 pub fn refusal(file: &[u8], dialect: Dialect) -> Option<(usize, Refused)> {
-    let reading = Reading { dialect, seed: None };
+    let reading = Reading {
+        dialect,
+        seed: None,
+    };
     let mut count = 0;
     for line in lines(file, Form::User, reading) {
         count = line.number;
         let refused = match &line.what {
             What::Bad(_) => Some(Refused::Syntax),
-            What::Job(job) => command_refusal(&file[line.span.clone()][job.command.clone()], dialect),
+            What::Job(job) => {
+                command_refusal(&file[line.span.clone()][job.command.clone()], dialect)
+            }
             _ => None,
         };
         if let Some(refused) = refused {
@@ -135,7 +166,10 @@ pub fn refusal(file: &[u8], dialect: Dialect) -> Option<(usize, Refused)> {
             return Some((line.number, Refused::NoNewline));
         }
     }
-    dialect.line_limit().filter(|limit| count > *limit).map(|_| (count, Refused::TooLong))
+    dialect
+        .line_limit()
+        .filter(|limit| count > *limit)
+        .map(|_| (count, Refused::TooLong))
 }
 
 /// Why a file is refused.
@@ -169,14 +203,23 @@ mod tests {
     fn refusals() {
         let d = |text: &str| refusal(text.as_bytes(), Dialect::Debian);
         assert_eq!(d("# only\n\n  A=b\n*/5 * * * * true\n"), None);
-        assert_eq!(d("* * * * * true\n61 * * * * true\n"), Some((2, Refused::Syntax)));
+        assert_eq!(
+            d("* * * * * true\n61 * * * * true\n"),
+            Some((2, Refused::Syntax))
+        );
         assert_eq!(d("* * * * * * true\n"), Some((1, Refused::Command)));
         assert_eq!(d("* * * * *\n"), None);
         assert_eq!(d("* * * * * true"), Some((1, Refused::NoNewline)));
         assert_eq!(d("* * * * * true\n# note"), None);
-        assert_eq!(d(&format!("* * * * * {}\n", "x".repeat(999))), Some((1, Refused::Command)));
+        assert_eq!(
+            d(&format!("* * * * * {}\n", "x".repeat(999))),
+            Some((1, Refused::Command))
+        );
         assert_eq!(d(&"# x\n".repeat(10_000)), None);
         assert_eq!(d(&"# x\n".repeat(10_001)), Some((10_001, Refused::TooLong)));
-        assert_eq!(refusal(b"@daily\n", Dialect::Cronie), Some((1, Refused::Command)));
+        assert_eq!(
+            refusal(b"@daily\n", Dialect::Cronie),
+            Some((1, Refused::Command))
+        );
     }
 }

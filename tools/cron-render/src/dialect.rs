@@ -7,7 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 /// The cron whose rules apply.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
     /// Debian's cron 3.0pl1, also Ubuntu's.

@@ -113,7 +113,12 @@ pub fn read(whole: &[u8], start: usize, dialect: Dialect) -> Option<Setting> {
     if dialect == Dialect::Debian {
         strip_again(&mut value);
     }
-    Some(Setting { name, value, value_span: value_start..stop, quoted })
+    Some(Setting {
+        name,
+        value,
+        value_span: value_start..stop,
+        quoted,
+    })
 }
 
 /// Debian takes a second pair of quotes off: `"'x'"` is x.
@@ -129,7 +134,10 @@ fn strip_again(value: &mut Vec<u8>) {
 /// The line that gives jobs exactly `value`, or `None` if no line can (a value with both kinds of
 /// quotes where quotes are needed).
 pub fn write(name: &str, value: &str) -> Option<String> {
-    let plain = !value.is_empty() && !value.starts_with(is_edge) && !value.ends_with(is_edge) && !value.contains(['"', '\'']);
+    let plain = !value.is_empty()
+        && !value.starts_with(is_edge)
+        && !value.ends_with(is_edge)
+        && !value.contains(['"', '\'']);
     if plain {
         return Some(format!("{name}={value}"));
     }
@@ -152,7 +160,8 @@ mod tests {
     use super::*;
 
     fn value(line: &str) -> Option<String> {
-        read(line.as_bytes(), 0, Dialect::Debian).map(|s| String::from_utf8_lossy(&s.value).into_owned())
+        read(line.as_bytes(), 0, Dialect::Debian)
+            .map(|s| String::from_utf8_lossy(&s.value).into_owned())
     }
 
     #[test]
@@ -167,12 +176,27 @@ mod tests {
         assert_eq!(value("export A=b"), None);
         assert_eq!(value("0 5 * * * X=1 cmd"), None);
         assert_eq!(value("=x").as_deref(), Some("x"));
-        assert_eq!(read(b"A=", 0, Dialect::Cronie).map(|s| s.value), Some(vec![]));
+        assert_eq!(
+            read(b"A=", 0, Dialect::Cronie).map(|s| s.value),
+            Some(vec![])
+        );
     }
 
     #[test]
     fn written_lines_give_the_value_back() {
-        for text in ["x", "", " x", "x ", "a'b", "a\"b", "$HOME/bin:/bin", "a # b", "'q", "\"", "'"] {
+        for text in [
+            "x",
+            "",
+            " x",
+            "x ",
+            "a'b",
+            "a\"b",
+            "$HOME/bin:/bin",
+            "a # b",
+            "'q",
+            "\"",
+            "'",
+        ] {
             let line = write("N", text).unwrap();
             assert_eq!(value(&line).as_deref(), Some(text), "{line}");
         }

@@ -68,7 +68,11 @@ fn input(text: &[u8]) -> Vec<u8> {
         // A second backslash gives one, and protects what follows just the same.
         let protects = byte == b'\\';
         if !protects {
-            out.push(if byte == b'%' && !escaped { b'\n' } else { byte });
+            out.push(if byte == b'%' && !escaped {
+                b'\n'
+            } else {
+                byte
+            });
         }
         escaped = protects;
     }
@@ -114,13 +118,30 @@ mod tests {
 
     #[test]
     fn what_is_encoded_decodes_to_itself() {
-        let samples: [&[u8]; 12] =
-            [b"date +%F", b"a\\b", b"a\\\\b", b"\\\\\\", b"\\%", b"\\\\%x", b"\\", b"%", b"%%", b"sed 's/\\n/\\\\/'", b"\\\\\\%", b""];
+        let samples: [&[u8]; 12] = [
+            b"date +%F",
+            b"a\\b",
+            b"a\\\\b",
+            b"\\\\\\",
+            b"\\%",
+            b"\\\\%x",
+            b"\\",
+            b"%",
+            b"%%",
+            b"sed 's/\\n/\\\\/'",
+            b"\\\\\\%",
+            b"",
+        ];
         for dialect in [Dialect::Debian, Dialect::Cronie] {
             for sample in samples {
                 match encode(sample, dialect) {
                     Some(text) => {
-                        assert_eq!(decode(&text, dialect), (sample.to_vec(), None), "{}", String::from_utf8_lossy(&text));
+                        assert_eq!(
+                            decode(&text, dialect),
+                            (sample.to_vec(), None),
+                            "{}",
+                            String::from_utf8_lossy(&text)
+                        );
                         assert!(bare_percent(&text).is_none());
                     }
                     None => assert_eq!(dialect, Dialect::Cronie),
@@ -137,7 +158,10 @@ mod tests {
 
     #[test]
     fn percent_begins_the_input() {
-        assert_eq!(decode(b"cat%one%two", Dialect::Debian), (b"cat".to_vec(), Some(b"one\ntwo\n".to_vec())));
+        assert_eq!(
+            decode(b"cat%one%two", Dialect::Debian),
+            (b"cat".to_vec(), Some(b"one\ntwo\n".to_vec()))
+        );
     }
 
     #[test]

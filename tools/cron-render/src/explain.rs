@@ -38,47 +38,94 @@ enum Times {
 fn times(s: &Schedule) -> Times {
     let (minutes, hours) = (Set::of(s.minute, 60), Set::of(s.hour, 24));
     let few = minutes.values.len() * hours.values.len() <= 6;
-    let rhythm = minutes.is_rhythm(3) || hours.is_rhythm(4) || matches!(hours.shape, Shape::Range(from, to) if to - from > 2);
+    let rhythm = minutes.is_rhythm(3)
+        || hours.is_rhythm(4)
+        || matches!(hours.shape, Shape::Range(from, to) if to - from > 2);
     if few && !rhythm {
-        let each = hours.values.iter().flat_map(|h| minutes.values.iter().map(move |m| clock(*h, *m)));
+        let each = hours
+            .values
+            .iter()
+            .flat_map(|h| minutes.values.iter().map(move |m| clock(*h, *m)));
         return Times::At(and(&each.collect::<Vec<_>>()));
     }
     Times::Every(match (&minutes.shape, &hours.shape) {
         (Shape::One(m), _) => hourly(*m, &hours),
         (Shape::Every(step), Shape::Every(1)) => every_minutes(*step),
-        (Shape::Steps(first, step), Shape::Every(1)) => format!("every {step} minutes, from {} past the hour", past(*first)),
+        (Shape::Steps(first, step), Shape::Every(1)) => {
+            format!("every {step} minutes, from {} past the hour", past(*first))
+        }
         (Shape::Every(step), Shape::Range(from, to)) => {
-            format!("{} from {} to {}", every_minutes(*step), clock(*from, 0), clock(*to, minutes.last()))
+            format!(
+                "{} from {} to {}",
+                every_minutes(*step),
+                clock(*from, 0),
+                clock(*to, minutes.last())
+            )
         }
         (Shape::Every(step), Shape::One(hour)) => {
-            format!("{} from {} to {}", every_minutes(*step), clock(*hour, 0), clock(*hour, minutes.last()))
+            format!(
+                "{} from {} to {}",
+                every_minutes(*step),
+                clock(*hour, 0),
+                clock(*hour, minutes.last())
+            )
         }
-        (Shape::Range(from, to), Shape::One(hour)) => format!("every minute from {} to {}", clock(*hour, *from), clock(*hour, *to)),
-        (Shape::Range(from, to), Shape::Every(1)) => format!("every minute from {from} to {to} minutes past every hour"),
+        (Shape::Range(from, to), Shape::One(hour)) => format!(
+            "every minute from {} to {}",
+            clock(*hour, *from),
+            clock(*hour, *to)
+        ),
+        (Shape::Range(from, to), Shape::Every(1)) => {
+            format!("every minute from {from} to {to} minutes past every hour")
+        }
         (Shape::Every(step), _) => format!("{} {}", every_minutes(*step), in_hours(&hours)),
         (_, Shape::Every(1)) => format!("at {} minutes past every hour", and(&minutes.texts())),
-        _ => format!("at {} minutes past the hour {}", minutes.list(), in_hours(&hours)),
+        _ => format!(
+            "at {} minutes past the hour {}",
+            minutes.list(),
+            in_hours(&hours)
+        ),
     })
 }
 
 fn every_minutes(step: u32) -> String {
-    if step == 1 { "every minute".to_owned() } else { format!("every {step} minutes") }
+    if step == 1 {
+        "every minute".to_owned()
+    } else {
+        format!("every {step} minutes")
+    }
 }
 
 fn past(minute: u32) -> String {
-    if minute == 1 { "1 minute".to_owned() } else { format!("{minute} minutes") }
+    if minute == 1 {
+        "1 minute".to_owned()
+    } else {
+        format!("{minute} minutes")
+    }
 }
 
 /// One minute of many hours.
 fn hourly(minute: u32, hours: &Set) -> String {
-    let at = if minute == 0 { String::new() } else { format!(" at {} past", past(minute)) };
+    let at = if minute == 0 {
+        String::new()
+    } else {
+        format!(" at {} past", past(minute))
+    };
     match &hours.shape {
         Shape::Every(1) if minute == 0 => "every hour, on the hour".to_owned(),
         Shape::Every(1) => format!("every hour{at}"),
         Shape::Every(step) if at.is_empty() => format!("every {step} hours"),
         Shape::Every(step) => format!("every {step} hours,{at} the hour"),
-        Shape::Range(from, to) => format!("every hour from {} to {}", clock(*from, minute), clock(*to, minute)),
-        Shape::Steps(first, step) => format!("every {step} hours from {} to {}", clock(*first, minute), clock(hours.last(), minute)),
+        Shape::Range(from, to) => format!(
+            "every hour from {} to {}",
+            clock(*from, minute),
+            clock(*to, minute)
+        ),
+        Shape::Steps(first, step) => format!(
+            "every {step} hours from {} to {}",
+            clock(*first, minute),
+            clock(hours.last(), minute)
+        ),
         _ => {
             let each: Vec<String> = hours.values.iter().map(|h| clock(*h, minute)).collect();
             format!("at {}", and(&each))
@@ -97,7 +144,10 @@ fn in_hours(hours: &Set) -> String {
             _ => runs.push((*hour, *hour)),
         }
     }
-    and(&runs.iter().map(|(from, to)| format!("from {} to {}", clock(*from, 0), clock(*to, 59))).collect::<Vec<_>>())
+    and(&runs
+        .iter()
+        .map(|(from, to)| format!("from {} to {}", clock(*from, 0), clock(*to, 59)))
+        .collect::<Vec<_>>())
 }
 
 fn clock(hour: u32, minute: u32) -> String {
@@ -121,11 +171,17 @@ impl Days {
     /// Before `at 01:00`.
     fn alone(&self) -> String {
         match (&self.dates, &self.weekdays) {
-            (Some(dates), Some(weekdays)) if self.both => format!("every {weekdays} that falls on {dates}"),
-            (Some(dates), Some(weekdays)) => format!("on {dates} and also every {weekdays}{}", self.months),
+            (Some(dates), Some(weekdays)) if self.both => {
+                format!("every {weekdays} that falls on {dates}")
+            }
+            (Some(dates), Some(weekdays)) => {
+                format!("on {dates} and also every {weekdays}{}", self.months)
+            }
             (Some(dates), None) if dates.contains(" to the ") => format!("from {dates}"),
             (Some(dates), None) => format!("on {dates}"),
-            (None, Some(weekdays)) if self.one_weekday => format!("every {weekdays}{}", self.months),
+            (None, Some(weekdays)) if self.one_weekday => {
+                format!("every {weekdays}{}", self.months)
+            }
             (None, Some(weekdays)) => format!("{weekdays}{}", self.months),
             (None, None) => format!("every day{}", self.months),
         }
@@ -173,7 +229,11 @@ fn dates(s: &Schedule, every_month: bool) -> String {
     if let ([day], [month]) = (&days.values[..], &months[..]) {
         return format!("{} {}", day + 1, MONTHS[*month as usize - 1]);
     }
-    let of = if every_month { "every month".to_owned() } else { month_list(s.month) };
+    let of = if every_month {
+        "every month".to_owned()
+    } else {
+        month_list(s.month)
+    };
     let which = match &days.shape {
         Shape::Range(from, to) => format!("the {} to the {}", ordinal(from + 1), ordinal(to + 1)),
         Shape::Every(2) => "the odd days".to_owned(),
@@ -187,31 +247,65 @@ fn dates(s: &Schedule, every_month: bool) -> String {
     format!("{which} of {of}")
 }
 
-const MONTHS: [&str; 12] =
-    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+const DAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
 
 fn month_list(months: u64) -> String {
     let set = Set::of(months >> 1, 12);
     match &set.shape {
-        Shape::Range(from, to) if to - from > 1 => format!("{} to {}", MONTHS[*from as usize], MONTHS[*to as usize]),
-        _ => and(&set.values.iter().map(|m| MONTHS[*m as usize].to_owned()).collect::<Vec<_>>()),
+        Shape::Range(from, to) if to - from > 1 => {
+            format!("{} to {}", MONTHS[*from as usize], MONTHS[*to as usize])
+        }
+        _ => and(&set
+            .values
+            .iter()
+            .map(|m| MONTHS[*m as usize].to_owned())
+            .collect::<Vec<_>>()),
     }
 }
 
 /// The week begins on Monday when it is spoken of, unless Sunday to Thursday is meant.
 fn weekday_list(weekdays: u64) -> String {
     let named = |from_monday: bool| {
-        let bits = if from_monday { (weekdays >> 1 | (weekdays & 1) << 6) & WEEK } else { weekdays };
+        let bits = if from_monday {
+            (weekdays >> 1 | (weekdays & 1) << 6) & WEEK
+        } else {
+            weekdays
+        };
         let set = Set::of(bits, 7);
         let name = |d: u32| DAYS[(d as usize + usize::from(from_monday)) % 7].to_owned();
         let range = match &set.shape {
-            Shape::Range(from, to) if to - from > 1 => Some(format!("{} to {}", name(*from), name(*to))),
+            Shape::Range(from, to) if to - from > 1 => {
+                Some(format!("{} to {}", name(*from), name(*to)))
+            }
             _ => None,
         };
         range.ok_or_else(|| and(&set.values.iter().map(|d| name(*d)).collect::<Vec<_>>()))
     };
-    named(true).or_else(|list| named(false).map_err(|_| list)).unwrap_or_else(|list| list)
+    named(true)
+        .or_else(|list| named(false).map_err(|_| list))
+        .unwrap_or_else(|list| list)
 }
 
 /// How values lie.
@@ -245,7 +339,9 @@ impl Set {
                 match (even, first, to_the_end) {
                     (true, 0, true) if step == 1 || values.len() > 1 => Shape::Every(step),
                     (true, ..) if step == 1 => Shape::Range(first, last),
-                    (true, _, true) if values.len() > 2 && first < step => Shape::Steps(first, step),
+                    (true, _, true) if values.len() > 2 && first < step => {
+                        Shape::Steps(first, step)
+                    }
                     _ => Shape::List,
                 }
             }
@@ -295,5 +391,7 @@ fn ordinal(number: u32) -> String {
 
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
 }

@@ -28,13 +28,21 @@ pub enum Field {
 }
 
 /// Months as the daemon spells them.
-pub const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+pub const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 /// Days of the week as the daemon spells them.
 pub const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 impl Field {
     /// In the order of a line.
-    pub const ALL: [Field; 5] = [Field::Minute, Field::Hour, Field::Day, Field::Month, Field::Weekday];
+    pub const ALL: [Field; 5] = [
+        Field::Minute,
+        Field::Hour,
+        Field::Day,
+        Field::Month,
+        Field::Weekday,
+    ];
 
     /// The smallest value.
     pub fn low(self) -> i32 {

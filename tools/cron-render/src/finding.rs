@@ -73,7 +73,11 @@ codes! {
 impl Code {
     /// From the first letter.
     pub fn severity(self) -> Severity {
-        if self < Code::W01 { Severity::Error } else { Severity::Warning }
+        if self < Code::W01 {
+            Severity::Error
+        } else {
+            Severity::Warning
+        }
     }
 }
 
@@ -96,9 +100,21 @@ pub struct Finding {
 
 impl Finding {
     /// A finding at a place of the template.
-    pub fn at(code: Code, place: (usize, usize), message: impl Into<String>, fix: impl Into<String>) -> Finding {
+    pub fn at(
+        code: Code,
+        place: (usize, usize),
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Finding {
         let (line, column) = place;
-        Finding { code, severity: code.severity(), line, column, message: message.into(), fix: fix.into() }
+        Finding {
+            code,
+            severity: code.severity(),
+            line,
+            column,
+            message: message.into(),
+            fix: fix.into(),
+        }
     }
 
     /// A finding about a fact of the site.
@@ -114,7 +130,10 @@ impl Finding {
 
 /// The column, in characters from 1, of byte `at` of a line.
 pub fn column(line: &[u8], at: usize) -> usize {
-    1 + line[..at.min(line.len())].iter().filter(|b| **b & 0xc0 != 0x80).count()
+    1 + line[..at.min(line.len())]
+        .iter()
+        .filter(|b| **b & 0xc0 != 0x80)
+        .count()
 }
 
 #[cfg(test)]
@@ -131,7 +150,10 @@ mod tests {
     #[test]
     fn letters_and_severities_agree() {
         for (code, _) in Code::ALL {
-            assert_eq!(code.name().starts_with('E'), code.severity() == Severity::Error);
+            assert_eq!(
+                code.name().starts_with('E'),
+                code.severity() == Severity::Error
+            );
         }
     }
 }

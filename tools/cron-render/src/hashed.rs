@@ -77,7 +77,10 @@ mod tests {
     use super::*;
 
     fn set(text: &str, field: Field) -> Option<u64> {
-        let seed = Seed { site: "forum", job: "clearsessions" };
+        let seed = Seed {
+            site: "forum",
+            job: "clearsessions",
+        };
         read(&mut Cursor::new(text.as_bytes(), 0), field, seed)
     }
 
@@ -85,7 +88,9 @@ mod tests {
     fn one_value_within_and_always_the_same() {
         let first = set("H(10-19)", Field::Minute);
         assert_eq!(first, set("H(10-19)", Field::Minute));
-        assert!(first.is_some_and(|s| s.count_ones() == 1 && (10..20).contains(&s.trailing_zeros())));
+        assert!(
+            first.is_some_and(|s| s.count_ones() == 1 && (10..20).contains(&s.trailing_zeros()))
+        );
         assert_eq!(set("H/15", Field::Minute).map(u64::count_ones), Some(4));
         assert_eq!(set("H(40-10)", Field::Minute), None);
         assert_eq!(set("H(40-70)", Field::Minute), None);

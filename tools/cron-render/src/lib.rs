@@ -65,7 +65,9 @@ impl Tool for CronRender {
         let request = Request::new(parsed)?;
         match &request.asked {
             Asked::Remove => act::remove(&request, context),
-            Asked::Explain(expressions) if !expressions.is_empty() => verbs::explain_expressions(expressions, &request),
+            Asked::Explain(expressions) if !expressions.is_empty() => {
+                verbs::explain_expressions(expressions, &request)
+            }
             _ => {
                 let work = Work::new(&request)?;
                 match &request.asked {

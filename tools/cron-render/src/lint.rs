@@ -68,11 +68,26 @@ pub fn all(template: &Template, site: &Site, placed: &[Placed], facts: &Facts) -
 
 /// A piece of a line as messages quote it.
 fn quote(text: &[u8], span: Range<usize>) -> String {
-    let piece = text.get(span.start.min(text.len())..span.end.min(text.len())).unwrap_or_default();
-    let piece = if piece.len() > 60 { &piece[..60] } else { piece };
-    format!("`{}`", base::terminal::escape(&String::from_utf8_lossy(piece)))
+    let piece = text
+        .get(span.start.min(text.len())..span.end.min(text.len()))
+        .unwrap_or_default();
+    let piece = if piece.len() > 60 {
+        &piece[..60]
+    } else {
+        piece
+    };
+    format!(
+        "`{}`",
+        base::terminal::escape(&String::from_utf8_lossy(piece))
+    )
 }
 
-fn push(found: &mut Vec<Finding>, code: Code, place: (usize, usize), message: impl Into<String>, fix: impl Into<String>) {
+fn push(
+    found: &mut Vec<Finding>,
+    code: Code,
+    place: (usize, usize),
+    message: impl Into<String>,
+    fix: impl Into<String>,
+) {
     found.push(Finding::at(code, place, message, fix));
 }

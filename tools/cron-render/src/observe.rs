@@ -17,13 +17,18 @@ use crate::zone::Zone;
 
 /// Seconds since 1970.
 pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(0))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(0))
 }
 
 /// Asks the machine for what the findings need.
 pub fn facts(template: &Template, site: &Site) -> Facts {
     Facts {
-        missing: lint::lookups(template, site).into_iter().filter(|(name, path)| !found(name, path)).collect(),
+        missing: lint::lookups(template, site)
+            .into_iter()
+            .filter(|(name, path)| !found(name, path))
+            .collect(),
         users: users(template, site),
         file: file(template),
         no_python: no_python(template, site),
@@ -33,7 +38,8 @@ pub fn facts(template: &Template, site: &Site) -> Facts {
 }
 
 fn executable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
 
 fn found(name: &[u8], path: &[u8]) -> bool {
@@ -41,7 +47,8 @@ fn found(name: &[u8], path: &[u8]) -> bool {
     if name.is_absolute() {
         return executable(name);
     }
-    path.split(|b| *b == b':').any(|dir| executable(&Path::new(OsStr::from_bytes(dir)).join(name)))
+    path.split(|b| *b == b':')
+        .any(|dir| executable(&Path::new(OsStr::from_bytes(dir)).join(name)))
 }
 
 fn users(template: &Template, site: &Site) -> HashMap<String, bool> {
@@ -49,7 +56,10 @@ fn users(template: &Template, site: &Site) -> HashMap<String, bool> {
     if template.form == Form::System {
         names.extend(template.jobs.iter().filter_map(|job| job.user.as_deref()));
     }
-    names.into_iter().map(|name| (name.to_owned(), user_exists(name))).collect()
+    names
+        .into_iter()
+        .map(|name| (name.to_owned(), user_exists(name)))
+        .collect()
 }
 
 /// Whether the user exists. A database that does not answer is no proof that there is none.
@@ -58,7 +68,10 @@ pub fn user_exists(name: &str) -> bool {
 }
 
 fn file(template: &Template) -> Option<FileFacts> {
-    let path = template.path.as_deref().filter(|_| template.form == Form::System)?;
+    let path = template
+        .path
+        .as_deref()
+        .filter(|_| template.form == Form::System)?;
     if path == Path::new("/etc/crontab") {
         return None;
     }
@@ -82,6 +95,8 @@ fn no_python(template: &Template, site: &Site) -> Option<String> {
     if !needed || !render::rewrites(site) || dir.is_some_and(|d| !d.is_dir()) {
         return None;
     }
-    let python = dir.map_or_else(PathBuf::new, Path::to_path_buf).join(command::interpreter(site));
+    let python = dir
+        .map_or_else(PathBuf::new, Path::to_path_buf)
+        .join(command::interpreter(site));
     (!python.exists()).then(|| python.display().to_string())
 }

@@ -14,18 +14,27 @@ impl Piece {
     /// These bytes of `whole`; what lies beyond its end is left out.
     pub fn of(whole: &Rc<[u8]>, span: Range<usize>) -> Piece {
         let end = span.end.min(whole.len());
-        Piece { whole: Rc::clone(whole), span: span.start.min(end)..end }
+        Piece {
+            whole: Rc::clone(whole),
+            span: span.start.min(end)..end,
+        }
     }
 
     /// These bytes of this piece.
     pub fn part(&self, span: Range<usize>) -> Piece {
-        Piece::of(&self.whole, self.span.start + span.start..(self.span.start + span.end).min(self.span.end))
+        Piece::of(
+            &self.whole,
+            self.span.start + span.start..(self.span.start + span.end).min(self.span.end),
+        )
     }
 }
 
 impl From<Vec<u8>> for Piece {
     fn from(bytes: Vec<u8>) -> Piece {
-        Piece { span: 0..bytes.len(), whole: bytes.into() }
+        Piece {
+            span: 0..bytes.len(),
+            whole: bytes.into(),
+        }
     }
 }
 

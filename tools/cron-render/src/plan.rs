@@ -27,7 +27,12 @@ impl Plan {
 ///
 /// # Errors
 /// `Kind::Failed` for broken markers, and for a block that was edited, unless `force`.
-pub fn install_block(before: Option<Vec<u8>>, name: &str, body: &[u8], force: bool) -> Result<Plan> {
+pub fn install_block(
+    before: Option<Vec<u8>>,
+    name: &str,
+    body: &[u8],
+    force: bool,
+) -> Result<Plan> {
     refuse_markers(name, body)?;
     let file = before.as_deref().unwrap_or_default();
     let found = block::find(file, name)?;
@@ -36,10 +41,19 @@ pub fn install_block(before: Option<Vec<u8>>, name: &str, body: &[u8], force: bo
     }
     let after = block::splice(file, found.as_ref(), &block::wrap(name, body));
     let mut warnings = Vec::new();
-    if found.as_ref().is_some_and(|b| jobs_follow(&file[b.whole.end..])) {
-        warnings.push(format!("jobs stand after the block of {name}: they get its environment lines, too"));
+    if found
+        .as_ref()
+        .is_some_and(|b| jobs_follow(&file[b.whole.end..]))
+    {
+        warnings.push(format!(
+            "jobs stand after the block of {name}: they get its environment lines, too"
+        ));
     }
-    Ok(Plan { before, after: Some(after), warnings })
+    Ok(Plan {
+        before,
+        after: Some(after),
+        warnings,
+    })
 }
 
 /// Our block out of it again.
@@ -49,12 +63,20 @@ pub fn install_block(before: Option<Vec<u8>>, name: &str, body: &[u8], force: bo
 pub fn remove_block(before: Option<Vec<u8>>, name: &str, force: bool) -> Result<Plan> {
     let file = before.as_deref().unwrap_or_default();
     let Some(found) = block::find(file, name)? else {
-        return Ok(Plan { after: before.clone(), before, warnings: Vec::new() });
+        return Ok(Plan {
+            after: before.clone(),
+            before,
+            warnings: Vec::new(),
+        });
     };
     refuse_edited(found.intact, name, force)?;
     let rest = block::splice(file, Some(&found), b"");
     let after = (!rest.is_empty()).then_some(rest);
-    Ok(Plan { before, after, warnings: Vec::new() })
+    Ok(Plan {
+        before,
+        after,
+        warnings: Vec::new(),
+    })
 }
 
 /// A file that is ours as a whole.
@@ -64,7 +86,11 @@ pub fn remove_block(before: Option<Vec<u8>>, name: &str, force: bool) -> Result<
 pub fn install_file(before: Option<Vec<u8>>, name: &str, body: &[u8], force: bool) -> Result<Plan> {
     refuse_markers(name, body)?;
     refuse_foreign(before.as_deref(), name, force)?;
-    Ok(Plan { before, after: Some(block::wrap(name, body)), warnings: Vec::new() })
+    Ok(Plan {
+        before,
+        after: Some(block::wrap(name, body)),
+        warnings: Vec::new(),
+    })
 }
 
 /// And away with it.
@@ -73,7 +99,11 @@ pub fn install_file(before: Option<Vec<u8>>, name: &str, body: &[u8], force: boo
 /// As [`install_file`].
 pub fn remove_file(before: Option<Vec<u8>>, name: &str, force: bool) -> Result<Plan> {
     refuse_foreign(before.as_deref(), name, force)?;
-    Ok(Plan { before, after: None, warnings: Vec::new() })
+    Ok(Plan {
+        before,
+        after: None,
+        warnings: Vec::new(),
+    })
 }
 
 /// A template that is what `crontab -l` says holds the block itself; a block within the block could
@@ -81,8 +111,10 @@ pub fn remove_file(before: Option<Vec<u8>>, name: &str, force: bool) -> Result<P
 fn refuse_markers(name: &str, body: &[u8]) -> Result<()> {
     match block::find(body, name) {
         Ok(None) => Ok(()),
-        _ => Err(Error::input(format!("the template holds the markers of {name} itself"))
-            .hint("take the lines between them, without the markers")),
+        _ => Err(
+            Error::input(format!("the template holds the markers of {name} itself"))
+                .hint("take the lines between them, without the markers"),
+        ),
     }
 }
 
@@ -90,17 +122,23 @@ fn refuse_edited(intact: bool, name: &str, force: bool) -> Result<()> {
     if intact || force {
         return Ok(());
     }
-    Err(Error::failed(format!("the block of {name} was edited by hand since it was installed"))
-        .hint("put the change into the template; `cron-render diff` shows it, and --force gives it up"))
+    Err(Error::failed(format!(
+        "the block of {name} was edited by hand since it was installed"
+    ))
+    .hint("put the change into the template; `cron-render diff` shows it, and --force gives it up"))
 }
 
 fn refuse_foreign(before: Option<&[u8]>, name: &str, force: bool) -> Result<()> {
-    let Some(file) = before.filter(|_| !force) else { return Ok(()) };
+    let Some(file) = before.filter(|_| !force) else {
+        return Ok(());
+    };
     match block::find(file, name)? {
         Some(block) if block.whole == (0..file.len()) => refuse_edited(block.intact, name, force),
         Some(_) => refuse_edited(false, name, force),
-        None => Err(Error::failed(format!("the file {name} is there already, and cron-render did not write it"))
-            .hint("another --name, or --force to replace it")),
+        None => Err(Error::failed(format!(
+            "the file {name} is there already, and cron-render did not write it"
+        ))
+        .hint("another --name, or --force to replace it")),
     }
 }
 
@@ -116,7 +154,13 @@ mod tests {
 
     #[test]
     fn installing_twice_changes_nothing() {
-        let first = install_block(Some(b"5 0 * * * x\n".to_vec()), "forum", b"1 0 * * * y\n", false).unwrap();
+        let first = install_block(
+            Some(b"5 0 * * * x\n".to_vec()),
+            "forum",
+            b"1 0 * * * y\n",
+            false,
+        )
+        .unwrap();
         assert!(first.changes());
         let second = install_block(first.after, "forum", b"1 0 * * * y\n", false).unwrap();
         assert!(!second.changes());

@@ -46,11 +46,13 @@ pub fn jobs(template: &Template, site: &Site, placed: &[Placed]) -> Result<Vec<R
         Format::CronD => site.facts.user.clone().or_else(|| job.user.clone()),
         _ => None,
     };
-    let each = template
-        .jobs
-        .iter()
-        .zip(placed)
-        .map(|(job, placed)| Ok(RenderedJob { when: placed.when.clone(), user: user(job), command: command_text(job, site)? }));
+    let each = template.jobs.iter().zip(placed).map(|(job, placed)| {
+        Ok(RenderedJob {
+            when: placed.when.clone(),
+            user: user(job),
+            command: command_text(job, site)?,
+        })
+    });
     each.collect()
 }
 
@@ -60,7 +62,9 @@ pub fn shell_text(job: &Job, site: &Site) -> Option<String> {
     let around = Around::new(site, &job.id, &job.extras);
     match &job.action {
         Action::Raw(_) => None,
-        Action::Manage(words) => Some(around.wrap(&format!("{} manage.py {words}", command::interpreter(site)))),
+        Action::Manage(words) => {
+            Some(around.wrap(&format!("{} manage.py {words}", command::interpreter(site))))
+        }
         Action::Argv(argv) => Some(around.wrap(&words(argv))),
         Action::Shell(text) => Some(around.wrap(text)),
     }
@@ -68,7 +72,10 @@ pub fn shell_text(job: &Job, site: &Site) -> Option<String> {
 
 /// An argument vector as a shell reads it.
 pub fn words(argv: &[String]) -> String {
-    argv.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+    argv.iter()
+        .map(|word| shell_word(word))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Whether the site gives `python manage.py` a place to run in.
@@ -79,19 +86,28 @@ pub fn rewrites(site: &Site) -> bool {
 fn command_text(job: &Job, site: &Site) -> Result<Vec<u8>> {
     let encoded = |text: &str| {
         encode(text.as_bytes(), site.dialect).ok_or_else(|| {
-            let what = format!("line {}, job {}: cronie cannot be told an odd number of backslashes before a %", job.line, job.id);
+            let what = format!(
+                "line {}, job {}: cronie cannot be told an odd number of backslashes before a %",
+                job.line, job.id
+            );
             Error::input(what).hint("put the command into a script and run that")
         })
     };
     let Action::Raw(raw) = &job.action else {
         return encoded(&shell_text(job, site).unwrap_or_default());
     };
-    let Shape::Manage { python_end } = job.shape else { return Ok(raw.to_vec()) };
+    let Shape::Manage { python_end } = job.shape else {
+        return Ok(raw.to_vec());
+    };
     if !rewrites(site) {
         return Ok(raw.to_vec());
     }
     let around = Around::new(site, &job.id, &job.extras);
-    let mut out = encoded(&format!("{}{}", around.prefix(), shell_word(&command::interpreter(site))))?;
+    let mut out = encoded(&format!(
+        "{}{}",
+        around.prefix(),
+        shell_word(&command::interpreter(site))
+    ))?;
     out.extend_from_slice(&raw[python_end..]);
     if !command::is_redirected(raw) {
         out.extend_from_slice(&encoded(&around.suffix())?);
@@ -101,10 +117,17 @@ fn command_text(job: &Job, site: &Site) -> Result<Vec<u8>> {
 
 /// The site's environment lines: name and line.
 pub fn settings(site: &Site) -> Vec<(String, String)> {
-    let named = [("SHELL", &site.facts.shell), ("PATH", &site.facts.path), ("MAILTO", &site.facts.mailto)];
-    let named = named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+    let named = [
+        ("SHELL", &site.facts.shell),
+        ("PATH", &site.facts.path),
+        ("MAILTO", &site.facts.mailto),
+    ];
+    let named = named
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
     let all = named.chain(site.facts.env.iter().cloned());
-    all.filter_map(|(name, value)| environment::write(&name, &value).map(|line| (name, line))).collect()
+    all.filter_map(|(name, value)| environment::write(&name, &value).map(|line| (name, line)))
+        .collect()
 }
 
 /// The whole text: settings, the template's other lines, the jobs.
@@ -121,12 +144,17 @@ pub fn text(template: &Template, site: &Site, jobs: &[RenderedJob]) -> Vec<u8> {
         let bytes = &template.bytes[line.span.clone()];
         match &line.what {
             What::Listed => {
-                if let Some((job, rendered)) = of_line.next_if(|(job, _)| job.of_line == Some(index)) {
+                if let Some((job, rendered)) =
+                    of_line.next_if(|(job, _)| job.of_line == Some(index))
+                {
                     push(&job_line(job, rendered, bytes));
                 }
             }
             // The command line wins: a later line of the same name would undo it.
-            What::Setting(setting) if settings.iter().any(|(name, _)| name.as_bytes() == setting.name) => {}
+            What::Setting(setting)
+                if settings
+                    .iter()
+                    .any(|(name, _)| name.as_bytes() == setting.name) => {}
             _ => push(bytes),
         }
     }

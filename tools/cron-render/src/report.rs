@@ -68,14 +68,34 @@ impl Start {
     /// For a person and a program.
     pub fn new(run: &Run) -> Start {
         let minute = run.local_minute();
-        let clock = |minute: i64| format!("{:02}:{:02}", minute.rem_euclid(1440) / 60, minute.rem_euclid(60));
+        let clock = |minute: i64| {
+            format!(
+                "{:02}:{:02}",
+                minute.rem_euclid(1440) / 60,
+                minute.rem_euclid(60)
+            )
+        };
         let dst = match run.dst {
             Dst::Plain => None,
-            Dst::Skipped(missed) => Some(format!("{} does not exist that day: runs at {}", clock(missed), clock(minute))),
-            Dst::First => Some(format!("{} comes twice that day: this is the first", clock(minute))),
-            Dst::Second => Some(format!("{} comes twice that day: this is the second", clock(minute))),
+            Dst::Skipped(missed) => Some(format!(
+                "{} does not exist that day: runs at {}",
+                clock(missed),
+                clock(minute)
+            )),
+            Dst::First => Some(format!(
+                "{} comes twice that day: this is the first",
+                clock(minute)
+            )),
+            Dst::Second => Some(format!(
+                "{} comes twice that day: this is the second",
+                clock(minute)
+            )),
         };
-        Start { local: Stamp::new(minute, Some(run.offset)), utc: Stamp::new(run.utc.div_euclid(60), None), dst }
+        Start {
+            local: Stamp::new(minute, Some(run.offset)),
+            utc: Stamp::new(run.utc.div_euclid(60), None),
+            dst,
+        }
     }
 }
 
@@ -160,22 +180,44 @@ impl Body for CronReport {
                     out.heading(format!("{}  {}", item.schedule, item.id));
                     for start in &item.next {
                         let note = start.dst.as_deref().unwrap_or_default();
-                        out.row(Mark::Plain, &[&start.local.as_str().replace('T', " "), start.utc.as_str(), note]);
+                        out.row(
+                            Mark::Plain,
+                            &[
+                                &start.local.as_str().replace('T', " "),
+                                start.utc.as_str(),
+                                note,
+                            ],
+                        );
                     }
                 }
             }
             Voice::Explain => {
                 for item in &self.items {
                     let id = if item.line > 0 { item.id.as_str() } else { "" };
-                    out.row(Mark::Plain, &[&item.schedule, item.explanation.as_deref().unwrap_or_default(), id]);
+                    out.row(
+                        Mark::Plain,
+                        &[
+                            &item.schedule,
+                            item.explanation.as_deref().unwrap_or_default(),
+                            id,
+                        ],
+                    );
                 }
             }
             Voice::Lint | Voice::Plain => {}
         }
         if self.voice == Voice::Lint || self.voice == Voice::Plain {
             for finding in &self.findings {
-                let mark = if finding.is_error() { Mark::Bad } else { Mark::Warn };
-                let place = if finding.line == 0 { "site".to_owned() } else { format!("{}:{}", finding.line, finding.column) };
+                let mark = if finding.is_error() {
+                    Mark::Bad
+                } else {
+                    Mark::Warn
+                };
+                let place = if finding.line == 0 {
+                    "site".to_owned()
+                } else {
+                    format!("{}:{}", finding.line, finding.column)
+                };
                 out.row(mark, &[finding.code.name(), &place, &finding.message]);
                 out.note(format!("fix: {}", finding.fix));
             }

@@ -129,7 +129,9 @@ impl<'a> Runs<'a> {
 
     /// Goes over to the next stretch as the daemon does at its first wake-up there.
     fn turn(&mut self) -> bool {
-        let Some(next) = self.zone.after(&self.stretch) else { return false };
+        let Some(next) = self.zone.after(&self.stretch) else {
+            return false;
+        };
         let behind = self.virtual_minute.max(self.last);
         let first = next.minute_of(next.start);
         let jump = first - behind;
@@ -158,7 +160,11 @@ impl<'a> Runs<'a> {
         } else {
             Dst::Plain
         };
-        Run { utc: self.stretch.second_of(minute).max(self.stretch.start), offset: self.stretch.offset, dst }
+        Run {
+            utc: self.stretch.second_of(minute).max(self.stretch.start),
+            offset: self.stretch.offset,
+            dst,
+        }
     }
 }
 
@@ -172,7 +178,11 @@ impl Schedule {
         while day <= last_day {
             if s.month >> month & 1 == 0 {
                 day += i64::from(calendar::month_length(year, month) - date + 1);
-                (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+                (year, month) = if month == 12 {
+                    (year + 1, 1)
+                } else {
+                    (year, month + 1)
+                };
                 (date, of_day) = (1, 0);
                 continue;
             }
@@ -187,7 +197,11 @@ impl Schedule {
             of_day = 0;
             if date > calendar::month_length(year, month) {
                 date = 1;
-                (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+                (year, month) = if month == 12 {
+                    (year + 1, 1)
+                } else {
+                    (year, month + 1)
+                };
             }
         }
         None
@@ -231,7 +245,11 @@ impl Iterator for Runs<'_> {
                 match self.schedule.matching(from, to) {
                     Some(minute) => {
                         self.missed = Some((minute + 1, to));
-                        let run = Run { utc: self.stretch.start, offset: self.stretch.offset, dst: Dst::Skipped(minute) };
+                        let run = Run {
+                            utc: self.stretch.start,
+                            offset: self.stretch.offset,
+                            dst: Dst::Skipped(minute),
+                        };
                         if run.utc >= self.from {
                             self.barren_since = minute;
                             return Some(run);
@@ -241,7 +259,9 @@ impl Iterator for Runs<'_> {
                     None => self.missed = None,
                 }
             }
-            let horizon = self.last.min(self.barren_since.saturating_add(LONGEST_PAUSE));
+            let horizon = self
+                .last
+                .min(self.barren_since.saturating_add(LONGEST_PAUSE));
             match self.schedule.matching(self.cursor, horizon) {
                 Some(minute) => {
                     self.cursor = minute + 1;
@@ -320,7 +340,10 @@ mod tests {
     }
 
     fn schedule(text: &str) -> Schedule {
-        let reading = Reading { dialect: Dialect::Debian, seed: None };
+        let reading = Reading {
+            dialect: Dialect::Debian,
+            seed: None,
+        };
         match crate::schedule::read(text.as_bytes(), 0, reading) {
             Ok(written) => written.schedule,
             Err(e) => panic!("{text}: {e:?}"),
@@ -349,14 +372,28 @@ mod tests {
             "5 * * * *",
             "0 1-23/2 * * sat,sun",
         ];
-        for zone in ["America/New_York", "Africa/Cairo", "Australia/Lord_Howe", "Antarctica/Troll", "UTC"] {
+        for zone in [
+            "America/New_York",
+            "Africa/Cairo",
+            "Australia/Lord_Howe",
+            "Antarctica/Troll",
+            "UTC",
+        ] {
             let zone = Zone::named(zone).unwrap();
             // 2025-01-01 and a year and a bit, so that both changes are in.
             let (from, until) = (1_735_689_600, 1_735_689_600 + 400 * 86_400);
             for text in texts {
                 let s = schedule(text);
-                let ours: Vec<i64> = Runs::new(&s, &zone, from).take_while(|r| r.utc < until).map(|r| r.utc).collect();
-                assert_eq!(ours, by_brute_force(&s, &zone, from, until), "{text} in {}", zone.name());
+                let ours: Vec<i64> = Runs::new(&s, &zone, from)
+                    .take_while(|r| r.utc < until)
+                    .map(|r| r.utc)
+                    .collect();
+                assert_eq!(
+                    ours,
+                    by_brute_force(&s, &zone, from, until),
+                    "{text} in {}",
+                    zone.name()
+                );
             }
         }
     }
@@ -368,7 +405,10 @@ mod tests {
         let (from, until) = (1_324_944_000, 1_325_721_600);
         for text in ["0 2 * * *", "*/30 * * * *", "0 0 30 12 *"] {
             let s = schedule(text);
-            let ours: Vec<i64> = Runs::new(&s, &zone, from).take_while(|r| r.utc < until).map(|r| r.utc).collect();
+            let ours: Vec<i64> = Runs::new(&s, &zone, from)
+                .take_while(|r| r.utc < until)
+                .map(|r| r.utc)
+                .collect();
             assert_eq!(ours, by_brute_force(&s, &zone, from, until), "{text}");
         }
     }
@@ -378,7 +418,9 @@ mod tests {
         let zone = Zone::named("America/New_York").unwrap();
         let s = schedule("0-59 2 * * *");
         let change = 1_741_503_600; // 2025-03-09 07:00 UTC
-        let burst = Runs::new(&s, &zone, change).take_while(|r| r.utc == change).count();
+        let burst = Runs::new(&s, &zone, change)
+            .take_while(|r| r.utc == change)
+            .count();
         assert_eq!(burst, 60);
     }
 
@@ -390,8 +432,16 @@ mod tests {
             let base = 1_743_811_200; // a day before 2025-04-06, clocks go back half an hour
             let all: Vec<i64> = Runs::new(&s, &zone, base).take(60).map(|r| r.utc).collect();
             for from in (base..base + 3 * 86_400).step_by(600) {
-                let tail: Vec<i64> = all.iter().copied().filter(|u| *u >= from).take(20).collect();
-                let ours: Vec<i64> = Runs::new(&s, &zone, from).take(tail.len()).map(|r| r.utc).collect();
+                let tail: Vec<i64> = all
+                    .iter()
+                    .copied()
+                    .filter(|u| *u >= from)
+                    .take(20)
+                    .collect();
+                let ours: Vec<i64> = Runs::new(&s, &zone, from)
+                    .take(tail.len())
+                    .map(|r| r.utc)
+                    .collect();
                 assert_eq!(ours, tail, "{text} from {from}");
             }
         }

@@ -51,7 +51,9 @@ pub struct Schedule {
 pub const WEEK: u64 = 0x7f;
 
 /// The `@` words.
-pub const NICKNAMES: [&str; 8] = ["reboot", "yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly"];
+pub const NICKNAMES: [&str; 8] = [
+    "reboot", "yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly",
+];
 
 /// Why a schedule could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +107,9 @@ impl Schedule {
             reboot: false,
         };
         match word {
-            "reboot" => (s.minute, s.hour, s.day, s.month, s.weekday, s.reboot) = (0, 0, 0, 0, 0, true),
+            "reboot" => {
+                (s.minute, s.hour, s.day, s.month, s.weekday, s.reboot) = (0, 0, 0, 0, 0, true)
+            }
             "yearly" | "annually" => (s.day, s.month, s.weekday_star) = (2, 2, true),
             "monthly" => (s.day, s.weekday_star) = (2, true),
             "weekly" => (s.weekday, s.day_star) = (1, true),
@@ -134,7 +138,11 @@ impl Schedule {
     #[inline]
     pub fn on_day(&self, day: u32, weekday: u32) -> bool {
         let (d, w) = (self.day >> day & 1 == 1, self.weekday >> weekday & 1 == 1);
-        if self.needs_both_days() { d && w } else { d || w }
+        if self.needs_both_days() {
+            d && w
+        } else {
+            d || w
+        }
     }
 
     /// Whether there is any day at all on which it runs: false for `0 0 31 2 *`.
@@ -143,13 +151,19 @@ impl Schedule {
             return false;
         }
         let dated = (1..=12u32).any(|m| self.month >> m & 1 == 1 && self.day & days_of(m) != 0);
-        if self.needs_both_days() { dated && self.weekday != 0 } else { dated || self.weekday != 0 }
+        if self.needs_both_days() {
+            dated && self.weekday != 0
+        } else {
+            dated || self.weekday != 0
+        }
     }
 
     /// Whether some day is a day of both.
     pub fn shares_a_day(&self, other: &Schedule) -> bool {
         let months = self.month & other.month;
-        let days = (1..=12u32).filter(|m| months >> m & 1 == 1).fold(0, |days, m| days | days_of(m));
+        let days = (1..=12u32)
+            .filter(|m| months >> m & 1 == 1)
+            .fold(0, |days, m| days | days_of(m));
         // Every date falls on every weekday in some year, so the two may be told apart.
         let (ours, theirs) = (self.day & days, other.day & days);
         let (dates, weekdays) = (ours & theirs != 0, self.weekday & other.weekday != 0);
@@ -158,7 +172,8 @@ impl Schedule {
             (true, false) => (dates && self.weekday != 0) || (weekdays && ours != 0),
             (false, true) => (dates && other.weekday != 0) || (weekdays && theirs != 0),
             (false, false) => {
-                let crossed = (ours != 0 && other.weekday != 0) || (theirs != 0 && self.weekday != 0);
+                let crossed =
+                    (ours != 0 && other.weekday != 0) || (theirs != 0 && self.weekday != 0);
                 days != 0 && (dates || weekdays || crossed)
             }
         }
@@ -182,7 +197,8 @@ pub fn read(line: &[u8], at: usize, reading: Reading<'_>) -> Result<Written, Sch
     }
     let mut cursor = Cursor::new(line, at);
     let mut notes = Vec::new();
-    let mut next = |field| field::read(&mut cursor, field, reading, &mut notes).map_err(ScheduleError::Field);
+    let mut next =
+        |field| field::read(&mut cursor, field, reading, &mut notes).map_err(ScheduleError::Field);
     let (minute, hour, day) = (next(Field::Minute)?, next(Field::Hour)?, next(Field::Day)?);
     let (month, weekday) = (next(Field::Month)?, next(Field::Weekday)?);
     let schedule = Schedule {
@@ -199,18 +215,35 @@ pub fn read(line: &[u8], at: usize, reading: Reading<'_>) -> Result<Written, Sch
     };
     let span = at..weekday.span.end;
     let fields = Some([minute, hour, day, month, weekday]);
-    Ok(Written { schedule, fields, notes, span, rest: cursor.at() })
+    Ok(Written {
+        schedule,
+        fields,
+        notes,
+        span,
+        rest: cursor.at(),
+    })
 }
 
 fn read_nickname(line: &[u8], at: usize) -> Result<Written, ScheduleError> {
     let word = &line[at + 1..];
-    let length = word.iter().position(|b| matches!(b, b' ' | b'\t')).unwrap_or(word.len());
+    let length = word
+        .iter()
+        .position(|b| matches!(b, b' ' | b'\t'))
+        .unwrap_or(word.len());
     let span = at..at + 1 + length;
-    let schedule =
-        std::str::from_utf8(&word[..length]).ok().and_then(Schedule::nickname).ok_or_else(|| ScheduleError::Nickname(span.clone()))?;
+    let schedule = std::str::from_utf8(&word[..length])
+        .ok()
+        .and_then(Schedule::nickname)
+        .ok_or_else(|| ScheduleError::Nickname(span.clone()))?;
     let mut cursor = Cursor::new(line, span.end);
     cursor.skip_blanks();
-    Ok(Written { schedule, fields: None, notes: Vec::new(), span, rest: cursor.at() })
+    Ok(Written {
+        schedule,
+        fields: None,
+        notes: Vec::new(),
+        span,
+        rest: cursor.at(),
+    })
 }
 
 #[cfg(test)]
@@ -220,7 +253,10 @@ mod tests {
     use crate::dialect::Dialect;
 
     fn schedule(text: &str) -> Schedule {
-        let reading = Reading { dialect: Dialect::Debian, seed: None };
+        let reading = Reading {
+            dialect: Dialect::Debian,
+            seed: None,
+        };
         match read(text.as_bytes(), 0, reading) {
             Ok(w) => w.schedule,
             Err(e) => panic!("{text}: {e:?}"),
@@ -237,7 +273,10 @@ mod tests {
 
     #[test]
     fn sunday_has_two_numbers() {
-        assert_eq!(schedule("0 0 * * 7").weekday, schedule("0 0 * * sun").weekday);
+        assert_eq!(
+            schedule("0 0 * * 7").weekday,
+            schedule("0 0 * * sun").weekday
+        );
         assert_eq!(schedule("0 0 * * 5-7").weekday, 0b1100001);
     }
 
@@ -268,7 +307,9 @@ mod tests {
                 let (x, y) = (schedule(a), schedule(b));
                 let tried = (1..=12u32).any(|m| {
                     (x.month & y.month) >> m & 1 == 1
-                        && (1..=31u32).filter(|d| days_of(m) >> d & 1 == 1).any(|d| (0..7).any(|w| x.on_day(d, w) && y.on_day(d, w)))
+                        && (1..=31u32)
+                            .filter(|d| days_of(m) >> d & 1 == 1)
+                            .any(|d| (0..7).any(|w| x.on_day(d, w) && y.on_day(d, w)))
                 });
                 assert_eq!(x.shares_a_day(&y), tried, "{a} and {b}");
             }

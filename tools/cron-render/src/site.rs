@@ -118,8 +118,14 @@ impl Facts {
             ("log-dir", &self.log_dir),
             ("lock-dir", &self.lock_dir),
         ];
-        let env = self.env.iter().flat_map(|(n, v)| [("env", n.as_str()), ("env", v.as_str())]);
-        single.into_iter().filter_map(|(option, text)| Some((option, text.as_deref()?))).chain(env)
+        let env = self
+            .env
+            .iter()
+            .flat_map(|(n, v)| [("env", n.as_str()), ("env", v.as_str())]);
+        single
+            .into_iter()
+            .filter_map(|(option, text)| Some((option, text.as_deref()?)))
+            .chain(env)
     }
 }
 
@@ -145,17 +151,31 @@ impl Site {
         let mut findings = Vec::new();
         for (option, text) in facts.texts() {
             if let Some(byte) = text.bytes().find(|b| b.is_ascii_control() && *b != b'\t') {
-                findings.push(Finding::of_site(Code::E09, format!("{option}: a value may not hold {}", control_name(byte)), "take it out"));
+                findings.push(Finding::of_site(
+                    Code::E09,
+                    format!("{option}: a value may not hold {}", control_name(byte)),
+                    "take it out",
+                ));
             }
         }
-        for (option, directory) in [("dir", &facts.dir), ("log-dir", &facts.log_dir), ("lock-dir", &facts.lock_dir)] {
+        for (option, directory) in [
+            ("dir", &facts.dir),
+            ("log-dir", &facts.log_dir),
+            ("lock-dir", &facts.lock_dir),
+        ] {
             if let Some(text) = directory.as_deref().filter(|t| !t.starts_with('/')) {
-                return Err(Error::usage(format!("--{option} {text}: not an absolute path"))
-                    .hint("cron starts jobs in the user's home directory; give the path from /"));
+                return Err(
+                    Error::usage(format!("--{option} {text}: not an absolute path")).hint(
+                        "cron starts jobs in the user's home directory; give the path from /",
+                    ),
+                );
             }
         }
         if facts.venv.as_deref().is_some_and(|v| !v.starts_with('/')) && facts.dir.is_none() {
-            return Err(Error::usage("--venv is relative and there is no --dir to start from").hint("give --dir DIR, or --venv from /"));
+            return Err(
+                Error::usage("--venv is relative and there is no --dir to start from")
+                    .hint("give --dir DIR, or --venv from /"),
+            );
         }
         if let Some(name) = &facts.name {
             check_name(name)?;
@@ -166,15 +186,22 @@ impl Site {
         for (name, value) in &facts.env {
             check_variable(name)?;
             if crate::environment::write(name, value).is_none() {
-                return Err(Error::usage(format!("--env {name}: no crontab line can hold both kinds of quotes like this"))
-                    .hint("set it in a script that the job runs"));
+                return Err(Error::usage(format!(
+                    "--env {name}: no crontab line can hold both kinds of quotes like this"
+                ))
+                .hint("set it in a script that the job runs"));
             }
         }
         let zone = match &facts.tz {
             Some(name) => Zone::named(name)?,
             None => Zone::system(),
         };
-        let site = Site { format: facts.format.unwrap_or_default(), dialect: facts.dialect.unwrap_or_default(), zone, facts };
+        let site = Site {
+            format: facts.format.unwrap_or_default(),
+            dialect: facts.dialect.unwrap_or_default(),
+            zone,
+            facts,
+        };
         if site.format == Format::CronD {
             if let Some(name) = site.facts.name.as_deref().filter(|n| !cron_d_reads(n)) {
                 findings.push(Finding::of_site(
@@ -195,7 +222,10 @@ impl Site {
 
 /// Whether Debian's cron reads a file of this name in `/etc/cron.d` (without `-l`).
 pub fn cron_d_reads(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 /// A control byte as a person calls it.
@@ -214,9 +244,16 @@ pub fn control_name(byte: u8) -> String {
 /// A usage error.
 pub fn check_name(name: &str) -> Result<()> {
     let good = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
-    if name.is_empty() || name.len() > 100 || !name.bytes().all(good) || name.starts_with(['-', '.']) {
-        return Err(Error::usage(format!("--name {}: not a name", base::terminal::escape(name)))
-            .hint("letters, digits, _ - and . ; it may not begin with - or ."));
+    if name.is_empty()
+        || name.len() > 100
+        || !name.bytes().all(good)
+        || name.starts_with(['-', '.'])
+    {
+        return Err(Error::usage(format!(
+            "--name {}: not a name",
+            base::terminal::escape(name)
+        ))
+        .hint("letters, digits, _ - and . ; it may not begin with - or ."));
     }
     Ok(())
 }
@@ -225,9 +262,14 @@ fn check_user(user: &str) -> Result<()> {
     if user.is_empty()
         || user.starts_with('-')
         || user.contains('/')
-        || user.bytes().any(|b| b.is_ascii_whitespace() || b.is_ascii_control())
+        || user
+            .bytes()
+            .any(|b| b.is_ascii_whitespace() || b.is_ascii_control())
     {
-        return Err(Error::usage(format!("--user {}: not a user name", base::terminal::escape(user))));
+        return Err(Error::usage(format!(
+            "--user {}: not a user name",
+            base::terminal::escape(user)
+        )));
     }
     Ok(())
 }
@@ -235,7 +277,11 @@ fn check_user(user: &str) -> Result<()> {
 fn check_variable(name: &str) -> Result<()> {
     let good = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if name.is_empty() || !good || name.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(Error::usage(format!("--env {}: not a variable's name", base::terminal::escape(name))).hint("--env NAME=VALUE"));
+        return Err(Error::usage(format!(
+            "--env {}: not a variable's name",
+            base::terminal::escape(name)
+        ))
+        .hint("--env NAME=VALUE"));
     }
     Ok(())
 }
@@ -246,7 +292,8 @@ fn check_variable(name: &str) -> Result<()> {
 /// The deserialiser's.
 pub fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     let text = Option::<String>::deserialize(from)?;
-    text.map(|t| base::cli::parse_duration(&t).map_err(de::Error::custom)).transpose()
+    text.map(|t| base::cli::parse_duration(&t).map_err(de::Error::custom))
+        .transpose()
 }
 
 fn ordered<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, String)>, D::Error> {

@@ -25,7 +25,10 @@ pub struct Placed {
 /// Places every job. `site` names the site, `window` is the site's own.
 pub fn place(jobs: &[Job], site: &str, window: Option<Duration>) -> Vec<Placed> {
     let mut placed: Vec<Placed> = jobs.iter().map(as_written).collect();
-    let windows: Vec<u32> = jobs.iter().map(|job| minutes(job.spread.or(window))).collect();
+    let windows: Vec<u32> = jobs
+        .iter()
+        .map(|job| minutes(job.spread.or(window)))
+        .collect();
     if windows.iter().all(|w| *w < 2) {
         return placed;
     }
@@ -40,7 +43,10 @@ pub fn place(jobs: &[Job], site: &str, window: Option<Duration>) -> Vec<Placed> 
     for index in &crowded {
         table.remove(*index, &placed[*index].schedule);
     }
-    let mut order: Vec<(u64, usize)> = crowded.iter().map(|i| (seed(site, &jobs[*i]).number("order"), *i)).collect();
+    let mut order: Vec<(u64, usize)> = crowded
+        .iter()
+        .map(|i| (seed(site, &jobs[*i]).number("order"), *i))
+        .collect();
     order.sort_unstable();
     for (_, index) in order {
         let wanted = seed(site, &jobs[index]).number("spread");
@@ -48,7 +54,11 @@ pub fn place(jobs: &[Job], site: &str, window: Option<Duration>) -> Vec<Placed> 
         let first = (wanted % u64::from(window)) as u32;
         let choices = || (0..window).map(|step| (first + step) % window);
         let fits = |delta: u32| shifted(&placed[index].schedule, delta);
-        let free = choices().find_map(|d| fits(d).filter(|s| !table.is_taken(&placed, s, Some(index))).map(|s| (d, s)));
+        let free = choices().find_map(|d| {
+            fits(d)
+                .filter(|s| !table.is_taken(&placed, s, Some(index)))
+                .map(|s| (d, s))
+        });
         let chosen = free.or_else(|| choices().find_map(|d| fits(d).map(|s| (d, s))));
         if let Some((delta, schedule)) = chosen {
             if delta > 0 {
@@ -75,8 +85,16 @@ fn minutes(window: Option<Duration>) -> u32 {
 /// As it is written, with numbers for `H`.
 fn as_written(job: &Job) -> Placed {
     let schedule = job.written.schedule.clone();
-    let when = if job.written.is_hashed() { rewritten(job, &schedule) } else { job.when() };
-    Placed { schedule, when, moved_from: None }
+    let when = if job.written.is_hashed() {
+        rewritten(job, &schedule)
+    } else {
+        job.when()
+    };
+    Placed {
+        schedule,
+        when,
+        moved_from: None,
+    }
 }
 
 /// The schedule `delta` minutes later, if it stays in its days and as frequent; `None` otherwise.
@@ -103,8 +121,20 @@ fn shifted(schedule: &Schedule, delta: u32) -> Option<Schedule> {
 /// The text of a schedule whose minutes or hours are not those of the template.
 fn rewritten(job: &Job, schedule: &Schedule) -> String {
     let source = &job.written.schedule;
-    let values = [schedule.minute, schedule.hour, schedule.day, schedule.month, schedule.weekday];
-    let before = [source.minute, source.hour, source.day, source.month, source.weekday];
+    let values = [
+        schedule.minute,
+        schedule.hour,
+        schedule.day,
+        schedule.month,
+        schedule.weekday,
+    ];
+    let before = [
+        source.minute,
+        source.hour,
+        source.day,
+        source.month,
+        source.weekday,
+    ];
     let mut words = Vec::with_capacity(5);
     for (index, field) in Field::ALL.into_iter().enumerate() {
         let written = job.written.fields().get(index);
@@ -115,12 +145,20 @@ fn rewritten(job: &Job, schedule: &Schedule) -> String {
             None => set_text(values[index]),
         });
     }
-    let minus = if job.text.get(job.written.span.start) == Some(&b'-') { "-" } else { "" };
+    let minus = if job.text.get(job.written.span.start) == Some(&b'-') {
+        "-"
+    } else {
+        ""
+    };
     format!("{minus}{}", words.join(" "))
 }
 
 fn every(field: Field, set: u64) -> bool {
-    set == if field == Field::Weekday { crate::schedule::WEEK } else { field.full() }
+    set == if field == Field::Weekday {
+        crate::schedule::WEEK
+    } else {
+        field.full()
+    }
 }
 
 /// A set as cron reads it: one number, a list, or a range with a step. Never `*`, which is a flag.
@@ -130,10 +168,18 @@ pub fn set_text(set: u64) -> String {
         let step = second - first;
         let even = values.windows(2).all(|pair| pair[1] - pair[0] == step);
         if even && values.len() > 2 {
-            return if step == 1 { format!("{first}-{last}") } else { format!("{first}-{last}/{step}") };
+            return if step == 1 {
+                format!("{first}-{last}")
+            } else {
+                format!("{first}-{last}/{step}")
+            };
         }
     }
-    values.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+    values
+        .iter()
+        .map(u32::to_string)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// Which jobs start at which minute of a day. Jobs whose minute field begins with `*` are not in
@@ -158,10 +204,10 @@ impl Table {
         let mut taken = false;
         starts(schedule, |slot| {
             taken = taken
-                || self
-                    .slots
-                    .get(slot)
-                    .is_some_and(|jobs| jobs.iter().any(|j| Some(*j) != except && placed[*j].schedule.shares_a_day(schedule)));
+                || self.slots.get(slot).is_some_and(|jobs| {
+                    jobs.iter()
+                        .any(|j| Some(*j) != except && placed[*j].schedule.shares_a_day(schedule))
+                });
         });
         taken
     }
@@ -171,7 +217,9 @@ impl Table {
         let mut seen = vec![false; schedules.len()];
         let mut groups = Vec::new();
         for (slot, jobs) in self.slots.iter().enumerate() {
-            let Some((first, rest)) = jobs.split_first() else { continue };
+            let Some((first, rest)) = jobs.split_first() else {
+                continue;
+            };
             if rest.iter().all(|j| seen[*j]) {
                 continue;
             }
@@ -187,7 +235,9 @@ impl Table {
 }
 
 fn group_shares(schedules: &[&Schedule], jobs: &[usize], job: usize) -> bool {
-    jobs.iter().take_while(|j| **j != job).any(|j| schedules[*j].shares_a_day(schedules[job]))
+    jobs.iter()
+        .take_while(|j| **j != job)
+        .any(|j| schedules[*j].shares_a_day(schedules[job]))
 }
 
 fn starts(schedule: &Schedule, mut each: impl FnMut(usize)) {

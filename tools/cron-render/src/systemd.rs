@@ -29,8 +29,14 @@ pub fn units(template: &Template, site: &Site, placed: &[Placed]) -> Vec<Unit> {
         let stem = format!("{}-{}", site.name(), job.id);
         let zone = site.facts.tz.as_deref();
         [
-            Unit { name: format!("{stem}.timer"), text: timer(&stem, placed, zone) },
-            Unit { name: format!("{stem}.service"), text: service(&stem, template, job, placed, site) },
+            Unit {
+                name: format!("{stem}.timer"),
+                text: timer(&stem, placed, zone),
+            },
+            Unit {
+                name: format!("{stem}.service"),
+                text: service(&stem, template, job, placed, site),
+            },
         ]
     });
     each.collect()
@@ -58,10 +64,18 @@ pub fn calendar(schedule: &Schedule) -> Vec<String> {
     if schedule.reboot || !schedule.ever() {
         return Vec::new();
     }
-    let time = format!("{}:{}:00", set(schedule.hour, 0, 23), set(schedule.minute, 0, 59));
+    let time = format!(
+        "{}:{}:00",
+        set(schedule.hour, 0, 23),
+        set(schedule.minute, 0, 59)
+    );
     let month = set(schedule.month, 1, 12);
     let line = |day: u64, weekday: u64| {
-        let weekday = if weekday == WEEK { String::new() } else { format!("{} ", weekdays(weekday)) };
+        let weekday = if weekday == WEEK {
+            String::new()
+        } else {
+            format!("{} ", weekdays(weekday))
+        };
         format!("{weekday}*-{month}-{} {time}", set(day, 1, 31))
     };
     let (every_day, every_weekday) = (schedule.day == Field::Day.full(), schedule.weekday == WEEK);
@@ -89,44 +103,75 @@ fn set(bits: u64, low: u32, high: u32) -> String {
     if let [first, second, .., last] = values[..] {
         let step = second - first;
         if values.len() > 2 && values.windows(2).all(|p| p[1] - p[0] == step) {
-            return if step == 1 { format!("{first:02}..{last:02}") } else { format!("{first:02}..{last:02}/{step}") };
+            return if step == 1 {
+                format!("{first:02}..{last:02}")
+            } else {
+                format!("{first:02}..{last:02}/{step}")
+            };
         }
     }
-    values.iter().map(|n| format!("{n:02}")).collect::<Vec<_>>().join(",")
+    values
+        .iter()
+        .map(|n| format!("{n:02}"))
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 fn weekdays(bits: u64) -> String {
     const NAMES: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
     // From Monday on, as systemd counts.
-    let each = [1, 2, 3, 4, 5, 6, 0].into_iter().filter(|d| bits >> d & 1 == 1);
-    each.filter_map(|d| NAMES.get(d).copied()).collect::<Vec<_>>().join(",")
+    let each = [1, 2, 3, 4, 5, 6, 0]
+        .into_iter()
+        .filter(|d| bits >> d & 1 == 1);
+    each.filter_map(|d| NAMES.get(d).copied())
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 fn service(stem: &str, template: &Template, job: &Job, placed: &Placed, site: &Site) -> String {
-    let mut out = format!("[Unit]\nDescription={}\n\n[Service]\nType=oneshot\n", title(stem, placed));
+    let mut out = format!(
+        "[Unit]\nDescription={}\n\n[Service]\nType=oneshot\n",
+        title(stem, placed)
+    );
     if let Some(user) = site.facts.user.as_deref().or(job.user.as_deref()) {
         out += &format!("User={user}\n");
     }
     let around = Around::new(site, &job.id, &job.extras);
     let ours = !matches!(job.action, Action::Raw(_)) || is_rewritten(job, site);
     let dir = around.dir.clone().filter(|_| ours);
-    out += &format!("WorkingDirectory={}\n", dir.as_deref().map_or_else(|| "~".to_owned(), percent));
+    out += &format!(
+        "WorkingDirectory={}\n",
+        dir.as_deref().map_or_else(|| "~".to_owned(), percent)
+    );
     let settings = settings(template, job, site);
     for (name, value) in &settings {
         if name != "SHELL" && name != "MAILTO" {
-            out += &format!("Environment={}\n", quoted(&format!("{name}={value}"), false));
+            out += &format!(
+                "Environment={}\n",
+                quoted(&format!("{name}={value}"), false)
+            );
         }
     }
-    let shell = settings.iter().rev().find(|(name, _)| name == "SHELL").map_or("/bin/sh", |(_, value)| value);
+    let shell = settings
+        .iter()
+        .rev()
+        .find(|(name, _)| name == "SHELL")
+        .map_or("/bin/sh", |(_, value)| value);
     let (command, input) = command(job, site, ours);
     out += &format!("ExecStart={}\n", start(&command, shell, dir.as_deref()));
     if let Some(input) = input {
-        out += &format!("StandardInput=data\nStandardInputText={}\n", input_text(&input));
+        out += &format!(
+            "StandardInput=data\nStandardInputText={}\n",
+            input_text(&input)
+        );
     }
     if let Some(seconds) = around.timeout.filter(|_| ours) {
         out += &format!("TimeoutStartSec={seconds}\n");
     }
-    if let Some(log) = around.log.filter(|_| ours && !command::is_redirected(command.as_bytes())) {
+    if let Some(log) = around
+        .log
+        .filter(|_| ours && !command::is_redirected(command.as_bytes()))
+    {
         let log = percent(&log);
         out += &format!("StandardOutput=append:{log}\nStandardError=append:{log}\n");
     }
@@ -140,7 +185,11 @@ fn is_rewritten(job: &Job, site: &Site) -> bool {
 /// The settings that hold for a job: the site's, and the template's above it.
 fn settings(template: &Template, job: &Job, site: &Site) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = Vec::new();
-    for line in template.lines.iter().take_while(|line| line.number < job.line) {
+    for line in template
+        .lines
+        .iter()
+        .take_while(|line| line.number < job.line)
+    {
         if let What::Setting(setting) = &line.what {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             put(&mut all, text(&setting.name), text(&setting.value));
@@ -174,12 +223,21 @@ fn command(job: &Job, site: &Site, ours: bool) -> (String, Option<String>) {
             match job.shape {
                 Shape::Manage { python_end } if ours => {
                     let rest = command.get(python_end..).unwrap_or_default();
-                    (format!("{}{rest}", escape::shell_word(&command::interpreter(site))), input.map(text))
+                    (
+                        format!("{}{rest}", escape::shell_word(&command::interpreter(site))),
+                        input.map(text),
+                    )
                 }
                 _ => (command, input.map(text)),
             }
         }
-        Action::Manage(words) => (format!("{} manage.py {words}", escape::shell_word(&command::interpreter(site))), None),
+        Action::Manage(words) => (
+            format!(
+                "{} manage.py {words}",
+                escape::shell_word(&command::interpreter(site))
+            ),
+            None,
+        ),
         Action::Argv(argv) => (render::words(argv), None),
         Action::Shell(shell) => (shell.clone(), None),
     }
@@ -187,13 +245,18 @@ fn command(job: &Job, site: &Site, ours: bool) -> (String, Option<String>) {
 
 /// A command without anything for a shell to do is started directly, by its full path.
 fn start(command: &str, shell: &str, dir: Option<&str>) -> String {
-    let plain = command.bytes().all(|b| b.is_ascii_alphanumeric() || b" /.,_+-=:@".contains(&b));
+    let plain = command
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b" /.,_+-=:@".contains(&b));
     let (program, rest) = command.split_once(' ').unwrap_or((command, ""));
     let program = match dir {
-        Some(dir) if program.contains('/') && !program.starts_with('/') => format!("{}/{program}", dir.trim_end_matches('/')),
+        Some(dir) if program.contains('/') && !program.starts_with('/') => {
+            format!("{}/{program}", dir.trim_end_matches('/'))
+        }
         _ => program.to_owned(),
     };
-    let named = program.starts_with('/') && !program.contains('=') && program.bytes().all(|b| b != b' ');
+    let named =
+        program.starts_with('/') && !program.contains('=') && program.bytes().all(|b| b != b' ');
     if plain && named && !program.bytes().any(|b| b"\"'\\%$".contains(&b)) {
         return format!("{program} {rest}").trim_end().to_owned();
     }
@@ -224,7 +287,9 @@ fn percent(text: &str) -> String {
 /// systemd adds the last newline itself.
 fn input_text(input: &str) -> String {
     let text = input.strip_suffix('\n').unwrap_or(input);
-    text.replace('\\', "\\\\").replace('%', "%%").replace('\n', "\\n")
+    text.replace('\\', "\\\\")
+        .replace('%', "%%")
+        .replace('\n', "\\n")
 }
 
 #[cfg(test)]
@@ -235,14 +300,24 @@ mod tests {
     use crate::field::Reading;
 
     fn of(text: &str) -> Vec<String> {
-        let reading = Reading { dialect: Dialect::Debian, seed: None };
-        calendar(&crate::schedule::read(text.as_bytes(), 0, reading).unwrap().schedule)
+        let reading = Reading {
+            dialect: Dialect::Debian,
+            seed: None,
+        };
+        calendar(
+            &crate::schedule::read(text.as_bytes(), 0, reading)
+                .unwrap()
+                .schedule,
+        )
     }
 
     #[test]
     fn calendars() {
         assert_eq!(of("15 0 * * *"), ["*-*-* 00:15:00"]);
-        assert_eq!(of("*/5 9-17 * * 1-5"), ["Mon,Tue,Wed,Thu,Fri *-*-* 09..17:00..55/5:00"]);
+        assert_eq!(
+            of("*/5 9-17 * * 1-5"),
+            ["Mon,Tue,Wed,Thu,Fri *-*-* 09..17:00..55/5:00"]
+        );
         assert_eq!(of("0 0 13 * 5"), ["*-*-13 00:00:00", "Fri *-*-* 00:00:00"]);
         assert_eq!(of("0 0 */2 * 1"), ["Mon *-*-01..31/2 00:00:00"]);
         assert_eq!(of("0 0 1,15 1,7 *"), ["*-01,07-01,15 00:00:00"]);
@@ -253,8 +328,17 @@ mod tests {
 
     #[test]
     fn quoting() {
-        assert_eq!(start("/usr/bin/true a b", "/bin/sh", None), "/usr/bin/true a b");
-        assert_eq!(start("venv/bin/python manage.py x", "/bin/sh", Some("/srv/f/")), "/srv/f/venv/bin/python manage.py x");
-        assert_eq!(start("date +%F > \"$X\"", "/bin/sh", None), "/bin/sh -c \"date +%%F > \\\"$$X\\\"\"");
+        assert_eq!(
+            start("/usr/bin/true a b", "/bin/sh", None),
+            "/usr/bin/true a b"
+        );
+        assert_eq!(
+            start("venv/bin/python manage.py x", "/bin/sh", Some("/srv/f/")),
+            "/srv/f/venv/bin/python manage.py x"
+        );
+        assert_eq!(
+            start("date +%F > \"$X\"", "/bin/sh", None),
+            "/bin/sh -c \"date +%%F > \\\"$$X\\\"\""
+        );
     }
 }

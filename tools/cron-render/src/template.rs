@@ -41,7 +41,11 @@ pub struct Draft {
 #[derive(Debug)]
 enum Content {
     Crontab(Vec<u8>),
-    Jobs { text: String, jobs: Vec<GivenJob>, facts: Box<Facts> },
+    Jobs {
+        text: String,
+        jobs: Vec<GivenJob>,
+        facts: Box<Facts>,
+    },
 }
 
 /// A template in TOML or JSON.
@@ -115,7 +119,10 @@ pub struct Job {
 impl Job {
     /// Line and column of a byte of [`Job::text`].
     pub fn place(&self, at: usize) -> (usize, usize) {
-        (self.line, self.shift + crate::finding::column(&self.text, at))
+        (
+            self.line,
+            self.shift + crate::finding::column(&self.text, at),
+        )
     }
 
     /// The schedule as it stands in the template.
@@ -174,7 +181,11 @@ impl Draft {
     pub fn read(path: &Path) -> Result<Draft> {
         let bytes = source::read_bytes(path)?;
         let stdin = path == Path::new("-");
-        let name = if stdin { "standard input".to_owned() } else { path.display().to_string() };
+        let name = if stdin {
+            "standard input".to_owned()
+        } else {
+            path.display().to_string()
+        };
         let mut draft = Draft::new(name, bytes)?;
         draft.path = (!stdin).then(|| path.to_path_buf());
         Ok(draft)
@@ -186,25 +197,47 @@ impl Draft {
     /// `Kind::Input` for TOML or JSON that is wrong.
     pub fn new(name: String, bytes: Vec<u8>) -> Result<Draft> {
         if !is_document(&name, &bytes) {
-            return Ok(Draft { name, path: None, content: Content::Crontab(bytes) });
+            return Ok(Draft {
+                name,
+                path: None,
+                content: Content::Crontab(bytes),
+            });
         }
-        let text = String::from_utf8(bytes).map_err(|_| Error::input(format!("{name}: is not UTF-8")))?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| Error::input(format!("{name}: is not UTF-8")))?;
         let source = Source::new(name.clone(), text);
         let document: Document = source.parse()?;
         let places = Places::of(&source);
         for (index, job) in document.job.iter().enumerate() {
-            let place = source::Position { line: places.line(index), column: 1 };
+            let place = source::Position {
+                line: places.line(index),
+                column: 1,
+            };
             if let Some(id) = job.id.as_deref().filter(|id| slug(id.as_bytes()) != *id) {
-                let words = format!("the id {id:?} is no name: letters, digits, _ and -, at most 60, of which files are named");
+                let words = format!(
+                    "the id {id:?} is no name: letters, digits, _ and -, at most 60, of which files are named"
+                );
                 return Err(source.wrong(place, &words));
             }
-            let ways = [job.manage.is_some(), job.argv.is_some(), job.shell.is_some()];
+            let ways = [
+                job.manage.is_some(),
+                job.argv.is_some(),
+                job.shell.is_some(),
+            ];
             if ways.iter().filter(|w| **w).count() > 1 {
                 return Err(source.wrong(place, "a job has one of manage, argv and shell"));
             }
         }
-        let content = Content::Jobs { text: source.text, jobs: document.job, facts: Box::new(document.site) };
-        Ok(Draft { name, path: None, content })
+        let content = Content::Jobs {
+            text: source.text,
+            jobs: document.job,
+            facts: Box::new(document.site),
+        };
+        Ok(Draft {
+            name,
+            path: None,
+            content,
+        })
     }
 
     /// The facts that stand in it.
@@ -248,8 +281,14 @@ impl Template {
     fn read_crontab(&mut self, bytes: Vec<u8>, site: &Site) {
         let bytes: Rc<[u8]> = bytes.into();
         let mut names = Names::default();
-        let seed = Seed { site: site.name(), job: "" };
-        let reading = Reading { dialect: site.dialect, seed: Some(seed) };
+        let seed = Seed {
+            site: site.name(),
+            job: "",
+        };
+        let reading = Reading {
+            dialect: site.dialect,
+            seed: Some(seed),
+        };
         for mut line in crontab::lines(&bytes, self.form, reading) {
             match std::mem::replace(&mut line.what, What::Listed) {
                 What::Job(job) => {
@@ -258,7 +297,11 @@ impl Template {
                     let shape = command::shape(&command);
                     let id = names.unique(&id_of(&command, shape));
                     let hashed = job.written.is_hashed();
-                    let written = if hashed { reread(&text, line.indent, job.written, site, &id) } else { job.written };
+                    let written = if hashed {
+                        reread(&text, line.indent, job.written, site, &id)
+                    } else {
+                        job.written
+                    };
                     self.jobs.push(Job {
                         id,
                         line: line.number,
@@ -267,7 +310,9 @@ impl Template {
                         command_at: job.command.start,
                         action: Action::Raw(command),
                         shape,
-                        user: job.user.map(|u| String::from_utf8_lossy(&text[u]).into_owned()),
+                        user: job
+                            .user
+                            .map(|u| String::from_utf8_lossy(&text[u]).into_owned()),
                         text,
                         extras: Extras::default(),
                         spread: None,
@@ -276,7 +321,12 @@ impl Template {
                 }
                 What::Bad(error) => {
                     let text = Piece::of(&bytes, line.span.clone());
-                    self.bad.push(BadSchedule { line: line.number, shift: 0, text, error });
+                    self.bad.push(BadSchedule {
+                        line: line.number,
+                        shift: 0,
+                        text,
+                        error,
+                    });
                 }
                 other => line.what = other,
             }
@@ -305,7 +355,13 @@ impl Template {
                 None => names.unique(&id_of_action(&action)),
             };
             let text = Piece::from(given.schedule.into_bytes());
-            let reading = Reading { dialect: site.dialect, seed: Some(Seed { site: site.name(), job: &id }) };
+            let reading = Reading {
+                dialect: site.dialect,
+                seed: Some(Seed {
+                    site: site.name(),
+                    job: &id,
+                }),
+            };
             match schedule::read(&text, 0, reading) {
                 Ok(written) => self.jobs.push(Job {
                     id,
@@ -317,11 +373,20 @@ impl Template {
                     action,
                     shape: Shape::Other,
                     user: None,
-                    extras: Extras { lock: given.lock, log: given.log, timeout: given.timeout },
+                    extras: Extras {
+                        lock: given.lock,
+                        log: given.log,
+                        timeout: given.timeout,
+                    },
                     spread: given.spread,
                     of_line: None,
                 }),
-                Err(error) => self.bad.push(BadSchedule { line, shift, text, error }),
+                Err(error) => self.bad.push(BadSchedule {
+                    line,
+                    shift,
+                    text,
+                    error,
+                }),
             }
         }
     }
@@ -329,14 +394,27 @@ impl Template {
 
 /// `H` depends on the id, and the id on the command, which stands behind it.
 fn reread(text: &[u8], indent: usize, written: Written, site: &Site, id: &str) -> Written {
-    let reading = Reading { dialect: site.dialect, seed: Some(Seed { site: site.name(), job: id }) };
+    let reading = Reading {
+        dialect: site.dialect,
+        seed: Some(Seed {
+            site: site.name(),
+            job: id,
+        }),
+    };
     schedule::read(text, indent, reading).unwrap_or(written)
 }
 
 /// Files in a directory `cron.d`, and `/etc/crontab`, name a user in each line.
 fn form_of(path: &Path) -> Form {
-    let in_cron_d = path.parent().and_then(Path::file_name).is_some_and(|d| d == "cron.d");
-    if in_cron_d || path == Path::new("/etc/crontab") { Form::System } else { Form::User }
+    let in_cron_d = path
+        .parent()
+        .and_then(Path::file_name)
+        .is_some_and(|d| d == "cron.d");
+    if in_cron_d || path == Path::new("/etc/crontab") {
+        Form::System
+    } else {
+        Form::User
+    }
 }
 
 /// TOML or JSON rather than a crontab: by its name, else by what its first line of sense looks like.
@@ -372,29 +450,50 @@ impl Names {
 fn id_of(command: &[u8], shape: Shape) -> String {
     let told = || {
         let at = command::find(command, b"manage.py")? + 9;
-        let mut words = command[at..].split(|b| b" \t;&|<>\"'".contains(b)).filter(|w| !w.is_empty());
+        let mut words = command[at..]
+            .split(|b| b" \t;&|<>\"'".contains(b))
+            .filter(|w| !w.is_empty());
         words.next()
     };
     let word = match shape {
         Shape::Other => None,
         _ => told(),
     };
-    let program = || command::program(command).map(|p| p.rsplit(|b| *b == b'/').next().unwrap_or(p));
+    let program =
+        || command::program(command).map(|p| p.rsplit(|b| *b == b'/').next().unwrap_or(p));
     slug(word.or_else(program).unwrap_or_default())
 }
 
 fn id_of_action(action: &Action) -> String {
     match action {
         Action::Raw(text) => id_of(text, command::shape(text)),
-        Action::Manage(words) => slug(words.split_whitespace().next().unwrap_or_default().as_bytes()),
-        Action::Argv(argv) => slug(argv.first().map_or("", |p| p.rsplit('/').next().unwrap_or(p)).as_bytes()),
+        Action::Manage(words) => slug(
+            words
+                .split_whitespace()
+                .next()
+                .unwrap_or_default()
+                .as_bytes(),
+        ),
+        Action::Argv(argv) => slug(
+            argv.first()
+                .map_or("", |p| p.rsplit('/').next().unwrap_or(p))
+                .as_bytes(),
+        ),
         Action::Shell(text) => id_of(text.as_bytes(), command::shape(text.as_bytes())),
     }
 }
 
 fn slug(word: &[u8]) -> String {
     let good = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b == b'-';
-    let text: String = word.iter().take(60).map(|b| if good(b) { char::from(*b) } else { '-' }).collect();
+    let text: String = word
+        .iter()
+        .take(60)
+        .map(|b| if good(b) { char::from(*b) } else { '-' })
+        .collect();
     let text = text.trim_matches('-');
-    if text.is_empty() { "job".to_owned() } else { text.to_owned() }
+    if text.is_empty() {
+        "job".to_owned()
+    } else {
+        text.to_owned()
+    }
 }

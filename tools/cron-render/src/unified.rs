@@ -17,26 +17,56 @@ enum Edit {
 
 /// The difference as text; only the two headers where there is none.
 pub fn unified(diff: &Diff) -> String {
-    let (old, new): (Vec<&str>, Vec<&str>) = (diff.before.lines().collect(), diff.after.lines().collect());
+    let (old, new): (Vec<&str>, Vec<&str>) =
+        (diff.before.lines().collect(), diff.after.lines().collect());
     let edits = edits(&old, &new);
-    let changed: Vec<usize> = (0..edits.len()).filter(|i| !matches!(edits[*i], Edit::Keep(_))).collect();
+    let changed: Vec<usize> = (0..edits.len())
+        .filter(|i| !matches!(edits[*i], Edit::Keep(_)))
+        .collect();
     let mut out = format!("--- {}\n+++ {}\n", diff.before_header, diff.after_header);
     let mut rest = &changed[..];
     while let Some(first) = rest.first() {
-        let length = rest.windows(2).take_while(|pair| pair[1] - pair[0] <= 2 * CONTEXT + 1).count() + 1;
+        let length = rest
+            .windows(2)
+            .take_while(|pair| pair[1] - pair[0] <= 2 * CONTEXT + 1)
+            .count()
+            + 1;
         let last = rest[length - 1];
-        hunk(&edits, first.saturating_sub(CONTEXT)..(last + CONTEXT + 1).min(edits.len()), &old, &new, &mut out);
+        hunk(
+            &edits,
+            first.saturating_sub(CONTEXT)..(last + CONTEXT + 1).min(edits.len()),
+            &old,
+            &new,
+            &mut out,
+        );
         rest = &rest[length..];
     }
     out
 }
 
-fn hunk(edits: &[Edit], range: std::ops::Range<usize>, old: &[&str], new: &[&str], out: &mut String) {
+fn hunk(
+    edits: &[Edit],
+    range: std::ops::Range<usize>,
+    old: &[&str],
+    new: &[&str],
+    out: &mut String,
+) {
     let count = |edits: &[Edit], old: bool| {
-        edits.iter().filter(|e| matches!((e, old), (Edit::Keep(_), _) | (Edit::Old(_), true) | (Edit::New(_), false))).count()
+        edits
+            .iter()
+            .filter(|e| {
+                matches!(
+                    (e, old),
+                    (Edit::Keep(_), _) | (Edit::Old(_), true) | (Edit::New(_), false)
+                )
+            })
+            .count()
     };
     let place = |old: bool| {
-        let (before, lines) = (count(&edits[..range.start], old), count(&edits[range.clone()], old));
+        let (before, lines) = (
+            count(&edits[..range.start], old),
+            count(&edits[range.clone()], old),
+        );
         format!("{},{lines}", if lines == 0 { before } else { before + 1 })
     };
     out.push_str(&format!("@@ -{} +{} @@\n", place(true), place(false)));
@@ -55,7 +85,13 @@ fn hunk(edits: &[Edit], range: std::ops::Range<usize>, old: &[&str], new: &[&str
 fn edits(old: &[&str], new: &[&str]) -> Vec<Edit> {
     let head = old.iter().zip(new).take_while(|(a, b)| a == b).count();
     let most = old.len().min(new.len()) - head;
-    let tail = old.iter().rev().zip(new.iter().rev()).take(most).take_while(|(a, b)| a == b).count();
+    let tail = old
+        .iter()
+        .rev()
+        .zip(new.iter().rev())
+        .take(most)
+        .take_while(|(a, b)| a == b)
+        .count();
     let (a, b) = (&old[head..old.len() - tail], &new[head..new.len() - tail]);
     let mut out: Vec<Edit> = (0..head).map(Edit::Keep).collect();
     if a.len().saturating_mul(b.len()) > LARGEST {
@@ -67,7 +103,11 @@ fn edits(old: &[&str], new: &[&str]) -> Vec<Edit> {
         for i in (0..a.len()).rev() {
             for j in (0..b.len()).rev() {
                 let (right, down) = (longest[i * width + j + 1], longest[(i + 1) * width + j]);
-                longest[i * width + j] = if a[i] == b[j] { longest[(i + 1) * width + j + 1] + 1 } else { right.max(down) };
+                longest[i * width + j] = if a[i] == b[j] {
+                    longest[(i + 1) * width + j + 1] + 1
+                } else {
+                    right.max(down)
+                };
             }
         }
         let (mut i, mut j) = (0, 0);
@@ -75,7 +115,9 @@ fn edits(old: &[&str], new: &[&str]) -> Vec<Edit> {
             if i < a.len() && j < b.len() && a[i] == b[j] {
                 out.push(Edit::Keep(head + i));
                 (i, j) = (i + 1, j + 1);
-            } else if j == b.len() || (i < a.len() && longest[(i + 1) * width + j] >= longest[i * width + j + 1]) {
+            } else if j == b.len()
+                || (i < a.len() && longest[(i + 1) * width + j] >= longest[i * width + j + 1])
+            {
                 out.push(Edit::Old(head + i));
                 i += 1;
             } else {
@@ -97,9 +139,17 @@ mod tests {
     fn as_diff_shows_it() {
         let diff = |before: &str, after: &str| {
             let text = |s: &str| s.split(' ').map(|w| format!("{w}\n")).collect::<String>();
-            unified(&Diff { before_header: "a".into(), before: text(before), after_header: "b".into(), after: text(after) })
+            unified(&Diff {
+                before_header: "a".into(),
+                before: text(before),
+                after_header: "b".into(),
+                after: text(after),
+            })
         };
-        assert_eq!(diff("1 2 3 4 5 6", "1 2 3 x 5 6"), "--- a\n+++ b\n@@ -1,6 +1,6 @@\n 1\n 2\n 3\n-4\n+x\n 5\n 6\n");
+        assert_eq!(
+            diff("1 2 3 4 5 6", "1 2 3 x 5 6"),
+            "--- a\n+++ b\n@@ -1,6 +1,6 @@\n 1\n 2\n 3\n-4\n+x\n 5\n 6\n"
+        );
         assert_eq!(diff("1 2", "1 2"), "--- a\n+++ b\n");
         let far = diff("a 1 2 3 4 5 6 7 8 9 b", "A 1 2 3 4 5 6 7 8 9 B");
         assert_eq!(far.matches("@@ -").count(), 2, "{far}");

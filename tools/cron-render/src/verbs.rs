@@ -57,7 +57,10 @@ impl Work {
     /// # Errors
     /// A usage error for facts that cannot be, `Kind::Input` for a file that cannot be read.
     pub fn new(request: &Request) -> Result<Work> {
-        let path = request.template.as_deref().ok_or_else(|| Error::usage("TEMPLATE is missing"))?;
+        let path = request
+            .template
+            .as_deref()
+            .ok_or_else(|| Error::usage("TEMPLATE is missing"))?;
         let draft = Draft::read(path)?;
         let given = facts_of(request.site.as_deref())?.over(draft.facts());
         let mut facts = request.facts.clone().over(given);
@@ -70,7 +73,12 @@ impl Work {
         let placed = spread::place(&template.jobs, site.name(), site.facts.spread);
         let facts = observe::facts(&template, &site);
         findings.extend(lint::all(&template, &site, &placed, &facts));
-        Ok(Work { site, template, placed, findings })
+        Ok(Work {
+            site,
+            template,
+            placed,
+            findings,
+        })
     }
 
     /// Stops where the template has errors.
@@ -78,12 +86,20 @@ impl Work {
     /// # Errors
     /// `Kind::Input`, every error on a line of its own.
     pub fn demand(&self, stops: impl Fn(Code) -> bool) -> Result<()> {
-        let errors: Vec<&Finding> = self.findings.iter().filter(|f| f.is_error() && stops(f.code)).collect();
+        let errors: Vec<&Finding> = self
+            .findings
+            .iter()
+            .filter(|f| f.is_error() && stops(f.code))
+            .collect();
         if errors.is_empty() {
             return Ok(());
         }
         let lines = errors.iter().map(|f| {
-            let place = if f.line == 0 { "site".to_owned() } else { format!("{}:{}:{}", self.template.name, f.line, f.column) };
+            let place = if f.line == 0 {
+                "site".to_owned()
+            } else {
+                format!("{}:{}:{}", self.template.name, f.line, f.column)
+            };
             format!("{place}: {} {} ({})", f.code.name(), f.message, f.fix)
         });
         let text = lines.collect::<Vec<_>>().join("\n");
@@ -97,27 +113,39 @@ impl Work {
     pub fn finished(&self) -> Result<(Vec<String>, Vec<u8>)> {
         if self.site.format == Format::Systemd {
             let units = systemd::units(&self.template, &self.site, &self.placed);
-            let pairs = units.chunks(2).map(|pair| pair.iter().map(|u| u.text.as_str()).collect::<Vec<_>>().join("\n"));
-            return Ok((pairs.collect(), backend::systemd::text(self.site.name(), &units).into_bytes()));
+            let pairs = units.chunks(2).map(|pair| {
+                pair.iter()
+                    .map(|u| u.text.as_str())
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            });
+            return Ok((
+                pairs.collect(),
+                backend::systemd::text(self.site.name(), &units).into_bytes(),
+            ));
         }
         let jobs = render::jobs(&self.template, &self.site, &self.placed)?;
         let text = render::text(&self.template, &self.site, &jobs);
-        let lines = jobs.iter().map(|job| String::from_utf8_lossy(&job.line()).into_owned());
+        let lines = jobs
+            .iter()
+            .map(|job| String::from_utf8_lossy(&job.line()).into_owned());
         Ok((lines.collect(), text))
     }
 
     /// The jobs as reports list them.
     pub fn items(&self, finished: Option<&[String]>) -> Vec<Item> {
-        let each = self.template.jobs.iter().zip(&self.placed).enumerate().map(|(index, (job, placed))| Item {
-            id: job.id.clone(),
-            line: job.line,
-            schedule: placed.when.clone(),
-            rendered: finished.and_then(|f| f.get(index)).cloned(),
-            kind: placed.schedule.kind(),
-            next: Vec::new(),
-            moved_from: placed.moved_from.clone(),
-            explanation: None,
-        });
+        let each = self.template.jobs.iter().zip(&self.placed).enumerate().map(
+            |(index, (job, placed))| Item {
+                id: job.id.clone(),
+                line: job.line,
+                schedule: placed.when.clone(),
+                rendered: finished.and_then(|f| f.get(index)).cloned(),
+                kind: placed.schedule.kind(),
+                next: Vec::new(),
+                moved_from: placed.moved_from.clone(),
+                explanation: None,
+            },
+        );
         each.collect()
     }
 
@@ -132,7 +160,11 @@ impl Work {
         if context.format == Output::Text {
             self.mention();
         }
-        let moved = self.placed.iter().filter(|p| p.moved_from.is_some()).count();
+        let moved = self
+            .placed
+            .iter()
+            .filter(|p| p.moved_from.is_some())
+            .count();
         let mut msg = format!("{} rendered", count(jobs.len(), "job"));
         if moved > 0 {
             msg += &format!(", {moved} moved");
@@ -150,8 +182,16 @@ impl Work {
     /// Findings for a person who asked for the text alone: on standard error.
     fn mention(&self) {
         for f in &self.findings {
-            let place = if f.line == 0 { "site".to_owned() } else { format!("{}:{}:{}", self.template.name, f.line, f.column) };
-            base::tool::say(&base::terminal::escape_lines(&format!("{place}: {} {}", f.code.name(), f.message)));
+            let place = if f.line == 0 {
+                "site".to_owned()
+            } else {
+                format!("{}:{}:{}", self.template.name, f.line, f.column)
+            };
+            base::tool::say(&base::terminal::escape_lines(&format!(
+                "{place}: {} {}",
+                f.code.name(),
+                f.message
+            )));
             base::tool::say("\n");
         }
     }
@@ -170,7 +210,11 @@ impl Work {
             count(errors, "error"),
             count(warnings, "warning")
         );
-        let body = CronReport { findings: self.findings, voice: Voice::Lint, ..CronReport::default() };
+        let body = CronReport {
+            findings: self.findings,
+            voice: Voice::Lint,
+            ..CronReport::default()
+        };
         Ok(Report::new(status, msg, body))
     }
 
@@ -180,12 +224,18 @@ impl Work {
     /// A usage error for a time that is none, `Kind::Input` for a schedule that is none.
     pub fn next(self, window: &Window) -> Result<Report<CronReport>> {
         self.demand(|code| matches!(code, Code::E01 | Code::E02))?;
-        let moment = |text: &Option<String>, option| text.as_deref().map(|t| self.site.zone.moment(t, option)).transpose();
+        let moment = |text: &Option<String>, option| {
+            text.as_deref()
+                .map(|t| self.site.zone.moment(t, option))
+                .transpose()
+        };
         let from = moment(&window.from, "from")?.unwrap_or_else(|| observe::now() / 60 * 60 + 60);
         let until = moment(&window.until, "until")?;
         let end = until.unwrap_or(END_OF_TIME).min(END_OF_TIME);
         let most = match window.count {
-            Some(n) if n > MOST => return Err(Error::usage(format!("--count {n}: at most {MOST}"))),
+            Some(n) if n > MOST => {
+                return Err(Error::usage(format!("--count {n}: at most {MOST}")));
+            }
             Some(n) => usize::try_from(n).unwrap_or(COUNT),
             None if until.is_some() => usize::try_from(MOST).unwrap_or(COUNT),
             None => COUNT,
@@ -194,12 +244,31 @@ impl Work {
         let mut total = 0;
         for (item, placed) in items.iter_mut().zip(&self.placed) {
             let own = self.own_zone(item.line);
-            let runs = Runs::new(&placed.schedule, own.as_ref().unwrap_or(&self.site.zone), from).following(own.is_some()).take(most);
-            item.next = runs.take_while(|run| run.utc < end).map(|run| Start::new(&run)).collect();
+            let runs = Runs::new(
+                &placed.schedule,
+                own.as_ref().unwrap_or(&self.site.zone),
+                from,
+            )
+            .following(own.is_some())
+            .take(most);
+            item.next = runs
+                .take_while(|run| run.utc < end)
+                .map(|run| Start::new(&run))
+                .collect();
             total += item.next.len();
         }
-        let msg = format!("{} of {} in {}", count(total, "run"), count(items.len(), "job"), self.site.zone.name());
-        let body = CronReport { items, findings: self.findings, voice: Voice::Next, ..CronReport::default() };
+        let msg = format!(
+            "{} of {} in {}",
+            count(total, "run"),
+            count(items.len(), "job"),
+            self.site.zone.name()
+        );
+        let body = CronReport {
+            items,
+            findings: self.findings,
+            voice: Voice::Next,
+            ..CronReport::default()
+        };
         Ok(Report::new(Status::Ok, msg, body))
     }
 
@@ -208,12 +277,28 @@ impl Work {
         if !self.site.dialect.has_zones() {
             return None;
         }
-        let settings = self.template.lines.iter().take_while(|l| l.number < line).filter_map(|l| match &l.what {
-            What::Setting(setting) if setting.name == b"CRON_TZ" => std::str::from_utf8(&setting.value).ok(),
-            _ => None,
-        });
-        let mut given = self.site.facts.env.iter().filter(|(name, _)| name == "CRON_TZ").map(|(_, value)| value.as_str());
-        given.next_back().or_else(|| settings.last()).and_then(|name| Zone::named(name).ok())
+        let settings = self
+            .template
+            .lines
+            .iter()
+            .take_while(|l| l.number < line)
+            .filter_map(|l| match &l.what {
+                What::Setting(setting) if setting.name == b"CRON_TZ" => {
+                    std::str::from_utf8(&setting.value).ok()
+                }
+                _ => None,
+            });
+        let mut given = self
+            .site
+            .facts
+            .env
+            .iter()
+            .filter(|(name, _)| name == "CRON_TZ")
+            .map(|(_, value)| value.as_str());
+        given
+            .next_back()
+            .or_else(|| settings.last())
+            .and_then(|name| Zone::named(name).ok())
     }
 
     /// `explain`.
@@ -227,7 +312,12 @@ impl Work {
             item.explanation = Some(explain::english(&placed.schedule));
         }
         let msg = count(items.len(), "schedule");
-        let body = CronReport { items, findings: self.findings, voice: Voice::Explain, ..CronReport::default() };
+        let body = CronReport {
+            items,
+            findings: self.findings,
+            voice: Voice::Explain,
+            ..CronReport::default()
+        };
         Ok(Report::new(Status::Ok, msg, body))
     }
 }
@@ -236,17 +326,30 @@ impl Work {
 ///
 /// # Errors
 /// `Kind::Input` for a schedule that is none.
-pub fn explain_expressions(expressions: &[String], request: &Request) -> Result<Report<CronReport>> {
+pub fn explain_expressions(
+    expressions: &[String],
+    request: &Request,
+) -> Result<Report<CronReport>> {
     let dialect = request.facts.dialect.unwrap_or_default();
     let name = request.facts.name.as_deref().unwrap_or("site");
     let mut items = Vec::new();
     for text in expressions {
-        let reading = Reading { dialect, seed: Some(Seed { site: name, job: "" }) };
+        let reading = Reading {
+            dialect,
+            seed: Some(Seed {
+                site: name,
+                job: "",
+            }),
+        };
         let text = text.trim();
-        let written = schedule::read(text.as_bytes(), 0, reading).ok().filter(|w| w.rest >= text.len()).ok_or_else(|| {
-            Error::input(format!("{text}: not a schedule"))
-                .hint(format!("five fields or an @ word; echo '{text} true' | cron-render lint - says more"))
-        })?;
+        let written = schedule::read(text.as_bytes(), 0, reading)
+            .ok()
+            .filter(|w| w.rest >= text.len())
+            .ok_or_else(|| {
+                Error::input(format!("{text}: not a schedule")).hint(format!(
+                    "five fields or an @ word; echo '{text} true' | cron-render lint - says more"
+                ))
+            })?;
         items.push(Item {
             id: String::new(),
             line: 0,
@@ -259,10 +362,22 @@ pub fn explain_expressions(expressions: &[String], request: &Request) -> Result<
         });
     }
     let msg = count(items.len(), "schedule");
-    Ok(Report::new(Status::Ok, msg, CronReport { items, voice: Voice::Explain, ..CronReport::default() }))
+    Ok(Report::new(
+        Status::Ok,
+        msg,
+        CronReport {
+            items,
+            voice: Voice::Explain,
+            ..CronReport::default()
+        },
+    ))
 }
 
 /// `3 jobs`, `1 job`.
 pub fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
 }

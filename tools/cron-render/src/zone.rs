@@ -45,8 +45,17 @@ impl Zone {
     /// # Errors
     /// A usage error if there is none.
     pub fn named(name: &str) -> Result<Zone> {
-        let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b));
-        let known = name.split('/').all(plain).then(|| read(name, &Path::new(DATABASE).join(name))).flatten();
+        let plain = |part: &str| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b))
+        };
+        let known = name
+            .split('/')
+            .all(plain)
+            .then(|| read(name, &Path::new(DATABASE).join(name)))
+            .flatten();
         known.or_else(|| (name == "UTC").then(Zone::utc)).ok_or_else(|| {
             Error::usage(format!("{}: no such time zone", base::terminal::escape(name)))
                 .hint("use a name from the tz database (package tzdata), such as Europe/Warsaw or UTC")
@@ -57,12 +66,17 @@ impl Zone {
     pub fn system() -> Zone {
         let local = Path::new("/etc/localtime");
         let link = std::fs::canonicalize(local).ok();
-        let name = link.as_deref().and_then(|l| l.strip_prefix(DATABASE).ok()).and_then(Path::to_str);
+        let name = link
+            .as_deref()
+            .and_then(|l| l.strip_prefix(DATABASE).ok())
+            .and_then(Path::to_str);
         read(name.unwrap_or("local time"), local).unwrap_or_else(Zone::utc)
     }
 
     fn utc() -> Zone {
-        Zone { zone: TimeZone::UTC }
+        Zone {
+            zone: TimeZone::UTC,
+        }
     }
 
     /// Its name, if it has one.
@@ -78,24 +92,37 @@ impl Zone {
         if let Ok(moment) = text.parse::<Timestamp>() {
             return Ok(moment.as_second());
         }
-        let local = text.parse::<jiff::civil::DateTime>().or_else(|_| text.parse::<jiff::civil::Date>().map(|d| d.at(0, 0, 0, 0)));
+        let local = text
+            .parse::<jiff::civil::DateTime>()
+            .or_else(|_| text.parse::<jiff::civil::Date>().map(|d| d.at(0, 0, 0, 0)));
         let zoned = local.ok().and_then(|l| l.to_zoned(self.zone.clone()).ok());
         zoned.map(|z| z.timestamp().as_second()).ok_or_else(|| {
-            Error::usage(format!("--{option} {text}: not a time")).hint("2026-03-29T02:30:00+01:00, 2026-03-29 02:30 or 2026-03-29")
+            Error::usage(format!("--{option} {text}: not a time"))
+                .hint("2026-03-29T02:30:00+01:00, 2026-03-29 02:30 or 2026-03-29")
         })
     }
 
     /// The stretch that holds `second`.
     pub fn stretch(&self, second: i64) -> Stretch {
         let Ok(now) = Timestamp::from_second(second) else {
-            return Stretch { start: i64::MIN / 2, end: i64::MAX, offset: 0 };
+            return Stretch {
+                start: i64::MIN / 2,
+                end: i64::MAX,
+                offset: 0,
+            };
         };
         let offset = self.zone.to_offset(now).seconds();
         // A transition may change the name or the flag only; those are no change to cron.
         let changed = |t: &jiff::tz::TimeZoneTransition<'_>| t.offset().seconds() != offset;
-        let end = self.zone.following(now).find(changed).map_or(i64::MAX, |t| t.timestamp().as_second());
+        let end = self
+            .zone
+            .following(now)
+            .find(changed)
+            .map_or(i64::MAX, |t| t.timestamp().as_second());
         let mut start = i64::MIN / 2;
-        let after = now.checked_add(jiff::SignedDuration::from_secs(1)).unwrap_or(now);
+        let after = now
+            .checked_add(jiff::SignedDuration::from_secs(1))
+            .unwrap_or(now);
         let mut earlier = self.zone.preceding(after).peekable();
         while let Some(transition) = earlier.next() {
             let before = earlier.peek().map(|t| t.offset().seconds());
@@ -129,8 +156,16 @@ impl Zone {
         }
         let now = Timestamp::from_second(stretch.end).ok()?;
         let offset = self.zone.to_offset(now).seconds();
-        let end = self.zone.following(now).find(|t| t.offset().seconds() != offset).map_or(i64::MAX, |t| t.timestamp().as_second());
-        Some(Stretch { start: stretch.end, end, offset })
+        let end = self
+            .zone
+            .following(now)
+            .find(|t| t.offset().seconds() != offset)
+            .map_or(i64::MAX, |t| t.timestamp().as_second());
+        Some(Stretch {
+            start: stretch.end,
+            end,
+            offset,
+        })
     }
 }
 
@@ -146,12 +181,20 @@ mod tests {
 
     #[test]
     fn stretches_join() {
-        for name in ["America/New_York", "Africa/Cairo", "Australia/Lord_Howe", "UTC", "Europe/London"] {
+        for name in [
+            "America/New_York",
+            "Africa/Cairo",
+            "Australia/Lord_Howe",
+            "UTC",
+            "Europe/London",
+        ] {
             let zone = Zone::named(name).unwrap();
             let mut stretch = zone.stretch(1_700_000_000);
             assert!(stretch.start <= 1_700_000_000 && 1_700_000_000 < stretch.end);
             for _ in 0..6 {
-                let Some(next) = zone.after(&stretch) else { break };
+                let Some(next) = zone.after(&stretch) else {
+                    break;
+                };
                 assert_eq!(next.start, stretch.end);
                 assert_ne!(next.offset, stretch.offset, "{name}");
                 assert_eq!(zone.stretch(next.start), next, "{name}");

@@ -52,7 +52,11 @@ impl<'a> Judge<'a> {
     /// A judge with nothing in mind yet.
     #[must_use]
     pub fn new(files: &'a Files) -> Self {
-        Self { files, known: RefCell::default(), directories: RefCell::default() }
+        Self {
+            files,
+            known: RefCell::default(),
+            directories: RefCell::default(),
+        }
     }
 
     /// What a directory is, asked once.
@@ -62,14 +66,19 @@ impl<'a> Judge<'a> {
             return *known;
         }
         let found = self.files.stat(dir).ok();
-        self.directories.borrow_mut().insert(dir.as_os_str().to_owned(), found);
+        self.directories
+            .borrow_mut()
+            .insert(dir.as_os_str().to_owned(), found);
         found
     }
 
     /// May `account` open this file for appending, creating it where it does not exist? `own` is what the name itself is, if that is known.
     #[must_use]
     pub fn may_append(&self, account: &Account, path: &Path, own: Option<&Stat>) -> Access {
-        if let (Some(stat), Some(dir)) = (own.filter(|stat| FileType::from_raw_mode(stat.st_mode) != FileType::Symlink), path.parent()) {
+        if let (Some(stat), Some(dir)) = (
+            own.filter(|stat| FileType::from_raw_mode(stat.st_mode) != FileType::Symlink),
+            path.parent(),
+        ) {
             return match self.may_enter(account, dir) {
                 Access::Yes => self.granted(account, path, stat, WRITE),
                 other => other,
@@ -77,16 +86,20 @@ impl<'a> Judge<'a> {
         }
         let mut path = path.to_path_buf();
         for _ in 0..LINKS {
-            let (Some(dir), Some(_)) = (path.parent(), path.file_name()) else { return Access::Unknown };
+            let (Some(dir), Some(_)) = (path.parent(), path.file_name()) else {
+                return Access::Unknown;
+            };
             match self.may_enter(account, dir) {
                 Access::Yes => {}
                 other => return other,
             }
             match self.files.lstat(&path) {
-                Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => match self.files.link(&path) {
-                    Some(target) => path = dir.join(target),
-                    None => return Access::Unknown,
-                },
+                Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => {
+                    match self.files.link(&path) {
+                        Some(target) => path = dir.join(target),
+                        None => return Access::Unknown,
+                    }
+                }
                 Ok(stat) => return self.granted(account, &path, &stat, WRITE),
                 Err(Errno::NOENT) => return self.may_create(account, dir),
                 Err(_) => return Access::Unknown,
@@ -109,12 +122,20 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn may_enter(&self, account: &Account, dir: &Path) -> Access {
         // Logs come by directories: the same one is asked for again and again.
-        let known = self.known.borrow().get(dir.as_os_str()).and_then(|known| known.iter().find(|(uid, _)| *uid == account.uid).cloned());
+        let known = self
+            .known
+            .borrow()
+            .get(dir.as_os_str())
+            .and_then(|known| known.iter().find(|(uid, _)| *uid == account.uid).cloned());
         if let Some((_, access)) = known {
             return access;
         }
         let found = self.walk(account, dir, 0);
-        self.known.borrow_mut().entry(dir.as_os_str().to_owned()).or_default().push((account.uid, found.clone()));
+        self.known
+            .borrow_mut()
+            .entry(dir.as_os_str().to_owned())
+            .or_default()
+            .push((account.uid, found.clone()));
         found
     }
 
@@ -142,9 +163,13 @@ impl<'a> Judge<'a> {
                 Err(_) => return Access::Unknown,
             };
             if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
-                let Some(target) = self.files.link(&at) else { return Access::Unknown };
+                let Some(target) = self.files.link(&at) else {
+                    return Access::Unknown;
+                };
                 let base = at.parent().unwrap_or(Path::new("/")).join(target);
-                let whole = parts[index + 1..].iter().fold(base, |path, part| path.join(part));
+                let whole = parts[index + 1..]
+                    .iter()
+                    .fold(base, |path, part| path.join(part));
                 return self.walk(account, &whole, links + 1);
             }
             match self.granted(account, &at, &stat, SEARCH) {
@@ -156,7 +181,11 @@ impl<'a> Judge<'a> {
     }
 
     fn granted(&self, account: &Account, path: &Path, stat: &Stat, wanted: u32) -> Access {
-        if account.uid == 0 || allowed(account, stat, self.acl(path, stat), wanted) { Access::Yes } else { Access::No(path.to_path_buf()) }
+        if account.uid == 0 || allowed(account, stat, self.acl(path, stat), wanted) {
+            Access::Yes
+        } else {
+            Access::No(path.to_path_buf())
+        }
     }
 
     /// An extended ACL; the mode's group bits are its mask then, so it is asked for only where they allow something.
@@ -214,13 +243,32 @@ fn allowed(account: &Account, stat: &Stat, acl: Option<Vec<Entry>>, wanted: u32)
     }
     let in_group = |gid: u32| account.gid == gid || account.groups.contains(&gid);
     let Some(acl) = acl else {
-        return if in_group(stat.st_gid) { has(mode >> 3) } else { has(mode) };
+        return if in_group(stat.st_gid) {
+            has(mode >> 3)
+        } else {
+            has(mode)
+        };
     };
-    let mask = acl.iter().find(|entry| entry.tag == MASK).map_or(7, |entry| entry.bits);
-    if let Some(entry) = acl.iter().find(|entry| entry.tag == USER && entry.id == account.uid) {
+    let mask = acl
+        .iter()
+        .find(|entry| entry.tag == MASK)
+        .map_or(7, |entry| entry.bits);
+    if let Some(entry) = acl
+        .iter()
+        .find(|entry| entry.tag == USER && entry.id == account.uid)
+    {
         return has(entry.bits & mask);
     }
-    let groups: Vec<&Entry> =
-        acl.iter().filter(|entry| entry.tag == GROUP_OBJECT && in_group(stat.st_gid) || entry.tag == GROUP && in_group(entry.id)).collect();
-    if groups.is_empty() { has(mode) } else { groups.iter().any(|entry| has(entry.bits & mask)) }
+    let groups: Vec<&Entry> = acl
+        .iter()
+        .filter(|entry| {
+            entry.tag == GROUP_OBJECT && in_group(stat.st_gid)
+                || entry.tag == GROUP && in_group(entry.id)
+        })
+        .collect();
+    if groups.is_empty() {
+        has(mode)
+    } else {
+        groups.iter().any(|entry| has(entry.bits & mask))
+    }
 }

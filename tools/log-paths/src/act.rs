@@ -24,11 +24,24 @@ pub fn create_dirs(site: &Site, missing: &[MissingDir], dry_run: bool) -> Vec<Di
 }
 
 fn one(site: &Site, dir: &MissingDir, dry_run: bool) -> Directory {
-    let account = dir.user.as_deref().and_then(|user| site.users.account(user));
+    let account = dir
+        .user
+        .as_deref()
+        .and_then(|user| site.users.account(user));
     // Only root can give anything away; everybody else keeps what he makes.
-    let owner = if geteuid().is_root() { account.map(|account| (account.uid, account.gid)) } else { None };
+    let owner = if geteuid().is_root() {
+        account.map(|account| (account.uid, account.gid))
+    } else {
+        None
+    };
     let (uid, gid) = owner.unwrap_or((geteuid().as_raw(), rustix::process::getegid().as_raw()));
-    let outcome = descend(site, &dir.path, uid).and_then(|walk| if dry_run { Ok("would_create") } else { walk.make(owner) });
+    let outcome = descend(site, &dir.path, uid).and_then(|walk| {
+        if dry_run {
+            Ok("would_create")
+        } else {
+            walk.make(owner)
+        }
+    });
     let (state, reason) = match outcome {
         Ok(state) => (state, None),
         Err(why) => ("refused", Some(why)),
@@ -53,34 +66,53 @@ struct Walk<'a> {
 
 fn descend<'a>(site: &Site, path: &'a Path, owner: u32) -> Result<Walk<'a>, String> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut at =
-        if site.files.is_rooted() { site.files.open(Path::new("/"), flags) } else { rustix::fs::openat(CWD, "/", flags, Mode::empty()) }
-            .map_err(|why| format!("/: {}", text(why)))?;
+    let mut at = if site.files.is_rooted() {
+        site.files.open(Path::new("/"), flags)
+    } else {
+        rustix::fs::openat(CWD, "/", flags, Mode::empty())
+    }
+    .map_err(|why| format!("/: {}", text(why)))?;
     let mut walked = Path::new("/").to_path_buf();
     let mut names: Vec<&OsStr> = Vec::new();
     for component in path.components() {
-        let Component::Normal(name) = component else { continue };
+        let Component::Normal(name) = component else {
+            continue;
+        };
         if !names.is_empty() {
             names.push(name);
             continue;
         }
         let stat = rustix::fs::fstat(&at).map_err(text)?;
         let sticky = stat.st_mode & 0o1000 != 0;
-        let others = stat.st_mode & 0o022 != 0 || stat.st_uid != 0 && stat.st_uid != geteuid().as_raw() && stat.st_uid != owner;
+        let others = stat.st_mode & 0o022 != 0
+            || stat.st_uid != 0 && stat.st_uid != geteuid().as_raw() && stat.st_uid != owner;
         match rustix::fs::openat(at.as_fd(), name, flags, Mode::empty()) {
             Ok(next) => {
                 let below = rustix::fs::fstat(&next).map_err(text)?;
-                let ours = below.st_uid == 0 || below.st_uid == geteuid().as_raw() || below.st_uid == owner;
+                let ours = below.st_uid == 0
+                    || below.st_uid == geteuid().as_raw()
+                    || below.st_uid == owner;
                 if others && !(sticky && ours) {
-                    return Err(format!("others can write {}: they could put a link in the way", walked.display()));
+                    return Err(format!(
+                        "others can write {}: they could put a link in the way",
+                        walked.display()
+                    ));
                 }
                 at = next;
                 walked.push(name);
             }
-            Err(Errno::NOENT) if others => return Err(format!("others can write {}: nothing is made there", walked.display())),
+            Err(Errno::NOENT) if others => {
+                return Err(format!(
+                    "others can write {}: nothing is made there",
+                    walked.display()
+                ));
+            }
             Err(Errno::NOENT) => names.push(name),
             Err(Errno::LOOP | Errno::NOTDIR) => {
-                return Err(format!("{} is a link or no directory; links are not followed", walked.join(name).display()));
+                return Err(format!(
+                    "{} is a link or no directory; links are not followed",
+                    walked.join(name).display()
+                ));
             }
             Err(why) => return Err(format!("{}: {}", walked.join(name).display(), text(why))),
         }
@@ -101,22 +133,37 @@ impl Walk<'_> {
         for (index, name) in self.names.into_iter().enumerate() {
             let named = |why: Errno| format!("{}: {}", name.to_string_lossy(), text(why));
             let temporary = temporary_name().map_err(named)?;
-            rustix::fs::mkdirat(at.as_fd(), &temporary, Mode::from_raw_mode(0o700)).map_err(named)?;
-            let placed = rustix::fs::openat(at.as_fd(), &temporary, flags, Mode::empty()).map_err(named).and_then(|made| {
-                self::ours(&made, name)?;
-                if let (Some((uid, gid)), true) = (owner, index + 1 == count) {
-                    let (uid, gid) = (rustix::fs::Uid::from_raw(uid), rustix::fs::Gid::from_raw(gid));
-                    rustix::fs::fchown(&made, Some(uid), Some(gid)).map_err(named)?;
-                }
-                rustix::fs::fchmod(&made, Mode::from_raw_mode(MODE)).map_err(named)?;
-                match rustix::fs::renameat_with(at.as_fd(), &temporary, at.as_fd(), name, RenameFlags::NOREPLACE) {
-                    // Somebody else made it meanwhile: it is not ours to give away.
-                    Err(Errno::EXIST) => Err(format!("{} appeared meanwhile; run it again", name.to_string_lossy())),
-                    other => other.map_err(named),
-                }?;
-                rustix::fs::fsync(&at).map_err(named)?;
-                Ok(made)
-            });
+            rustix::fs::mkdirat(at.as_fd(), &temporary, Mode::from_raw_mode(0o700))
+                .map_err(named)?;
+            let placed = rustix::fs::openat(at.as_fd(), &temporary, flags, Mode::empty())
+                .map_err(named)
+                .and_then(|made| {
+                    self::ours(&made, name)?;
+                    if let (Some((uid, gid)), true) = (owner, index + 1 == count) {
+                        let (uid, gid) = (
+                            rustix::fs::Uid::from_raw(uid),
+                            rustix::fs::Gid::from_raw(gid),
+                        );
+                        rustix::fs::fchown(&made, Some(uid), Some(gid)).map_err(named)?;
+                    }
+                    rustix::fs::fchmod(&made, Mode::from_raw_mode(MODE)).map_err(named)?;
+                    match rustix::fs::renameat_with(
+                        at.as_fd(),
+                        &temporary,
+                        at.as_fd(),
+                        name,
+                        RenameFlags::NOREPLACE,
+                    ) {
+                        // Somebody else made it meanwhile: it is not ours to give away.
+                        Err(Errno::EXIST) => Err(format!(
+                            "{} appeared meanwhile; run it again",
+                            name.to_string_lossy()
+                        )),
+                        other => other.map_err(named),
+                    }?;
+                    rustix::fs::fsync(&at).map_err(named)?;
+                    Ok(made)
+                });
             at = placed.inspect_err(|_| {
                 let _ = rustix::fs::unlinkat(at.as_fd(), &temporary, AtFlags::REMOVEDIR);
             })?;
@@ -129,7 +176,14 @@ impl Walk<'_> {
 fn ours(made: &OwnedFd, name: &OsStr) -> Result<(), String> {
     let stat = rustix::fs::fstat(made).map_err(text)?;
     let same = stat.st_uid == geteuid().as_raw() && stat.st_mode & 0o7777 & !0o2000 == 0o700;
-    if same { Ok(()) } else { Err(format!("{} was exchanged while it was made", name.to_string_lossy())) }
+    if same {
+        Ok(())
+    } else {
+        Err(format!(
+            "{} was exchanged while it was made",
+            name.to_string_lossy()
+        ))
+    }
 }
 
 const TEMPORARY: &str = ".log-paths-";
@@ -137,7 +191,10 @@ const TEMPORARY: &str = ".log-paths-";
 fn temporary_name() -> Result<OsString, Errno> {
     let mut bytes = [0u8; 8];
     rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
-    Ok(OsString::from(format!("{TEMPORARY}{:016x}", u64::from_ne_bytes(bytes))))
+    Ok(OsString::from(format!(
+        "{TEMPORARY}{:016x}",
+        u64::from_ne_bytes(bytes)
+    )))
 }
 
 /// Removes what killed runs have left: empty directories of ours under a temporary name. While another run holds the lock, they may be
@@ -146,8 +203,15 @@ fn sweep(dir: &OwnedFd) {
     if rustix::fs::flock(dir, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
         return;
     }
-    let Ok(entries) = rustix::fs::Dir::read_from(dir) else { return };
-    for entry in entries.flatten().filter(|entry| entry.file_name().to_bytes().starts_with(TEMPORARY.as_bytes())) {
+    let Ok(entries) = rustix::fs::Dir::read_from(dir) else {
+        return;
+    };
+    for entry in entries.flatten().filter(|entry| {
+        entry
+            .file_name()
+            .to_bytes()
+            .starts_with(TEMPORARY.as_bytes())
+    }) {
         // Only empty ones go; nobody else can make any here, or nothing would be made here at all.
         let _ = rustix::fs::unlinkat(dir, entry.file_name(), AtFlags::REMOVEDIR);
     }

@@ -120,27 +120,45 @@ impl Request {
     /// When they contradict each other, or name what there is not.
     pub fn new(parsed: &Parsed) -> Result<Self> {
         let both = |one: &str, other: &str| parsed.flag(one) && parsed.flag(other);
-        for (one, other) in [("print0", "plain"), ("config-only", "open-only"), ("create-dirs", "open-only")] {
+        for (one, other) in [
+            ("print0", "plain"),
+            ("config-only", "open-only"),
+            ("create-dirs", "open-only"),
+        ] {
             if both(one, other) {
-                return Err(Error::usage(format!("--{one} and --{other} exclude each other")).hint("leave one of them out"));
+                return Err(
+                    Error::usage(format!("--{one} and --{other} exclude each other"))
+                        .hint("leave one of them out"),
+                );
             }
         }
         if parsed.flag("open-only") && parsed.path("root").is_some() {
-            return Err(
-                Error::usage("--open-only and --root exclude each other").hint("processes are those of this machine: leave --root out")
-            );
+            return Err(Error::usage("--open-only and --root exclude each other")
+                .hint("processes are those of this machine: leave --root out"));
         }
         let mut services = Vec::new();
         for word in parsed.positionals() {
             services.push(known(&word.to_string_lossy())?);
         }
-        let conf = parsed.all_os("conf").iter().map(|given| pair(given)).collect::<Result<Vec<_>>>()?;
+        let conf = parsed
+            .all_os("conf")
+            .iter()
+            .map(|given| pair(given))
+            .collect::<Result<Vec<_>>>()?;
         if services.is_empty() {
-            services = conf.iter().filter_map(|(name, _): &(String, PathBuf)| service::named(name)).map(|service| service.name).collect();
+            services = conf
+                .iter()
+                .filter_map(|(name, _): &(String, PathBuf)| service::named(name))
+                .map(|service| service.name)
+                .collect();
         }
         Ok(Self {
             services,
-            kinds: parsed.texts("kind").into_iter().filter_map(Kind::named).collect(),
+            kinds: parsed
+                .texts("kind")
+                .into_iter()
+                .filter_map(Kind::named)
+                .collect(),
             conf,
             root: parsed.path("root").map(PathBuf::from),
             look: match (parsed.flag("config-only"), parsed.flag("open-only")) {
@@ -166,16 +184,23 @@ impl Request {
 }
 
 fn known(word: &str) -> Result<&'static str> {
-    service::named(word).map(|service| service.name).ok_or_else(|| {
-        let names: Vec<&str> = service::SERVICES.iter().map(|service| service.name).collect();
-        Error::usage(format!("{word:?} is no service that is known here")).hint(format!("one of {}", names.join(", ")))
-    })
+    service::named(word)
+        .map(|service| service.name)
+        .ok_or_else(|| {
+            let names: Vec<&str> = service::SERVICES
+                .iter()
+                .map(|service| service.name)
+                .collect();
+            Error::usage(format!("{word:?} is no service that is known here"))
+                .hint(format!("one of {}", names.join(", ")))
+        })
 }
 
 fn pair(given: &OsStr) -> Result<(String, PathBuf)> {
     let bytes = given.as_bytes();
     let Some(at) = bytes.iter().position(|byte| *byte == b'=') else {
-        return Err(Error::usage(format!("--conf {given:?}: not SERVICE=PATH")).hint("for example --conf nginx=/etc/nginx/nginx.conf"));
+        return Err(Error::usage(format!("--conf {given:?}: not SERVICE=PATH"))
+            .hint("for example --conf nginx=/etc/nginx/nginx.conf"));
     };
     let service = String::from_utf8_lossy(&bytes[..at]).into_owned();
     if service != "logrotate" {
@@ -183,7 +208,8 @@ fn pair(given: &OsStr) -> Result<(String, PathBuf)> {
     }
     let path = PathBuf::from(OsString::from_vec(bytes[at + 1..].to_vec()));
     if path.as_os_str().is_empty() {
-        return Err(Error::usage(format!("--conf {service}=: no path")).hint("for example --conf nginx=/etc/nginx/nginx.conf"));
+        return Err(Error::usage(format!("--conf {service}=: no path"))
+            .hint("for example --conf nginx=/etc/nginx/nginx.conf"));
     }
     Ok((service, path))
 }

@@ -25,12 +25,25 @@ pub enum Wanted {
 /// Whether a process is one of those that are asked for.
 #[must_use]
 pub fn wanted(request: &Request, site: &Site, process: &Process) -> Wanted {
-    let Some(service) = process.service else { return if request.wants("systemd") { Wanted::Yes } else { Wanted::No } };
+    let Some(service) = process.service else {
+        return if request.wants("systemd") {
+            Wanted::Yes
+        } else {
+            Wanted::No
+        };
+    };
     if !request.wants(service) {
         return Wanted::No;
     }
     let asked = site.asked(service);
-    let each = asked.iter().map(|conf| of(site, process, service, &std::path::absolute(conf).unwrap_or_else(|_| conf.clone())));
+    let each = asked.iter().map(|conf| {
+        of(
+            site,
+            process,
+            service,
+            &std::path::absolute(conf).unwrap_or_else(|_| conf.clone()),
+        )
+    });
     each.max().unwrap_or(Wanted::Yes)
 }
 
@@ -38,7 +51,11 @@ fn of(site: &Site, process: &Process, service: &'static str, conf: &Path) -> Wan
     if names(process, conf) {
         return Wanted::Yes;
     }
-    if let Some(parent) = site.processes().iter().find(|other| other.pid == process.parent && other.service == Some(service)) {
+    if let Some(parent) = site
+        .processes()
+        .iter()
+        .find(|other| other.pid == process.parent && other.service == Some(service))
+    {
         return of(site, parent, service, conf);
     }
     if names_another(process) || process.elsewhere() == Some(true) {
@@ -55,7 +72,9 @@ fn of(site: &Site, process: &Process, service: &'static str, conf: &Path) -> Wan
 fn names(process: &Process, conf: &Path) -> bool {
     let cwd = process.cwd().unwrap_or_else(|| PathBuf::from("/"));
     let title = process.title();
-    let words = title.split(|byte| matches!(byte, b' ' | b'=')).map(|word| word.strip_prefix(b"-c").unwrap_or(word));
+    let words = title
+        .split(|byte| matches!(byte, b' ' | b'='))
+        .map(|word| word.strip_prefix(b"-c").unwrap_or(word));
     words.filter(|word| !word.is_empty()).any(|word| {
         let path = normal(&cwd.join(OsStr::from_bytes(word)));
         path == conf || Some(path.as_path()) == conf.parent()
@@ -67,7 +86,16 @@ fn names_another(process: &Process) -> bool {
     const ENDINGS: &[&str] = &[".ini", ".xml", ".yaml", ".yml", ".json", ".conf", ".cfg"];
     let words = process.words();
     let file = |word: &Vec<u8>| {
-        word.split(|byte| *byte == b':').next().is_some_and(|name| ENDINGS.iter().any(|ending| name.ends_with(ending.as_bytes())))
+        word.split(|byte| *byte == b':').next().is_some_and(|name| {
+            ENDINGS
+                .iter()
+                .any(|ending| name.ends_with(ending.as_bytes()))
+        })
     };
-    option(&words, &["-c", "--conf", "--configuration", "--config", "-D"]).is_some() || words.iter().skip(1).any(file)
+    option(
+        &words,
+        &["-c", "--conf", "--configuration", "--config", "-D"],
+    )
+    .is_some()
+        || words.iter().skip(1).any(file)
 }

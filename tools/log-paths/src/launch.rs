@@ -37,11 +37,16 @@ impl Launch {
 /// Every way that programs of this name are started. A process whose title hides its command line is left to whoever starts it.
 #[must_use]
 pub fn of(site: &Site, service: &'static str, names: &[&str]) -> Vec<Launch> {
-    let running = site.masters(service).filter_map(|process| of_process(site, process, names));
+    let running = site
+        .masters(service)
+        .filter_map(|process| of_process(site, process, names));
     let mut launches: Vec<Launch> = running.collect();
     for launch in crate::service::supervised(site, names) {
         // The same program by the same words in the same place, seen running, needs no second mention but keeps its place.
-        match launches.iter_mut().find(|known| known.arguments == launch.arguments && known.cwd == launch.cwd) {
+        match launches
+            .iter_mut()
+            .find(|known| known.arguments == launch.arguments && known.cwd == launch.cwd)
+        {
             Some(known) => known.source = known.source.take().or(launch.source),
             None => launches.push(launch),
         }
@@ -73,11 +78,18 @@ fn arguments(argv: &[Vec<u8>], names: &[&str]) -> Option<Vec<Vec<u8>>> {
     let before = &argv[..at];
     let starter = before.first().is_none_or(|word| {
         let word = base(word);
-        word.starts_with(b"python") || word.starts_with(b"pypy") || matches!(word, b"env" | b"exec" | b"nice" | b"chpst" | b"sudo" | b"uv")
+        word.starts_with(b"python")
+            || word.starts_with(b"pypy")
+            || matches!(
+                word,
+                b"env" | b"exec" | b"nice" | b"chpst" | b"sudo" | b"uv"
+            )
     });
     starter.then(|| argv[at + 1..].to_vec())
 }
 
 fn base(path: &[u8]) -> &[u8] {
-    Path::new(OsStr::from_bytes(path)).file_name().map_or(path, OsStrExt::as_bytes)
+    Path::new(OsStr::from_bytes(path))
+        .file_name()
+        .map_or(path, OsStrExt::as_bytes)
 }

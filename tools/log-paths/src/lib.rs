@@ -58,33 +58,56 @@ impl Tool for LogPaths {
 fn files(request: &Request) -> Result<Files> {
     match &request.root {
         None => Ok(Files::new()),
-        Some(root) => {
-            Files::below(root).map_err(|error| Error::input(format!("--root {error}")).hint("name a directory that can be opened"))
-        }
+        Some(root) => Files::below(root).map_err(|error| {
+            Error::input(format!("--root {error}")).hint("name a directory that can be opened")
+        }),
     }
 }
 
 fn report(request: &Request, context: &Context, plan: Plan, unfound: &[&str]) -> Report<Logs> {
-    let Plan { logs, closed, names, .. } = plan;
+    let Plan {
+        logs,
+        closed,
+        names,
+        ..
+    } = plan;
     let count = logs.items.len();
     let problems = plan::problems(&logs);
     let unread = logs.errors.iter().filter(|fault| fault.incomplete).count();
     let directories = logs.directories.as_deref().unwrap_or_default();
     let diff = difference(directories);
     let changed = directories.iter().any(|dir| dir.state != "refused");
-    let refused = directories.iter().find(|dir| dir.state == "refused").map(|dir| (dir.path.clone(), dir.reason.clone()));
+    let refused = directories
+        .iter()
+        .find(|dir| dir.state == "refused")
+        .map(|dir| (dir.path.clone(), dir.reason.clone()));
     let status = match (count, problems) {
         (0, _) => Status::No,
         (_, 1..) if request.check => Status::No,
         _ if context.dry_run && changed => Status::No,
         _ => Status::Ok,
     };
-    let first =
-        logs.errors.iter().find(|fault| fault.incomplete).map(|fault| (fault.message.clone(), fault.file.clone(), fault.hint.clone()));
-    let mut report =
-        Report::new(status, summary(count, problems, directories), logs).changed(changed).warnings(warnings(request, unfound)).diff(diff);
+    let first = logs
+        .errors
+        .iter()
+        .find(|fault| fault.incomplete)
+        .map(|fault| {
+            (
+                fault.message.clone(),
+                fault.file.clone(),
+                fault.hint.clone(),
+            )
+        });
+    let mut report = Report::new(status, summary(count, problems, directories), logs)
+        .changed(changed)
+        .warnings(warnings(request, unfound))
+        .diff(diff);
     if let Some((message, file, hint)) = first {
-        let more = if unread > 1 { format!(" (and {} more)", unread - 1) } else { String::new() };
+        let more = if unread > 1 {
+            format!(" (and {} more)", unread - 1)
+        } else {
+            String::new()
+        };
         report = report.error(Error::failed(format!("{file}: {message}{more}")).hint(hint));
     } else if closed > 0 {
         let what = if closed == 1 { "process" } else { "processes" };
@@ -109,15 +132,26 @@ fn difference(directories: &[report::Directory]) -> Option<Diff> {
     let made = directories.iter().filter(|dir| dir.state != "refused");
     let line = |dir: &report::Directory| {
         let word = |word: &Option<String>| word.clone().unwrap_or_default();
-        format!("{} {}:{} {}\n", word(&dir.mode), word(&dir.owner), word(&dir.group), dir.path)
+        format!(
+            "{} {}:{} {}\n",
+            word(&dir.mode),
+            word(&dir.owner),
+            word(&dir.group),
+            dir.path
+        )
     };
     Diff::of("directories", "", made.map(line).collect::<String>())
 }
 
 fn summary(count: usize, problems: usize, directories: &[report::Directory]) -> String {
-    let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let plural =
+        |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let mut text = format!("{}, {}", plural(count, "log"), plural(problems, "problem"));
-    for (state, word) in [("created", "made"), ("would_create", "to make"), ("refused", "missing")] {
+    for (state, word) in [
+        ("created", "made"),
+        ("would_create", "to make"),
+        ("refused", "missing"),
+    ] {
         match directories.iter().filter(|dir| dir.state == state).count() {
             0 => {}
             1 => text += &format!(", 1 directory {word}"),
@@ -128,22 +162,36 @@ fn summary(count: usize, problems: usize, directories: &[report::Directory]) -> 
 }
 
 fn warnings(request: &Request, unfound: &[&str]) -> Vec<String> {
-    let asked = unfound.iter().filter(|service| request.services.contains(service));
-    asked.map(|service| format!("{service}: no configuration was found; name it with --conf {service}=PATH")).collect()
+    let asked = unfound
+        .iter()
+        .filter(|service| request.services.contains(service));
+    asked
+        .map(|service| {
+            format!("{service}: no configuration was found; name it with --conf {service}=PATH")
+        })
+        .collect()
 }
 
 fn joined(names: &[std::path::PathBuf], end: u8) -> Vec<u8> {
-    names.iter().flat_map(|name| name.as_os_str().as_bytes().iter().copied().chain([end])).collect()
+    names
+        .iter()
+        .flat_map(|name| name.as_os_str().as_bytes().iter().copied().chain([end]))
+        .collect()
 }
 
 /// One a line, which a name with control bytes in it would break.
 fn lines(report: Report<Logs>, names: &[std::path::PathBuf]) -> Report<Logs> {
-    let (plain, other): (Vec<_>, Vec<_>) =
-        names.iter().cloned().partition(|name| !name.as_os_str().as_bytes().iter().any(u8::is_ascii_control));
+    let (plain, other): (Vec<_>, Vec<_>) = names
+        .iter()
+        .cloned()
+        .partition(|name| !name.as_os_str().as_bytes().iter().any(u8::is_ascii_control));
     let report = report.raw(Raw::Always(joined(&plain, b'\n')));
     match other.first() {
         Some(name) => {
-            let message = format!("a name holds control bytes and was left out: {}", escape_bytes(name.as_os_str().as_bytes()));
+            let message = format!(
+                "a name holds control bytes and was left out: {}",
+                escape_bytes(name.as_os_str().as_bytes())
+            );
             report.error(Error::failed(message).hint("use -0"))
         }
         None => report,

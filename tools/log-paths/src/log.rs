@@ -59,7 +59,9 @@ impl Kind {
     /// The kind that a word names.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Access, Self::Error, Self::App].into_iter().find(|kind| kind.name() == name)
+        [Self::Access, Self::Error, Self::App]
+            .into_iter()
+            .find(|kind| kind.name() == name)
     }
 }
 
@@ -189,12 +191,20 @@ impl Configured {
     /// Adds a fault that leaves the list less than whole.
     pub fn fault(&mut self, service: &'static str, error: conf::Error) {
         let incomplete = error.kind != conf::Kind::Missing || error.line == 0;
-        self.faults.push(Fault { service, error, incomplete });
+        self.faults.push(Fault {
+            service,
+            error,
+            incomplete,
+        });
     }
 
     /// Adds a fault that a person should know of, and that hides no log.
     pub fn remark(&mut self, service: &'static str, error: conf::Error) {
-        self.faults.push(Fault { service, error, incomplete: false });
+        self.faults.push(Fault {
+            service,
+            error,
+            incomplete: false,
+        });
     }
 
     /// Adds a log, unless the same one is known: its first mention counts.
@@ -208,9 +218,16 @@ impl Configured {
         target.kind.hash(&mut hasher);
         let places = self.known.entry(hasher.finish()).or_default();
         let same = |old: &Target| {
-            old.sink == target.sink && old.kind == target.kind && old.service == target.service && old.instance == target.instance
+            old.sink == target.sink
+                && old.kind == target.kind
+                && old.service == target.service
+                && old.instance == target.instance
         };
-        match places.iter().copied().find(|at| self.targets.get(*at).is_some_and(same)) {
+        match places
+            .iter()
+            .copied()
+            .find(|at| self.targets.get(*at).is_some_and(same))
+        {
             Some(at) => self.targets[at].conditional &= target.conditional,
             None => {
                 places.push(self.targets.len());

@@ -45,20 +45,30 @@ pub struct Names {
 
 impl Names {
     fn note(&mut self, users: &Users, stat: &Stat) {
-        self.users.entry(stat.st_uid).or_insert_with(|| users.user_name(stat.st_uid));
-        self.groups.entry(stat.st_gid).or_insert_with(|| users.group_name(stat.st_gid));
+        self.users
+            .entry(stat.st_uid)
+            .or_insert_with(|| users.user_name(stat.st_uid));
+        self.groups
+            .entry(stat.st_gid)
+            .or_insert_with(|| users.group_name(stat.st_gid));
     }
 
     /// A user's name.
     #[must_use]
     pub fn user(&self, uid: u32) -> String {
-        self.users.get(&uid).cloned().unwrap_or_else(|| uid.to_string())
+        self.users
+            .get(&uid)
+            .cloned()
+            .unwrap_or_else(|| uid.to_string())
     }
 
     /// A group's name.
     #[must_use]
     pub fn group(&self, gid: u32) -> String {
-        self.groups.get(&gid).cloned().unwrap_or_else(|| gid.to_string())
+        self.groups
+            .get(&gid)
+            .cloned()
+            .unwrap_or_else(|| gid.to_string())
     }
 }
 
@@ -102,7 +112,10 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
     let mut targets = Vec::new();
     let mut unfound = Vec::new();
     if request.look != Look::Open {
-        for service in service::SERVICES.iter().filter(|service| request.wants(service.name)) {
+        for service in service::SERVICES
+            .iter()
+            .filter(|service| request.wants(service.name))
+        {
             let configured = (service.read)(site);
             faults.extend(configured.faults);
             targets.extend(configured.targets.into_iter().map(settle));
@@ -113,34 +126,84 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
     }
     targets.retain(|target| request.kinds.is_empty() || request.kinds.contains(&target.kind));
     let rotation = Rotation::read(&site.files, &logrotate_conf(site));
-    faults.extend(rotation.errors.iter().cloned().map(|error| Fault { service: "logrotate", error, incomplete: false }));
+    faults.extend(rotation.errors.iter().cloned().map(|error| Fault {
+        service: "logrotate",
+        error,
+        incomplete: false,
+    }));
     let judge = Judge::new(&site.files);
     let mut names = Names::default();
     let own = stats(site, &targets);
-    let logs: Vec<Seen> = targets.into_iter().zip(own).map(|(target, own)| see(site, &judge, &rotation, target, own, &mut names)).collect();
-    let processes = if request.look == Look::Config || site.files.is_rooted() { &[] } else { site.processes() };
+    let logs: Vec<Seen> = targets
+        .into_iter()
+        .zip(own)
+        .map(|(target, own)| see(site, &judge, &rotation, target, own, &mut names))
+        .collect();
+    let processes = if request.look == Look::Config || site.files.is_rooted() {
+        &[]
+    } else {
+        site.processes()
+    };
     let wanted = |process: &Process| instance::wanted(request, site, process);
-    let judged: Vec<(&Process, Wanted)> = processes.iter().map(|process| (process, wanted(process))).collect();
-    let relevant: Vec<&Process> = judged.iter().filter(|(_, wanted)| *wanted != Wanted::No).map(|(process, _)| *process).collect();
-    let doubtful = judged.iter().filter(|(_, wanted)| *wanted == Wanted::Maybe).map(|(process, _)| process.pid).collect();
+    let judged: Vec<(&Process, Wanted)> = processes
+        .iter()
+        .map(|process| (process, wanted(process)))
+        .collect();
+    let relevant: Vec<&Process> = judged
+        .iter()
+        .filter(|(_, wanted)| *wanted != Wanted::No)
+        .map(|(process, _)| *process)
+        .collect();
+    let doubtful = judged
+        .iter()
+        .filter(|(_, wanted)| *wanted == Wanted::Maybe)
+        .map(|(process, _)| process.pid)
+        .collect();
     let walk = (request.look != Look::Config && !site.files.is_rooted()).then(|| {
-        let wanted: HashSet<(u64, u64)> = logs.iter().filter_map(|log| log.file.as_ref()).map(|stat| (stat.st_dev, stat.st_ino)).collect();
+        let wanted: HashSet<(u64, u64)> = logs
+            .iter()
+            .filter_map(|log| log.file.as_ref())
+            .map(|stat| (stat.st_dev, stat.st_ino))
+            .collect();
         open::walk(&relevant, &wanted)
     });
     for open in walk.iter().flat_map(|walk| &walk.open) {
         names.note(&site.users, &open.stat);
     }
-    let mut processes: BTreeMap<u32, Process> = relevant.into_iter().map(|process| (process.pid, process.clone())).collect();
-    for pid in walk.iter().flat_map(|walk| walk.open.iter().map(|open| open.pid).chain(walk.journal.iter().map(|(pid, _)| *pid))) {
-        if let Some(process) = processes.get_mut(&pid).filter(|process| process.service.is_none() && process.unit.is_none()) {
+    let mut processes: BTreeMap<u32, Process> = relevant
+        .into_iter()
+        .map(|process| (process.pid, process.clone()))
+        .collect();
+    for pid in walk.iter().flat_map(|walk| {
+        walk.open
+            .iter()
+            .map(|open| open.pid)
+            .chain(walk.journal.iter().map(|(pid, _)| *pid))
+    }) {
+        if let Some(process) = processes
+            .get_mut(&pid)
+            .filter(|process| process.service.is_none() && process.unit.is_none())
+        {
             process.unit = process.find_unit();
         }
     }
-    Observed { logs, faults, unfound, walk, processes, doubtful, rotation_found: rotation.found, names }
+    Observed {
+        logs,
+        faults,
+        unfound,
+        walk,
+        processes,
+        doubtful,
+        rotation_found: rotation.found,
+        names,
+    }
 }
 
 fn logrotate_conf(site: &Site) -> PathBuf {
-    site.asked("logrotate").into_iter().next().unwrap_or_else(|| PathBuf::from("/etc/logrotate.conf"))
+    site.asked("logrotate")
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| PathBuf::from("/etc/logrotate.conf"))
 }
 
 /// Names that are no files: the standard streams and /dev/null, however a configuration spells them.
@@ -160,11 +223,27 @@ fn settle(mut target: Target) -> Target {
 /// What each name itself is; many are asked for by several threads.
 fn stats(site: &Site, targets: &[Target]) -> Vec<Option<Stat>> {
     let files = &site.files;
-    let stat = |target: &Target| if let Sink::File(path) = &target.sink { files.lstat(path).ok() } else { None };
-    in_parts(targets, 1000, |targets| targets.iter().map(stat).collect::<Vec<_>>()).concat()
+    let stat = |target: &Target| {
+        if let Sink::File(path) = &target.sink {
+            files.lstat(path).ok()
+        } else {
+            None
+        }
+    };
+    in_parts(targets, 1000, |targets| {
+        targets.iter().map(stat).collect::<Vec<_>>()
+    })
+    .concat()
 }
 
-fn see(site: &Site, judge: &Judge<'_>, rotation: &Rotation, target: Target, own: Option<Stat>, names: &mut Names) -> Seen {
+fn see(
+    site: &Site,
+    judge: &Judge<'_>,
+    rotation: &Rotation,
+    target: Target,
+    own: Option<Stat>,
+    names: &mut Names,
+) -> Seen {
     let Sink::File(path) = target.sink.clone() else {
         let unknown = Access::Unknown;
         return Seen {
@@ -178,28 +257,61 @@ fn see(site: &Site, judge: &Judge<'_>, rotation: &Rotation, target: Target, own:
             rotation: Rotated::default(),
         };
     };
-    let is_link = own.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
-    let file = if is_link { site.files.stat(&path).ok() } else { own };
+    let is_link =
+        own.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+    let file = if is_link {
+        site.files.stat(&path).ok()
+    } else {
+        own
+    };
     if let Some(stat) = &file {
         names.note(&site.users, stat);
     }
-    let account = target.by.as_deref().or(target.user.as_deref()).and_then(|user| site.users.account(user));
-    let root = Account { uid: 0, gid: 0, groups: vec![0] };
-    let first = if target.opener == Opener::RootThenWorker { Some(&root) } else { account.as_ref() };
-    let ask = |account: Option<&Account>| account.map_or(Access::Unknown, |account| judge.may_append(account, &path, own.as_ref()));
+    let account = target
+        .by
+        .as_deref()
+        .or(target.user.as_deref())
+        .and_then(|user| site.users.account(user));
+    let root = Account {
+        uid: 0,
+        gid: 0,
+        groups: vec![0],
+    };
+    let first = if target.opener == Opener::RootThenWorker {
+        Some(&root)
+    } else {
+        account.as_ref()
+    };
+    let ask = |account: Option<&Account>| {
+        account.map_or(Access::Unknown, |account| {
+            judge.may_append(account, &path, own.as_ref())
+        })
+    };
     let writable = ask(first);
     let reopenable = match target.opener {
         // The master makes the file and gives it to the worker, who must only be able to get there.
-        Opener::RootThenWorker => {
-            account.as_ref().map_or(Access::Unknown, |account| judge.may_enter(account, path.parent().unwrap_or(&path)))
-        }
+        Opener::RootThenWorker => account.as_ref().map_or(Access::Unknown, |account| {
+            judge.may_enter(account, path.parent().unwrap_or(&path))
+        }),
         Opener::Worker | Opener::Service => writable.clone(),
     };
-    let rotated = rotated(site, judge, rotation, &path, (own.as_ref(), file.as_ref()), &target, account.as_ref());
+    let rotated = rotated(
+        site,
+        judge,
+        rotation,
+        &path,
+        (own.as_ref(), file.as_ref()),
+        &target,
+        account.as_ref(),
+    );
     Seen {
         own,
         file,
-        link: if is_link { site.files.link(&path) } else { None },
+        link: if is_link {
+            site.files.link(&path)
+        } else {
+            None
+        },
         dir: path.parent().and_then(|dir| judge.directory(dir)),
         writable,
         reopenable,
@@ -217,7 +329,10 @@ fn rotated(
     target: &Target,
     account: Option<&Account>,
 ) -> Rotated {
-    let mut rotated = Rotated { second: rotation.second(path).map(|stanza| stanza.source.clone()), ..Rotated::default() };
+    let mut rotated = Rotated {
+        second: rotation.second(path).map(|stanza| stanza.source.clone()),
+        ..Rotated::default()
+    };
     match rotation.fate(&site.files, path, own) {
         Fate::Rotated(stanza) => {
             if let (Some(stat), Some(account)) = (file, account) {
@@ -249,5 +364,6 @@ fn unwritable(
     let (uid, gid, mode) = stanza.created(&site.users, old)?;
     let mut new = *old;
     (new.st_uid, new.st_gid, new.st_mode) = (uid, gid, old.st_mode & 0o170_000 | mode);
-    (!judge.may_write(account, &new)).then(|| (site.users.user_name(uid), site.users.group_name(gid), mode))
+    (!judge.may_write(account, &new))
+        .then(|| (site.users.user_name(uid), site.users.group_name(gid), mode))
 }

@@ -61,7 +61,9 @@ pub struct Walk {
 #[must_use]
 pub fn walk(processes: &[&Process], wanted: &HashSet<(u64, u64)>) -> Walk {
     let own = std::fs::read_link("/proc/self/ns/mnt").ok();
-    let parts = in_parts(processes, 64, |processes| part(processes, wanted, own.as_deref()));
+    let parts = in_parts(processes, 64, |processes| {
+        part(processes, wanted, own.as_deref())
+    });
     let mut whole = Walk::default();
     for part in parts {
         whole.open.extend(part.open);
@@ -81,7 +83,13 @@ fn part(processes: &[&Process], wanted: &HashSet<(u64, u64)>, own: Option<&Path>
     walk
 }
 
-fn one(process: &Process, wanted: &HashSet<(u64, u64)>, own: Option<&Path>, buffer: &mut Vec<u8>, walk: &mut Walk) {
+fn one(
+    process: &Process,
+    wanted: &HashSet<(u64, u64)>,
+    own: Option<&Path>,
+    buffer: &mut Vec<u8>,
+    walk: &mut Walk,
+) {
     let pid = process.pid;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = match rustix::fs::openat(CWD, format!("/proc/{pid}/fd"), flags, Mode::empty()) {
@@ -99,16 +107,23 @@ fn one(process: &Process, wanted: &HashSet<(u64, u64)>, own: Option<&Path>, buff
     let mut entries = rustix::fs::RawDir::new(&dir, buffer.spare_capacity_mut());
     while let Some(Ok(entry)) = entries.next() {
         let name = entry.file_name();
-        let Some(fd) = name.to_str().ok().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let Ok(link) = rustix::fs::statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+        let Some(fd) = name.to_str().ok().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let Ok(link) = rustix::fs::statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) else {
+            continue;
+        };
         if link.st_mode & 0o200 == 0 {
             continue;
         }
-        let Ok(text) = rustix::fs::readlinkat(dir.as_fd(), name, Vec::new()) else { continue };
+        let Ok(text) = rustix::fs::readlinkat(dir.as_fd(), name, Vec::new()) else {
+            continue;
+        };
         let text = text.into_bytes();
         socket |= (fd == 1 || fd == 2) && text.starts_with(b"socket:");
         if text.starts_with(b"/") {
-            walk.open.extend(descriptor(dir.as_fd(), name, text, process, fd, wanted));
+            walk.open
+                .extend(descriptor(dir.as_fd(), name, text, process, fd, wanted));
         }
     }
     if walk.open.len() > first {
@@ -150,13 +165,25 @@ fn descriptor(
     let flags = flags(pid, fd);
     // Where anybody's shell sends its output is no log of a site; where a service's goes, is.
     let output = (fd == 1 || fd == 2) && process.service.is_some();
-    let is_log = known || flags & O_TMPFILE == 0 && (flags & O_APPEND != 0 || output || named_like_a_log(&path));
-    is_log.then_some(Open { pid, fd, flags, path, stat, in_place, elsewhere: false })
+    let is_log = known
+        || flags & O_TMPFILE == 0 && (flags & O_APPEND != 0 || output || named_like_a_log(&path));
+    is_log.then_some(Open {
+        pid,
+        fd,
+        flags,
+        path,
+        stat,
+        in_place,
+        elsewhere: false,
+    })
 }
 
 /// The name, and whether it leads to this very file. ` (deleted)` is only taken off where the name as it stands does not.
 fn place(text: Vec<u8>, stat: &Stat) -> (PathBuf, bool) {
-    let leads = |path: &Path| rustix::fs::stat(path).is_ok_and(|found| (found.st_dev, found.st_ino) == (stat.st_dev, stat.st_ino));
+    let leads = |path: &Path| {
+        rustix::fs::stat(path)
+            .is_ok_and(|found| (found.st_dev, found.st_ino) == (stat.st_dev, stat.st_ino))
+    };
     let path = PathBuf::from(OsString::from_vec(text));
     if stat.st_nlink > 0 && leads(&path) {
         return (path, true);
@@ -171,7 +198,11 @@ fn place(text: Vec<u8>, stat: &Stat) -> (PathBuf, bool) {
 fn unlikely(path: &Path) -> bool {
     let name = path.file_name().map_or(&b""[..], OsStrExt::as_bytes);
     let ending = |text: &str| name.ends_with(text.as_bytes());
-    [".journal", ".aof", ".pid", ".lock", "-wal", "-journal", ".sqlite", ".db", ".rdb", ".tmp"].into_iter().any(ending)
+    [
+        ".journal", ".aof", ".pid", ".lock", "-wal", "-journal", ".sqlite", ".db", ".rdb", ".tmp",
+    ]
+    .into_iter()
+    .any(ending)
         || name.starts_with(b"#")
 }
 
@@ -192,7 +223,8 @@ fn flags(pid: u32, fd: u32) -> u32 {
     let text = contents(Path::new(&format!("/proc/{pid}/fdinfo/{fd}"))).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let line = text.lines().find_map(|line| line.strip_prefix("flags:"));
-    line.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok()).unwrap_or(0)
+    line.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok())
+        .unwrap_or(0)
 }
 
 /// Names for the flags that matter to a log.
@@ -203,23 +235,50 @@ pub fn flag_names(flags: u32) -> Vec<&'static str> {
         1 => "O_WRONLY",
         _ => "O_RDWR",
     };
-    let others = [(O_APPEND, "O_APPEND"), (0o4000, "O_NONBLOCK"), (0o10_000, "O_DSYNC"), (0o2_000_000, "O_CLOEXEC")];
-    std::iter::once(access).chain(others.into_iter().filter(|(bit, _)| flags & bit != 0).map(|(_, name)| name)).collect()
+    let others = [
+        (O_APPEND, "O_APPEND"),
+        (0o4000, "O_NONBLOCK"),
+        (0o10_000, "O_DSYNC"),
+        (0o2_000_000, "O_CLOEXEC"),
+    ];
+    std::iter::once(access)
+        .chain(
+            others
+                .into_iter()
+                .filter(|(bit, _)| flags & bit != 0)
+                .map(|(_, name)| name),
+        )
+        .collect()
 }
 
 /// `JOURNAL_STREAM` names the device and inode of the socket that systemd gave; it counts while descriptor 1 or 2 still is that.
 fn in_journal(pid: u32) -> Vec<u32> {
     let stream = |fd: u32| {
         let path = format!("/proc/{pid}/fd/{fd}");
-        let is_socket = std::fs::read_link(&path).ok()?.as_os_str().as_bytes().starts_with(b"socket:");
+        let is_socket = std::fs::read_link(&path)
+            .ok()?
+            .as_os_str()
+            .as_bytes()
+            .starts_with(b"socket:");
         let stat = rustix::fs::stat(&path).ok().filter(|_| is_socket)?;
-        Some((fd, format!("JOURNAL_STREAM={}:{}", stat.st_dev, stat.st_ino).into_bytes()))
+        Some((
+            fd,
+            format!("JOURNAL_STREAM={}:{}", stat.st_dev, stat.st_ino).into_bytes(),
+        ))
     };
     let streams: Vec<(u32, Vec<u8>)> = [1, 2].into_iter().filter_map(stream).collect();
     if streams.is_empty() {
         return Vec::new();
     }
     let environment = contents(Path::new(&format!("/proc/{pid}/environ"))).unwrap_or_default();
-    let named = |stream: &[u8]| environment.split(|byte| *byte == 0).any(|entry| entry == stream);
-    streams.into_iter().filter(|(_, stream)| named(stream)).map(|(fd, _)| fd).collect()
+    let named = |stream: &[u8]| {
+        environment
+            .split(|byte| *byte == 0)
+            .any(|entry| entry == stream)
+    };
+    streams
+        .into_iter()
+        .filter(|(_, stream)| named(stream))
+        .map(|(fd, _)| fd)
+        .collect()
 }

@@ -45,7 +45,13 @@ pub fn plan(request: &Request, observed: &Observed) -> Plan {
     let mut items: Vec<Item> = Vec::new();
     let mut names = Names::default();
     let shared = join::shared(observed);
-    for (((seen, held), followed), shared) in observed.logs.iter().zip(&joined.held).zip(&joined.followed).zip(shared) {
+    for (((seen, held), followed), shared) in observed
+        .logs
+        .iter()
+        .zip(&joined.held)
+        .zip(&joined.followed)
+        .zip(shared)
+    {
         // What a standard stream leads to is the log.
         if *followed {
             continue;
@@ -65,12 +71,30 @@ pub fn plan(request: &Request, observed: &Observed) -> Plan {
         }
         items.push(item);
     }
-    items.extend(joined.journal.iter().map(loose::journal).filter(|item| request.kinds.is_empty() || request.kinds.contains(&item.kind)));
+    items.extend(
+        joined
+            .journal
+            .iter()
+            .map(loose::journal)
+            .filter(|item| request.kinds.is_empty() || request.kinds.contains(&item.kind)),
+    );
     let walk = observed.walk.as_ref();
-    let coverage =
-        walk.map_or_else(Coverage::default, |walk| Coverage { procs_total: walk.total, procs_readable: walk.total - walk.closed.len() });
-    let logs = Logs { items, coverage, errors: observed.faults.iter().map(fault).collect(), directories: None };
-    Plan { logs, missing: missing(observed), closed: walk.map_or(0, |walk| walk.closed.len()), names: names.paths }
+    let coverage = walk.map_or_else(Coverage::default, |walk| Coverage {
+        procs_total: walk.total,
+        procs_readable: walk.total - walk.closed.len(),
+    });
+    let logs = Logs {
+        items,
+        coverage,
+        errors: observed.faults.iter().map(fault).collect(),
+        directories: None,
+    };
+    Plan {
+        logs,
+        missing: missing(observed),
+        closed: walk.map_or(0, |walk| walk.closed.len()),
+        names: names.paths,
+    }
 }
 
 /// Names of distinct files, in order.
@@ -92,11 +116,20 @@ impl Names {
 fn missing(observed: &Observed) -> Vec<MissingDir> {
     let mut missing: Vec<MissingDir> = Vec::new();
     for seen in &observed.logs {
-        let (Sink::File(path), None) = (&seen.target.sink, &seen.dir) else { continue };
+        let (Sink::File(path), None) = (&seen.target.sink, &seen.dir) else {
+            continue;
+        };
         let Some(dir) = path.parent() else { continue };
         if missing.iter().all(|known| known.path != dir) {
-            let user = if seen.target.opener == Opener::RootThenWorker { None } else { seen.target.user.clone() };
-            missing.push(MissingDir { path: dir.to_path_buf(), user });
+            let user = if seen.target.opener == Opener::RootThenWorker {
+                None
+            } else {
+                seen.target.user.clone()
+            };
+            missing.push(MissingDir {
+                path: dir.to_path_buf(),
+                user,
+            });
         }
     }
     missing
@@ -168,7 +201,11 @@ fn configured(observed: &Observed, seen: &Seen, held: &[&Open], shared: Option<&
     if let Sink::File(_) = seen.target.sink {
         item.exists = Some(seen.file.is_some());
         item.writable = seen.writable.verdict();
-        item.reopenable = if seen.target.held { seen.reopenable.verdict() } else { item.writable };
+        item.reopenable = if seen.target.held {
+            seen.reopenable.verdict()
+        } else {
+            item.writable
+        };
         item.rotated_by = rotator(seen);
         if let Some(stat) = seen.file.as_ref().or(seen.own.as_ref()) {
             describe(&mut item, stat, observed);
@@ -184,7 +221,12 @@ fn configured(observed: &Observed, seen: &Seen, held: &[&Open], shared: Option<&
 }
 
 fn holder(open: &Open) -> Holder {
-    Holder { pid: open.pid, fd: open.fd, flags: flag_names(open.flags), deleted: open.deleted() }
+    Holder {
+        pid: open.pid,
+        fd: open.fd,
+        flags: flag_names(open.flags),
+        deleted: open.deleted(),
+    }
 }
 
 fn rotator(seen: &Seen) -> Option<Rotator> {
@@ -193,15 +235,29 @@ fn rotator(seen: &Seen) -> Option<Rotator> {
             tool: "logrotate",
             file: Some(lossy(stanza.source.file.as_os_str())),
             line: Some(stanza.source.line),
-            create: stanza.create.as_ref().filter(|_| !stanza.copy_truncate).map(|create| create.text.clone()),
-            su: stanza.su.as_ref().map(|(user, group)| format!("{user} {group}")),
+            create: stanza
+                .create
+                .as_ref()
+                .filter(|_| !stanza.copy_truncate)
+                .map(|create| create.text.clone()),
+            su: stanza
+                .su
+                .as_ref()
+                .map(|(user, group)| format!("{user} {group}")),
             copytruncate: stanza.copy_truncate,
         });
     }
     seen.target.rotates.as_ref().map(|own| Rotator {
         tool: own.by,
-        file: own.source.as_ref().map(|source| lossy(source.file.as_os_str())),
-        line: own.source.as_ref().filter(|source| source.line > 0).map(|source| source.line),
+        file: own
+            .source
+            .as_ref()
+            .map(|source| lossy(source.file.as_os_str())),
+        line: own
+            .source
+            .as_ref()
+            .filter(|source| source.line > 0)
+            .map(|source| source.line),
         create: None,
         su: None,
         copytruncate: false,
@@ -221,7 +277,9 @@ fn describe(item: &mut Item, stat: &Stat, observed: &Observed) {
 
 fn time(stat: &Stat) -> Option<String> {
     let seconds = u64::try_from(stat.st_mtime).ok()?;
-    UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).map(rfc3339)
+    UNIX_EPOCH
+        .checked_add(Duration::from_secs(seconds))
+        .map(rfc3339)
 }
 
 fn type_name(mode: u32) -> &'static str {

@@ -81,7 +81,12 @@ impl Problem {
     /// A problem, and what to do about it.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: hint.into(), bytes: None }
+        Self {
+            code,
+            message: message.into(),
+            hint: hint.into(),
+            bytes: None,
+        }
     }
 
     /// With the space that is held.
@@ -96,7 +101,10 @@ impl Code {
     /// The code as programs read it.
     #[must_use]
     pub fn name(self) -> String {
-        serde_json::to_value(self).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|value| value.as_str().map(str::to_owned))
+            .unwrap_or_default()
     }
 
     /// What an unreadable configuration is.
@@ -118,9 +126,13 @@ impl Code {
         match self {
             Self::IncludeMissing => "make the file, or take the include out",
             Self::ConfigUnreadable => "run as root, or name a readable file with --conf",
-            Self::ConfigTooLarge => "a configuration of that size is a mistake; name the right file with --conf",
+            Self::ConfigTooLarge => {
+                "a configuration of that size is a mistake; name the right file with --conf"
+            }
             Self::IncludeLoop => "take one of the includes out",
-            Self::UnresolvedVariable => "set the variable where the service is started, and run this with it set",
+            Self::UnresolvedVariable => {
+                "set the variable where the service is started, and run this with it set"
+            }
             _ if service == "nginx" => "nginx would refuse it, too: mend that line",
             _ => "mend that line",
         }

@@ -43,7 +43,11 @@ impl Process {
     #[must_use]
     pub fn words(&self) -> Vec<Vec<u8>> {
         match self.argv.as_slice() {
-            [title] => title.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).map(<[u8]>::to_vec).collect(),
+            [title] => title
+                .split(|byte| *byte == b' ')
+                .filter(|word| !word.is_empty())
+                .map(<[u8]>::to_vec)
+                .collect(),
             words => words.to_vec(),
         }
     }
@@ -53,7 +57,12 @@ impl Process {
     pub fn find_unit(&self) -> Option<String> {
         let text = contents(Path::new(&format!("/proc/{}/cgroup", self.pid)))?;
         let text = String::from_utf8_lossy(&text);
-        let services = text.lines().filter_map(|line| line.rsplit_once(':')?.1.split('/').rfind(|part| part.ends_with(".service")));
+        let services = text.lines().filter_map(|line| {
+            line.rsplit_once(':')?
+                .1
+                .split('/')
+                .rfind(|part| part.ends_with(".service"))
+        });
         services.map(str::to_owned).next()
     }
 
@@ -75,7 +84,10 @@ impl Process {
         let bytes = fs::read(format!("/proc/{}/environ", self.pid)).ok()?;
         let pair = |entry: &[u8]| {
             let at = entry.iter().position(|byte| *byte == b'=')?;
-            Some((OsString::from_vec(entry[..at].to_vec()), OsString::from_vec(entry[at + 1..].to_vec())))
+            Some((
+                OsString::from_vec(entry[..at].to_vec()),
+                OsString::from_vec(entry[at + 1..].to_vec()),
+            ))
         };
         Some(bytes.split(|byte| *byte == 0).filter_map(pair).collect())
     }
@@ -117,21 +129,36 @@ pub fn option<'a>(argv: &'a [Vec<u8>], names: &[&str]) -> Option<&'a [u8]> {
 #[must_use]
 pub fn all() -> Vec<Process> {
     let pids: Vec<u32> = pids().collect();
-    let mut processes = in_parts(&pids, 64, |pids| pids.iter().copied().filter_map(read).collect::<Vec<_>>()).concat();
+    let mut processes = in_parts(&pids, 64, |pids| {
+        pids.iter().copied().filter_map(read).collect::<Vec<_>>()
+    })
+    .concat();
     identify(&mut processes);
     processes
 }
 
 /// Does the work in as many parts as there are processors, up to four; the parts' results in order. A thread costs some 50 µs: lists
 /// shorter than `many` are not worth it.
-pub fn in_parts<T: Sync, R: Send + Default>(list: &[T], many: usize, work: impl Fn(&[T]) -> R + Sync) -> Vec<R> {
+pub fn in_parts<T: Sync, R: Send + Default>(
+    list: &[T],
+    many: usize,
+    work: impl Fn(&[T]) -> R + Sync,
+) -> Vec<R> {
     if list.len() < many {
         return vec![work(list)];
     }
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(4);
+    let threads = thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(4);
     thread::scope(|scope| {
-        let parts: Vec<_> = list.chunks(list.len().div_ceil(threads)).map(|part| scope.spawn(|| work(part))).collect();
-        parts.into_iter().map(|part| part.join().unwrap_or_default()).collect()
+        let parts: Vec<_> = list
+            .chunks(list.len().div_ceil(threads))
+            .map(|part| scope.spawn(|| work(part)))
+            .collect();
+        parts
+            .into_iter()
+            .map(|part| part.join().unwrap_or_default())
+            .collect()
     })
 }
 
@@ -185,8 +212,18 @@ fn read(pid: u32) -> Option<Process> {
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
 fn arguments(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    if end == 0 { Vec::new() } else { bytes[..end].split(|byte| *byte == 0).map(<[u8]>::to_vec).collect() }
+    let end = bytes
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
+    if end == 0 {
+        Vec::new()
+    } else {
+        bytes[..end]
+            .split(|byte| *byte == 0)
+            .map(<[u8]>::to_vec)
+            .collect()
+    }
 }
 
 /// Gives each process its service; a worker whose own name says nothing has its parent's.
@@ -194,9 +231,14 @@ fn identify(processes: &mut [Process]) {
     for process in processes.iter_mut() {
         process.service = service_of(process);
     }
-    let named: BTreeMap<u32, (&'static str, Vec<u8>)> =
-        processes.iter().filter_map(|process| Some((process.pid, (process.service?, process.comm.clone())))).collect();
-    for process in processes.iter_mut().filter(|process| process.service.is_none()) {
+    let named: BTreeMap<u32, (&'static str, Vec<u8>)> = processes
+        .iter()
+        .filter_map(|process| Some((process.pid, (process.service?, process.comm.clone()))))
+        .collect();
+    for process in processes
+        .iter_mut()
+        .filter(|process| process.service.is_none())
+    {
         if let Some((service, comm)) = named.get(&process.parent) {
             if *comm == process.comm && *service != "supervisor" {
                 process.service = Some(service);
@@ -210,26 +252,52 @@ fn service_of(process: &Process) -> Option<&'static str> {
     // A title that a server gave itself begins with the program and goes on with something else.
     let program = base(title.split(|byte| *byte == b' ').next().unwrap_or(title));
     let by_title = |prefix: &[u8]| title.starts_with(prefix);
-    let script = process.argv.iter().skip(1).find(|word| !word.starts_with(b"-")).map_or(&b""[..], |word| base(word));
+    let script = process
+        .argv
+        .iter()
+        .skip(1)
+        .find(|word| !word.starts_with(b"-"))
+        .map_or(&b""[..], |word| base(word));
     let module = option(&process.argv, &["-m"]).unwrap_or_default();
     let is = |name: &str| {
         let name = name.as_bytes();
         program == name || is_interpreter(program) && (script == name || module == name)
     };
     let found = [
-        ("nginx", by_title(b"nginx: ") || is("nginx") || is("openresty")),
+        (
+            "nginx",
+            by_title(b"nginx: ") || is("nginx") || is("openresty"),
+        ),
         ("apache", is("apache2") || is("httpd")),
         ("caddy", is("caddy")),
-        ("uwsgi", program.starts_with(b"uwsgi") || process.comm.starts_with(b"uwsgi")),
-        ("gunicorn", by_title(b"gunicorn: ") || is("gunicorn") || is("gunicorn3")),
-        ("supervisor", is("supervisord") || module == b"supervisor.supervisord"),
+        (
+            "uwsgi",
+            program.starts_with(b"uwsgi") || process.comm.starts_with(b"uwsgi"),
+        ),
+        (
+            "gunicorn",
+            by_title(b"gunicorn: ") || is("gunicorn") || is("gunicorn3"),
+        ),
+        (
+            "supervisor",
+            is("supervisord") || module == b"supervisor.supervisord",
+        ),
         ("celery", by_title(b"[celery") || is("celery")),
-        ("postgresql", by_title(b"postgres: ") || is("postgres") || is("postmaster")),
-        ("redis", program.starts_with(b"redis-server") || is("valkey-server")),
+        (
+            "postgresql",
+            by_title(b"postgres: ") || is("postgres") || is("postmaster"),
+        ),
+        (
+            "redis",
+            program.starts_with(b"redis-server") || is("valkey-server"),
+        ),
         ("cron", is("cron") || is("crond")),
         ("django", is("manage.py") || is("django-admin")),
     ];
-    found.into_iter().find(|(_, matches)| *matches).map(|(service, _)| service)
+    found
+        .into_iter()
+        .find(|(_, matches)| *matches)
+        .map(|(service, _)| service)
 }
 
 fn is_interpreter(program: &[u8]) -> bool {
@@ -237,5 +305,7 @@ fn is_interpreter(program: &[u8]) -> bool {
 }
 
 fn base(path: &[u8]) -> &[u8] {
-    Path::new(OsStr::from_bytes(path)).file_name().map_or(path, OsStrExt::as_bytes)
+    Path::new(OsStr::from_bytes(path))
+        .file_name()
+        .map_or(path, OsStrExt::as_bytes)
 }

@@ -39,7 +39,8 @@ pub fn assignments(source: &[u8]) -> Result<Vec<Assignment>, usize> {
             }
             hidden = None;
         }
-        if matches!(line.tokens.first(), Some(Token::Name(word)) if word == "def" || word == "class" || word == "async") {
+        if matches!(line.tokens.first(), Some(Token::Name(word)) if word == "def" || word == "class" || word == "async")
+        {
             hidden = Some(line.indent);
             continue;
         }
@@ -55,11 +56,15 @@ pub fn assignments(source: &[u8]) -> Result<Vec<Assignment>, usize> {
 /// The names a line sets: `a = 1`, `a = b = 1`, `a: str = "x"`, `a += x`, `a["x"] = y`, `a.update(…)`.
 fn assigned(line: &Line) -> Vec<(String, Literal)> {
     let tokens = line.tokens.as_slice();
-    let [Token::Name(name), second, rest @ ..] = tokens else { return Vec::new() };
+    let [Token::Name(name), second, rest @ ..] = tokens else {
+        return Vec::new();
+    };
     match second {
         Token::Mark(b'=') if !matches!(rest.first(), Some(Token::Mark(b'='))) => {
             let mut found = assigned_more(line, rest);
-            let value = found.last().map_or_else(|| literal::read(line, rest), |(_, value)| value.clone());
+            let value = found
+                .last()
+                .map_or_else(|| literal::read(line, rest), |(_, value)| value.clone());
             found.insert(0, (name.clone(), value));
             found
         }
@@ -68,9 +73,12 @@ fn assigned(line: &Line) -> Vec<(String, Literal)> {
             None => Vec::new(),
         },
         Token::Mark(b'+' | b'|' | b'.' | b'[') if is_keyword(name) => Vec::new(),
-        Token::Mark(b'+' | b'|') if rest.first() == Some(&Token::Mark(b'=')) => vec![(name.clone(), code(line))],
+        Token::Mark(b'+' | b'|') if rest.first() == Some(&Token::Mark(b'=')) => {
+            vec![(name.clone(), code(line))]
+        }
         Token::Mark(b'[') if rest.contains(&Token::Mark(b'=')) => vec![(name.clone(), code(line))],
-        Token::Mark(b'.') if matches!(rest.first(), Some(Token::Name(word)) if word == "update" || word == "setdefault") => {
+        Token::Mark(b'.') if matches!(rest.first(), Some(Token::Name(word)) if word == "update" || word == "setdefault") =>
+        {
             vec![(name.clone(), code(line))]
         }
         _ => Vec::new(),
@@ -79,15 +87,23 @@ fn assigned(line: &Line) -> Vec<(String, Literal)> {
 
 /// What a whole line makes of a name, where that is no value that stands there.
 fn code(line: &Line) -> Literal {
-    Literal { line: line.number, shape: Shape::Code(line.text()), tokens: Vec::new() }
+    Literal {
+        line: line.number,
+        shape: Shape::Code(line.text()),
+        tokens: Vec::new(),
+    }
 }
 
 /// The rest of `a = b = 1`.
 fn assigned_more(line: &Line, tokens: &[Token]) -> Vec<(String, Literal)> {
     match tokens {
-        [Token::Name(name), Token::Mark(b'='), rest @ ..] if rest.first() != Some(&Token::Mark(b'=')) => {
+        [Token::Name(name), Token::Mark(b'='), rest @ ..]
+            if rest.first() != Some(&Token::Mark(b'=')) =>
+        {
             let mut found = assigned_more(line, rest);
-            let value = found.last().map_or_else(|| literal::read(line, rest), |(_, value)| value.clone());
+            let value = found
+                .last()
+                .map_or_else(|| literal::read(line, rest), |(_, value)| value.clone());
             found.insert(0, (name.clone(), value));
             found
         }
@@ -96,7 +112,10 @@ fn assigned_more(line: &Line, tokens: &[Token]) -> Vec<(String, Literal)> {
 }
 
 fn is_keyword(name: &str) -> bool {
-    matches!(name, "import" | "from" | "return" | "print" | "del" | "assert" | "raise" | "yield")
+    matches!(
+        name,
+        "import" | "from" | "return" | "print" | "del" | "assert" | "raise" | "yield"
+    )
 }
 
 #[cfg(test)]

@@ -115,7 +115,10 @@ pub struct Place {
 
 impl From<&conf::Source> for Place {
     fn from(source: &conf::Source) -> Self {
-        Self { file: base::bytes::lossy(source.file.as_os_str()), line: (source.line > 0).then_some(source.line) }
+        Self {
+            file: base::bytes::lossy(source.file.as_os_str()),
+            line: (source.line > 0).then_some(source.line),
+        }
     }
 }
 
@@ -204,7 +207,13 @@ impl Item {
             (Some(path), _) => path.clone(),
             (None, Some(target)) if !target.is_empty() => format!("({target})"),
             _ => {
-                format!("({})", serde_json::to_value(self.sink).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default())
+                format!(
+                    "({})",
+                    serde_json::to_value(self.sink)
+                        .ok()
+                        .and_then(|name| name.as_str().map(str::to_owned))
+                        .unwrap_or_default()
+                )
             }
         }
     }
@@ -228,7 +237,16 @@ impl Item {
                 format!("{} open", pids.len())
             }
         };
-        (mark, [self.service.clone(), self.kind.name().to_owned(), size, open, self.place()])
+        (
+            mark,
+            [
+                self.service.clone(),
+                self.kind.name().to_owned(),
+                size,
+                open,
+                self.place(),
+            ],
+        )
     }
 }
 
@@ -241,7 +259,11 @@ fn human(size: u64) -> String {
         value /= 1024.0;
         unit = next;
     }
-    if unit == "B" { format!("{size}B") } else { format!("{value:.1}{unit}") }
+    if unit == "B" {
+        format!("{size}B")
+    } else {
+        format!("{value:.1}{unit}")
+    }
 }
 
 impl Body for Logs {
@@ -251,7 +273,9 @@ impl Body for Logs {
             out.row(mark, &cells);
             if out.verbose() {
                 if let Some(source) = &item.source {
-                    let line = source.line.map_or_else(String::new, |line| format!(":{line}"));
+                    let line = source
+                        .line
+                        .map_or_else(String::new, |line| format!(":{line}"));
                     out.note(format!("{}{line}", source.file));
                 }
             }
@@ -261,12 +285,25 @@ impl Body for Logs {
             }
         }
         for fault in &self.errors {
-            let line = fault.line.map_or_else(String::new, |line| format!(":{line}"));
-            out.row(if fault.incomplete { Mark::Bad } else { Mark::Warn }, &[format!("{}{line}", fault.file), fault.message.clone()]);
+            let line = fault
+                .line
+                .map_or_else(String::new, |line| format!(":{line}"));
+            out.row(
+                if fault.incomplete {
+                    Mark::Bad
+                } else {
+                    Mark::Warn
+                },
+                &[format!("{}{line}", fault.file), fault.message.clone()],
+            );
             out.note(&fault.hint);
         }
         for directory in self.directories.iter().flatten() {
-            let mark = if directory.state == "refused" { Mark::Bad } else { Mark::Changed };
+            let mark = if directory.state == "refused" {
+                Mark::Bad
+            } else {
+                Mark::Changed
+            };
             let why = directory.reason.as_deref().unwrap_or_default();
             out.row(mark, &[directory.state, &directory.path, why]);
         }

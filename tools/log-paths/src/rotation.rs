@@ -77,25 +77,45 @@ impl Rotation {
     /// What becomes of this file, `own` being what its name itself is.
     #[must_use]
     pub fn fate(&self, files: &Files, path: &Path, own: Option<&Stat>) -> Fate<'_> {
-        if let Some(stanza) = self.owners.get(path.as_os_str()).and_then(|index| self.stanzas.get(*index)) {
+        if let Some(stanza) = self
+            .owners
+            .get(path.as_os_str())
+            .and_then(|index| self.stanzas.get(*index))
+        {
             return match refusal(files, stanza, path, own) {
                 Some(why) => Fate::Skipped(stanza, why),
                 None => Fate::Rotated(stanza),
             };
         }
         if let Some((index, duplicate)) = self.dropped.get(path.as_os_str()) {
-            if let (Some(stanza), Some(first)) = (self.stanzas.get(*index), self.owner_of(duplicate)) {
+            if let (Some(stanza), Some(first)) =
+                (self.stanzas.get(*index), self.owner_of(duplicate))
+            {
                 let first = first.source.clone();
-                return Fate::Skipped(stanza, Skip::Duplicate { path: duplicate.clone(), first });
+                return Fate::Skipped(
+                    stanza,
+                    Skip::Duplicate {
+                        path: duplicate.clone(),
+                        first,
+                    },
+                );
             }
         }
         let parts = components(path);
         let names = |stanza: &&Arc<Stanza>| stanza.names(&parts);
-        if let Some(stanza) = self.stanzas.iter().filter(|stanza| stanza.ignored.is_none()).find(names) {
+        if let Some(stanza) = self
+            .stanzas
+            .iter()
+            .filter(|stanza| stanza.ignored.is_none())
+            .find(names)
+        {
             return Fate::Rotated(stanza);
         }
         match self.stanzas.iter().find(names) {
-            Some(stanza) => Fate::Skipped(stanza, Skip::Ignored(stanza.ignored.clone().unwrap_or_default())),
+            Some(stanza) => Fate::Skipped(
+                stanza,
+                Skip::Ignored(stanza.ignored.clone().unwrap_or_default()),
+            ),
             None => Fate::Unnamed,
         }
     }
@@ -105,13 +125,21 @@ impl Rotation {
     pub fn second(&self, path: &Path) -> Option<&Stanza> {
         let owner = self.owners.get(path.as_os_str())?;
         let parts = components(path);
-        let others = self.stanzas.iter().enumerate().filter(|(index, stanza)| index != owner && stanza.ignored.is_none());
+        let others = self
+            .stanzas
+            .iter()
+            .enumerate()
+            .filter(|(index, stanza)| index != owner && stanza.ignored.is_none());
         let names = |stanza: &Stanza| stanza.names(&parts);
-        others.map(|(_, stanza)| stanza.as_ref()).find(|stanza| names(stanza))
+        others
+            .map(|(_, stanza)| stanza.as_ref())
+            .find(|stanza| names(stanza))
     }
 
     fn owner_of(&self, path: &Path) -> Option<&Stanza> {
-        self.stanzas.get(*self.owners.get(path.as_os_str())?).map(Arc::as_ref)
+        self.stanzas
+            .get(*self.owners.get(path.as_os_str())?)
+            .map(Arc::as_ref)
     }
 }
 
@@ -149,8 +177,13 @@ fn insecure(dir: &Stat) -> bool {
 impl Stanza {
     /// Does one of its patterns stand for this path, given in components? As glob(3) would find it.
     fn names(&self, parts: &[&[u8]]) -> bool {
-        let matches =
-            |pattern: &Vec<Pattern>| pattern.len() == parts.len() && pattern.iter().zip(parts).all(|(wanted, name)| wanted.matches(name));
+        let matches = |pattern: &Vec<Pattern>| {
+            pattern.len() == parts.len()
+                && pattern
+                    .iter()
+                    .zip(parts)
+                    .all(|(wanted, name)| wanted.matches(name))
+        };
         self.compiled.iter().any(matches)
     }
 
@@ -161,7 +194,10 @@ impl Stanza {
             return None;
         }
         let create = self.create.as_ref()?;
-        let su = self.su.as_ref().and_then(|(user, group)| Some((users.account(user)?.uid, users.gid(group)?)));
+        let su = self
+            .su
+            .as_ref()
+            .and_then(|(user, group)| Some((users.account(user)?.uid, users.gid(group)?)));
         let uid = match &create.owner {
             Some(name) => users.account(name)?.uid,
             None => su.map_or(old.st_uid, |(uid, _)| uid),

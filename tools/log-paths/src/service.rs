@@ -29,18 +29,54 @@ pub struct Service {
 
 /// Every service, in the order that reports keep.
 pub const SERVICES: &[Service] = &[
-    Service { name: nginx::NAME, read: nginx::read },
-    Service { name: apache::NAME, read: apache::read },
-    Service { name: caddy::NAME, read: caddy::read },
-    Service { name: uwsgi::NAME, read: uwsgi::read },
-    Service { name: gunicorn::NAME, read: gunicorn::read },
-    Service { name: supervisor::NAME, read: supervisor::read },
-    Service { name: celery::NAME, read: celery::read },
-    Service { name: postgresql::NAME, read: postgresql::read },
-    Service { name: redis::NAME, read: redis::read },
-    Service { name: cron::NAME, read: cron::read },
-    Service { name: django::NAME, read: django::read },
-    Service { name: systemd::NAME, read: systemd::read },
+    Service {
+        name: nginx::NAME,
+        read: nginx::read,
+    },
+    Service {
+        name: apache::NAME,
+        read: apache::read,
+    },
+    Service {
+        name: caddy::NAME,
+        read: caddy::read,
+    },
+    Service {
+        name: uwsgi::NAME,
+        read: uwsgi::read,
+    },
+    Service {
+        name: gunicorn::NAME,
+        read: gunicorn::read,
+    },
+    Service {
+        name: supervisor::NAME,
+        read: supervisor::read,
+    },
+    Service {
+        name: celery::NAME,
+        read: celery::read,
+    },
+    Service {
+        name: postgresql::NAME,
+        read: postgresql::read,
+    },
+    Service {
+        name: redis::NAME,
+        read: redis::read,
+    },
+    Service {
+        name: cron::NAME,
+        read: cron::read,
+    },
+    Service {
+        name: django::NAME,
+        read: django::read,
+    },
+    Service {
+        name: systemd::NAME,
+        read: systemd::read,
+    },
 ];
 
 /// The service of that name.

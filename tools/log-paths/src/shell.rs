@@ -11,10 +11,18 @@ pub fn assignments(text: &[u8], mut variables: Variables) -> (Variables, BTreeMa
     let mut lines = BTreeMap::new();
     for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii();
-        let line = line.strip_prefix(b"export ").map_or(line, <[u8]>::trim_ascii_start);
-        let Some(at) = line.iter().position(|byte| *byte == b'=') else { continue };
+        let line = line
+            .strip_prefix(b"export ")
+            .map_or(line, <[u8]>::trim_ascii_start);
+        let Some(at) = line.iter().position(|byte| *byte == b'=') else {
+            continue;
+        };
         let name = &line[..at];
-        if !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
+        if !name.is_empty()
+            && name
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        {
             let value = value(&line[at + 1..], &variables);
             variables.insert(name.to_vec(), value);
             lines.insert(name.to_vec(), number + 1);
@@ -40,8 +48,15 @@ pub fn value(text: &[u8], variables: &Variables) -> Vec<u8> {
                 let rest = &text[at + 1..];
                 let braces = rest.first() == Some(&b'{');
                 let name = &rest[usize::from(braces)..];
-                let length = name.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
-                out.extend(variables.get(&name[..length]).map_or(&b""[..], Vec::as_slice));
+                let length = name
+                    .iter()
+                    .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+                    .count();
+                out.extend(
+                    variables
+                        .get(&name[..length])
+                        .map_or(&b""[..], Vec::as_slice),
+                );
                 at += length + if braces { 2 } else { 0 };
             }
             b' ' | b'\t' | b';' | b'#' if !single && !double => break,

@@ -21,36 +21,57 @@ impl Site {
     #[must_use]
     pub fn new(files: Files, conf: Vec<(String, PathBuf)>) -> Self {
         let users = Users::read(&files);
-        Self { files, users, conf, processes: OnceCell::new() }
+        Self {
+            files,
+            users,
+            conf,
+            processes: OnceCell::new(),
+        }
     }
 
     /// The processes; none where another tree is looked at, whose processes are not here.
     #[must_use]
     pub fn processes(&self) -> &[Process] {
-        self.processes.get_or_init(|| if self.files.is_rooted() { Vec::new() } else { process::all() })
+        self.processes.get_or_init(|| {
+            if self.files.is_rooted() {
+                Vec::new()
+            } else {
+                process::all()
+            }
+        })
     }
 
     /// The processes of one service.
     pub fn running(&self, service: &'static str) -> impl Iterator<Item = &Process> {
-        self.processes().iter().filter(move |process| process.service == Some(service))
+        self.processes()
+            .iter()
+            .filter(move |process| process.service == Some(service))
     }
 
     /// Processes of one service that are not children of another of it: its masters.
     pub fn masters(&self, service: &'static str) -> impl Iterator<Item = &Process> {
         let pids: Vec<u32> = self.running(service).map(|process| process.pid).collect();
-        self.running(service).filter(move |process| !pids.contains(&process.parent))
+        self.running(service)
+            .filter(move |process| !pids.contains(&process.parent))
     }
 
     /// The configurations that `--conf` names for a service.
     #[must_use]
     pub fn asked(&self, service: &str) -> Vec<PathBuf> {
-        self.conf.iter().filter(|(name, _)| name == service).map(|(_, path)| path.clone()).collect()
+        self.conf
+            .iter()
+            .filter(|(name, _)| name == service)
+            .map(|(_, path)| path.clone())
+            .collect()
     }
 
     /// The first of these that is there.
     #[must_use]
     pub fn first(&self, places: &[&str]) -> Option<PathBuf> {
-        places.iter().map(PathBuf::from).find(|path| self.files.stat(path).is_ok())
+        places
+            .iter()
+            .map(PathBuf::from)
+            .find(|path| self.files.stat(path).is_ok())
     }
 
     /// The name of the user that this program runs as: who would start what is not running.
@@ -66,7 +87,10 @@ pub fn normal(path: &Path) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     use std::path::Component;
     let bytes = path.as_os_str().as_bytes();
-    if bytes.starts_with(b"/") && !bytes.ends_with(b"/") && !bytes.windows(2).any(|pair| matches!(pair, b"//" | b"/.")) {
+    if bytes.starts_with(b"/")
+        && !bytes.ends_with(b"/")
+        && !bytes.windows(2).any(|pair| matches!(pair, b"//" | b"/."))
+    {
         return path.to_path_buf();
     }
     let mut out = PathBuf::new();

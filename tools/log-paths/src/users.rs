@@ -37,10 +37,17 @@ impl Users {
     /// Reads the files.
     #[must_use]
     pub fn read(files: &Files) -> Self {
-        let lines = |path: &str| String::from_utf8_lossy(&files.read(Path::new(path)).unwrap_or_default()).into_owned();
+        let lines = |path: &str| {
+            String::from_utf8_lossy(&files.read(Path::new(path)).unwrap_or_default()).into_owned()
+        };
         let passwd = lines("/etc/passwd").lines().filter_map(user).collect();
         let group = lines("/etc/group").lines().filter_map(group).collect();
-        Self { passwd, group, rooted: files.is_rooted(), accounts: RefCell::default() }
+        Self {
+            passwd,
+            group,
+            rooted: files.is_rooted(),
+            accounts: RefCell::default(),
+        }
     }
 
     /// The account of a name, or of a number written as one.
@@ -50,13 +57,18 @@ impl Users {
             return known.clone();
         }
         let account = self.look_up(name);
-        self.accounts.borrow_mut().insert(name.to_owned(), account.clone());
+        self.accounts
+            .borrow_mut()
+            .insert(name.to_owned(), account.clone());
         account
     }
 
     fn look_up(&self, name: &str) -> Option<Account> {
         let number = name.parse::<u32>().ok();
-        let known = self.passwd.iter().find(|entry| entry.name == name || Some(entry.uid) == number);
+        let known = self
+            .passwd
+            .iter()
+            .find(|entry| entry.name == name || Some(entry.uid) == number);
         let (name, uid, gid) = match known {
             Some(entry) => (entry.name.clone(), entry.uid, entry.gid),
             None if self.rooted => return None,
@@ -70,22 +82,38 @@ impl Users {
             }
         };
         let mut groups = vec![gid];
-        groups.extend(self.group.iter().filter(|(_, _, members)| members.contains(&name)).map(|(_, gid, _)| *gid));
+        groups.extend(
+            self.group
+                .iter()
+                .filter(|(_, _, members)| members.contains(&name))
+                .map(|(_, gid, _)| *gid),
+        );
         Some(Account { uid, gid, groups })
     }
 
     /// A user's home.
     #[must_use]
     pub fn home(&self, name: &str) -> Option<PathBuf> {
-        self.passwd.iter().find(|entry| entry.name == name).map(|entry| entry.home.clone())
+        self.passwd
+            .iter()
+            .find(|entry| entry.name == name)
+            .map(|entry| entry.home.clone())
     }
 
     /// The number of a group's name.
     #[must_use]
     pub fn gid(&self, name: &str) -> Option<u32> {
-        let listed = self.group.iter().find(|(known, _, _)| known == name).map(|(_, gid, _)| *gid);
+        let listed = self
+            .group
+            .iter()
+            .find(|(known, _, _)| known == name)
+            .map(|(_, gid, _)| *gid);
         listed.or_else(|| name.parse().ok()).or_else(|| {
-            let found = if self.rooted { None } else { nix::unistd::Group::from_name(name).ok().flatten() };
+            let found = if self.rooted {
+                None
+            } else {
+                nix::unistd::Group::from_name(name).ok().flatten()
+            };
             found.map(|group| group.gid.as_raw())
         })
     }
@@ -93,9 +121,17 @@ impl Users {
     /// A user's name; the number where there is none.
     #[must_use]
     pub fn user_name(&self, uid: u32) -> String {
-        let listed = self.passwd.iter().find(|entry| entry.uid == uid).map(|entry| entry.name.clone());
+        let listed = self
+            .passwd
+            .iter()
+            .find(|entry| entry.uid == uid)
+            .map(|entry| entry.name.clone());
         listed.unwrap_or_else(|| {
-            let found = if self.rooted { None } else { nix::unistd::User::from_uid(uid.into()).ok().flatten() };
+            let found = if self.rooted {
+                None
+            } else {
+                nix::unistd::User::from_uid(uid.into()).ok().flatten()
+            };
             found.map_or_else(|| uid.to_string(), |user| user.name)
         })
     }
@@ -103,9 +139,17 @@ impl Users {
     /// A group's name; the number where there is none.
     #[must_use]
     pub fn group_name(&self, gid: u32) -> String {
-        let listed = self.group.iter().find(|(_, known, _)| *known == gid).map(|(name, _, _)| name.clone());
+        let listed = self
+            .group
+            .iter()
+            .find(|(_, known, _)| *known == gid)
+            .map(|(name, _, _)| name.clone());
         listed.unwrap_or_else(|| {
-            let found = if self.rooted { None } else { nix::unistd::Group::from_gid(gid.into()).ok().flatten() };
+            let found = if self.rooted {
+                None
+            } else {
+                nix::unistd::Group::from_gid(gid.into()).ok().flatten()
+            };
             found.map_or_else(|| gid.to_string(), |group| group.name)
         })
     }
@@ -123,6 +167,16 @@ fn user(line: &str) -> Option<Entry> {
 
 fn group(line: &str) -> Option<(String, u32, Vec<String>)> {
     let fields: Vec<&str> = line.split(':').collect();
-    let members = fields.get(3)?.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    Some(((*fields.first()?).to_owned(), fields.get(2)?.parse().ok()?, members))
+    let members = fields
+        .get(3)?
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect();
+    Some((
+        (*fields.first()?).to_owned(),
+        fields.get(2)?.parse().ok()?,
+        members,
+    ))
 }

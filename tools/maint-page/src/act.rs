@@ -28,7 +28,9 @@ pub fn lock(layout: &Layout, wait: Duration) -> Result<Lock> {
         // Also what a killed run made and did not give away.
         opened.own().try_for_each(|dir| give(dir, owner))?;
     }
-    let root = opened.get(Where::Root).ok_or_else(|| Error::failed(format!("{} has gone", layout.dir().display())))?;
+    let root = opened
+        .get(Where::Root)
+        .ok_or_else(|| Error::failed(format!("{} has gone", layout.dir().display())))?;
     let lock = Lock::acquire_in(root, layout::LOCK, wait)?;
     for dir in opened.own() {
         dir.sweep()?;
@@ -46,13 +48,17 @@ fn owner(dir: &Dir) -> Result<Option<(u32, u32)>> {
 
 /// The lock is the directory's owner's, too. A new file, never one that is there already.
 fn lend_lock(opened: &Opened) -> Result<()> {
-    let Some(root) = opened.get(Where::Root) else { return Ok(()) };
+    let Some(root) = opened.get(Where::Root) else {
+        return Ok(());
+    };
     match (owner(root)?, root.stat(layout::LOCK)?) {
-        (owner @ Some(_), None) => match root.create(layout::LOCK, b"", Access { mode: 0o600, owner }) {
-            // Somebody else was first: theirs is as good.
-            Err(_) if root.stat(layout::LOCK)?.is_some() => Ok(()),
-            made => made,
-        },
+        (owner @ Some(_), None) => {
+            match root.create(layout::LOCK, b"", Access { mode: 0o600, owner }) {
+                // Somebody else was first: theirs is as good.
+                Err(_) if root.stat(layout::LOCK)?.is_some() => Ok(()),
+                made => made,
+            }
+        }
         _ => Ok(()),
     }
 }
@@ -69,7 +75,9 @@ fn make_root(layout: &Layout) -> Result<()> {
         Ok(()) => {}
     }
     // A parent that is a link is not opened: the directory is made all the same.
-    let Ok(parent) = Dir::open(layout.parent()) else { return Ok(()) };
+    let Ok(parent) = Dir::open(layout.parent()) else {
+        return Ok(());
+    };
     if let Some(owner) = owner(&parent)? {
         give(&Dir::open(path)?, owner)?;
     }
@@ -90,14 +98,27 @@ fn give(dir: &Dir, (uid, gid): (u32, u32)) -> Result<()> {
     if dir.own_stat()?.st_uid != 0 {
         return Ok(());
     }
-    let (uid, gid) = (rustix::fs::Uid::from_raw(uid), rustix::fs::Gid::from_raw(gid));
-    rustix::fs::fchown(dir, Some(uid), Some(gid)).map_err(|e| Error::io(format!("cannot give away {}", dir.path().display()), &e.into()))
+    let (uid, gid) = (
+        rustix::fs::Uid::from_raw(uid),
+        rustix::fs::Gid::from_raw(gid),
+    );
+    rustix::fs::fchown(dir, Some(uid), Some(gid)).map_err(|e| {
+        Error::io(
+            format!("cannot give away {}", dir.path().display()),
+            &e.into(),
+        )
+    })
 }
 
 /// Puts the template's copy in place.
 pub fn copy_template(layout: &Layout, template: &Template) -> Result<bool> {
     let root = Dir::open(layout.dir())?;
-    Hands { layout, root, home: None }.make(layout::PAGE, 0o755)?;
+    Hands {
+        layout,
+        root,
+        home: None,
+    }
+    .make(layout::PAGE, 0o755)?;
     template::copy(template, &Dir::open(layout.dir())?.below(layout::PAGE)?)
 }
 
@@ -112,8 +133,15 @@ struct Hands<'a> {
 pub fn act(layout: &Layout, steps: &[Step]) -> (Vec<Item>, Option<Error>) {
     let mut items = Vec::new();
     let made = make_root(layout).and_then(|()| {
-        let home = layout.one_file().map(|single| Dir::open(&single.home)).transpose()?;
-        Ok(Hands { layout, root: Dir::open(layout.dir())?, home })
+        let home = layout
+            .one_file()
+            .map(|single| Dir::open(&single.home))
+            .transpose()?;
+        Ok(Hands {
+            layout,
+            root: Dir::open(layout.dir())?,
+            home,
+        })
     });
     let hands = match made {
         Ok(hands) => hands,
@@ -121,7 +149,15 @@ pub fn act(layout: &Layout, steps: &[Step]) -> (Vec<Item>, Option<Error>) {
     };
     for step in steps {
         let error = hands.one(step).err();
-        items.push(item(layout, step, if error.is_some() { Did::Failed } else { Did::Done }));
+        items.push(item(
+            layout,
+            step,
+            if error.is_some() {
+                Did::Failed
+            } else {
+                Did::Done
+            },
+        ));
         if error.is_some() {
             return (items, error);
         }
@@ -131,7 +167,10 @@ pub fn act(layout: &Layout, steps: &[Step]) -> (Vec<Item>, Option<Error>) {
 
 /// What would be done.
 pub fn intended(layout: &Layout, steps: &[Step]) -> Vec<Item> {
-    steps.iter().map(|step| item(layout, step, Did::Planned)).collect()
+    steps
+        .iter()
+        .map(|step| item(layout, step, Did::Planned))
+        .collect()
 }
 
 fn item(layout: &Layout, step: &Step, did: Did) -> Item {
@@ -143,7 +182,13 @@ fn item(layout: &Layout, step: &Step, did: Did) -> Item {
         Step::Remove(place) => ("remove", at(place)),
         Step::Aside(place) => ("rename_aside", at(place)),
     };
-    Item { what: what.to_owned(), action: action.to_owned(), path: lossy(path.as_os_str()), path_b64: exact(path.as_os_str()), did }
+    Item {
+        what: what.to_owned(),
+        action: action.to_owned(),
+        path: lossy(path.as_os_str()),
+        path_b64: exact(path.as_os_str()),
+        did,
+    }
 }
 
 impl Hands<'_> {
@@ -155,7 +200,10 @@ impl Hands<'_> {
             Step::Remove(place) => self.at(place, |dir, name| dir.remove(name).map(drop)),
             Step::Aside(place) => self.at(place, |dir, name| {
                 let mut to = OsString::from(name);
-                to.push(format!(".foreign-{}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%fZ")));
+                to.push(format!(
+                    ".foreign-{}",
+                    jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%fZ")
+                ));
                 dir.rename(name, to, false)
             }),
         }
@@ -164,7 +212,12 @@ impl Hands<'_> {
     fn make(&self, name: &str, mode: u32) -> Result<()> {
         match make_dir(&self.root, Path::new(name), mode) {
             Err(rustix::io::Errno::EXIST) => return Ok(()),
-            Err(e) => return Err(Error::io(format!("cannot make {}", self.root.path().join(name).display()), &e.into())),
+            Err(e) => {
+                return Err(Error::io(
+                    format!("cannot make {}", self.root.path().join(name).display()),
+                    &e.into(),
+                ));
+            }
             Ok(()) => {}
         }
         if let Some(owner) = owner(&self.root)? {
@@ -187,10 +240,21 @@ impl Hands<'_> {
     /// Readable for the web server and the site, whatever the umask says; keys are asked for by
     /// name and never read by it.
     fn write(&self, place: &Place, bytes: &[u8]) -> Result<()> {
-        let mode = if matches!(place, Place::Key(_)) { 0o600 } else { 0o644 };
+        let mode = if matches!(place, Place::Key(_)) {
+            0o600
+        } else {
+            0o644
+        };
         self.at(place, |dir, name| match (place, &self.home) {
             (Place::Flag | Place::Notice, Some(home)) => self.staged(home, name, bytes, mode),
-            _ => dir.write(name, bytes, Access { mode, owner: owner(dir)? }),
+            _ => dir.write(
+                name,
+                bytes,
+                Access {
+                    mode,
+                    owner: owner(dir)?,
+                },
+            ),
         })
     }
 
@@ -198,9 +262,21 @@ impl Hands<'_> {
     /// killed run leaves must not lie there. It is made whole in the directory beside, and
     /// renamed.
     fn staged(&self, home: &Dir, name: &OsStr, bytes: &[u8], mode: u32) -> Result<()> {
-        self.root.write(layout::STAGED, bytes, Access { mode, owner: owner(home)? })?;
+        self.root.write(
+            layout::STAGED,
+            bytes,
+            Access {
+                mode,
+                owner: owner(home)?,
+            },
+        )?;
         rustix::fs::renameat_with(&self.root, layout::STAGED, home, name, RenameFlags::empty())
-            .map_err(|e| Error::io(format!("cannot put {} in place", home.path().join(name).display()), &e.into()))?;
+            .map_err(|e| {
+                Error::io(
+                    format!("cannot put {} in place", home.path().join(name).display()),
+                    &e.into(),
+                )
+            })?;
         home.sync()
     }
 }

@@ -81,7 +81,10 @@ fn begin(wish: &Wish, now: Timestamp, zone: &TimeZone) -> Result<Hold, String> {
         message: wish.message.clone().unwrap_or_else(|| MESSAGE.to_owned()),
         title: wish.title.clone().unwrap_or_else(|| TITLE.to_owned()),
         lang: wish.lang.clone().unwrap_or_else(|| "en".to_owned()),
-        tz: wish.tz.clone().or_else(|| zone.iana_name().map(str::to_owned)),
+        tz: wish
+            .tz
+            .clone()
+            .or_else(|| zone.iana_name().map(str::to_owned)),
         created_by: wish.by.clone(),
         created_at: now,
         asked: wish.asked(),
@@ -157,14 +160,19 @@ fn set_end(hold: &mut Hold, wish: &Wish, now: Timestamp, zone: &TimeZone) -> Res
 fn set_warning(hold: &mut Hold, wish: &Wish, now: Timestamp) -> Result<(), String> {
     hold.warn_from = match wish.warn {
         Some(ahead) => when::minus(hold.starts_at, ahead)?,
-        None => hold.warn_from.min(hold.starts_at).min(now.max(hold.created_at)),
+        None => hold
+            .warn_from
+            .min(hold.starts_at)
+            .min(now.max(hold.created_at)),
     };
     Ok(())
 }
 
 /// Releases the holds with these ids; says which there were.
 pub fn release(holds: &mut Vec<Hold>, ids: &[String]) -> Vec<String> {
-    let (gone, kept) = std::mem::take(holds).into_iter().partition(|hold| ids.contains(&hold.id));
+    let (gone, kept) = std::mem::take(holds)
+        .into_iter()
+        .partition(|hold| ids.contains(&hold.id));
     *holds = kept;
     gone.into_iter().map(|hold: Hold| hold.id).collect()
 }
@@ -218,7 +226,11 @@ pub fn next_event(holds: &[Hold], now: Timestamp) -> Option<Timestamp> {
         .iter()
         .flat_map(|hold| {
             let waiting = hold.activated_at.is_none();
-            [waiting.then_some(hold.warn_from), waiting.then_some(hold.starts_at), hold.ends_at]
+            [
+                waiting.then_some(hold.warn_from),
+                waiting.then_some(hold.starts_at),
+                hold.ends_at,
+            ]
         })
         .flatten()
         .filter(|&instant| instant > now)
@@ -285,10 +297,20 @@ mod tests {
         assert_eq!(holds[0].state(now), State::Announced);
         assert_eq!(tick(&mut holds, None, at("2026-11-21T21:59:59Z")), []);
         assert_eq!(next_event(&holds, now), Some(at("2026-11-21T22:00:00Z")));
-        assert_eq!(tick(&mut holds, None, at("2026-11-21T22:00:00Z")), [Event::Began("deploy".into())]);
-        assert_eq!(tick(&mut holds, None, at("2026-11-21T21:00:00Z")), [], "a clock put back");
+        assert_eq!(
+            tick(&mut holds, None, at("2026-11-21T22:00:00Z")),
+            [Event::Began("deploy".into())]
+        );
+        assert_eq!(
+            tick(&mut holds, None, at("2026-11-21T21:00:00Z")),
+            [],
+            "a clock put back"
+        );
         assert_eq!(holds[0].state(at("2026-11-21T21:00:00Z")), State::Active);
-        assert_eq!(tick(&mut holds, None, at("2026-11-21T23:00:00Z")), [Event::Overdue("deploy".into())]);
+        assert_eq!(
+            tick(&mut holds, None, at("2026-11-21T23:00:00Z")),
+            [Event::Overdue("deploy".into())]
+        );
         assert_eq!(tick(&mut holds, None, at("2026-11-21T23:01:00Z")), []);
         assert_eq!(holds.len(), 1, "not released unless that was asked for");
     }
@@ -297,23 +319,35 @@ mod tests {
     fn a_window_that_passed_unseen_is_not_raised_afterwards() {
         let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
         on(&mut holds, &wish(Some("22:00"), Some("1h")), now).unwrap();
-        assert_eq!(tick(&mut holds, None, at("2026-11-22T04:00:00Z")), [Event::Lapsed("deploy".into())]);
+        assert_eq!(
+            tick(&mut holds, None, at("2026-11-22T04:00:00Z")),
+            [Event::Lapsed("deploy".into())]
+        );
         assert!(holds.is_empty());
     }
 
     #[test]
     fn auto_off_is_released_by_the_clock() {
         let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
-        let wish = Wish { auto_off: true, ..wish(None, Some("15m")) };
+        let wish = Wish {
+            auto_off: true,
+            ..wish(None, Some("15m"))
+        };
         on(&mut holds, &wish, now).unwrap();
-        assert_eq!(tick(&mut holds, None, at("2026-11-21T20:15:00Z")), [Event::Ended("deploy".into())]);
+        assert_eq!(
+            tick(&mut holds, None, at("2026-11-21T20:15:00Z")),
+            [Event::Ended("deploy".into())]
+        );
         assert!(holds.is_empty());
     }
 
     #[test]
     fn times_that_make_no_sense_are_refused() {
         let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
-        let until = |text: &str| Wish { until: Some((when::parse(text).unwrap(), text.to_owned())), ..wish(None, None) };
+        let until = |text: &str| Wish {
+            until: Some((when::parse(text).unwrap(), text.to_owned())),
+            ..wish(None, None)
+        };
         assert!(on(&mut holds, &until("2026-11-21T19:00:00Z"), now).is_err());
         assert!(on(&mut holds, &wish(None, Some("0s")), now).is_err());
         assert!(holds.is_empty());
@@ -326,7 +360,10 @@ mod tests {
         let (mut holds, now) = (Vec::new(), at("2026-11-21T20:00:00Z"));
         on(&mut holds, &wish(Some("22:00"), None), now).unwrap();
         assert_eq!(holds[0].warn_from, now);
-        let ahead = Wish { warn: Some(Duration::from_secs(1800)), ..wish(Some("22:00"), None) };
+        let ahead = Wish {
+            warn: Some(Duration::from_secs(1800)),
+            ..wish(Some("22:00"), None)
+        };
         on(&mut holds, &ahead, now).unwrap();
         assert_eq!(holds[0].warn_from, at("2026-11-21T21:30:00Z"));
     }

@@ -15,8 +15,11 @@ const PLACE: &[Opt] = &[
 const ID: Opt = Opt::value("id", Value::Text("ID"), "Whose hold it is")
     .more("The default is the name of whoever calls, as sudo or the system knows it; for `during` one of its own for each run. The page is up as long as any hold is.");
 
-const FORCE: Opt = Opt::flag("force", "Rename a page or flag that maint-page did not put there aside")
-    .more("It is kept beside its old name, with .foreign and the time at its end.");
+const FORCE: Opt = Opt::flag(
+    "force",
+    "Rename a page or flag that maint-page did not put there aside",
+)
+.more("It is kept beside its old name, with .foreign and the time at its end.");
 
 const WISH: &[Opt] = &[
     ID,
@@ -36,16 +39,36 @@ const WISH: &[Opt] = &[
     FORCE,
 ];
 
-const WAIT: &[Opt] = &[Opt::flag("wait", "Wait for the start, then put the page up")
-    .more("Watches the clock, also when it is set, and ends when the hold is taken back meanwhile.")];
+const WAIT: &[Opt] = &[
+    Opt::flag("wait", "Wait for the start, then put the page up").more(
+        "Watches the clock, also when it is set, and ends when the hold is taken back meanwhile.",
+    ),
+];
 
-const VERIFY: &[Opt] = &[Opt::value("verify", Value::Url("URL"), "Prove it over HTTP at this URL").many()];
+const VERIFY: &[Opt] = &[Opt::value(
+    "verify",
+    Value::Url("URL"),
+    "Prove it over HTTP at this URL",
+)
+.many()];
 
 const PROOF: &[Opt] = &[
-    Opt::value("host", Value::Text("NAME"), "The Host to ask for, where the URL names an address"),
-    Opt::value("connect", Value::Text("HOST:PORT"), "Ask at this address, whatever the URL's name resolves to")
-        .more("To ask one server of several, or the server behind a cache, for the site's real URL."),
-    Opt::value("within", Value::Duration("DURATION"), "How long it may take to become so; 10s unless told"),
+    Opt::value(
+        "host",
+        Value::Text("NAME"),
+        "The Host to ask for, where the URL names an address",
+    ),
+    Opt::value(
+        "connect",
+        Value::Text("HOST:PORT"),
+        "Ask at this address, whatever the URL's name resolves to",
+    )
+    .more("To ask one server of several, or the server behind a cache, for the site's real URL."),
+    Opt::value(
+        "within",
+        Value::Duration("DURATION"),
+        "How long it may take to become so; 10s unless told",
+    ),
 ];
 
 const PROOF_OFF: &[Opt] = &[
@@ -54,16 +77,38 @@ const PROOF_OFF: &[Opt] = &[
         Value::Count("STATUS"),
         "The status the site has to answer with when the page is off; any of 200 to 399 unless told",
     ),
-    Opt::value("count", Value::Count("N"), "How many answers in a row have to be right when the page is off; 3 unless told"),
+    Opt::value(
+        "count",
+        Value::Count("N"),
+        "How many answers in a row have to be right when the page is off; 3 unless told",
+    ),
 ];
 
-const SIDE: &[Opt] = &[Opt::flag("on", "It is to be on"), Opt::flag("off", "It is to be off")];
+const SIDE: &[Opt] = &[
+    Opt::flag("on", "It is to be on"),
+    Opt::flag("off", "It is to be off"),
+];
 
-const SHOWN: &[Opt] = &[Opt::value("id", Value::Text("ID"), "Only this hold; every one unless told")];
+const SHOWN: &[Opt] = &[Opt::value(
+    "id",
+    Value::Text("ID"),
+    "Only this hold; every one unless told",
+)];
 
-const CLOCK: &[Opt] = &[Opt::value("id", Value::Text("ID"), "Only this hold; every one unless told"), FORCE];
+const CLOCK: &[Opt] = &[
+    Opt::value(
+        "id",
+        Value::Text("ID"),
+        "Only this hold; every one unless told",
+    ),
+    FORCE,
+];
 
-const OFF: &[Opt] = &[ID, Opt::flag("all", "Release every hold, whosesoever it is"), FORCE];
+const OFF: &[Opt] = &[
+    ID,
+    Opt::flag("all", "Release every hold, whosesoever it is"),
+    FORCE,
+];
 
 const FAILURE: &[Opt] = &[
     Opt::value("on-failure", Value::Choice("WHAT", &["keep", "off"]), "What happens to the page if COMMAND fails")
@@ -73,7 +118,11 @@ const FAILURE: &[Opt] = &[
         .more("A request that came just before the page is still on its way to the site, which COMMAND may be about to stop."),
 ];
 
-const KEYS: &[Opt] = &[Opt::value("ttl", Value::Duration("DURATION"), "How long a new key is good for; 8h unless told")];
+const KEYS: &[Opt] = &[Opt::value(
+    "ttl",
+    Value::Duration("DURATION"),
+    "How long a new key is good for; 8h unless told",
+)];
 
 const fn command(
     name: &'static str,
@@ -81,7 +130,15 @@ const fn command(
     description: &'static [&'static str],
     options: &'static [&'static [Opt]],
 ) -> Command {
-    Command { name, about, description, options, positionals: &[], trailing: Trailing::None, default: false }
+    Command {
+        name,
+        about,
+        description,
+        options,
+        positionals: &[],
+        trailing: Trailing::None,
+        default: false,
+    }
 }
 
 /// The command line.
@@ -107,7 +164,9 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         command(
             "off",
             "Release the hold, and take the page away if it was the last",
-            &["Releases your own hold. If others still hold the page it stays up, and the report says whose they are."],
+            &[
+                "Releases your own hold. If others still hold the page it stays up, and the report says whose they are.",
+            ],
             &[PLACE, OFF, VERIFY, PROOF, PROOF_OFF],
         ),
         command(
@@ -121,7 +180,9 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         command(
             "wait",
             "Wait until an announced page goes up",
-            &["Puts it up when its start has come. Ends with exit status 1 if nothing is announced, or if it is taken back meanwhile."],
+            &[
+                "Puts it up when its start has come. Ends with exit status 1 if nothing is announced, or if it is taken back meanwhile.",
+            ],
             &[PLACE, CLOCK, VERIFY, PROOF],
         ),
         command(
@@ -157,7 +218,9 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         Command {
             name: "snippet",
             about: "Print the configuration the web server needs",
-            description: &["Printed as it is, to be included in the site's own configuration once."],
+            description: &[
+                "Printed as it is, to be included in the site's own configuration once.",
+            ],
             options: &[PLACE],
             positionals: &[Positional::one(
                 "SERVER",
@@ -175,8 +238,16 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             ],
             options: &[PLACE, KEYS],
             positionals: &[
-                Positional::one("ACTION", Value::Choice("ACTION", &["add", "revoke", "list"]), "What to do: add, revoke or list"),
-                Positional::optional("KEY", Value::Text("KEY"), "The key to revoke, its first eight digits, or all"),
+                Positional::one(
+                    "ACTION",
+                    Value::Choice("ACTION", &["add", "revoke", "list"]),
+                    "What to do: add, revoke or list",
+                ),
+                Positional::optional(
+                    "KEY",
+                    Value::Text("KEY"),
+                    "The key to revoke, its first eight digits, or all",
+                ),
             ],
             trailing: Trailing::None,
             default: false,
@@ -189,7 +260,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             code: "1",
             meaning: "Also: for status and verify, the page is not in the state asked for, or overdue. For off: others hold it, and you do not. For wait: there is nothing to wait for.",
         },
-        Row { code: "3", meaning: "Also: something stands in the page's place that maint-page did not put there." },
+        Row {
+            code: "3",
+            meaning: "Also: something stands in the page's place that maint-page did not put there.",
+        },
     ],
     examples: &[
         Example {
@@ -208,13 +282,28 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             text: "From cron, as a line of /etc/cron.d: what has been announced goes up when its time has come.",
             command: "* * * * * root maint-page tick -q --dir /srv/site/maintenance --journal /var/log/site.jsonl",
         },
-        Example { text: "Where nginx already tests for one file:", command: "maint-page on --page /srv/www/tmp/maintenance.html" },
+        Example {
+            text: "Where nginx already tests for one file:",
+            command: "maint-page on --page /srv/www/tmp/maintenance.html",
+        },
     ],
     files: &[
-        Entry { name: "DIR/on", text: "The flag: visitors see the page while it is there." },
-        Entry { name: "DIR/page/page.html, DIR/page/page.json", text: "The page, in place before the flag." },
-        Entry { name: "DIR/retry-N", text: "What Retry-After says: N seconds." },
-        Entry { name: "DIR/holds/ID.json", text: "One hold." },
+        Entry {
+            name: "DIR/on",
+            text: "The flag: visitors see the page while it is there.",
+        },
+        Entry {
+            name: "DIR/page/page.html, DIR/page/page.json",
+            text: "The page, in place before the flag.",
+        },
+        Entry {
+            name: "DIR/retry-N",
+            text: "What Retry-After says: N seconds.",
+        },
+        Entry {
+            name: "DIR/holds/ID.json",
+            text: "One hold.",
+        },
         Entry {
             name: "DIR/bypass/",
             text: "The keys that let somebody through; the web server can look for a name there, and not list them.",
@@ -223,11 +312,20 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             name: "DIR/maintenance.json",
             text: "For the site's own code: schema, id, state, message, message_html, timestamp, starts_at, ends_at, warn_from, retry_after, updated_at. In single-file mode it stands beside FILE. Gone when nothing is planned.",
         },
-        Entry { name: ".FILE.maint-page/", text: "In single-file mode, beside FILE: the holds." },
+        Entry {
+            name: ".FILE.maint-page/",
+            text: "In single-file mode, beside FILE: the holds.",
+        },
     ],
     environment: &[
-        Entry { name: "SUDO_USER", text: "Whose hold it is when root calls." },
-        Entry { name: "TZ", text: "The time zone of clock times, unless --tz says." },
+        Entry {
+            name: "SUDO_USER",
+            text: "Whose hold it is when root calls.",
+        },
+        Entry {
+            name: "TZ",
+            text: "The time zone of clock times, unless --tz says.",
+        },
     ],
     security: &[
         "Everything is written into directories opened once, never through symbolic links, with mode 0644 whatever the umask says. A directory that others can write without the sticky bit is refused.",

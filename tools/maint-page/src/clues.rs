@@ -13,7 +13,11 @@ use std::path::{Path, PathBuf};
 pub fn gather(layout: &Layout) -> Clues {
     let flag = layout.flag_path();
     let html = layout.html_path();
-    let mut clues = Clues { flag: Some(fs::symlink_metadata(&flag).is_ok()), link: link_on_the_way(&flag), ..Clues::default() };
+    let mut clues = Clues {
+        flag: Some(fs::symlink_metadata(&flag).is_ok()),
+        link: link_on_the_way(&flag),
+        ..Clues::default()
+    };
     let mut ways: Vec<PathBuf> = html.ancestors().skip(1).map(Path::to_path_buf).collect();
     ways.reverse();
     for dir in &ways {
@@ -27,7 +31,9 @@ pub fn gather(layout: &Layout) -> Clues {
     for file in [&html, &flag] {
         match (fs::symlink_metadata(file), fs::metadata(file)) {
             (Ok(_), Err(_)) => clues.hang(file),
-            (_, Ok(meta)) if *file == html && meta.permissions().mode() & 0o004 == 0 => clues.deny(file, &meta),
+            (_, Ok(meta)) if *file == html && meta.permissions().mode() & 0o004 == 0 => {
+                clues.deny(file, &meta)
+            }
             (Err(_), _) if *file == html => clues.missing = Some(shown(file)),
             _ => {}
         }
@@ -37,7 +43,8 @@ pub fn gather(layout: &Layout) -> Clues {
 
 impl Clues {
     fn deny(&mut self, path: &Path, meta: &fs::Metadata) {
-        self.unreadable.get_or_insert_with(|| (shown(path), meta.permissions().mode() & 0o7777));
+        self.unreadable
+            .get_or_insert_with(|| (shown(path), meta.permissions().mode() & 0o7777));
     }
 
     fn hang(&mut self, path: &Path) {
@@ -68,7 +75,11 @@ pub fn explain_off(mut cause: Cause, clues: &Clues) -> Cause {
 /// Whether others can get at the layout at all; said as a warning when the page goes up.
 pub fn closed_to_the_server(layout: &Layout) -> Option<String> {
     let clues = gather(layout);
-    clues.unreadable.map(|(path, mode)| format!("{path} has mode {mode:04o}: a web server that runs as another user cannot see the page"))
+    clues.unreadable.map(|(path, mode)| {
+        format!(
+            "{path} has mode {mode:04o}: a web server that runs as another user cannot see the page"
+        )
+    })
 }
 
 fn shown(path: &Path) -> String {

@@ -10,8 +10,12 @@ use std::collections::BTreeSet;
 
 /// The difference that these steps make; none where it is none to anybody outside.
 pub fn difference(layout: &Layout, observed: &Observed, steps: &[Step]) -> Option<Diff> {
-    let before = told(matches!(observed.flag, Found::Ours(_)), observed.notice.bytes()) + &kept(observed, &[]);
-    let after = told(flag_after(observed, steps), notice_after(observed, steps)) + &kept(observed, steps);
+    let before = told(
+        matches!(observed.flag, Found::Ours(_)),
+        observed.notice.bytes(),
+    ) + &kept(observed, &[]);
+    let after =
+        told(flag_after(observed, steps), notice_after(observed, steps)) + &kept(observed, steps);
     Diff::of(layout.notice_path().display().to_string(), before, after)
 }
 
@@ -72,9 +76,22 @@ mod tests {
     #[test]
     fn it_says_what_visitors_and_the_site_notice() {
         let layout = Layout::flag(Path::new("/srv/m"));
-        let steps = [Step::Write(Place::Flag, Vec::new()), Step::Write(Place::Notice, b"{\"state\":\"active\"}".to_vec())];
+        let steps = [
+            Step::Write(Place::Flag, Vec::new()),
+            Step::Write(Place::Notice, b"{\"state\":\"active\"}".to_vec()),
+        ];
         let made = difference(&layout, &Observed::default(), &steps).unwrap();
-        assert_eq!((made.before.as_str(), made.after.as_str()), ("page: down\n", "page: up\nstate: \"active\"\n"));
-        assert!(difference(&layout, &Observed::default(), &[Step::Write(Place::Html, Vec::new())]).is_none());
+        assert_eq!(
+            (made.before.as_str(), made.after.as_str()),
+            ("page: down\n", "page: up\nstate: \"active\"\n")
+        );
+        assert!(
+            difference(
+                &layout,
+                &Observed::default(),
+                &[Step::Write(Place::Html, Vec::new())]
+            )
+            .is_none()
+        );
     }
 }

@@ -16,7 +16,9 @@ pub const SCHEMA: u32 = 1;
 pub const MESSAGE_MAX: usize = 4096;
 
 /// Where a hold is in its life.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// No hold.
@@ -133,14 +135,18 @@ impl Hold {
 
     /// The zone its times are shown in.
     pub fn zone(&self) -> TimeZone {
-        self.tz.as_deref().and_then(|name| when::zone(Some(name)).ok()).unwrap_or(TimeZone::UTC)
+        self.tz
+            .as_deref()
+            .and_then(|name| when::zone(Some(name)).ok())
+            .unwrap_or(TimeZone::UTC)
     }
 }
 
 /// Whether `id` can be a file's name and a word in a report: letters, digits, `.`, `_`, `@`,
 /// `-`, not beginning with a dot or dash, at most 64 bytes.
 pub fn valid_id(id: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'@');
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'@');
     !id.is_empty() && id.len() <= 64 && !id.starts_with(['.', '-']) && id.bytes().all(plain)
 }
 
@@ -214,7 +220,11 @@ pub mod tests {
         hold.activated_at = Some(during);
         assert_eq!(hold.state(during), State::Active);
         assert_eq!(hold.state(after), State::Overdue);
-        assert_eq!(hold.state(before), State::Active, "a clock put back does not take it down");
+        assert_eq!(
+            hold.state(before),
+            State::Active,
+            "a clock put back does not take it down"
+        );
     }
 
     #[test]
@@ -229,7 +239,18 @@ pub mod tests {
         for good in ["a", "deploy-12", "alice@host", "v1.2_x"] {
             assert!(valid_id(good), "{good}");
         }
-        for bad in ["", ".", "..", ".x", "-x", "a/b", "a b", "é", "a\n", &"x".repeat(65)] {
+        for bad in [
+            "",
+            ".",
+            "..",
+            ".x",
+            "-x",
+            "a/b",
+            "a b",
+            "é",
+            "a\n",
+            &"x".repeat(65),
+        ] {
             assert!(!valid_id(bad), "{bad:?}");
         }
     }

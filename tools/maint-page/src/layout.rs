@@ -50,18 +50,30 @@ pub struct Single {
 impl Layout {
     /// Flag and page in `dir`.
     pub fn flag(dir: &Path) -> Layout {
-        Layout { dir: dir.to_path_buf(), single: None }
+        Layout {
+            dir: dir.to_path_buf(),
+            single: None,
+        }
     }
 
     /// Page and flag are `file`.
     pub fn single(file: &Path) -> Result<Layout> {
         let (Some(home), Some(name)) = (file.parent(), file.file_name()) else {
-            return Err(Error::usage(format!("--page: {} is not a file's name", file.display())));
+            return Err(Error::usage(format!(
+                "--page: {} is not a file's name",
+                file.display()
+            )));
         };
         let mut beside = OsString::from(".");
         beside.push(name);
         beside.push(".maint-page");
-        Ok(Layout { dir: home.join(beside), single: Some(Single { home: home.to_path_buf(), name: name.to_os_string() }) })
+        Ok(Layout {
+            dir: home.join(beside),
+            single: Some(Single {
+                home: home.to_path_buf(),
+                name: name.to_os_string(),
+            }),
+        })
     }
 
     /// The directory with the holds.
@@ -205,11 +217,23 @@ mod tests {
         assert_eq!(Place::Flag.path(&flag), Path::new("/srv/m/on"));
         assert_eq!(Place::Html.path(&flag), Path::new("/srv/m/page/page.html"));
         assert_eq!(Place::Retry(60).path(&flag), Path::new("/srv/m/retry-60"));
-        assert_eq!(Place::Hold("a".into()).path(&flag), Path::new("/srv/m/holds/a.json"));
+        assert_eq!(
+            Place::Hold("a".into()).path(&flag),
+            Path::new("/srv/m/holds/a.json")
+        );
         let single = Layout::single(Path::new("/srv/www/tmp/maintenance.html")).unwrap();
-        assert_eq!(Place::Flag.path(&single), Path::new("/srv/www/tmp/maintenance.html"));
-        assert_eq!(Place::Notice.path(&single), Path::new("/srv/www/tmp/maintenance.json"));
-        assert_eq!(single.dir(), Path::new("/srv/www/tmp/.maintenance.html.maint-page"));
+        assert_eq!(
+            Place::Flag.path(&single),
+            Path::new("/srv/www/tmp/maintenance.html")
+        );
+        assert_eq!(
+            Place::Notice.path(&single),
+            Path::new("/srv/www/tmp/maintenance.json")
+        );
+        assert_eq!(
+            single.dir(),
+            Path::new("/srv/www/tmp/.maintenance.html.maint-page")
+        );
         assert!(Layout::single(Path::new("/")).is_err());
     }
 

@@ -57,18 +57,73 @@ impl Tool for MaintPage {
 
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<Maintenance>> {
         match request::request(parsed)? {
-            Request::On { layout, wish, template, wait, force, proof } => {
-                command::on::run(&command::on::On { layout, wish, template, wait, force, proof }, context)
+            Request::On {
+                layout,
+                wish,
+                template,
+                wait,
+                force,
+                proof,
+            } => command::on::run(
+                &command::on::On {
+                    layout,
+                    wish,
+                    template,
+                    wait,
+                    force,
+                    proof,
+                },
+                context,
+            ),
+            Request::During {
+                layout,
+                wish,
+                template,
+                force,
+                keep,
+                drain,
+                proof,
+            } => {
+                let on = command::on::On {
+                    layout,
+                    wish,
+                    template,
+                    wait: true,
+                    force,
+                    proof,
+                };
+                command::during::run(
+                    &on,
+                    keep,
+                    drain,
+                    parsed.trailing().unwrap_or_default(),
+                    context,
+                )
             }
-            Request::During { layout, wish, template, force, keep, drain, proof } => {
-                let on = command::on::On { layout, wish, template, wait: true, force, proof };
-                command::during::run(&on, keep, drain, parsed.trailing().unwrap_or_default(), context)
+            Request::Off {
+                layout,
+                whose,
+                force,
+                proof,
+            } => command::off::run(&layout, &whose, force, &proof, context),
+            Request::Status { layout, id, side } => {
+                command::status::run(&layout, id.as_deref(), side)
             }
-            Request::Off { layout, whose, force, proof } => command::off::run(&layout, &whose, force, &proof, context),
-            Request::Status { layout, id, side } => command::status::run(&layout, id.as_deref(), side),
-            Request::Wait { layout, id, force, proof } => command::on::wait(&layout, id.as_deref(), force, &proof, context),
-            Request::Tick { layout, id, force } => command::tick::run(&layout, id.as_deref(), force, context),
-            Request::Verify { layout, id, on, proof } => command::verify::run(layout.as_ref(), id.as_deref(), on, &proof, context),
+            Request::Wait {
+                layout,
+                id,
+                force,
+                proof,
+            } => command::on::wait(&layout, id.as_deref(), force, &proof, context),
+            Request::Tick { layout, id, force } => {
+                command::tick::run(&layout, id.as_deref(), force, context)
+            }
+            Request::Verify {
+                layout,
+                id,
+                on,
+                proof,
+            } => command::verify::run(layout.as_ref(), id.as_deref(), on, &proof, context),
             Request::Snippet { server, dir } => Ok(command::snippet::run(&server, &dir)),
             Request::Bypass { layout, action } => command::bypass::run(&layout, &action, context),
         }

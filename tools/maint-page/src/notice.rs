@@ -88,6 +88,9 @@ mod tests {
         assert_eq!(notice.timestamp, 1_795_298_400);
         assert_eq!(notice.message, "Back <soon>\nor later");
         assert_eq!(notice.message_html, "Back &lt;soon&gt;<br>or later");
-        assert_eq!((notice.state.as_str(), notice.starts_at.as_str()), ("announced", "2026-11-21T22:00:00Z"));
+        assert_eq!(
+            (notice.state.as_str(), notice.starts_at.as_str()),
+            ("announced", "2026-11-21T22:00:00Z")
+        );
     }
 }

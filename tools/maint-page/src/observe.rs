@@ -86,7 +86,13 @@ impl Opened {
             Some(single) => optional(Dir::open(&single.home))?,
             None => None,
         };
-        Ok(Opened { page: below(layout::PAGE)?, holds: below(layout::HOLDS)?, bypass: below(layout::BYPASS)?, home, root })
+        Ok(Opened {
+            page: below(layout::PAGE)?,
+            holds: below(layout::HOLDS)?,
+            bypass: below(layout::BYPASS)?,
+            home,
+            root,
+        })
     }
 
     /// The directory asked for, if it is there.
@@ -102,12 +108,22 @@ impl Opened {
 
     /// All that are there.
     pub fn all(&self) -> impl Iterator<Item = &Dir> {
-        [&self.root, &self.home, &self.page, &self.holds, &self.bypass].into_iter().flatten()
+        [
+            &self.root,
+            &self.home,
+            &self.page,
+            &self.holds,
+            &self.bypass,
+        ]
+        .into_iter()
+        .flatten()
     }
 
     /// Those that nothing but this tool writes to.
     pub fn own(&self) -> impl Iterator<Item = &Dir> {
-        [&self.root, &self.page, &self.holds, &self.bypass].into_iter().flatten()
+        [&self.root, &self.page, &self.holds, &self.bypass]
+            .into_iter()
+            .flatten()
     }
 }
 
@@ -130,13 +146,22 @@ pub fn observe(layout: &Layout, opened: &Opened) -> Result<Observed> {
     let mut observed = Observed {
         exists: opened.get(Where::Root).is_some(),
         holds: holds(opened.get(Where::Holds))?,
-        flag: if single { look(Place::Flag, &page::is_ours)? } else { look(Place::Flag, &own)? },
+        flag: if single {
+            look(Place::Flag, &page::is_ours)?
+        } else {
+            look(Place::Flag, &own)?
+        },
         notice: look(Place::Notice, &is_notice)?,
         keys: crate::bypass::read(opened.get(Where::Bypass))?,
         ..Observed::default()
     };
     for &(name, mode) in layout.directories() {
-        let there = opened.get(Where::Root).map(|root| root.stat(name)).transpose()?.flatten().is_some();
+        let there = opened
+            .get(Where::Root)
+            .map(|root| root.stat(name))
+            .transpose()?
+            .flatten()
+            .is_some();
         if !there {
             observed.missing.push((name, mode));
         }
@@ -156,10 +181,16 @@ pub fn observe(layout: &Layout, opened: &Opened) -> Result<Observed> {
 
 /// What stands under `name`. What cannot be read is foreign: this tool can read its own.
 fn find(dir: Option<&Dir>, name: &OsStr, is_ours: &dyn Fn(&[u8]) -> bool) -> Result<Found> {
-    let Some(dir) = dir else { return Ok(Found::Absent) };
-    let Some(stat) = dir.stat(name)? else { return Ok(Found::Absent) };
+    let Some(dir) = dir else {
+        return Ok(Found::Absent);
+    };
+    let Some(stat) = dir.stat(name)? else {
+        return Ok(Found::Absent);
+    };
     match stat.st_mode & 0o170_000 {
-        0o100_000 if stat.st_size.unsigned_abs() > LIMIT => return Ok(Found::Foreign("too large to be a page of ours")),
+        0o100_000 if stat.st_size.unsigned_abs() > LIMIT => {
+            return Ok(Found::Foreign("too large to be a page of ours"));
+        }
         0o100_000 => {}
         0o120_000 => return Ok(Found::Foreign("a symbolic link")),
         0o040_000 => return Ok(Found::Foreign("a directory")),
@@ -179,7 +210,9 @@ fn is_notice(bytes: &[u8]) -> bool {
 /// The holds, by id. A file there that is no hold stops everything: it might be a newer
 /// version's, and forgetting it would take somebody's page away.
 fn holds(dir: Option<&Dir>) -> Result<Vec<Hold>> {
-    let Some(dir) = dir else { return Ok(Vec::new()) };
+    let Some(dir) = dir else {
+        return Ok(Vec::new());
+    };
     let mut holds = Vec::new();
     for name in dir.names()? {
         if name.as_bytes().starts_with(b".") {
@@ -187,11 +220,15 @@ fn holds(dir: Option<&Dir>) -> Result<Vec<Hold>> {
         }
         let path = dir.path().join(&name);
         let hint = "move it out of the way if it is nobody's";
-        let wrong = |why: String| Error::failed(format!("{} is not a hold: {why}", path.display())).hint(hint);
+        let wrong = |why: String| {
+            Error::failed(format!("{} is not a hold: {why}", path.display())).hint(hint)
+        };
         let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".json")) else {
             return Err(wrong("its name does not end in .json".to_owned()));
         };
-        let Some(bytes) = dir.read(&name, LIMIT)? else { continue };
+        let Some(bytes) = dir.read(&name, LIMIT)? else {
+            continue;
+        };
         let hold: Hold = serde_json::from_slice(&bytes).map_err(|why| wrong(why.to_string()))?;
         if hold.id != id {
             return Err(wrong(format!("it says that it is {:?}", hold.id)));

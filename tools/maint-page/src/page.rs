@@ -32,7 +32,17 @@ const HTML_STEP: usize = 4096;
 const JSON_STEP: usize = 1024;
 
 /// The places a template can fill; `assets` is where its other files are served from.
-pub const SLOTS: [&str; 9] = ["title", "message", "lang", "expected", "starts", "ends", "retry_after", "tokens", "assets"];
+pub const SLOTS: [&str; 9] = [
+    "title",
+    "message",
+    "lang",
+    "expected",
+    "starts",
+    "ends",
+    "retry_after",
+    "tokens",
+    "assets",
+];
 
 /// The HTML page for `standing`; `template` is the operator's own, with [`SLOTS`].
 /// None when there is no hold to speak for.
@@ -43,7 +53,10 @@ pub fn html(standing: &Standing, template: Option<&str>) -> Option<String> {
     let mut page = fill(template.unwrap_or(TEMPLATE), |slot| match slot {
         "style" if template.is_none() => Some(Cow::Borrowed(style.as_str())),
         "style_hash" if template.is_none() => Some(hash(&style).into()),
-        "assets" => hold.template.as_ref().map(|name| format!("/_maint-page/{name}").into()),
+        "assets" => hold
+            .template
+            .as_ref()
+            .map(|name| format!("/_maint-page/{name}").into()),
         slot => value(slot, hold, standing).map(Cow::Owned),
     });
     if !page.ends_with('\n') {
@@ -75,7 +88,10 @@ fn value(slot: &str, hold: &Hold, standing: &Standing) -> Option<String> {
         "lang" => plain::html(&hold.lang),
         "expected" => expected(hold, standing.state == State::Overdue),
         "starts" => plain::html(&when::for_people(hold.starts_at, &zone)),
-        "ends" => hold.ends_at.map(|end| plain::html(&when::for_people(end, &zone))).unwrap_or_default(),
+        "ends" => hold
+            .ends_at
+            .map(|end| plain::html(&when::for_people(end, &zone)))
+            .unwrap_or_default(),
         "retry_after" => standing.retry_after.to_string(),
         "tokens" => standing.tokens.join(" "),
         _ => return None,
@@ -89,9 +105,15 @@ fn expected(hold: &Hold, overdue: bool) -> String {
         return String::new();
     };
     let zone = hold.zone();
-    let time = format!("<time datetime=\"{}\">{}</time>", when::rfc3339(end, &zone), plain::html(&when::for_people(end, &zone)));
+    let time = format!(
+        "<time datetime=\"{}\">{}</time>",
+        when::rfc3339(end, &zone),
+        plain::html(&when::for_people(end, &zone))
+    );
     if overdue {
-        format!("<p class=\"expected\">We expected to be back by {time}. It is taking longer; we are working on it.</p>")
+        format!(
+            "<p class=\"expected\">We expected to be back by {time}. It is taking longer; we are working on it.</p>"
+        )
     } else {
         format!("<p class=\"expected\">We expect to be back by {time}.</p>")
     }
@@ -136,7 +158,10 @@ pub fn unknown_slot(template: &str) -> Option<(usize, String)> {
 /// As a Content-Security-Policy names an inline style.
 fn hash(style: &str) -> String {
     let digest = Sha256::digest(style.as_bytes());
-    format!("sha256-{}", base64::engine::general_purpose::STANDARD.encode(digest))
+    format!(
+        "sha256-{}",
+        base64::engine::general_purpose::STANDARD.encode(digest)
+    )
 }
 
 /// The page for programs.
@@ -178,7 +203,12 @@ pub fn tokens(page: &[u8]) -> Option<Vec<String>> {
         return None;
     }
     let tokens = page.get("tokens")?.as_array()?;
-    Some(tokens.iter().filter_map(|token| token.as_str().map(str::to_owned)).collect())
+    Some(
+        tokens
+            .iter()
+            .filter_map(|token| token.as_str().map(str::to_owned))
+            .collect(),
+    )
 }
 
 #[cfg(test)]
@@ -201,7 +231,11 @@ mod tests {
         let page = page(|_| (), None);
         assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">"));
         assert!(page.contains("<title>Down for maintenance</title>"));
-        assert!(page.contains("datetime=\"2026-11-21T22:30:00Z\">Saturday 21 November 2026, 22:30 UTC<"));
+        assert!(
+            page.contains(
+                "datetime=\"2026-11-21T22:30:00Z\">Saturday 21 November 2026, 22:30 UTC<"
+            )
+        );
         assert!(page.ends_with("<!-- maint-page 1 0123456789abcdef -->\n"));
         assert!(!page.contains("{{"), "a slot was left: {page}");
         assert_eq!(tokens(page.as_bytes()).unwrap(), ["0123456789abcdef"]);
@@ -209,7 +243,10 @@ mod tests {
 
     #[test]
     fn an_end_that_has_passed_is_not_promised_any_longer() {
-        let page = page(|hold| hold.ends_at = Some("2026-11-21T22:05:00Z".parse().unwrap()), None);
+        let page = page(
+            |hold| hold.ends_at = Some("2026-11-21T22:05:00Z".parse().unwrap()),
+            None,
+        );
         assert!(page.contains("We expected to be back by <time"), "{page}");
         assert!(page.contains("It is taking longer"));
     }
@@ -218,13 +255,16 @@ mod tests {
     fn hostile_words_stay_words() {
         let page = page(
             |hold| {
-                hold.message = "<img src=x onerror=alert(1)> {{title}} --> \n<!-- maint-page 1 x -->".into();
+                hold.message =
+                    "<img src=x onerror=alert(1)> {{title}} --> \n<!-- maint-page 1 x -->".into();
                 hold.title = "</title><script>x</script>".into();
                 hold.lang = "en\" onload=\"x".into();
             },
             None,
         );
-        assert!(!page.contains("<img") && !page.contains("<script") && !page.contains("lang=\"en\" on"));
+        assert!(
+            !page.contains("<img") && !page.contains("<script") && !page.contains("lang=\"en\" on")
+        );
         assert!(page.contains("&lt;img src=x onerror=alert(1)&gt; {{title}} --&gt; <br>"));
         assert_eq!(tokens(page.as_bytes()).unwrap(), ["0123456789abcdef"]);
     }
@@ -241,15 +281,24 @@ mod tests {
     #[test]
     fn a_template_has_its_slots_filled_and_nothing_else_touched() {
         let template = "<html lang={{lang}}><h1>{{ title }}</h1><p>{{message}}<i>{{ends}}</i><img src='{{assets}}/a.png'><code>{{ x</code>";
-        let page = page(|hold| hold.template = Some("assets-1".into()), Some(template));
+        let page = page(
+            |hold| hold.template = Some("assets-1".into()),
+            Some(template),
+        );
         let (body, mark) = page.split_at(page.rfind(MARK).unwrap());
-        assert_eq!((page.len() % HTML_STEP, mark), (0, "<!-- maint-page 1 0123456789abcdef -->\n"));
+        assert_eq!(
+            (page.len() % HTML_STEP, mark),
+            (0, "<!-- maint-page 1 0123456789abcdef -->\n")
+        );
         assert_eq!(
             body.trim_end(),
             "<html lang=en><h1>Down for maintenance</h1><p>Back soon.<i>Saturday 21 November 2026, 22:30 UTC</i>\
              <img src='/_maint-page/assets-1/a.png'><code>{{ x</code>"
         );
-        assert_eq!(unknown_slot("a\n{{ title }}\nb {{nope}}"), Some((3, "nope".to_owned())));
+        assert_eq!(
+            unknown_slot("a\n{{ title }}\nb {{nope}}"),
+            Some((3, "nope".to_owned()))
+        );
         assert_eq!(unknown_slot(template), None);
     }
 
@@ -273,7 +322,12 @@ mod tests {
                 let (_, rest) = scheme.split_once(&format!("--{name}:")).unwrap();
                 luminance(&rest[1..rest.find(';').unwrap_or(rest.len())])
             };
-            for (over, under) in [("text", "card"), ("quiet", "card"), ("on-accent", "accent"), ("accent", "card")] {
+            for (over, under) in [
+                ("text", "card"),
+                ("quiet", "card"),
+                ("on-accent", "accent"),
+                ("accent", "card"),
+            ] {
                 let (a, b) = (colour(over), colour(under));
                 let ratio = (a.max(b) + 0.05) / (a.min(b) + 0.05);
                 assert!(ratio >= 4.5, "{over} on {under}: {ratio:.2} in {scheme}");
@@ -286,11 +340,18 @@ mod tests {
         let parts: Vec<u32> = if digits.len() == 3 {
             digits.iter().map(|d| d * 17).collect()
         } else {
-            digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect()
+            digits
+                .chunks(2)
+                .map(|pair| pair[0] * 16 + pair[1])
+                .collect()
         };
         let linear = |part: u32| {
             let part = f64::from(part) / 255.0;
-            if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
+            if part <= 0.04045 {
+                part / 12.92
+            } else {
+                ((part + 0.055) / 1.055).powf(2.4)
+            }
         };
         0.2126 * linear(parts[0]) + 0.7152 * linear(parts[1]) + 0.0722 * linear(parts[2])
     }

@@ -57,12 +57,21 @@ mod tests {
 
     #[test]
     fn hidden_characters_go_and_words_stay() {
-        assert_eq!(clean(" a\u{202E}b\u{0}\u{1b}[31mc\td\r\ne\u{200B} "), "ab[31mc d\ne");
-        assert_eq!(clean("Zażółć gęślą jaźń 日本語 🛠"), "Zażółć gęślą jaźń 日本語 🛠");
+        assert_eq!(
+            clean(" a\u{202E}b\u{0}\u{1b}[31mc\td\r\ne\u{200B} "),
+            "ab[31mc d\ne"
+        );
+        assert_eq!(
+            clean("Zażółć gęślą jaźń 日本語 🛠"),
+            "Zażółć gęślą jaźń 日本語 🛠"
+        );
     }
 
     #[test]
     fn markup_is_shown_not_obeyed() {
-        assert_eq!(html_lines("<script>alert('x')</script>\n&\"`"), "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;<br>&amp;&quot;&#96;");
+        assert_eq!(
+            html_lines("<script>alert('x')</script>\n&\"`"),
+            "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;<br>&amp;&quot;&#96;"
+        );
     }
 }

@@ -51,7 +51,14 @@ pub struct Plan {
 }
 
 /// Plans the way from what was `observed` to what `holds` and `keys` ask for at `now`.
-pub fn plan(layout: &Layout, observed: &Observed, holds: &[Hold], keys: &[Key], now: Timestamp, force: bool) -> Plan {
+pub fn plan(
+    layout: &Layout,
+    observed: &Observed,
+    holds: &[Hold],
+    keys: &[Key],
+    now: Timestamp,
+    force: bool,
+) -> Plan {
     let standing = standing(holds, now);
     let up = standing.state.is_up();
     let mut plan = Plan::default();
@@ -77,7 +84,11 @@ pub fn plan(layout: &Layout, observed: &Observed, holds: &[Hold], keys: &[Key], 
         plan.steps.clear();
     }
     // Directories are made for what goes into them: where nothing does, there is nothing to change.
-    if plan.steps.iter().all(|step| matches!(step, Step::MakeRoot | Step::Make(..))) {
+    if plan
+        .steps
+        .iter()
+        .all(|step| matches!(step, Step::MakeRoot | Step::Make(..)))
+    {
         plan.steps.clear();
     }
     plan
@@ -88,7 +99,12 @@ impl Plan {
         if !observed.exists {
             self.steps.push(Step::MakeRoot);
         }
-        self.steps.extend(observed.missing.iter().map(|&(name, mode)| Step::Make(name, mode)));
+        self.steps.extend(
+            observed
+                .missing
+                .iter()
+                .map(|&(name, mode)| Step::Make(name, mode)),
+        );
     }
 
     fn holds_written(&mut self, observed: &Observed, holds: &[Hold]) {
@@ -96,7 +112,8 @@ impl Plan {
             if !observed.holds.contains(hold) {
                 let mut bytes = serde_json::to_vec(hold).unwrap_or_default();
                 bytes.push(b'\n');
-                self.steps.push(Step::Write(Place::Hold(hold.id.clone()), bytes));
+                self.steps
+                    .push(Step::Write(Place::Hold(hold.id.clone()), bytes));
             }
         }
     }
@@ -105,16 +122,21 @@ impl Plan {
     fn aside(&mut self, place: Place, found: &Found, force: bool) {
         match found {
             Found::Foreign(_) if force => self.steps.push(Step::Aside(place)),
-            Found::Foreign(why) if self.in_the_way.is_none() => self.in_the_way = Some(InTheWay { place, why }),
+            Found::Foreign(why) if self.in_the_way.is_none() => {
+                self.in_the_way = Some(InTheWay { place, why })
+            }
             _ => {}
         }
     }
 
     fn page(&mut self, observed: &Observed, standing: &Standing, force: bool) {
         let template = standing.speaker.and_then(|hold| hold.template.as_ref());
-        let own = template.and_then(|name| observed.templates.iter().find(|(copied, _)| copied == name));
+        let own =
+            template.and_then(|name| observed.templates.iter().find(|(copied, _)| copied == name));
         if let (Some(name), None) = (template, own) {
-            self.warnings.push(format!("the copied template page/{name} is gone; the built-in page is shown"));
+            self.warnings.push(format!(
+                "the copied template page/{name} is gone; the built-in page is shown"
+            ));
         }
         let html = page::html(standing, own.map(|(_, text)| text.as_str()));
         self.made(Place::Html, &observed.html, html, force);
@@ -140,10 +162,14 @@ impl Plan {
             return;
         }
         if !observed.retries.contains(&standing.retry_after) {
-            self.steps.push(Step::Write(Place::Retry(standing.retry_after), layout::SIGNATURE.to_vec()));
+            self.steps.push(Step::Write(
+                Place::Retry(standing.retry_after),
+                layout::SIGNATURE.to_vec(),
+            ));
         }
         if observed.flag.bytes().is_none() {
-            self.steps.push(Step::Write(Place::Flag, layout::SIGNATURE.to_vec()));
+            self.steps
+                .push(Step::Write(Place::Flag, layout::SIGNATURE.to_vec()));
         }
     }
 
@@ -164,12 +190,16 @@ impl Plan {
     }
 
     fn notice(&mut self, layout: &Layout, observed: &Observed, wanted: Option<Notice>) {
-        let there = observed.notice.bytes().and_then(|bytes| serde_json::from_slice::<Notice>(bytes).ok());
+        let there = observed
+            .notice
+            .bytes()
+            .and_then(|bytes| serde_json::from_slice::<Notice>(bytes).ok());
         match (&observed.notice, wanted) {
             (Found::Foreign(why), wanted) => {
                 if wanted.is_some() {
                     let path = layout.notice_path();
-                    self.warnings.push(format!("{} is left alone: {why}", path.display()));
+                    self.warnings
+                        .push(format!("{} is left alone: {why}", path.display()));
                 }
             }
             (_, Some(wanted)) => {
@@ -186,7 +216,8 @@ impl Plan {
 
     fn keys(&mut self, observed: &Observed, keys: &[Key]) {
         for key in keys.iter().filter(|key| !observed.keys.contains(key)) {
-            self.steps.push(Step::Write(Place::Key(key.name.clone()), key.bytes()));
+            self.steps
+                .push(Step::Write(Place::Key(key.name.clone()), key.bytes()));
         }
         for gone in &observed.keys {
             if !keys.iter().any(|key| key.name == gone.name) {
@@ -225,7 +256,10 @@ mod tests {
     }
 
     fn fresh() -> Observed {
-        Observed { missing: vec![("holds", 0o755), ("page", 0o755)], ..Observed::default() }
+        Observed {
+            missing: vec![("holds", 0o755), ("page", 0o755)],
+            ..Observed::default()
+        }
     }
 
     /// What would be found after the plan was carried out.
@@ -278,26 +312,51 @@ mod tests {
             ]
         );
         let there = done(fresh(), &up, &holds);
-        assert_eq!(words(&plan(&layout, &there, &holds, &[], at(NOW), false)), [""; 0]);
+        assert_eq!(
+            words(&plan(&layout, &there, &holds, &[], at(NOW), false)),
+            [""; 0]
+        );
     }
 
     #[test]
     fn down_the_hold_goes_first_then_the_flag_and_the_page_stays() {
         let layout = Layout::flag(Path::new("/srv/m"));
         let holds = [active("a")];
-        let there = done(fresh(), &plan(&layout, &fresh(), &holds, &[], at(NOW), false), &holds);
+        let there = done(
+            fresh(),
+            &plan(&layout, &fresh(), &holds, &[], at(NOW), false),
+            &holds,
+        );
         let down = plan(&layout, &there, &[], &[], at(NOW), false);
-        assert_eq!(words(&down), ["remove hold", "remove flag", "remove retry_after", "remove notice"]);
+        assert_eq!(
+            words(&down),
+            [
+                "remove hold",
+                "remove flag",
+                "remove retry_after",
+                "remove notice"
+            ]
+        );
         // Killed after the first step: the next call finds no hold and finishes.
-        let killed = Observed { holds: Vec::new(), ..there };
-        assert_eq!(words(&plan(&layout, &killed, &[], &[], at(NOW), false))[0], "remove flag");
+        let killed = Observed {
+            holds: Vec::new(),
+            ..there
+        };
+        assert_eq!(
+            words(&plan(&layout, &killed, &[], &[], at(NOW), false))[0],
+            "remove flag"
+        );
     }
 
     #[test]
     fn the_last_of_two_holds_takes_the_flag() {
         let layout = Layout::flag(Path::new("/srv/m"));
         let both = [active("a"), active("b")];
-        let there = done(fresh(), &plan(&layout, &fresh(), &both, &[], at(NOW), false), &both);
+        let there = done(
+            fresh(),
+            &plan(&layout, &fresh(), &both, &[], at(NOW), false),
+            &both,
+        );
         let one = plan(&layout, &there, &both[..1], &[], at(NOW), false);
         assert!(words(&one).contains(&"remove hold".to_owned()));
         assert!(!words(&one).contains(&"remove flag".to_owned()));
@@ -306,35 +365,83 @@ mod tests {
     #[test]
     fn what_is_foreign_stops_the_page_and_force_renames_it() {
         let layout = Layout::flag(Path::new("/srv/m"));
-        let foreign = Observed { flag: Found::Foreign("a symbolic link"), exists: true, ..Observed::default() };
+        let foreign = Observed {
+            flag: Found::Foreign("a symbolic link"),
+            exists: true,
+            ..Observed::default()
+        };
         let holds = [active("a")];
         let refused = plan(&layout, &foreign, &holds, &[], at(NOW), false);
         assert_eq!(refused.in_the_way.as_ref().unwrap().place, Place::Flag);
         assert!(refused.steps.is_empty());
         let forced = words(&plan(&layout, &foreign, &holds, &[], at(NOW), true));
-        assert_eq!((forced[0].as_str(), forced.contains(&"write flag".to_owned())), ("aside flag", true));
-        let off = plan(&layout, &Observed { holds: holds.to_vec(), ..foreign }, &[], &[], at(NOW), false);
+        assert_eq!(
+            (
+                forced[0].as_str(),
+                forced.contains(&"write flag".to_owned())
+            ),
+            ("aside flag", true)
+        );
+        let off = plan(
+            &layout,
+            &Observed {
+                holds: holds.to_vec(),
+                ..foreign
+            },
+            &[],
+            &[],
+            at(NOW),
+            false,
+        );
         assert!(off.in_the_way.is_some());
-        assert_eq!(words(&off), ["remove hold"], "the hold is released, the foreign flag stays");
+        assert_eq!(
+            words(&off),
+            ["remove hold"],
+            "the hold is released, the foreign flag stays"
+        );
     }
 
     #[test]
     fn one_file_is_page_and_flag() {
         let layout = Layout::single(Path::new("/srv/www/tmp/maintenance.html")).unwrap();
         let holds = [active("a")];
-        let start = Observed { missing: vec![("holds", 0o755)], ..Observed::default() };
+        let start = Observed {
+            missing: vec![("holds", 0o755)],
+            ..Observed::default()
+        };
         let up = plan(&layout, &start, &holds, &[], at(NOW), false);
-        assert_eq!(words(&up), ["make root", "make holds", "write hold", "write flag", "write notice"]);
+        assert_eq!(
+            words(&up),
+            [
+                "make root",
+                "make holds",
+                "write hold",
+                "write flag",
+                "write notice"
+            ]
+        );
         let there = done(start, &up, &holds);
-        assert_eq!(words(&plan(&layout, &there, &[], &[], at(NOW), false)), ["remove hold", "remove flag", "remove notice"]);
+        assert_eq!(
+            words(&plan(&layout, &there, &[], &[], at(NOW), false)),
+            ["remove hold", "remove flag", "remove notice"]
+        );
     }
 
     #[test]
     fn announced_is_prepared_and_not_shown() {
         let layout = Layout::flag(Path::new("/srv/m"));
-        let announced = plan(&layout, &fresh(), &[hold("a")], &[], at("2026-11-21T22:00:00Z"), false);
+        let announced = plan(
+            &layout,
+            &fresh(),
+            &[hold("a")],
+            &[],
+            at("2026-11-21T22:00:00Z"),
+            false,
+        );
         let words = words(&announced);
-        assert!(words.contains(&"write page".to_owned()) && words.contains(&"write notice".to_owned()));
+        assert!(
+            words.contains(&"write page".to_owned()) && words.contains(&"write notice".to_owned())
+        );
         assert!(!words.contains(&"write flag".to_owned()));
     }
 }

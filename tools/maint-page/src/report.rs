@@ -202,8 +202,20 @@ impl Body for Maintenance {
                 State::Overdue => Mark::Bad,
                 _ => Mark::Plain,
             };
-            let until = hold.ends_at.as_deref().map_or("no end said".to_owned(), |end| format!("until {end}"));
-            out.row(mark, &[hold.id.as_str(), hold.state.word(), &format!("from {}", hold.starts_at), &until, &hold.message]);
+            let until = hold
+                .ends_at
+                .as_deref()
+                .map_or("no end said".to_owned(), |end| format!("until {end}"));
+            out.row(
+                mark,
+                &[
+                    hold.id.as_str(),
+                    hold.state.word(),
+                    &format!("from {}", hold.starts_at),
+                    &until,
+                    &hold.message,
+                ],
+            );
         }
         self.items_text(out);
         if !self.verified.is_empty() {
@@ -211,9 +223,19 @@ impl Body for Maintenance {
         }
         for verified in &self.verified {
             let mark = if verified.ok { Mark::Good } else { Mark::Bad };
-            let status = verified.status.map_or("no answer".to_owned(), |status| status.to_string());
+            let status = verified
+                .status
+                .map_or("no answer".to_owned(), |status| status.to_string());
             let why = verified.why.as_deref().unwrap_or("");
-            out.row(mark, &[&verified.url, &status, &format!("{} requests, {} ms", verified.requests, verified.took_ms), why]);
+            out.row(
+                mark,
+                &[
+                    &verified.url,
+                    &status,
+                    &format!("{} requests, {} ms", verified.requests, verified.took_ms),
+                    why,
+                ],
+            );
         }
         let keys = self.keys.as_deref().unwrap_or_default();
         if !keys.is_empty() {
@@ -222,7 +244,12 @@ impl Body for Maintenance {
         for key in keys {
             out.row(
                 Mark::Plain,
-                &[key.key.as_str(), &format!("until {}", key.expires_at), &key.created_by, key.path.as_deref().unwrap_or("")],
+                &[
+                    key.key.as_str(),
+                    &format!("until {}", key.expires_at),
+                    &key.created_by,
+                    key.path.as_deref().unwrap_or(""),
+                ],
             );
         }
     }

@@ -16,19 +16,57 @@ use std::time::Duration;
 #[derive(Debug)]
 pub enum Request {
     /// `on`.
-    On { layout: Layout, wish: Wish, template: Option<PathBuf>, wait: bool, force: bool, proof: Proof },
+    On {
+        layout: Layout,
+        wish: Wish,
+        template: Option<PathBuf>,
+        wait: bool,
+        force: bool,
+        proof: Proof,
+    },
     /// `off`.
-    Off { layout: Layout, whose: Whose, force: bool, proof: Proof },
+    Off {
+        layout: Layout,
+        whose: Whose,
+        force: bool,
+        proof: Proof,
+    },
     /// `status`.
-    Status { layout: Layout, id: Option<String>, side: Option<bool> },
+    Status {
+        layout: Layout,
+        id: Option<String>,
+        side: Option<bool>,
+    },
     /// `wait`.
-    Wait { layout: Layout, id: Option<String>, force: bool, proof: Proof },
+    Wait {
+        layout: Layout,
+        id: Option<String>,
+        force: bool,
+        proof: Proof,
+    },
     /// `tick`.
-    Tick { layout: Layout, id: Option<String>, force: bool },
+    Tick {
+        layout: Layout,
+        id: Option<String>,
+        force: bool,
+    },
     /// `during`.
-    During { layout: Layout, wish: Wish, template: Option<PathBuf>, force: bool, keep: bool, drain: Duration, proof: Proof },
+    During {
+        layout: Layout,
+        wish: Wish,
+        template: Option<PathBuf>,
+        force: bool,
+        keep: bool,
+        drain: Duration,
+        proof: Proof,
+    },
     /// `verify`.
-    Verify { layout: Option<Layout>, id: Option<String>, on: bool, proof: Proof },
+    Verify {
+        layout: Option<Layout>,
+        id: Option<String>,
+        on: bool,
+        proof: Proof,
+    },
     /// `snippet`.
     Snippet { server: String, dir: PathBuf },
     /// `bypass`.
@@ -92,44 +130,66 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
             force: parsed.flag("force"),
             proof: proof(parsed, parsed.texts("verify"))?,
         },
-        "status" => Request::Status { layout: layout(parsed)?, id: id(parsed)?, side: side(parsed)? },
+        "status" => Request::Status {
+            layout: layout(parsed)?,
+            id: id(parsed)?,
+            side: side(parsed)?,
+        },
         "wait" => Request::Wait {
             layout: layout(parsed)?,
             id: id(parsed)?,
             force: parsed.flag("force"),
             proof: proof(parsed, parsed.texts("verify"))?,
         },
-        "tick" => Request::Tick { layout: layout(parsed)?, id: id(parsed)?, force: parsed.flag("force") },
-        "verify" => Request::Verify {
-            layout: if parsed.os("dir").is_some() || parsed.os("page").is_some() { Some(layout(parsed)?) } else { None },
+        "tick" => Request::Tick {
+            layout: layout(parsed)?,
             id: id(parsed)?,
-            on: side(parsed)?.ok_or_else(|| Error::usage("verify needs to know what to prove").hint("give --on or --off"))?,
+            force: parsed.flag("force"),
+        },
+        "verify" => Request::Verify {
+            layout: if parsed.os("dir").is_some() || parsed.os("page").is_some() {
+                Some(layout(parsed)?)
+            } else {
+                None
+            },
+            id: id(parsed)?,
+            on: side(parsed)?.ok_or_else(|| {
+                Error::usage("verify needs to know what to prove").hint("give --on or --off")
+            })?,
             proof: proof(parsed, parsed.positional_texts())?,
         },
         "snippet" => snippet_request(parsed)?,
-        "bypass" => Request::Bypass { layout: flagged(parsed, "bypass keys")?, action: action(parsed)? },
+        "bypass" => Request::Bypass {
+            layout: flagged(parsed, "bypass keys")?,
+            action: action(parsed)?,
+        },
         _ => return Err(Error::usage("there is no command").hint("maint-page -h lists them")),
     })
 }
 
 fn layout(parsed: &Parsed) -> Result<Layout> {
     match (parsed.path("dir"), parsed.path("page")) {
-        (Some(_), Some(_)) => Err(Error::usage("--dir and --page are two different layouts").hint("give one of them")),
+        (Some(_), Some(_)) => {
+            Err(Error::usage("--dir and --page are two different layouts").hint("give one of them"))
+        }
         (Some(dir), None) => Ok(Layout::flag(&absolute(dir)?)),
         (None, Some(file)) => Layout::single(&absolute(file)?),
-        (None, None) => Err(Error::usage("where is the page?").hint("give --dir DIR, or --page FILE for a server that tests for one file")),
+        (None, None) => Err(Error::usage("where is the page?")
+            .hint("give --dir DIR, or --page FILE for a server that tests for one file")),
     }
 }
 
 fn flagged(parsed: &Parsed, what: &str) -> Result<Layout> {
     if parsed.os("page").is_some() {
-        return Err(Error::usage(format!("single-file mode has no {what}")).hint("they need the flag layout: --dir DIR"));
+        return Err(Error::usage(format!("single-file mode has no {what}"))
+            .hint("they need the flag layout: --dir DIR"));
     }
     layout(parsed)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(|e| Error::io(format!("cannot tell where {} is", path.display()), &e))
+    std::path::absolute(path)
+        .map_err(|e| Error::io(format!("cannot tell where {} is", path.display()), &e))
 }
 
 fn id(parsed: &Parsed) -> Result<Option<String>> {
@@ -144,15 +204,27 @@ fn id(parsed: &Parsed) -> Result<Option<String>> {
 /// An id for this run alone, also when a pid comes round again.
 fn own_run() -> Result<String> {
     let random = base::atomic::random::<2>()?;
-    Ok(format!("during-{}-{:02x}{:02x}", std::process::id(), random[0], random[1]))
+    Ok(format!(
+        "during-{}-{:02x}{:02x}",
+        std::process::id(),
+        random[0],
+        random[1]
+    ))
 }
 
 /// The name of whoever calls: sudo's word first, since root is nobody in particular.
 pub fn caller() -> String {
     let uid = nix::unistd::getuid();
     let sudo = std::env::var("SUDO_USER").ok().filter(|_| uid.is_root());
-    let own = || nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.name);
-    sudo.or_else(own).filter(|name| hold::valid_id(name)).unwrap_or_else(|| format!("uid{uid}"))
+    let own = || {
+        nix::unistd::User::from_uid(uid)
+            .ok()
+            .flatten()
+            .map(|user| user.name)
+    };
+    sudo.or_else(own)
+        .filter(|name| hold::valid_id(name))
+        .unwrap_or_else(|| format!("uid{uid}"))
 }
 
 fn whose(parsed: &Parsed) -> Result<Whose> {
@@ -175,16 +247,25 @@ fn side(parsed: &Parsed) -> Result<Option<bool>> {
 
 fn wish(parsed: &Parsed, default_id: String) -> Result<Wish> {
     if parsed.text("for").is_some() && parsed.text("until").is_some() {
-        return Err(Error::usage("--for and --until both say when it ends").hint("give one of them"));
+        return Err(
+            Error::usage("--for and --until both say when it ends").hint("give one of them")
+        );
     }
     let tz = parsed.text("tz").map(str::to_owned);
-    when::zone(tz.as_deref())
-        .map_err(|why| Error::usage(format!("--tz: {why}")).hint("zones are named as in /usr/share/zoneinfo: Europe/Berlin"))?;
+    when::zone(tz.as_deref()).map_err(|why| {
+        Error::usage(format!("--tz: {why}"))
+            .hint("zones are named as in /usr/share/zoneinfo: Europe/Berlin")
+    })?;
     let lang = parsed.text("lang").map(str::to_owned);
-    if lang.as_deref().is_some_and(|tag| tag.is_empty() || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')) {
+    if lang.as_deref().is_some_and(|tag| {
+        tag.is_empty() || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    }) {
         return Err(Error::usage("--lang: not a language tag").hint("such as de, pt-BR or zh-Hant"));
     }
-    let token = base::atomic::random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+    let token = base::atomic::random::<8>()?
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Ok(Wish {
         id: id(parsed)?.unwrap_or(default_id),
         message: words(parsed, "message", hold::MESSAGE_MAX)?,
@@ -203,26 +284,36 @@ fn wish(parsed: &Parsed, default_id: String) -> Result<Wish> {
 }
 
 fn words(parsed: &Parsed, option: &str, most: usize) -> Result<Option<String>> {
-    let Some(text) = parsed.text(option) else { return Ok(None) };
+    let Some(text) = parsed.text(option) else {
+        return Ok(None);
+    };
     let text = plain::clean(text);
     match text.len() {
-        0 => Err(Error::usage(format!("--{option}: there is nothing to read in it"))),
-        n if n > most => Err(Error::usage(format!("--{option}: {n} bytes, and at most {most} are shown"))),
+        0 => Err(Error::usage(format!(
+            "--{option}: there is nothing to read in it"
+        ))),
+        n if n > most => Err(Error::usage(format!(
+            "--{option}: {n} bytes, and at most {most} are shown"
+        ))),
         _ => Ok(Some(text)),
     }
 }
 
 fn time(parsed: &Parsed, option: &str) -> Result<Option<(when::When, String)>> {
-    let Some(text) = parsed.text(option) else { return Ok(None) };
-    let when = when::parse(text).map_err(|why| Error::usage(format!("--{option}: {text:?}: {why}")))?;
+    let Some(text) = parsed.text(option) else {
+        return Ok(None);
+    };
+    let when =
+        when::parse(text).map_err(|why| Error::usage(format!("--{option}: {text:?}: {why}")))?;
     Ok(Some((when, text.to_owned())))
 }
 
 fn template(parsed: &Parsed) -> Result<Option<PathBuf>> {
     match parsed.path("template") {
-        Some(_) if parsed.os("page").is_some() => {
-            Err(Error::usage("single-file mode has no place for a template's files").hint("a template needs the flag layout: --dir DIR"))
-        }
+        Some(_) if parsed.os("page").is_some() => Err(Error::usage(
+            "single-file mode has no place for a template's files",
+        )
+        .hint("a template needs the flag layout: --dir DIR")),
         given => Ok(given.map(Path::to_path_buf)),
     }
 }
@@ -230,16 +321,23 @@ fn template(parsed: &Parsed) -> Result<Option<PathBuf>> {
 fn proof(parsed: &Parsed, urls: Vec<&str>) -> Result<Proof> {
     for url in &urls {
         if !(url.starts_with("http://") || url.starts_with("https://")) {
-            return Err(Error::usage(format!("{url:?} is not a URL")).hint("such as http://127.0.0.1/ or https://www.example.org/login"));
+            return Err(Error::usage(format!("{url:?} is not a URL"))
+                .hint("such as http://127.0.0.1/ or https://www.example.org/login"));
         }
     }
     let status = match parsed.count("expect") {
         Some(status @ 100..=599) => u16::try_from(status).ok(),
-        Some(status) => return Err(Error::usage(format!("--expect: {status} is not an HTTP status"))),
+        Some(status) => {
+            return Err(Error::usage(format!(
+                "--expect: {status} is not an HTTP status"
+            )));
+        }
         None => None,
     };
     let count = match parsed.count("count") {
-        Some(0) => return Err(Error::usage("--count: no answer proves nothing").hint("give 1 or more")),
+        Some(0) => {
+            return Err(Error::usage("--count: no answer proves nothing").hint("give 1 or more"));
+        }
         given => given.unwrap_or(3),
     };
     Ok(Proof {
@@ -255,16 +353,27 @@ fn proof(parsed: &Parsed, urls: Vec<&str>) -> Result<Proof> {
 }
 
 fn snippet_request(parsed: &Parsed) -> Result<Request> {
-    let layout = flagged(parsed, "configuration of its own: the server has one already")?;
+    let layout = flagged(
+        parsed,
+        "configuration of its own: the server has one already",
+    )?;
     let dir = layout.dir().to_path_buf();
     match dir.to_str() {
         Some(text) if snippet::can_name(text) => {}
         _ => {
-            return Err(Error::usage(format!("{} cannot be written in a server's configuration", dir.display()))
-                .hint("use a path of letters, digits and . _ - + @ ~ , ="));
+            return Err(Error::usage(format!(
+                "{} cannot be written in a server's configuration",
+                dir.display()
+            ))
+            .hint("use a path of letters, digits and . _ - + @ ~ , ="));
         }
     }
-    let server = parsed.positional_texts().first().copied().unwrap_or_default().to_owned();
+    let server = parsed
+        .positional_texts()
+        .first()
+        .copied()
+        .unwrap_or_default()
+        .to_owned();
     Ok(Request::Snippet { server, dir })
 }
 
@@ -272,16 +381,23 @@ fn action(parsed: &Parsed) -> Result<Action> {
     let words = parsed.positional_texts();
     let key = words.get(1).copied();
     match (words.first().copied().unwrap_or_default(), key) {
-        ("add", None) => Ok(Action::Add(parsed.duration("ttl").unwrap_or(Duration::from_secs(8 * 3600)))),
+        ("add", None) => Ok(Action::Add(
+            parsed
+                .duration("ttl")
+                .unwrap_or(Duration::from_secs(8 * 3600)),
+        )),
         ("list", None) => Ok(Action::List),
         ("revoke", Some("all")) => Ok(Action::Revoke(None)),
         ("revoke", Some(key)) if key.len() >= 8 && key.bytes().all(|b| b.is_ascii_hexdigit()) => {
             Ok(Action::Revoke(Some(key.to_lowercase())))
         }
-        ("revoke", Some(_)) => {
-            Err(Error::usage("a key is revoked by its first eight hex digits or more").hint("maint-page bypass list says them"))
+        ("revoke", Some(_)) => Err(Error::usage(
+            "a key is revoked by its first eight hex digits or more",
+        )
+        .hint("maint-page bypass list says them")),
+        ("revoke", None) => {
+            Err(Error::usage("revoke which key?").hint("give its first eight digits, or all"))
         }
-        ("revoke", None) => Err(Error::usage("revoke which key?").hint("give its first eight digits, or all")),
         (verb, Some(_)) => Err(Error::usage(format!("{verb} takes no key"))),
         (verb, None) => Err(Error::usage(format!("{verb} is no action"))),
     }

@@ -79,20 +79,31 @@ impl<'a> Settling<'a> {
     }
 
     /// Does it: `alter` changes the holds and keys, after the clock has.
-    pub fn run(&self, alter: impl FnOnce(&mut Vec<Hold>, &mut Vec<Key>, Timestamp) -> Result<()>) -> Result<Settled> {
+    pub fn run(
+        &self,
+        alter: impl FnOnce(&mut Vec<Hold>, &mut Vec<Key>, Timestamp) -> Result<()>,
+    ) -> Result<Settled> {
         self.run_if(|holds, keys, now| alter(holds, keys, now).map(|()| true))
     }
 
     /// The same, where `alter` may find that nothing is to be done: then everything stays as it was found, down to what the clock would
     /// have brought up to date.
-    pub fn run_if(&self, alter: impl FnOnce(&mut Vec<Hold>, &mut Vec<Key>, Timestamp) -> Result<bool>) -> Result<Settled> {
+    pub fn run_if(
+        &self,
+        alter: impl FnOnce(&mut Vec<Hold>, &mut Vec<Key>, Timestamp) -> Result<bool>,
+    ) -> Result<Settled> {
         let _lock = self.lock()?;
         let copied = self.copy_template()?;
         let mut observed = observe::observe(self.layout, &Opened::new(self.layout)?)?;
         observed.templates.extend(copied);
         let now = Timestamp::now();
         let mut holds = observed.holds.clone();
-        let mut keys: Vec<Key> = observed.keys.iter().filter(|key| key.is_good(now)).cloned().collect();
+        let mut keys: Vec<Key> = observed
+            .keys
+            .iter()
+            .filter(|key| key.is_good(now))
+            .cloned()
+            .collect();
         let events = change::tick(&mut holds, self.only, now);
         let foreign = matches!(observed.flag, Found::Foreign(_)) && !self.force;
         if !alter(&mut holds, &mut keys, now)? && !foreign {
@@ -113,15 +124,32 @@ impl<'a> Settling<'a> {
 
     /// The copy is made before anything refers to it; in a dry run its page is only read.
     fn copy_template(&self) -> Result<Option<(String, String)>> {
-        let Some(template) = self.template else { return Ok(None) };
+        let Some(template) = self.template else {
+            return Ok(None);
+        };
         if !self.dry_run {
             act::copy_template(self.layout, template)?;
         }
-        Ok(self.dry_run.then(|| (template.name.clone(), template::page(template).unwrap_or_default())))
+        Ok(self.dry_run.then(|| {
+            (
+                template.name.clone(),
+                template::page(template).unwrap_or_default(),
+            )
+        }))
     }
 
-    fn carry_out(&self, plan: Plan, observed: Observed, holds: Vec<Hold>, events: Vec<Event>, now: Timestamp) -> Result<Settled> {
-        let refused = plan.in_the_way.as_ref().map(|thing| foreign(self.layout, &thing.place, thing.why));
+    fn carry_out(
+        &self,
+        plan: Plan,
+        observed: Observed,
+        holds: Vec<Hold>,
+        events: Vec<Event>,
+        now: Timestamp,
+    ) -> Result<Settled> {
+        let refused = plan
+            .in_the_way
+            .as_ref()
+            .map(|thing| foreign(self.layout, &thing.place, thing.why));
         let mut settled = Settled {
             now,
             holds,
@@ -137,7 +165,8 @@ impl<'a> Settling<'a> {
         } else if !plan.steps.is_empty() {
             let (items, error) = act::act(self.layout, &plan.steps);
             (settled.items, settled.error) = (items, error);
-            match Opened::new(self.layout).and_then(|opened| observe::observe(self.layout, &opened)) {
+            match Opened::new(self.layout).and_then(|opened| observe::observe(self.layout, &opened))
+            {
                 Ok(after) => (settled.flag, settled.holds) = (after.flag, after.holds),
                 // What was done stays in the report; what came of it could not be told.
                 Err(error) => settled.error = settled.error.or(Some(error)),
@@ -153,7 +182,8 @@ impl<'a> Settling<'a> {
 
 fn foreign(layout: &Layout, place: &Place, why: &str) -> Error {
     let path = place.path(layout);
-    Error::failed(format!("{} is foreign: {why}", path.display())).hint("look whose it is; --force renames it aside")
+    Error::failed(format!("{} is foreign: {why}", path.display()))
+        .hint("look whose it is; --force renames it aside")
 }
 
 impl Settled {
@@ -169,15 +199,33 @@ impl Settled {
 
     /// The report's body.
     pub fn body(&self, command: &str, layout: &Layout) -> Maintenance {
-        body(command, layout, &self.holds, &self.flag, self.now, self.items.clone())
+        body(
+            command,
+            layout,
+            &self.holds,
+            &self.flag,
+            self.now,
+            self.items.clone(),
+        )
     }
 }
 
 /// The report's body for these findings.
-pub fn body(command: &str, layout: &Layout, holds: &[Hold], flag: &Found, now: Timestamp, items: Vec<Item>) -> Maintenance {
+pub fn body(
+    command: &str,
+    layout: &Layout,
+    holds: &[Hold],
+    flag: &Found,
+    now: Timestamp,
+    items: Vec<Item>,
+) -> Maintenance {
     let standing = standing(holds, now);
     let up = matches!(flag, Found::Ours(_));
-    let shown = |instant: Timestamp| standing.speaker.map(|hold| when::rfc3339(instant, &hold.zone()));
+    let shown = |instant: Timestamp| {
+        standing
+            .speaker
+            .map(|hold| when::rfc3339(instant, &hold.zone()))
+    };
     Maintenance {
         command: command.to_owned(),
         state: standing.state,
@@ -187,12 +235,26 @@ pub fn body(command: &str, layout: &Layout, holds: &[Hold], flag: &Found, now: T
             Found::Ours(_) => FlagShown::Ours,
             Found::Foreign(_) => FlagShown::Foreign,
         },
-        dir: layout.one_file().is_none().then(|| lossy(layout.dir().as_os_str())),
-        dir_b64: if layout.one_file().is_none() { exact(layout.dir().as_os_str()) } else { None },
-        page: layout.one_file().map(|_| lossy(layout.flag_path().as_os_str())),
-        page_b64: layout.one_file().and_then(|_| exact(layout.flag_path().as_os_str())),
+        dir: layout
+            .one_file()
+            .is_none()
+            .then(|| lossy(layout.dir().as_os_str())),
+        dir_b64: if layout.one_file().is_none() {
+            exact(layout.dir().as_os_str())
+        } else {
+            None
+        },
+        page: layout
+            .one_file()
+            .map(|_| lossy(layout.flag_path().as_os_str())),
+        page_b64: layout
+            .one_file()
+            .and_then(|_| exact(layout.flag_path().as_os_str())),
         starts_at: standing.speaker.and_then(|hold| shown(hold.starts_at)),
-        ends_at: standing.speaker.and_then(|hold| hold.ends_at).and_then(shown),
+        ends_at: standing
+            .speaker
+            .and_then(|hold| hold.ends_at)
+            .and_then(shown),
         retry_after: (up && layout.one_file().is_none()).then_some(standing.retry_after),
         holds: holds.iter().map(|hold| HoldShown::new(hold, now)).collect(),
         items,

@@ -17,7 +17,9 @@ pub fn text(server: &str, dir: &str) -> Option<String> {
     let filled = match server {
         "nginx" => include_str!("snippet/nginx.conf").replace("@RETRY@\n", &nginx_buckets(dir)),
         "apache" => apache(dir),
-        "caddy" => include_str!("snippet/caddy.conf").replace("@MATCH@\n", &caddy_matchers(dir)).replace("@RETRY@\n", &caddy_buckets()),
+        "caddy" => include_str!("snippet/caddy.conf")
+            .replace("@MATCH@\n", &caddy_matchers(dir))
+            .replace("@RETRY@\n", &caddy_buckets()),
         _ => return None,
     };
     Some(filled.replace("@DIR@", dir))
@@ -31,7 +33,10 @@ pub fn can_name(dir: &str) -> bool {
 
 fn nginx_buckets(dir: &str) -> String {
     BUCKETS.iter().fold(String::new(), |mut text, n| {
-        let _ = writeln!(text, "    if (-f \"{dir}/retry-{n}\") {{ set $maint_retry {n}; }}");
+        let _ = writeln!(
+            text,
+            "    if (-f \"{dir}/retry-{n}\") {{ set $maint_retry {n}; }}"
+        );
         text
     })
 }
@@ -52,7 +57,10 @@ fn apache(dir: &str) -> String {
 
 fn caddy_matchers(dir: &str) -> String {
     BUCKETS.iter().fold(String::new(), |mut text, n| {
-        let _ = writeln!(text, "\t@maint_{n} file {{\n\t\troot \"{dir}\"\n\t\ttry_files /retry-{n}\n\t}}");
+        let _ = writeln!(
+            text,
+            "\t@maint_{n} file {{\n\t\troot \"{dir}\"\n\t\ttry_files /retry-{n}\n\t}}"
+        );
         text
     })
 }
@@ -73,9 +81,17 @@ mod tests {
     fn every_server_has_a_text_with_every_place_filled() {
         for server in SERVERS {
             let text = text(server, "/srv/site/maintenance").unwrap();
-            assert!(!text.contains("@DIR@") && !text.contains("@RETRY@") && !text.contains("@SKIP"));
-            assert!(text.contains("/srv/site/maintenance/on") || text.contains("root \"/srv/site/maintenance\""));
-            assert!(BUCKETS.iter().all(|n| text.contains(&format!("retry-{n}"))), "{server}");
+            assert!(
+                !text.contains("@DIR@") && !text.contains("@RETRY@") && !text.contains("@SKIP")
+            );
+            assert!(
+                text.contains("/srv/site/maintenance/on")
+                    || text.contains("root \"/srv/site/maintenance\"")
+            );
+            assert!(
+                BUCKETS.iter().all(|n| text.contains(&format!("retry-{n}"))),
+                "{server}"
+            );
         }
         assert_eq!(text("lighttpd", "/srv"), None);
     }
@@ -83,7 +99,9 @@ mod tests {
     #[test]
     fn paths_that_a_configuration_would_read_otherwise_are_refused() {
         assert!(can_name("/srv/www/maintenance-1.d"));
-        for bad in ["relative", "/a b", "/a\"b", "/a$b", "/a{b}", "/a;b", "/a\nb", "/a%b", "/a\\b", "/a#b"] {
+        for bad in [
+            "relative", "/a b", "/a\"b", "/a$b", "/a{b}", "/a;b", "/a\nb", "/a%b", "/a\\b", "/a#b",
+        ] {
             assert!(!can_name(bad), "{bad}");
         }
     }

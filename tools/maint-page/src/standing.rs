@@ -30,11 +30,21 @@ pub struct Standing<'a> {
 
 /// Judges all holds at `now`.
 pub fn standing(holds: &[Hold], now: Timestamp) -> Standing<'_> {
-    let up: Vec<&Hold> = holds.iter().filter(|hold| hold.state(now).is_up()).collect();
-    let (group, announced) = if up.is_empty() { (holds.iter().collect(), true) } else { (up, false) };
+    let up: Vec<&Hold> = holds
+        .iter()
+        .filter(|hold| hold.state(now).is_up())
+        .collect();
+    let (group, announced) = if up.is_empty() {
+        (holds.iter().collect(), true)
+    } else {
+        (up, false)
+    };
     let speaker = if announced {
         // Of what is only announced, the one that comes first is news.
-        group.iter().min_by_key(|hold| (hold.starts_at, &hold.id)).copied()
+        group
+            .iter()
+            .min_by_key(|hold| (hold.starts_at, &hold.id))
+            .copied()
     } else {
         group.iter().max_by_key(|hold| lasts(hold)).copied()
     };
@@ -50,7 +60,12 @@ pub fn standing(holds: &[Hold], now: Timestamp) -> Standing<'_> {
 
 /// The order of "lasts longest": no end is the latest end.
 fn lasts(hold: &Hold) -> (bool, Option<Timestamp>, Reverse<Timestamp>, Reverse<&str>) {
-    (hold.ends_at.is_none(), hold.ends_at, Reverse(hold.starts_at), Reverse(&hold.id))
+    (
+        hold.ends_at.is_none(),
+        hold.ends_at,
+        Reverse(hold.starts_at),
+        Reverse(&hold.id),
+    )
 }
 
 /// The largest bucket that is over by the announced end.
@@ -63,7 +78,11 @@ fn retry_after(speaker: Option<&Hold>, now: Timestamp) -> u64 {
         return RETRY_DEFAULT;
     }
     let left = left.unsigned_abs();
-    BUCKETS.into_iter().rev().find(|&bucket| bucket <= left).unwrap_or(BUCKETS[0])
+    BUCKETS
+        .into_iter()
+        .rev()
+        .find(|&bucket| bucket <= left)
+        .unwrap_or(BUCKETS[0])
 }
 
 #[cfg(test)]
@@ -87,7 +106,10 @@ mod tests {
     fn no_holds_is_off() {
         let now = at("2026-11-21T22:10:00Z");
         let none = standing(&[], now);
-        assert_eq!((none.state, none.speaker, none.tokens.len()), (State::Off, None, 0));
+        assert_eq!(
+            (none.state, none.speaker, none.tokens.len()),
+            (State::Off, None, 0)
+        );
     }
 
     #[test]
@@ -107,7 +129,10 @@ mod tests {
     #[test]
     fn an_overdue_hold_beside_a_running_one_is_not_overdue_for_visitors() {
         let now = at("2026-11-21T22:40:00Z");
-        let holds = [active("a", Some("2026-11-21T22:30:00Z")), active("b", Some("2026-11-21T23:00:00Z"))];
+        let holds = [
+            active("a", Some("2026-11-21T22:30:00Z")),
+            active("b", Some("2026-11-21T23:00:00Z")),
+        ];
         assert_eq!(standing(&holds, now).state, State::Active);
         assert_eq!(standing(&holds[..1], now).state, State::Overdue);
     }

@@ -31,11 +31,15 @@ pub struct Template {
 pub fn read(dir: &Path) -> Result<Template> {
     let page = dir.join(PAGE);
     let text = fs::read_to_string(&page).map_err(|e| {
-        Error::input(format!("{}: {}", page.display(), base::error::plain(&e))).hint("a template is a directory with a page.html")
+        Error::input(format!("{}: {}", page.display(), base::error::plain(&e)))
+            .hint("a template is a directory with a page.html")
     })?;
     if let Some((line, slot)) = page::unknown_slot(&text) {
-        return Err(Error::input(format!("{}:{line}: {{{{{slot}}}}} is not a slot", page.display()))
-            .hint(format!("the slots are {}", page::SLOTS.join(", "))));
+        return Err(Error::input(format!(
+            "{}:{line}: {{{{{slot}}}}} is not a slot",
+            page.display()
+        ))
+        .hint(format!("the slots are {}", page::SLOTS.join(", "))));
     }
     let mut files = Vec::new();
     let mut size = 0;
@@ -50,8 +54,16 @@ pub fn read(dir: &Path) -> Result<Template> {
         hash.update((bytes.len() as u64).to_le_bytes());
         hash.update(&bytes);
     }
-    let digest: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    Ok(Template { from: dir.to_path_buf(), name: format!("assets-{digest}") })
+    let digest: String = hash
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Ok(Template {
+        from: dir.to_path_buf(),
+        name: format!("assets-{digest}"),
+    })
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>> {
@@ -63,7 +75,8 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn list(top: &Path, dir: &Path, files: &mut Vec<PathBuf>, size: &mut u64) -> Result<()> {
-    let named = |e: &std::io::Error| Error::input(format!("{}: {}", dir.display(), base::error::plain(e)));
+    let named =
+        |e: &std::io::Error| Error::input(format!("{}: {}", dir.display(), base::error::plain(e)));
     for entry in fs::read_dir(dir).map_err(|e| named(&e))? {
         let entry = entry.map_err(|e| named(&e))?;
         let kind = entry.file_type().map_err(|e| named(&e))?;
@@ -74,8 +87,11 @@ fn list(top: &Path, dir: &Path, files: &mut Vec<PathBuf>, size: &mut u64) -> Res
             *size += entry.metadata().map_err(|e| named(&e))?.len();
             files.push(path);
         } else {
-            return Err(Error::input(format!("{} is neither a file nor a directory", path.display()))
-                .hint("a template is copied whole, without links"));
+            return Err(Error::input(format!(
+                "{} is neither a file nor a directory",
+                path.display()
+            ))
+            .hint("a template is copied whole, without links"));
         }
         if *size > LIMIT || files.len() > 1000 {
             return Err(Error::input(format!(
@@ -91,7 +107,8 @@ fn list(top: &Path, dir: &Path, files: &mut Vec<PathBuf>, size: &mut u64) -> Res
 /// The text of its page.
 pub fn page(template: &Template) -> Result<String> {
     let path = template.from.join(PAGE);
-    fs::read_to_string(&path).map_err(|e| Error::input(format!("{}: {}", path.display(), base::error::plain(&e))))
+    fs::read_to_string(&path)
+        .map_err(|e| Error::input(format!("{}: {}", path.display(), base::error::plain(&e))))
 }
 
 /// Copies it to `page/NAME`: beside, then by one rename. Nothing to do if it is there.
@@ -132,13 +149,20 @@ fn open_to_readers(dir: &Path) -> std::io::Result<()> {
 
 /// The copies there are, with their pages.
 pub fn copied(page: Option<&Dir>) -> Result<Vec<(String, String)>> {
-    let Some(page) = page else { return Ok(Vec::new()) };
+    let Some(page) = page else {
+        return Ok(Vec::new());
+    };
     let mut found = Vec::new();
     for name in page.names()? {
-        let Some(name) = name.to_str().filter(|name| name.starts_with("assets-")) else { continue };
+        let Some(name) = name.to_str().filter(|name| name.starts_with("assets-")) else {
+            continue;
+        };
         let Ok(dir) = page.below(name) else { continue };
         if let Some(bytes) = dir.read(PAGE, LIMIT)? {
-            found.push((name.to_owned(), String::from_utf8_lossy(&bytes).into_owned()));
+            found.push((
+                name.to_owned(),
+                String::from_utf8_lossy(&bytes).into_owned(),
+            ));
         }
     }
     Ok(found)

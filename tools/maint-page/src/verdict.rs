@@ -53,12 +53,17 @@ pub struct Cause {
 }
 
 fn cause(word: &'static str, why: impl Into<String>) -> Option<Cause> {
-    Some(Cause { word, why: why.into() })
+    Some(Cause {
+        word,
+        why: why.into(),
+    })
 }
 
 /// Whether the answer is our page, and whole; HEAD has no body to tell by.
 pub fn is_page(answer: &Answer, tokens: &[String]) -> bool {
-    let Some(found) = page::tokens(&answer.body) else { return false };
+    let Some(found) = page::tokens(&answer.body) else {
+        return false;
+    };
     tokens.is_empty() || found.iter().any(|token| tokens.contains(token))
 }
 
@@ -75,16 +80,26 @@ pub fn on(answer: &Answer, clues: &Clues) -> Option<Cause> {
                 answer.location.as_deref().unwrap_or("another address")
             ),
         ),
-        401 => cause("password", "401: the site asks for a password before it shows anything, its maintenance page too"),
+        401 => cause(
+            "password",
+            "401: the site asks for a password before it shows anything, its maintenance page too",
+        ),
         403 => forbidden(clues),
         404 => missing(answer, clues),
         405 => cause(
             "method",
-            format!("405 for {}: the page is served from a named location or by try_files; use `maint-page snippet`", answer.method),
+            format!(
+                "405 for {}: the page is served from a named location or by try_files; use `maint-page snippet`",
+                answer.method
+            ),
         ),
-        502 | 504 => {
-            cause("site_down", format!("{}: the site behind the server is down, and the server does not see the flag", answer.status))
-        }
+        502 | 504 => cause(
+            "site_down",
+            format!(
+                "{}: the site behind the server is down, and the server does not see the flag",
+                answer.status
+            ),
+        ),
         status => cause("status", format!("{status} for {}", answer.method)),
     }
 }
@@ -93,24 +108,40 @@ fn page_answer(answer: &Answer, clues: &Clues) -> Option<Cause> {
     if answer.method != "HEAD" {
         match page::tokens(&answer.body) {
             None => {
-                return cause("foreign_page", "503, but the page is not this tool's or not whole: somebody else's 503, or the site's own");
+                return cause(
+                    "foreign_page",
+                    "503, but the page is not this tool's or not whole: somebody else's 503, or the site's own",
+                );
             }
             Some(found) if !is_page(answer, &clues.tokens) => {
                 let shown = found.join(" ");
                 return cause(
                     "other_hold",
-                    format!("503 with the page of another hold (token {shown}): a page that was not replaced, or another directory's"),
+                    format!(
+                        "503 with the page of another hold (token {shown}): a page that was not replaced, or another directory's"
+                    ),
                 );
             }
             Some(_) => {}
         }
     }
     if answer.retry_after.is_none() {
-        return cause("no_retry_after", "503 without Retry-After: search engines and clients are not told to come back");
+        return cause(
+            "no_retry_after",
+            "503 without Retry-After: search engines and clients are not told to come back",
+        );
     }
-    let no_store = |value: &str| value.to_ascii_lowercase().split(',').any(|word| word.trim() == "no-store");
+    let no_store = |value: &str| {
+        value
+            .to_ascii_lowercase()
+            .split(',')
+            .any(|word| word.trim() == "no-store")
+    };
     if !answer.cache_control.as_deref().is_some_and(no_store) {
-        return cause("no_no_store", "503 without Cache-Control: no-store: the page may be shown when the maintenance is over");
+        return cause(
+            "no_no_store",
+            "503 without Cache-Control: no-store: the page may be shown when the maintenance is over",
+        );
     }
     None
 }
@@ -119,27 +150,48 @@ fn page_answer(answer: &Answer, clues: &Clues) -> Option<Cause> {
 fn flag_unseen(answer: &Answer, clues: &Clues) -> Option<Cause> {
     let status = answer.status;
     if let Some(cached) = &answer.cached {
-        return cause("cache", format!("{status} from a cache in front of the server ({cached}): purge it, or ask the server itself"));
+        return cause(
+            "cache",
+            format!(
+                "{status} from a cache in front of the server ({cached}): purge it, or ask the server itself"
+            ),
+        );
     }
     if clues.flag == Some(false) {
-        return cause("flag_missing", format!("{status}: the flag is not in place; put the page on first"));
+        return cause(
+            "flag_missing",
+            format!("{status}: the flag is not in place; put the page on first"),
+        );
     }
     if let Some(path) = &clues.dangling {
-        return cause("dangling_link", format!("{status}: {path} is a link that leads nowhere"));
+        return cause(
+            "dangling_link",
+            format!("{status}: {path} is a link that leads nowhere"),
+        );
     }
     if let Some((path, mode)) = &clues.unreadable {
-        return cause("mode", format!("{status}: the server's user cannot get at {path} (mode {mode:04o}), so it does not see the flag"));
+        return cause(
+            "mode",
+            format!(
+                "{status}: the server's user cannot get at {path} (mode {mode:04o}), so it does not see the flag"
+            ),
+        );
     }
     match clues.seen {
         Some(503) => cause(
             "bypassed",
-            format!("{status} here, and the page elsewhere on this server: a location or a cache answers before the flag is looked at"),
+            format!(
+                "{status} here, and the page elsewhere on this server: a location or a cache answers before the flag is looked at"
+            ),
         ),
         Some(204) => cause(
             "flag_unseen",
             format!(
                 "{status}: the configuration is there, but does not see the flag{}",
-                link(clues, ": open_file_cache, or a configuration for another directory")
+                link(
+                    clues,
+                    ": open_file_cache, or a configuration for another directory"
+                )
             ),
         ),
         _ => cause(
@@ -160,25 +212,45 @@ fn link(clues: &Clues, otherwise: &str) -> String {
 
 fn forbidden(clues: &Clues) -> Option<Cause> {
     match &clues.unreadable {
-        Some((path, mode)) => cause("mode", format!("403: the server's user may not read {path} (mode {mode:04o})")),
-        None => cause("mode", "403: the server's user may not read the page, or the site refuses this address"),
+        Some((path, mode)) => cause(
+            "mode",
+            format!("403: the server's user may not read {path} (mode {mode:04o})"),
+        ),
+        None => cause(
+            "mode",
+            "403: the server's user may not read the page, or the site refuses this address",
+        ),
     }
 }
 
 fn missing(answer: &Answer, clues: &Clues) -> Option<Cause> {
     match (&clues.dangling, &clues.missing) {
-        (Some(path), _) => cause("dangling_link", format!("404: {path} is a link that leads nowhere")),
-        (None, Some(path)) => cause("page_missing", format!("404: the flag is up and {path} is missing")),
-        (None, None) => {
-            cause("page_missing", format!("404 for {}: the page's file is missing, or this URL is none of the site's", answer.method))
-        }
+        (Some(path), _) => cause(
+            "dangling_link",
+            format!("404: {path} is a link that leads nowhere"),
+        ),
+        (None, Some(path)) => cause(
+            "page_missing",
+            format!("404: the flag is up and {path} is missing"),
+        ),
+        (None, None) => cause(
+            "page_missing",
+            format!(
+                "404 for {}: the page's file is missing, or this URL is none of the site's",
+                answer.method
+            ),
+        ),
     }
 }
 
 /// What is wrong with an answer that should be the site's; None if nothing is.
 pub fn off(answer: &Answer, wanted: Option<u16>) -> Option<Cause> {
     if page::is_ours(&answer.body) {
-        let word = if answer.cached.is_some() { "cache" } else { "still_on" };
+        let word = if answer.cached.is_some() {
+            "cache"
+        } else {
+            "still_on"
+        };
         return cause(word, format!("{} with the maintenance page", answer.status));
     }
     let fits = match wanted {
@@ -189,9 +261,21 @@ pub fn off(answer: &Answer, wanted: Option<u16>) -> Option<Cause> {
         return None;
     }
     match answer.status {
-        503 => cause("other_503", "503, but not with this tool's page: the site itself, or somebody else's page"),
-        502 | 504 => cause("site_down", format!("{}: the site behind the server is not up", answer.status)),
-        status => cause("status", format!("{status}, expected {}", wanted.map_or("200 to 399".to_owned(), |status| status.to_string()))),
+        503 => cause(
+            "other_503",
+            "503, but not with this tool's page: the site itself, or somebody else's page",
+        ),
+        502 | 504 => cause(
+            "site_down",
+            format!("{}: the site behind the server is not up", answer.status),
+        ),
+        status => cause(
+            "status",
+            format!(
+                "{status}, expected {}",
+                wanted.map_or("200 to 399".to_owned(), |status| status.to_string())
+            ),
+        ),
     }
 }
 
@@ -219,27 +303,129 @@ mod tests {
 
     #[test]
     fn the_page_of_this_hold_is_on_and_nothing_else_is() {
-        let mine = Clues { tokens: vec!["bbbb".into()], ..Clues::default() };
+        let mine = Clues {
+            tokens: vec!["bbbb".into()],
+            ..Clues::default()
+        };
         assert_eq!(word(good(), &mine), None);
-        assert_eq!(word(Answer { method: "HEAD", body: Vec::new(), ..good() }, &mine), None);
-        let other = Clues { tokens: vec!["cccc".into()], ..Clues::default() };
+        assert_eq!(
+            word(
+                Answer {
+                    method: "HEAD",
+                    body: Vec::new(),
+                    ..good()
+                },
+                &mine
+            ),
+            None
+        );
+        let other = Clues {
+            tokens: vec!["cccc".into()],
+            ..Clues::default()
+        };
         assert_eq!(word(good(), &other), Some("other_hold"));
-        assert_eq!(word(Answer { body: PAGE[..30].to_vec(), ..good() }, &mine), Some("foreign_page"));
-        assert_eq!(word(Answer { retry_after: None, ..good() }, &mine), Some("no_retry_after"));
-        assert_eq!(word(Answer { cache_control: Some("max-age=60".into()), ..good() }, &mine), Some("no_no_store"));
-        assert_eq!(word(Answer { cache_control: Some("private, No-Store".into()), ..good() }, &mine), None);
+        assert_eq!(
+            word(
+                Answer {
+                    body: PAGE[..30].to_vec(),
+                    ..good()
+                },
+                &mine
+            ),
+            Some("foreign_page")
+        );
+        assert_eq!(
+            word(
+                Answer {
+                    retry_after: None,
+                    ..good()
+                },
+                &mine
+            ),
+            Some("no_retry_after")
+        );
+        assert_eq!(
+            word(
+                Answer {
+                    cache_control: Some("max-age=60".into()),
+                    ..good()
+                },
+                &mine
+            ),
+            Some("no_no_store")
+        );
+        assert_eq!(
+            word(
+                Answer {
+                    cache_control: Some("private, No-Store".into()),
+                    ..good()
+                },
+                &mine
+            ),
+            None
+        );
     }
 
     #[test]
     fn each_wrong_answer_has_its_cause() {
-        let site = |status| Answer { method: "GET", status, body: b"hello".to_vec(), ..Answer::default() };
+        let site = |status| Answer {
+            method: "GET",
+            status,
+            body: b"hello".to_vec(),
+            ..Answer::default()
+        };
         let none = Clues::default();
         assert_eq!(word(site(200), &none), Some("wrong_host"));
-        assert_eq!(word(site(200), &Clues { seen: Some(204), ..none.clone() }), Some("flag_unseen"));
-        assert_eq!(word(site(200), &Clues { seen: Some(503), ..none.clone() }), Some("bypassed"));
-        assert_eq!(word(site(200), &Clues { unreadable: Some(("/srv".into(), 0o700)), ..none.clone() }), Some("mode"));
-        assert_eq!(word(site(200), &Clues { dangling: Some("/srv/x".into()), ..none.clone() }), Some("dangling_link"));
-        assert_eq!(word(Answer { cached: Some("Age: 4".into()), ..site(200) }, &none), Some("cache"));
+        assert_eq!(
+            word(
+                site(200),
+                &Clues {
+                    seen: Some(204),
+                    ..none.clone()
+                }
+            ),
+            Some("flag_unseen")
+        );
+        assert_eq!(
+            word(
+                site(200),
+                &Clues {
+                    seen: Some(503),
+                    ..none.clone()
+                }
+            ),
+            Some("bypassed")
+        );
+        assert_eq!(
+            word(
+                site(200),
+                &Clues {
+                    unreadable: Some(("/srv".into(), 0o700)),
+                    ..none.clone()
+                }
+            ),
+            Some("mode")
+        );
+        assert_eq!(
+            word(
+                site(200),
+                &Clues {
+                    dangling: Some("/srv/x".into()),
+                    ..none.clone()
+                }
+            ),
+            Some("dangling_link")
+        );
+        assert_eq!(
+            word(
+                Answer {
+                    cached: Some("Age: 4".into()),
+                    ..site(200)
+                },
+                &none
+            ),
+            Some("cache")
+        );
         assert_eq!(word(site(403), &none), Some("mode"));
         assert_eq!(word(site(404), &none), Some("page_missing"));
         assert_eq!(word(site(405), &none), Some("method"));
@@ -250,7 +436,12 @@ mod tests {
 
     #[test]
     fn off_is_the_site_and_not_the_page() {
-        let answer = |status, body: &[u8]| Answer { method: "GET", status, body: body.to_vec(), ..Answer::default() };
+        let answer = |status, body: &[u8]| Answer {
+            method: "GET",
+            status,
+            body: body.to_vec(),
+            ..Answer::default()
+        };
         let word = |answer, wanted| off(&answer, wanted).map(|cause: Cause| cause.word);
         assert_eq!(word(answer(200, b"hello"), None), None);
         assert_eq!(word(answer(302, b""), None), None);

@@ -59,19 +59,34 @@ pub fn url(url: &str, claim: Claim<'_>, expectation: &Expectation, deadline: Dea
     let began = Instant::now();
     let whole = deadline;
     let deadline = deadline.or_after(expectation.within);
-    let mut asker = Asker { url, expectation, deadline, whole, requests: 0 };
+    let mut asker = Asker {
+        url,
+        expectation,
+        deadline,
+        whole,
+        requests: 0,
+    };
     let mut pause = Duration::from_millis(4);
     loop {
-        let outcome = if claim.on { asker.on(claim) } else { asker.off() };
+        let outcome = if claim.on {
+            asker.on(claim)
+        } else {
+            asker.off()
+        };
         let last_try = deadline.left().is_some_and(|left| left <= pause);
         match outcome {
-            Outcome::Good(last) => return asker.shown(Some(&last), late(claim, began.elapsed()), true, began),
+            Outcome::Good(last) => {
+                return asker.shown(Some(&last), late(claim, began.elapsed()), true, began);
+            }
             Outcome::Wrong(last) if last_try => {
                 let cause = asker.diagnose(&last, claim);
                 return asker.shown(Some(&last), cause, false, began);
             }
             Outcome::Silent(why) if last_try => {
-                let cause = Cause { word: "unreachable", why };
+                let cause = Cause {
+                    word: "unreachable",
+                    why,
+                };
                 return asker.shown(None, Some(cause), false, began);
             }
             _ => {}
@@ -82,8 +97,13 @@ pub fn url(url: &str, claim: Claim<'_>, expectation: &Expectation, deadline: Dea
 }
 
 fn late(claim: Claim<'_>, took: Duration) -> Option<Cause> {
-    (took >= LATE && claim.layout.is_some())
-        .then(|| Cause { word: "late", why: format!("the server saw it only after {:.1} s, as with open_file_cache", took.as_secs_f64()) })
+    (took >= LATE && claim.layout.is_some()).then(|| Cause {
+        word: "late",
+        why: format!(
+            "the server saw it only after {:.1} s, as with open_file_cache",
+            took.as_secs_f64()
+        ),
+    })
 }
 
 struct Asker<'a> {
@@ -97,7 +117,10 @@ struct Asker<'a> {
 impl Asker<'_> {
     /// GET, HEAD and POST all have to be answered with the page.
     fn on(&mut self, claim: Claim<'_>) -> Outcome {
-        let clues = verdict::Clues { tokens: claim.tokens.to_vec(), ..verdict::Clues::default() };
+        let clues = verdict::Clues {
+            tokens: claim.tokens.to_vec(),
+            ..verdict::Clues::default()
+        };
         let mut last = Answer::default();
         for method in ["GET", "HEAD", "POST"] {
             last = match self.ask(method, self.url) {
@@ -129,12 +152,15 @@ impl Asker<'_> {
     fn diagnose(&mut self, last: &Answer, claim: Claim<'_>) -> Option<Cause> {
         let mut clues = claim.layout.map(clues::gather).unwrap_or_default();
         if !claim.on {
-            return verdict::off(last, self.expectation.status).map(|cause| clues::explain_off(cause, &clues));
+            return verdict::off(last, self.expectation.status)
+                .map(|cause| clues::explain_off(cause, &clues));
         }
         clues.tokens = claim.tokens.to_vec();
         clues.seen = origin(self.url).and_then(|origin| {
             self.deadline = Deadline::after(Some(Duration::from_secs(2)));
-            self.ask("GET", &format!("{origin}/_maint-page/seen")).ok().map(|answer| answer.status)
+            self.ask("GET", &format!("{origin}/_maint-page/seen"))
+                .ok()
+                .map(|answer| answer.status)
         });
         verdict::on(last, &clues)
     }
@@ -150,8 +176,14 @@ impl Asker<'_> {
             },
             connect: self.expectation.connect.clone(),
             host: self.expectation.host.clone(),
-            headers: vec![("accept".to_owned(), "text/html".to_owned()), ("cache-control".to_owned(), "no-cache".to_owned())],
-            timeout: self.whole.slice(self.deadline.slice(REQUEST).max(PATIENCE)).max(Duration::from_millis(50)),
+            headers: vec![
+                ("accept".to_owned(), "text/html".to_owned()),
+                ("cache-control".to_owned(), "no-cache".to_owned()),
+            ],
+            timeout: self
+                .whole
+                .slice(self.deadline.slice(REQUEST).max(PATIENCE))
+                .max(Duration::from_millis(50)),
             ..Request::get(url)
         };
         let answer = request.send().map_err(|why| why.to_string())?;
@@ -167,8 +199,16 @@ impl Asker<'_> {
         })
     }
 
-    fn shown(&self, last: Option<&Answer>, cause: Option<Cause>, ok: bool, began: Instant) -> Verified {
-        let (cause, why) = cause.map_or((None, None), |cause| (Some(cause.word.to_owned()), Some(cause.why)));
+    fn shown(
+        &self,
+        last: Option<&Answer>,
+        cause: Option<Cause>,
+        ok: bool,
+        began: Instant,
+    ) -> Verified {
+        let (cause, why) = cause.map_or((None, None), |cause| {
+            (Some(cause.word.to_owned()), Some(cause.why))
+        });
         Verified {
             url: self.url.to_owned(),
             ok,
@@ -184,9 +224,17 @@ impl Asker<'_> {
 
 /// The header by which a cache says that it answered, if it did.
 fn cached(header: &dyn Fn(&str) -> Option<String>) -> Option<String> {
-    let age = header("age").filter(|age| age.trim() != "0").map(|age| format!("Age: {age}"));
-    let hit = |name: &str| header(name).filter(|value| value.to_ascii_uppercase().contains("HIT")).map(|value| format!("{name}: {value}"));
-    age.or_else(|| hit("x-cache")).or_else(|| hit("x-cache-status")).or_else(|| hit("cf-cache-status"))
+    let age = header("age")
+        .filter(|age| age.trim() != "0")
+        .map(|age| format!("Age: {age}"));
+    let hit = |name: &str| {
+        header(name)
+            .filter(|value| value.to_ascii_uppercase().contains("HIT"))
+            .map(|value| format!("{name}: {value}"))
+    };
+    age.or_else(|| hit("x-cache"))
+        .or_else(|| hit("x-cache-status"))
+        .or_else(|| hit("cf-cache-status"))
 }
 
 /// Scheme, host and port of a URL.
@@ -202,7 +250,10 @@ mod tests {
 
     #[test]
     fn the_origin_is_what_stands_before_the_path() {
-        assert_eq!(origin("http://127.0.0.1:8080/a/b?c"), Some("http://127.0.0.1:8080"));
+        assert_eq!(
+            origin("http://127.0.0.1:8080/a/b?c"),
+            Some("http://127.0.0.1:8080")
+        );
         assert_eq!(origin("https://example.org"), Some("https://example.org"));
         assert_eq!(origin("example.org/x"), None);
     }

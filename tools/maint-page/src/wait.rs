@@ -37,12 +37,21 @@ pub enum Waited {
 }
 
 /// Waits until the page is up for `id`, or for whatever is announced.
-pub fn until_up(layout: &Layout, id: Option<&str>, force: bool, context: &Context, watch: &Watch) -> Result<Waited> {
+pub fn until_up(
+    layout: &Layout,
+    id: Option<&str>,
+    force: bool,
+    context: &Context,
+    watch: &Watch,
+) -> Result<Waited> {
     let alarm = Alarm::new(layout)?;
     let mut waited = false;
     loop {
         let holds = observe::observe(layout, &Opened::new(layout)?)?.holds;
-        let wanted: Vec<&Hold> = holds.iter().filter(|hold| id.is_none_or(|id| hold.id == id)).collect();
+        let wanted: Vec<&Hold> = holds
+            .iter()
+            .filter(|hold| id.is_none_or(|id| hold.id == id))
+            .collect();
         let now = Timestamp::now();
         let up = wanted.iter().any(|hold| hold.state(now).is_up());
         if up || wanted.iter().any(|hold| hold.is_due(now)) || context.dry_run {
@@ -50,15 +59,30 @@ pub fn until_up(layout: &Layout, id: Option<&str>, force: bool, context: &Contex
             let of_ours = |hold: &&Hold| id.is_none_or(|id| hold.id == id);
             if context.dry_run
                 || settled.error.is_some()
-                || settled.holds.iter().filter(of_ours).any(|hold| hold.state(settled.now).is_up())
+                || settled
+                    .holds
+                    .iter()
+                    .filter(of_ours)
+                    .any(|hold| hold.state(settled.now).is_up())
             {
-                return Ok(if wanted.is_empty() { Waited::Nothing } else { Waited::Up(Box::new(settled)) });
+                return Ok(if wanted.is_empty() {
+                    Waited::Nothing
+                } else {
+                    Waited::Up(Box::new(settled))
+                });
             }
             waited = true;
             continue;
         }
-        if wanted.iter().all(|hold| hold.state(now) != State::Announced) {
-            return Ok(if waited { Waited::Gone } else { Waited::Nothing });
+        if wanted
+            .iter()
+            .all(|hold| hold.state(now) != State::Announced)
+        {
+            return Ok(if waited {
+                Waited::Gone
+            } else {
+                Waited::Nothing
+            });
         }
         if context.deadline.passed() {
             return Ok(Waited::Late);
@@ -77,7 +101,12 @@ pub fn until_up(layout: &Layout, id: Option<&str>, force: bool, context: &Contex
 /// What is due is done. Somebody else may be at it this moment: that is worth waiting for.
 fn raise(layout: &Layout, force: bool, context: &Context) -> Result<Settled> {
     let lock_wait = context.lock_wait.max(Duration::from_secs(10));
-    Settling { lock_wait, force, ..Settling::new(layout, context) }.run(|_, _, _| Ok(()))
+    Settling {
+        lock_wait,
+        force,
+        ..Settling::new(layout, context)
+    }
+    .run(|_, _, _| Ok(()))
 }
 
 struct Alarm {
@@ -87,12 +116,17 @@ struct Alarm {
 
 impl Alarm {
     fn new(layout: &Layout) -> Result<Alarm> {
-        let named = |what: &str, e: rustix::io::Errno| Error::io(format!("cannot {what}"), &e.into());
+        let named =
+            |what: &str, e: rustix::io::Errno| Error::io(format!("cannot {what}"), &e.into());
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let timer = rustix::time::timerfd_create(TimerfdClockId::Realtime, flags).map_err(|e| named("make a timer", e))?;
-        let watcher = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC).map_err(|e| named("watch files", e))?;
+        let timer = rustix::time::timerfd_create(TimerfdClockId::Realtime, flags)
+            .map_err(|e| named("make a timer", e))?;
+        let watcher = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC)
+            .map_err(|e| named("watch files", e))?;
         let holds = layout.dir().join(layout::HOLDS);
-        let events = inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::MOVED_FROM | inotify::WatchFlags::DELETE;
+        let events = inotify::WatchFlags::MOVED_TO
+            | inotify::WatchFlags::MOVED_FROM
+            | inotify::WatchFlags::DELETE;
         match inotify::add_watch(&watcher, holds.as_path(), events) {
             Ok(_) | Err(rustix::io::Errno::NOENT) => Ok(Alarm { timer, watcher }),
             Err(e) => Err(named(&format!("watch {}", holds.display()), e)),
@@ -102,21 +136,37 @@ impl Alarm {
     /// Until `at`, a change of the clock or of the holds, a signal, or the end of the run.
     fn sleep(&self, at: Option<Timestamp>, context: &Context, watch: &Watch) -> Result<()> {
         let at = at.unwrap_or(Timestamp::MAX);
-        let when = Timespec { tv_sec: at.as_second(), tv_nsec: at.subsec_nanosecond().into() };
-        let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let when = Timespec {
+            tv_sec: at.as_second(),
+            tv_nsec: at.subsec_nanosecond().into(),
+        };
+        let zero = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
         let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
         // A clock that was set between this and the last look gives ECANCELED: look again.
-        match rustix::time::timerfd_settime(&self.timer, flags, &Itimerspec { it_interval: zero, it_value: when }) {
+        match rustix::time::timerfd_settime(
+            &self.timer,
+            flags,
+            &Itimerspec {
+                it_interval: zero,
+                it_value: when,
+            },
+        ) {
             Ok(_) => {}
             Err(rustix::io::Errno::CANCELED) => return Ok(()),
             Err(e) => return Err(Error::io("cannot set the timer", &e.into())),
         }
-        let left = context
-            .deadline
-            .left()
-            .map(|left| Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() });
-        let mut fds =
-            [PollFd::new(&self.timer, PollFlags::IN), PollFd::new(&self.watcher, PollFlags::IN), PollFd::new(watch, PollFlags::IN)];
+        let left = context.deadline.left().map(|left| Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        });
+        let mut fds = [
+            PollFd::new(&self.timer, PollFlags::IN),
+            PollFd::new(&self.watcher, PollFlags::IN),
+            PollFd::new(watch, PollFlags::IN),
+        ];
         match rustix::event::poll(&mut fds, left.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(Error::io("cannot wait", &e.into())),

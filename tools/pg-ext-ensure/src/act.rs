@@ -46,9 +46,18 @@ pub struct Applied {
 ///
 /// # Errors
 /// Only a lost connection: what the server refuses is in the result.
-pub fn apply(client: &mut Client, steps: &[&Step], policy: &Policy) -> Result<Applied, postgres::Error> {
+pub fn apply(
+    client: &mut Client,
+    steps: &[&Step],
+    policy: &Policy,
+) -> Result<Applied, postgres::Error> {
     let error = match batch(client, &(transaction(steps, policy) + &look_sql(policy))) {
-        Ok(rows) => return Ok(Applied { database: read_look(&rows, false).1, endings: vec![Ending::Done; steps.len()] }),
+        Ok(rows) => {
+            return Ok(Applied {
+                database: read_look(&rows, false).1,
+                endings: vec![Ending::Done; steps.len()],
+            });
+        }
         Err(error) => error,
     };
     let Some(refusal) = refusal(&error) else {
@@ -58,12 +67,29 @@ pub fn apply(client: &mut Client, steps: &[&Step], policy: &Policy) -> Result<Ap
     let mut database = read_look(&rows, false).1;
     if let [step] = steps {
         // A race that was lost leaves things as they should be: 23505 and 42710 are no failure then.
-        let so = is_so(&step.want, database.installed.get(&step.want.name), step, policy);
-        return Ok(Applied { database, endings: vec![if so { Ending::Raced } else { Ending::Refused(refusal) }] });
+        let so = is_so(
+            &step.want,
+            database.installed.get(&step.want.name),
+            step,
+            policy,
+        );
+        return Ok(Applied {
+            database,
+            endings: vec![if so {
+                Ending::Raced
+            } else {
+                Ending::Refused(refusal)
+            }],
+        });
     }
     let mut endings = Vec::with_capacity(steps.len());
     for step in steps {
-        if is_so(&step.want, database.installed.get(&step.want.name), step, policy) {
+        if is_so(
+            &step.want,
+            database.installed.get(&step.want.name),
+            step,
+            policy,
+        ) {
             endings.push(Ending::Raced);
             continue;
         }
@@ -75,7 +101,10 @@ pub fn apply(client: &mut Client, steps: &[&Step], policy: &Policy) -> Result<Ap
 }
 
 fn transaction(steps: &[&Step], policy: &Policy) -> String {
-    let mut sql = format!("BEGIN; SET LOCAL search_path = pg_catalog; {} SELECT pg_advisory_xact_lock({LOCK});", limits(policy));
+    let mut sql = format!(
+        "BEGIN; SET LOCAL search_path = pg_catalog; {} SELECT pg_advisory_xact_lock({LOCK});",
+        limits(policy)
+    );
     for statement in steps.iter().flat_map(|step| &step.sql) {
         sql.push_str(statement);
         sql.push(';');

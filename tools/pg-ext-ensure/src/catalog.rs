@@ -27,7 +27,11 @@ impl Server {
 
     /// How the version is written in paths and package names: `15`, `9.6`.
     pub fn series(&self) -> String {
-        if self.number >= 100_000 { self.major().to_string() } else { format!("{}.{}", self.number / 10000, self.number / 100 % 100) }
+        if self.number >= 100_000 {
+            self.major().to_string()
+        } else {
+            format!("{}.{}", self.number / 10000, self.number / 100 % 100)
+        }
     }
 }
 
@@ -103,7 +107,8 @@ pub struct Available {
 impl Available {
     /// The control data of a version, or of the default one.
     pub fn control(&self, version: Option<&str>) -> Option<&Control> {
-        self.versions.get(version.or(self.default_version.as_deref())?)
+        self.versions
+            .get(version.or(self.default_version.as_deref())?)
     }
 }
 

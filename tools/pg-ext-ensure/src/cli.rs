@@ -31,11 +31,20 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     options: &[],
     positionals: &[],
     exit: &[
-        Row { code: "75", meaning: "Also: an extension was locked by somebody for longer than --lock-timeout." },
-        Row { code: "125", meaning: "Also, and before all others: the right could not be seen to be taken back." },
+        Row {
+            code: "75",
+            meaning: "Also: an extension was locked by somebody for longer than --lock-timeout.",
+        },
+        Row {
+            code: "125",
+            meaning: "Also, and before all others: the right could not be seen to be taken back.",
+        },
     ],
     examples: &[
-        Example { text: "What Misago's migrations need, before they run:", command: "pg-ext-ensure -d service=misago btree_gin hstore" },
+        Example {
+            text: "What Misago's migrations need, before they run:",
+            command: "pg-ext-ensure -d service=misago btree_gin hstore",
+        },
         Example {
             text: "With the administrator's help for what the application may not do:",
             command: "pg-ext-ensure -d service=misago --admin service=admin hstore pg_stat_statements",
@@ -58,13 +67,22 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
     ],
     files: &[
-        Entry { name: "~/.pgpass", text: "Passwords; ignored, with a warning, if others can read it." },
-        Entry { name: "~/.pg_service.conf, pg_service.conf", text: "Named connections." },
+        Entry {
+            name: "~/.pgpass",
+            text: "Passwords; ignored, with a warning, if others can read it.",
+        },
+        Entry {
+            name: "~/.pg_service.conf, pg_service.conf",
+            text: "Named connections.",
+        },
         Entry {
             name: "/var/lib/runbook-tools/",
             text: "Journals of elevations, for root; $STATE_DIRECTORY, if it is set; ~/.local/state/runbook-tools/ for others.",
         },
-        Entry { name: "~/.postgresql/", text: "Root certificate, revocation list, client certificate and key." },
+        Entry {
+            name: "~/.postgresql/",
+            text: "Root certificate, revocation list, client certificate and key.",
+        },
     ],
     environment: &[Entry {
         name: "PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSFILE, PGSERVICE, PGSSLMODE, …",
@@ -125,8 +143,12 @@ const ELEVATE: Command = Command {
     options: &[&[
         Opt::value("role", Value::Text("ROLE"), "The role").required(),
         Opt::value("admin", Value::Secret("DSN"), "A superuser's connection").required(),
-        Opt::value("max", Value::Duration("DURATION"), "The longest it may last")
-            .more("Then the right is taken back and COMMAND is ended. The default is 10m."),
+        Opt::value(
+            "max",
+            Value::Duration("DURATION"),
+            "The longest it may last",
+        )
+        .more("Then the right is taken back and COMMAND is ended. The default is 10m."),
     ]],
     positionals: &[],
     trailing: Trailing::Required,
@@ -136,7 +158,9 @@ const ELEVATE: Command = Command {
 const RECOVER: Command = Command {
     name: "recover",
     about: "Take back what a killed `elevate` could not",
-    description: &["Reads the journals on this machine, and takes the superuser's right from every role that still has one by them."],
+    description: &[
+        "Reads the journals on this machine, and takes the superuser's right from every role that still has one by them.",
+    ],
     options: &[&[Opt::value("admin", Value::Secret("DSN"), "A superuser's connection").required()]],
     positionals: &[],
     trailing: Trailing::None,
@@ -166,7 +190,9 @@ pub struct Connection {
 // Without the connection string, which may hold a password.
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("service", &self.service).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("service", &self.service)
+            .finish_non_exhaustive()
     }
 }
 
@@ -231,7 +257,10 @@ pub struct Policy {
 /// # Errors
 /// `Kind::Usage` or `Kind::Input`.
 pub fn request(parsed: &Parsed) -> Result<Request> {
-    let admin = || Connection { dsn: parsed.text("admin").map(String::from), service: None };
+    let admin = || Connection {
+        dsn: parsed.text("admin").map(String::from),
+        service: None,
+    };
     match parsed.command() {
         Some("elevate") => Ok(Request::Elevate(Elevate {
             role: parsed.text("role").unwrap_or_default().to_string(),
@@ -261,15 +290,22 @@ fn ensure(parsed: &Parsed) -> Result<Ensure> {
         own.entry(database).or_default().extend(more);
     }
     if wants.is_empty() && own.values().all(Vec::is_empty) {
-        return Err(Error::usage("no extension is named").hint("pg-ext-ensure -d DSN EXT…, for example: pg-ext-ensure hstore btree_gin"));
+        return Err(Error::usage("no extension is named")
+            .hint("pg-ext-ensure -d DSN EXT…, for example: pg-ext-ensure hstore btree_gin"));
     }
     refuse_contradictions(&wants)?;
     for more in own.values() {
         refuse_contradictions(&wants.iter().chain(more).cloned().collect::<Vec<_>>())?;
     }
     Ok(Ensure {
-        app: Connection { dsn: parsed.text("dsn").map(String::from), service: parsed.text("service").map(String::from) },
-        admin: parsed.text("admin").map(|dsn| Connection { dsn: Some(dsn.to_string()), service: None }),
+        app: Connection {
+            dsn: parsed.text("dsn").map(String::from),
+            service: parsed.text("service").map(String::from),
+        },
+        admin: parsed.text("admin").map(|dsn| Connection {
+            dsn: Some(dsn.to_string()),
+            service: None,
+        }),
         databases: databases(parsed, spec.databases)?,
         wants,
         own,
@@ -278,8 +314,12 @@ fn ensure(parsed: &Parsed) -> Result<Ensure> {
             create_schema: parsed.flag("create-schema"),
             update: parsed.flag("update"),
             fix_schema: parsed.flag("fix-schema"),
-            lock_timeout: parsed.duration("lock-timeout").unwrap_or(Duration::from_secs(5)),
-            statement_timeout: parsed.duration("statement-timeout").unwrap_or(Duration::from_secs(300)),
+            lock_timeout: parsed
+                .duration("lock-timeout")
+                .unwrap_or(Duration::from_secs(5)),
+            statement_timeout: parsed
+                .duration("statement-timeout")
+                .unwrap_or(Duration::from_secs(300)),
         },
     })
 }
@@ -287,9 +327,19 @@ fn ensure(parsed: &Parsed) -> Result<Ensure> {
 /// The same extension twice, in two ways, is a mistake; the same one twice in the same way is one.
 fn refuse_contradictions(wants: &[Want]) -> Result<()> {
     for (i, want) in wants.iter().enumerate() {
-        if let Some(other) = wants[..i].iter().find(|other| other.name == want.name && *other != want) {
-            let how = if want.state == other.state { "in two ways" } else { "to be present and to be absent" };
-            return Err(Error::usage(format!("\"{}\" is asked for {how}", base::terminal::escape(&want.name))));
+        if let Some(other) = wants[..i]
+            .iter()
+            .find(|other| other.name == want.name && *other != want)
+        {
+            let how = if want.state == other.state {
+                "in two ways"
+            } else {
+                "to be present and to be absent"
+            };
+            return Err(Error::usage(format!(
+                "\"{}\" is asked for {how}",
+                base::terminal::escape(&want.name)
+            )));
         }
     }
     Ok(())
@@ -300,12 +350,20 @@ fn databases(parsed: &Parsed, from_spec: Vec<String>) -> Result<Databases> {
     let excluded = parsed.texts("db-exclude");
     if parsed.flag("all-dbs") {
         if !named.is_empty() {
-            return Err(Error::usage("--db and --all-dbs are both given").hint("name the databases, or take them all"));
+            return Err(Error::usage("--db and --all-dbs are both given")
+                .hint("name the databases, or take them all"));
         }
         let pattern = |text: &str| {
-            glob::Pattern::new(text).map_err(|e| Error::usage(format!("--db-exclude: \"{}\": {e}", base::terminal::escape(text))))
+            glob::Pattern::new(text).map_err(|e| {
+                Error::usage(format!(
+                    "--db-exclude: \"{}\": {e}",
+                    base::terminal::escape(text)
+                ))
+            })
         };
-        return Ok(Databases::All(excluded.into_iter().map(pattern).collect::<Result<_>>()?));
+        return Ok(Databases::All(
+            excluded.into_iter().map(pattern).collect::<Result<_>>()?,
+        ));
     }
     if !excluded.is_empty() {
         return Err(Error::usage("--db-exclude needs --all-dbs"));
@@ -315,5 +373,9 @@ fn databases(parsed: &Parsed, from_spec: Vec<String>) -> Result<Databases> {
     }
     let mut seen = std::collections::BTreeSet::new();
     named.retain(|name| seen.insert(name.clone()));
-    Ok(if named.is_empty() { Databases::Own } else { Databases::Named(named) })
+    Ok(if named.is_empty() {
+        Databases::Own
+    } else {
+        Databases::Named(named)
+    })
 }

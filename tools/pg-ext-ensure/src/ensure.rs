@@ -70,8 +70,16 @@ pub fn database(task: &Task) -> Outcome {
         Ok((app.server, items))
     });
     match result {
-        Ok((server, items)) => Outcome { server: Some(server), items, warnings },
-        Err(error) => Outcome { items: failed(task, &lost(&error)), warnings, server: None },
+        Ok((server, items)) => Outcome {
+            server: Some(server),
+            items,
+            warnings,
+        },
+        Err(error) => Outcome {
+            items: failed(task, &lost(&error)),
+            warnings,
+            server: None,
+        },
     }
 }
 
@@ -80,31 +88,69 @@ impl Session {
         let local = connected.target.is_local();
         let mut client = connected.client;
         let (server, database) = observe::look(&mut client, local, policy)?;
-        Ok(Session { client, local, server, database })
+        Ok(Session {
+            client,
+            local,
+            server,
+            database,
+        })
     }
 
     /// From observed to done, for one database.
-    fn settle(&mut self, task: &Task, warnings: &mut Vec<String>) -> Result<Vec<Item>, postgres::Error> {
+    fn settle(
+        &mut self,
+        task: &Task,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<Item>, postgres::Error> {
         let settled = |want: &Want| plan::is_settled(want, &self.database, &task.policy);
         if !task.wants.iter().all(settled) {
-            observe::deepen(&mut self.client, &self.server, &mut self.database, &task.wants, &task.policy)?;
+            observe::deepen(
+                &mut self.client,
+                &self.server,
+                &mut self.database,
+                &task.wants,
+                &task.policy,
+            )?;
         }
         let before = self.database.clone();
-        let steps = plan::steps(&self.server, &self.database, &task.wants, &task.policy, None);
-        let mut assigned: Vec<Assigned> = steps.into_iter().map(|step| Assigned::to(Via::App, step)).collect();
+        let steps = plan::steps(
+            &self.server,
+            &self.database,
+            &task.wants,
+            &task.policy,
+            None,
+        );
+        let mut assigned: Vec<Assigned> = steps
+            .into_iter()
+            .map(|step| Assigned::to(Via::App, step))
+            .collect();
         let mut admin = None;
-        if assigned.iter().any(|one| one.step.is_work() && one.step.beyond) {
+        if assigned
+            .iter()
+            .any(|one| one.step.is_work() && one.step.beyond)
+        {
             admin = self.call_admin(task, &mut assigned, warnings);
         }
         if task.dry_run {
-            return Ok(assigned.iter().map(|one| self.foreseen(one, &before, admin.as_ref())).collect());
+            return Ok(assigned
+                .iter()
+                .map(|one| self.foreseen(one, &before, admin.as_ref()))
+                .collect());
         }
         let after = self.act(task, &mut assigned, &mut admin, warnings)?;
-        Ok(assigned.iter().map(|one| self.done(one, &before, &after, admin.as_ref(), &task.policy)).collect())
+        Ok(assigned
+            .iter()
+            .map(|one| self.done(one, &before, &after, admin.as_ref(), &task.policy))
+            .collect())
     }
 
     /// Connects as the administrator, and gives over the steps that are beyond the application.
-    fn call_admin(&mut self, task: &Task, assigned: &mut [Assigned], warnings: &mut Vec<String>) -> Option<Session> {
+    fn call_admin(
+        &mut self,
+        task: &Task,
+        assigned: &mut [Assigned],
+        warnings: &mut Vec<String>,
+    ) -> Option<Session> {
         let resolved = task.admin.as_ref()?.with_database(&self.database.name);
         let mut admin = match self.trusted_admin(&resolved, &task.policy, warnings) {
             Ok(admin) => admin,
@@ -114,36 +160,65 @@ impl Session {
             }
         };
         // What is created is to stand where the application would have put it.
-        admin.database.current_schema.clone_from(&self.database.current_schema);
-        if let Err(error) = observe::deepen(&mut admin.client, &admin.server, &mut admin.database, &task.wants, &task.policy) {
+        admin
+            .database
+            .current_schema
+            .clone_from(&self.database.current_schema);
+        if let Err(error) = observe::deepen(
+            &mut admin.client,
+            &admin.server,
+            &mut admin.database,
+            &task.wants,
+            &task.policy,
+        ) {
             warnings.push(format!("--admin: {}", lost(&error).message));
             return None;
         }
         let owner = Some(self.database.role.name.as_str());
-        let steps = plan::steps(&admin.server, &admin.database, &task.wants, &task.policy, owner);
-        for one in assigned.iter_mut().filter(|one| one.step.is_work() && one.step.beyond) {
+        let steps = plan::steps(
+            &admin.server,
+            &admin.database,
+            &task.wants,
+            &task.policy,
+            owner,
+        );
+        for one in assigned
+            .iter_mut()
+            .filter(|one| one.step.is_work() && one.step.beyond)
+        {
             if let Some(step) = steps.iter().find(|step| step.want == one.step.want) {
                 *one = Assigned::to(Via::Admin, step.clone());
             }
         }
         // What the administrator will have created stands in nobody's way.
-        let created: Vec<String> =
-            assigned.iter().filter(|one| one.via == Via::Admin && one.step.cause.is_none()).map(|one| one.step.want.name.clone()).collect();
+        let created: Vec<String> = assigned
+            .iter()
+            .filter(|one| one.via == Via::Admin && one.step.cause.is_none())
+            .map(|one| one.step.want.name.clone())
+            .collect();
         for one in assigned.iter_mut() {
-            if matches!(&one.step.cause, Some(Cause::Requires(missing)) if missing.iter().all(|name| created.contains(name))) {
+            if matches!(&one.step.cause, Some(Cause::Requires(missing)) if missing.iter().all(|name| created.contains(name)))
+            {
                 one.step.cause = None;
             }
         }
         Some(admin)
     }
 
-    fn trusted_admin(&mut self, resolved: &Resolved, policy: &Policy, warnings: &mut Vec<String>) -> Result<Session, String> {
+    fn trusted_admin(
+        &mut self,
+        resolved: &Resolved,
+        policy: &Policy,
+        warnings: &mut Vec<String>,
+    ) -> Result<Session, String> {
         let connected = resolved.connect().map_err(|error| error.message)?;
         warnings.extend(connected.warnings.clone());
         let mut admin = Session::begin(connected, policy).map_err(|error| lost(&error).message)?;
         let identity = |session: &mut Session| observe::instance(&mut session.client).ok();
         match (identity(self), identity(&mut admin)) {
-            (Some(app), Some(own)) if app != own => Err("it leads to another server than the application's connection".to_string()),
+            (Some(app), Some(own)) if app != own => {
+                Err("it leads to another server than the application's connection".to_string())
+            }
             _ => Ok(admin),
         }
     }
@@ -158,13 +233,18 @@ impl Session {
     ) -> Result<Database, postgres::Error> {
         let mut after = self.database.clone();
         // What the administrator creates may be required by what the application creates, and the other way round.
-        let first = assigned.iter().find(|one| one.step.is_work()).map_or(Via::App, |one| one.via);
+        let first = assigned
+            .iter()
+            .find(|one| one.step.is_work())
+            .map_or(Via::App, |one| one.via);
         for via in [first, other(first)] {
             if let Some(database) = self.act_as(via, task, assigned, admin)? {
                 after = database;
             }
         }
-        let refused = |one: &Assigned| one.via == Via::App && one.refusal.as_ref().is_some_and(|r| r.sqlstate == "42501");
+        let refused = |one: &Assigned| {
+            one.via == Via::App && one.refusal.as_ref().is_some_and(|r| r.sqlstate == "42501")
+        };
         if assigned.iter().any(refused) && task.admin.is_some() {
             for one in assigned.iter_mut().filter(|one| refused(one)) {
                 one.step.cause = Some(Cause::Superuser);
@@ -192,8 +272,12 @@ impl Session {
             (Via::Admin, Some(admin)) => &mut admin.client,
             (Via::Admin, None) => return Ok(None),
         };
-        let mut mine: Vec<&mut Assigned> =
-            assigned.iter_mut().filter(|one| one.via == via && one.step.is_work() && one.refusal.is_none() && !one.over).collect();
+        let mut mine: Vec<&mut Assigned> = assigned
+            .iter_mut()
+            .filter(|one| {
+                one.via == via && one.step.is_work() && one.refusal.is_none() && !one.over
+            })
+            .collect();
         if mine.is_empty() {
             return Ok(None);
         }
@@ -208,7 +292,8 @@ impl Session {
             }
         }
         // Always as the application sees it, whoever did it.
-        observe::look(&mut self.client, self.local, &task.policy).map(|(_, database)| Some(database))
+        observe::look(&mut self.client, self.local, &task.policy)
+            .map(|(_, database)| Some(database))
     }
 
     fn view<'a>(&'a self, via: Via, admin: Option<&'a Session>) -> &'a Session {
@@ -223,11 +308,18 @@ impl Session {
         let view = self.view(one.via, admin);
         let step = &one.step;
         let mut item = item(one, before);
-        let owner = item.before.as_ref().map_or_else(|| Some(view.database.role.name.clone()), |found| found.owner.clone());
+        let owner = item.before.as_ref().map_or_else(
+            || Some(view.database.role.name.clone()),
+            |found| found.owner.clone(),
+        );
         item.after = match step.action {
             Action::None => item.before.clone(),
             Action::Drop => None,
-            _ => Some(Found { version: step.version.clone(), schema: step.schema.clone(), owner }),
+            _ => Some(Found {
+                version: step.version.clone(),
+                schema: step.schema.clone(),
+                owner,
+            }),
         };
         if let Some(cause) = &step.cause {
             let scene = view.scene(step);
@@ -241,7 +333,14 @@ impl Session {
     }
 
     /// An item of a real run.
-    fn done(&self, one: &Assigned, before: &Database, after: &Database, admin: Option<&Session>, policy: &Policy) -> Item {
+    fn done(
+        &self,
+        one: &Assigned,
+        before: &Database,
+        after: &Database,
+        admin: Option<&Session>,
+        policy: &Policy,
+    ) -> Item {
         let view = self.view(one.via, admin);
         let step = &one.step;
         let mut item = item(one, before);
@@ -277,13 +376,25 @@ impl Session {
     }
 
     fn scene<'a>(&'a self, step: &'a Step) -> Scene<'a> {
-        Scene { server: &self.server, database: &self.database, name: &step.want.name, action: step.action, sql: &step.sql }
+        Scene {
+            server: &self.server,
+            database: &self.database,
+            name: &step.want.name,
+            action: step.action,
+            sql: &step.sql,
+        }
     }
 }
 
 impl Assigned {
     fn to(via: Via, step: Step) -> Assigned {
-        Assigned { step, via, refusal: None, raced: false, over: false }
+        Assigned {
+            step,
+            via,
+            refusal: None,
+            raced: false,
+            over: false,
+        }
     }
 }
 
@@ -315,7 +426,13 @@ fn item(one: &Assigned, before: &Database) -> Item {
 fn drift_fix(step: &Step) -> crate::report::Fix {
     let schema = step.want.schema.as_deref().unwrap_or_default();
     let command = crate::sql::set_schema(&step.want.name, schema);
-    crate::report::Fix { package: None, commands: vec!["pg-ext-ensure --fix-schema …".to_string(), format!("{command};")] }
+    crate::report::Fix {
+        package: None,
+        commands: vec![
+            "pg-ext-ensure --fix-schema …".to_string(),
+            format!("{command};"),
+        ],
+    }
 }
 
 /// The items of a database that could not be reached.
@@ -331,15 +448,27 @@ fn unreachable(task: &Task, error: &pgconn::Error) -> Outcome {
         detail: None,
         hint: error.hint.clone(),
     };
-    Outcome { items: failed(task, &failure), ..Outcome::default() }
+    Outcome {
+        items: failed(task, &failure),
+        ..Outcome::default()
+    }
 }
 
 /// The items where one failure is everybody's.
 pub fn failed(task: &Task, failure: &Failure) -> Vec<Item> {
-    let database = Database { name: task.app.database().to_string(), ..Database::default() };
+    let database = Database {
+        name: task.app.database().to_string(),
+        ..Database::default()
+    };
     let server = Server::default();
     let each = |want: &Want| {
-        let scene = Scene { server: &server, database: &database, name: &want.name, action: Action::None, sql: &[] };
+        let scene = Scene {
+            server: &server,
+            database: &database,
+            name: &want.name,
+            action: Action::None,
+            sql: &[],
+        };
         let fix = (failure.sqlstate == "3D000").then(|| Cause::NoDatabase.fix(&scene));
         Item {
             db: database.name.clone(),
@@ -362,11 +491,27 @@ pub fn failed(task: &Task, failure: &Failure) -> Vec<Item> {
 /// A session that broke, or an answer that was an error where none was expected.
 pub fn lost(error: &postgres::Error) -> Failure {
     let (sqlstate, message, detail) = match error.as_db_error() {
-        Some(server) => (server.code().code().to_string(), server.message().to_string(), server.detail().map(str::to_string)),
+        Some(server) => (
+            server.code().code().to_string(),
+            server.message().to_string(),
+            server.detail().map(str::to_string),
+        ),
         None => {
-            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            ("08006".to_string(), format!("the connection was lost: {error}{cause}"), None)
+            let cause = std::error::Error::source(error)
+                .map(|cause| format!(": {cause}"))
+                .unwrap_or_default();
+            (
+                "08006".to_string(),
+                format!("the connection was lost: {error}{cause}"),
+                None,
+            )
         }
     };
-    Failure { code: explain::condition(&sqlstate).to_string(), sqlstate, message, detail, hint: None }
+    Failure {
+        code: explain::condition(&sqlstate).to_string(),
+        sqlstate,
+        message,
+        detail,
+        hint: None,
+    }
 }

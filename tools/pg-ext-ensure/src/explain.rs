@@ -76,7 +76,10 @@ impl Cause {
             // 58P01 before PostgreSQL 15.
             Cause::Unavailable(_) if server.number < 150_000 => "58P01",
             Cause::Unavailable(_) | Cause::FixedSchema(_) | Cause::NotRelocatable => "0A000",
-            Cause::CreateOnDatabase | Cause::Superuser | Cause::Owner(_) | Cause::CreateOnSchema(_) => "42501",
+            Cause::CreateOnDatabase
+            | Cause::Superuser
+            | Cause::Owner(_)
+            | Cause::CreateOnSchema(_) => "42501",
             Cause::Requires(_) => "42704",
             Cause::Version(..) | Cause::UpdatePath(..) => "22023",
             Cause::Schema(_) | Cause::NoCurrentSchema => "3F000",
@@ -93,7 +96,10 @@ impl Cause {
 
     /// Somebody with more rights could do it.
     pub fn is_privilege(&self) -> bool {
-        matches!(self, Cause::CreateOnDatabase | Cause::Superuser | Cause::Owner(_) | Cause::CreateOnSchema(_))
+        matches!(
+            self,
+            Cause::CreateOnDatabase | Cause::Superuser | Cause::Owner(_) | Cause::CreateOnSchema(_)
+        )
     }
 
     /// In a sentence.
@@ -105,29 +111,60 @@ impl Cause {
                     "the server has no control file of \"{missing}\": the package that holds it is not installed on the server's machine"
                 )
             }
-            Cause::CreateOnDatabase => format!("role \"{role}\" has no CREATE right on database \"{database}\""),
-            Cause::Superuser => format!("\"{name}\" may only be {} by a superuser, and role \"{role}\" is none", done(scene.action)),
-            Cause::Owner(owner) => format!("\"{name}\" belongs to role \"{owner}\", and role \"{role}\" is not a member of it"),
-            Cause::CreateOnSchema(schema) => format!("role \"{role}\" has no CREATE right on schema \"{schema}\""),
+            Cause::CreateOnDatabase => {
+                format!("role \"{role}\" has no CREATE right on database \"{database}\"")
+            }
+            Cause::Superuser => format!(
+                "\"{name}\" may only be {} by a superuser, and role \"{role}\" is none",
+                done(scene.action)
+            ),
+            Cause::Owner(owner) => format!(
+                "\"{name}\" belongs to role \"{owner}\", and role \"{role}\" is not a member of it"
+            ),
+            Cause::CreateOnSchema(schema) => {
+                format!("role \"{role}\" has no CREATE right on schema \"{schema}\"")
+            }
             Cause::Requires(missing) => format!("\"{name}\" requires {}", list(missing)),
-            Cause::Version(asked, offered) => format!("\"{name}\" has no version \"{asked}\"; the server has {}", list(offered)),
+            Cause::Version(asked, offered) => format!(
+                "\"{name}\" has no version \"{asked}\"; the server has {}",
+                list(offered)
+            ),
             Cause::UpdatePath(from, to, reachable) if reachable.is_empty() => {
-                format!("no update leads from version \"{from}\" of \"{name}\" to \"{to}\", nor to any other")
+                format!(
+                    "no update leads from version \"{from}\" of \"{name}\" to \"{to}\", nor to any other"
+                )
             }
             Cause::UpdatePath(from, to, reachable) => {
-                format!("no update leads from version \"{from}\" of \"{name}\" to \"{to}\", only to {}", list(reachable))
+                format!(
+                    "no update leads from version \"{from}\" of \"{name}\" to \"{to}\", only to {}",
+                    list(reachable)
+                )
             }
             Cause::Schema(schema) => format!("database \"{database}\" has no schema \"{schema}\""),
-            Cause::NoCurrentSchema => format!("the search_path of role \"{role}\" leads to no schema, and none was named"),
+            Cause::NoCurrentSchema => {
+                format!("the search_path of role \"{role}\" leads to no schema, and none was named")
+            }
             Cause::FixedSchema(schema) => format!("\"{name}\" can only be in schema \"{schema}\""),
             Cause::NotRelocatable => format!("\"{name}\" cannot be moved to another schema"),
             Cause::Standby => "the server is a standby, which cannot be written to".to_string(),
-            Cause::ReadOnly => "default_transaction_read_only is on for this role, database or server".to_string(),
-            Cause::Dependents(dependents) => format!("these depend on \"{name}\": {}", dependents.join(", ")),
-            Cause::ObjectExists => format!("an object that \"{name}\" brings is there already, outside of it: an older copy, perhaps"),
-            Cause::Locked => "somebody holds a lock on it for longer than --lock-timeout".to_string(),
-            Cause::TooLong => "a statement took longer than --statement-timeout, or was cancelled".to_string(),
-            Cause::Preload(library) => format!("the library \"{library}\" has to be in shared_preload_libraries when the server starts"),
+            Cause::ReadOnly => {
+                "default_transaction_read_only is on for this role, database or server".to_string()
+            }
+            Cause::Dependents(dependents) => {
+                format!("these depend on \"{name}\": {}", dependents.join(", "))
+            }
+            Cause::ObjectExists => format!(
+                "an object that \"{name}\" brings is there already, outside of it: an older copy, perhaps"
+            ),
+            Cause::Locked => {
+                "somebody holds a lock on it for longer than --lock-timeout".to_string()
+            }
+            Cause::TooLong => {
+                "a statement took longer than --statement-timeout, or was cancelled".to_string()
+            }
+            Cause::Preload(library) => format!(
+                "the library \"{library}\" has to be in shared_preload_libraries when the server starts"
+            ),
             Cause::NoDatabase => format!("there is no database \"{database}\""),
             Cause::Other => "the server refused".to_string(),
         }
@@ -135,8 +172,14 @@ impl Cause {
 
     /// What to do.
     pub fn fix(&self, scene: &Scene<'_>) -> Fix {
-        let (role, database) = (sql::identifier(&scene.database.role.name), sql::identifier(&scene.database.name));
-        let statement = |text: String| Fix { package: None, commands: vec![text] };
+        let (role, database) = (
+            sql::identifier(&scene.database.role.name),
+            sql::identifier(&scene.database.name),
+        );
+        let statement = |text: String| Fix {
+            package: None,
+            commands: vec![text],
+        };
         let name = quoted(&quoted_want(scene.name));
         match self {
             Cause::Unavailable(missing) => {
@@ -200,7 +243,11 @@ impl Cause {
         let mut commands = vec![format!("pg-ext-ensure --admin DSN {options}{name}")];
         commands.extend(scene.sql.iter().map(|statement| format!("{statement};")));
         if let Cause::Owner(owner) = self {
-            commands.push(format!("GRANT {} TO {};", sql::identifier(owner), sql::identifier(&scene.database.role.name)));
+            commands.push(format!(
+                "GRANT {} TO {};",
+                sql::identifier(owner),
+                sql::identifier(&scene.database.role.name)
+            ));
         }
         commands
     }
@@ -208,14 +255,34 @@ impl Cause {
 
 /// A name as the command line takes it.
 fn quoted_want(name: &str) -> String {
-    if name.contains(['@', ':', '"']) { sql::identifier(name) } else { name.to_string() }
+    if name.contains(['@', ':', '"']) {
+        sql::identifier(name)
+    } else {
+        name.to_string()
+    }
 }
 
 fn preload(library: &str, database: &Database) -> Fix {
-    let before = database.depth.as_ref().and_then(|depth| depth.preloaded.clone()).filter(|list| !list.is_empty());
-    let list = before.map_or_else(|| library.to_string(), |before| format!("{before}, {library}"));
-    let set = format!("ALTER SYSTEM SET shared_preload_libraries = {};", list.split(", ").map(sql::literal).collect::<Vec<_>>().join(", "));
-    Fix { package: None, commands: vec![set, "-- and restart the server".to_string()] }
+    let before = database
+        .depth
+        .as_ref()
+        .and_then(|depth| depth.preloaded.clone())
+        .filter(|list| !list.is_empty());
+    let list = before.map_or_else(
+        || library.to_string(),
+        |before| format!("{before}, {library}"),
+    );
+    let set = format!(
+        "ALTER SYSTEM SET shared_preload_libraries = {};",
+        list.split(", ")
+            .map(sql::literal)
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
+    Fix {
+        package: None,
+        commands: vec![set, "-- and restart the server".to_string()],
+    }
 }
 
 const fn done(action: Action) -> &'static str {
@@ -231,7 +298,11 @@ const fn done(action: Action) -> &'static str {
 fn list(names: &[String]) -> String {
     match names {
         [] => "none".to_string(),
-        names => names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", "),
+        names => names
+            .iter()
+            .map(|name| format!("\"{name}\""))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 

@@ -26,7 +26,11 @@ const WORKERS: usize = 8;
 pub fn run(request: &Ensure, context: &Context) -> Result<Vec<Outcome>> {
     let environment = Environment::process();
     let app = resolved(&request.app, &environment, context.deadline)?;
-    let admin = request.admin.as_ref().map(|admin| resolved(admin, &environment, context.deadline)).transpose()?;
+    let admin = request
+        .admin
+        .as_ref()
+        .map(|admin| resolved(admin, &environment, context.deadline))
+        .transpose()?;
     let mut warnings = Vec::new();
     let names = names(request, &app, &mut warnings)?;
     let tasks: VecDeque<Task> = names
@@ -46,7 +50,11 @@ pub fn run(request: &Ensure, context: &Context) -> Result<Vec<Outcome>> {
     Ok(outcomes)
 }
 
-fn resolved(connection: &Connection, environment: &Environment, deadline: Deadline) -> Result<Resolved> {
+fn resolved(
+    connection: &Connection,
+    environment: &Environment,
+    deadline: Deadline,
+) -> Result<Resolved> {
     let mut request = connection.request();
     if let Some(left) = deadline.left() {
         request = request.within(left);
@@ -62,20 +70,33 @@ pub fn refused(error: &pgconn::Error) -> Error {
         pgconn::Kind::Deadline => Kind::Deadline,
         pgconn::Kind::Refused => Kind::Failed,
     };
-    Error { kind, message: error.message.clone(), hint: error.hint.clone() }
+    Error {
+        kind,
+        message: error.message.clone(),
+        hint: error.hint.clone(),
+    }
 }
 
 /// The databases and what each needs.
-fn names(request: &Ensure, app: &Resolved, warnings: &mut Vec<String>) -> Result<Vec<(String, Vec<Want>)>> {
+fn names(
+    request: &Ensure,
+    app: &Resolved,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<(String, Vec<Want>)>> {
     let common = match &request.databases {
-        Databases::Own if !request.wants.is_empty() || request.own.is_empty() => vec![app.database().to_string()],
+        Databases::Own if !request.wants.is_empty() || request.own.is_empty() => {
+            vec![app.database().to_string()]
+        }
         Databases::Own => Vec::new(),
         Databases::Named(names) => names.clone(),
         Databases::All(excluded) => {
             let mut connected = app.connect().map_err(|error| refused(&error))?;
             warnings.append(&mut connected.warnings);
-            let all = observe::databases(&mut connected.client).map_err(|error| Error::failed(ensure::lost(&error).message))?;
-            all.into_iter().filter(|name| !excluded.iter().any(|glob| glob.matches(name))).collect()
+            let all = observe::databases(&mut connected.client)
+                .map_err(|error| Error::failed(ensure::lost(&error).message))?;
+            all.into_iter()
+                .filter(|name| !excluded.iter().any(|glob| glob.matches(name)))
+                .collect()
         }
     };
     let mut needs: BTreeMap<String, Vec<Want>> = BTreeMap::new();
@@ -86,18 +107,26 @@ fn names(request: &Ensure, app: &Resolved, warnings: &mut Vec<String>) -> Result
         }
     }
     for name in &common {
-        needs.entry(name.clone()).or_default().extend(request.wants.iter().cloned());
+        needs
+            .entry(name.clone())
+            .or_default()
+            .extend(request.wants.iter().cloned());
     }
     for (name, own) in &request.own {
-        needs.entry(name.clone()).or_default().extend(own.iter().cloned());
+        needs
+            .entry(name.clone())
+            .or_default()
+            .extend(own.iter().cloned());
     }
     let unique = |wants: Vec<Want>| {
-        wants.into_iter().fold(Vec::new(), |mut kept: Vec<Want>, want| {
-            if !kept.contains(&want) {
-                kept.push(want);
-            }
-            kept
-        })
+        wants
+            .into_iter()
+            .fold(Vec::new(), |mut kept: Vec<Want>, want| {
+                if !kept.contains(&want) {
+                    kept.push(want);
+                }
+                kept
+            })
     };
     Ok(order
         .into_iter()
@@ -114,12 +143,19 @@ fn all(tasks: VecDeque<Task>, deadline: Deadline) -> Vec<Outcome> {
         return tasks.iter().map(ensure::database).collect();
     }
     let order: Vec<Task> = tasks.iter().cloned().collect();
-    let queue = Arc::new(Mutex::new(tasks.into_iter().enumerate().collect::<VecDeque<_>>()));
+    let queue = Arc::new(Mutex::new(
+        tasks.into_iter().enumerate().collect::<VecDeque<_>>(),
+    ));
     let (sender, receiver) = mpsc::channel();
     for _ in 0..WORKERS.min(order.len()) {
         let (queue, sender) = (Arc::clone(&queue), sender.clone());
         std::thread::spawn(move || {
-            let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let next = || {
+                queue
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .pop_front()
+            };
             while let Some((index, task)) = next() {
                 if sender.send((index, ensure::database(&task))).is_err() {
                     return;
@@ -134,14 +170,20 @@ fn all(tasks: VecDeque<Task>, deadline: Deadline) -> Vec<Outcome> {
             Some(left) => receiver.recv_timeout(left).ok(),
             None => receiver.recv().ok(),
         };
-        let Some((index, outcome)) = received else { break };
+        let Some((index, outcome)) = received else {
+            break;
+        };
         if let Some(place) = outcomes.get_mut(index) {
             *place = Some(outcome);
         }
     }
     // Nothing more is begun once the time is up.
     queue.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    outcomes.into_iter().zip(&order).map(|(outcome, task)| outcome.unwrap_or_else(|| late(task))).collect()
+    outcomes
+        .into_iter()
+        .zip(&order)
+        .map(|(outcome, task)| outcome.unwrap_or_else(|| late(task)))
+        .collect()
 }
 
 fn late(task: &Task) -> Outcome {
@@ -152,5 +194,8 @@ fn late(task: &Task) -> Outcome {
         detail: None,
         hint: None,
     };
-    Outcome { items: ensure::failed(task, &failure), ..Outcome::default() }
+    Outcome {
+        items: ensure::failed(task, &failure),
+        ..Outcome::default()
+    }
 }

@@ -35,7 +35,8 @@ pub fn batch(client: &mut Client, sql: &str) -> Result<Rows> {
 }
 
 /// Begins every look: the role's own search_path is asked for its first schema before it is set aside.
-const BEGIN: &str = "BEGIN READ ONLY; SELECT pg_catalog.current_schema(); SET LOCAL search_path = pg_catalog;";
+const BEGIN: &str =
+    "BEGIN READ ONLY; SELECT pg_catalog.current_schema(); SET LOCAL search_path = pg_catalog;";
 
 const SERVER: &str = "SELECT current_setting('server_version'), current_setting('server_version_num'), version(), pg_is_in_recovery(), \
      current_setting('default_transaction_read_only'), current_user, \
@@ -58,7 +59,11 @@ pub fn look_sql(policy: &Policy) -> String {
 /// Nothing waits longer than it may, not even a look: somebody may hold a catalog's lock.
 pub fn limits(policy: &Policy) -> String {
     let millis = |duration: Duration| i32::try_from(duration.as_millis()).unwrap_or(i32::MAX);
-    format!("SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {};", millis(policy.lock_timeout), millis(policy.statement_timeout))
+    format!(
+        "SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {};",
+        millis(policy.lock_timeout),
+        millis(policy.statement_timeout)
+    )
 }
 
 /// The first look.
@@ -73,21 +78,44 @@ pub fn look(client: &mut Client, local: bool, policy: &Policy) -> Result<(Server
 /// What the statements of [`look_sql`], at the end of a batch, gave.
 pub fn read_look(rows: &Rows, local: bool) -> (Server, Database) {
     // BEGIN, current_schema, three times SET, server, installed, COMMIT.
-    let at = |from_end: usize| rows.len().checked_sub(from_end).and_then(|i| rows.get(i)).map_or(&[][..], Vec::as_slice);
+    let at = |from_end: usize| {
+        rows.len()
+            .checked_sub(from_end)
+            .and_then(|i| rows.get(i))
+            .map_or(&[][..], Vec::as_slice)
+    };
     let mut database = Database {
         current_schema: at(7).first().and_then(|row| text(row, 0)),
         installed: at(2).iter().filter_map(installed).collect(),
         ..Database::default()
     };
-    let mut server = Server { local, ..Server::default() };
+    let mut server = Server {
+        local,
+        ..Server::default()
+    };
     if let Some(row) = at(3).first() {
         let words = text(row, 0).unwrap_or_default();
-        server.version = words.split_whitespace().next().unwrap_or_default().to_string();
-        server.number = text(row, 1).and_then(|n| n.parse().ok()).unwrap_or_default();
+        server.version = words
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .to_string();
+        server.number = text(row, 1)
+            .and_then(|n| n.parse().ok())
+            .unwrap_or_default();
         server.recovery = truth(row, 3);
-        server.distro = packager::of_server(&text(row, 2).unwrap_or_default(), &words, server.major(), local);
+        server.distro = packager::of_server(
+            &text(row, 2).unwrap_or_default(),
+            &words,
+            server.major(),
+            local,
+        );
         database.read_only = server.recovery || row.get(4) == Some("on");
-        database.role = Role { name: text(row, 5).unwrap_or_default(), superuser: row.get(6) == Some("on"), creates: truth(row, 7) };
+        database.role = Role {
+            name: text(row, 5).unwrap_or_default(),
+            superuser: row.get(6) == Some("on"),
+            creates: truth(row, 7),
+        };
         database.name = text(row, 8).unwrap_or_default();
     }
     (server, database)
@@ -111,11 +139,28 @@ fn installed(row: &SimpleQueryRow) -> Option<(String, Installed)> {
 ///
 /// # Errors
 /// The server's.
-pub fn deepen(client: &mut Client, server: &Server, database: &mut Database, wants: &[Want], policy: &Policy) -> Result<()> {
-    let there: Vec<&str> = wants.iter().map(|w| w.name.as_str()).filter(|name| database.installed.contains_key(*name)).collect();
-    let going: Vec<&str> =
-        wants.iter().filter(|w| w.state == State::Absent && database.installed.contains_key(&w.name)).map(|w| w.name.as_str()).collect();
-    let trusted = if server.number >= 130_000 { "trusted" } else { "false" };
+pub fn deepen(
+    client: &mut Client,
+    server: &Server,
+    database: &mut Database,
+    wants: &[Want],
+    policy: &Policy,
+) -> Result<()> {
+    let there: Vec<&str> = wants
+        .iter()
+        .map(|w| w.name.as_str())
+        .filter(|name| database.installed.contains_key(*name))
+        .collect();
+    let going: Vec<&str> = wants
+        .iter()
+        .filter(|w| w.state == State::Absent && database.installed.contains_key(&w.name))
+        .map(|w| w.name.as_str())
+        .collect();
+    let trusted = if server.number >= 130_000 {
+        "trusted"
+    } else {
+        "false"
+    };
     let mut sql = format!(
         "BEGIN READ ONLY; SET LOCAL search_path = pg_catalog; {} \
          SELECT name, version, superuser, {trusted}, relocatable, schema, array_to_json(requires) FROM pg_available_extension_versions(); \
@@ -128,22 +173,35 @@ pub fn deepen(client: &mut Client, server: &Server, database: &mut Database, wan
         sql += &dependents_sql(name);
     }
     for name in &there {
-        sql += &format!("SELECT source, target FROM pg_extension_update_paths({}) WHERE path IS NOT NULL;", literal(name));
+        sql += &format!(
+            "SELECT source, target FROM pg_extension_update_paths({}) WHERE path IS NOT NULL;",
+            literal(name)
+        );
     }
     sql += "COMMIT;";
     // An extension that is there may have lost its control file, and then has no update paths to ask for.
     let rows = match batch(client, &sql) {
         Err(error) if error.as_db_error().is_some() && !there.is_empty() => {
             batch(client, "ROLLBACK")?;
-            let without = sql.split("SELECT source, target").next().unwrap_or_default().to_string();
+            let without = sql
+                .split("SELECT source, target")
+                .next()
+                .unwrap_or_default()
+                .to_string();
             batch(client, &(without + "COMMIT;"))?
         }
         other => other?,
     };
     let mut results = rows.iter().skip(4);
     let mut next = || results.next().map_or(&[][..], Vec::as_slice);
-    let mut depth = Depth { available: available(next(), next()), ..Depth::default() };
-    depth.schemas = next().iter().filter_map(|row| Some((text(row, 0)?, truth(row, 1)))).collect();
+    let mut depth = Depth {
+        available: available(next(), next()),
+        ..Depth::default()
+    };
+    depth.schemas = next()
+        .iter()
+        .filter_map(|row| Some((text(row, 0)?, truth(row, 1))))
+        .collect();
     depth.preloaded = next().first().and_then(|row| text(row, 0));
     for name in next().iter().filter_map(|row| text(row, 0)) {
         if let Some(found) = database.installed.get_mut(&name) {
@@ -151,11 +209,20 @@ pub fn deepen(client: &mut Client, server: &Server, database: &mut Database, wan
         }
     }
     for name in going {
-        depth.dependents.insert(name.to_string(), next().iter().filter_map(|row| text(row, 0)).collect());
+        depth.dependents.insert(
+            name.to_string(),
+            next().iter().filter_map(|row| text(row, 0)).collect(),
+        );
     }
     for name in there {
-        let from = database.installed.get(name).map(|found| found.version.clone());
-        let paths = next().iter().filter(|row| text(row, 0) == from).filter_map(|row| text(row, 1));
+        let from = database
+            .installed
+            .get(name)
+            .map(|found| found.version.clone());
+        let paths = next()
+            .iter()
+            .filter(|row| text(row, 0) == from)
+            .filter_map(|row| text(row, 1));
         depth.reachable.insert(name.to_string(), paths.collect());
     }
     database.depth = Some(depth);
@@ -179,7 +246,10 @@ fn dependents_sql(name: &str) -> String {
     )
 }
 
-fn available(versions: &[SimpleQueryRow], defaults: &[SimpleQueryRow]) -> BTreeMap<String, Available> {
+fn available(
+    versions: &[SimpleQueryRow],
+    defaults: &[SimpleQueryRow],
+) -> BTreeMap<String, Available> {
     let mut all: BTreeMap<String, Available> = BTreeMap::new();
     for row in defaults {
         if let Some(name) = text(row, 0) {
@@ -187,11 +257,23 @@ fn available(versions: &[SimpleQueryRow], defaults: &[SimpleQueryRow]) -> BTreeM
         }
     }
     for row in versions {
-        let (Some(name), Some(version)) = (text(row, 0), text(row, 1)) else { continue };
-        let requires = text(row, 6).and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
-        let control =
-            Control { superuser: truth(row, 2), trusted: truth(row, 3), relocatable: truth(row, 4), schema: text(row, 5), requires };
-        all.entry(name).or_default().versions.insert(version, control);
+        let (Some(name), Some(version)) = (text(row, 0), text(row, 1)) else {
+            continue;
+        };
+        let requires = text(row, 6)
+            .and_then(|json| serde_json::from_str(&json).ok())
+            .unwrap_or_default();
+        let control = Control {
+            superuser: truth(row, 2),
+            trusted: truth(row, 3),
+            relocatable: truth(row, 4),
+            schema: text(row, 5),
+            requires,
+        };
+        all.entry(name)
+            .or_default()
+            .versions
+            .insert(version, control);
     }
     all
 }
@@ -203,7 +285,11 @@ fn available(versions: &[SimpleQueryRow], defaults: &[SimpleQueryRow]) -> BTreeM
 pub fn databases(client: &mut Client) -> Result<Vec<String>> {
     let sql = "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1";
     let rows = batch(client, sql)?;
-    Ok(rows.iter().flatten().filter_map(|row| text(row, 0)).collect())
+    Ok(rows
+        .iter()
+        .flatten()
+        .filter_map(|row| text(row, 0))
+        .collect())
 }
 
 /// Which of these databases there are at all.
@@ -212,9 +298,15 @@ pub fn databases(client: &mut Client) -> Result<Vec<String>> {
 /// The server's.
 pub fn existing(client: &mut Client, names: &[String]) -> Result<Vec<String>> {
     let wanted = array(names.iter().map(String::as_str));
-    let sql = format!("SELECT datname FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) ANY ({wanted})");
+    let sql = format!(
+        "SELECT datname FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) ANY ({wanted})"
+    );
     let rows = batch(client, &sql)?;
-    Ok(rows.iter().flatten().filter_map(|row| text(row, 0)).collect())
+    Ok(rows
+        .iter()
+        .flatten()
+        .filter_map(|row| text(row, 0))
+        .collect())
 }
 
 /// The cluster's identity, which a restart does not change; a copy of its files has the same.
@@ -222,7 +314,10 @@ pub fn existing(client: &mut Client, names: &[String]) -> Result<Vec<String>> {
 /// # Errors
 /// The server's.
 pub fn system(client: &mut Client) -> Result<String> {
-    one(client, "SELECT system_identifier FROM pg_catalog.pg_control_system()")
+    one(
+        client,
+        "SELECT system_identifier FROM pg_catalog.pg_control_system()",
+    )
 }
 
 /// The running server's identity: two connections with the same one reach the same server.
@@ -239,7 +334,14 @@ pub fn instance(client: &mut Client) -> Result<String> {
 fn one(client: &mut Client, sql: &str) -> Result<String> {
     let rows = batch(client, sql)?;
     let row = rows.iter().flatten().next();
-    Ok(row.map(|row| (0..row.len()).filter_map(|column| row.get(column)).collect::<Vec<_>>().join("/")).unwrap_or_default())
+    Ok(row
+        .map(|row| {
+            (0..row.len())
+                .filter_map(|column| row.get(column))
+                .collect::<Vec<_>>()
+                .join("/")
+        })
+        .unwrap_or_default())
 }
 
 /// A column as text.

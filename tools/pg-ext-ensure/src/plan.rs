@@ -74,7 +74,9 @@ pub fn is_settled(want: &Want, database: &Database, policy: &Policy) -> bool {
 }
 
 fn drifted(want: &Want, found: &Installed) -> bool {
-    want.schema.as_ref().is_some_and(|schema| *schema != found.schema)
+    want.schema
+        .as_ref()
+        .is_some_and(|schema| *schema != found.schema)
 }
 
 /// Whether what was asked for is so, but for a schema that may not be changed.
@@ -83,23 +85,49 @@ pub fn is_so(want: &Want, found: Option<&Installed>, step: &Step, policy: &Polic
         (State::Absent, found) => found.is_none(),
         (State::Present, None) => false,
         (State::Present, Some(found)) => {
-            let version = step.version.as_ref().is_none_or(|version| *version == found.version);
+            let version = step
+                .version
+                .as_ref()
+                .is_none_or(|version| *version == found.version);
             version && (!drifted(want, found) || !policy.fix_schema)
         }
     }
 }
 
 /// The steps for one database, as one role would take them, in an order in which what is required comes first.
-pub fn steps(server: &Server, database: &Database, wants: &[Want], policy: &Policy, owner: Option<&str>) -> Vec<Step> {
-    let planner = Planner { server, database, wants, policy, owner };
-    let mut steps: Vec<Step> = planner.in_order().into_iter().map(|want| planner.step(want)).collect();
+pub fn steps(
+    server: &Server,
+    database: &Database,
+    wants: &[Want],
+    policy: &Policy,
+    owner: Option<&str>,
+) -> Vec<Step> {
+    let planner = Planner {
+        server,
+        database,
+        wants,
+        policy,
+        owner,
+    };
+    let mut steps: Vec<Step> = planner
+        .in_order()
+        .into_iter()
+        .map(|want| planner.step(want))
+        .collect();
     // What is required and cannot be had takes down what requires it.
     let mut lost: BTreeSet<String> = BTreeSet::new();
     for step in &mut steps {
         step.beyond = step.cause.as_ref().is_some_and(Cause::is_privilege);
-        let missing: Vec<String> = planner.required_of(&step.want).into_iter().filter(|name| lost.contains(name)).collect();
+        let missing: Vec<String> = planner
+            .required_of(&step.want)
+            .into_iter()
+            .filter(|name| lost.contains(name))
+            .collect();
         // The server looks for what is required before it asks who may create.
-        if (step.cause.is_none() || step.beyond) && step.action == Action::Create && !missing.is_empty() {
+        if (step.cause.is_none() || step.beyond)
+            && step.action == Action::Create
+            && !missing.is_empty()
+        {
             step.cause = Some(Cause::Requires(missing));
         }
         if step.cause.is_some() && step.want.state == State::Present {
@@ -128,7 +156,9 @@ impl<'a> Planner<'a> {
     }
 
     fn wanted(&self, name: &str) -> Option<&'a Want> {
-        self.wants.iter().find(|want| want.name == name && want.state == State::Present)
+        self.wants
+            .iter()
+            .find(|want| want.name == name && want.state == State::Present)
     }
 
     fn is_installed(&self, name: &str) -> bool {
@@ -141,14 +171,25 @@ impl<'a> Planner<'a> {
             Version::Exactly(version) => Some(version.as_str()),
             _ => None,
         };
-        self.available(&want.name).and_then(|found| found.control(version)).map(|c| c.requires.clone()).unwrap_or_default()
+        self.available(&want.name)
+            .and_then(|found| found.control(version))
+            .map(|c| c.requires.clone())
+            .unwrap_or_default()
     }
 
     /// Drops first, dependents before what they depend on is not for us to know; then creations, what is required before what requires.
     fn in_order(&self) -> Vec<&'a Want> {
-        let mut order: Vec<&Want> = self.wants.iter().filter(|want| want.state == State::Absent).collect();
+        let mut order: Vec<&Want> = self
+            .wants
+            .iter()
+            .filter(|want| want.state == State::Absent)
+            .collect();
         let mut placed: BTreeSet<&str> = BTreeSet::new();
-        for want in self.wants.iter().filter(|want| want.state == State::Present) {
+        for want in self
+            .wants
+            .iter()
+            .filter(|want| want.state == State::Present)
+        {
             self.place(want, &mut placed, &mut order);
         }
         order
@@ -175,13 +216,21 @@ impl<'a> Planner<'a> {
             (State::Present, Some(found)) => self.change(want, found),
         };
         if step.is_work() && self.database.read_only {
-            step.cause = Some(if self.server.recovery { Cause::Standby } else { Cause::ReadOnly });
+            step.cause = Some(if self.server.recovery {
+                Cause::Standby
+            } else {
+                Cause::ReadOnly
+            });
         }
         step
     }
 
     fn drop(&self, want: &Want, found: &Installed) -> Step {
-        let dependents = self.depth().and_then(|depth| depth.dependents.get(&want.name)).cloned().unwrap_or_default();
+        let dependents = self
+            .depth()
+            .and_then(|depth| depth.dependents.get(&want.name))
+            .cloned()
+            .unwrap_or_default();
         let cause = if !found.owned {
             Some(Cause::Owner(found.owner.clone()))
         } else if !dependents.is_empty() && !self.policy.cascade {
@@ -190,25 +239,41 @@ impl<'a> Planner<'a> {
             None
         };
         let sql = vec![sql::drop_extension(&want.name, self.policy.cascade)];
-        Step { action: Action::Drop, sql, cause, ..Step::nothing(want) }
+        Step {
+            action: Action::Drop,
+            sql,
+            cause,
+            ..Step::nothing(want)
+        }
     }
 
     fn create(&self, want: &Want) -> Step {
-        let mut step = Step { action: Action::Create, schema: want.schema.clone(), ..Step::nothing(want) };
+        let mut step = Step {
+            action: Action::Create,
+            schema: want.schema.clone(),
+            ..Step::nothing(want)
+        };
         let version = match &want.version {
             Version::Exactly(version) => Some(version.as_str()),
             _ => None,
         };
         let Some(available) = self.available(&want.name) else {
-            step.sql.push(sql::create(&want.name, want.schema.as_deref(), version));
+            step.sql
+                .push(sql::create(&want.name, want.schema.as_deref(), version));
             step.cause = Some(Cause::Unavailable(want.name.clone()));
             return step;
         };
-        step.version = version.map(str::to_string).or_else(|| available.default_version.clone());
+        step.version = version
+            .map(str::to_string)
+            .or_else(|| available.default_version.clone());
         let Some(control) = available.control(version) else {
-            step.sql.push(sql::create(&want.name, want.schema.as_deref(), version));
+            step.sql
+                .push(sql::create(&want.name, want.schema.as_deref(), version));
             let asked = step.version.clone().unwrap_or_default();
-            step.cause = Some(Cause::Version(asked, available.versions.keys().cloned().collect()));
+            step.cause = Some(Cause::Version(
+                asked,
+                available.versions.keys().cloned().collect(),
+            ));
             return step;
         };
         step.trusted = Some(control.trusted);
@@ -218,7 +283,11 @@ impl<'a> Planner<'a> {
 
     fn create_known(&self, want: &Want, control: &Control, version: Option<&str>, step: &mut Step) {
         let mut causes: Vec<Cause> = Vec::new();
-        if let Some(schema) = want.schema.as_ref().filter(|schema| !self.schema_exists(schema)) {
+        if let Some(schema) = want
+            .schema
+            .as_ref()
+            .filter(|schema| !self.schema_exists(schema))
+        {
             if self.policy.create_schema {
                 step.sql.push(sql::create_schema(schema, self.owner));
                 causes.extend((!self.may_create_in_database()).then_some(Cause::CreateOnDatabase));
@@ -234,20 +303,34 @@ impl<'a> Planner<'a> {
             (Some(asked), _) => Some(asked.clone()),
             (None, Some(_)) => None,
             (None, None) => {
-                causes.extend(self.database.current_schema.is_none().then_some(Cause::NoCurrentSchema));
+                causes.extend(
+                    self.database
+                        .current_schema
+                        .is_none()
+                        .then_some(Cause::NoCurrentSchema),
+                );
                 self.database.current_schema.clone()
             }
         };
         step.schema = target.clone().or_else(|| control.schema.clone());
         self.requirements(&control.requires, target.as_deref(), step, &mut causes);
         causes.extend(self.may_create(control, step.schema.as_deref()));
-        step.sql.push(sql::create(&want.name, target.as_deref(), version));
+        step.sql
+            .push(sql::create(&want.name, target.as_deref(), version));
         step.cause = causes.into_iter().next();
     }
 
     /// What is required and neither there nor asked for: created with it, or in the way.
-    fn requirements(&self, requires: &[String], schema: Option<&str>, step: &mut Step, causes: &mut Vec<Cause>) {
-        let missing = |name: &&String| !self.is_installed(name) && self.wanted(name).is_none() && !step.requires.contains(name);
+    fn requirements(
+        &self,
+        requires: &[String],
+        schema: Option<&str>,
+        step: &mut Step,
+        causes: &mut Vec<Cause>,
+    ) {
+        let missing = |name: &&String| {
+            !self.is_installed(name) && self.wanted(name).is_none() && !step.requires.contains(name)
+        };
         let missing: Vec<String> = requires.iter().filter(missing).cloned().collect();
         if missing.is_empty() {
             return;
@@ -265,14 +348,22 @@ impl<'a> Planner<'a> {
             // Before the recursion, which ends a circle of requirements here.
             step.requires.push(name.clone());
             self.requirements(&control.requires, schema, step, causes);
-            let target = if control.schema.is_some() { None } else { schema.or(self.database.current_schema.as_deref()) };
+            let target = if control.schema.is_some() {
+                None
+            } else {
+                schema.or(self.database.current_schema.as_deref())
+            };
             causes.extend(self.may_create(control, target));
             step.sql.push(sql::create(&name, target, None));
         }
     }
 
     fn change(&self, want: &Want, found: &Installed) -> Step {
-        let mut step = Step { version: Some(found.version.clone()), schema: Some(found.schema.clone()), ..Step::nothing(want) };
+        let mut step = Step {
+            version: Some(found.version.clone()),
+            schema: Some(found.schema.clone()),
+            ..Step::nothing(want)
+        };
         let available = self.available(&want.name);
         let default = available.and_then(|available| available.default_version.clone());
         let to = match &want.version {
@@ -284,11 +375,17 @@ impl<'a> Planner<'a> {
         if let Some(to) = to.filter(|to| self.depth().is_some() && *to != found.version) {
             step.action = Action::Update;
             step.sql.push(sql::update(&want.name, Some(&to)));
-            step.trusted = available.and_then(|a| a.control(Some(&to))).map(|control| control.trusted);
+            step.trusted = available
+                .and_then(|a| a.control(Some(&to)))
+                .map(|control| control.trusted);
             causes.extend(self.may_update(want, found, &to));
             step.version = Some(to);
         }
-        if let Some(schema) = want.schema.as_ref().filter(|schema| **schema != found.schema) {
+        if let Some(schema) = want
+            .schema
+            .as_ref()
+            .filter(|schema| **schema != found.schema)
+        {
             if self.policy.fix_schema {
                 self.set_schema(want, found, schema, &mut step, &mut causes);
             } else {
@@ -299,7 +396,14 @@ impl<'a> Planner<'a> {
         step
     }
 
-    fn set_schema(&self, want: &Want, found: &Installed, schema: &str, step: &mut Step, causes: &mut Vec<Cause>) {
+    fn set_schema(
+        &self,
+        want: &Want,
+        found: &Installed,
+        schema: &str,
+        step: &mut Step,
+        causes: &mut Vec<Cause>,
+    ) {
         if step.action == Action::None {
             step.action = Action::SetSchema;
         }
@@ -329,11 +433,24 @@ impl<'a> Planner<'a> {
         let Some(available) = self.available(&want.name) else {
             return Some(Cause::Unavailable(want.name.clone()));
         };
-        let reachable = self.depth().and_then(|depth| depth.reachable.get(&want.name)).cloned().unwrap_or_default();
+        let reachable = self
+            .depth()
+            .and_then(|depth| depth.reachable.get(&want.name))
+            .cloned()
+            .unwrap_or_default();
         if !reachable.iter().any(|version| version == to) {
-            return Some(Cause::UpdatePath(found.version.clone(), to.to_string(), reachable));
+            return Some(Cause::UpdatePath(
+                found.version.clone(),
+                to.to_string(),
+                reachable,
+            ));
         }
-        self.may_create(available.control(Some(to)).or_else(|| available.control(None))?, Some(&found.schema))
+        self.may_create(
+            available
+                .control(Some(to))
+                .or_else(|| available.control(None))?,
+            Some(&found.schema),
+        )
     }
 
     /// The rights that running the script takes.
@@ -342,7 +459,8 @@ impl<'a> Planner<'a> {
             return None;
         }
         if !control.superuser {
-            let missing = schema.filter(|schema| self.schema_exists(schema) && !self.may_create_in_schema(schema));
+            let missing = schema
+                .filter(|schema| self.schema_exists(schema) && !self.may_create_in_schema(schema));
             return missing.map(|schema| Cause::CreateOnSchema(schema.to_string()));
         }
         match (control.trusted, self.database.role.creates) {
@@ -357,11 +475,17 @@ impl<'a> Planner<'a> {
     }
 
     fn schema_exists(&self, schema: &str) -> bool {
-        self.depth().is_none_or(|depth| depth.schemas.contains_key(schema))
+        self.depth()
+            .is_none_or(|depth| depth.schemas.contains_key(schema))
     }
 
     fn may_create_in_schema(&self, schema: &str) -> bool {
-        self.database.role.superuser || self.depth().and_then(|depth| depth.schemas.get(schema)).copied().unwrap_or(false)
+        self.database.role.superuser
+            || self
+                .depth()
+                .and_then(|depth| depth.schemas.get(schema))
+                .copied()
+                .unwrap_or(false)
     }
 }
 

@@ -55,15 +55,26 @@ impl Command {
     /// After it has ended.
     pub fn ended(planned: Option<Command>, outcome: &base::child::Outcome) -> Command {
         let tail = (!outcome.ending.success()).then(|| base::mask::text(&outcome.tail));
-        Command { rc: Some(outcome.ending.shell_code()), tail, ..planned.unwrap_or_default() }
+        Command {
+            rc: Some(outcome.ending.shell_code()),
+            tail,
+            ..planned.unwrap_or_default()
+        }
     }
 }
 
 impl Elevation {
     /// Before anything is done.
     pub fn planned(role: &str, argv: &[String]) -> Elevation {
-        let command = Command { argv: argv.to_vec(), ..Command::default() };
-        Elevation { role: role.to_string(), command: Some(command), ..Elevation::default() }
+        let command = Command {
+            argv: argv.to_vec(),
+            ..Command::default()
+        };
+        Elevation {
+            role: role.to_string(),
+            command: Some(command),
+            ..Elevation::default()
+        }
     }
 }
 
@@ -80,7 +91,11 @@ pub struct Server {
 
 impl From<&catalog::Server> for Server {
     fn from(server: &catalog::Server) -> Server {
-        Server { version: server.version.clone(), recovery: server.recovery, distro: server.distro.as_ref().map(ToString::to_string) }
+        Server {
+            version: server.version.clone(),
+            recovery: server.recovery,
+            distro: server.distro.as_ref().map(ToString::to_string),
+        }
     }
 }
 
@@ -126,7 +141,11 @@ pub struct Wanted {
 
 impl From<&Want> for Wanted {
     fn from(want: &Want) -> Wanted {
-        Wanted { state: want.state, version: want.version.text().map(str::to_string), schema: want.schema.clone() }
+        Wanted {
+            state: want.state,
+            version: want.version.text().map(str::to_string),
+            schema: want.schema.clone(),
+        }
     }
 }
 
@@ -143,7 +162,11 @@ pub struct Found {
 
 impl From<&catalog::Installed> for Found {
     fn from(found: &catalog::Installed) -> Found {
-        Found { version: Some(found.version.clone()), schema: Some(found.schema.clone()), owner: Some(found.owner.clone()) }
+        Found {
+            version: Some(found.version.clone()),
+            schema: Some(found.schema.clone()),
+            owner: Some(found.owner.clone()),
+        }
     }
 }
 
@@ -240,7 +263,11 @@ impl Item {
             (Some(_), None) => "-".to_string(),
             (None, None) => String::new(),
         };
-        let via = if self.via == Via::Admin { " (as --admin)" } else { "" };
+        let via = if self.via == Via::Admin {
+            " (as --admin)"
+        } else {
+            ""
+        };
         let last = match &self.error {
             Some(error) => error.message.clone(),
             None => format!("{}{via}", self.words()),

@@ -54,8 +54,9 @@ absent = ["hstore"]
 
 /// The manual's description of the file of `--spec`.
 pub fn document() -> Document {
-    let text =
-        ["What --spec reads, TOML or JSON: what several databases need, said in one place. Unknown keys are errors, with line and column."];
+    let text = [
+        "What --spec reads, TOML or JSON: what several databases need, said in one place. Unknown keys are errors, with line and column.",
+    ];
     Document::of::<File>("Spec file", &text, EXAMPLE)
 }
 
@@ -78,26 +79,49 @@ pub fn read(path: &Path) -> Result<Spec> {
     let source = Source::read(path)?;
     let file: File = source.parse()?;
     let wants = wants(&source, &[], &file.extensions, &file.absent)?;
-    let mut spec = Spec { databases: file.databases, wants, own: Vec::new() };
+    let mut spec = Spec {
+        databases: file.databases,
+        wants,
+        own: Vec::new(),
+    };
     for (i, database) in file.database.iter().enumerate() {
         let at = [Step::Key("database"), Step::Index(i)];
-        spec.own.push((database.name.clone(), self::wants(&source, &at, &database.extensions, &database.absent)?));
+        spec.own.push((
+            database.name.clone(),
+            self::wants(&source, &at, &database.extensions, &database.absent)?,
+        ));
     }
     Ok(spec)
 }
 
 /// What the lists of one table ask for; `at` leads to the table.
-fn wants(source: &Source, at: &[Step<'_>], present: &[String], absent: &[String]) -> Result<Vec<Want>> {
-    let read = |key: &'static str, texts: &[String], parse: fn(&str) -> Result<Want>| -> Result<Vec<Want>> {
+fn wants(
+    source: &Source,
+    at: &[Step<'_>],
+    present: &[String],
+    absent: &[String],
+) -> Result<Vec<Want>> {
+    let read = |key: &'static str,
+                texts: &[String],
+                parse: fn(&str) -> Result<Want>|
+     -> Result<Vec<Want>> {
         let each = |(i, text): (usize, &String)| {
             parse(text).map_err(|error| {
                 let steps = [at, &[Step::Key(key), Step::Index(i)]].concat();
-                base::Error { message: source.wrong_at(&steps, &error.message).message, kind: base::Kind::Input, ..error }
+                base::Error {
+                    message: source.wrong_at(&steps, &error.message).message,
+                    kind: base::Kind::Input,
+                    ..error
+                }
             })
         };
         texts.iter().enumerate().map(each).collect()
     };
-    Ok([read("extensions", present, Want::parse)?, read("absent", absent, Want::parse_absent)?].concat())
+    Ok([
+        read("extensions", present, Want::parse)?,
+        read("absent", absent, Want::parse_absent)?,
+    ]
+    .concat())
 }
 
 #[cfg(test)]
@@ -107,7 +131,9 @@ mod tests {
 
     #[test]
     fn the_manuals_example_is_a_spec_file() {
-        let file: File = Source::new("spec.toml", EXAMPLE.to_owned()).parse().unwrap();
+        let file: File = Source::new("spec.toml", EXAMPLE.to_owned())
+            .parse()
+            .unwrap();
         let texts = file.extensions.iter().chain(&file.database[0].extensions);
         assert_eq!(texts.filter(|text| Want::parse(text).is_ok()).count(), 3);
     }

@@ -11,7 +11,11 @@ pub fn identifier(name: &str) -> String {
 /// A literal, safe whatever `standard_conforming_strings` says.
 pub fn literal(value: &str) -> String {
     let doubled = value.replace('\'', "''");
-    if value.contains('\\') { format!(" E'{}'", doubled.replace('\\', "\\\\")) } else { format!("'{doubled}'") }
+    if value.contains('\\') {
+        format!(" E'{}'", doubled.replace('\\', "\\\\"))
+    } else {
+        format!("'{doubled}'")
+    }
 }
 
 /// An array of text.
@@ -37,23 +41,35 @@ pub fn create(name: &str, schema: Option<&str>, version: Option<&str>) -> String
 
 /// `ALTER EXTENSION … UPDATE`, to the default version where none is named.
 pub fn update(name: &str, version: Option<&str>) -> String {
-    let to = version.map(|version| format!(" TO {}", identifier(version))).unwrap_or_default();
+    let to = version
+        .map(|version| format!(" TO {}", identifier(version)))
+        .unwrap_or_default();
     format!("ALTER EXTENSION {} UPDATE{to}", identifier(name))
 }
 
 /// `ALTER EXTENSION … SET SCHEMA`.
 pub fn set_schema(name: &str, schema: &str) -> String {
-    format!("ALTER EXTENSION {} SET SCHEMA {}", identifier(name), identifier(schema))
+    format!(
+        "ALTER EXTENSION {} SET SCHEMA {}",
+        identifier(name),
+        identifier(schema)
+    )
 }
 
 /// `DROP EXTENSION`.
 pub fn drop_extension(name: &str, cascade: bool) -> String {
-    format!("DROP EXTENSION {} {}", identifier(name), if cascade { "CASCADE" } else { "RESTRICT" })
+    format!(
+        "DROP EXTENSION {} {}",
+        identifier(name),
+        if cascade { "CASCADE" } else { "RESTRICT" }
+    )
 }
 
 /// `CREATE SCHEMA`, owned by `owner` where somebody else creates it.
 pub fn create_schema(name: &str, owner: Option<&str>) -> String {
-    let owner = owner.map(|owner| format!(" AUTHORIZATION {}", identifier(owner))).unwrap_or_default();
+    let owner = owner
+        .map(|owner| format!(" AUTHORIZATION {}", identifier(owner)))
+        .unwrap_or_default();
     format!("CREATE SCHEMA IF NOT EXISTS {}{owner}", identifier(name))
 }
 
@@ -63,10 +79,16 @@ mod tests {
 
     #[test]
     fn hostile_names_stay_names() {
-        assert_eq!(identifier("a\"; DROP TABLE x; --"), "\"a\"\"; DROP TABLE x; --\"");
+        assert_eq!(
+            identifier("a\"; DROP TABLE x; --"),
+            "\"a\"\"; DROP TABLE x; --\""
+        );
         assert_eq!(literal("o'b"), "'o''b'");
         assert_eq!(literal("a\\'b"), " E'a\\\\''b'");
         assert_eq!(array(["a", "b'"]), "ARRAY['a','b''']::text[]");
-        assert_eq!(create("hstore", Some("s"), Some("1.8")), "CREATE EXTENSION \"hstore\" SCHEMA \"s\" VERSION \"1.8\"");
+        assert_eq!(
+            create("hstore", Some("s"), Some("1.8")),
+            "CREATE EXTENSION \"hstore\" SCHEMA \"s\" VERSION \"1.8\""
+        );
     }
 }

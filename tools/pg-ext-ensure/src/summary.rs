@@ -9,7 +9,10 @@ use crate::want::State;
 
 /// The report of a run.
 pub fn report(outcomes: Vec<Outcome>, dry_run: bool) -> Report<Body> {
-    let server = outcomes.iter().find_map(|outcome| outcome.server.as_ref()).map(Server::from);
+    let server = outcomes
+        .iter()
+        .find_map(|outcome| outcome.server.as_ref())
+        .map(Server::from);
     let mut items = Vec::new();
     let mut warnings: Vec<String> = Vec::new();
     for outcome in outcomes {
@@ -20,15 +23,31 @@ pub fn report(outcomes: Vec<Outcome>, dry_run: bool) -> Report<Body> {
             }
         }
     }
-    let changed = items.iter().any(|item| item.error.is_none() && item.action != Action::None);
-    let drifted = items.iter().any(|item| item.error.is_none() && item.action == Action::None && item.fix.is_some());
-    let status = if drifted || (dry_run && changed) { Status::No } else { Status::Ok };
+    let changed = items
+        .iter()
+        .any(|item| item.error.is_none() && item.action != Action::None);
+    let drifted = items
+        .iter()
+        .any(|item| item.error.is_none() && item.action == Action::None && item.fix.is_some());
+    let status = if drifted || (dry_run && changed) {
+        Status::No
+    } else {
+        Status::Ok
+    };
     let error = error(&items);
     let diff = difference(&items);
-    let report = Report::new(status, message(&items, dry_run), Body { server, items, ..Body::default() })
-        .changed(changed)
-        .warnings(warnings)
-        .diff(diff);
+    let report = Report::new(
+        status,
+        message(&items, dry_run),
+        Body {
+            server,
+            items,
+            ..Body::default()
+        },
+    )
+    .changed(changed)
+    .warnings(warnings)
+    .diff(diff);
     match error {
         Some(error) => report.error(error),
         None => report,
@@ -40,19 +59,38 @@ fn difference(items: &[Item]) -> Option<Diff> {
     let line = |item: &Item, found: &Option<Found>| {
         let found = found.as_ref()?;
         let word = |word: &Option<String>| word.clone().unwrap_or_else(|| "?".to_string());
-        Some(format!("{}: {} {}, schema {}, owner {}\n", item.db, item.name, word(&found.version), word(&found.schema), word(&found.owner)))
+        Some(format!(
+            "{}: {} {}, schema {}, owner {}\n",
+            item.db,
+            item.name,
+            word(&found.version),
+            word(&found.schema),
+            word(&found.owner)
+        ))
     };
-    let before: String = items.iter().filter_map(|item| line(item, &item.before)).collect();
-    let after: String = items.iter().filter_map(|item| line(item, &item.after)).collect();
+    let before: String = items
+        .iter()
+        .filter_map(|item| line(item, &item.before))
+        .collect();
+    let after: String = items
+        .iter()
+        .filter_map(|item| line(item, &item.after))
+        .collect();
     Diff::of("extensions", before, after)
 }
 
 fn message(items: &[Item], dry_run: bool) -> String {
     let count = |wanted: &dyn Fn(&Item) -> bool| items.iter().filter(|item| wanted(item)).count();
     let acted = |action: Action| move |item: &Item| item.error.is_none() && item.action == action;
-    let drifted = |item: &Item| item.error.is_none() && item.action == Action::None && item.fix.is_some();
+    let drifted =
+        |item: &Item| item.error.is_none() && item.action == Action::None && item.fix.is_some();
     let quiet = |state: State| {
-        move |item: &Item| item.error.is_none() && item.action == Action::None && item.fix.is_none() && item.want.state == state
+        move |item: &Item| {
+            item.error.is_none()
+                && item.action == Action::None
+                && item.fix.is_none()
+                && item.want.state == state
+        }
     };
     let to = if dry_run { "to be " } else { "" };
     let parts = [
@@ -63,10 +101,21 @@ fn message(items: &[Item], dry_run: bool) -> String {
         (count(&drifted), "in another schema".to_string()),
         (count(&quiet(State::Present)), "present".to_string()),
         (count(&quiet(State::Absent)), "absent".to_string()),
-        (count(&|item: &Item| item.error.is_some()), if dry_run { "would fail" } else { "failed" }.to_string()),
+        (
+            count(&|item: &Item| item.error.is_some()),
+            if dry_run { "would fail" } else { "failed" }.to_string(),
+        ),
     ];
-    let said: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    if said.is_empty() { "nothing was asked for".to_string() } else { said.join(", ") }
+    let said: Vec<String> = parts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{n} {what}"))
+        .collect();
+    if said.is_empty() {
+        "nothing was asked for".to_string()
+    } else {
+        said.join(", ")
+    }
 }
 
 /// The first failure that trying again would not mend, or else the first; it names how many there are.
@@ -80,15 +129,35 @@ fn error(items: &[Item]) -> Option<Error> {
         1 => String::new(),
         many => format!(" ({} more failed)", many - 1),
     };
-    let cause = failure.hint.as_ref().filter(|_| failure.code != "other").map(|hint| format!(" ({hint})")).unwrap_or_default();
-    let error = Error::new(kind, format!("{} in {}: {}{cause}{others}", item.name, item.db, failure.message));
+    let cause = failure
+        .hint
+        .as_ref()
+        .filter(|_| failure.code != "other")
+        .map(|hint| format!(" ({hint})"))
+        .unwrap_or_default();
+    let error = Error::new(
+        kind,
+        format!(
+            "{} in {}: {}{cause}{others}",
+            item.name, item.db, failure.message
+        ),
+    );
     let commands = item.fix.as_ref().map_or(&[][..], |fix| &fix.commands);
-    match (commands, &item.fix.as_ref().and_then(|fix| fix.package.as_ref())) {
+    match (
+        commands,
+        &item.fix.as_ref().and_then(|fix| fix.package.as_ref()),
+    ) {
         ([], _) => error,
-        ([command, ..], Some(_)) => error.hint(format!("on the server's machine, as root: {command}")),
-        ([command], None) if command.ends_with(';') => error.hint(format!("as the owner or a superuser, in psql: {command}")),
+        ([command, ..], Some(_)) => {
+            error.hint(format!("on the server's machine, as root: {command}"))
+        }
+        ([command], None) if command.ends_with(';') => {
+            error.hint(format!("as the owner or a superuser, in psql: {command}"))
+        }
         ([command], None) => error.hint(command),
-        ([command, other, ..], None) if other.ends_with(';') => error.hint(format!("{command}, or as a superuser in psql: {other}")),
+        ([command, other, ..], None) if other.ends_with(';') => {
+            error.hint(format!("{command}, or as a superuser in psql: {other}"))
+        }
         ([command, other, ..], None) => error.hint(format!("{command}, or: {other}")),
     }
     .into()

@@ -64,14 +64,22 @@ impl Want {
         let (version, rest) = part(rest, '@', &[':']).map_err(|why| wrong(&why))?;
         let (schema, rest) = part(rest, ':', &[]).map_err(|why| wrong(&why))?;
         if !rest.is_empty() {
-            return Err(wrong(&format!("\"{}\" is left over", base::terminal::escape(rest))));
+            return Err(wrong(&format!(
+                "\"{}\" is left over",
+                base::terminal::escape(rest)
+            )));
         }
         let version = match version {
             None => Version::Any,
             Some(version) if version == "latest" => Version::Latest,
             Some(version) => Version::Exactly(version),
         };
-        Ok(Want { name, state: State::Present, version, schema })
+        Ok(Want {
+            name,
+            state: State::Present,
+            version,
+            schema,
+        })
     }
 
     /// Reads the name of one that shall be absent.
@@ -82,14 +90,23 @@ impl Want {
         let want = Want::parse(text)?;
         if want.version != Version::Any || want.schema.is_some() {
             let shown = base::terminal::escape(text);
-            return Err(Error::usage(format!("\"{shown}\": an extension that shall be absent has no version and no schema")));
+            return Err(Error::usage(format!(
+                "\"{shown}\": an extension that shall be absent has no version and no schema"
+            )));
         }
-        Ok(Want { state: State::Absent, ..want })
+        Ok(Want {
+            state: State::Absent,
+            ..want
+        })
     }
 }
 
 /// A part that begins with `sign`, if there is one.
-fn part<'a>(text: &'a str, sign: char, stops: &[char]) -> std::result::Result<(Option<String>, &'a str), String> {
+fn part<'a>(
+    text: &'a str,
+    sign: char,
+    stops: &[char],
+) -> std::result::Result<(Option<String>, &'a str), String> {
     match text.strip_prefix(sign) {
         None => Ok((None, text)),
         Some(rest) => word(rest, stops).map(|(word, rest)| (Some(word), rest)),
@@ -139,22 +156,46 @@ mod tests {
 
     fn parsed(text: &str) -> (String, Option<String>, Option<String>) {
         let want = Want::parse(text).unwrap();
-        (want.name, want.version.text().map(str::to_string), want.schema)
+        (
+            want.name,
+            want.version.text().map(str::to_string),
+            want.schema,
+        )
     }
 
     #[test]
     fn names_versions_and_schemas() {
         let some = |text: &str| Some(text.to_string());
         assert_eq!(parsed("hstore"), ("hstore".into(), None, None));
-        assert_eq!(parsed("uuid-ossp@1.1"), ("uuid-ossp".into(), some("1.1"), None));
-        assert_eq!(parsed("hstore@latest:ext"), ("hstore".into(), some("latest"), some("ext")));
-        assert_eq!(parsed("hstore:my schema"), ("hstore".into(), None, some("my schema")));
-        assert_eq!(parsed(r#""a@b":"s""x""#), ("a@b".into(), None, some("s\"x")));
+        assert_eq!(
+            parsed("uuid-ossp@1.1"),
+            ("uuid-ossp".into(), some("1.1"), None)
+        );
+        assert_eq!(
+            parsed("hstore@latest:ext"),
+            ("hstore".into(), some("latest"), some("ext"))
+        );
+        assert_eq!(
+            parsed("hstore:my schema"),
+            ("hstore".into(), None, some("my schema"))
+        );
+        assert_eq!(
+            parsed(r#""a@b":"s""x""#),
+            ("a@b".into(), None, some("s\"x"))
+        );
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for bad in ["", "@1", "hstore@", "hstore:", "\"hstore", "\"a\"b", "hstore:\"s\"x"] {
+        for bad in [
+            "",
+            "@1",
+            "hstore@",
+            "hstore:",
+            "\"hstore",
+            "\"a\"b",
+            "hstore:\"s\"x",
+        ] {
             assert!(Want::parse(bad).is_err(), "{bad}");
         }
         assert!(Want::parse_absent("hstore@1.0").is_err());

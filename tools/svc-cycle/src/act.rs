@@ -62,7 +62,18 @@ impl Task {
         };
         let up = service.is_up(&before);
         let warnings = before.warnings.clone();
-        Self { intent, before, report, warnings, old: Vec::new(), leftovers: Vec::new(), error: None, touched: false, up, down: false }
+        Self {
+            intent,
+            before,
+            report,
+            warnings,
+            old: Vec::new(),
+            leftovers: Vec::new(),
+            error: None,
+            touched: false,
+            up,
+            down: false,
+        }
     }
 
     fn step(&mut self, op: &str, began: Instant, outcome: &Result<Done>) {
@@ -70,7 +81,12 @@ impl Task {
             Ok(done) => (true, done.detail.clone()),
             Err(error) => (false, Some(error.message.clone())),
         };
-        self.report.steps.push(StepReport { op: op.to_owned(), ms: millis(began.elapsed()), ok, detail });
+        self.report.steps.push(StepReport {
+            op: op.to_owned(),
+            ms: millis(began.elapsed()),
+            ok,
+            detail,
+        });
     }
 
     /// Keeps the outcome of a step: in the report, its warnings, its error. True if it succeeded.
@@ -132,7 +148,11 @@ impl Hands<'_> {
                 return;
             }
             std::thread::scope(|scope| {
-                for (at, task) in tasks.iter_mut().enumerate().filter(|(at, _)| wave.contains(at)) {
+                for (at, task) in tasks
+                    .iter_mut()
+                    .enumerate()
+                    .filter(|(at, _)| wave.contains(at))
+                {
                     let (service, work) = (&self.set.services[at], &work);
                     if wave.len() == 1 {
                         work(self, service, task);
@@ -162,15 +182,30 @@ impl Hands<'_> {
         }
         task.up = false;
         task.down = ok;
-        self.say(&format!("{}: {} in {} ms", service.name, if ok { "stopped" } else { "not stopped" }, millis(began.elapsed())));
+        self.say(&format!(
+            "{}: {} in {} ms",
+            service.name,
+            if ok { "stopped" } else { "not stopped" },
+            millis(began.elapsed())
+        ));
         ok
     }
 
-    fn stop_members(&self, service: &Service, task: &mut Task, members: &[String]) -> Result<(Done, State)> {
+    fn stop_members(
+        &self,
+        service: &Service,
+        task: &mut Task,
+        members: &[String],
+    ) -> Result<(Done, State)> {
         let deadline = self.deadline.or_after(service.stop_timeout());
         let state = task.before.only(members);
-        let mut old = tree::identities(&state.pids()).map_err(|error| Error::io("/proc", &error))?;
-        old.extend((service.backend.processes)(&state).into_iter().filter_map(|pid| Identity::of(pid).ok()));
+        let mut old =
+            tree::identities(&state.pids()).map_err(|error| Error::io("/proc", &error))?;
+        old.extend(
+            (service.backend.processes)(&state)
+                .into_iter()
+                .filter_map(|pid| Identity::of(pid).ok()),
+        );
         old.sort();
         old.dedup();
         task.old.extend(old.iter().cloned());
@@ -187,35 +222,60 @@ impl Hands<'_> {
         if service.checks_tree() && !gone(&old, deadline) && escalates {
             self.kill(service, task, &old);
         }
-        let mut left: Vec<i32> = tree::leftovers(&old).iter().map(|identity| identity.pid).collect();
+        let mut left: Vec<i32> = tree::leftovers(&old)
+            .iter()
+            .map(|identity| identity.pid)
+            .collect();
         left.extend((service.backend.processes)(&state));
         left.sort_unstable();
         left.dedup();
         if service.checks_tree() && !left.is_empty() {
             let words: Vec<String> = left.iter().map(|pid| named(*pid)).collect();
             task.leftovers = left;
-            return Err(Error::failed(format!("{}: stopped, but {} outlived it", service.name, words.join(", ")))
-                .hint("kill = \"escalate\" ends them, stopped = [{ tree = false }] lets them be"));
+            return Err(Error::failed(format!(
+                "{}: stopped, but {} outlived it",
+                service.name,
+                words.join(", ")
+            ))
+            .hint("kill = \"escalate\" ends them, stopped = [{ tree = false }] lets them be"));
         }
         silent(service, deadline)?;
         let after = backend::observe_one(service)?;
         if after.only(members).is_down() {
             return Ok((done, after));
         }
-        Err(Error::failed(format!("{}: it is {} again", service.name, after.word())))
+        Err(Error::failed(format!(
+            "{}: it is {} again",
+            service.name,
+            after.word()
+        )))
     }
 
     fn kill(&self, service: &Service, task: &mut Task, old: &[Identity]) {
         let began = Instant::now();
-        let held: Vec<Process> = old.iter().filter_map(|identity| Process::reopen(identity).ok()).collect();
+        let held: Vec<Process> = old
+            .iter()
+            .filter_map(|identity| Process::reopen(identity).ok())
+            .collect();
         held.iter().for_each(|process| {
             let _ = process.signal(Signal::KILL);
         });
-        let words: Vec<String> = held.iter().map(|process| process.identity.pid.to_string()).collect();
+        let words: Vec<String> = held
+            .iter()
+            .map(|process| process.identity.pid.to_string())
+            .collect();
         let ended = gone(old, Deadline::after(Some(Duration::from_secs(5))));
-        task.warnings.push(format!("{}: killed {} process{}", service.name, words.len(), if words.len() == 1 { "" } else { "es" }));
+        task.warnings.push(format!(
+            "{}: killed {} process{}",
+            service.name,
+            words.len(),
+            if words.len() == 1 { "" } else { "es" }
+        ));
         let outcome = if ended {
-            Ok(Done { detail: Some(format!("KILL to {}", words.join(", "))), ..Done::default() })
+            Ok(Done {
+                detail: Some(format!("KILL to {}", words.join(", "))),
+                ..Done::default()
+            })
         } else {
             Err(Error::failed("even KILL didn't end it"))
         };
@@ -228,14 +288,29 @@ impl Hands<'_> {
     }
 
     /// Starts these members and waits until they are ready. With `always`, no signal and no overall deadline cuts it short.
-    pub fn start(&self, service: &Service, task: &mut Task, members: &[String], always: bool) -> bool {
-        let deadline = if always { Deadline::NEVER } else { self.deadline }.or_after(service.start_timeout());
+    pub fn start(
+        &self,
+        service: &Service,
+        task: &mut Task,
+        members: &[String],
+        always: bool,
+    ) -> bool {
+        let deadline = if always {
+            Deadline::NEVER
+        } else {
+            self.deadline
+        }
+        .or_after(service.start_timeout());
         self.say(&format!("{}: starting", service.name));
         let mut watchers = Watchers::arm(service);
         let ok = self.start_and_wait(service, task, members, &mut watchers, deadline, always);
         task.report.ready = watchers.reports();
         task.up = ok;
-        self.say(&format!("{}: {}", service.name, if ok { "ready" } else { "not ready" }));
+        self.say(&format!(
+            "{}: {}",
+            service.name,
+            if ok { "ready" } else { "not ready" }
+        ));
         ok
     }
 
@@ -246,10 +321,18 @@ impl Hands<'_> {
         let deadline = self.deadline.or_after(service.start_timeout());
         let members = task.before.up();
         let mut watchers = Watchers::look(service);
-        let waited = ready::wait(service, &members, &task.old, &mut watchers, deadline, Some(self.interrupt));
+        let waited = ready::wait(
+            service,
+            &members,
+            &task.old,
+            &mut watchers,
+            deadline,
+            Some(self.interrupt),
+        );
         task.report.ready = watchers.reports();
         task.saw(&waited.state);
-        task.up = task.keep("ready", began, waited.result.map(|()| Done::default())) && self.expect(service, task, &waited.state);
+        task.up = task.keep("ready", began, waited.result.map(|()| Done::default()))
+            && self.expect(service, task, &waited.state);
     }
 
     fn start_and_wait(
@@ -267,7 +350,11 @@ impl Hands<'_> {
         task.report.changed = true;
         let began = Instant::now();
         let whole = task.before.members.len() == members.len();
-        let free = if whole { watchers.places_are_free(service) } else { Ok(()) };
+        let free = if whole {
+            watchers.places_are_free(service)
+        } else {
+            Ok(())
+        };
         let asked = free.and_then(|()| ask_to_start(service, members, deadline));
         let finished = asked.as_ref().is_ok_and(|done| done.finished);
         if !task.keep("start", began, asked) {
@@ -291,16 +378,38 @@ impl Hands<'_> {
 
     /// The command that has to agree before a start or a reload.
     pub fn preflight(&self, service: &Service, task: &mut Task, deadline: Deadline) -> bool {
-        let Some(argv) = &service.spec.preflight else { return true };
+        let Some(argv) = &service.spec.preflight else {
+            return true;
+        };
         let began = Instant::now();
-        let outcome = Child::argv(argv).dir(&service.directory).deadline(deadline).run().and_then(|done| {
-            if done.success() {
-                return Ok(Done { detail: Some(argv.join(" ")), ..Done::default() });
-            }
-            Err(Error::failed(format!("{}: {}: {}: {}", service.name, argv.join(" "), done.ending, done.last_words())))
-        });
+        let outcome = Child::argv(argv)
+            .dir(&service.directory)
+            .deadline(deadline)
+            .run()
+            .and_then(|done| {
+                if done.success() {
+                    return Ok(Done {
+                        detail: Some(argv.join(" ")),
+                        ..Done::default()
+                    });
+                }
+                Err(Error::failed(format!(
+                    "{}: {}: {}: {}",
+                    service.name,
+                    argv.join(" "),
+                    done.ending,
+                    done.last_words()
+                )))
+            });
         // Whatever kept it from running: it did not agree.
-        task.keep("preflight", began, outcome.map_err(|error| Error { kind: Kind::Failed, ..error }))
+        task.keep(
+            "preflight",
+            began,
+            outcome.map_err(|error| Error {
+                kind: Kind::Failed,
+                ..error
+            }),
+        )
     }
 
     /// Compares the running processes with what is expected of them.
@@ -310,12 +419,24 @@ impl Hands<'_> {
         }
         let began = Instant::now();
         task.report.expect = expect::compare(&service.spec.expect, &state.pids());
-        let wrong: Vec<&str> = task.report.expect.iter().filter(|each| !each.ok).map(|each| each.key.as_str()).collect();
+        let wrong: Vec<&str> = task
+            .report
+            .expect
+            .iter()
+            .filter(|each| !each.ok)
+            .map(|each| each.key.as_str())
+            .collect();
         let outcome = if wrong.is_empty() {
             Ok(Done::default())
         } else {
-            Err(Error::failed(format!("{}: the running process is not what was expected: {}", service.name, wrong.join(", ")))
-                .hint("what is set in a shell doesn't reach a daemon: set it where the daemon is started"))
+            Err(Error::failed(format!(
+                "{}: the running process is not what was expected: {}",
+                service.name,
+                wrong.join(", ")
+            ))
+            .hint(
+                "what is set in a shell doesn't reach a daemon: set it where the daemon is started",
+            ))
         };
         task.keep("expect", began, outcome)
     }
@@ -326,7 +447,10 @@ pub fn settled(service: &Service) -> Result<State> {
     let until = Deadline::after(Some(service.stop_timeout()));
     loop {
         let state = backend::observe_one(service)?;
-        let stopping = state.members.iter().any(|member| member.run == backend::Run::Stopping);
+        let stopping = state
+            .members
+            .iter()
+            .any(|member| member.run == backend::Run::Stopping);
         if !stopping || until.passed() {
             return Ok(state);
         }
@@ -338,7 +462,9 @@ pub fn settled(service: &Service) -> Result<State> {
 fn ask_to_start(service: &Service, members: &[String], deadline: Deadline) -> Result<Done> {
     loop {
         match (service.backend.start)(service, members, deadline) {
-            Err(error) if error.kind == Kind::Unreachable && !deadline.passed() => sleep(deadline.slice(Duration::from_millis(100))),
+            Err(error) if error.kind == Kind::Unreachable && !deadline.passed() => {
+                sleep(deadline.slice(Duration::from_millis(100)))
+            }
             other => return other,
         }
     }
@@ -353,31 +479,50 @@ fn gone(old: &[Identity], deadline: Deadline) -> bool {
         if deadline.passed() {
             return false;
         }
-        let held: Vec<Process> = old.iter().filter_map(|identity| Process::reopen(identity).ok()).collect();
+        let held: Vec<Process> = old
+            .iter()
+            .filter_map(|identity| Process::reopen(identity).ok())
+            .collect();
         if held.is_empty() {
             sleep(deadline.slice(Duration::from_millis(5)));
             continue;
         }
-        let _ = wait_any(&held.iter().collect::<Vec<_>>(), deadline.slice(Duration::from_secs(1)));
+        let _ = wait_any(
+            &held.iter().collect::<Vec<_>>(),
+            deadline.slice(Duration::from_secs(1)),
+        );
     }
 }
 
 /// Waits until nothing answers any more where nothing should.
 fn silent(service: &Service, deadline: Deadline) -> Result<()> {
     for stopped in &service.spec.stopped {
-        let Stopped::Silent(probe) = stopped else { continue };
+        let Stopped::Silent(probe) = stopped else {
+            continue;
+        };
         let armed = probe.clone().arm();
         let wants_success = matches!(probe, Probe::Command(_));
         while armed.once(deadline.slice(Duration::from_secs(5))).is_ok() != wants_success {
             if deadline.passed() {
-                let holders = probe.local_port().and_then(|port| probe::port::holders(port).ok());
+                let holders = probe
+                    .local_port()
+                    .and_then(|port| probe::port::holders(port).ok());
                 let by = match holders {
                     Some(probe::port::Holders::Processes(pids)) => {
-                        format!(", by {}", pids.iter().map(|pid| named(*pid)).collect::<Vec<_>>().join(", "))
+                        format!(
+                            ", by {}",
+                            pids.iter()
+                                .map(|pid| named(*pid))
+                                .collect::<Vec<_>>()
+                                .join(", ")
+                        )
                     }
                     _ => String::new(),
                 };
-                return Err(Error::failed(format!("{}: stopped, but {probe} still answers{by}", service.name)));
+                return Err(Error::failed(format!(
+                    "{}: stopped, but {probe} still answers{by}",
+                    service.name
+                )));
             }
             sleep(deadline.slice(Duration::from_millis(10)));
         }

@@ -19,7 +19,14 @@ use probe::process::Identity;
 use crate::set::Service;
 
 /// The backends, each a line.
-pub const ALL: &[Backend] = &[systemd::BACKEND, supervisor::BACKEND, sysv::BACKEND, pidfile::BACKEND, command::BACKEND, compose::BACKEND];
+pub const ALL: &[Backend] = &[
+    systemd::BACKEND,
+    supervisor::BACKEND,
+    sysv::BACKEND,
+    pidfile::BACKEND,
+    command::BACKEND,
+    compose::BACKEND,
+];
 
 /// What a backend can do. All of it is about one service, but for `observe`, which is asked about many at once.
 #[derive(Debug)]
@@ -138,10 +145,21 @@ impl Member {
     pub fn of_process(name: &str, identity: Option<&Identity>) -> Self {
         Self {
             name: name.to_owned(),
-            run: if identity.is_some() { Run::Running } else { Run::Stopped },
-            word: if identity.is_some() { "running" } else { "not running" }.to_owned(),
+            run: if identity.is_some() {
+                Run::Running
+            } else {
+                Run::Stopped
+            },
+            word: if identity.is_some() {
+                "running"
+            } else {
+                "not running"
+            }
+            .to_owned(),
             pid: identity.map(|identity| identity.pid),
-            generation: identity.map(|identity| format!("{}@{}", identity.pid, identity.start)).unwrap_or_default(),
+            generation: identity
+                .map(|identity| format!("{}@{}", identity.pid, identity.start))
+                .unwrap_or_default(),
             detail: None,
             restarts: 0,
             cgroup: None,
@@ -153,7 +171,10 @@ impl State {
     /// A state of one member.
     #[must_use]
     pub fn one(member: Member) -> Self {
-        Self { members: vec![member], warnings: Vec::new() }
+        Self {
+            members: vec![member],
+            warnings: Vec::new(),
+        }
     }
 
     /// The whole in one word; `partly running` where its members differ.
@@ -180,7 +201,11 @@ impl State {
     /// Everything of it is up, or was started and has done its work.
     #[must_use]
     pub fn is_done_or_running(&self) -> bool {
-        !self.members.is_empty() && self.members.iter().all(|member| matches!(member.run, Run::Running | Run::Finished))
+        !self.members.is_empty()
+            && self
+                .members
+                .iter()
+                .all(|member| matches!(member.run, Run::Running | Run::Finished))
     }
 
     /// Nothing of it is up.
@@ -192,26 +217,42 @@ impl State {
     /// The main processes.
     #[must_use]
     pub fn pids(&self) -> Vec<i32> {
-        self.members.iter().filter_map(|member| member.pid).collect()
+        self.members
+            .iter()
+            .filter_map(|member| member.pid)
+            .collect()
     }
 
     /// The members that are up.
     #[must_use]
     pub fn up(&self) -> Vec<String> {
-        self.members.iter().filter(|member| member.run.is_up()).map(|member| member.name.clone()).collect()
+        self.members
+            .iter()
+            .filter(|member| member.run.is_up())
+            .map(|member| member.name.clone())
+            .collect()
     }
 
     /// The members that are not.
     #[must_use]
     pub fn down(&self) -> Vec<String> {
-        self.members.iter().filter(|member| !member.run.is_up()).map(|member| member.name.clone()).collect()
+        self.members
+            .iter()
+            .filter(|member| !member.run.is_up())
+            .map(|member| member.name.clone())
+            .collect()
     }
 
     /// Only these members.
     #[must_use]
     pub fn only(&self, names: &[String]) -> Self {
         Self {
-            members: self.members.iter().filter(|member| names.contains(&member.name)).cloned().collect(),
+            members: self
+                .members
+                .iter()
+                .filter(|member| names.contains(&member.name))
+                .cloned()
+                .collect(),
             warnings: self.warnings.clone(),
         }
     }
@@ -219,20 +260,32 @@ impl State {
     /// What must stay the same while it stays up.
     #[must_use]
     pub fn generation(&self) -> Vec<(String, String)> {
-        self.members.iter().map(|member| (member.name.clone(), member.generation.clone())).collect()
+        self.members
+            .iter()
+            .map(|member| (member.name.clone(), member.generation.clone()))
+            .collect()
     }
 
     /// Why it isn't running, as the backend says.
     #[must_use]
     pub fn why(&self) -> String {
-        let down = self.members.iter().filter(|member| !matches!(member.run, Run::Running | Run::Finished));
+        let down = self
+            .members
+            .iter()
+            .filter(|member| !matches!(member.run, Run::Running | Run::Finished));
         let words: Vec<String> = down
             .map(|member| match &member.detail {
-                Some(detail) if !detail.is_empty() => format!("{}: {} ({detail})", member.name, member.word),
+                Some(detail) if !detail.is_empty() => {
+                    format!("{}: {} ({detail})", member.name, member.word)
+                }
                 _ => format!("{}: {}", member.name, member.word),
             })
             .collect();
-        if words.is_empty() { "running".to_owned() } else { words.join("; ") }
+        if words.is_empty() {
+            "running".to_owned()
+        } else {
+            words.join("; ")
+        }
     }
 }
 
@@ -261,10 +314,16 @@ pub fn of_this_machine(name: &str) -> Result<&'static Backend> {
     } else {
         None
     };
-    known.and_then(|backend| named(backend.name)).ok_or_else(|| {
-        Error::usage(format!("{name}: no systemd runs here and there is no /etc/init.d/{name}"))
-            .hint(format!("say who runs it: supervisor:{name}, pidfile:/run/{name}.pid, command:{name}"))
-    })
+    known
+        .and_then(|backend| named(backend.name))
+        .ok_or_else(|| {
+            Error::usage(format!(
+                "{name}: no systemd runs here and there is no /etc/init.d/{name}"
+            ))
+            .hint(format!(
+                "say who runs it: supervisor:{name}, pidfile:/run/{name}.pid, command:{name}"
+            ))
+        })
 }
 
 /// Observes services of any backends, each backend asked once.
@@ -272,7 +331,9 @@ pub fn of_this_machine(name: &str) -> Result<&'static Backend> {
 pub fn observe(services: &[&Service]) -> Vec<Result<State>> {
     let mut answers: Vec<Option<Result<State>>> = services.iter().map(|_| None).collect();
     for backend in ALL {
-        let mine: Vec<usize> = (0..services.len()).filter(|at| services[*at].backend == backend).collect();
+        let mine: Vec<usize> = (0..services.len())
+            .filter(|at| services[*at].backend == backend)
+            .collect();
         if mine.is_empty() {
             continue;
         }
@@ -281,7 +342,10 @@ pub fn observe(services: &[&Service]) -> Vec<Result<State>> {
             answers[at] = Some(answer);
         }
     }
-    answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(Error::failed("the backend gave no answer")))).collect()
+    answers
+        .into_iter()
+        .map(|answer| answer.unwrap_or_else(|| Err(Error::failed("the backend gave no answer"))))
+        .collect()
 }
 
 /// Observes one.
@@ -289,5 +353,7 @@ pub fn observe(services: &[&Service]) -> Vec<Result<State>> {
 /// # Errors
 /// What the backend said.
 pub fn observe_one(service: &Service) -> Result<State> {
-    observe(&[service]).pop().unwrap_or_else(|| Err(Error::failed("the backend gave no answer")))
+    observe(&[service])
+        .pop()
+        .unwrap_or_else(|| Err(Error::failed("the backend gave no answer")))
 }

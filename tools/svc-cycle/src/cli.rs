@@ -42,7 +42,15 @@ const fn verb(
     description: &'static [&'static str],
     options: &'static [&'static [Opt]],
 ) -> Command {
-    Command { name, about, description, options, positionals: SERVICES, trailing: Trailing::None, default: false }
+    Command {
+        name,
+        about,
+        description,
+        options,
+        positionals: SERVICES,
+        trailing: Trailing::None,
+        default: false,
+    }
 }
 
 /// The command line.
@@ -61,22 +69,44 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
          after; services that don't wait for each other are worked on at once.",
     ],
     commands: &[
-        verb("start", "Start what isn't running, and wait until it is ready", &[], &[SELECTION]),
+        verb(
+            "start",
+            "Start what isn't running, and wait until it is ready",
+            &[],
+            &[SELECTION],
+        ),
         verb(
             "stop",
             "Stop, and wait until every process is gone",
             &["A service with policy = \"ensure\" is stopped only when it is named."],
             &[SELECTION],
         ),
-        verb("restart", "Stop all in reverse order, then start all", &[], &[SELECTION, ROLLING]),
+        verb(
+            "restart",
+            "Stop all in reverse order, then start all",
+            &[],
+            &[SELECTION, ROLLING],
+        ),
         verb(
             "reload",
             "Reload, and prove that it took",
-            &["The preflight command runs first. Afterwards the main process has to be the same and its workers others."],
+            &[
+                "The preflight command runs first. Afterwards the main process has to be the same and its workers others.",
+            ],
             &[SELECTION],
         ),
-        verb("status", "Say what runs; exit status 1 unless everything does", &[], &[SELECTION]),
-        verb("check", "As status, and ask the probes and expectations too", &[], &[SELECTION]),
+        verb(
+            "status",
+            "Say what runs; exit status 1 unless everything does",
+            &[],
+            &[SELECTION],
+        ),
+        verb(
+            "check",
+            "As status, and ask the probes and expectations too",
+            &[],
+            &[SELECTION],
+        ),
         Command {
             name: "cycle",
             about: "Stop, run COMMAND, and start what ran before, whatever happens",
@@ -104,15 +134,24 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     options: &[],
     positionals: &[],
     exit: &[
-        Row { code: "1", meaning: "Also: for status and check, something isn't running, doesn't answer, or isn't what was expected." },
-        Row { code: "125", meaning: "Also: for cycle, a service could not be stopped, or something that ran before is down or not ready." },
+        Row {
+            code: "1",
+            meaning: "Also: for status and check, something isn't running, doesn't answer, or isn't what was expected.",
+        },
+        Row {
+            code: "125",
+            meaning: "Also: for cycle, a service could not be stopped, or something that ran before is down or not ready.",
+        },
     ],
     examples: &[
         Example {
             text: "Update the code while nothing runs it, and have everything back afterwards:",
             command: "svc-cycle cycle -f services.toml -- sh -ec 'git pull --ff-only && venv/bin/python manage.py migrate'",
         },
-        Example { text: "uwsgi and nginx, in the right order both ways:", command: "svc-cycle restart uwsgi nginx" },
+        Example {
+            text: "uwsgi and nginx, in the right order both ways:",
+            command: "svc-cycle restart uwsgi nginx",
+        },
         Example {
             text: "Two programs of a supervisord with its own configuration:",
             command: "svc-cycle stop -c config/supervisor.conf supervisor:gunicorn supervisor:celeryworker",
@@ -121,14 +160,20 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             text: "From cron, as a line of /etc/cron.d: what has stopped is started, and a mail says so.",
             command: "*/5 * * * * root svc-cycle start -q -f /etc/site/services.toml --journal /var/log/site.jsonl",
         },
-        Example { text: "Did PRODUCTION reach the daemon?", command: "svc-cycle check -f services.toml uwsgi" },
+        Example {
+            text: "Did PRODUCTION reach the daemon?",
+            command: "svc-cycle check -f services.toml uwsgi",
+        },
     ],
     files: &[
         Entry {
             name: "/run/runbook-tools/svc-cycle.*.journal",
             text: "What a run has stopped and not yet started again; recover reads it.",
         },
-        Entry { name: "/run/runbook-tools/svc-cycle.*.lock", text: "One for each service that was ever changed." },
+        Entry {
+            name: "/run/runbook-tools/svc-cycle.*.lock",
+            text: "One for each service that was ever changed.",
+        },
     ],
     environment: &[Entry {
         name: "XDG_RUNTIME_DIR, HOME",
@@ -138,7 +183,13 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         "Processes are signalled only through a pidfd whose start time was checked; a pid file that its group or others can write is \
          refused. COMMAND runs as the caller. Values of environment variables are compared and never printed.",
     ],
-    see_also: &["maint-page", "venv-sync", "systemctl(1)", "supervisord(1)", "service(8)"],
+    see_also: &[
+        "maint-page",
+        "venv-sync",
+        "systemctl(1)",
+        "supervisord(1)",
+        "service(8)",
+    ],
 };
 
 /// What is to be done.
@@ -177,7 +228,10 @@ impl Action {
     /// As typed.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, action)| *action == self).map_or("", |(name, _)| name)
+        Self::ALL
+            .iter()
+            .find(|(_, action)| *action == self)
+            .map_or("", |(name, _)| name)
     }
 }
 
@@ -205,12 +259,21 @@ impl Request {
     /// Usage, or input where the file can't be read.
     pub fn read(parsed: &Parsed) -> Result<Self> {
         let typed = parsed.command().unwrap_or_default();
-        let action = Action::ALL.iter().find(|(name, _)| *name == typed).map(|(_, action)| *action);
-        let action = action.ok_or_else(|| Error::usage("say what to do: start, stop, restart, reload, status, check, cycle or recover"))?;
-        let here = std::env::current_dir().map_err(|error| Error::io("the working directory", &error))?;
+        let action = Action::ALL
+            .iter()
+            .find(|(name, _)| *name == typed)
+            .map(|(_, action)| *action);
+        let action = action.ok_or_else(|| {
+            Error::usage(
+                "say what to do: start, stop, restart, reload, status, check, cycle or recover",
+            )
+        })?;
+        let here =
+            std::env::current_dir().map_err(|error| Error::io("the working directory", &error))?;
         let source = parsed.path("file").map(Source::read).transpose()?;
         if source.is_some() && parsed.path("config").is_some() {
-            return Err(Error::usage("--config is for services named without -f").hint("say config = \"FILE\" in the set file"));
+            return Err(Error::usage("--config is for services named without -f")
+                .hint("say config = \"FILE\" in the set file"));
         }
         let directory = match parsed.path("file") {
             Some(path) if path != Path::new("-") => directory_of(path, &here),
@@ -220,7 +283,11 @@ impl Request {
             file: source.map(|source| (source.name, source.text)),
             directory,
             config: parsed.path("config").map(PathBuf::from),
-            names: parsed.positional_texts().into_iter().map(str::to_owned).collect(),
+            names: parsed
+                .positional_texts()
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
             only: parsed.text("only").map(str::to_owned),
         };
         Ok(Self {
@@ -236,5 +303,7 @@ impl Request {
 
 fn directory_of(path: &Path, here: &Path) -> PathBuf {
     let whole = here.join(path);
-    whole.parent().map_or_else(|| here.to_path_buf(), Path::to_path_buf)
+    whole
+        .parent()
+        .map_or_else(|| here.to_path_buf(), Path::to_path_buf)
 }

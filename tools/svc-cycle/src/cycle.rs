@@ -62,7 +62,11 @@ pub fn run(request: &Request, hands: &Hands<'_>, tasks: &mut [Task]) -> Result<C
         }
         body.outcome = Outcome::CommandFailed;
     }
-    if hands.interrupt.seen().is_some() && body.command.is_none() && body.outcome == Outcome::Unchanged && request.action == Action::Cycle {
+    if hands.interrupt.seen().is_some()
+        && body.command.is_none()
+        && body.outcome == Outcome::Unchanged
+        && request.action == Action::Cycle
+    {
         body.outcome = Outcome::NotStopped;
     }
     if body.restored == Some(false) {
@@ -74,11 +78,17 @@ pub fn run(request: &Request, hands: &Hands<'_>, tasks: &mut [Task]) -> Result<C
 /// What has to run again: everything that is about to be stopped, and what an earlier run owes.
 fn owes(tasks: &[Task]) -> BTreeMap<String, Vec<String>> {
     let owed = |task: &&Task| !task.intent.stop.is_empty();
-    tasks.iter().filter(owed).map(|task| (task.report.name.clone(), task.intent.start.clone())).collect()
+    tasks
+        .iter()
+        .filter(owed)
+        .map(|task| (task.report.name.clone(), task.intent.start.clone()))
+        .collect()
 }
 
 fn stop_all(hands: &Hands<'_>, tasks: &mut [Task]) {
-    let go_on = |tasks: &[Task]| tasks.iter().all(|task| task.error.is_none()) && hands.interrupt.seen().is_none();
+    let go_on = |tasks: &[Task]| {
+        tasks.iter().all(|task| task.error.is_none()) && hands.interrupt.seen().is_none()
+    };
     hands.waves(tasks, true, go_on, |hands, service, task| {
         let members = task.intent.stop.clone();
         if !members.is_empty() {
@@ -146,19 +156,35 @@ fn command(request: &Request, hands: &Hands<'_>, journal: &mut Journal) -> Resul
     };
     let noted = std::cell::RefCell::new(journal);
     let note = |pid: u32| noted.borrow_mut().note_command(pid);
-    let outcome =
-        Foreground::new(&request.command).deadline(deadline).grace(Duration::from_secs(10)).started(&note).run(hands.interrupt.watch())?;
+    let outcome = Foreground::new(&request.command)
+        .deadline(deadline)
+        .grace(Duration::from_secs(10))
+        .started(&note)
+        .run(hands.interrupt.watch())?;
     let (exit, signal) = match outcome.ending {
         Ending::Exit(code) => (Some(code), None),
         Ending::Signal(number) => (None, Some(number)),
     };
     let bad = exit != Some(0);
-    let tail = bad.then(|| base::mask::text(&outcome.tail)).filter(|tail| !tail.is_empty());
-    Ok(CommandReport { argv: shown(&request.command), exit, signal, ms: millis(outcome.elapsed), tail })
+    let tail = bad
+        .then(|| base::mask::text(&outcome.tail))
+        .filter(|tail| !tail.is_empty());
+    Ok(CommandReport {
+        argv: shown(&request.command),
+        exit,
+        signal,
+        ms: millis(outcome.elapsed),
+        tail,
+    })
 }
 
 fn shown(argv: &[OsString]) -> Vec<String> {
-    base::mask::argv(&argv.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>())
+    base::mask::argv(
+        &argv
+            .iter()
+            .map(|word| word.to_string_lossy())
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn failed(command: &CommandReport) -> Option<Error> {
@@ -173,12 +199,27 @@ fn failed(command: &CommandReport) -> Option<Error> {
 
 /// What ran before and doesn't run now, by service.
 fn missing(tasks: &[Task]) -> BTreeMap<String, Vec<String>> {
-    let down = |task: &&Task| !task.intent.stop.is_empty() && !matches!(task.report.after.as_str(), "running" | "finished");
-    tasks.iter().filter(down).map(|task| (task.report.name.clone(), task.intent.start.clone())).collect()
+    let down = |task: &&Task| {
+        !task.intent.stop.is_empty()
+            && !matches!(task.report.after.as_str(), "running" | "finished")
+    };
+    tasks
+        .iter()
+        .filter(down)
+        .map(|task| (task.report.name.clone(), task.intent.start.clone()))
+        .collect()
 }
 
-fn settle_accounts(journal: &mut Journal, missing: BTreeMap<String, Vec<String>>, tasks: &mut [Task]) {
-    let written = if missing.is_empty() { journal.end() } else { journal.owe(missing) };
+fn settle_accounts(
+    journal: &mut Journal,
+    missing: BTreeMap<String, Vec<String>>,
+    tasks: &mut [Task],
+) {
+    let written = if missing.is_empty() {
+        journal.end()
+    } else {
+        journal.owe(missing)
+    };
     if let (Err(error), Some(task)) = (written, tasks.first_mut()) {
         task.warnings.push(error.message);
     }
@@ -195,11 +236,27 @@ pub fn exit(request: &Request, body: &Cycle, error: Option<&Error>) -> Option<Ex
     }
     match (&body.command, body.outcome, error) {
         (Some(command), Outcome::CommandFailed, _) => {
-            let ours = body.services.iter().any(|service| service.steps.iter().any(|step| !step.ok));
-            let ending = command.exit.map(Ending::Exit).or(command.signal.map(Ending::Signal)).unwrap_or(Ending::Exit(1));
-            Some(if ours { Exit::AroundCommand } else { Exit::Command(ending.shell_code()) })
+            let ours = body
+                .services
+                .iter()
+                .any(|service| service.steps.iter().any(|step| !step.ok));
+            let ending = command
+                .exit
+                .map(Ending::Exit)
+                .or(command.signal.map(Ending::Signal))
+                .unwrap_or(Ending::Exit(1));
+            Some(if ours {
+                Exit::AroundCommand
+            } else {
+                Exit::Command(ending.shell_code())
+            })
         }
-        (None, Outcome::CommandFailed, Some(error)) if matches!(error.kind, Kind::CommandNotFound | Kind::CommandNotExecutable) => {
+        (None, Outcome::CommandFailed, Some(error))
+            if matches!(
+                error.kind,
+                Kind::CommandNotFound | Kind::CommandNotExecutable
+            ) =>
+        {
             Some(error.exit())
         }
         (_, _, Some(_)) => Some(Exit::AroundCommand),

@@ -18,19 +18,44 @@ use crate::set::Expect;
 #[must_use]
 pub fn compare(expect: &Expect, pids: &[i32]) -> Vec<ExpectReport> {
     let mut reports = Vec::new();
-    let mut say = |key: String, ok: bool| reports.push(ExpectReport { key, ok: ok && !pids.is_empty() });
+    let mut say = |key: String, ok: bool| {
+        reports.push(ExpectReport {
+            key,
+            ok: ok && !pids.is_empty(),
+        })
+    };
     for wanted in &expect.env {
-        let name = wanted.trim_start_matches('!').split('=').next().unwrap_or_default();
-        say(format!("env {name}"), pids.iter().all(|pid| variables(*pid).is_ok_and(|found| holds(wanted, &found))));
+        let name = wanted
+            .trim_start_matches('!')
+            .split('=')
+            .next()
+            .unwrap_or_default();
+        say(
+            format!("env {name}"),
+            pids.iter()
+                .all(|pid| variables(*pid).is_ok_and(|found| holds(wanted, &found))),
+        );
     }
     if let Some(user) = &expect.user {
         let uid = uid_of(user);
-        say("user".to_owned(), pids.iter().all(|pid| Identity::of(*pid).is_ok_and(|found| Some(found.uid) == uid)));
+        say(
+            "user".to_owned(),
+            pids.iter()
+                .all(|pid| Identity::of(*pid).is_ok_and(|found| Some(found.uid) == uid)),
+        );
     }
     if let Some(pattern) = &expect.exe {
         let pattern = glob::Pattern::new(pattern).ok();
-        let fits = |path: &Path| pattern.as_ref().is_some_and(|pattern| pattern.matches_path(path));
-        say("exe".to_owned(), pids.iter().all(|pid| executables(*pid).iter().any(|path| fits(path))));
+        let fits = |path: &Path| {
+            pattern
+                .as_ref()
+                .is_some_and(|pattern| pattern.matches_path(path))
+        };
+        say(
+            "exe".to_owned(),
+            pids.iter()
+                .all(|pid| executables(*pid).iter().any(|path| fits(path))),
+        );
     }
     reports
 }
@@ -38,7 +63,10 @@ pub fn compare(expect: &Expect, pids: &[i32]) -> Vec<ExpectReport> {
 fn uid_of(user: &str) -> Option<u32> {
     match user.parse() {
         Ok(uid) => Some(uid),
-        Err(_) => User::from_name(user).ok().flatten().map(|user| user.uid.as_raw()),
+        Err(_) => User::from_name(user)
+            .ok()
+            .flatten()
+            .map(|user| user.uid.as_raw()),
     }
 }
 
@@ -46,12 +74,24 @@ fn uid_of(user: &str) -> Option<u32> {
 fn executables(pid: i32) -> Vec<std::path::PathBuf> {
     let mut found: Vec<std::path::PathBuf> = probe::process::executable(pid).into_iter().collect();
     let words = arguments(pid).unwrap_or_default();
-    found.extend(words.iter().take(2).map(std::path::PathBuf::from).filter(|path| path.is_absolute()));
+    found.extend(
+        words
+            .iter()
+            .take(2)
+            .map(std::path::PathBuf::from)
+            .filter(|path| path.is_absolute()),
+    );
     found
 }
 
 fn holds(wanted: &str, found: &[(OsString, OsString)]) -> bool {
-    let of = |name: &str| found.iter().rev().find(|(each, _)| each == name).map(|(_, value)| value);
+    let of = |name: &str| {
+        found
+            .iter()
+            .rev()
+            .find(|(each, _)| each == name)
+            .map(|(_, value)| value)
+    };
     if let Some(name) = wanted.strip_prefix('!') {
         return of(name).is_none();
     }
@@ -69,9 +109,15 @@ fn variables(pid: i32) -> io::Result<Vec<(OsString, OsString)>> {
 
 /// `--env NAME=VALUE` of uwsgi (uwsgi --help) and gunicorn (`-e`, `--env`).
 fn from_arguments(arguments: &[OsString]) -> Vec<(OsString, OsString)> {
-    let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<String> = arguments
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     let knows = words.iter().take(2).any(|word| {
-        let name = Path::new(word).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = Path::new(word)
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         name.starts_with("uwsgi") || name.starts_with("gunicorn")
     });
     if !knows {
@@ -96,15 +142,22 @@ mod tests {
     use super::*;
 
     fn found(text: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
-        text.iter().map(|(name, value)| (name.into(), value.into())).collect()
+        text.iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect()
     }
 
     #[test]
     fn set_set_to_and_not_set() {
         let running = found(&[("PRODUCTION", ""), ("A", "1")]);
-        for (wanted, is) in
-            [("PRODUCTION", true), ("PRODUCTION=", true), ("PRODUCTION=1", false), ("A=1", true), ("!B", true), ("!A", false)]
-        {
+        for (wanted, is) in [
+            ("PRODUCTION", true),
+            ("PRODUCTION=", true),
+            ("PRODUCTION=1", false),
+            ("A=1", true),
+            ("!B", true),
+            ("!A", false),
+        ] {
             assert_eq!(holds(wanted, &running), is, "{wanted}");
         }
     }
@@ -112,8 +165,14 @@ mod tests {
     #[test]
     fn variables_that_servers_set_in_themselves() {
         let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
-        assert_eq!(from_arguments(&words("/usr/bin/uwsgi --env PRODUCTION=1 --env=B=2")), found(&[("PRODUCTION", "1"), ("B", "2")]));
-        assert_eq!(from_arguments(&words("/v/bin/python /v/bin/gunicorn -e A=1 app")), found(&[("A", "1")]));
+        assert_eq!(
+            from_arguments(&words("/usr/bin/uwsgi --env PRODUCTION=1 --env=B=2")),
+            found(&[("PRODUCTION", "1"), ("B", "2")])
+        );
+        assert_eq!(
+            from_arguments(&words("/v/bin/python /v/bin/gunicorn -e A=1 app")),
+            found(&[("A", "1")])
+        );
         assert_eq!(from_arguments(&words("/bin/sh -e A=1")), found(&[]));
     }
 
@@ -127,7 +186,16 @@ mod tests {
         };
         assert!(compare(&expect, &me).iter().all(|each| each.ok));
         assert!(compare(&expect, &[]).iter().all(|each| !each.ok));
-        let wrong = Expect { exe: Some("/no/such/*".into()), ..Expect::default() };
-        assert_eq!(compare(&wrong, &me), [ExpectReport { key: "exe".into(), ok: false }]);
+        let wrong = Expect {
+            exe: Some("/no/such/*".into()),
+            ..Expect::default()
+        };
+        assert_eq!(
+            compare(&wrong, &me),
+            [ExpectReport {
+                key: "exe".into(),
+                ok: false
+            }]
+        );
     }
 }

@@ -21,8 +21,12 @@ use crate::set::{Service, Set};
 pub fn run(request: &Request, set: &Set) -> Result<Report<Cycle>> {
     let services: Vec<&Service> = set.services.iter().collect();
     let answers = backend::observe(&services);
-    let mut cycle = Cycle { action: request.action.name().to_owned(), ..Cycle::default() };
-    let (mut warnings, mut error, mut down, mut drifted) = (Vec::new(), None, Vec::new(), Vec::new());
+    let mut cycle = Cycle {
+        action: request.action.name().to_owned(),
+        ..Cycle::default()
+    };
+    let (mut warnings, mut error, mut down, mut drifted) =
+        (Vec::new(), None, Vec::new(), Vec::new());
     for (service, answer) in set.services.iter().zip(answers) {
         let state = match answer {
             Ok(state) => state,
@@ -56,7 +60,11 @@ pub fn run(request: &Request, set: &Set) -> Result<Report<Cycle>> {
         Outcome::Drifted => format!("not as expected: {}", drifted.join(", ")),
         _ => format!("{} running", set.services.len()),
     };
-    let status = if cycle.outcome == Outcome::Unchanged { Status::Ok } else { Status::No };
+    let status = if cycle.outcome == Outcome::Unchanged {
+        Status::Ok
+    } else {
+        Status::No
+    };
     let report = Report::new(status, msg, cycle).warnings(warnings);
     Ok(match error {
         Some(error) => report.error(error),
@@ -72,10 +80,22 @@ fn closely(service: &Service, task: &mut Task) -> bool {
     task.report.ready = watchers.reports();
     let answered = task.keep("ready", began, asked.map(|()| Done::default()));
     task.report.expect = expect::compare(&service.spec.expect, &task.before.pids());
-    let wrong: Vec<&str> = task.report.expect.iter().filter(|each| !each.ok).map(|each| each.key.as_str()).collect();
+    let wrong: Vec<&str> = task
+        .report
+        .expect
+        .iter()
+        .filter(|each| !each.ok)
+        .map(|each| each.key.as_str())
+        .collect();
     if !wrong.is_empty() {
-        let error =
-            Error::new(Kind::Failed, format!("{}: the running process is not what was expected: {}", service.name, wrong.join(", ")));
+        let error = Error::new(
+            Kind::Failed,
+            format!(
+                "{}: the running process is not what was expected: {}",
+                service.name,
+                wrong.join(", ")
+            ),
+        );
         return task.keep("expect", began, Err(error));
     }
     answered

@@ -22,7 +22,10 @@ impl Interrupt {
     /// The kernel refuses.
     pub fn begin() -> Result<Self> {
         // Progress to a lost terminal and to a closed pipe must not end the run either.
-        Ok(Self { watch: Watch::begin()?, first: Mutex::new(None) })
+        Ok(Self {
+            watch: Watch::begin()?,
+            first: Mutex::new(None),
+        })
     }
 
     /// Who holds them, for COMMAND.
@@ -50,7 +53,10 @@ impl Interrupt {
     /// A signal came.
     pub fn check(&self) -> Result<()> {
         match self.seen() {
-            Some(signal) => Err(Error::new(Kind::Deadline, format!("interrupted by {signal}"))),
+            Some(signal) => Err(Error::new(
+                Kind::Deadline,
+                format!("interrupted by {signal}"),
+            )),
             None => Ok(()),
         }
     }

@@ -38,8 +38,17 @@ impl Origin {
     /// # Errors
     /// As [`Set::read`].
     pub fn set(&self) -> Result<Set> {
-        let source = self.file.as_ref().map(|(name, text)| Source::new(name.clone(), text.clone()));
-        Set::read(source.as_ref(), &self.directory, self.config.as_deref(), &self.names, self.only.as_deref())
+        let source = self
+            .file
+            .as_ref()
+            .map(|(name, text)| Source::new(name.clone(), text.clone()));
+        Set::read(
+            source.as_ref(),
+            &self.directory,
+            self.config.as_deref(),
+            &self.names,
+            self.only.as_deref(),
+        )
     }
 }
 
@@ -79,18 +88,31 @@ impl Journal {
         let run = Identity::of(pid).map_err(|error| Error::io("/proc", &error))?;
         let directory = Dir::open(&crate::lock::directory()?)?;
         let name = format!("{PREFIX}{}-{}{SUFFIX}", run.pid, run.start);
-        let journal = Self { directory, name, entry: Entry { boot: boot()?, run, origin: origin.clone(), up, command: None } };
+        let journal = Self {
+            directory,
+            name,
+            entry: Entry {
+                boot: boot()?,
+                run,
+                origin: origin.clone(),
+                up,
+                command: None,
+            },
+        };
         journal.write().map(|()| journal)
     }
 
     fn write(&self) -> Result<()> {
-        let text = serde_json::to_vec(&self.entry).map_err(|error| Error::failed(format!("cannot write the journal: {error}")))?;
+        let text = serde_json::to_vec(&self.entry)
+            .map_err(|error| Error::failed(format!("cannot write the journal: {error}")))?;
         self.directory.write(&self.name, &text, Access::mode(0o600))
     }
 
     /// Notes COMMAND. Failing that, a successor can't end it, which is no reason not to go on.
     pub fn note_command(&mut self, pid: u32) {
-        self.entry.command = i32::try_from(pid).ok().and_then(|pid| Identity::of(pid).ok());
+        self.entry.command = i32::try_from(pid)
+            .ok()
+            .and_then(|pid| Identity::of(pid).ok());
         let _ = self.write();
     }
 
@@ -134,12 +156,22 @@ impl Journal {
     }
 
     fn load(directory: Dir, name: &str) -> Result<Option<Self>> {
-        let Some(bytes) = directory.read(name, 16 << 20)? else { return Ok(None) };
+        let Some(bytes) = directory.read(name, 16 << 20)? else {
+            return Ok(None);
+        };
         let path = directory.path().join(name);
         let entry = serde_json::from_slice(&bytes).map_err(|error| {
-            Error::failed(format!("{}: not a journal of svc-cycle: {error}", path.display())).hint("look into it, and remove it")
+            Error::failed(format!(
+                "{}: not a journal of svc-cycle: {error}",
+                path.display()
+            ))
+            .hint("look into it, and remove it")
         })?;
-        Ok(Some(Self { directory, name: name.to_owned(), entry }))
+        Ok(Some(Self {
+            directory,
+            name: name.to_owned(),
+            entry,
+        }))
     }
 
     /// Everything that is owed by runs which are no more: those of this boot, and those of an earlier one.
@@ -148,10 +180,14 @@ impl Journal {
     /// The directory can't be read.
     pub fn owed() -> Result<(Vec<Self>, Vec<Self>)> {
         let (mut now, mut past) = (Vec::new(), Vec::new());
-        let Some(path) = base::lock::existing_state_directory()? else { return Ok((now, past)) };
+        let Some(path) = base::lock::existing_state_directory()? else {
+            return Ok((now, past));
+        };
         let boot = boot()?;
         for name in names(&path)? {
-            let Some(journal) = Self::load(Dir::open(&path)?, &name)? else { continue };
+            let Some(journal) = Self::load(Dir::open(&path)?, &name)? else {
+                continue;
+            };
             if journal.entry.boot != boot {
                 past.push(journal);
             } else if !journal.entry.run.lives() {
@@ -175,5 +211,7 @@ fn names(directory: &Path) -> Result<Vec<String>> {
 
 fn boot() -> Result<String> {
     let path = "/proc/sys/kernel/random/boot_id";
-    fs::read_to_string(path).map(|text| text.trim().to_owned()).map_err(|error| Error::io(path, &error))
+    fs::read_to_string(path)
+        .map(|text| text.trim().to_owned())
+        .map_err(|error| Error::io(path, &error))
 }

@@ -22,7 +22,10 @@ pub fn directory() -> Result<PathBuf> {
 /// One is held (75).
 pub fn acquire(services: &[Service], wait: Duration) -> Result<Vec<Lock>> {
     let directory = directory()?;
-    let mut paths: Vec<PathBuf> = services.iter().map(|service| directory.join(name(service))).collect();
+    let mut paths: Vec<PathBuf> = services
+        .iter()
+        .map(|service| directory.join(name(service)))
+        .collect();
     paths.sort();
     paths.dedup();
     paths.iter().map(|path| Lock::acquire(path, wait)).collect()
@@ -30,16 +33,46 @@ pub fn acquire(services: &[Service], wait: Duration) -> Result<Vec<Lock>> {
 
 /// A readable name, and a number that tells apart what reads the same.
 fn name(service: &Service) -> String {
-    let config = service.spec.config.as_deref().map(|file| service.path(file)).unwrap_or_default();
-    let unit = if service.backend.name == "pidfile" { service.path(Path::new(&service.unit)) } else { PathBuf::from(&service.unit) };
+    let config = service
+        .spec
+        .config
+        .as_deref()
+        .map(|file| service.path(file))
+        .unwrap_or_default();
+    let unit = if service.backend.name == "pidfile" {
+        service.path(Path::new(&service.unit))
+    } else {
+        PathBuf::from(&service.unit)
+    };
     let start = service.spec.matching.clone().unwrap_or_default();
-    let whole = format!("{}\0{}\0{}\0{start}", service.backend.name, unit.display(), config.display());
-    let readable: String =
-        service.unit.chars().map(|each| if each.is_ascii_alphanumeric() || each == '-' { each } else { '_' }).take(60).collect();
-    format!("svc-cycle.{}.{readable}.{:016x}.lock", service.backend.name, fnv(whole.as_bytes()))
+    let whole = format!(
+        "{}\0{}\0{}\0{start}",
+        service.backend.name,
+        unit.display(),
+        config.display()
+    );
+    let readable: String = service
+        .unit
+        .chars()
+        .map(|each| {
+            if each.is_ascii_alphanumeric() || each == '-' {
+                each
+            } else {
+                '_'
+            }
+        })
+        .take(60)
+        .collect();
+    format!(
+        "svc-cycle.{}.{readable}.{:016x}.lock",
+        service.backend.name,
+        fnv(whole.as_bytes())
+    )
 }
 
 /// FNV-1a: only has to be the same in two runs at a time.
 fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }

@@ -19,11 +19,20 @@ pub fn waves(services: &[Service]) -> Result<Vec<Vec<usize>>> {
     while !waiting.is_empty() {
         let (mut wave, rest): (Vec<usize>, Vec<usize>) = waiting.iter().partition(|each| {
             let after = &services[**each].spec.after;
-            after.iter().filter_map(|name| at(name)).all(|before| done.contains(&before))
+            after
+                .iter()
+                .filter_map(|name| at(name))
+                .all(|before| done.contains(&before))
         });
         if wave.is_empty() {
-            let names: Vec<&str> = rest.iter().map(|each| services[*each].name.as_str()).collect();
-            return Err(Error::input(format!("after goes in a circle: {}", names.join(", "))).hint("one of them has to start first"));
+            let names: Vec<&str> = rest
+                .iter()
+                .map(|each| services[*each].name.as_str())
+                .collect();
+            return Err(
+                Error::input(format!("after goes in a circle: {}", names.join(", ")))
+                    .hint("one of them has to start first"),
+            );
         }
         wave.sort_by(|a, b| services[*a].name.cmp(&services[*b].name));
         done.extend(&wave);

@@ -39,10 +39,21 @@ impl Watchers {
     /// Arms the probes of a service: what a log already holds doesn't count.
     #[must_use]
     pub fn arm(service: &Service) -> Self {
-        let probes: Vec<(Armed, bool)> = service.spec.ready.iter().map(|ready| (ready.probe.clone().arm(), ready.anybody)).collect();
+        let probes: Vec<(Armed, bool)> = service
+            .spec
+            .ready
+            .iter()
+            .map(|ready| (ready.probe.clone().arm(), ready.anybody))
+            .collect();
         let reports = probes
             .iter()
-            .map(|(armed, _)| ReadyReport { probe: armed.probe.to_string(), ok: false, ms: 0, attempts: 0, last_error: None })
+            .map(|(armed, _)| ReadyReport {
+                probe: armed.probe.to_string(),
+                ok: false,
+                ms: 0,
+                attempts: 0,
+                last_error: None,
+            })
             .collect();
         Self { probes, reports }
     }
@@ -51,11 +62,19 @@ impl Watchers {
     #[must_use]
     pub fn look(service: &Service) -> Self {
         let mut watchers = Self::arm(service);
-        let lasting: Vec<bool> = watchers.probes.iter().map(|(armed, _)| !matches!(armed.probe, Probe::Log { .. })).collect();
+        let lasting: Vec<bool> = watchers
+            .probes
+            .iter()
+            .map(|(armed, _)| !matches!(armed.probe, Probe::Log { .. }))
+            .collect();
         let mut keep = lasting.iter();
-        watchers.probes.retain(|_| keep.next().copied().unwrap_or(true));
+        watchers
+            .probes
+            .retain(|_| keep.next().copied().unwrap_or(true));
         let mut keep = lasting.iter();
-        watchers.reports.retain(|_| keep.next().copied().unwrap_or(true));
+        watchers
+            .reports
+            .retain(|_| keep.next().copied().unwrap_or(true));
         watchers
     }
 
@@ -71,7 +90,11 @@ impl Watchers {
     /// Somebody listens there.
     pub fn places_are_free(&self, service: &Service) -> Result<()> {
         for (armed, anybody) in &self.probes {
-            let (Probe::Port(_), false, Some(port)) = (&armed.probe, anybody, armed.probe.local_port()) else { continue };
+            let (Probe::Port(_), false, Some(port)) =
+                (&armed.probe, anybody, armed.probe.local_port())
+            else {
+                continue;
+            };
             match port::holders(port) {
                 // Process 1 holds it for a socket unit, and hands it over.
                 Ok(port::Holders::Processes(pids)) if !pids.contains(&1) => {
@@ -86,15 +109,27 @@ impl Watchers {
     }
 
     /// Asks each probe that hasn't answered yet, once. True when all have.
-    fn ask(&mut self, service: &Service, state: &State, old: &[Identity], began: Instant, left: Duration) -> bool {
+    fn ask(
+        &mut self,
+        service: &Service,
+        state: &State,
+        old: &[Identity],
+        began: Instant,
+        left: Duration,
+    ) -> bool {
         for ((armed, anybody), report) in self.probes.iter().zip(&mut self.reports) {
             // A question that can't be answered in what is left would only hide the last answer that came.
             if report.ok || (report.attempts > 0 && left < Duration::from_millis(20)) {
                 continue;
             }
             report.attempts += 1;
-            let answer =
-                armed.once(left.min(PATIENCE)).and_then(|()| if *anybody { Ok(()) } else { own(&armed.probe, service, state, old) });
+            let answer = armed.once(left.min(PATIENCE)).and_then(|()| {
+                if *anybody {
+                    Ok(())
+                } else {
+                    own(&armed.probe, service, state, old)
+                }
+            });
             report.ms = millis(began.elapsed());
             report.ok = answer.is_ok();
             report.last_error = answer.err().or(report.last_error.take());
@@ -107,25 +142,46 @@ impl Watchers {
     }
 
     fn unanswered(&self) -> Option<String> {
-        self.reports.iter().find(|report| !report.ok).map(|report| report.last_error.clone().unwrap_or_else(|| report.probe.clone()))
+        self.reports.iter().find(|report| !report.ok).map(|report| {
+            report
+                .last_error
+                .clone()
+                .unwrap_or_else(|| report.probe.clone())
+        })
     }
 }
 
 /// Whether the answer came from the service: one of its processes holds the port, and none of the old ones does.
-fn own(probe: &Probe, service: &Service, state: &State, old: &[Identity]) -> std::result::Result<(), String> {
-    let Some(port) = probe.local_port() else { return Ok(()) };
+fn own(
+    probe: &Probe,
+    service: &Service,
+    state: &State,
+    old: &[Identity],
+) -> std::result::Result<(), String> {
+    let Some(port) = probe.local_port() else {
+        return Ok(());
+    };
     let pids = state.pids();
     if pids.is_empty() {
         return Ok(());
     }
-    let Ok(snapshot) = Snapshot::take() else { return Ok(()) };
+    let Ok(snapshot) = Snapshot::take() else {
+        return Ok(());
+    };
     let mut tree: BTreeSet<i32> = pids.iter().flat_map(|pid| snapshot.tree(*pid)).collect();
     tree.extend((service.backend.processes)(state));
-    let stale: BTreeSet<i32> =
-        old.iter().filter(|identity| identity.lives()).map(|identity| identity.pid).filter(|pid| !tree.contains(pid)).collect();
+    let stale: BTreeSet<i32> = old
+        .iter()
+        .filter(|identity| identity.lives())
+        .map(|identity| identity.pid)
+        .filter(|pid| !tree.contains(pid))
+        .collect();
     if let Ok(port::Holders::Processes(pids)) = port::holders_among(port, &stale) {
         let words: Vec<String> = pids.iter().map(|pid| named(*pid)).collect();
-        return Err(format!("port {port} is answered by the old {}", words.join(", ")));
+        return Err(format!(
+            "port {port} is answered by the old {}",
+            words.join(", ")
+        ));
     }
     match port::holders_among(port, &tree) {
         Ok(port::Holders::Processes(_) | port::Holders::Unknown) | Err(_) => Ok(()),
@@ -177,8 +233,14 @@ pub fn wait(
     let mut last = State::default();
     loop {
         match backend::observe_one(service).map(|state| state.only(members)) {
-            Err(error) if deadline.passed() || matches!(error.kind, Kind::Permission | Kind::Usage | Kind::Input) => {
-                return Waited { state: last, result: Err(error) };
+            Err(error)
+                if deadline.passed()
+                    || matches!(error.kind, Kind::Permission | Kind::Usage | Kind::Input) =>
+            {
+                return Waited {
+                    state: last,
+                    result: Err(error),
+                };
             }
             // supervisord restarts, a bus is busy: asked again until the time is up.
             Err(_) => {}
@@ -187,7 +249,12 @@ pub fn wait(
                 last = state;
                 if up && watchers.ask(service, &last, old, began, deadline.slice(PATIENCE)) {
                     match stays(service, members, &last, interrupt) {
-                        Ok(state) => return Waited { state, result: Ok(()) },
+                        Ok(state) => {
+                            return Waited {
+                                state,
+                                result: Ok(()),
+                            };
+                        }
                         Err((state, why)) => {
                             deaths += 1;
                             watchers.forget();
@@ -195,7 +262,10 @@ pub fn wait(
                             last = state;
                             if over {
                                 return Waited {
-                                    result: Err(Error::failed(format!("{}: it was ready, and then {why}", service.name))),
+                                    result: Err(Error::failed(format!(
+                                        "{}: it was ready, and then {why}",
+                                        service.name
+                                    ))),
                                     state: last,
                                 };
                             }
@@ -203,17 +273,33 @@ pub fn wait(
                     }
                 }
                 if let Some(why) = given_up(service, &last, began.elapsed()) {
-                    return Waited { result: Err(Error::failed(format!("{}: {why}", service.name))), state: last };
+                    return Waited {
+                        result: Err(Error::failed(format!("{}: {why}", service.name))),
+                        state: last,
+                    };
                 }
             }
         }
         if let Some(Err(error)) = interrupt.map(Interrupt::check) {
-            return Waited { state: last, result: Err(error) };
+            return Waited {
+                state: last,
+                result: Err(error),
+            };
         }
         if deadline.passed() {
-            let why = watchers.unanswered().filter(|_| last.is_done_or_running()).unwrap_or_else(|| last.why());
-            let error = Error::failed(format!("{}: not ready in {:.0} s: {why}", service.name, began.elapsed().as_secs_f64()));
-            return Waited { state: last, result: Err(error) };
+            let why = watchers
+                .unanswered()
+                .filter(|_| last.is_done_or_running())
+                .unwrap_or_else(|| last.why());
+            let error = Error::failed(format!(
+                "{}: not ready in {:.0} s: {why}",
+                service.name,
+                began.elapsed().as_secs_f64()
+            ));
+            return Waited {
+                state: last,
+                result: Err(error),
+            };
         }
         rest(&last.pids(), deadline.slice(pause));
         pause = (pause * 3 / 2).min(PAUSE.1);
@@ -222,19 +308,37 @@ pub fn wait(
 
 /// Why nothing more is to be expected of it; None while it may still come up.
 fn given_up(service: &Service, state: &State, waited: Duration) -> Option<String> {
-    if let Some(member) = state.members.iter().find(|member| member.run == Run::Failed) {
-        return Some(format!("it failed: {}", State { members: vec![member.clone()], warnings: Vec::new() }.why()));
+    if let Some(member) = state
+        .members
+        .iter()
+        .find(|member| member.run == Run::Failed)
+    {
+        return Some(format!(
+            "it failed: {}",
+            State {
+                members: vec![member.clone()],
+                warnings: Vec::new()
+            }
+            .why()
+        ));
     }
     if state.members.iter().any(|member| member.restarts >= DEATHS) {
         return Some(format!("it ends again and again: {}", state.why()));
     }
-    let down = state.members.iter().any(|member| member.run == Run::Stopped);
-    (down && waited >= service.backend.late).then(|| format!("it ended as soon as it was started: {}", state.why()))
+    let down = state
+        .members
+        .iter()
+        .any(|member| member.run == Run::Stopped);
+    (down && waited >= service.backend.late)
+        .then(|| format!("it ended as soon as it was started: {}", state.why()))
 }
 
 /// Sleeps, but not past the end of one of these processes.
 fn rest(pids: &[i32], time: Duration) {
-    let held: Vec<Process> = pids.iter().filter_map(|pid| Process::open(*pid).ok()).collect();
+    let held: Vec<Process> = pids
+        .iter()
+        .filter_map(|pid| Process::open(*pid).ok())
+        .collect();
     if held.is_empty() {
         sleep(time);
     } else {
@@ -246,7 +350,11 @@ fn rest(pids: &[i32], time: Duration) {
 fn stable(service: &Service, state: &State) -> Duration {
     service.spec.stable.unwrap_or_else(|| {
         let vouched = !service.spec.ready.is_empty() || (service.backend.vouches)(service, state);
-        if vouched { Duration::from_millis(50) } else { Duration::from_secs(1) }
+        if vouched {
+            Duration::from_millis(50)
+        } else {
+            Duration::from_secs(1)
+        }
     })
 }
 
@@ -258,13 +366,21 @@ fn stays(
 ) -> std::result::Result<State, (State, String)> {
     let until = Deadline::after(Some(stable(service, state)));
     let pids = state.pids();
-    let held: Vec<Process> = pids.iter().filter_map(|pid| Process::open(*pid).ok()).collect();
+    let held: Vec<Process> = pids
+        .iter()
+        .filter_map(|pid| Process::open(*pid).ok())
+        .collect();
     let began = Instant::now();
-    while held.len() == pids.len() && !until.passed() && interrupt.is_none_or(|interrupt| interrupt.seen().is_none()) {
+    while held.len() == pids.len()
+        && !until.passed()
+        && interrupt.is_none_or(|interrupt| interrupt.seen().is_none())
+    {
         let slice = until.slice(Duration::from_millis(250));
         if held.is_empty() {
             sleep(slice);
-        } else if wait_any(&held.iter().collect::<Vec<_>>(), slice).is_ok_and(|ended| !ended.is_empty()) {
+        } else if wait_any(&held.iter().collect::<Vec<_>>(), slice)
+            .is_ok_and(|ended| !ended.is_empty())
+        {
             break;
         }
     }
@@ -276,7 +392,11 @@ fn stays(
         return Ok(after);
     }
     let ms = millis(began.elapsed());
-    let why = if after.is_done_or_running() { "and it is another process now".to_owned() } else { after.why() };
+    let why = if after.is_done_or_running() {
+        "and it is another process now".to_owned()
+    } else {
+        after.why()
+    };
     Err((after, format!("it ended within {ms} ms ({why})")))
 }
 

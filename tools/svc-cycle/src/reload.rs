@@ -25,7 +25,14 @@ pub fn one(hands: &Hands<'_>, service: &Service, task: &mut Task) {
     let began = Instant::now();
     if !task.up {
         let why = task.before.why();
-        task.keep("reload", began, Err(Error::failed(format!("{}: not running, so there is nothing to reload: {why}", service.name))));
+        task.keep(
+            "reload",
+            began,
+            Err(Error::failed(format!(
+                "{}: not running, so there is nothing to reload: {why}",
+                service.name
+            ))),
+        );
         return;
     }
     let deadline = hands.deadline.or_after(service.start_timeout());
@@ -43,7 +50,8 @@ pub fn one(hands: &Hands<'_>, service: &Service, task: &mut Task) {
     }
     let mut watchers = Watchers::look(service);
     let began = Instant::now();
-    let asked = backend::observe_one(service).and_then(|state| ready::once(service, &state, &mut watchers).map(|()| state));
+    let asked = backend::observe_one(service)
+        .and_then(|state| ready::once(service, &state, &mut watchers).map(|()| state));
     task.report.ready = watchers.reports();
     let state = asked.as_ref().ok().cloned();
     if task.keep("ready", began, asked.map(|_| Done::default())) {
@@ -53,7 +61,12 @@ pub fn one(hands: &Hands<'_>, service: &Service, task: &mut Task) {
     }
 }
 
-fn reload(hands: &Hands<'_>, service: &Service, before: &State, deadline: Deadline) -> Result<Done> {
+fn reload(
+    hands: &Hands<'_>,
+    service: &Service,
+    before: &State,
+    deadline: Deadline,
+) -> Result<Done> {
     let old = workers(before)?;
     let mut done = (service.backend.reload)(service, before, deadline)?;
     let believed = service.spec.stable.unwrap_or(BELIEVED);
@@ -70,7 +83,10 @@ fn reload(hands: &Hands<'_>, service: &Service, before: &State, deadline: Deadli
             _ if old.is_empty() && fresh.is_empty() => {
                 let since = new.get_or_insert((BTreeSet::new(), Instant::now())).1;
                 if since.elapsed() >= believed {
-                    done.warnings.push(format!("{}: it has no workers, so nothing shows that the reload took", service.name));
+                    done.warnings.push(format!(
+                        "{}: it has no workers, so nothing shows that the reload took",
+                        service.name
+                    ));
                     return Ok(done);
                 }
             }
@@ -83,7 +99,10 @@ fn reload(hands: &Hands<'_>, service: &Service, before: &State, deadline: Deadli
             _ => new = Some((fresh, Instant::now())),
         }
         if deadline.passed() {
-            return Err(Error::failed(format!("{}: the workers are still the ones from before: nothing was reloaded", service.name)));
+            return Err(Error::failed(format!(
+                "{}: the workers are still the ones from before: nothing was reloaded",
+                service.name
+            )));
         }
         hands.interrupt.check()?;
         sleep(Duration::from_millis(10));
@@ -92,11 +111,22 @@ fn reload(hands: &Hands<'_>, service: &Service, before: &State, deadline: Deadli
 
 /// The main processes by pid and start time: a restart in disguise is not a reload.
 fn masters(state: &State) -> Vec<Option<(i32, u64)>> {
-    state.pids().iter().map(|pid| Identity::of(*pid).ok().map(|identity| (identity.pid, identity.start))).collect()
+    state
+        .pids()
+        .iter()
+        .map(|pid| {
+            Identity::of(*pid)
+                .ok()
+                .map(|identity| (identity.pid, identity.start))
+        })
+        .collect()
 }
 
 fn workers(state: &State) -> Result<BTreeSet<Identity>> {
     let snapshot = Snapshot::take().map_err(|error| Error::io("/proc", &error))?;
-    let children = state.pids().into_iter().flat_map(|pid| snapshot.children(pid));
+    let children = state
+        .pids()
+        .into_iter()
+        .flat_map(|pid| snapshot.children(pid));
     Ok(children.filter_map(|pid| Identity::of(pid).ok()).collect())
 }

@@ -129,12 +129,27 @@ pub struct CommandReport {
 impl Body for Cycle {
     fn text(&self, out: &mut Text) {
         for service in &self.services {
-            let change =
-                if service.before == service.after { service.after.clone() } else { format!("{} → {}", service.before, service.after) };
+            let change = if service.before == service.after {
+                service.after.clone()
+            } else {
+                format!("{} → {}", service.before, service.after)
+            };
             let pids: Vec<String> = service.pids.iter().map(ToString::to_string).collect();
-            let pids = if pids.is_empty() { String::new() } else { format!("pid {}", pids.join(" ")) };
+            let pids = if pids.is_empty() {
+                String::new()
+            } else {
+                format!("pid {}", pids.join(" "))
+            };
             let steps: Vec<String> = service.steps.iter().map(StepReport::brief).collect();
-            out.row(service.mark(&self.action), &[service.name.as_str(), change.as_str(), pids.as_str(), steps.join(", ").as_str()]);
+            out.row(
+                service.mark(&self.action),
+                &[
+                    service.name.as_str(),
+                    change.as_str(),
+                    pids.as_str(),
+                    steps.join(", ").as_str(),
+                ],
+            );
         }
         for service in &self.services {
             service.notes(out);
@@ -145,8 +160,19 @@ impl Body for Cycle {
                 (None, Some(signal)) => format!("ended by signal {signal}"),
                 (None, None) => "did not run".to_owned(),
             };
-            let mark = if command.exit == Some(0) { Mark::Good } else { Mark::Bad };
-            out.row(mark, &[command.argv.join(" ").as_str(), ending.as_str(), format!("{} ms", command.ms).as_str()]);
+            let mark = if command.exit == Some(0) {
+                Mark::Good
+            } else {
+                Mark::Bad
+            };
+            out.row(
+                mark,
+                &[
+                    command.argv.join(" ").as_str(),
+                    ending.as_str(),
+                    format!("{} ms", command.ms).as_str(),
+                ],
+            );
         }
         if let Some(ms) = self.downtime_ms {
             out.line(format!("down for {:.1} s", ms as f64 / 1000.0));
@@ -159,20 +185,40 @@ impl Cycle {
     #[must_use]
     pub fn difference(&self) -> Option<Diff> {
         let lines = |state: fn(&ServiceReport) -> String| -> String {
-            self.services.iter().map(|service| format!("{}: {}\n", service.name, state(service))).collect()
+            self.services
+                .iter()
+                .map(|service| format!("{}: {}\n", service.name, state(service)))
+                .collect()
         };
-        let command = if self.action == "cycle" && self.command.is_some() { "COMMAND ran\n" } else { "" };
-        let command = if self.action == "cycle" && self.outcome == Outcome::Planned { "COMMAND would run\n" } else { command };
-        Diff::of("services", lines(|service| service.before.clone()), lines(ServiceReport::in_the_end) + command)
+        let command = if self.action == "cycle" && self.command.is_some() {
+            "COMMAND ran\n"
+        } else {
+            ""
+        };
+        let command = if self.action == "cycle" && self.outcome == Outcome::Planned {
+            "COMMAND would run\n"
+        } else {
+            command
+        };
+        Diff::of(
+            "services",
+            lines(|service| service.before.clone()),
+            lines(ServiceReport::in_the_end) + command,
+        )
     }
 }
 
 impl ServiceReport {
     fn in_the_end(&self) -> String {
         let did = |op: &str| self.steps.iter().any(|step| step.op == op);
-        let planned = self.changed && self.before == self.after && self.steps.iter().all(|step| step.ms == 0 && step.ok);
+        let planned = self.changed
+            && self.before == self.after
+            && self.steps.iter().all(|step| step.ms == 0 && step.ok);
         match (did("stop"), did("start"), did("reload")) {
-            (true, true, _) => format!("{}, restarted", if planned { "running" } else { &self.after }),
+            (true, true, _) => format!(
+                "{}, restarted",
+                if planned { "running" } else { &self.after }
+            ),
             (true, false, _) if planned => "stopped".to_owned(),
             (false, true, _) if planned => "running".to_owned(),
             (_, _, true) => format!("{}, reloaded", self.after),
@@ -200,20 +246,51 @@ impl ServiceReport {
     fn notes(&self, out: &mut Text) {
         let verbose = out.verbose();
         for step in self.steps.iter().filter(|step| verbose || !step.ok) {
-            out.note(format!("{}: {} {}", self.name, step.op, step.detail.as_deref().unwrap_or(if step.ok { "done" } else { "failed" })));
+            out.note(format!(
+                "{}: {} {}",
+                self.name,
+                step.op,
+                step.detail
+                    .as_deref()
+                    .unwrap_or(if step.ok { "done" } else { "failed" })
+            ));
         }
         for each in self.ready.iter().filter(|each| verbose || !each.ok) {
-            let why = each.last_error.as_deref().filter(|_| !each.ok).map(|why| format!(": {why}")).unwrap_or_default();
-            out.note(format!("{}: {} {}{why}", self.name, each.probe, if each.ok { "answers" } else { "is not ready" }));
+            let why = each
+                .last_error
+                .as_deref()
+                .filter(|_| !each.ok)
+                .map(|why| format!(": {why}"))
+                .unwrap_or_default();
+            out.note(format!(
+                "{}: {} {}{why}",
+                self.name,
+                each.probe,
+                if each.ok { "answers" } else { "is not ready" }
+            ));
         }
         for each in self.expect.iter().filter(|each| verbose || !each.ok) {
-            out.note(format!("{}: {} {}", self.name, each.key, if each.ok { "is as expected" } else { "is not as expected" }));
+            out.note(format!(
+                "{}: {} {}",
+                self.name,
+                each.key,
+                if each.ok {
+                    "is as expected"
+                } else {
+                    "is not as expected"
+                }
+            ));
         }
     }
 }
 
 impl StepReport {
     fn brief(&self) -> String {
-        format!("{} {} ms{}", self.op, self.ms, if self.ok { "" } else { " failed" })
+        format!(
+            "{} {} ms{}",
+            self.op,
+            self.ms,
+            if self.ok { "" } else { " failed" }
+        )
     }
 }

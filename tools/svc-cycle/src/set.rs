@@ -148,7 +148,10 @@ impl<'de> Deserialize<'de> for Ready {
             toml::Value::String(word) if word == "service" => Ok(false),
             _ => Err("holder is \"service\" or \"any\"".to_owned()),
         })?;
-        Ok(Self { probe: probe.try_into().map_err(serde::de::Error::custom)?, anybody: anybody.unwrap_or(false) })
+        Ok(Self {
+            probe: probe.try_into().map_err(serde::de::Error::custom)?,
+            anybody: anybody.unwrap_or(false),
+        })
     }
 }
 
@@ -163,11 +166,20 @@ pub enum Stopped {
 
 impl<'de> Deserialize<'de> for Stopped {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let (tree, rest) = split(deserializer, "tree", |value| value.as_bool().ok_or_else(|| "tree is true or false".to_owned()))?;
+        let (tree, rest) = split(deserializer, "tree", |value| {
+            value
+                .as_bool()
+                .ok_or_else(|| "tree is true or false".to_owned())
+        })?;
         match tree {
-            Some(tree) if rest.as_table().is_some_and(toml::Table::is_empty) => Ok(Self::Tree(tree)),
+            Some(tree) if rest.as_table().is_some_and(toml::Table::is_empty) => {
+                Ok(Self::Tree(tree))
+            }
             Some(_) => Err(serde::de::Error::custom("tree stands alone in its table")),
-            None => rest.try_into().map(Self::Silent).map_err(serde::de::Error::custom),
+            None => rest
+                .try_into()
+                .map(Self::Silent)
+                .map_err(serde::de::Error::custom),
         }
     }
 }
@@ -206,9 +218,13 @@ impl Expect {
     }
 }
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Duration>, D::Error> {
+fn duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    base::cli::parse_duration(&text).map(Some).map_err(|error| serde::de::Error::custom(error.message))
+    base::cli::parse_duration(&text)
+        .map(Some)
+        .map_err(|error| serde::de::Error::custom(error.message))
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -234,17 +250,30 @@ impl Set {
     ///
     /// # Errors
     /// Usage for an unknown name, input for a wrong file; both before anything was touched.
-    pub fn read(source: Option<&Source>, directory: &Path, config: Option<&Path>, names: &[String], only: Option<&str>) -> Result<Self> {
+    pub fn read(
+        source: Option<&Source>,
+        directory: &Path,
+        config: Option<&Path>,
+        names: &[String],
+        only: Option<&str>,
+    ) -> Result<Self> {
         let mut services = match source {
             Some(source) => from_source(source, directory)?,
             None => from_names(names, directory, config)?,
         };
-        let known: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
+        let known: Vec<String> = services
+            .iter()
+            .map(|service| service.name.clone())
+            .collect();
         for service in &services {
             for each in &service.spec.after {
                 if !known.contains(each) {
-                    let words = format!("service {}: after = {each:?}: no such service", service.name);
-                    return Err(at_key(source, &service.name, "after", &words).hint(format!("the set has {}", known.join(", "))));
+                    let words = format!(
+                        "service {}: after = {each:?}: no such service",
+                        service.name
+                    );
+                    return Err(at_key(source, &service.name, "after", &words)
+                        .hint(format!("the set has {}", known.join(", "))));
                 }
             }
         }
@@ -254,18 +283,28 @@ impl Set {
             select(&mut services, names, &known)?;
         }
         if let Some(pattern) = only {
-            let pattern = glob::Pattern::new(pattern).map_err(|error| Error::usage(format!("--only {pattern}: {error}")))?;
+            let pattern = glob::Pattern::new(pattern)
+                .map_err(|error| Error::usage(format!("--only {pattern}: {error}")))?;
             services.retain(|service| pattern.matches(&service.name));
         }
         if services.is_empty() {
-            return Err(Error::usage("no service is selected").hint("name one, or give a set file with -f"));
+            return Err(
+                Error::usage("no service is selected").hint("name one, or give a set file with -f")
+            );
         }
         // In starting order from here on, so that reports read in it and the first error is the one that others follow from.
-        let order: Vec<usize> = crate::order::waves(&services)?.into_iter().flatten().collect();
+        let order: Vec<usize> = crate::order::waves(&services)?
+            .into_iter()
+            .flatten()
+            .collect();
         let services: Vec<Service> = order.into_iter().map(|at| services[at].clone()).collect();
         let waves = crate::order::waves(&services)?;
         let named = names.to_vec();
-        Ok(Self { services, waves, named })
+        Ok(Self {
+            services,
+            waves,
+            named,
+        })
     }
 
     /// Whether a run leaves it up: `ensure`, and not named.
@@ -278,13 +317,17 @@ impl Set {
 /// What is wrong with a key of a service.
 fn at_key(source: Option<&Source>, service: &str, key: &str, words: &str) -> Error {
     let steps = [Step::Key("service"), Step::Key(service), Step::Key(key)];
-    source.map_or_else(|| Error::input(words), |source| source.wrong_at(&steps, words))
+    source.map_or_else(
+        || Error::input(words),
+        |source| source.wrong_at(&steps, words),
+    )
 }
 
 fn select(services: &mut Vec<Service>, names: &[String], known: &[String]) -> Result<()> {
     for name in names {
         if !known.contains(name) {
-            return Err(Error::usage(format!("{name}: the set has no such service")).hint(format!("it has {}", known.join(", "))));
+            return Err(Error::usage(format!("{name}: the set has no such service"))
+                .hint(format!("it has {}", known.join(", "))));
         }
     }
     if !names.is_empty() {
@@ -296,24 +339,50 @@ fn select(services: &mut Vec<Service>, names: &[String], known: &[String]) -> Re
 fn from_source(source: &Source, directory: &Path) -> Result<Vec<Service>> {
     let written: Written = source.parse()?;
     if written.service.is_empty() {
-        return Err(Error::input(format!("{}: no [service.NAME] in it", source.name)));
+        return Err(Error::input(format!(
+            "{}: no [service.NAME] in it",
+            source.name
+        )));
     }
     let wrong = |name: &str, error: Error| {
-        let placed = source.wrong_at(&[Step::Key("service"), Step::Key(name)], &format!("service {name}: {}", error.message));
-        Error { message: placed.message, kind: base::Kind::Input, ..error }
+        let placed = source.wrong_at(
+            &[Step::Key("service"), Step::Key(name)],
+            &format!("service {name}: {}", error.message),
+        );
+        Error {
+            message: placed.message,
+            kind: base::Kind::Input,
+            ..error
+        }
     };
     let mut services = Vec::new();
     for (name, mut spec) in written.service {
         spec.resolve(directory);
         let kind = spec.backend.clone().unwrap_or_default();
         let backend = backend::named(&kind).ok_or_else(|| {
-            at_key(Some(source), &name, "backend", &format!("service {name}: backend = {kind:?}: unknown"))
-                .hint(format!("backends: {}", backend::names().join(", ")))
+            at_key(
+                Some(source),
+                &name,
+                "backend",
+                &format!("service {name}: backend = {kind:?}: unknown"),
+            )
+            .hint(format!("backends: {}", backend::names().join(", ")))
         })?;
         // The backend pidfile calls a service by its file, which may stand under the key that the others have it under.
-        let file = spec.pidfile.as_ref().filter(|_| backend.name == "pidfile").map(|p| p.to_string_lossy().into_owned());
+        let file = spec
+            .pidfile
+            .as_ref()
+            .filter(|_| backend.name == "pidfile")
+            .map(|p| p.to_string_lossy().into_owned());
         let unit = spec.name.clone().or(file).unwrap_or_else(|| name.clone());
-        let service = Service { name: name.clone(), backend, unit, directory: directory.to_path_buf(), spec, connection: OnceLock::new() };
+        let service = Service {
+            name: name.clone(),
+            backend,
+            unit,
+            directory: directory.to_path_buf(),
+            spec,
+            connection: OnceLock::new(),
+        };
         (backend.check)(&service).map_err(|error| wrong(&name, error))?;
         services.push(service);
     }
@@ -330,15 +399,30 @@ fn from_names(names: &[String], directory: &Path, config: Option<&Path>) -> Resu
         let (backend, unit) = match name.split_once(':') {
             Some((kind, unit)) if !unit.is_empty() => {
                 let backend = backend::named(kind).ok_or_else(|| {
-                    Error::usage(format!("{name}: no backend {kind:?}")).hint(format!("backends: {}", backend::names().join(", ")))
+                    Error::usage(format!("{name}: no backend {kind:?}"))
+                        .hint(format!("backends: {}", backend::names().join(", ")))
                 })?;
                 (backend, unit.to_owned())
             }
             _ => (backend::of_this_machine(name)?, name.clone()),
         };
-        let after = services.last().map(|service| vec![service.name.clone()]).unwrap_or_default();
-        let spec = Spec { after, config: config.map(Path::to_path_buf), ..Spec::default() };
-        let service = Service { name: name.clone(), backend, unit, directory: directory.to_path_buf(), spec, connection: OnceLock::new() };
+        let after = services
+            .last()
+            .map(|service| vec![service.name.clone()])
+            .unwrap_or_default();
+        let spec = Spec {
+            after,
+            config: config.map(Path::to_path_buf),
+            ..Spec::default()
+        };
+        let service = Service {
+            name: name.clone(),
+            backend,
+            unit,
+            directory: directory.to_path_buf(),
+            spec,
+            connection: OnceLock::new(),
+        };
         (backend.check)(&service)?;
         services.push(service);
     }
@@ -367,13 +451,21 @@ impl Service {
     /// Whether it is as it should be when it is up.
     #[must_use]
     pub fn is_up(&self, state: &backend::State) -> bool {
-        if self.spec.oneshot { state.is_done_or_running() } else { state.is_running() }
+        if self.spec.oneshot {
+            state.is_done_or_running()
+        } else {
+            state.is_running()
+        }
     }
 
     /// Whether the whole old tree has to be gone after a stop.
     #[must_use]
     pub fn checks_tree(&self) -> bool {
-        !self.spec.stopped.iter().any(|stopped| matches!(stopped, Stopped::Tree(false)))
+        !self
+            .spec
+            .stopped
+            .iter()
+            .any(|stopped| matches!(stopped, Stopped::Tree(false)))
     }
 }
 

@@ -35,7 +35,10 @@ impl Value {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         match self {
-            Self::Struct(members) => members.iter().find(|(each, _)| each == name).map(|(_, value)| value),
+            Self::Struct(members) => members
+                .iter()
+                .find(|(each, _)| each == name)
+                .map(|(_, value)| value),
             _ => None,
         }
     }
@@ -72,7 +75,10 @@ impl Fault {
     /// The number's name, from supervisor/xmlrpc.py.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        FAULTS.iter().find(|(code, _)| *code == self.code).map_or("UNKNOWN", |(_, name)| name)
+        FAULTS
+            .iter()
+            .find(|(code, _)| *code == self.code)
+            .map_or("UNKNOWN", |(_, name)| name)
     }
 }
 
@@ -136,23 +142,41 @@ impl Client {
     pub fn call(&self, method: &str, parameters: &[Value], timeout: Duration) -> Result<Answer> {
         let mut headers = Vec::new();
         if let Some((user, password)) = &self.login {
-            headers.push(("authorization".to_owned(), format!("Basic {}", base64(format!("{user}:{password}").as_bytes()))));
+            headers.push((
+                "authorization".to_owned(),
+                format!("Basic {}", base64(format!("{user}:{password}").as_bytes())),
+            ));
         }
         let url = format!("{}/RPC2", self.url.as_deref().unwrap_or("http://127.0.0.1"));
         let request = Request {
             socket: self.socket.clone(),
-            method: Method::Post("text/xml".to_owned(), encode(method, parameters).into_bytes()),
+            method: Method::Post(
+                "text/xml".to_owned(),
+                encode(method, parameters).into_bytes(),
+            ),
             headers,
             timeout,
             body_limit: 64 << 20,
             ..Request::get(&url)
         };
-        let answer = request.send().map_err(|failure| self.unreachable(&failure))?;
+        let answer = request
+            .send()
+            .map_err(|failure| self.unreachable(&failure))?;
         match answer.status {
-            200 => decode(&answer.body).map_err(|why| Error::failed(format!("supervisord at {}: {why}", self.place()))),
-            401 => Err(Error::new(Kind::Permission, format!("supervisord at {}: the user name or password is wrong", self.place()))
-                .hint("they stand in [supervisorctl] of the configuration")),
-            other => Err(Error::failed(format!("supervisord at {}: status {other}", self.place()))),
+            200 => decode(&answer.body)
+                .map_err(|why| Error::failed(format!("supervisord at {}: {why}", self.place()))),
+            401 => Err(Error::new(
+                Kind::Permission,
+                format!(
+                    "supervisord at {}: the user name or password is wrong",
+                    self.place()
+                ),
+            )
+            .hint("they stand in [supervisorctl] of the configuration")),
+            other => Err(Error::failed(format!(
+                "supervisord at {}: status {other}",
+                self.place()
+            ))),
         }
     }
 
@@ -173,17 +197,27 @@ impl Client {
         let count = calls.len();
         let answer = self.call("system.multicall", &[Value::Array(calls)], timeout)?;
         match answer {
-            Ok(Value::Array(values)) if values.len() == count => Ok(values.into_iter().map(of_multicall).collect()),
-            Ok(_) => Err(Error::failed(format!("supervisord at {}: system.multicall answered something else", self.place()))),
-            Err(fault) => Err(Error::failed(format!("supervisord at {}: {}", self.place(), fault.text))),
+            Ok(Value::Array(values)) if values.len() == count => {
+                Ok(values.into_iter().map(of_multicall).collect())
+            }
+            Ok(_) => Err(Error::failed(format!(
+                "supervisord at {}: system.multicall answered something else",
+                self.place()
+            ))),
+            Err(fault) => Err(Error::failed(format!(
+                "supervisord at {}: {}",
+                self.place(),
+                fault.text
+            ))),
         }
     }
 
     fn unreachable(&self, failure: &Failure) -> Error {
         match failure {
-            Failure::Refused(_) | Failure::Timeout(_) | Failure::Broken(_) => {
-                Error::unreachable(format!("supervisord at {} doesn't answer: {failure}", self.place())).hint("is supervisord running?")
-            }
+            Failure::Refused(_) | Failure::Timeout(_) | Failure::Broken(_) => Error::unreachable(
+                format!("supervisord at {} doesn't answer: {failure}", self.place()),
+            )
+            .hint("is supervisord running?"),
             _ => Error::failed(format!("supervisord at {}: {failure}", self.place())),
         }
     }
@@ -191,8 +225,14 @@ impl Client {
 
 /// supervisord gives the bare value where xmlrpc.com's multicall wraps it into an array of one.
 fn of_multicall(value: Value) -> Answer {
-    match (value.get("faultCode").and_then(Value::int), value.get("faultString").and_then(Value::text)) {
-        (Some(code), text) => Err(Fault { code, text: text.unwrap_or_default().to_owned() }),
+    match (
+        value.get("faultCode").and_then(Value::int),
+        value.get("faultString").and_then(Value::text),
+    ) {
+        (Some(code), text) => Err(Fault {
+            code,
+            text: text.unwrap_or_default().to_owned(),
+        }),
         _ => Ok(value),
     }
 }

@@ -42,12 +42,18 @@ impl<'a> Locked<'a> {
         path.make("releases", 0o755)?;
         let releases = path.below("releases")?;
         owned_by_us(&releases)?;
-        Ok(Locked { store, parent, releases, lock })
+        Ok(Locked {
+            store,
+            parent,
+            releases,
+            lock,
+        })
     }
 
     /// A descriptor that children inherit, so that the lock is held for as long as any of them works, even if this process is killed.
     pub fn inherited(&self) -> Result<OwnedFd> {
-        rustix::io::dup(&self.lock).map_err(|errno| Error::io("cannot share the lock", &errno.into()))
+        rustix::io::dup(&self.lock)
+            .map_err(|errno| Error::io("cannot share the lock", &errno.into()))
     }
 
     /// Removes what killed runs left: unfinished releases, and links of ours that never got their name.
@@ -58,9 +64,16 @@ impl<'a> Locked<'a> {
             }
         }
         let ours = Path::new(&self.store.store_name()).join("releases");
-        for name in self.parent.names()?.iter().filter(|name| name.as_bytes().starts_with(TEMPORARY.as_bytes())) {
+        for name in self
+            .parent
+            .names()?
+            .iter()
+            .filter(|name| name.as_bytes().starts_with(TEMPORARY.as_bytes()))
+        {
             let target = rustix::fs::readlinkat(&self.parent, name.as_os_str(), Vec::new());
-            let is_ours = target.is_ok_and(|target| Path::new(OsStr::from_bytes(target.to_bytes())).starts_with(&ours));
+            let is_ours = target.is_ok_and(|target| {
+                Path::new(OsStr::from_bytes(target.to_bytes())).starts_with(&ours)
+            });
             if is_ours {
                 self.parent.remove(name)?;
             }
@@ -72,14 +85,23 @@ impl<'a> Locked<'a> {
     pub fn begin(&self, id: &str) -> Result<PathBuf> {
         self.releases.make(id, 0o755)?;
         let release = self.releases.below(id)?;
-        release.create(INCOMPLETE, std::process::id().to_string().as_bytes(), Access::mode(0o644))?;
+        release.create(
+            INCOMPLETE,
+            std::process::id().to_string().as_bytes(),
+            Access::mode(0o644),
+        )?;
         Ok(self.store.release(id))
     }
 
     /// Ends it: everything is on the disk before the mark goes.
     pub fn finish(&self, id: &str) -> Result<()> {
         let release = self.releases.below(id)?;
-        nix::unistd::syncfs(&release).map_err(|errno| Error::io(format!("cannot sync {}", release.path().display()), &errno.into()))?;
+        nix::unistd::syncfs(&release).map_err(|errno| {
+            Error::io(
+                format!("cannot sync {}", release.path().display()),
+                &errno.into(),
+            )
+        })?;
         release.remove(INCOMPLETE)?;
         self.releases.sync()
     }
@@ -97,8 +119,16 @@ impl<'a> Locked<'a> {
         };
         for name in release.names()?.iter().filter(|name| *name != INCOMPLETE) {
             let path = release.path().join(name);
-            let is_dir = path.symlink_metadata().map_err(|error| failed(&error))?.is_dir();
-            if is_dir { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) }.map_err(|error| failed(&error))?;
+            let is_dir = path
+                .symlink_metadata()
+                .map_err(|error| failed(&error))?
+                .is_dir();
+            if is_dir {
+                std::fs::remove_dir_all(&path)
+            } else {
+                std::fs::remove_file(&path)
+            }
+            .map_err(|error| failed(&error))?;
         }
         release.sync()?;
         std::fs::remove_dir_all(release.path()).map_err(|error| failed(&error))?;
@@ -112,14 +142,27 @@ impl<'a> Locked<'a> {
             self.parent.symlink(&target, &self.store.name)?;
             return Ok(None);
         }
-        let adopted = format!("{}-adopted", crate::releases::new_id(std::time::SystemTime::UNIX_EPOCH)?);
+        let adopted = format!(
+            "{}-adopted",
+            crate::releases::new_id(std::time::SystemTime::UNIX_EPOCH)?
+        );
         self.releases.symlink(&target, &adopted)?;
         // One exchange: the link takes the directory's place, the directory the link's.
-        let swapped = rustix::fs::renameat_with(&self.parent, &self.store.name, &self.releases, adopted.as_str(), RenameFlags::EXCHANGE);
+        let swapped = rustix::fs::renameat_with(
+            &self.parent,
+            &self.store.name,
+            &self.releases,
+            adopted.as_str(),
+            RenameFlags::EXCHANGE,
+        );
         if let Err(errno) = swapped {
             let _ = self.releases.remove(&adopted);
-            let what = format!("cannot put a link in the place of {}", self.store.venv.display());
-            return Err(Error::io(what, &errno.into()).hint("a mount point can't be taken over: unmount it, or choose another VENV"));
+            let what = format!(
+                "cannot put a link in the place of {}",
+                self.store.venv.display()
+            );
+            return Err(Error::io(what, &errno.into())
+                .hint("a mount point can't be taken over: unmount it, or choose another VENV"));
         }
         self.releases.sync()?;
         self.parent.sync()?;
@@ -127,11 +170,22 @@ impl<'a> Locked<'a> {
     }
 
     /// Removes the oldest releases beyond `keep`, never one that is live, was live just now, or that somebody runs.
-    pub fn prune(&self, keep: usize, spare: &BTreeSet<String>, users: &[User]) -> Result<Vec<String>> {
+    pub fn prune(
+        &self,
+        keep: usize,
+        spare: &BTreeSet<String>,
+        users: &[User],
+    ) -> Result<Vec<String>> {
         let ids = self.store.complete()?;
         let excess = ids.len().saturating_sub(keep);
-        let in_use = |id: &String| spare.contains(id) || users.iter().any(|user| user.release.as_ref() == Some(id));
-        let doomed: Vec<String> = ids.into_iter().filter(|id| !in_use(id)).take(excess).collect();
+        let in_use = |id: &String| {
+            spare.contains(id) || users.iter().any(|user| user.release.as_ref() == Some(id))
+        };
+        let doomed: Vec<String> = ids
+            .into_iter()
+            .filter(|id| !in_use(id))
+            .take(excess)
+            .collect();
         for id in &doomed {
             self.remove(id)?;
         }
@@ -142,10 +196,17 @@ impl<'a> Locked<'a> {
 /// Another user's directory could be swapped under our hands.
 fn owned_by_us(dir: &Dir) -> Result<()> {
     let me = rustix::process::geteuid().as_raw();
-    let owner = std::fs::symlink_metadata(dir.path()).map(|meta| meta.uid()).unwrap_or(u32::MAX);
+    let owner = std::fs::symlink_metadata(dir.path())
+        .map(|meta| meta.uid())
+        .unwrap_or(u32::MAX);
     if owner != me {
-        let message = format!("{} belongs to uid {owner}, and this is uid {me}", dir.path().display());
-        return Err(Error::new(base::Kind::Permission, message).hint("run it as its owner or as root"));
+        let message = format!(
+            "{} belongs to uid {owner}, and this is uid {me}",
+            dir.path().display()
+        );
+        return Err(
+            Error::new(base::Kind::Permission, message).hint("run it as its owner or as root")
+        );
     }
     dir.refuse_shared()
 }

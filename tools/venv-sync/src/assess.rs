@@ -27,53 +27,94 @@ pub struct Assessment {
 impl Assessment {
     /// Whether a new release would be any better: what two distributions fight over, they fight over in every release.
     pub fn in_sync(&self) -> bool {
-        self.findings.iter().all(|finding| finding.kind == Kind::FileClaimedTwice)
+        self.findings
+            .iter()
+            .all(|finding| finding.kind == Kind::FileClaimedTwice)
     }
 }
 
 /// Reads the requirements files.
 pub fn requirements(wanted: &Wanted) -> Result<Requirements> {
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    let reader = Reader { cwd: &cwd, variable: &|name| std::env::var(name).ok() };
-    reader.read(&wanted.requirements, &wanted.constraints).map_err(|Problem { message, hint }| {
-        let error = Error::input(base::mask::text(&message));
-        match hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
-    })
+    let reader = Reader {
+        cwd: &cwd,
+        variable: &|name| std::env::var(name).ok(),
+    };
+    reader
+        .read(&wanted.requirements, &wanted.constraints)
+        .map_err(|Problem { message, hint }| {
+            let error = Error::input(base::mask::text(&message));
+            match hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
+        })
 }
 
 /// Looks at the environment at `venv` and compares it.
-pub fn assess(venv: &Path, requirements: &Requirements, wanted: &Wanted, depth: Depth) -> Result<Assessment> {
+pub fn assess(
+    venv: &Path,
+    requirements: &Requirements,
+    wanted: &Wanted,
+    depth: Depth,
+) -> Result<Assessment> {
     let inputs = requirements.inputs.iter();
     let mut out = Assessment {
         body: Body {
-            inputs: inputs.map(|i| Input { path: base::bytes::lossy(i.path.as_os_str()), sha256: i.sha256.clone() }).collect(),
+            inputs: inputs
+                .map(|i| Input {
+                    path: base::bytes::lossy(i.path.as_os_str()),
+                    sha256: i.sha256.clone(),
+                })
+                .collect(),
             ..Body::default()
         },
         ..Assessment::default()
     };
-    if venv.metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
-        let finding = Finding::new(Kind::InterpreterBroken, format!("{}: there is no environment", venv.display()));
-        out.findings.push(finding.path(venv).fix(wanted.apply_command()));
+    if venv
+        .metadata()
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    {
+        let finding = Finding::new(
+            Kind::InterpreterBroken,
+            format!("{}: there is no environment", venv.display()),
+        );
+        out.findings
+            .push(finding.path(venv).fix(wanted.apply_command()));
         return Ok(out);
     }
     let environment = open(venv)?;
     out.body.interpreter = interpreter(&environment);
-    let vendor: Vec<PathBuf> = wanted.vendor.iter().map(|dir| dir.canonicalize().unwrap_or_else(|_| dir.clone())).collect();
+    let vendor: Vec<PathBuf> = wanted
+        .vendor
+        .iter()
+        .map(|dir| dir.canonicalize().unwrap_or_else(|_| dir.clone()))
+        .collect();
     let observed = observe(environment, requirements, &vendor).map_err(cannot_tell)?;
-    let policy = Policy { extraneous: wanted.extraneous, allow: wanted.allowed(), vendor, apply: wanted.apply_command() };
+    let policy = Policy {
+        extraneous: wanted.extraneous,
+        allow: wanted.allowed(),
+        vendor,
+        apply: wanted.apply_command(),
+    };
     let compared = compare(requirements, &observed, &policy);
-    let verified =
-        verify(&observed, depth, &policy.apply).map_err(|error| Error::io(format!("cannot look into {}", venv.display()), &error))?;
+    let verified = verify(&observed, depth, &policy.apply)
+        .map_err(|error| Error::io(format!("cannot look into {}", venv.display()), &error))?;
     let allowed = |finding: &Finding| {
         let names = [&finding.name, &finding.required];
         finding.kind == Kind::FileClaimedTwice
-            && names.into_iter().flatten().any(|name| policy.allow.contains(&pydist::name::normalize(name)))
+            && names
+                .into_iter()
+                .flatten()
+                .any(|name| policy.allow.contains(&pydist::name::normalize(name)))
     };
     out.findings = compared.findings;
-    out.findings.extend(verified.findings.into_iter().filter(|finding| !allowed(finding)));
+    out.findings.extend(
+        verified
+            .findings
+            .into_iter()
+            .filter(|finding| !allowed(finding)),
+    );
     out.warnings = compared.warnings;
     out.warnings.extend(verified.warnings);
     out.body.counts.required = compared.required;
@@ -87,25 +128,35 @@ fn open(venv: &Path) -> Result<Environment> {
     let environment = Environment::open(venv).map_err(cannot_tell)?;
     match environment.kind {
         pydist::Kind::Virtual => Ok(environment),
-        pydist::Kind::Prefix => {
-            Err(Error::failed(format!("{}: no pyvenv.cfg: it is a whole Python, not a virtual environment", venv.display()))
-                .hint("name a directory that python -m venv, virtualenv or uv venv made"))
-        }
+        pydist::Kind::Prefix => Err(Error::failed(format!(
+            "{}: no pyvenv.cfg: it is a whole Python, not a virtual environment",
+            venv.display()
+        ))
+        .hint("name a directory that python -m venv, virtualenv or uv venv made")),
     }
 }
 
 fn cannot_tell(error: pydist::Error) -> Error {
     match &error.source {
         Some(source) => Error::io(format!("cannot read {}", error.path.display()), source),
-        None => Error::failed(error.to_string()).hint("name a directory that python -m venv, virtualenv or uv venv made"),
+        None => Error::failed(error.to_string())
+            .hint("name a directory that python -m venv, virtualenv or uv venv made"),
     }
 }
 
 fn interpreter(environment: &Environment) -> Option<Interpreter> {
     let interpreter = environment.interpreter.as_ref()?;
-    let (version, source) = match (environment.config.version, interpreter.named, environment.python) {
+    let (version, source) = match (
+        environment.config.version,
+        interpreter.named,
+        environment.python,
+    ) {
         // The name of the real file is newer than what was written when the environment was made.
-        (Some(config), Some(named), _) if (config.major, config.minor) != (named.major, named.minor) => (Some(named), "name"),
+        (Some(config), Some(named), _)
+            if (config.major, config.minor) != (named.major, named.minor) =>
+        {
+            (Some(named), "name")
+        }
         (Some(config), ..) => (Some(config), "pyvenv.cfg"),
         (None, Some(named), _) => (Some(named), "name"),
         (None, None, library) => (library, "lib"),
@@ -120,9 +171,17 @@ fn interpreter(environment: &Environment) -> Option<Interpreter> {
 
 /// `2 missing, 1 wrong_version`, for a report's msg.
 pub fn summary(body: &Body) -> String {
-    let parts: Vec<String> = body.counts.kinds.iter().map(|(kind, count)| format!("{count} {}", kind.text())).collect();
+    let parts: Vec<String> = body
+        .counts
+        .kinds
+        .iter()
+        .map(|(kind, count)| format!("{count} {}", kind.text()))
+        .collect();
     match parts.len() {
-        0 => format!("in sync: {} installed, {} required", body.counts.installed, body.counts.required),
+        0 => format!(
+            "in sync: {} installed, {} required",
+            body.counts.installed, body.counts.required
+        ),
         _ => parts.join(", "),
     }
 }
@@ -130,7 +189,12 @@ pub fn summary(body: &Body) -> String {
 /// The Python that comparisons are made for; for building one like it.
 pub fn python_of(venv: &Path) -> Option<pydist::Interpreter> {
     let environment = Environment::open(venv).ok()?;
-    let interpreter = environment.interpreter.filter(|interpreter| interpreter.executable)?;
-    let inside = interpreter.real.as_ref().is_some_and(|real| venv.canonicalize().is_ok_and(|venv| real.starts_with(venv)));
+    let interpreter = environment
+        .interpreter
+        .filter(|interpreter| interpreter.executable)?;
+    let inside = interpreter
+        .real
+        .as_ref()
+        .is_some_and(|real| venv.canonicalize().is_ok_and(|venv| real.starts_with(venv)));
     (!inside).then_some(interpreter)
 }

@@ -37,8 +37,10 @@ const BUILD: &[Opt] = &[
         .more("A command is split at spaces and finds the new release's programs first on PATH."),
 ];
 
-const ROLLBACK: &[Opt] =
-    &[Opt::value("to", Value::Text("ID"), "The release to go back to").more("The default is the one before the live one.")];
+const ROLLBACK: &[Opt] = &[
+    Opt::value("to", Value::Text("ID"), "The release to go back to")
+        .more("The default is the one before the live one."),
+];
 
 /// The whole.
 pub const LINE: CommandLine = CommandLine {
@@ -104,23 +106,38 @@ pub const LINE: CommandLine = CommandLine {
             text: "An update that goes live only if the site's own module can be imported.",
             command: "venv-sync apply /srv/venv -r requirements.txt --post-check mysite.wsgi",
         },
-        Example { text: "On a host without network.", command: "venv-sync apply /srv/venv -r requirements.txt --wheelhouse /srv/wheels" },
-        Example { text: "And back.", command: "venv-sync rollback /srv/venv" },
+        Example {
+            text: "On a host without network.",
+            command: "venv-sync apply /srv/venv -r requirements.txt --wheelhouse /srv/wheels",
+        },
+        Example {
+            text: "And back.",
+            command: "venv-sync rollback /srv/venv",
+        },
     ],
     files: &[
-        Entry { name: "VENV", text: "A symbolic link to the live release." },
+        Entry {
+            name: "VENV",
+            text: "A symbolic link to the live release.",
+        },
         Entry {
             name: "VENV.d/releases/",
             text: "The releases. One that holds .incomplete is being built, or was when something was killed.",
         },
-        Entry { name: "VENV.d/lock", text: "Held while apply or rollback works." },
+        Entry {
+            name: "VENV.d/lock",
+            text: "Held while apply or rollback works.",
+        },
     ],
     environment: &[
         Entry {
             name: "PIP_INDEX_URL, UV_DEFAULT_INDEX and other PIP_* and UV_*",
             text: "Go to the installer. That is the place for an index's credentials: they then appear on no command line.",
         },
-        Entry { name: "${NAME}", text: "In a requirements file: replaced, as pip does." },
+        Entry {
+            name: "${NAME}",
+            text: "In a requirements file: replaced, as pip does.",
+        },
     ],
     security: &[
         "Run by root for an environment that another user owns, apply does everything as that user: a line in a .pth file, or a setup.py, \
@@ -190,7 +207,10 @@ pub struct Build {
 impl Wanted {
     /// The allowed names as they are compared.
     pub fn allowed(&self) -> BTreeSet<String> {
-        self.allow.iter().map(|name| pydist::name::normalize(name)).collect()
+        self.allow
+            .iter()
+            .map(|name| pydist::name::normalize(name))
+            .collect()
     }
 
     /// The command that mends drift, for a report's `fix`.
@@ -212,14 +232,24 @@ pub fn quoted(path: &Path) -> String {
 
 /// The arguments' meaning.
 pub fn request(parsed: &Parsed) -> Result<Request> {
-    let venv = parsed.positionals().first().map(PathBuf::from).ok_or_else(|| Error::usage("VENV is missing"))?;
+    let venv = parsed
+        .positionals()
+        .first()
+        .map(PathBuf::from)
+        .ok_or_else(|| Error::usage("VENV is missing"))?;
     let venv = without_slash(&venv)?;
     match parsed.command() {
         Some("check") => Ok(Request::Check(wanted(venv, parsed))),
         Some("apply") => Ok(Request::Apply(wanted(venv, parsed), build(parsed)?)),
-        Some("rollback") => Ok(Request::Rollback { venv, to: parsed.text("to").map(str::to_owned) }),
+        Some("rollback") => Ok(Request::Rollback {
+            venv,
+            to: parsed.text("to").map(str::to_owned),
+        }),
         Some("list") => Ok(Request::List { venv }),
-        other => Err(Error::usage(format!("{} is not a command", other.unwrap_or("nothing")))),
+        other => Err(Error::usage(format!(
+            "{} is not a command",
+            other.unwrap_or("nothing")
+        ))),
     }
 }
 
@@ -228,12 +258,22 @@ fn without_slash(venv: &Path) -> Result<PathBuf> {
     let plain: PathBuf = venv.components().collect();
     match plain.file_name() {
         Some(_) => Ok(plain),
-        None => Err(Error::usage(format!("{} is not the name of an environment", venv.display())).hint("give its path, such as /srv/venv")),
+        None => Err(Error::usage(format!(
+            "{} is not the name of an environment",
+            venv.display()
+        ))
+        .hint("give its path, such as /srv/venv")),
     }
 }
 
 fn wanted(venv: PathBuf, parsed: &Parsed) -> Wanted {
-    let paths = |long| parsed.paths(long).into_iter().map(Path::to_path_buf).collect();
+    let paths = |long| {
+        parsed
+            .paths(long)
+            .into_iter()
+            .map(Path::to_path_buf)
+            .collect()
+    };
     Wanted {
         venv,
         requirements: paths("requirement"),
@@ -243,7 +283,11 @@ fn wanted(venv: PathBuf, parsed: &Parsed) -> Wanted {
             Some("ignore") => Level::Ignore,
             _ => Level::Fail,
         },
-        allow: parsed.texts("allow").into_iter().map(str::to_owned).collect(),
+        allow: parsed
+            .texts("allow")
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
         verify: match parsed.text("verify") {
             Some("none") => Depth::None,
             Some("hash") => Depth::Hash,
@@ -254,9 +298,12 @@ fn wanted(venv: PathBuf, parsed: &Parsed) -> Wanted {
 }
 
 fn build(parsed: &Parsed) -> Result<Build> {
-    let keep = parsed.count("keep").map_or(3, |keep| usize::try_from(keep).unwrap_or(usize::MAX));
+    let keep = parsed
+        .count("keep")
+        .map_or(3, |keep| usize::try_from(keep).unwrap_or(usize::MAX));
     if keep == 0 {
-        return Err(Error::usage("--keep: the live release is always kept").hint("--keep 1 keeps nothing else"));
+        return Err(Error::usage("--keep: the live release is always kept")
+            .hint("--keep 1 keeps nothing else"));
     }
     Ok(Build {
         python: parsed.path("python").map(Path::to_path_buf),
@@ -264,6 +311,10 @@ fn build(parsed: &Parsed) -> Result<Build> {
         wheelhouse: parsed.path("wheelhouse").map(Path::to_path_buf),
         keep,
         adopt: parsed.flag("adopt"),
-        post_checks: parsed.texts("post-check").into_iter().map(str::to_owned).collect(),
+        post_checks: parsed
+            .texts("post-check")
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
     })
 }

@@ -58,17 +58,29 @@ pub fn to_owner(request: &Request, context: &Context) -> Result<Option<Report<Bo
     }
     let owner = Identity::of_uid(uid, gid)?;
     let users = processes::users(&store);
-    let told: Vec<String> = users.iter().filter_map(|user| Some(format!("{}={}", user.pid, user.release.as_ref()?))).collect();
+    let told: Vec<String> = users
+        .iter()
+        .filter_map(|user| Some(format!("{}={}", user.pid, user.release.as_ref()?)))
+        .collect();
     let who = owner.name.clone().unwrap_or_else(|| uid.to_string());
-    let mut run = Run::new("/proc/self/exe").args(arguments(request, context)).cap(64 << 20).deadline(context.deadline);
-    run = run.env("USER", &who).env("LOGNAME", &who).env(TOLD, told.join(","));
+    let mut run = Run::new("/proc/self/exe")
+        .args(arguments(request, context))
+        .cap(64 << 20)
+        .deadline(context.deadline);
+    run = run
+        .env("USER", &who)
+        .env("LOGNAME", &who)
+        .env(TOLD, told.join(","));
     if let Some(home) = &owner.home {
         run = run.env("HOME", home);
     }
     let watch = std::sync::Arc::new(base::signals::Watch::begin()?);
     let done = run.user(Some(owner)).watch(Some(watch)).run()?;
     if done.timed_out {
-        return Err(Error::deadline(format!("the time was up while {who} worked for us")).hint("give --timeout more"));
+        return Err(
+            Error::deadline(format!("the time was up while {who} worked for us"))
+                .hint("give --timeout more"),
+        );
     }
     let Ok(passed) = serde_json::from_slice::<Passed>(&done.stdout) else {
         return Err(without_report(&who, &done));
@@ -105,10 +117,14 @@ impl Passed {
         let mut body = self.body;
         if body.restart_required.is_some() {
             let users = processes::users(store);
-            body.stale_processes = processes::stale(&users, body.release.as_deref(), store.link_changed());
+            body.stale_processes =
+                processes::stale(&users, body.release.as_deref(), store.link_changed());
             body.restart_required = Some(!body.stale_processes.is_empty());
         }
-        let mut report = Report::new(status, self.msg, body).changed(self.changed).warnings(self.warnings).diff(self.diff);
+        let mut report = Report::new(status, self.msg, body)
+            .changed(self.changed)
+            .warnings(self.warnings)
+            .diff(self.diff);
         if let Some(error) = self.error {
             let kind = match error.kind.as_str() {
                 "unreachable" => Kind::Unreachable,
@@ -116,7 +132,11 @@ impl Passed {
                 "deadline" => Kind::Deadline,
                 _ => Kind::Failed,
             };
-            report.error = Some(Error { kind, message: error.message, hint: error.hint });
+            report.error = Some(Error {
+                kind,
+                message: error.message,
+                hint: error.hint,
+            });
         }
         report
     }
@@ -126,7 +146,15 @@ impl Passed {
 pub fn told() -> Vec<User> {
     let told = std::env::var(TOLD).unwrap_or_default();
     let pairs = told.split(',').filter_map(|pair| pair.split_once('='));
-    pairs.filter_map(|(pid, id)| Some(User { pid: pid.parse().ok()?, release: Some(id.to_owned()), started: None })).collect()
+    pairs
+        .filter_map(|(pid, id)| {
+            Some(User {
+                pid: pid.parse().ok()?,
+                release: Some(id.to_owned()),
+                started: None,
+            })
+        })
+        .collect()
 }
 
 /// The request as arguments again: paths made absolute, and a report that can be read.
@@ -154,7 +182,10 @@ fn arguments(request: &Request, context: &Context) -> Vec<std::ffi::OsString> {
         out.word("--diff");
     }
     out.option("--output", "json");
-    out.option("--lock-wait", &format!("{}ms", context.lock_wait.as_millis()));
+    out.option(
+        "--lock-wait",
+        &format!("{}ms", context.lock_wait.as_millis()),
+    );
     out.0
 }
 
@@ -167,7 +198,11 @@ impl Words {
     }
 
     fn path(&mut self, path: &std::path::Path) {
-        self.0.push(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).into());
+        self.0.push(
+            std::path::absolute(path)
+                .unwrap_or_else(|_| path.to_owned())
+                .into(),
+        );
     }
 
     fn option(&mut self, name: &str, value: &str) {

@@ -69,11 +69,14 @@ impl Installer {
     pub fn choose(asked: Option<&str>) -> Result<Installer> {
         match asked {
             Some("pip") => Ok(Installer::Pip),
-            Some("uv") if !on_path("uv") => {
-                Err(Error::failed("uv is not on PATH").hint("install it (https://docs.astral.sh/uv/), or give --installer pip"))
-            }
+            Some("uv") if !on_path("uv") => Err(Error::failed("uv is not on PATH")
+                .hint("install it (https://docs.astral.sh/uv/), or give --installer pip")),
             Some(_) => Ok(Installer::Uv),
-            None => Ok(if on_path("uv") { Installer::Uv } else { Installer::Pip }),
+            None => Ok(if on_path("uv") {
+                Installer::Uv
+            } else {
+                Installer::Pip
+            }),
         }
     }
 
@@ -87,13 +90,29 @@ impl Installer {
 
     /// Makes an empty environment of the release.
     pub fn make(self, job: &Job<'_>) -> Result<()> {
-        let python = job.python.clone().unwrap_or_else(|| PathBuf::from("python3"));
+        let python = job
+            .python
+            .clone()
+            .unwrap_or_else(|| PathBuf::from("python3"));
         let run = match self {
             Installer::Uv => {
-                let run = Run::new("uv").args(["venv", "--quiet", "--no-project", "--no-python-downloads", "--allow-existing"]);
-                run.arg("--prompt").arg(&job.prompt).arg("--python").arg(&python).arg(job.release)
+                let run = Run::new("uv").args([
+                    "venv",
+                    "--quiet",
+                    "--no-project",
+                    "--no-python-downloads",
+                    "--allow-existing",
+                ]);
+                run.arg("--prompt")
+                    .arg(&job.prompt)
+                    .arg("--python")
+                    .arg(&python)
+                    .arg(job.release)
             }
-            Installer::Pip => Run::new(&python).args(["-I", "-m", "venv", "--prompt"]).arg(&job.prompt).arg(job.release),
+            Installer::Pip => Run::new(&python)
+                .args(["-I", "-m", "venv", "--prompt"])
+                .arg(&job.prompt)
+                .arg(job.release),
         };
         let done = job.run(run)?;
         if done.success() {
@@ -101,7 +120,9 @@ impl Installer {
         }
         let error = job.failure("cannot make an environment", &done);
         Err(match self {
-            Installer::Pip if done.out().contains("ensurepip") => error.hint("install python3-venv, or give --installer uv"),
+            Installer::Pip if done.out().contains("ensurepip") => {
+                error.hint("install python3-venv, or give --installer uv")
+            }
             _ => error,
         })
     }
@@ -111,13 +132,27 @@ impl Installer {
         let python = job.release.join("bin/python");
         let mut run = match self {
             Installer::Uv => {
-                let run =
-                    Run::new("uv").args(["pip", "install", "--no-progress", "--link-mode", "copy", "--no-python-downloads", "--python"]);
+                let run = Run::new("uv").args([
+                    "pip",
+                    "install",
+                    "--no-progress",
+                    "--link-mode",
+                    "copy",
+                    "--no-python-downloads",
+                    "--python",
+                ]);
                 run.arg(&python)
             }
-            Installer::Pip => {
-                Run::new(&python).args(["-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"])
-            }
+            Installer::Pip => Run::new(&python).args([
+                "-I",
+                "-m",
+                "pip",
+                "install",
+                "--no-input",
+                "--disable-pip-version-check",
+                "--progress-bar",
+                "off",
+            ]),
         };
         for (option, files) in [("-r", job.requirements), ("-c", job.constraints)] {
             for file in files {
@@ -159,29 +194,45 @@ impl Installer {
 impl Job<'_> {
     /// Runs one of its programs.
     pub fn run(&self, run: Run) -> Result<Finished> {
-        let run = passed_on(run.clean(), self.variables).cap(1 << 20).deadline(self.deadline).watch(Some(Arc::clone(&self.watch)));
+        let run = passed_on(run.clean(), self.variables)
+            .cap(1 << 20)
+            .deadline(self.deadline)
+            .watch(Some(Arc::clone(&self.watch)));
         // Root may have called from a directory that the environment's owner may not enter: uv ends at the uv.toml it looks for there.
-        let may_enter = |dir: PathBuf| rustix::fs::access(&dir, rustix::fs::Access::EXEC_OK).is_ok();
-        let run = if std::env::current_dir().is_ok_and(may_enter) { run } else { run.dir("/") };
+        let may_enter =
+            |dir: PathBuf| rustix::fs::access(&dir, rustix::fs::Access::EXEC_OK).is_ok();
+        let run = if std::env::current_dir().is_ok_and(may_enter) {
+            run
+        } else {
+            run.dir("/")
+        };
         let done = run.run()?;
         match done.interrupted {
-            Some(signal) => {
-                Err(Error::failed(format!("asked to end by {signal}: the new release was given up")).hint("nothing has changed"))
-            }
-            None if done.timed_out => {
-                Err(Error::deadline("the time was up while the new release was being built").hint("give --timeout more"))
-            }
+            Some(signal) => Err(Error::failed(format!(
+                "asked to end by {signal}: the new release was given up"
+            ))
+            .hint("nothing has changed")),
+            None if done.timed_out => Err(Error::deadline(
+                "the time was up while the new release was being built",
+            )
+            .hint("give --timeout more")),
             None => Ok(done),
         }
     }
 
     /// What a program said as it failed, without secrets.
     pub fn failure(&self, what: &str, done: &Finished) -> Error {
-        let said = if done.stderr.trim_ascii().is_empty() { done.out() } else { done.err() };
+        let said = if done.stderr.trim_ascii().is_empty() {
+            done.out()
+        } else {
+            done.err()
+        };
         let said = self.secrets.mask(&said);
         let mut tail = said.trim();
         while tail.len() > 4096 || tail.lines().count() > 40 {
-            tail = tail.split_once('\n').map_or(&tail[tail.len()..], |(_, rest)| rest);
+            tail = tail
+                .split_once('\n')
+                .map_or(&tail[tail.len()..], |(_, rest)| rest);
         }
         Error::failed(format!("{what} ({}): {tail}", done.ending))
     }
@@ -190,11 +241,22 @@ impl Job<'_> {
 impl Job<'_> {
     /// The failure of a server, which may be over soon.
     fn out_of_reach(&self, silence: &Silence, failure: &Error) -> Error {
-        let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
         let mut indexes = unreachable::indexes_of(variables);
         indexes.extend_from_slice(self.addresses);
-        let message = format!("{} cannot be reached: {}", unreachable::named(silence.url.as_deref(), &indexes), silence.cause);
-        Error::unreachable(format!("{}; {}", self.secrets.mask(&message), failure.message)).hint("try again when it answers")
+        let message = format!(
+            "{} cannot be reached: {}",
+            unreachable::named(silence.url.as_deref(), &indexes),
+            silence.cause
+        );
+        Error::unreachable(format!(
+            "{}; {}",
+            self.secrets.mask(&message),
+            failure.message
+        ))
+        .hint("try again when it answers")
     }
 }
 
@@ -204,7 +266,8 @@ struct Log(File);
 impl Log {
     fn new() -> Result<Log> {
         let file = rustix::fs::memfd_create("pip.log", rustix::fs::MemfdFlags::empty());
-        file.map(|fd| Log(fd.into())).map_err(|errno| Error::io("cannot make a file in memory", &errno.into()))
+        file.map(|fd| Log(fd.into()))
+            .map_err(|errno| Error::io("cannot make a file in memory", &errno.into()))
     }
 
     /// Its path, in a child that inherits it.
@@ -215,7 +278,10 @@ impl Log {
     fn text(mut self) -> String {
         let mut bytes = Vec::new();
         // What can't be read explains nothing; the failure itself is known.
-        let _ = self.0.rewind().and_then(|()| (&self.0).take(LOG_LIMIT).read_to_end(&mut bytes));
+        let _ = self
+            .0
+            .rewind()
+            .and_then(|()| (&self.0).take(LOG_LIMIT).read_to_end(&mut bytes));
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }
@@ -226,7 +292,8 @@ const LOG_LIMIT: u64 = 16 << 20;
 /// Whether a program is on PATH.
 fn on_path(name: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|dir| rustix::fs::access(dir.join(name), rustix::fs::Access::EXEC_OK).is_ok())
+    std::env::split_paths(&path)
+        .any(|dir| rustix::fs::access(dir.join(name), rustix::fs::Access::EXEC_OK).is_ok())
 }
 
 /// Variables that are passed on by name.
@@ -280,15 +347,25 @@ fn passed_on(mut run: Run, named: &BTreeSet<String>) -> Run {
     run
 }
 
-fn environment(all: impl Iterator<Item = (OsString, OsString)>, named: &BTreeSet<String>) -> Vec<(OsString, OsString)> {
+fn environment(
+    all: impl Iterator<Item = (OsString, OsString)>,
+    named: &BTreeSet<String>,
+) -> Vec<(OsString, OsString)> {
     let all: Vec<_> = all.collect();
-    let get = |name: &str| all.iter().find(|(have, _)| have == name).map(|(_, value)| value.clone());
+    let get = |name: &str| {
+        all.iter()
+            .find(|(have, _)| have == name)
+            .map(|(_, value)| value.clone())
+    };
     let mut out: Vec<(OsString, OsString)> = Vec::new();
     for (name, value) in &all {
         let Some(text) = name.to_str() else {
             continue;
         };
-        let wanted = PASSED.contains(&text) || PASSED_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
+        let wanted = PASSED.contains(&text)
+            || PASSED_PREFIXES
+                .iter()
+                .any(|prefix| text.starts_with(prefix));
         let proxy = text.to_ascii_lowercase().ends_with("_proxy");
         if (wanted || proxy || named.contains(text)) && !WITHHELD.contains(&text) {
             out.push((name.clone(), value.clone()));
@@ -326,9 +403,23 @@ mod tests {
             "TOKEN=t",
             "OTHER=o",
         ];
-        let all = all.iter().filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name.into(), value.into()));
-        let names: Vec<String> =
-            environment(all, &["TOKEN".to_owned()].into()).into_iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
-        assert_eq!(names, ["PATH", "PIP_INDEX_URL", "https_proxy", "TOKEN", "UV_DEFAULT_INDEX"]);
+        let all = all
+            .iter()
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| (name.into(), value.into()));
+        let names: Vec<String> = environment(all, &["TOKEN".to_owned()].into())
+            .into_iter()
+            .map(|(name, _)| name.to_string_lossy().into_owned())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "PATH",
+                "PIP_INDEX_URL",
+                "https_proxy",
+                "TOKEN",
+                "UV_DEFAULT_INDEX"
+            ]
+        );
     }
 }

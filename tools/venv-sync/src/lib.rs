@@ -54,7 +54,9 @@ impl Tool for VenvSync {
         match &request {
             Request::Check(wanted) => check(wanted),
             Request::Apply(wanted, build) => apply::apply(wanted, build, context, &in_use),
-            Request::Rollback { venv, to } => history::rollback(venv, to.as_deref(), context, &in_use),
+            Request::Rollback { venv, to } => {
+                history::rollback(venv, to.as_deref(), context, &in_use)
+            }
             Request::List { venv } => history::list(venv),
         }
     }

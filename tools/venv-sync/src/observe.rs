@@ -82,9 +82,16 @@ pub struct Observed {
 }
 
 /// Looks at the environment.
-pub fn observe(environment: Environment, wanted: &Requirements, vendor: &[PathBuf]) -> Result<Observed, pydist::Error> {
+pub fn observe(
+    environment: Environment,
+    wanted: &Requirements,
+    vendor: &[PathBuf],
+) -> Result<Observed, pydist::Error> {
     let mut out = Observed {
-        real_prefix: environment.prefix.canonicalize().unwrap_or_else(|_| environment.prefix.clone()),
+        real_prefix: environment
+            .prefix
+            .canonicalize()
+            .unwrap_or_else(|_| environment.prefix.clone()),
         environment,
         installed: Vec::new(),
         startup: Vec::new(),
@@ -117,9 +124,15 @@ impl Observed {
         if place == Place::System {
             return Ok(());
         }
-        self.leftovers.extend(listing.leftovers.iter().map(|name| path.join(name)));
+        self.leftovers
+            .extend(listing.leftovers.iter().map(|name| path.join(name)));
         if place == Place::Own {
-            self.startup.extend(listing.pth.iter().filter_map(|name| startup(path, Path::new(name))));
+            self.startup.extend(
+                listing
+                    .pth
+                    .iter()
+                    .filter_map(|name| startup(path, Path::new(name))),
+            );
             self.startup.extend(customize(path));
         }
         Ok(())
@@ -127,30 +140,53 @@ impl Observed {
 
     /// Which distribution's RECORD lists a file that executes something. Only then are RECORDs worth reading.
     fn find_owners(&mut self) {
-        for file in self.startup.iter_mut().filter(|file| file.executes.is_some()) {
+        for file in self
+            .startup
+            .iter_mut()
+            .filter(|file| file.executes.is_some())
+        {
             let Some(name) = file.path.file_name() else {
                 continue;
             };
-            let stem = file.path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+            let stem = file
+                .path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .to_lowercase();
             let likely = |dist: &Dist| stem.starts_with("distutils") == (dist.key == "setuptools");
-            let mut own: Vec<_> = self.installed.iter().filter(|i| i.place == Place::Own && i.dist.form == Form::DistInfo).collect();
+            let mut own: Vec<_> = self
+                .installed
+                .iter()
+                .filter(|i| i.place == Place::Own && i.dist.form == Form::DistInfo)
+                .collect();
             own.sort_by_key(|installed| !likely(&installed.dist));
-            let owner = own.into_iter().find(|installed| lists(&installed.dist, name.as_bytes()));
+            let owner = own
+                .into_iter()
+                .find(|installed| lists(&installed.dist, name.as_bytes()));
             file.owner = owner.map(|installed| installed.dist.name.clone());
         }
     }
 
     /// What was installed into the Python beneath instead, as happens where `pip` isn't the environment's.
     fn find_elsewhere(&mut self, base: &Environment, wanted: &Requirements) {
-        let here: std::collections::HashSet<&str> = self.installed.iter().map(|i| i.dist.key.as_str()).collect();
-        let missing: Vec<&String> =
-            wanted.wanted.iter().filter_map(|w| w.key.as_ref()).filter(|key| !here.contains(key.as_str())).collect();
+        let here: std::collections::HashSet<&str> =
+            self.installed.iter().map(|i| i.dist.key.as_str()).collect();
+        let missing: Vec<&String> = wanted
+            .wanted
+            .iter()
+            .filter_map(|w| w.key.as_ref())
+            .filter(|key| !here.contains(key.as_str()))
+            .collect();
         if missing.is_empty() {
             return;
         }
         let mut sites = base.sites.clone();
         if let (Some(home), Some(python)) = (std::env::var_os("HOME"), self.environment.python) {
-            sites.push(Path::new(&home).join(format!(".local/lib/python{}/site-packages", python.minor_text())));
+            sites.push(Path::new(&home).join(format!(
+                ".local/lib/python{}/site-packages",
+                python.minor_text()
+            )));
         }
         for listing in sites.iter().filter_map(|path| site::list(path).ok()) {
             for dist in listing.dists {
@@ -177,10 +213,26 @@ fn read_all(dists: Vec<Dist>, place: Place) -> Vec<Installed> {
     }
     std::thread::scope(|scope| {
         let first = parts.pop();
-        let others: Vec<_> =
-            parts.into_iter().map(|part| scope.spawn(move || part.into_iter().map(|dist| read(dist, place)).collect::<Vec<_>>())).collect();
-        let last: Vec<_> = first.into_iter().flatten().map(|dist| read(dist, place)).collect();
-        let mut out: Vec<Installed> = others.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect();
+        let others: Vec<_> = parts
+            .into_iter()
+            .map(|part| {
+                scope.spawn(move || {
+                    part.into_iter()
+                        .map(|dist| read(dist, place))
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let last: Vec<_> = first
+            .into_iter()
+            .flatten()
+            .map(|dist| read(dist, place))
+            .collect();
+        let mut out: Vec<Installed> = others
+            .into_iter()
+            .filter_map(|thread| thread.join().ok())
+            .flatten()
+            .collect();
         out.extend(last);
         out
     })
@@ -192,16 +244,26 @@ fn read(dist: Dist, place: Place) -> Installed {
         _ => base::error::plain(&error),
     });
     let mut metadata = metadata;
-    let lines = metadata.as_mut().map(|metadata| std::mem::take(&mut metadata.requires_dist)).unwrap_or_default();
-    let (optional, always): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| needs_an_extra(line));
+    let lines = metadata
+        .as_mut()
+        .map(|metadata| std::mem::take(&mut metadata.requires_dist))
+        .unwrap_or_default();
+    let (optional, always): (Vec<_>, Vec<_>) =
+        lines.into_iter().partition(|line| needs_an_extra(line));
     let inside = |name: &str| files::read(&dist.path.join(name), files::METADATA_LIMIT);
     let is_wheel = dist.form == Form::DistInfo;
     Installed {
         version: InstalledVersion::new(&dist.version),
-        direct_url: is_wheel.then(|| inside("direct_url.json").ok()).flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok()),
+        direct_url: is_wheel
+            .then(|| inside("direct_url.json").ok())
+            .flatten()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok()),
         has_record: !is_wheel || dist.path.join("RECORD").symlink_metadata().is_ok(),
         metadata,
-        requires: always.iter().filter_map(|text| Requirement::parse(text).ok()).collect(),
+        requires: always
+            .iter()
+            .filter_map(|text| Requirement::parse(text).ok())
+            .collect(),
         optional,
         dist,
         place,
@@ -213,14 +275,24 @@ fn needs_an_extra(line: &str) -> bool {
     let Some((_, marker)) = line.split_once(';') else {
         return false;
     };
-    let equals = marker.split_once("extra").is_some_and(|(_, rest)| rest.trim_start().starts_with("=="));
-    equals && !marker.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "or")
+    let equals = marker
+        .split_once("extra")
+        .is_some_and(|(_, rest)| rest.trim_start().starts_with("=="));
+    equals
+        && !marker
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .any(|word| word == "or")
 }
 
 fn startup(site: &Path, name: &Path) -> Option<StartupFile> {
     let path = site.join(name);
     let bytes = files::read(&path, files::METADATA_LIMIT).ok()?;
-    let mut file = StartupFile { path, adds: Vec::new(), executes: None, owner: None };
+    let mut file = StartupFile {
+        path,
+        adds: Vec::new(),
+        executes: None,
+        owner: None,
+    };
     for (number, line) in pth::lines(&bytes) {
         match line {
             pth::Line::Path(path) => {
@@ -230,7 +302,9 @@ fn startup(site: &Path, name: &Path) -> Option<StartupFile> {
                     file.adds.push((number, path, real));
                 }
             }
-            pth::Line::Import(text) if file.executes.is_none() => file.executes = Some((number, text)),
+            pth::Line::Import(text) if file.executes.is_none() => {
+                file.executes = Some((number, text))
+            }
             pth::Line::Import(_) => {}
         }
     }
@@ -240,9 +314,17 @@ fn startup(site: &Path, name: &Path) -> Option<StartupFile> {
 /// `sitecustomize.py` and `usercustomize.py` are imported at every start, too.
 fn customize(site: &Path) -> Option<StartupFile> {
     let names = ["sitecustomize.py", "usercustomize.py"];
-    let path = names.iter().map(|name| site.join(name)).find(|path| path.is_file())?;
+    let path = names
+        .iter()
+        .map(|name| site.join(name))
+        .find(|path| path.is_file())?;
     let import = path.file_stem()?.to_string_lossy().into_owned();
-    Some(StartupFile { path, adds: Vec::new(), executes: Some((1, format!("import {import}"))), owner: None })
+    Some(StartupFile {
+        path,
+        adds: Vec::new(),
+        executes: Some((1, format!("import {import}"))),
+        owner: None,
+    })
 }
 
 fn lists(dist: &Dist, name: &[u8]) -> bool {
@@ -250,6 +332,13 @@ fn lists(dist: &Dist, name: &[u8]) -> bool {
         return false;
     };
     let found = memchr::memmem::find_iter(&record, name);
-    let mut found = found.map(|at| (at.checked_sub(1).and_then(|before| record.get(before)), record.get(at + name.len())));
-    found.any(|(before, after)| matches!(before, None | Some(b'\n' | b'"')) && matches!(after, Some(b',' | b'"')))
+    let mut found = found.map(|at| {
+        (
+            at.checked_sub(1).and_then(|before| record.get(before)),
+            record.get(at + name.len()),
+        )
+    });
+    found.any(|(before, after)| {
+        matches!(before, None | Some(b'\n' | b'"')) && matches!(after, Some(b',' | b'"'))
+    })
 }

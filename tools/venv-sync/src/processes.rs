@@ -37,14 +37,21 @@ pub fn users(store: &Store) -> Vec<User> {
     link.push(b'/');
     let pids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let users = pids.filter(|pid| *pid != std::process::id()).filter_map(|pid| user(pid, &releases, &link));
-    users.filter(|user| sees(user.pid, &store.releases())).collect()
+    let users = pids
+        .filter(|pid| *pid != std::process::id())
+        .filter_map(|pid| user(pid, &releases, &link));
+    users
+        .filter(|user| sees(user.pid, &store.releases()))
+        .collect()
 }
 
 /// Whether a path leads the process where it leads us: in a container, or a mount namespace of its own, it may be another place of the
 /// same name. A process whose root may not be looked at is taken for one of ours.
 fn sees(pid: u32, path: &Path) -> bool {
-    let there = Path::new("/proc").join(pid.to_string()).join("root").join(path.strip_prefix("/").unwrap_or(path));
+    let there = Path::new("/proc")
+        .join(pid.to_string())
+        .join("root")
+        .join(path.strip_prefix("/").unwrap_or(path));
     match (std::fs::metadata(path), std::fs::metadata(&there)) {
         (Ok(ours), Ok(theirs)) => (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()),
         (Ok(_), Err(error)) => error.kind() != std::io::ErrorKind::NotFound,
@@ -56,16 +63,28 @@ fn user(pid: u32, releases: &[u8], link: &[u8]) -> Option<User> {
     let started = || started(pid);
     let maps = read(pid, "maps");
     if let Some(release) = release_in(&maps, releases) {
-        return Some(User { pid, release: Some(release), started: started() });
+        return Some(User {
+            pid,
+            release: Some(release),
+            started: started(),
+        });
     }
     let cmdline = read(pid, "cmdline");
     let words = || cmdline.split(|b| *b == 0);
     if let Some(release) = words().find_map(|word| release_in(word, releases)) {
-        return Some(User { pid, release: Some(release), started: started() });
+        return Some(User {
+            pid,
+            release: Some(release),
+            started: started(),
+        });
     }
     // Only the program itself: a file that an editor has open is nobody's release.
     let by_link = words().take(1).any(|word| word.starts_with(link)) || find(&maps, link).is_some();
-    by_link.then(|| User { pid, release: None, started: started() })
+    by_link.then(|| User {
+        pid,
+        release: None,
+        started: started(),
+    })
 }
 
 fn read(pid: u32, name: &str) -> Vec<u8> {
@@ -81,7 +100,10 @@ fn read(pid: u32, name: &str) -> Vec<u8> {
 fn release_in(bytes: &[u8], releases: &[u8]) -> Option<String> {
     let at = find(bytes, releases)?;
     let rest = &bytes[at + releases.len()..];
-    let end = rest.iter().position(|b| matches!(b, b'/' | b'\n' | 0 | b' ')).unwrap_or(rest.len());
+    let end = rest
+        .iter()
+        .position(|b| matches!(b, b'/' | b'\n' | 0 | b' '))
+        .unwrap_or(rest.len());
     let name = std::ffi::OsStr::from_bytes(&rest[..end]).to_str()?;
     (!name.is_empty()).then(|| name.to_owned())
 }
@@ -105,8 +127,17 @@ fn started(pid: u32) -> Option<SystemTime> {
     let (_, fields) = stat.rsplit_once(')')?;
     let ticks: u64 = fields.split_whitespace().nth(19)?.parse().ok()?;
     let boot = std::fs::read_to_string("/proc/stat").ok()?;
-    let boot: u64 = boot.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
-    Some(UNIX_EPOCH + Duration::from_secs(boot) + Duration::from_millis(ticks.saturating_mul(1000 / TICKS)))
+    let boot: u64 = boot
+        .lines()
+        .find_map(|line| line.strip_prefix("btime "))?
+        .trim()
+        .parse()
+        .ok()?;
+    Some(
+        UNIX_EPOCH
+            + Duration::from_secs(boot)
+            + Duration::from_millis(ticks.saturating_mul(1000 / TICKS)),
+    )
 }
 
 /// Which of them run what isn't live.
@@ -114,9 +145,18 @@ pub fn stale(users: &[User], live: Option<&str>, changed: Option<SystemTime>) ->
     let is_stale = |user: &&User| match &user.release {
         Some(release) => Some(release.as_str()) != live,
         // The system's start is known to the second only.
-        None => matches!((user.started, changed), (Some(started), Some(changed)) if started + Duration::from_secs(1) < changed),
+        None => {
+            matches!((user.started, changed), (Some(started), Some(changed)) if started + Duration::from_secs(1) < changed)
+        }
     };
-    users.iter().filter(is_stale).map(|user| StaleProcess { pid: user.pid, release: user.release.clone() }).collect()
+    users
+        .iter()
+        .filter(is_stale)
+        .map(|user| StaleProcess {
+            pid: user.pid,
+            release: user.release.clone(),
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -127,16 +167,33 @@ mod tests {
     #[test]
     fn a_release_is_named_by_maps_and_command_lines() {
         let maps = b"7f r-xp 08:01 1 /usr/lib/x.so\n7f r-xp 08:01 2 /srv/venv.d/releases/A/lib/y.so (deleted)\n";
-        assert_eq!(release_in(maps, b"/srv/venv.d/releases/").as_deref(), Some("A"));
-        assert_eq!(release_in(b"/srv/venv.d/releases/B/bin/python", b"/srv/venv.d/releases/").as_deref(), Some("B"));
-        assert_eq!(release_in(b"/srv/venv.d/releases/", b"/srv/venv.d/releases/"), None);
+        assert_eq!(
+            release_in(maps, b"/srv/venv.d/releases/").as_deref(),
+            Some("A")
+        );
+        assert_eq!(
+            release_in(
+                b"/srv/venv.d/releases/B/bin/python",
+                b"/srv/venv.d/releases/"
+            )
+            .as_deref(),
+            Some("B")
+        );
+        assert_eq!(
+            release_in(b"/srv/venv.d/releases/", b"/srv/venv.d/releases/"),
+            None
+        );
         assert_eq!(release_in(maps, b"/srv/other.d/releases/"), None);
     }
 
     #[test]
     fn this_process_was_started_a_moment_ago() {
-        let age = started(std::process::id()).and_then(|at| SystemTime::now().duration_since(at).ok());
-        assert!(age.is_some_and(|age| age < Duration::from_secs(600)), "{age:?}");
+        let age =
+            started(std::process::id()).and_then(|at| SystemTime::now().duration_since(at).ok());
+        assert!(
+            age.is_some_and(|age| age < Duration::from_secs(600)),
+            "{age:?}"
+        );
     }
 
     #[test]
@@ -147,8 +204,16 @@ mod tests {
             release: release.map(str::to_owned),
             started: Some(now - Duration::from_secs(ago)),
         };
-        let users = [user(1, Some("a"), 0), user(2, Some("b"), 0), user(3, None, 100), user(4, None, 0)];
-        let pids: Vec<u32> = stale(&users, Some("b"), Some(now - Duration::from_secs(50))).iter().map(|s| s.pid).collect();
+        let users = [
+            user(1, Some("a"), 0),
+            user(2, Some("b"), 0),
+            user(3, None, 100),
+            user(4, None, 0),
+        ];
+        let pids: Vec<u32> = stale(&users, Some("b"), Some(now - Duration::from_secs(50)))
+            .iter()
+            .map(|s| s.pid)
+            .collect();
         assert_eq!(pids, [1, 3]);
     }
 }

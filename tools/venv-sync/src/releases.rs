@@ -42,15 +42,22 @@ pub struct Store {
 impl Store {
     /// The store beside `venv`, there or not.
     pub fn beside(venv: &Path) -> Result<Store> {
-        let name = venv.file_name().ok_or_else(|| Error::usage(format!("{} has no name", venv.display())))?;
+        let name = venv
+            .file_name()
+            .ok_or_else(|| Error::usage(format!("{} has no name", venv.display())))?;
         let parent = match venv.parent() {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
         let parent = parent.canonicalize().map_err(|error| {
-            Error::io(format!("cannot look into {}", parent.display()), &error).hint("the directory that VENV stands in has to be there")
+            Error::io(format!("cannot look into {}", parent.display()), &error)
+                .hint("the directory that VENV stands in has to be there")
         })?;
-        Ok(Store { venv: venv.to_owned(), parent, name: name.to_owned() })
+        Ok(Store {
+            venv: venv.to_owned(),
+            parent,
+            name: name.to_owned(),
+        })
     }
 
     /// VENV itself, absolute.
@@ -90,7 +97,12 @@ impl Store {
         let link = self.link();
         let kind = match link.symlink_metadata() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(State::Absent),
-            Err(error) => return Err(Error::io(format!("cannot look at {}", self.venv.display()), &error)),
+            Err(error) => {
+                return Err(Error::io(
+                    format!("cannot look at {}", self.venv.display()),
+                    &error,
+                ));
+            }
             Ok(meta) => meta.file_type(),
         };
         if kind.is_dir() {
@@ -99,10 +111,16 @@ impl Store {
         if !kind.is_symlink() {
             return Ok(State::Other);
         }
-        let target = std::fs::read_link(&link).map_err(|error| Error::io(format!("cannot read {}", self.venv.display()), &error))?;
+        let target = std::fs::read_link(&link)
+            .map_err(|error| Error::io(format!("cannot read {}", self.venv.display()), &error))?;
         let whole = self.parent.join(&target);
-        match (whole.parent(), whole.file_name().and_then(|name| name.to_str())) {
-            (Some(parent), Some(id)) if parent == self.releases() => Ok(State::Release(id.to_owned())),
+        match (
+            whole.parent(),
+            whole.file_name().and_then(|name| name.to_str()),
+        ) {
+            (Some(parent), Some(id)) if parent == self.releases() => {
+                Ok(State::Release(id.to_owned()))
+            }
             _ => Ok(State::ForeignLink(target)),
         }
     }
@@ -112,10 +130,16 @@ impl Store {
         let path = self.releases();
         let entries = match std::fs::read_dir(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            other => other.map_err(|error| Error::io(format!("cannot look into {}", path.display()), &error))?,
+            other => other.map_err(|error| {
+                Error::io(format!("cannot look into {}", path.display()), &error)
+            })?,
         };
-        let directories = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        let mut ids: Vec<String> = directories.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let directories = entries
+            .flatten()
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let mut ids: Vec<String> = directories
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
         ids.sort();
         Ok(ids)
     }
@@ -126,7 +150,10 @@ impl Store {
         let is_there = |name: &str| match self.release(id).join(name).symlink_metadata() {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io(format!("cannot look into {}", self.release(id).display()), &error)),
+            Err(error) => Err(Error::io(
+                format!("cannot look into {}", self.release(id).display()),
+                &error,
+            )),
         };
         Ok(!is_there(INCOMPLETE)? && is_there("pyvenv.cfg")?)
     }
@@ -155,8 +182,13 @@ impl Store {
     /// Who may change this environment: the first that isn't root of the directory that it stands in, itself, and its store.
     pub fn owner(&self) -> (u32, u32) {
         let places = [self.parent.clone(), self.link(), self.path()];
-        let metas = places.iter().filter_map(|path| path.symlink_metadata().ok());
-        metas.map(|meta| (meta.uid(), meta.gid())).find(|(uid, _)| *uid != 0).unwrap_or((0, 0))
+        let metas = places
+            .iter()
+            .filter_map(|path| path.symlink_metadata().ok());
+        metas
+            .map(|meta| (meta.uid(), meta.gid()))
+            .find(|(uid, _)| *uid != 0)
+            .unwrap_or((0, 0))
     }
 
     /// When the link last changed.
@@ -169,17 +201,34 @@ impl Store {
 /// random letters.
 pub fn new_id(now: SystemTime) -> Result<String> {
     let time = base::clock::rfc3339(now).replace(['-', ':'], "");
-    let millis = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_millis());
+    let millis = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.subsec_millis());
     let random = base::atomic::random::<2>()?;
-    Ok(format!("{time}-{millis:03}{:02x}{:02x}", random[0], random[1]))
+    Ok(format!(
+        "{time}-{millis:03}{:02x}{:02x}",
+        random[0], random[1]
+    ))
 }
 
 /// The time in a release's name, as RFC 3339.
 pub fn created_at(id: &str) -> Option<String> {
-    let time = id.split('-').next().filter(|time| time.len() == 16 && time.ends_with('Z'))?;
-    let digits = |range: std::ops::Range<usize>| time.get(range).filter(|part| part.bytes().all(|b| b.is_ascii_digit()));
-    let (date, clock) = ((digits(0..4)?, digits(4..6)?, digits(6..8)?), (digits(9..11)?, digits(11..13)?, digits(13..15)?));
-    Some(format!("{}-{}-{}T{}:{}:{}Z", date.0, date.1, date.2, clock.0, clock.1, clock.2))
+    let time = id
+        .split('-')
+        .next()
+        .filter(|time| time.len() == 16 && time.ends_with('Z'))?;
+    let digits = |range: std::ops::Range<usize>| {
+        time.get(range)
+            .filter(|part| part.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let (date, clock) = (
+        (digits(0..4)?, digits(4..6)?, digits(6..8)?),
+        (digits(9..11)?, digits(11..13)?, digits(13..15)?),
+    );
+    Some(format!(
+        "{}-{}-{}T{}:{}:{}Z",
+        date.0, date.1, date.2, clock.0, clock.1, clock.2
+    ))
 }
 
 #[cfg(test)]
@@ -195,8 +244,14 @@ mod tests {
         assert!(id.starts_with("20261120T231534Z-"), "{id}");
         assert_eq!(created_at(&id).unwrap(), "2026-11-20T23:15:34Z");
         assert_eq!(created_at("adopted"), None);
-        let made = |millis: u64| new_id(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_216_534_000 + millis)).unwrap();
-        assert!((0..100).all(|i| made(i * 10) < made(i * 10 + 1)), "two of one second sort as they were made");
+        let made = |millis: u64| {
+            new_id(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_216_534_000 + millis))
+                .unwrap()
+        };
+        assert!(
+            (0..100).all(|i| made(i * 10) < made(i * 10 + 1)),
+            "two of one second sort as they were made"
+        );
     }
 
     #[test]
@@ -215,7 +270,10 @@ mod tests {
         assert_eq!(store.state().unwrap(), State::Release("b".to_owned()));
         std::fs::remove_file(&venv).unwrap();
         std::os::unix::fs::symlink("/elsewhere", &venv).unwrap();
-        assert_eq!(store.state().unwrap(), State::ForeignLink("/elsewhere".into()));
+        assert_eq!(
+            store.state().unwrap(),
+            State::ForeignLink("/elsewhere".into())
+        );
         assert_eq!(store.ids().unwrap(), Vec::<String>::new());
     }
 }

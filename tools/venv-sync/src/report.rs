@@ -139,19 +139,40 @@ impl base::report::Body for Body {
             }
         }
         let verbose = out.verbose();
-        for (kind, count) in shown.into_iter().filter(|(_, count)| *count > SHOWN && !verbose) {
-            out.row(Mark::Bad, &[kind.text(), format!("… and {} more (-v shows them)", count - SHOWN)]);
+        for (kind, count) in shown
+            .into_iter()
+            .filter(|(_, count)| *count > SHOWN && !verbose)
+        {
+            out.row(
+                Mark::Bad,
+                &[
+                    kind.text(),
+                    format!("… and {} more (-v shows them)", count - SHOWN),
+                ],
+            );
         }
         if let Some(interpreter) = self.interpreter.as_ref().filter(|_| out.verbose()) {
-            let version = interpreter.version.as_deref().unwrap_or("of unknown version");
-            out.note(format!("Python {version} ({}, from {})", interpreter.path, interpreter.source));
+            let version = interpreter
+                .version
+                .as_deref()
+                .unwrap_or("of unknown version");
+            out.note(format!(
+                "Python {version} ({}, from {})",
+                interpreter.path, interpreter.source
+            ));
         }
         if let (Some(live), true) = (&self.live, out.verbose() || self.previous.is_some()) {
             out.note(format!("live: {live}"));
         }
         for process in &self.stale_processes {
             let what = process.release.as_deref().unwrap_or("what was live before");
-            out.row(Mark::Warn, &[format!("process {} still runs {what}: restart it", process.pid)]);
+            out.row(
+                Mark::Warn,
+                &[format!(
+                    "process {} still runs {what}: restart it",
+                    process.pid
+                )],
+            );
         }
     }
 }
@@ -159,7 +180,10 @@ impl base::report::Body for Body {
 impl Kind {
     /// As in the report: `wrong_version`.
     pub fn text(self) -> String {
-        serde_json::to_value(self).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|value| value.as_str().map(str::to_owned))
+            .unwrap_or_default()
     }
 }
 
@@ -182,7 +206,19 @@ impl Release {
             (false, false) => "unfinished",
         };
         let pids: Vec<String> = self.pids.iter().map(ToString::to_string).collect();
-        let running = if pids.is_empty() { String::new() } else { format!("pids {}", pids.join(" ")) };
-        out.row(mark, &[self.id.clone(), state.to_owned(), format!("{} distributions", self.installed), running]);
+        let running = if pids.is_empty() {
+            String::new()
+        } else {
+            format!("pids {}", pids.join(" "))
+        };
+        out.row(
+            mark,
+            &[
+                self.id.clone(),
+                state.to_owned(),
+                format!("{} distributions", self.installed),
+                running,
+            ],
+        );
     }
 }

@@ -13,7 +13,8 @@ use crate::requirements::link::without_password;
 
 /// Takes the credentials out of every `direct_url.json` of a release.
 pub fn direct_urls(release: &Path) -> Result<()> {
-    let cannot = |error: pydist::Error| Error::failed(format!("cannot look into the new release: {error}"));
+    let cannot =
+        |error: pydist::Error| Error::failed(format!("cannot look into the new release: {error}"));
     let environment = pydist::Environment::open(release).map_err(cannot)?;
     for dist in environment.distributions().map_err(cannot)? {
         if dist.form == pydist::Form::DistInfo && dist.path.join("direct_url.json").exists() {
@@ -44,7 +45,12 @@ fn distribution(dir: &Dir) -> Result<()> {
         return Ok(());
     };
     let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(&new));
-    let info = dir.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let info = dir
+        .path()
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let name = format!("{info}/direct_url.json");
     let lines = String::from_utf8_lossy(&record).into_owned();
     let lines = lines.lines().map(|line| match line.strip_prefix(&name) {
@@ -52,5 +58,9 @@ fn distribution(dir: &Dir) -> Result<()> {
         _ => line.to_owned(),
     });
     let lines: Vec<String> = lines.collect();
-    dir.write("RECORD", (lines.join("\n") + "\n").as_bytes(), Access::mode(0o644))
+    dir.write(
+        "RECORD",
+        (lines.join("\n") + "\n").as_bytes(),
+        Access::mode(0o644),
+    )
 }

@@ -9,8 +9,13 @@ pub struct Secrets(Vec<String>);
 
 /// The variables that hold an index's address or its credentials.
 fn may_hold(name: &str) -> bool {
-    let installer = name.starts_with("PIP_") || name.starts_with("UV_") || name.to_ascii_lowercase().ends_with("_proxy");
-    installer && ["INDEX", "URL", "PROXY", "LINKS"].iter().any(|part| name.to_ascii_uppercase().contains(part))
+    let installer = name.starts_with("PIP_")
+        || name.starts_with("UV_")
+        || name.to_ascii_lowercase().ends_with("_proxy");
+    installer
+        && ["INDEX", "URL", "PROXY", "LINKS"]
+            .iter()
+            .any(|part| name.to_ascii_uppercase().contains(part))
         || base::mask::is_secret(name)
 }
 
@@ -18,7 +23,9 @@ impl Secrets {
     /// Those in these addresses and in this process's environment.
     pub fn known(addresses: &[String]) -> Secrets {
         let mut secrets = Secrets::default();
-        addresses.iter().for_each(|address| secrets.of_text(address));
+        addresses
+            .iter()
+            .for_each(|address| secrets.of_text(address));
         for (name, value) in std::env::vars_os() {
             let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else {
                 continue;
@@ -42,7 +49,11 @@ impl Secrets {
             let Some((_, rest)) = word.split_once("://") else {
                 continue;
             };
-            let Some((user, _)) = rest.split(['/', '?', '#']).next().and_then(|authority| authority.rsplit_once('@')) else {
+            let Some((user, _)) = rest
+                .split(['/', '?', '#'])
+                .next()
+                .and_then(|authority| authority.rsplit_once('@'))
+            else {
                 continue;
             };
             match user.split_once(':') {
@@ -78,8 +89,17 @@ mod tests {
 
     #[test]
     fn a_password_is_masked_in_any_form() {
-        let secrets = Secrets::known(&["https://joe:p%40ssword@host/simple".to_owned(), "https://ghp_token@host/".to_owned()]);
-        assert_eq!(secrets.mask("tried p@ssword and p%40ssword"), "tried *** and ***");
-        assert_eq!(secrets.mask("https://joe:other@host ghp_token"), "https://joe:***@host ***");
+        let secrets = Secrets::known(&[
+            "https://joe:p%40ssword@host/simple".to_owned(),
+            "https://ghp_token@host/".to_owned(),
+        ]);
+        assert_eq!(
+            secrets.mask("tried p@ssword and p%40ssword"),
+            "tried *** and ***"
+        );
+        assert_eq!(
+            secrets.mask("https://joe:other@host ghp_token"),
+            "https://joe:***@host ***"
+        );
     }
 }

@@ -42,28 +42,49 @@ const TRANSIENT: [&str; 20] = [
 fn is_transient(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     // A TLS failure is reported through the same layers as a refused connection.
-    !text.contains("sslerror") && !text.contains("certificate") && TRANSIENT.iter().any(|words| text.contains(words))
+    !text.contains("sslerror")
+        && !text.contains("certificate")
+        && TRANSIENT.iter().any(|words| text.contains(words))
 }
 
 /// What uv says: the address, and below it what caused the failure, the root of it last.
 pub fn uv(said: &str) -> Option<Silence> {
     let (_, after) = said.rsplit_once("Failed to fetch: ")?;
     let mut lines = after.lines();
-    let url = lines.next().map(|line| line.trim_matches(['`', ' ']).to_owned());
-    let causes: Vec<&str> =
-        lines.map_while(|line| line.trim().strip_prefix("cause: ").or(line.trim().strip_prefix("Caused by: "))).collect();
+    let url = lines
+        .next()
+        .map(|line| line.trim_matches(['`', ' ']).to_owned());
+    let causes: Vec<&str> = lines
+        .map_while(|line| {
+            line.trim()
+                .strip_prefix("cause: ")
+                .or(line.trim().strip_prefix("Caused by: "))
+        })
+        .collect();
     let cause = causes.iter().rev().find(|cause| is_transient(cause))?;
-    Some(Silence { url, cause: (*cause).to_owned() })
+    Some(Silence {
+        url,
+        cause: (*cause).to_owned(),
+    })
 }
 
 /// What pip says: at the end on standard error, in more detail in its log.
 pub fn pip(said: &str, log: &str) -> Option<Silence> {
     for line in said.lines().rev().filter(|line| is_transient(line)) {
         if let Some((_, url)) = line.split_once(" for url: ") {
-            return Some(Silence { url: Some(url.trim().to_owned()), cause: line.trim_start_matches("ERROR: ").to_owned() });
+            return Some(Silence {
+                url: Some(url.trim().to_owned()),
+                cause: line.trim_start_matches("ERROR: ").to_owned(),
+            });
         }
-        if let Some(at) = line.find("HTTPConnectionPool(").or(line.find("HTTPSConnectionPool(")) {
-            return Some(Silence { url: pooled(&line[at..]), cause: caused_by(&line[at..]).to_owned() });
+        if let Some(at) = line
+            .find("HTTPConnectionPool(")
+            .or(line.find("HTTPSConnectionPool("))
+        {
+            return Some(Silence {
+                url: pooled(&line[at..]),
+                cause: caused_by(&line[at..]).to_owned(),
+            });
         }
     }
     // An index that did not answer matters only where something was not found.
@@ -74,24 +95,39 @@ pub fn pip(said: &str, log: &str) -> Option<Silence> {
         let (_, rest) = line.split_once("Could not fetch URL ")?;
         let (url, cause) = rest.split_once(": ")?;
         let cause = caused_by(cause.strip_suffix(" - skipping").unwrap_or(cause));
-        is_transient(cause).then(|| Silence { url: Some(url.to_owned()), cause: cause.to_owned() })
+        is_transient(cause).then(|| Silence {
+            url: Some(url.to_owned()),
+            cause: cause.to_owned(),
+        })
     })
 }
 
 /// The innermost cause of urllib3's report, without the objects that it is about.
 fn caused_by(text: &str) -> &str {
-    let inner = text.split_once("(Caused by ").map_or(text, |(_, inner)| inner.strip_suffix(')').unwrap_or(inner));
-    let inner = inner.split_once(" object at 0x").and_then(|(_, rest)| rest.split_once(">: ")).map_or(inner, |(_, rest)| rest);
+    let inner = text
+        .split_once("(Caused by ")
+        .map_or(text, |(_, inner)| inner.strip_suffix(')').unwrap_or(inner));
+    let inner = inner
+        .split_once(" object at 0x")
+        .and_then(|(_, rest)| rest.split_once(">: "))
+        .map_or(inner, |(_, rest)| rest);
     inner.trim_end_matches(['\'', '"', ')'])
 }
 
 /// The address in `HTTPSConnectionPool(host='h', port=1): Max retries exceeded with url: /path (…`.
 fn pooled(text: &str) -> Option<String> {
-    let scheme = if text.starts_with("HTTPS") { "https" } else { "http" };
+    let scheme = if text.starts_with("HTTPS") {
+        "https"
+    } else {
+        "http"
+    };
     let (_, rest) = text.split_once("host='")?;
     let (host, rest) = rest.split_once("', port=")?;
     let (port, rest) = rest.split_once(')')?;
-    let path = rest.split_once("with url: ").and_then(|(_, rest)| rest.split_whitespace().next()).unwrap_or("/");
+    let path = rest
+        .split_once("with url: ")
+        .and_then(|(_, rest)| rest.split_whitespace().next())
+        .unwrap_or("/");
     Some(format!("{scheme}://{host}:{port}{path}"))
 }
 
@@ -103,9 +139,14 @@ pub fn named(url: Option<&str>, indexes: &[String]) -> String {
     let bare = without_user(url);
     let is_above = |index: &str| {
         let index = without_user(index);
-        bare.strip_prefix(index.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        bare.strip_prefix(index.trim_end_matches('/'))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    match indexes.iter().filter(|index| !index.is_empty() && is_above(index)).max_by_key(|index| index.len()) {
+    match indexes
+        .iter()
+        .filter(|index| !index.is_empty() && is_above(index))
+        .max_by_key(|index| index.len())
+    {
         Some(index) => format!("the index {index}"),
         None => url.to_owned(),
     }
@@ -143,7 +184,10 @@ mod tests {
     const NONE: &str = "ERROR: No matching distribution found for alpha==1.0";
 
     fn silence(url: &str, cause: &str) -> Option<Silence> {
-        Some(Silence { url: Some(url.to_owned()), cause: cause.to_owned() })
+        Some(Silence {
+            url: Some(url.to_owned()),
+            cause: cause.to_owned(),
+        })
     }
 
     #[test]
@@ -151,38 +195,114 @@ mod tests {
         let refused = "error: Request failed after 1 retry in 2.0s\n  cause: Failed to fetch: http://127.0.0.1:1/simple/alpha/\n  \
                        cause: error sending request for url (http://127.0.0.1:1/simple/alpha/)\n  cause: client error (Connect)\n  \
                        cause: tcp connect error\n  cause: Connection refused (os error 111)\n";
-        assert_eq!(uv(refused), silence("http://127.0.0.1:1/simple/alpha/", "Connection refused (os error 111)"));
+        assert_eq!(
+            uv(refused),
+            silence(
+                "http://127.0.0.1:1/simple/alpha/",
+                "Connection refused (os error 111)"
+            )
+        );
         let unwell = "error: Failed to fetch: `http://h/simple/alpha/`\n  Caused by: HTTP status server error (503 Service Unavailable) for url (…)\n";
-        assert_eq!(uv(unwell), silence("http://h/simple/alpha/", "HTTP status server error (503 Service Unavailable) for url (…)"));
-        assert_eq!(uv("error: Failed to fetch: `http://h/`\n  Caused by: received corrupt message of type InvalidContentType\n"), None);
-        assert_eq!(uv("error: No solution found\n  cause: Because alpha was not found in the package registry\n"), None);
+        assert_eq!(
+            uv(unwell),
+            silence(
+                "http://h/simple/alpha/",
+                "HTTP status server error (503 Service Unavailable) for url (…)"
+            )
+        );
+        assert_eq!(
+            uv(
+                "error: Failed to fetch: `http://h/`\n  Caused by: received corrupt message of type InvalidContentType\n"
+            ),
+            None
+        );
+        assert_eq!(
+            uv(
+                "error: No solution found\n  cause: Because alpha was not found in the package registry\n"
+            ),
+            None
+        );
     }
 
     #[test]
     fn pip_says_it_in_its_log() {
-        let log =
-            |cause: &str| format!("2026-11-21T04:40:28,377 Could not fetch URL http://u:****@h:1/simple/alpha/: {cause} - skipping\n");
+        let log = |cause: &str| {
+            format!(
+                "2026-11-21T04:40:28,377 Could not fetch URL http://u:****@h:1/simple/alpha/: {cause} - skipping\n"
+            )
+        };
         let refused = "connection error: HTTPConnectionPool(host='h', port=1): Max retries exceeded with url: /simple/alpha/ (Caused by \
                        NewConnectionError('<pip._vendor.urllib3.connection.HTTPConnection object at 0x7f4e30a3dfd0>: Failed to establish \
                        a new connection: [Errno 111] Connection refused'))";
         let said = "Failed to establish a new connection: [Errno 111] Connection refused";
-        assert_eq!(pip(NONE, &log(refused)), silence("http://u:****@h:1/simple/alpha/", said));
-        assert_eq!(pip("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", &log(refused)), None);
-        assert!(pip(NONE, &log("504 Server Error: Gateway Timeout for url: http://h:1/simple/alpha/")).is_some());
-        assert_eq!(pip(NONE, &log("404 Client Error: Not Found for url: http://h:1/simple/alpha/")), None);
-        assert_eq!(pip(NONE, &log("There was a problem confirming the ssl certificate: … (Caused by SSLError(SSLError(1, 'x')))")), None);
-        let direct = format!("ERROR: Could not install packages due to an OSError: {}\n", &refused["connection error: ".len()..]);
+        assert_eq!(
+            pip(NONE, &log(refused)),
+            silence("http://u:****@h:1/simple/alpha/", said)
+        );
+        assert_eq!(
+            pip(
+                "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES",
+                &log(refused)
+            ),
+            None
+        );
+        assert!(
+            pip(
+                NONE,
+                &log("504 Server Error: Gateway Timeout for url: http://h:1/simple/alpha/")
+            )
+            .is_some()
+        );
+        assert_eq!(
+            pip(
+                NONE,
+                &log("404 Client Error: Not Found for url: http://h:1/simple/alpha/")
+            ),
+            None
+        );
+        assert_eq!(
+            pip(
+                NONE,
+                &log(
+                    "There was a problem confirming the ssl certificate: … (Caused by SSLError(SSLError(1, 'x')))"
+                )
+            ),
+            None
+        );
+        let direct = format!(
+            "ERROR: Could not install packages due to an OSError: {}\n",
+            &refused["connection error: ".len()..]
+        );
         assert_eq!(pip(&direct, ""), silence("http://h:1/simple/alpha/", said));
     }
 
     #[test]
     fn an_index_is_called_by_its_address() {
-        let variables = [("PIP_INDEX_URL", "http://joe:pw@h:1/simple/"), ("UV_INDEX", "inside=http://i/x y=http://i/x/y")];
-        let indexes = indexes_of(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        assert_eq!(named(Some("http://h:1/simple/alpha/"), &indexes), "the index http://joe:pw@h:1/simple/");
-        assert_eq!(named(Some("http://i/x/y/alpha/"), &indexes), "the index http://i/x/y");
-        assert_eq!(named(Some("https://pypi.org/simple/alpha/"), &indexes), "the index https://pypi.org/simple/");
-        assert_eq!(named(Some("http://h:1/other"), &indexes), "http://h:1/other");
+        let variables = [
+            ("PIP_INDEX_URL", "http://joe:pw@h:1/simple/"),
+            ("UV_INDEX", "inside=http://i/x y=http://i/x/y"),
+        ];
+        let indexes = indexes_of(
+            variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
+        assert_eq!(
+            named(Some("http://h:1/simple/alpha/"), &indexes),
+            "the index http://joe:pw@h:1/simple/"
+        );
+        assert_eq!(
+            named(Some("http://i/x/y/alpha/"), &indexes),
+            "the index http://i/x/y"
+        );
+        assert_eq!(
+            named(Some("https://pypi.org/simple/alpha/"), &indexes),
+            "the index https://pypi.org/simple/"
+        );
+        assert_eq!(
+            named(Some("http://h:1/other"), &indexes),
+            "http://h:1/other"
+        );
         assert_eq!(named(None, &indexes), "the index");
     }
 }

@@ -74,8 +74,17 @@ impl Finished {
 
     /// The last line with something in it, of standard error or else of standard output: most programs' own summary.
     pub fn last_words(&self) -> String {
-        let last = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().rev().map(str::trim).find(|l| !l.is_empty()).map(str::to_string);
-        last(&self.stderr).or_else(|| last(&self.stdout)).unwrap_or_default()
+        let last = |bytes: &[u8]| {
+            String::from_utf8_lossy(bytes)
+                .lines()
+                .rev()
+                .map(str::trim)
+                .find(|l| !l.is_empty())
+                .map(str::to_string)
+        };
+        last(&self.stderr)
+            .or_else(|| last(&self.stdout))
+            .unwrap_or_default()
     }
 }
 
@@ -112,7 +121,8 @@ impl Run {
     /// More arguments.
     #[must_use]
     pub fn args<S: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = S>) -> Run {
-        self.argv.extend(words.into_iter().map(|w| w.as_ref().to_os_string()));
+        self.argv
+            .extend(words.into_iter().map(|w| w.as_ref().to_os_string()));
         self
     }
 
@@ -126,7 +136,8 @@ impl Run {
     /// One variable.
     #[must_use]
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Run {
-        self.env.push((key.as_ref().to_os_string(), value.as_ref().to_os_string()));
+        self.env
+            .push((key.as_ref().to_os_string(), value.as_ref().to_os_string()));
         self
     }
 
@@ -184,8 +195,16 @@ impl Run {
             return Err(Error::usage("there is no program to run"));
         };
         let mut command = Command::new(program);
-        command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        command.stdin(if self.input.is_empty() { Stdio::null() } else { Stdio::piped() });
+        command
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        command.stdin(if self.input.is_empty() {
+            Stdio::null()
+        } else {
+            Stdio::piped()
+        });
         if self.clear {
             command.env_clear();
         }
@@ -207,16 +226,27 @@ impl Run {
     /// at the deadline is no error here: look at the [`Finished`].
     pub fn run(&self) -> Result<Finished> {
         let began = Instant::now();
-        let program = self.argv.first().map_or(OsStr::new(""), OsString::as_os_str);
+        let program = self
+            .argv
+            .first()
+            .map_or(OsStr::new(""), OsString::as_os_str);
         let mut child = self.command()?.spawn().map_err(|e| match &self.dir {
             Some(dir) if !dir.is_dir() => Error::io(format!("cannot run in {}", dir.display()), &e),
             _ => not_started(program, &e),
         })?;
-        let broken = |e: std::io::Error| Error::io(format!("cannot follow {}", program.to_string_lossy()), &e);
-        let mut streams = [Stream::of(child.stdout.take(), self.cap), Stream::of(child.stderr.take(), self.cap)];
+        let broken = |e: std::io::Error| {
+            Error::io(format!("cannot follow {}", program.to_string_lossy()), &e)
+        };
+        let mut streams = [
+            Stream::of(child.stdout.take(), self.cap),
+            Stream::of(child.stderr.take(), self.cap),
+        ];
         let mut input = Input::of(child.stdin.take(), &self.input);
         let pidfd = pidfd(child.id())?;
-        let mut stop = Stop { deadline: self.deadline, timed_out: false };
+        let mut stop = Stop {
+            deadline: self.deadline,
+            timed_out: false,
+        };
         let mut ended: Option<Deadline> = None;
         let mut interrupted = None;
         loop {
@@ -226,7 +256,15 @@ impl Run {
                 Some(until) => until,
                 None => stop.deadline,
             };
-            wait_for(&pidfd, ended.is_none(), &streams, input.as_ref(), self.watch.as_deref(), until).map_err(broken)?;
+            wait_for(
+                &pidfd,
+                ended.is_none(),
+                &streams,
+                input.as_ref(),
+                self.watch.as_deref(),
+                until,
+            )
+            .map_err(broken)?;
             streams.iter_mut().for_each(Stream::read);
             input = input.and_then(Input::write);
             if ended.is_none() && child.try_wait().map_err(broken)?.is_some() {
@@ -278,9 +316,12 @@ impl Stop {
 
 /// A descriptor that becomes readable when the process ends.
 pub(super) fn pidfd(pid: u32) -> Result<OwnedFd> {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    let pid = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
     let pid = pid.ok_or_else(|| Error::failed("a process has no pid"))?;
-    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).map_err(|e| Error::io("cannot watch a process", &e.into()))
+    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
+        .map_err(|e| Error::io("cannot watch a process", &e.into()))
 }
 
 fn wait_for(
@@ -295,7 +336,12 @@ fn wait_for(
     if alive {
         fds.push(PollFd::new(pidfd, PollFlags::IN));
     }
-    fds.extend(streams.iter().filter_map(|s| s.pipe.as_ref()).map(|p| PollFd::new(p, PollFlags::IN)));
+    fds.extend(
+        streams
+            .iter()
+            .filter_map(|s| s.pipe.as_ref())
+            .map(|p| PollFd::new(p, PollFlags::IN)),
+    );
     fds.extend(input.map(|i| PollFd::new(&i.pipe, PollFlags::OUT)));
     fds.extend(watch.map(|w| PollFd::new(w, PollFlags::IN)));
     poll_until(&mut fds, until)
@@ -306,7 +352,10 @@ pub(super) fn poll_until(fds: &mut [PollFd<'_>], until: Deadline) -> std::io::Re
     let timeout = until.left().map(|left| {
         // A little late rather than a little early, which would spin.
         let left = left + Duration::from_micros(200);
-        Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() }
+        Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        }
     });
     match poll(fds, timeout.as_ref()) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
@@ -321,15 +370,29 @@ mod tests {
 
     #[test]
     fn output_is_kept_apart_and_capped() {
-        let done = Run::new("sh").args(["-c", "printf abc; printf def >&2; exit 3"]).run().unwrap();
-        assert_eq!((done.out().as_str(), done.err().as_str(), done.ending), ("abc", "def", Ending::Exit(3)));
-        let done = Run::new("sh").args(["-c", "head -c 1000000 /dev/zero"]).cap(1000).run().unwrap();
+        let done = Run::new("sh")
+            .args(["-c", "printf abc; printf def >&2; exit 3"])
+            .run()
+            .unwrap();
+        assert_eq!(
+            (done.out().as_str(), done.err().as_str(), done.ending),
+            ("abc", "def", Ending::Exit(3))
+        );
+        let done = Run::new("sh")
+            .args(["-c", "head -c 1000000 /dev/zero"])
+            .cap(1000)
+            .run()
+            .unwrap();
         assert!(done.success() && done.truncated && done.stdout.len() == 1000);
     }
 
     #[test]
     fn the_deadline_ends_the_whole_group() {
-        let done = Run::new("sh").args(["-c", "trap '' TERM; sleep 30 & echo $!; wait"]).timeout(Duration::from_millis(100)).run().unwrap();
+        let done = Run::new("sh")
+            .args(["-c", "trap '' TERM; sleep 30 & echo $!; wait"])
+            .timeout(Duration::from_millis(100))
+            .run()
+            .unwrap();
         assert!(done.timed_out);
         let sleeper: u32 = done.out().trim().parse().unwrap();
         std::thread::sleep(Duration::from_millis(50));
@@ -340,7 +403,10 @@ mod tests {
     #[test]
     fn a_daemon_that_keeps_the_pipe_is_not_waited_for() {
         let began = Instant::now();
-        let done = Run::new("sh").args(["-c", "sleep 5 & echo hi"]).run().unwrap();
+        let done = Run::new("sh")
+            .args(["-c", "sleep 5 & echo hi"])
+            .run()
+            .unwrap();
         assert_eq!(done.out(), "hi\n");
         assert!(began.elapsed() < Duration::from_secs(4));
     }

@@ -57,7 +57,13 @@ impl Outcome {
 impl<'a> Foreground<'a> {
     /// This command.
     pub fn new(argv: &'a [OsString]) -> Foreground<'a> {
-        Foreground { argv, deadline: Deadline::NEVER, grace: Duration::from_secs(10), patient: false, started: None }
+        Foreground {
+            argv,
+            deadline: Deadline::NEVER,
+            grace: Duration::from_secs(10),
+            patient: false,
+            started: None,
+        }
     }
 
     /// A signal is handed on, and then COMMAND has all the time it needs: it may be one that puts things right before it ends, such as
@@ -95,9 +101,16 @@ impl<'a> Foreground<'a> {
     /// `Kind::CommandNotFound` (exit 127), `Kind::CommandNotExecutable` (126); `Kind::Io`.
     pub fn run(&self, watch: &Watch) -> Result<Outcome> {
         let began = Instant::now();
-        let (program, args) = self.argv.split_first().ok_or_else(|| Error::usage("there is no command to run"))?;
+        let (program, args) = self
+            .argv
+            .split_first()
+            .ok_or_else(|| Error::usage("there is no command to run"))?;
         let mut command = Command::new(program);
-        command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
         super::identity::release_signals(&mut command);
         let mut child = command.spawn().map_err(|e| not_started(program, &e))?;
         let leader = child.id();
@@ -107,8 +120,13 @@ impl<'a> Foreground<'a> {
         let terminal = Terminal::lend(leader);
         let pidfd = pidfd(leader)?;
         let mut pipes = [pipe(child.stdout.take()), pipe(child.stderr.take())];
-        let mut seen =
-            Outcome { ending: Ending::Exit(0), tail: String::new(), interrupted: None, timed_out: false, elapsed: Duration::ZERO };
+        let mut seen = Outcome {
+            ending: Ending::Exit(0),
+            tail: String::new(),
+            interrupted: None,
+            timed_out: false,
+            elapsed: Duration::ZERO,
+        };
         let mut tail = Vec::new();
         let mut kill_at = Deadline::NEVER;
         let mut ended: Option<Deadline> = None;
@@ -121,7 +139,12 @@ impl<'a> Foreground<'a> {
             if ended.is_none() {
                 fds.push(PollFd::new(&pidfd, PollFlags::IN));
             }
-            fds.extend(pipes.iter().flatten().map(|p| PollFd::new(p, PollFlags::IN)));
+            fds.extend(
+                pipes
+                    .iter()
+                    .flatten()
+                    .map(|p| PollFd::new(p, PollFlags::IN)),
+            );
             poll_until(&mut fds, until).map_err(|e| Error::io("cannot follow the command", &e))?;
             pipes.iter_mut().for_each(|pipe| tee(pipe, &mut tail));
             while let Some(signal) = watch.next() {
@@ -132,7 +155,10 @@ impl<'a> Foreground<'a> {
                 }
             }
             let open = pipes.iter().any(Option::is_some);
-            match child.try_wait().map_err(|e| Error::io("cannot follow the command", &e))? {
+            match child
+                .try_wait()
+                .map_err(|e| Error::io("cannot follow the command", &e))?
+            {
                 Some(status) if !open || ended.is_some_and(Deadline::passed) => break status,
                 Some(_) if ended.is_none() => ended = Some(Deadline::after(Some(LINGER))),
                 Some(_) => {}
@@ -214,7 +240,9 @@ impl Terminal {
         if held != ours {
             return None;
         }
-        let leader = i32::try_from(leader).ok().and_then(rustix::process::Pid::from_raw)?;
+        let leader = i32::try_from(leader)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)?;
         give(leader).then_some(Terminal { ours })
     }
 }

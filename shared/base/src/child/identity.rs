@@ -33,8 +33,17 @@ impl Identity {
     pub fn of_name(name: &str) -> Result<Identity> {
         match User::from_name(name) {
             Ok(Some(user)) => Ok(Identity::of(user)),
-            Ok(None) => Err(Error::new(Kind::NotFound, format!("there is no user \"{}\"", crate::terminal::escape(name)))),
-            Err(e) => Err(Error::io(format!("cannot look up the user \"{}\"", crate::terminal::escape(name)), &e.into())),
+            Ok(None) => Err(Error::new(
+                Kind::NotFound,
+                format!("there is no user \"{}\"", crate::terminal::escape(name)),
+            )),
+            Err(e) => Err(Error::io(
+                format!(
+                    "cannot look up the user \"{}\"",
+                    crate::terminal::escape(name)
+                ),
+                &e.into(),
+            )),
         }
     }
 
@@ -45,17 +54,31 @@ impl Identity {
     pub fn of_uid(uid: u32, gid: u32) -> Result<Identity> {
         match User::from_uid(Uid::from_raw(uid)) {
             Ok(Some(user)) => Ok(Identity::of(user)),
-            Ok(None) => Ok(Identity { uid, gid, groups: vec![gid], name: None, home: None }),
-            Err(e) => Err(Error::io(format!("cannot look up the user {uid}"), &e.into())),
+            Ok(None) => Ok(Identity {
+                uid,
+                gid,
+                groups: vec![gid],
+                name: None,
+                home: None,
+            }),
+            Err(e) => Err(Error::io(
+                format!("cannot look up the user {uid}"),
+                &e.into(),
+            )),
         }
     }
 
     fn of(user: User) -> Identity {
-        let groups = CString::new(user.name.as_str()).ok().and_then(|name| nix::unistd::getgrouplist(&name, user.gid).ok());
+        let groups = CString::new(user.name.as_str())
+            .ok()
+            .and_then(|name| nix::unistd::getgrouplist(&name, user.gid).ok());
         Identity {
             uid: user.uid.as_raw(),
             gid: user.gid.as_raw(),
-            groups: groups.map_or_else(|| vec![user.gid.as_raw()], |g| g.into_iter().map(Gid::as_raw).collect()),
+            groups: groups.map_or_else(
+                || vec![user.gid.as_raw()],
+                |g| g.into_iter().map(Gid::as_raw).collect(),
+            ),
             name: Some(user.name),
             home: Some(user.dir),
         }

@@ -68,11 +68,22 @@ pub(crate) fn not_started(program: &OsStr, error: &std::io::Error) -> Error {
     let shown = crate::terminal::escape_bytes(program.as_encoded_bytes());
     let by_name = !program.as_encoded_bytes().contains(&b'/');
     match error.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied if by_name && !on_path(program) => {
-            Error::new(Kind::CommandNotFound, format!("cannot run {shown}: it is not on PATH"))
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied
+            if by_name && !on_path(program) =>
+        {
+            Error::new(
+                Kind::CommandNotFound,
+                format!("cannot run {shown}: it is not on PATH"),
+            )
         }
-        std::io::ErrorKind::NotFound => Error::new(Kind::CommandNotFound, format!("cannot run {shown}: {}", crate::error::plain(error))),
-        _ => Error::new(Kind::CommandNotExecutable, format!("cannot run {shown}: {}", crate::error::plain(error))),
+        std::io::ErrorKind::NotFound => Error::new(
+            Kind::CommandNotFound,
+            format!("cannot run {shown}: {}", crate::error::plain(error)),
+        ),
+        _ => Error::new(
+            Kind::CommandNotExecutable,
+            format!("cannot run {shown}: {}", crate::error::plain(error)),
+        ),
     }
 }
 

@@ -18,7 +18,12 @@ impl Stream {
         if let Some(pipe) = &pipe {
             nonblocking(pipe);
         }
-        Stream { pipe, kept: Vec::new(), cap, truncated: false }
+        Stream {
+            pipe,
+            kept: Vec::new(),
+            cap,
+            truncated: false,
+        }
     }
 
     pub(super) fn read(&mut self) {
@@ -51,7 +56,10 @@ impl Input {
     pub(super) fn of(pipe: Option<impl Into<OwnedFd>>, bytes: &[u8]) -> Option<Input> {
         let pipe = std::fs::File::from(pipe?.into());
         nonblocking(&pipe);
-        Some(Input { pipe, rest: bytes.to_vec() })
+        Some(Input {
+            pipe,
+            rest: bytes.to_vec(),
+        })
     }
 
     pub(super) fn write(mut self) -> Option<Input> {
@@ -60,12 +68,20 @@ impl Input {
                 self.rest.drain(..n);
                 (!self.rest.is_empty()).then_some(self)
             }
-            Err(e) if matches!(e.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted) => Some(self),
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted
+                ) =>
+            {
+                Some(self)
+            }
             Err(_) => None,
         }
     }
 }
 
 pub(super) fn nonblocking(file: impl AsFd) {
-    let _ = rustix::fs::fcntl_getfl(&file).and_then(|flags| rustix::fs::fcntl_setfl(&file, flags | OFlags::NONBLOCK));
+    let _ = rustix::fs::fcntl_getfl(&file)
+        .and_then(|flags| rustix::fs::fcntl_setfl(&file, flags | OFlags::NONBLOCK));
 }

@@ -18,8 +18,19 @@ pub struct Modes {
 }
 
 /// Options that a module does not take: what Ansible says in its own way (check mode, diff mode), and what is for terminals, pipes and people.
-const NOT_FOR_MODULES: [&str; 11] =
-    ["dry-run", "diff", "output", "color", "quiet", "help", "version", "ansible-args", "plain", "print0", "snapshot"];
+const NOT_FOR_MODULES: [&str; 11] = [
+    "dry-run",
+    "diff",
+    "output",
+    "color",
+    "quiet",
+    "help",
+    "version",
+    "ansible-args",
+    "plain",
+    "print0",
+    "snapshot",
+];
 
 /// Whether a module takes the option.
 pub fn is_for_modules(opt: &Opt) -> bool {
@@ -31,7 +42,8 @@ pub fn is_for_modules(opt: &Opt) -> bool {
 /// # Errors
 /// `Kind::Usage`, naming the key.
 pub fn from_ansible(line: &'static CommandLine, text: &str) -> Result<Parsed> {
-    let json: Json = serde_json::from_str(text).map_err(|e| Error::input(format!("the module's arguments are not JSON: {e}")))?;
+    let json: Json = serde_json::from_str(text)
+        .map_err(|e| Error::input(format!("the module's arguments are not JSON: {e}")))?;
     let Json::Object(mut keys) = json else {
         return Err(Error::input("the module's arguments are not a JSON object"));
     };
@@ -42,11 +54,17 @@ pub fn from_ansible(line: &'static CommandLine, text: &str) -> Result<Parsed> {
     keys.retain(|_, value| !value.is_null());
     let command = match keys.remove("command").filter(|_| !line.commands.is_empty()) {
         Some(given) => Some(command(line, &given)?),
-        None => line.commands.iter().find(|c| c.default).map(|c| c.name.to_string()),
+        None => line
+            .commands
+            .iter()
+            .find(|c| c.default)
+            .map(|c| c.name.to_string()),
     };
     if command.is_none() && !line.commands.is_empty() {
         let names: Vec<_> = line.commands.iter().map(|c| c.name).collect();
-        return Err(Error::usage("command is missing").hint(format!("one of: {}", names.join(", "))));
+        return Err(
+            Error::usage("command is missing").hint(format!("one of: {}", names.join(", ")))
+        );
     }
     let mut builder = Builder::new(line, command.as_deref());
     let scope = Scope::of(line, command.as_deref());
@@ -55,7 +73,9 @@ pub fn from_ansible(line: &'static CommandLine, text: &str) -> Result<Parsed> {
         if let Some(value) = keys.remove(&place.name.to_ascii_lowercase()) {
             let key = place.name.to_ascii_lowercase();
             for word in words(&key, &value, place.value, place.many)? {
-                builder.positional(word).map_err(|e| e.about(place.name, &key))?;
+                builder
+                    .positional(word)
+                    .map_err(|e| e.about(place.name, &key))?;
             }
         }
     }
@@ -68,7 +88,8 @@ pub fn from_ansible(line: &'static CommandLine, text: &str) -> Result<Parsed> {
         let Some(opt) = scope.all().find(|o| o.key() == *key && is_for_modules(o)) else {
             return Err(unknown_key(scope, key));
         };
-        take(&mut builder, opt, key, value).map_err(|e| e.about(&format!("--{}", opt.long), key))?;
+        take(&mut builder, opt, key, value)
+            .map_err(|e| e.about(&format!("--{}", opt.long), key))?;
     }
     missing(scope, &builder)?;
     builder.finish()
@@ -78,28 +99,52 @@ pub fn from_ansible(line: &'static CommandLine, text: &str) -> Result<Parsed> {
 fn command(line: &CommandLine, given: &Json) -> Result<String> {
     let names: Vec<_> = line.commands.iter().map(|c| c.name).collect();
     let word = scalar("command", given, None)?;
-    let word = meant(given, &names).map_or_else(|| word.to_string_lossy().into_owned(), str::to_string);
+    let word =
+        meant(given, &names).map_or_else(|| word.to_string_lossy().into_owned(), str::to_string);
     if names.contains(&word.as_str()) {
         return Ok(word);
     }
-    Err(Error::usage(format!("command: \"{}\" is none of: {}", crate::terminal::escape(&word), names.join(", "))))
+    Err(Error::usage(format!(
+        "command: \"{}\" is none of: {}",
+        crate::terminal::escape(&word),
+        names.join(", ")
+    )))
 }
 
 /// What a boolean was before YAML read it, where only one of the choices can be meant: an unquoted `on` arrives as true. Ansible's own
 /// modules do the same.
 fn meant<'a>(given: &Json, choices: &[&'a str]) -> Option<&'a str> {
-    let Json::Bool(given) = given else { return None };
-    let mut alike = choices.iter().filter(|choice| truth(&Json::from(**choice)) == Some(*given));
+    let Json::Bool(given) = given else {
+        return None;
+    };
+    let mut alike = choices
+        .iter()
+        .filter(|choice| truth(&Json::from(**choice)) == Some(*given));
     alike.next().filter(|_| alike.next().is_none()).copied()
 }
 
 /// What has to be given, in the words of a module.
 fn missing(scope: Scope<'static>, builder: &Builder<'_>) -> Result<()> {
-    let needed = |key: &str| Error::usage(format!("{key} is missing")).hint(format!("{} takes: {}", scope.title(), keys(scope).join(", ")));
+    let needed = |key: &str| {
+        Error::usage(format!("{key} is missing")).hint(format!(
+            "{} takes: {}",
+            scope.title(),
+            keys(scope).join(", ")
+        ))
+    };
     let opt = scope.own().find(|o| o.required && !builder.has(o));
-    let place = scope.positionals().iter().enumerate().find(|(i, p)| p.required && *i >= builder.places());
-    let argv = (scope.trailing() == Trailing::Required && !builder.has_trailing()).then(|| "argv".to_string());
-    match opt.map(Opt::key).or(place.map(|(_, p)| p.name.to_ascii_lowercase())).or(argv) {
+    let place = scope
+        .positionals()
+        .iter()
+        .enumerate()
+        .find(|(i, p)| p.required && *i >= builder.places());
+    let argv = (scope.trailing() == Trailing::Required && !builder.has_trailing())
+        .then(|| "argv".to_string());
+    match opt
+        .map(Opt::key)
+        .or(place.map(|(_, p)| p.name.to_ascii_lowercase()))
+        .or(argv)
+    {
         Some(key) => Err(needed(&key)),
         None => Ok(()),
     }
@@ -107,8 +152,17 @@ fn missing(scope: Scope<'static>, builder: &Builder<'_>) -> Result<()> {
 
 /// Every key that a module takes for this scope, sorted.
 fn keys(scope: Scope<'static>) -> Vec<String> {
-    let mut keys: Vec<String> = scope.all().filter(|o| is_for_modules(o)).map(Opt::key).collect();
-    keys.extend(scope.positionals().iter().map(|p| p.name.to_ascii_lowercase()));
+    let mut keys: Vec<String> = scope
+        .all()
+        .filter(|o| is_for_modules(o))
+        .map(Opt::key)
+        .collect();
+    keys.extend(
+        scope
+            .positionals()
+            .iter()
+            .map(|p| p.name.to_ascii_lowercase()),
+    );
     keys.extend((!scope.line.commands.is_empty()).then(|| "command".to_string()));
     keys.extend((scope.trailing() == Trailing::Required).then(|| "argv".to_string()));
     keys.sort();
@@ -118,8 +172,14 @@ fn keys(scope: Scope<'static>) -> Vec<String> {
 
 fn take_modes(builder: &mut Builder<'_>, scope: Scope<'static>, keys: &Map<String, Json>) {
     let on = |key: &str| keys.get(key).and_then(truth).unwrap_or(false);
-    builder.modes(Modes { ansible: true, no_log: on("_ansible_no_log") });
-    for (key, long) in [("_ansible_check_mode", "dry-run"), ("_ansible_diff", "diff")] {
+    builder.modes(Modes {
+        ansible: true,
+        no_log: on("_ansible_no_log"),
+    });
+    for (key, long) in [
+        ("_ansible_check_mode", "dry-run"),
+        ("_ansible_diff", "diff"),
+    ] {
         if let Some(opt) = scope.find(long).filter(|_| on(key)) {
             builder.flag(opt);
         }
@@ -131,7 +191,12 @@ fn take(builder: &mut Builder<'_>, opt: &'static Opt, key: &str, value: &Json) -
         None => match truth(value) {
             Some(true) => builder.flag(opt),
             Some(false) => {}
-            None => return Err(Error::usage(format!("{key}: {} is neither yes nor no", shown(value)))),
+            None => {
+                return Err(Error::usage(format!(
+                    "{key}: {} is neither yes nor no",
+                    shown(value)
+                )));
+            }
         },
         Some(kind) => {
             for word in words(key, value, kind, opt.many)? {
@@ -160,7 +225,12 @@ fn truth(value: &Json) -> Option<bool> {
 fn words(key: &str, value: &Json, kind: Value, many: bool) -> Result<Vec<OsString>> {
     match value {
         Json::Array(items) if many => items.iter().map(|v| scalar(key, v, Some(kind))).collect(),
-        Json::String(text) if many => Ok(text.split(',').map(str::trim).filter(|w| !w.is_empty()).map(OsString::from).collect()),
+        Json::String(text) if many => Ok(text
+            .split(',')
+            .map(str::trim)
+            .filter(|w| !w.is_empty())
+            .map(OsString::from)
+            .collect()),
         other => Ok(vec![scalar(key, other, Some(kind))?]),
     }
 }
@@ -174,7 +244,10 @@ fn scalar(key: &str, value: &Json, kind: Option<Value>) -> Result<OsString> {
         Json::String(s) => Ok(s.into()),
         Json::Number(n) => Ok(n.to_string().into()),
         Json::Bool(b) => Ok(meant.map_or_else(|| b.to_string(), str::to_string).into()),
-        other => Err(Error::usage(format!("{key}: {} is not one value", shown(other)))),
+        other => Err(Error::usage(format!(
+            "{key}: {} is not one value",
+            shown(other)
+        ))),
     }
 }
 
@@ -192,11 +265,15 @@ fn argv(value: &Json) -> Result<Vec<OsString>> {
     match value {
         Json::Array(items) => items.iter().map(|v| scalar("argv", v, None)).collect(),
         // Where a quoted word begins and ends is for a shell to say, and there is none.
-        Json::String(text) if text.contains(['"', '\'', '\\']) => {
-            Err(Error::usage("argv: a string with quotes is not taken apart").hint("give a list of words: argv: [sh, -c, 'a line']"))
-        }
+        Json::String(text) if text.contains(['"', '\'', '\\']) => Err(Error::usage(
+            "argv: a string with quotes is not taken apart",
+        )
+        .hint("give a list of words: argv: [sh, -c, 'a line']")),
         Json::String(text) => Ok(text.split_whitespace().map(OsString::from).collect()),
-        other => Err(Error::usage(format!("argv: {} is not a list of words", shown(other)))),
+        other => Err(Error::usage(format!(
+            "argv: {} is not a list of words",
+            shown(other)
+        ))),
     }
 }
 
@@ -206,6 +283,10 @@ fn unknown_key(scope: Scope<'static>, key: &str) -> Error {
     match key {
         "dry_run" => error.hint("check_mode: true, or ansible-playbook --check"),
         "diff" => error.hint("diff: true of the task, or ansible-playbook --diff"),
-        _ => error.hint(format!("{} takes: {}", scope.title(), keys(scope).join(", "))),
+        _ => error.hint(format!(
+            "{} takes: {}",
+            scope.title(),
+            keys(scope).join(", ")
+        )),
     }
 }

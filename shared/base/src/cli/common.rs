@@ -25,5 +25,7 @@ pub const COMMON: &[Opt] = &[
 ];
 
 /// What every tool looks at in its environment.
-pub const ENVIRONMENT: &[Entry] =
-    &[Entry { name: "NO_COLOR, TERM", text: "No colour where NO_COLOR is set to anything, or TERM is dumb or not set." }];
+pub const ENVIRONMENT: &[Entry] = &[Entry {
+    name: "NO_COLOR, TERM",
+    text: "No colour where NO_COLOR is set to anything, or TERM is dumb or not set.",
+}];

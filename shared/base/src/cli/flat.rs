@@ -32,11 +32,19 @@ pub fn parse(line: &'static CommandLine, args: Vec<OsString>) -> Result<Asked> {
         };
         match (opt.long, opt.value) {
             ("help", _) => {
-                let length = if matches!(arg, Arg::Short(_)) { Length::Short } else { Length::Whole };
+                let length = if matches!(arg, Arg::Short(_)) {
+                    Length::Short
+                } else {
+                    Length::Whole
+                };
                 return Ok(Asked::Help(None, length));
             }
             ("version", _) => return Ok(Asked::Version),
-            ("ansible-args", _) => return Ok(Asked::Ansible(parser.value().map_err(|e| usage(&e))?.into())),
+            ("ansible-args", _) => {
+                return Ok(Asked::Ansible(
+                    parser.value().map_err(|e| usage(&e))?.into(),
+                ));
+            }
             (_, Some(_)) => {
                 let given = parser.value().map_err(|e| usage(&e))?;
                 builder.value(opt, given)?;
@@ -49,8 +57,12 @@ pub fn parse(line: &'static CommandLine, args: Vec<OsString>) -> Result<Asked> {
 
 fn usage(error: &lexopt::Error) -> Error {
     match error {
-        lexopt::Error::MissingValue { option: Some(option) } => Error::usage(format!("{option} needs a value")),
-        lexopt::Error::UnexpectedValue { option, .. } => Error::usage(format!("{option} takes no value")),
+        lexopt::Error::MissingValue {
+            option: Some(option),
+        } => Error::usage(format!("{option} needs a value")),
+        lexopt::Error::UnexpectedValue { option, .. } => {
+            Error::usage(format!("{option} takes no value"))
+        }
         other => Error::usage(other.to_string()),
     }
 }
@@ -82,7 +94,9 @@ mod tests {
         commands: &[],
         options: &[
             Opt::flag("check", "check"),
-            Opt::value("conf", Value::File("FILE"), "a file").short('f').many(),
+            Opt::value("conf", Value::File("FILE"), "a file")
+                .short('f')
+                .many(),
             Opt::value("name", Value::Text("NAME"), "a name"),
         ],
         positionals: &[Positional::any("NEED", Value::Text("NEED"), "needs")],
@@ -103,19 +117,47 @@ mod tests {
 
     #[test]
     fn options_values_and_places() {
-        let p = run(&["-fa", "--conf=b", "x", "--check", "--timeout", "5s", "--", "-y"]).unwrap();
+        let p = run(&[
+            "-fa",
+            "--conf=b",
+            "x",
+            "--check",
+            "--timeout",
+            "5s",
+            "--",
+            "-y",
+        ])
+        .unwrap();
         assert_eq!(p.paths("conf").len(), 2);
         assert!(p.flag("check"));
-        assert_eq!(p.duration("timeout"), Some(std::time::Duration::from_secs(5)));
+        assert_eq!(
+            p.duration("timeout"),
+            Some(std::time::Duration::from_secs(5))
+        );
         assert_eq!(p.positional_texts(), ["x", "-y"]);
     }
 
     #[test]
     fn wrong_usage_is_named() {
-        assert_eq!(run(&["--chekc"]).unwrap_err().hint.unwrap(), "did you mean --check?");
-        assert_eq!(run(&["--name"]).unwrap_err().message, "--name needs a value");
-        assert_eq!(run(&["--check=1"]).unwrap_err().message, "--check takes no value");
-        assert_eq!(run(&["--name=a", "--name=b"]).unwrap_err().message, "--name is given twice: \"a\" and \"b\"");
-        assert_eq!(run(&["--timeout", "soon"]).unwrap_err().kind, crate::Kind::Usage);
+        assert_eq!(
+            run(&["--chekc"]).unwrap_err().hint.unwrap(),
+            "did you mean --check?"
+        );
+        assert_eq!(
+            run(&["--name"]).unwrap_err().message,
+            "--name needs a value"
+        );
+        assert_eq!(
+            run(&["--check=1"]).unwrap_err().message,
+            "--check takes no value"
+        );
+        assert_eq!(
+            run(&["--name=a", "--name=b"]).unwrap_err().message,
+            "--name is given twice: \"a\" and \"b\""
+        );
+        assert_eq!(
+            run(&["--timeout", "soon"]).unwrap_err().kind,
+            crate::Kind::Usage
+        );
     }
 }

@@ -21,7 +21,17 @@ const WIDTH: usize = 80;
 /// The usage lines of a scope, without "Usage:".
 pub fn usage(scope: Scope<'_>) -> Vec<String> {
     if scope.command.is_none() && !scope.line.commands.is_empty() {
-        return scope.line.commands.iter().map(|c| usage_line(Scope { line: scope.line, command: Some(c) })).collect();
+        return scope
+            .line
+            .commands
+            .iter()
+            .map(|c| {
+                usage_line(Scope {
+                    line: scope.line,
+                    command: Some(c),
+                })
+            })
+            .collect();
     }
     vec![usage_line(scope)]
 }
@@ -29,12 +39,21 @@ pub fn usage(scope: Scope<'_>) -> Vec<String> {
 fn usage_line(scope: Scope<'_>) -> String {
     let mut out = scope.title();
     for opt in scope.own().filter(|o| o.required) {
-        let _ = write!(out, " --{} {}", opt.long, opt.value.map_or("", super::Value::name));
+        let _ = write!(
+            out,
+            " --{} {}",
+            opt.long,
+            opt.value.map_or("", super::Value::name)
+        );
     }
     out.push_str(" [OPTION…]");
     for place in scope.positionals() {
         let dots = if place.many { "…" } else { "" };
-        let _ = if place.required { write!(out, " {}{dots}", place.name) } else { write!(out, " [{}{dots}]", place.name) };
+        let _ = if place.required {
+            write!(out, " {}{dots}", place.name)
+        } else {
+            write!(out, " [{}{dots}]", place.name)
+        };
     }
     if scope.trailing() == Trailing::Required {
         out.push_str(" -- COMMAND…");
@@ -43,7 +62,12 @@ fn usage_line(scope: Scope<'_>) -> String {
 }
 
 /// The help text of the command line, or of the subcommand named.
-pub fn render(line: &CommandLine, documents: fn() -> Vec<Document>, command: Option<&str>, length: Length) -> String {
+pub fn render(
+    line: &CommandLine,
+    documents: fn() -> Vec<Document>,
+    command: Option<&str>,
+    length: Length,
+) -> String {
     let asked = Scope::of(line, command);
     let scope = asked.or_default();
     let mut out = String::new();
@@ -64,7 +88,11 @@ pub fn render(line: &CommandLine, documents: fn() -> Vec<Document>, command: Opt
         for c in line.commands.iter().filter(|c| !c.default) {
             entry(&mut out, c.name, c.about);
         }
-        let _ = writeln!(out, "\n`{} COMMAND -h` says what a command takes.", line.name);
+        let _ = writeln!(
+            out,
+            "\n`{} COMMAND -h` says what a command takes.",
+            line.name
+        );
     }
     positionals(&mut out, scope.positionals());
     let mut own = scope.own().peekable();
@@ -73,7 +101,9 @@ pub fn render(line: &CommandLine, documents: fn() -> Vec<Document>, command: Opt
         own.for_each(|o| option(&mut out, o, length));
     }
     out.push_str("\nCommon options:\n");
-    let common = super::COMMON.iter().filter(|c| !scope.own().any(|o| o.long == c.long));
+    let common = super::COMMON
+        .iter()
+        .filter(|c| !scope.own().any(|o| o.long == c.long));
     common.for_each(|o| option(&mut out, o, length));
     if length == Length::Whole {
         if asked.command.is_none() {
@@ -81,7 +111,11 @@ pub fn render(line: &CommandLine, documents: fn() -> Vec<Document>, command: Opt
         }
         rest(&mut out, asked);
     } else {
-        let _ = writeln!(out, "\n--help says more; {}({}) is the manual.", line.name, line.section);
+        let _ = writeln!(
+            out,
+            "\n--help says more; {}({}) is the manual.",
+            line.name, line.section
+        );
     }
     out
 }
@@ -97,10 +131,14 @@ fn positionals(out: &mut String, places: &[Positional]) {
 
 fn option(out: &mut String, opt: &Opt, length: Length) {
     let letter = opt.short.map_or("    ".to_string(), |c| format!("-{c}, "));
-    let value = opt.value.map_or(String::new(), |v| format!(" {}", shown(v)));
+    let value = opt
+        .value
+        .map_or(String::new(), |v| format!(" {}", shown(v)));
     let dots = if opt.many { "…" } else { "" };
     let text = match length {
-        Length::Whole if !opt.more.is_empty() => format!("{}. {}", opt.help.trim_end_matches('.'), opt.more),
+        Length::Whole if !opt.more.is_empty() => {
+            format!("{}. {}", opt.help.trim_end_matches('.'), opt.more)
+        }
         _ => opt.help.to_string(),
     };
     entry(out, &format!("{letter}--{}{value}{dots}", opt.long), &text);
@@ -135,25 +173,45 @@ fn document(out: &mut String, document: &Document) {
             out.push_str("  ");
             wrap_from(out, &table.text, 2, 2);
         }
-        table.keys.iter().for_each(|key| entry(out, &format!("  {}{}", key.name, equals(&key.value)), &key.text));
+        table.keys.iter().for_each(|key| {
+            entry(
+                out,
+                &format!("  {}{}", key.name, equals(&key.value)),
+                &key.text,
+            )
+        });
     }
 }
 
 fn equals(value: &str) -> String {
-    if value.is_empty() { String::new() } else { format!(" = {value}") }
+    if value.is_empty() {
+        String::new()
+    } else {
+        format!(" = {value}")
+    }
 }
 
 fn rest(out: &mut String, scope: Scope<'_>) {
     out.push_str("\nExit status:\n");
     let rows = exit::table(scope.line.exit, scope.trailing() == Trailing::Required);
-    rows.iter().for_each(|(code, meaning)| entry(out, code, meaning));
+    rows.iter()
+        .for_each(|(code, meaning)| entry(out, code, meaning));
     if scope.command.is_none() && !scope.line.examples.is_empty() {
         out.push_str("\nExamples:\n");
         for example in scope.line.examples {
-            let _ = writeln!(out, "  {}\n      {}", example.text, example.command.replace('\n', "\n      "));
+            let _ = writeln!(
+                out,
+                "  {}\n      {}",
+                example.text,
+                example.command.replace('\n', "\n      ")
+            );
         }
     }
-    let _ = writeln!(out, "\nThe manual is {}({}).", scope.line.name, scope.line.section);
+    let _ = writeln!(
+        out,
+        "\nThe manual is {}({}).",
+        scope.line.name, scope.line.section
+    );
 }
 
 fn wrap(out: &mut String, text: &str, indent: usize) {

@@ -146,8 +146,18 @@ impl Value {
     /// How usage names it.
     pub const fn name(self) -> &'static str {
         match self {
-            Value::Text(n) | Value::Bytes(n) | Value::File(n) | Value::Dir(n) | Value::Duration(n) | Value::Size(n) => n,
-            Value::Count(n) | Value::Choice(n, _) | Value::Url(n) | Value::User(n) | Value::Program(n) | Value::Secret(n) => n,
+            Value::Text(n)
+            | Value::Bytes(n)
+            | Value::File(n)
+            | Value::Dir(n)
+            | Value::Duration(n)
+            | Value::Size(n) => n,
+            Value::Count(n)
+            | Value::Choice(n, _)
+            | Value::Url(n)
+            | Value::User(n)
+            | Value::Program(n)
+            | Value::Secret(n) => n,
         }
     }
 }
@@ -173,12 +183,28 @@ pub struct Entry {
 impl Opt {
     /// An option that takes nothing.
     pub const fn flag(long: &'static str, help: &'static str) -> Opt {
-        Opt { long, short: None, value: None, many: false, required: false, help, more: "" }
+        Opt {
+            long,
+            short: None,
+            value: None,
+            many: false,
+            required: false,
+            help,
+            more: "",
+        }
     }
 
     /// An option that takes a value.
     pub const fn value(long: &'static str, value: Value, help: &'static str) -> Opt {
-        Opt { long, short: None, value: Some(value), many: false, required: false, help, more: "" }
+        Opt {
+            long,
+            short: None,
+            value: Some(value),
+            many: false,
+            required: false,
+            help,
+            more: "",
+        }
     }
 
     /// With a letter.
@@ -218,22 +244,46 @@ impl Opt {
 impl Positional {
     /// Exactly one.
     pub const fn one(name: &'static str, value: Value, help: &'static str) -> Positional {
-        Positional { name, value, many: false, required: true, help }
+        Positional {
+            name,
+            value,
+            many: false,
+            required: true,
+            help,
+        }
     }
 
     /// One or none.
     pub const fn optional(name: &'static str, value: Value, help: &'static str) -> Positional {
-        Positional { name, value, many: false, required: false, help }
+        Positional {
+            name,
+            value,
+            many: false,
+            required: false,
+            help,
+        }
     }
 
     /// Any number, none among them.
     pub const fn any(name: &'static str, value: Value, help: &'static str) -> Positional {
-        Positional { name, value, many: true, required: false, help }
+        Positional {
+            name,
+            value,
+            many: true,
+            required: false,
+            help,
+        }
     }
 
     /// One or more.
     pub const fn some(name: &'static str, value: Value, help: &'static str) -> Positional {
-        Positional { name, value, many: true, required: true, help }
+        Positional {
+            name,
+            value,
+            many: true,
+            required: true,
+            help,
+        }
     }
 }
 
@@ -249,24 +299,35 @@ pub struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// The scope that `name` means.
     pub fn of(line: &'a CommandLine, name: Option<&str>) -> Scope<'a> {
-        Scope { line, command: name.and_then(|n| line.commands.iter().find(|c| c.name == n)) }
+        Scope {
+            line,
+            command: name.and_then(|n| line.commands.iter().find(|c| c.name == n)),
+        }
     }
 
     /// The tool's own options that hold here, without the common ones.
     pub fn own(self) -> impl Iterator<Item = &'a Opt> {
         let groups = self.command.map_or(&[] as &[&[Opt]], |c| c.options);
-        self.line.options.iter().chain(groups.iter().copied().flatten())
+        self.line
+            .options
+            .iter()
+            .chain(groups.iter().copied().flatten())
     }
 
     /// Every option that holds here.
     pub fn all(self) -> impl Iterator<Item = &'a Opt> {
         // A tool that has more formats than all have says so in an `output` of its own.
-        self.own().chain(COMMON.iter().filter(move |common| !self.own().any(|o| o.long == common.long)))
+        self.own().chain(
+            COMMON
+                .iter()
+                .filter(move |common| !self.own().any(|o| o.long == common.long)),
+        )
     }
 
     /// What stands here by its place.
     pub fn positionals(self) -> &'a [Positional] {
-        self.command.map_or(self.line.positionals, |c| c.positionals)
+        self.command
+            .map_or(self.line.positionals, |c| c.positionals)
     }
 
     /// Whether `-- COMMAND` follows.
@@ -286,7 +347,10 @@ impl<'a> Scope<'a> {
     #[must_use]
     pub fn or_default(self) -> Scope<'a> {
         match self.command {
-            None => Scope { line: self.line, command: self.line.commands.iter().find(|c| c.default) },
+            None => Scope {
+                line: self.line,
+                command: self.line.commands.iter().find(|c| c.default),
+            },
             Some(_) => self,
         }
     }

@@ -50,7 +50,10 @@ impl Parsed {
 
     /// The option's value as it was typed; the last, where there are several.
     pub fn os(&self, long: &str) -> Option<&OsStr> {
-        self.values.get(long).and_then(|v| v.last()).map(OsString::as_os_str)
+        self.values
+            .get(long)
+            .and_then(|v| v.last())
+            .map(OsString::as_os_str)
     }
 
     /// The option's value as text.
@@ -60,7 +63,10 @@ impl Parsed {
 
     /// Every value of the option as text, in order.
     pub fn texts(&self, long: &str) -> Vec<&str> {
-        self.all_os(long).iter().filter_map(|v| v.to_str()).collect()
+        self.all_os(long)
+            .iter()
+            .filter_map(|v| v.to_str())
+            .collect()
     }
 
     /// Every value of the option, in order.
@@ -126,7 +132,13 @@ impl<'a> Builder<'a> {
     pub fn new(line: &'a CommandLine, command: Option<&str>) -> Builder<'a> {
         let scope = Scope::of(line, command);
         let command = scope.command.map(|c| c.name.to_string());
-        Builder { scope, parsed: Parsed { command, ..Parsed::default() } }
+        Builder {
+            scope,
+            parsed: Parsed {
+                command,
+                ..Parsed::default()
+            },
+        }
     }
 
     /// The scope it checks against.
@@ -151,7 +163,9 @@ impl<'a> Builder<'a> {
         if !opt.many && !values.is_empty() {
             let first = masked(opt.value, &values[0]);
             let second = masked(opt.value, &given);
-            return Err(Error::usage(format!("{name} is given twice: \"{first}\" and \"{second}\"")));
+            return Err(Error::usage(format!(
+                "{name} is given twice: \"{first}\" and \"{second}\""
+            )));
         }
         values.push(given);
         Ok(())
@@ -167,7 +181,9 @@ impl<'a> Builder<'a> {
         let place = places.get(at).or_else(|| places.last().filter(|p| p.many));
         let Some(place) = place else {
             let shown = crate::terminal::escape_bytes(given.as_encoded_bytes());
-            return Err(Error::usage(format!("unexpected argument \"{shown}\"")).hint(self.try_help()));
+            return Err(
+                Error::usage(format!("unexpected argument \"{shown}\"")).hint(self.try_help())
+            );
         };
         check(place.name, place.value, &given)?;
         self.parsed.positionals.push(given);
@@ -216,22 +232,34 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// `Kind::Usage`, naming what is missing.
     pub fn finish(self) -> Result<Parsed> {
-        let needed = |what: String| Error::usage(format!("{what} is missing")).hint(self.try_help());
+        let needed =
+            |what: String| Error::usage(format!("{what} is missing")).hint(self.try_help());
         if self.scope.command.is_none() && !self.scope.line.commands.is_empty() {
             let names: Vec<_> = self.scope.line.commands.iter().map(|c| c.name).collect();
             return Err(needed("a command".into()).hint(format!("one of: {}", names.join(", "))));
         }
         for opt in self.scope.own().filter(|o| o.required) {
             if !self.parsed.values.contains_key(opt.long) {
-                return Err(needed(format!("--{} {}", opt.long, opt.value.map_or("", Value::name))));
+                return Err(needed(format!(
+                    "--{} {}",
+                    opt.long,
+                    opt.value.map_or("", Value::name)
+                )));
             }
         }
         let given = self.parsed.positionals.len();
-        if let Some(place) = self.scope.positionals().iter().enumerate().find(|(i, p)| p.required && *i >= given) {
+        if let Some(place) = self
+            .scope
+            .positionals()
+            .iter()
+            .enumerate()
+            .find(|(i, p)| p.required && *i >= given)
+        {
             return Err(needed(place.1.name.to_string()));
         }
         if self.scope.trailing() == Trailing::Required && self.parsed.trailing.is_none() {
-            return Err(Error::usage("the command to run is missing").hint(format!("{} … -- COMMAND [ARGUMENT…]", self.scope.title())));
+            return Err(Error::usage("the command to run is missing")
+                .hint(format!("{} … -- COMMAND [ARGUMENT…]", self.scope.title())));
         }
         Ok(self.parsed)
     }

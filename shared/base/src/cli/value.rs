@@ -13,8 +13,10 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
     if let Ok(seconds) = text.trim().parse::<u32>() {
         return Ok(Duration::from_secs(seconds.into()));
     }
-    humantime::parse_duration(text)
-        .map_err(|e| Error::usage(format!("\"{text}\" is not a duration: {e}")).hint("durations are written 90s, 15m or '1h 30m'"))
+    humantime::parse_duration(text).map_err(|e| {
+        Error::usage(format!("\"{text}\" is not a duration: {e}"))
+            .hint("durations are written 90s, 15m or '1h 30m'")
+    })
 }
 
 /// A size in bytes: a whole or decimal number, and K, M, G, T or P (powers of 1024; `MiB` and `MB` mean the same).
@@ -22,11 +24,21 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
 /// # Errors
 /// `Kind::Usage`, with what sizes look like.
 pub fn parse_size(text: &str) -> Result<u64> {
-    let bad = || Error::usage(format!("\"{text}\" is not a size")).hint("sizes are written 512K, 128M or 2.5G, in powers of 1024");
+    let bad = || {
+        Error::usage(format!("\"{text}\" is not a size"))
+            .hint("sizes are written 512K, 128M or 2.5G, in powers of 1024")
+    };
     let trimmed = text.trim();
-    let digits = trimmed.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(trimmed.len());
+    let digits = trimmed
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(trimmed.len());
     let (number, unit) = trimmed.split_at(digits);
-    let shift = match unit.trim().to_ascii_uppercase().trim_end_matches('B').trim_end_matches('I') {
+    let shift = match unit
+        .trim()
+        .to_ascii_uppercase()
+        .trim_end_matches('B')
+        .trim_end_matches('I')
+    {
         "" => 0,
         "K" => 10,
         "M" => 20,
@@ -48,25 +60,37 @@ pub fn parse_size(text: &str) -> Result<u64> {
 
 /// Whether `given` can be a `value`; `name` (`--timeout`, `VENV`) goes into the message.
 pub(super) fn check(name: &str, value: Value, given: &OsStr) -> Result<()> {
-    let named = |e: Error| Error { message: format!("{name}: {}", e.message), ..e };
-    let path = matches!(value, Value::File(_) | Value::Dir(_) | Value::Bytes(_) | Value::Program(_));
+    let named = |e: Error| Error {
+        message: format!("{name}: {}", e.message),
+        ..e
+    };
+    let path = matches!(
+        value,
+        Value::File(_) | Value::Dir(_) | Value::Bytes(_) | Value::Program(_)
+    );
     if path {
         if given.is_empty() {
-            return Err(Error::usage(format!("{name}: the value is empty")).hint(format!("{name} takes {}", value.name())));
+            return Err(Error::usage(format!("{name}: the value is empty"))
+                .hint(format!("{name} takes {}", value.name())));
         }
         return Ok(());
     }
     let Some(text) = given.to_str() else {
         let shown = crate::terminal::escape_bytes(given.as_encoded_bytes());
-        return Err(Error::usage(format!("{name}: \"{shown}\" is not UTF-8")).hint(format!("{name} takes {}", value.name())));
+        return Err(Error::usage(format!("{name}: \"{shown}\" is not UTF-8"))
+            .hint(format!("{name} takes {}", value.name())));
     };
     match value {
         Value::Duration(_) => parse_duration(text).map(drop).map_err(named),
         Value::Size(_) => parse_size(text).map(drop).map_err(named),
-        Value::Count(_) => text.parse::<u64>().map(drop).map_err(|_| Error::usage(format!("{name}: \"{text}\" is not a whole number"))),
-        Value::Choice(_, words) if !words.contains(&text) => {
-            Err(Error::usage(format!("{name}: \"{text}\" is none of {}", words.join(", "))))
-        }
+        Value::Count(_) => text
+            .parse::<u64>()
+            .map(drop)
+            .map_err(|_| Error::usage(format!("{name}: \"{text}\" is not a whole number"))),
+        Value::Choice(_, words) if !words.contains(&text) => Err(Error::usage(format!(
+            "{name}: \"{text}\" is none of {}",
+            words.join(", ")
+        ))),
         _ => Ok(()),
     }
 }
@@ -113,7 +137,12 @@ mod tests {
 
     #[test]
     fn choices_and_bytes_are_named() {
-        let e = check("--output", Value::Choice("FORMAT", &["json", "text"]), OsStr::new("xml")).unwrap_err();
+        let e = check(
+            "--output",
+            Value::Choice("FORMAT", &["json", "text"]),
+            OsStr::new("xml"),
+        )
+        .unwrap_err();
         assert_eq!(e.message, "--output: \"xml\" is none of json, text");
     }
 }

@@ -7,7 +7,11 @@ const DEEPEST: usize = 64;
 
 /// Reads one value and nothing after it.
 pub fn read(text: &str) -> Result<Node, Wrong> {
-    let mut reader = Reader { text, at: 0, depth: 0 };
+    let mut reader = Reader {
+        text,
+        at: 0,
+        depth: 0,
+    };
     let node = reader.value()?;
     reader.space();
     match reader.peek() {
@@ -45,7 +49,10 @@ impl Reader<'_> {
                 Ok(())
             }
             Some(_) => Err(self.wrong(format!("'{}' was expected", char::from(byte)))),
-            None => Err(self.wrong(format!("the document ends where '{}' was expected", char::from(byte)))),
+            None => Err(self.wrong(format!(
+                "the document ends where '{}' was expected",
+                char::from(byte)
+            ))),
         }
     }
 
@@ -63,7 +70,10 @@ impl Reader<'_> {
             Some(_) => return Err(self.wrong("a value was expected")),
             None => return Err(self.wrong("the document ends where a value was expected")),
         };
-        Ok(Node { at: Some(at), value })
+        Ok(Node {
+            at: Some(at),
+            value,
+        })
     }
 
     fn nested(&mut self, read: fn(&mut Self) -> Result<Value, Wrong>) -> Result<Value, Wrong> {
@@ -87,12 +97,16 @@ impl Reader<'_> {
 
     fn number(&mut self) -> Result<Value, Wrong> {
         let start = self.at;
-        while matches!(self.peek(), Some(b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')) {
+        while matches!(
+            self.peek(),
+            Some(b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')
+        ) {
             self.at += 1;
         }
         let text = &self.text[start..self.at];
         // serde_json knows the grammar of numbers; positions are ours.
-        let number: serde_json::Number = serde_json::from_str(text).map_err(|_| (start, format!("{text} is not a number")))?;
+        let number: serde_json::Number =
+            serde_json::from_str(text).map_err(|_| (start, format!("{text} is not a number")))?;
         match (number.as_i64(), number.as_f64()) {
             (Some(whole), _) => Ok(Value::Whole(whole)),
             (None, Some(decimal)) if !number.is_u64() => Ok(Value::Decimal(decimal)),
@@ -107,13 +121,20 @@ impl Reader<'_> {
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => self.at += 2,
-                Some(0..=0x1f) => return Err(self.wrong("a control character in a string must be written as an escape")),
+                Some(0..=0x1f) => {
+                    return Err(
+                        self.wrong("a control character in a string must be written as an escape")
+                    );
+                }
                 Some(_) => self.at += 1,
                 None => return Err((start, "the string has no end".into())),
             }
         }
         self.at += 1;
-        let raw = self.text.get(start..self.at).ok_or((start, "the string has no end".to_string()))?;
+        let raw = self
+            .text
+            .get(start..self.at)
+            .ok_or((start, "the string has no end".to_string()))?;
         serde_json::from_str(raw).map_err(|_| (start, "the string has a wrong escape".to_string()))
     }
 
@@ -196,7 +217,9 @@ mod tests {
     #[test]
     fn strings_and_numbers_mean_what_json_says() {
         let node = read(r#"["é\u00e9\n", -3, 2.5, true, {}]"#).unwrap();
-        let Value::List(list) = node.value else { unreachable!() };
+        let Value::List(list) = node.value else {
+            unreachable!()
+        };
         assert_eq!(list[0].value, Value::Text("éé\n".into()));
         assert_eq!(list[1].value, Value::Whole(-3));
         assert_eq!(list[2].value, Value::Decimal(2.5));

@@ -60,6 +60,8 @@ fn long(bytes: &[u8]) -> Option<usize> {
     }
     let close = [b"]".as_slice(), &b"=".repeat(level), b"]"].concat();
     let body = 2 + level;
-    let end = bytes[body..].windows(close.len()).position(|window| window == close)?;
+    let end = bytes[body..]
+        .windows(close.len())
+        .position(|window| window == close)?;
     Some(body + end + close.len())
 }

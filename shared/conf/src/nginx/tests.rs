@@ -29,15 +29,24 @@ fn words_quotations_and_escapes() {
     assert_eq!(read("a b;c\td\r\n;").unwrap(), ["1:a|b;", "1:c|d;"]);
     assert_eq!(read("a 'x y' \"z;{\" '' ;").unwrap(), ["1:a|x y|z;{|;"]);
     assert_eq!(read("a \"x\ny\" b;\nc;").unwrap(), ["1:a|x\ny|b;", "3:c;"]);
-    assert_eq!(read(r#"a \" x\ y \.z "\t\d";"#).unwrap(), ["1:a|\"|x\\ y|\\.z|\t\\d;"]);
+    assert_eq!(
+        read(r#"a \" x\ y \.z "\t\d";"#).unwrap(),
+        ["1:a|\"|x\\ y|\\.z|\t\\d;"]
+    );
     assert_eq!(read("a x'y\"z #c ; {\n b#c;").unwrap(), ["1:a|x'y\"z|b#c;"]);
-    assert_eq!(read("a ${v}x $w{b;}").unwrap(), ["1:a|${v}x|$w{", "1:b;", "1:}"]);
+    assert_eq!(
+        read("a ${v}x $w{b;}").unwrap(),
+        ["1:a|${v}x|$w{", "1:b;", "1:}"]
+    );
     assert_eq!(read("if (a = 'b') {}").unwrap(), ["1:if|(a|=|b{", "1:}"]);
 }
 
 #[test]
 fn blocks_and_lines() {
-    assert_eq!(read("http{\n server {\n listen 80;}\n}").unwrap(), ["1:http{", "2:server{", "3:listen|80;", "3:}", "4:}"]);
+    assert_eq!(
+        read("http{\n server {\n listen 80;}\n}").unwrap(),
+        ["1:http{", "2:server{", "3:listen|80;", "3:}", "4:}"]
+    );
 }
 
 #[test]

@@ -25,7 +25,10 @@ impl Reader<'_> {
             }
         }
         for role in [Role::Program, Role::EventListener, Role::FastCgi] {
-            for section in sections.iter().filter(|section| !grouped.contains(&section.name)) {
+            for section in sections
+                .iter()
+                .filter(|section| !grouped.contains(&section.name))
+            {
                 if let Some(name) = section.name.strip_prefix(prefix(role)) {
                     groups.extend(self.single(section, name, role, daemon));
                 }
@@ -35,45 +38,84 @@ impl Reader<'_> {
         groups
     }
 
-    fn group(&mut self, section: &Section, name: &[u8], daemon: &Daemon, grouped: &mut BTreeSet<Vec<u8>>) -> Option<Group> {
+    fn group(
+        &mut self,
+        section: &Section,
+        name: &[u8],
+        daemon: &Daemon,
+        grouped: &mut BTreeSet<Vec<u8>>,
+    ) -> Option<Group> {
         let name = self.name(section, name)?;
         let names = self.names();
         let programs = self.option(section, "programs", &names);
         let mut processes = Vec::new();
         for program in programs.iter().flat_map(|found| values::list(&found.value)) {
-            let found = [Role::Program, Role::FastCgi]
-                .into_iter()
-                .find_map(|role| Some((role, self.parser.section(&[prefix(role), &program].concat())?.clone())));
+            let found = [Role::Program, Role::FastCgi].into_iter().find_map(|role| {
+                Some((
+                    role,
+                    self.parser
+                        .section(&[prefix(role), &program].concat())?
+                        .clone(),
+                ))
+            });
             let Some((role, section_of)) = found else {
-                let message = format!("the group names a program that is nowhere: {}", values::text(&program));
-                self.errors.push(Error::at(Kind::Syntax, &section.source, message));
+                let message = format!(
+                    "the group names a program that is nowhere: {}",
+                    values::text(&program)
+                );
+                self.errors
+                    .push(Error::at(Kind::Syntax, &section.source, message));
                 continue;
             };
             grouped.insert(section_of.name.clone());
             processes.extend(self.processes(&section_of, &program, &name, role, daemon));
         }
         let priority = self.typed(section, "priority", &names, 999, values::integer);
-        Some(Group { name, priority, processes, source: section.source.clone() })
+        Some(Group {
+            name,
+            priority,
+            processes,
+            source: section.source.clone(),
+        })
     }
 
-    fn single(&mut self, section: &Section, name: &[u8], role: Role, daemon: &Daemon) -> Option<Group> {
+    fn single(
+        &mut self,
+        section: &Section,
+        name: &[u8],
+        role: Role,
+        daemon: &Daemon,
+    ) -> Option<Group> {
         let group = self.name(section, name)?;
         let names = self.names();
         let default = if role == Role::EventListener { -1 } else { 999 };
         let priority = self.typed(section, "priority", &names, default, values::integer);
         let processes = self.processes(section, name, &group, role, daemon);
-        Some(Group { name: group, priority, processes, source: section.source.clone() })
+        Some(Group {
+            name: group,
+            priority,
+            processes,
+            source: section.source.clone(),
+        })
     }
 
     fn name(&mut self, section: &Section, name: &[u8]) -> Option<String> {
         values::name(name)
             .map_err(|why| {
-                self.errors.push(Error::at(Kind::Syntax, &section.source, why));
+                self.errors
+                    .push(Error::at(Kind::Syntax, &section.source, why));
             })
             .ok()
     }
 
-    fn processes(&mut self, section: &Section, program: &[u8], group: &str, role: Role, daemon: &Daemon) -> Vec<Process> {
+    fn processes(
+        &mut self,
+        section: &Section,
+        program: &[u8],
+        group: &str,
+        role: Role,
+        daemon: &Daemon,
+    ) -> Vec<Process> {
         let Some(program) = self.name(section, program) else {
             return Vec::new();
         };
@@ -82,12 +124,18 @@ impl Reader<'_> {
         names.insert(b"program_name".to_vec(), text(&program));
         names.insert(b"group_name".to_vec(), text(group));
         names.insert(b"host_node_name".to_vec(), text(&self.surroundings.host));
-        let count = self.typed(section, "numprocs", &names, 1, values::integer).clamp(0, MOST);
+        let count = self
+            .typed(section, "numprocs", &names, 1, values::integer)
+            .clamp(0, MOST);
         let first = self.typed(section, "numprocs_start", &names, 0, values::integer);
-        let form = self.parser.get(section, "process_name").map_or(b"%(program_name)s".to_vec(), |entry| entry.value);
+        let form = self
+            .parser
+            .get(section, "process_name")
+            .map_or(b"%(program_name)s".to_vec(), |entry| entry.value);
         if count > 1 && !form.windows(14).any(|part| part == b"%(process_num)") {
             let message = "process_name must hold %(process_num) when numprocs is more than 1";
-            self.errors.push(Error::at(Kind::Syntax, &section.source, message));
+            self.errors
+                .push(Error::at(Kind::Syntax, &section.source, message));
             return Vec::new();
         }
         let template = self.template(section, &program, group, role, &names);
@@ -96,7 +144,10 @@ impl Reader<'_> {
             names.insert(b"process_num".to_vec(), Value::Number(number));
             names.insert(b"numprocs".to_vec(), Value::Number(count));
             let mut process = template.clone();
-            if self.one(section, &form, daemon, &mut names, &mut process).is_some() {
+            if self
+                .one(section, &form, daemon, &mut names, &mut process)
+                .is_some()
+            {
                 processes.push(process);
             }
         }
@@ -104,7 +155,14 @@ impl Reader<'_> {
     }
 
     /// What all processes of a section share.
-    fn template(&mut self, section: &Section, program: &str, group: &str, role: Role, names: &Names) -> Process {
+    fn template(
+        &mut self,
+        section: &Section,
+        program: &str,
+        group: &str,
+        role: Role,
+        names: &Names,
+    ) -> Process {
         let output = Output {
             log: Log::Auto,
             syslog: false,
@@ -120,7 +178,9 @@ impl Reader<'_> {
             role,
             command: String::new(),
             directory: None,
-            user: self.option(section, "user", names).map(|found| values::text(&found.value)),
+            user: self
+                .option(section, "user", names)
+                .map(|found| values::text(&found.value)),
             priority: self.typed(section, "priority", names, 999, values::integer),
             autostart: self.typed(section, "autostart", names, true, values::boolean),
             startsecs: self.typed(section, "startsecs", names, 1, values::count),
@@ -134,16 +194,30 @@ impl Reader<'_> {
     }
 
     /// One process of a section: everything that may depend on its number.
-    fn one(&mut self, section: &Section, form: &[u8], daemon: &Daemon, names: &mut Names, process: &mut Process) -> Option<()> {
+    fn one(
+        &mut self,
+        section: &Section,
+        form: &[u8],
+        daemon: &Daemon,
+        names: &mut Names,
+        process: &mut Process,
+    ) -> Option<()> {
         self.environment_of(section, names, process);
         match expand(form, names).map_err(|fault| fault.to_string()) {
             Ok(name) => process.name = values::text(&name),
             Err(why) => {
-                self.errors.push(Error::at(Kind::Unresolved, &section.source, format!("process_name: {why}")));
+                self.errors.push(Error::at(
+                    Kind::Unresolved,
+                    &section.source,
+                    format!("process_name: {why}"),
+                ));
                 return None;
             }
         }
-        let base = daemon.directory.clone().unwrap_or_else(|| self.surroundings.cwd.clone());
+        let base = daemon
+            .directory
+            .clone()
+            .unwrap_or_else(|| self.surroundings.cwd.clone());
         let directory = self.option(section, "directory", names);
         process.directory = directory.map(|found| values::normal(self.files, &found.value, &base));
         process.stdout = self.output(section, "stdout", names, &base, &process.stdout)?;
@@ -153,7 +227,11 @@ impl Reader<'_> {
         }
         match self.option(section, "command", names) {
             Some(found) => process.command = values::text(&found.value),
-            None => self.errors.push(Error::at(Kind::Syntax, &section.source, "the program has no usable `command`")),
+            None => self.errors.push(Error::at(
+                Kind::Syntax,
+                &section.source,
+                "the program has no usable `command`",
+            )),
         }
         Some(())
     }
@@ -163,7 +241,9 @@ impl Reader<'_> {
         let Some(entry) = self.parser.get(section, "environment") else {
             return;
         };
-        let pairs = expand(&entry.value, names).map_err(|fault| fault.to_string()).and_then(|text| shlex::pairs(&text));
+        let pairs = expand(&entry.value, names)
+            .map_err(|fault| fault.to_string())
+            .and_then(|text| shlex::pairs(&text));
         match pairs {
             Ok(pairs) => {
                 names.extend(pairs.iter().map(|(name, value)| env_name(name, value)));
@@ -173,12 +253,23 @@ impl Reader<'_> {
                     process.environment.push((name, OsString::from_vec(value)));
                 }
             }
-            Err(why) => self.errors.push(Error::at(Kind::Syntax, &entry.source, format!("environment: {why}"))),
+            Err(why) => self.errors.push(Error::at(
+                Kind::Syntax,
+                &entry.source,
+                format!("environment: {why}"),
+            )),
         }
     }
 
     /// `stdout_logfile` and its companions. The name is filled in twice, as supervisord does; `None` when that fails.
-    fn output(&mut self, section: &Section, stream: &str, names: &Names, base: &Path, default: &Output) -> Option<Output> {
+    fn output(
+        &mut self,
+        section: &Section,
+        stream: &str,
+        names: &Names,
+        base: &Path,
+        default: &Output,
+    ) -> Option<Output> {
         let key = |what: &str| format!("{stream}_{what}");
         let mut output = default.clone();
         if let Some(entry) = self.parser.get(section, &key("logfile")) {
@@ -193,8 +284,20 @@ impl Reader<'_> {
             output.source = entry.source;
             output.explicit = true;
         }
-        output.maxbytes = self.typed(section, &key("logfile_maxbytes"), names, output.maxbytes, values::byte_size);
-        output.backups = self.typed(section, &key("logfile_backups"), names, output.backups, values::count);
+        output.maxbytes = self.typed(
+            section,
+            &key("logfile_maxbytes"),
+            names,
+            output.maxbytes,
+            values::byte_size,
+        );
+        output.backups = self.typed(
+            section,
+            &key("logfile_backups"),
+            names,
+            output.backups,
+            values::count,
+        );
         output.syslog = self.typed(section, &key("syslog"), names, false, values::boolean);
         if output.log == Log::Syslog {
             output.log = Log::None;
@@ -215,5 +318,8 @@ fn prefix(role: Role) -> &'static [u8] {
 /// The name that an AUTO log has, up to its random part: `NAME-stdout---IDENTIFIER-` in `childlogdir`.
 #[must_use]
 pub fn auto_prefix(daemon: &Daemon, process: &Process, stream: &str) -> (PathBuf, String) {
-    (daemon.childlogdir.clone(), format!("{}-{stream}---{}-", process.name, daemon.identifier))
+    (
+        daemon.childlogdir.clone(),
+        format!("{}-{stream}---{}-", process.name, daemon.identifier),
+    )
 }

@@ -34,11 +34,21 @@ pub struct Found {
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(files: &'a Files, file: &Path, surroundings: &'a Surroundings, parser: ConfigParser, errors: Vec<Error>) -> Self {
+    pub fn new(
+        files: &'a Files,
+        file: &Path,
+        surroundings: &'a Surroundings,
+        parser: ConfigParser,
+        errors: Vec<Error>,
+    ) -> Self {
         let path = surroundings.cwd.join(file);
         let here = path.parent().unwrap_or(Path::new("/"));
         let here = values::normal(files, here.as_os_str().as_bytes(), &surroundings.cwd);
-        let environment = surroundings.env.iter().map(|(name, value)| env_name(name.as_bytes(), value.as_bytes())).collect();
+        let environment = surroundings
+            .env
+            .iter()
+            .map(|(name, value)| env_name(name.as_bytes(), value.as_bytes()))
+            .collect();
         Self {
             files,
             file: file.to_path_buf(),
@@ -60,14 +70,34 @@ impl<'a> Reader<'a> {
         let daemon = self.daemon();
         let groups: Vec<Group> = self.groups(&daemon);
         let servers = self.servers();
-        let Self { file, here, included, unmatched, errors, .. } = self;
-        Supervisor { file, here, daemon, servers, control, groups, included, unmatched, errors }
+        let Self {
+            file,
+            here,
+            included,
+            unmatched,
+            errors,
+            ..
+        } = self;
+        Supervisor {
+            file,
+            here,
+            daemon,
+            servers,
+            control,
+            groups,
+            included,
+            unmatched,
+            errors,
+        }
     }
 
     /// `%(here)s` and the others that stand for something everywhere.
     pub fn names(&self) -> Names {
         let mut names = self.environment.clone();
-        names.insert(b"here".to_vec(), Value::Text(self.here.as_os_str().as_bytes().to_vec()));
+        names.insert(
+            b"here".to_vec(),
+            Value::Text(self.here.as_os_str().as_bytes().to_vec()),
+        );
         names
     }
 
@@ -75,7 +105,10 @@ impl<'a> Reader<'a> {
     pub fn option(&mut self, section: &Section, name: &str, names: &Names) -> Option<Found> {
         let entry = self.parser.get(section, name)?;
         match expand(&entry.value, names) {
-            Ok(value) => Some(Found { value, source: entry.source }),
+            Ok(value) => Some(Found {
+                value,
+                source: entry.source,
+            }),
             Err(fault) => {
                 self.fault(&entry.source, name, &fault);
                 None
@@ -84,17 +117,33 @@ impl<'a> Reader<'a> {
     }
 
     pub fn fault(&mut self, source: &Source, name: &str, fault: &Fault) {
-        let kind = if matches!(fault, Fault::Unknown(_)) { Kind::Unresolved } else { Kind::Syntax };
-        self.errors.push(Error::at(kind, source, format!("{name}: {fault}")));
+        let kind = if matches!(fault, Fault::Unknown(_)) {
+            Kind::Unresolved
+        } else {
+            Kind::Syntax
+        };
+        self.errors
+            .push(Error::at(kind, source, format!("{name}: {fault}")));
     }
 
     /// An option read as one kind of value; a bad one is an error, and the default is used.
-    pub fn typed<T>(&mut self, section: &Section, name: &str, names: &Names, default: T, read: impl Fn(&[u8]) -> Parsed<T>) -> T {
+    pub fn typed<T>(
+        &mut self,
+        section: &Section,
+        name: &str,
+        names: &Names,
+        default: T,
+        read: impl Fn(&[u8]) -> Parsed<T>,
+    ) -> T {
         let Some(found) = self.option(section, name, names) else {
             return default;
         };
         read(&found.value).unwrap_or_else(|why| {
-            self.errors.push(Error::at(Kind::Syntax, &found.source, format!("{name}: {why}")));
+            self.errors.push(Error::at(
+                Kind::Syntax,
+                &found.source,
+                format!("{name}: {why}"),
+            ));
             default
         })
     }
@@ -107,13 +156,20 @@ impl<'a> Reader<'a> {
         self.parser.expand_here(&here);
         let section = self.parser.section(b"include").cloned().unwrap_or(section);
         let mut names = self.names();
-        names.insert(b"host_node_name".to_vec(), Value::Text(self.surroundings.host.clone().into_bytes()));
+        names.insert(
+            b"host_node_name".to_vec(),
+            Value::Text(self.surroundings.host.clone().into_bytes()),
+        );
         let Some(found) = self.option(&section, "files", &names) else {
             let message = "[include] has no usable `files`";
-            self.errors.push(Error::at(Kind::Syntax, &section.source, message));
+            self.errors
+                .push(Error::at(Kind::Syntax, &section.source, message));
             return;
         };
-        let patterns = found.value.split(|byte| crate::configparser::is_space(*byte)).filter(|part| !part.is_empty());
+        let patterns = found
+            .value
+            .split(|byte| crate::configparser::is_space(*byte))
+            .filter(|part| !part.is_empty());
         for pattern in patterns {
             let pattern = self.here.join(OsString::from_vec(pattern.to_vec()));
             let matched = self.files.glob(&pattern);
@@ -132,7 +188,11 @@ impl<'a> Reader<'a> {
                 let errors = self.parser.read(&file, &bytes);
                 self.errors.extend(errors);
                 let here = file.parent().unwrap_or(Path::new("/"));
-                let here = values::normal(self.files, here.as_os_str().as_bytes(), &self.surroundings.cwd);
+                let here = values::normal(
+                    self.files,
+                    here.as_os_str().as_bytes(),
+                    &self.surroundings.cwd,
+                );
                 self.parser.expand_here(here.as_os_str().as_bytes());
                 self.included.push(file);
             }
@@ -144,30 +204,59 @@ impl<'a> Reader<'a> {
         let section = match self.parser.section(b"supervisord") {
             Some(section) => section.clone(),
             None => {
-                self.errors.push(Error::new(Kind::Syntax, &self.file, 0, "there is no [supervisord] section"));
+                self.errors.push(Error::new(
+                    Kind::Syntax,
+                    &self.file,
+                    0,
+                    "there is no [supervisord] section",
+                ));
                 let source = Source::new(&Arc::from(self.file.as_path()), 0);
-                Section { name: b"supervisord".to_vec(), entries: Vec::new(), source }
+                Section {
+                    name: b"supervisord".to_vec(),
+                    entries: Vec::new(),
+                    source,
+                }
             }
         };
         let names = self.names();
         let cwd = self.surroundings.cwd.clone();
         let logfile = self.option(&section, "logfile", &names);
-        let text = logfile.as_ref().map_or(&b"supervisord.log"[..], |found| found.value.as_slice());
+        let text = logfile
+            .as_ref()
+            .map_or(&b"supervisord.log"[..], |found| found.value.as_slice());
         // Only this spelling is syslog to the daemon itself; NONE and AUTO are file names to it.
-        let log = if text == b"syslog" { Log::Syslog } else { Log::File(values::normal(self.files, text, &cwd)) };
-        let pidfile = self.option(&section, "pidfile", &names).map_or(b"supervisord.pid".to_vec(), |found| found.value);
+        let log = if text == b"syslog" {
+            Log::Syslog
+        } else {
+            Log::File(values::normal(self.files, text, &cwd))
+        };
+        let pidfile = self
+            .option(&section, "pidfile", &names)
+            .map_or(b"supervisord.pid".to_vec(), |found| found.value);
         let directory = self.option(&section, "directory", &names);
         let childlogdir = self.option(&section, "childlogdir", &names);
-        let childlogdir = childlogdir.map_or(self.surroundings.tmp.clone(), |found| values::normal(self.files, &found.value, &cwd));
+        let childlogdir = childlogdir.map_or(self.surroundings.tmp.clone(), |found| {
+            values::normal(self.files, &found.value, &cwd)
+        });
         let daemon = Daemon {
             logfile: log,
             logfile_source: logfile.map(|found| found.source),
-            logfile_maxbytes: self.typed(&section, "logfile_maxbytes", &names, 50 * 1024 * 1024, values::byte_size),
+            logfile_maxbytes: self.typed(
+                &section,
+                "logfile_maxbytes",
+                &names,
+                50 * 1024 * 1024,
+                values::byte_size,
+            ),
             logfile_backups: self.typed(&section, "logfile_backups", &names, 10, values::count),
             childlogdir,
             pidfile: values::normal(self.files, &pidfile, &cwd),
-            identifier: self.option(&section, "identifier", &names).map_or("supervisor".to_owned(), |found| values::text(&found.value)),
-            user: self.option(&section, "user", &names).map(|found| values::text(&found.value)),
+            identifier: self
+                .option(&section, "identifier", &names)
+                .map_or("supervisor".to_owned(), |found| values::text(&found.value)),
+            user: self
+                .option(&section, "user", &names)
+                .map(|found| values::text(&found.value)),
             directory: directory.map(|found| values::normal(self.files, &found.value, &cwd)),
             source: section.source.clone(),
         };
@@ -180,39 +269,72 @@ impl<'a> Reader<'a> {
         let Some(found) = self.option(section, "environment", &names) else {
             return;
         };
-        names.insert(b"host_node_name".to_vec(), Value::Text(self.surroundings.host.clone().into_bytes()));
-        let pairs = expand(&found.value, &names).map_err(|fault| fault.to_string()).and_then(|text| shlex::pairs(&text));
+        names.insert(
+            b"host_node_name".to_vec(),
+            Value::Text(self.surroundings.host.clone().into_bytes()),
+        );
+        let pairs = expand(&found.value, &names)
+            .map_err(|fault| fault.to_string())
+            .and_then(|text| shlex::pairs(&text));
         match pairs {
             Ok(pairs) => {
-                self.environment.extend(pairs.iter().map(|(name, value)| env_name(name, value)));
-                self.common = pairs.into_iter().map(|(name, value)| (values::text(&name), OsString::from_vec(value))).collect();
+                self.environment
+                    .extend(pairs.iter().map(|(name, value)| env_name(name, value)));
+                self.common = pairs
+                    .into_iter()
+                    .map(|(name, value)| (values::text(&name), OsString::from_vec(value)))
+                    .collect();
             }
-            Err(why) => self.errors.push(Error::at(Kind::Syntax, &found.source, format!("environment: {why}"))),
+            Err(why) => self.errors.push(Error::at(
+                Kind::Syntax,
+                &found.source,
+                format!("environment: {why}"),
+            )),
         }
     }
 
     fn servers(&mut self) -> Vec<Server> {
         let sections = self.parser.sections.clone();
-        let of = |kind: &'static [u8]| sections.iter().filter(move |section| section.name.starts_with(kind));
+        let of = |kind: &'static [u8]| {
+            sections
+                .iter()
+                .filter(move |section| section.name.starts_with(kind))
+        };
         let mut servers = Vec::new();
         for section in of(b"inet_http_server") {
             let names = self.environment.clone();
             let Some(found) = self.option(section, "port", &names) else {
-                self.errors.push(Error::at(Kind::Syntax, &section.source, "[inet_http_server] has no usable `port`"));
+                self.errors.push(Error::at(
+                    Kind::Syntax,
+                    &section.source,
+                    "[inet_http_server] has no usable `port`",
+                ));
                 continue;
             };
             match values::inet(&found.value) {
                 Ok(address) => servers.push(self.server(section, address)),
-                Err(why) => self.errors.push(Error::at(Kind::Syntax, &found.source, format!("port: {why}"))),
+                Err(why) => self.errors.push(Error::at(
+                    Kind::Syntax,
+                    &found.source,
+                    format!("port: {why}"),
+                )),
             }
         }
         for section in of(b"unix_http_server") {
             let names = self.names();
             let Some(found) = self.option(section, "file", &names) else {
-                self.errors.push(Error::at(Kind::Syntax, &section.source, "[unix_http_server] has no usable `file`"));
+                self.errors.push(Error::at(
+                    Kind::Syntax,
+                    &section.source,
+                    "[unix_http_server] has no usable `file`",
+                ));
                 continue;
             };
-            let path = values::normal(self.files, crate::configparser::strip(&found.value), &self.surroundings.cwd);
+            let path = values::normal(
+                self.files,
+                crate::configparser::strip(&found.value),
+                &self.surroundings.cwd,
+            );
             servers.push(self.server(section, Address::Unix(path)));
         }
         servers
@@ -220,28 +342,47 @@ impl<'a> Reader<'a> {
 
     fn server(&mut self, section: &Section, address: Address) -> Server {
         let names = self.environment.clone();
-        let username = self.option(section, "username", &names).map(|found| values::text(&found.value));
-        let password = self.option(section, "password", &names).map(|found| Secret(values::text(&found.value)));
+        let username = self
+            .option(section, "username", &names)
+            .map(|found| values::text(&found.value));
+        let password = self
+            .option(section, "password", &names)
+            .map(|found| Secret(values::text(&found.value)));
         if username.is_some() != password.is_some() {
             let message = "username and password go together; one of them is missing";
-            self.errors.push(Error::at(Kind::Syntax, &section.source, message));
+            self.errors
+                .push(Error::at(Kind::Syntax, &section.source, message));
         }
-        Server { address, username, password, source: section.source.clone() }
+        Server {
+            address,
+            username,
+            password,
+            source: section.source.clone(),
+        }
     }
 
     fn control(&mut self) -> Option<Control> {
         let section = self.parser.section(b"supervisorctl").cloned()?;
         let names = self.names();
-        let url = self.option(&section, "serverurl", &names).map_or(b"http://localhost:9001".to_vec(), |found| found.value);
+        let url = self
+            .option(&section, "serverurl", &names)
+            .map_or(b"http://localhost:9001".to_vec(), |found| found.value);
         let serverurl = match url.strip_prefix(b"unix://") {
-            Some(path) => format!("unix://{}", values::normal(self.files, path, &self.surroundings.cwd).display()),
+            Some(path) => format!(
+                "unix://{}",
+                values::normal(self.files, path, &self.surroundings.cwd).display()
+            ),
             None => values::text(&url),
         };
         let names = self.environment.clone();
         Some(Control {
             serverurl,
-            username: self.option(&section, "username", &names).map(|found| values::text(&found.value)),
-            password: self.option(&section, "password", &names).map(|found| Secret(values::text(&found.value))),
+            username: self
+                .option(&section, "username", &names)
+                .map(|found| values::text(&found.value)),
+            password: self
+                .option(&section, "password", &names)
+                .map(|found| Secret(values::text(&found.value))),
             source: section.source,
         })
     }

@@ -17,7 +17,8 @@ fn read(name: &str, main: &str, included: &str) -> Supervisor {
         host: "box".to_owned(),
         tmp: PathBuf::from("/tmp"),
     };
-    let supervisor = Supervisor::read(&Files::new(), &dir.join("supervisord.conf"), &surroundings).unwrap();
+    let supervisor =
+        Supervisor::read(&Files::new(), &dir.join("supervisord.conf"), &surroundings).unwrap();
     std::fs::remove_dir_all(&dir).unwrap();
     supervisor
 }
@@ -62,17 +63,40 @@ programs=web, quiet
     assert_eq!(got.unmatched.len(), 1);
     let here = got.here.clone();
     assert_eq!(got.servers[0].address, Address::Unix(here.join("sock")));
-    assert_eq!(got.servers[0].password.as_ref().map(|secret| secret.reveal()), Some("s3cret"));
+    assert_eq!(
+        got.servers[0]
+            .password
+            .as_ref()
+            .map(|secret| secret.reveal()),
+        Some("s3cret")
+    );
     assert!(!format!("{got:?}").contains("s3cret"));
-    assert_eq!(got.control.as_ref().map(|control| control.serverurl.clone()), Some(format!("unix://{}/sock", here.display())));
-    assert_eq!(got.daemon.logfile, Log::File(PathBuf::from("/run/log/live.log")));
-    let [group] = got.groups.as_slice() else { panic!("{:?}", got.groups) };
-    let names: Vec<String> = group.processes.iter().map(super::Process::namespec).collect();
+    assert_eq!(
+        got.control
+            .as_ref()
+            .map(|control| control.serverurl.clone()),
+        Some(format!("unix://{}/sock", here.display()))
+    );
+    assert_eq!(
+        got.daemon.logfile,
+        Log::File(PathBuf::from("/run/log/live.log"))
+    );
+    let [group] = got.groups.as_slice() else {
+        panic!("{:?}", got.groups)
+    };
+    let names: Vec<String> = group
+        .processes
+        .iter()
+        .map(super::Process::namespec)
+        .collect();
     assert_eq!(names, ["all:web_01", "all:web_02", "all:quiet"]);
     let web = &group.processes[1];
     assert_eq!(web.command, "gunicorn\n-b :8002");
     assert_eq!(web.stdout.log, Log::File(here.join("conf.d/blue-2;x.log")));
-    assert_eq!((web.stdout.maxbytes, web.stderr.log.clone()), (1024, Log::None));
+    assert_eq!(
+        (web.stdout.maxbytes, web.stderr.log.clone()),
+        (1024, Log::None)
+    );
     assert_eq!(web.stdout.source.line, 8);
     assert!(web.stdout.source.file.ends_with("conf.d/site.conf"));
     assert!(group.processes[2].stderr.syslog);
@@ -95,7 +119,11 @@ stdout_logfile=c.log
 what is this
 ";
     let got = read("mistakes", main, "");
-    let messages: Vec<String> = got.errors.iter().map(|error| format!("{}: {}", error.line, error.message)).collect();
+    let messages: Vec<String> = got
+        .errors
+        .iter()
+        .map(|error| format!("{}: {}", error.line, error.message))
+        .collect();
     assert_eq!(
         messages,
         [
@@ -104,6 +132,11 @@ what is this
             "5: process_name must hold %(process_num) when numprocs is more than 1",
         ]
     );
-    let logs: Vec<&Log> = got.groups.iter().flat_map(|group| &group.processes).map(|process| &process.stdout.log).collect();
+    let logs: Vec<&Log> = got
+        .groups
+        .iter()
+        .flat_map(|group| &group.processes)
+        .map(|process| &process.stdout.log)
+        .collect();
     assert_eq!(logs, [&Log::File(Path::new("/run/c.log").to_path_buf())]);
 }

@@ -50,7 +50,8 @@ pub fn byte_size(bytes: &[u8]) -> Parsed<u64> {
         [rest @ .., b'g', b'b'] => (rest, 1024 * 1024 * 1024),
         rest => (rest, 1),
     };
-    let number = integer(digits).map_err(|_| format!("{} is no size such as 50MB", shown(bytes)))?;
+    let number =
+        integer(digits).map_err(|_| format!("{} is no size such as 50MB", shown(bytes)))?;
     Ok(u64::try_from(number).unwrap_or(0).saturating_mul(factor))
 }
 
@@ -67,7 +68,10 @@ pub fn list(bytes: &[u8]) -> Vec<Vec<u8>> {
     if bytes.is_empty() {
         return Vec::new();
     }
-    bytes.split(|byte| *byte == b',').map(|part| strip(part).to_vec()).collect()
+    bytes
+        .split(|byte| *byte == b',')
+        .map(|part| strip(part).to_vec())
+        .collect()
 }
 
 /// What a log file name means: NONE, OFF, AUTO and syslog in any case, or a path.
@@ -102,10 +106,20 @@ fn expand_user(files: &Files, bytes: &[u8]) -> PathBuf {
     let Some(rest) = bytes.strip_prefix(b"~") else {
         return plain();
     };
-    let end = rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len());
-    let home = if end == 0 { own_home(files) } else { home_of(files, 0, &rest[..end]) };
+    let end = rest
+        .iter()
+        .position(|byte| *byte == b'/')
+        .unwrap_or(rest.len());
+    let home = if end == 0 {
+        own_home(files)
+    } else {
+        home_of(files, 0, &rest[..end])
+    };
     let Some(home) = home else { return plain() };
-    let below = rest[end..].iter().position(|byte| *byte != b'/').map_or(&b""[..], |from| &rest[end + from..]);
+    let below = rest[end..]
+        .iter()
+        .position(|byte| *byte != b'/')
+        .map_or(&b""[..], |from| &rest[end + from..]);
     home.join(OsStr::from_bytes(below))
 }
 
@@ -114,12 +128,16 @@ fn own_home(files: &Files) -> Option<PathBuf> {
         return home_of(files, 2, b"0");
     }
     let uid = rustix::process::getuid().as_raw().to_string();
-    std::env::var_os("HOME").map(PathBuf::from).or_else(|| home_of(files, 2, uid.as_bytes()))
+    std::env::var_os("HOME")
+        .map(PathBuf::from)
+        .or_else(|| home_of(files, 2, uid.as_bytes()))
 }
 
 fn home_of(files: &Files, field: usize, wanted: &[u8]) -> Option<PathBuf> {
     let passwd = files.read(Path::new("/etc/passwd")).ok()?;
-    let line = passwd.split(|byte| *byte == b'\n').find(|line| line.split(|byte| *byte == b':').nth(field) == Some(wanted))?;
+    let line = passwd
+        .split(|byte| *byte == b'\n')
+        .find(|line| line.split(|byte| *byte == b':').nth(field) == Some(wanted))?;
     let home = line.split(|byte| *byte == b':').nth(5)?;
     Some(PathBuf::from(OsString::from_vec(home.to_vec())))
 }
@@ -128,8 +146,15 @@ fn home_of(files: &Files, field: usize, wanted: &[u8]) -> Option<PathBuf> {
 pub fn inet(bytes: &[u8]) -> Parsed<Address> {
     let text = text(bytes);
     let (host, port) = text.rsplit_once(':').unwrap_or(("", &text));
-    let port = integer(port.as_bytes()).ok().and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
+    let port = integer(port.as_bytes())
+        .ok()
+        .and_then(|port| u16::try_from(port).ok())
+        .filter(|port| *port > 0);
     let port = port.ok_or_else(|| format!("{text:?} is no port, nor host:port"))?;
-    let host = if host == "*" { String::new() } else { host.to_lowercase() };
+    let host = if host == "*" {
+        String::new()
+    } else {
+        host.to_lowercase()
+    };
     Ok(Address::Inet { host, port })
 }

@@ -18,7 +18,10 @@ pub fn page(line: &'static CommandLine) -> String {
          \x20       case $command:${{COMP_WORDS[i]}} in\n",
         line.name
     );
-    let trailing: Vec<String> = with_trailing(line).iter().map(|name| format!("{name}:--")).collect();
+    let trailing: Vec<String> = with_trailing(line)
+        .iter()
+        .map(|name| format!("{name}:--"))
+        .collect();
     if !trailing.is_empty() {
         let _ = write!(
             text,
@@ -44,8 +47,15 @@ pub fn page(line: &'static CommandLine) -> String {
     );
     let commands: Vec<&str> = line.commands.iter().map(|command| command.name).collect();
     if !commands.is_empty() {
-        let patterns: Vec<String> = commands.iter().map(|command| format!(":{command}")).collect();
-        let _ = writeln!(text, "        {}) command=${{COMP_WORDS[i]}} ;;", patterns.join(" | "));
+        let patterns: Vec<String> = commands
+            .iter()
+            .map(|command| format!(":{command}"))
+            .collect();
+        let _ = writeln!(
+            text,
+            "        {}) command=${{COMP_WORDS[i]}} ;;",
+            patterns.join(" | ")
+        );
     }
     text += "        *) ((place++)) ;;\n        esac\n    done\n    case $command:$prev in\n";
     for scope in scopes(line) {
@@ -55,11 +65,20 @@ pub fn page(line: &'static CommandLine) -> String {
     for scope in scopes(line) {
         let words: Vec<String> = scope.all().flat_map(spellings).collect();
         for pattern in names(scope) {
-            let _ = writeln!(text, "    {pattern}:-*) {} ;;", from_words(&words.join(" ")));
+            let _ = writeln!(
+                text,
+                "    {pattern}:-*) {} ;;",
+                from_words(&words.join(" "))
+            );
         }
     }
     if line.commands.iter().all(|command| !command.default) && !commands.is_empty() {
-        let words: Vec<String> = line.options.iter().chain(base::cli::COMMON).flat_map(spellings).collect();
+        let words: Vec<String> = line
+            .options
+            .iter()
+            .chain(base::cli::COMMON)
+            .flat_map(spellings)
+            .collect();
         let _ = writeln!(text, "    :-*) {} ;;", from_words(&words.join(" ")));
     }
     if !commands.is_empty() {
@@ -97,11 +116,19 @@ fn command_function(function: &str) -> String {
 /// What the scripts call a scope: where a subcommand goes without saying, nothing as well.
 fn names(scope: Scope<'static>) -> Vec<&'static str> {
     let default = scope.command.is_some_and(|command| command.default);
-    if default { vec![name(scope), ""] } else { vec![name(scope)] }
+    if default {
+        vec![name(scope), ""]
+    } else {
+        vec![name(scope)]
+    }
 }
 
 fn spellings(opt: &Opt) -> Vec<String> {
-    opt.short.map(|letter| format!("-{letter}")).into_iter().chain([format!("--{}", opt.long)]).collect()
+    opt.short
+        .map(|letter| format!("-{letter}"))
+        .into_iter()
+        .chain([format!("--{}", opt.long)])
+        .collect()
 }
 
 /// The values of a scope's options, each the last word but one. What any scope has in common is said once.
@@ -110,9 +137,19 @@ fn values(text: &mut String, scope: Scope<'static>) {
         let Some(value) = opt.value else { continue };
         let shared = !scope.own().any(|own| own.long == opt.long);
         let patterns: Vec<String> = if shared {
-            spellings(opt).iter().map(|spelled| format!("*:{spelled}")).collect()
+            spellings(opt)
+                .iter()
+                .map(|spelled| format!("*:{spelled}"))
+                .collect()
         } else {
-            names(scope).iter().flat_map(|name| spellings(opt).into_iter().map(move |spelled| format!("{name}:{spelled}"))).collect()
+            names(scope)
+                .iter()
+                .flat_map(|name| {
+                    spellings(opt)
+                        .into_iter()
+                        .map(move |spelled| format!("{name}:{spelled}"))
+                })
+                .collect()
         };
         let action = action(value);
         let clause = format!(
@@ -133,7 +170,11 @@ fn places(text: &mut String, scope: Scope<'static>) {
         if action.is_empty() {
             continue;
         }
-        let number = if place.many { "*".to_string() } else { i.to_string() };
+        let number = if place.many {
+            "*".to_string()
+        } else {
+            i.to_string()
+        };
         for pattern in names(scope) {
             let _ = writeln!(text, "    {pattern}:{number}) {action} ;;");
         }
@@ -148,7 +189,12 @@ fn action(value: Value) -> String {
         Value::User(_) => from("-u"),
         Value::Program(_) => from("-c"),
         Value::Url(_) => from("-W 'http:// https://'"),
-        Value::Text(_) | Value::Bytes(_) | Value::Duration(_) | Value::Size(_) | Value::Count(_) | Value::Secret(_) => String::new(),
+        Value::Text(_)
+        | Value::Bytes(_)
+        | Value::Duration(_)
+        | Value::Size(_)
+        | Value::Count(_)
+        | Value::Secret(_) => String::new(),
     }
 }
 

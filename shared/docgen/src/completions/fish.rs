@@ -5,9 +5,15 @@ use base::cli::{CommandLine, Opt, Scope, Value};
 use std::fmt::Write as _;
 
 pub fn page(line: &'static CommandLine) -> String {
-    let mut text = format!("# fish completion for {0}\n\ncomplete -c {0} -f\n", line.name);
+    let mut text = format!(
+        "# fish completion for {0}\n\ncomplete -c {0} -f\n",
+        line.name
+    );
     if line.commands.is_empty() {
-        let scope = Scope { line, command: None };
+        let scope = Scope {
+            line,
+            command: None,
+        };
         for opt in scope.all() {
             option(&mut text, line.name, "", opt);
         }
@@ -16,13 +22,28 @@ pub fn page(line: &'static CommandLine) -> String {
     }
     text += &functions(line);
     let function = format!("__fish_{}", identifier(line.name));
-    let default = line.commands.iter().find(|command| command.default).map_or("", |command| command.name);
+    let default = line
+        .commands
+        .iter()
+        .find(|command| command.default)
+        .map_or("", |command| command.name);
     for command in line.commands {
-        let _ = writeln!(text, "complete -c {} -n '{function}_in none' -a {} -d {}", line.name, command.name, quoted(command.about));
+        let _ = writeln!(
+            text,
+            "complete -c {} -n '{function}_in none' -a {} -d {}",
+            line.name,
+            command.name,
+            quoted(command.about)
+        );
     }
     if default.is_empty() {
         for opt in line.options.iter().chain(base::cli::COMMON) {
-            option(&mut text, line.name, &format!("-n '{function}_in none' "), opt);
+            option(
+                &mut text,
+                line.name,
+                &format!("-n '{function}_in none' "),
+                opt,
+            );
         }
     }
     for scope in scopes(line) {
@@ -34,7 +55,11 @@ pub fn page(line: &'static CommandLine) -> String {
         places(&mut text, scope, &condition);
     }
     if !with_trailing(line).is_empty() {
-        let _ = writeln!(text, "complete -c {} -n {function}_runs -a '({function}_rest)'", line.name);
+        let _ = writeln!(
+            text,
+            "complete -c {} -n {function}_runs -a '({function}_rest)'",
+            line.name
+        );
     }
     text
 }
@@ -43,8 +68,17 @@ pub fn page(line: &'static CommandLine) -> String {
 fn functions(line: &'static CommandLine) -> String {
     let function = format!("__fish_{}", identifier(line.name));
     let mut valued: Vec<String> = Vec::new();
-    for opt in scopes(line).into_iter().flat_map(Scope::all).filter(|opt| opt.value.is_some()) {
-        for spelled in opt.short.map(|letter| format!("-{letter}")).into_iter().chain([format!("--{}", opt.long)]) {
+    for opt in scopes(line)
+        .into_iter()
+        .flat_map(Scope::all)
+        .filter(|opt| opt.value.is_some())
+    {
+        for spelled in opt
+            .short
+            .map(|letter| format!("-{letter}"))
+            .into_iter()
+            .chain([format!("--{}", opt.long)])
+        {
             if !valued.contains(&spelled) {
                 valued.push(spelled);
             }
@@ -99,16 +133,31 @@ fn functions(line: &'static CommandLine) -> String {
 }
 
 fn option(text: &mut String, tool: &str, condition: &str, opt: &Opt) {
-    let letter = opt.short.map_or(String::new(), |letter| format!("-s {letter} "));
-    let value = opt.value.map_or(String::new(), |value| format!(" -r{}", action(value)));
-    let _ = writeln!(text, "complete -c {tool} {condition}{letter}-l {}{value} -d {}", opt.long, quoted(opt.help));
+    let letter = opt
+        .short
+        .map_or(String::new(), |letter| format!("-s {letter} "));
+    let value = opt
+        .value
+        .map_or(String::new(), |value| format!(" -r{}", action(value)));
+    let _ = writeln!(
+        text,
+        "complete -c {tool} {condition}{letter}-l {}{value} -d {}",
+        opt.long,
+        quoted(opt.help)
+    );
 }
 
 fn places(text: &mut String, scope: Scope<'static>, condition: &str) {
     for place in scope.positionals() {
         let action = action(place.value);
         if action != " -f" {
-            let _ = writeln!(text, "complete -c {} {}{}", scope.line.name, condition.trim_end(), action);
+            let _ = writeln!(
+                text,
+                "complete -c {} {}{}",
+                scope.line.name,
+                condition.trim_end(),
+                action
+            );
         }
     }
 }
@@ -120,9 +169,13 @@ fn action(value: Value) -> String {
         Value::Choice(_, words) => format!(" -f -a {}", quoted(&words.join(" "))),
         Value::User(_) => " -f -a '(__fish_complete_users)'".into(),
         Value::Program(_) => " -f -a '(__fish_complete_command)'".into(),
-        Value::Text(_) | Value::Bytes(_) | Value::Url(_) | Value::Duration(_) | Value::Size(_) | Value::Count(_) | Value::Secret(_) => {
-            " -f".into()
-        }
+        Value::Text(_)
+        | Value::Bytes(_)
+        | Value::Url(_)
+        | Value::Duration(_)
+        | Value::Size(_)
+        | Value::Count(_)
+        | Value::Secret(_) => " -f".into(),
     }
 }
 

@@ -13,17 +13,35 @@ use base::cli::{CommandLine, Scope, Trailing};
 pub fn pages(line: &'static CommandLine) -> Vec<Page> {
     let name = line.name;
     vec![
-        Page { path: format!("completions/bash/{name}"), text: bash::page(line) },
-        Page { path: format!("completions/zsh/_{name}"), text: zsh::page(line) },
-        Page { path: format!("completions/fish/{name}.fish"), text: fish::page(line) },
+        Page {
+            path: format!("completions/bash/{name}"),
+            text: bash::page(line),
+        },
+        Page {
+            path: format!("completions/zsh/_{name}"),
+            text: zsh::page(line),
+        },
+        Page {
+            path: format!("completions/fish/{name}.fish"),
+            text: fish::page(line),
+        },
     ]
 }
 
 /// The scopes of a command line: one for each subcommand, or the whole where there are none.
 fn scopes(line: &'static CommandLine) -> Vec<Scope<'static>> {
     match line.commands {
-        [] => vec![Scope { line, command: None }],
-        commands => commands.iter().map(|command| Scope { line, command: Some(command) }).collect(),
+        [] => vec![Scope {
+            line,
+            command: None,
+        }],
+        commands => commands
+            .iter()
+            .map(|command| Scope {
+                line,
+                command: Some(command),
+            })
+            .collect(),
     }
 }
 
@@ -34,7 +52,11 @@ fn name(scope: Scope<'static>) -> &'static str {
 
 /// The names of the subcommands after which `-- COMMAND` stands.
 fn with_trailing(line: &'static CommandLine) -> Vec<&'static str> {
-    scopes(line).into_iter().filter(|scope| scope.trailing() == Trailing::Required).map(name).collect()
+    scopes(line)
+        .into_iter()
+        .filter(|scope| scope.trailing() == Trailing::Required)
+        .map(name)
+        .collect()
 }
 
 /// A name that may stand in an identifier of every shell.

@@ -20,7 +20,12 @@ pub(super) enum Next {
 }
 
 /// Words for a failed attempt, where libpq would go next, and whether the other TLS level is due.
-pub(super) fn explain(place: &str, error: &postgres::Error, handshake: &Handshake, level: SslMode) -> (Failure, bool) {
+pub(super) fn explain(
+    place: &str,
+    error: &postgres::Error,
+    handshake: &Handshake,
+    level: SslMode,
+) -> (Failure, bool) {
     let outcome = handshake.outcome();
     let fail = |kind: Kind, next: Next, what: String| Failure {
         error: Error::new(kind, format!("connection to server {place} failed: {what}")),
@@ -33,11 +38,16 @@ pub(super) fn explain(place: &str, error: &postgres::Error, handshake: &Handshak
             "53300" | "57P01" | "57P02" => (Kind::Unreachable, Next::Stop),
             _ => (Kind::Refused, Next::Stop),
         };
-        let mut failure = fail(kind, next, format!("{}: {}", server.severity(), server.message()));
+        let mut failure = fail(
+            kind,
+            next,
+            format!("{}: {}", server.severity(), server.message()),
+        );
         failure.error.sqlstate = Some(code.to_owned());
         failure.error.hint = server.hint().map(str::to_owned);
         // Only what is said before the password is accepted: pg_hba may want the other kind.
-        let other_level = code.starts_with("28") && (level == SslMode::Disable || outcome.encrypted);
+        let other_level =
+            code.starts_with("28") && (level == SslMode::Disable || outcome.encrypted);
         return (failure, other_level);
     }
     if let Some(what) = &outcome.failure {
@@ -51,7 +61,11 @@ pub(super) fn explain(place: &str, error: &postgres::Error, handshake: &Handshak
             _ => Next::Stop,
         };
         let words = io.to_string();
-        let words = words.split(" (os error").next().unwrap_or(&words).to_owned();
+        let words = words
+            .split(" (os error")
+            .next()
+            .unwrap_or(&words)
+            .to_owned();
         return (fail(Kind::Unreachable, next, words), false);
     }
     if error.is_closed() {
@@ -64,7 +78,8 @@ pub(super) fn explain(place: &str, error: &postgres::Error, handshake: &Handshak
     }
     if words == "password missing" {
         let mut failure = fail(Kind::Refused, Next::Stop, "no password supplied".to_owned());
-        failure.error.hint = Some("give it in ~/.pgpass (mode 0600), PGPASSWORD or a service file".to_owned());
+        failure.error.hint =
+            Some("give it in ~/.pgpass (mode 0600), PGPASSWORD or a service file".to_owned());
         return (failure, false);
     }
     (fail(Kind::Refused, Next::Stop, words), false)

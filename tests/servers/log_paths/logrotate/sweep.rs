@@ -66,7 +66,14 @@ const DIRECTIVES: &[&str] = &[
     "dateext",
 ];
 
-const FILES: &[&str] = &["conf.d/01", "conf.d/.02", "conf.d/03.dpkg-old", "conf.d/04.conf", "conf.d/05~", "conf.d/zz.mine"];
+const FILES: &[&str] = &[
+    "conf.d/01",
+    "conf.d/.02",
+    "conf.d/03.dpkg-old",
+    "conf.d/04.conf",
+    "conf.d/05~",
+    "conf.d/zz.mine",
+];
 
 /// xorshift64*, so that a round can be run again by its number.
 struct Dice(u64);
@@ -92,14 +99,31 @@ fn stanzas(dice: &mut Dice) -> String {
     let mut text = String::new();
     for _ in 0..dice.throw(4) {
         if dice.one_in(4) {
-            writeln!(text, "{}", dice.pick(&["# @/l/a.log {", "weekly", "create 0600 root root", "copytruncate", "su root root", "  "]))
-                .unwrap();
+            writeln!(
+                text,
+                "{}",
+                dice.pick(&[
+                    "# @/l/a.log {",
+                    "weekly",
+                    "create 0600 root root",
+                    "copytruncate",
+                    "su root root",
+                    "  "
+                ])
+            )
+            .unwrap();
         }
         let patterns: Vec<&str> = (0..=dice.throw(3)).map(|_| dice.pick(PATTERNS)).collect();
         text += &patterns.join(dice.pick(&[" ", "\n", "  "]));
         text += dice.pick(&[" {\n", "\n{\n", "{\n", " {  \n"]);
         for _ in 0..dice.throw(4) {
-            writeln!(text, "{}{}", dice.pick(&["", "\t", "  "]), dice.pick(DIRECTIVES)).unwrap();
+            writeln!(
+                text,
+                "{}{}",
+                dice.pick(&["", "\t", "  "]),
+                dice.pick(DIRECTIVES)
+            )
+            .unwrap();
         }
         text += dice.pick(&["}\n", "  }\n\n", "}\n# end\n"]);
     }
@@ -125,11 +149,20 @@ fn made(round: u64) -> Site {
         "copytruncate\n",
         "su root adm\n",
     ]);
-    let include = dice.pick(&["include @/conf.d\n", "include @/conf.d\n", "include conf.d\n", "include @/conf.d/04.conf\n"]);
+    let include = dice.pick(&[
+        "include @/conf.d\n",
+        "include @/conf.d\n",
+        "include conf.d\n",
+        "include @/conf.d/04.conf\n",
+    ]);
     let (before, after) = (stanzas(&mut dice), stanzas(&mut dice));
     site.conf("main.conf", &format!("{head}{before}{include}{after}"));
     for file in FILES {
-        let text = if dice.one_in(3) { String::new() } else { stanzas(&mut dice) };
+        let text = if dice.one_in(3) {
+            String::new()
+        } else {
+            stanzas(&mut dice)
+        };
         site.conf(file, &text);
         if dice.one_in(8) {
             fs::set_permissions(site.at(file), fs::Permissions::from_mode(0o664)).unwrap();
@@ -144,7 +177,11 @@ fn made(round: u64) -> Site {
 /// What logrotate says of a log: rotated, passed over, or nothing.
 fn foretold(said: &str, path: &Path) -> &'static str {
     let name = path.display().to_string();
-    let refusals = [format!("log {name} is symbolic link"), format!("log {name} has multiple"), format!("skipping \"{name}\" because")];
+    let refusals = [
+        format!("log {name} is symbolic link"),
+        format!("log {name} has multiple"),
+        format!("skipping \"{name}\" because"),
+    ];
     match said.contains(&format!("considering log {name}\n")) {
         true if refusals.iter().any(|refusal| said.contains(refusal)) => "passed over",
         true => "rotated",
@@ -163,10 +200,16 @@ fn the_same_fate_for_every_log() {
         let site = made(round);
         let said = site.debug();
         let report = site.run(&[]).json();
-        let logs: Vec<_> = items(&report).into_iter().filter(|log| log["path"].is_string()).collect();
+        let logs: Vec<_> = items(&report)
+            .into_iter()
+            .filter(|log| log["path"].is_string())
+            .collect();
         assert_eq!(logs.len(), LOGS.len());
         for (log, name) in logs.iter().zip(LOGS) {
-            let reported = match (log["rotated_by"]["tool"] == "logrotate", codes(log).contains(&"rotation_skipped".to_owned())) {
+            let reported = match (
+                log["rotated_by"]["tool"] == "logrotate",
+                codes(log).contains(&"rotation_skipped".to_owned()),
+            ) {
                 (true, _) => "rotated",
                 (_, true) => "passed over",
                 _ => "nothing",
@@ -186,7 +229,10 @@ fn the_same_fate_for_every_log() {
                         )
                     })
                     .collect();
-                panic!("round {round}, {name}: logrotate says {truth}, reported {reported}\n{}\n{said}\n{log:#}", files.join("\n"));
+                panic!(
+                    "round {round}, {name}: logrotate says {truth}, reported {reported}\n{}\n{said}\n{log:#}",
+                    files.join("\n")
+                );
             }
         }
     }

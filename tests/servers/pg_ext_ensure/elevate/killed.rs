@@ -17,22 +17,44 @@ fn a_killed_tool_command_or_guardian_leaves_no_superuser() {
     // The guardian.
     let child = stage.spawn("sleep 0.5");
     wait_until("the right given", || stage.is_super());
-    stage.guardians().into_iter().for_each(|pid| kill(pid, SIGKILL));
+    stage
+        .guardians()
+        .into_iter()
+        .for_each(|pid| kill(pid, SIGKILL));
     assert!(child.wait_with_output().unwrap().status.success());
     stage.expect_clean();
     // Tool and guardian: only the journal is left, and recover finishes.
     let mut child = stage.spawn("sleep 1");
     wait_until("the right given", || stage.is_super());
-    stage.guardians().into_iter().for_each(|pid| kill(pid, SIGKILL));
+    stage
+        .guardians()
+        .into_iter()
+        .for_each(|pid| kill(pid, SIGKILL));
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(stage.is_super() && stage.journals().len() == 1);
-    stage.elevate(&[], "true").run().expect_code(125).expect_err("already is a superuser");
-    assert_eq!(stage.tool("recover").arg("-n").run().expect_code(1).json()["msg"], "1 to be recovered");
+    stage
+        .elevate(&[], "true")
+        .run()
+        .expect_code(125)
+        .expect_err("already is a superuser");
+    assert_eq!(
+        stage.tool("recover").arg("-n").run().expect_code(1).json()["msg"],
+        "1 to be recovered"
+    );
     let report = stage.tool("recover").run().expect_code(0).json();
-    assert_eq!((&report["changed"], &report["recovered"][0]["revoke_verified"]), (&json!(true), &json!(true)));
+    assert_eq!(
+        (
+            &report["changed"],
+            &report["recovered"][0]["revoke_verified"]
+        ),
+        (&json!(true), &json!(true))
+    );
     stage.expect_clean();
-    assert_eq!(stage.tool("recover").run().expect_code(0).json()["changed"], false);
+    assert_eq!(
+        stage.tool("recover").run().expect_code(0).json()["changed"],
+        false
+    );
 }
 
 /// The right comes late: the tool's statement waits for a lock while the tool is killed.
@@ -41,8 +63,12 @@ fn a_grant_that_is_under_way_when_the_tool_dies_is_ended() {
     let server = &Postgres::start();
     let stage = Stage::new(server);
     let mut holder = Command::new(program("psql"));
-    let mut holder =
-        holder.args(["-X", "-q", "-d", &server.dsn("postgres", "postgres")]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut holder = holder
+        .args(["-X", "-q", "-d", &server.dsn("postgres", "postgres")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     let mut say = holder.stdin.take().unwrap();
     use std::io::Write;
     writeln!(say, "BEGIN; ALTER ROLE {} CONNECTION LIMIT 9;", stage.role).unwrap();
@@ -68,13 +94,28 @@ fn a_server_that_dies_in_between_is_waited_for_or_left_to_recover() {
     let mut server = Postgres::start();
     let (role, state) = ("mortal", scratch());
     server.create_app(role);
-    let is_super = |server: &Postgres| server.psql("postgres", "SELECT rolsuper FROM pg_roles WHERE rolname = 'mortal'") == "t";
+    let is_super = |server: &Postgres| {
+        server.psql(
+            "postgres",
+            "SELECT rolsuper FROM pg_roles WHERE rolname = 'mortal'",
+        ) == "t"
+    };
     let admin = server.dsn("postgres", "postgres");
     let elevate = |script: &str| {
         let mut command = harness::program("pg-ext-ensure");
-        command.args(["elevate", "--role", role, "--admin", &admin, "--", "sh", "-c", script]);
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("STATE_DIRECTORY", state.path());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+        command.args([
+            "elevate", "--role", role, "--admin", &admin, "--", "sh", "-c", script,
+        ]);
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("STATE_DIRECTORY", state.path());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
     };
     // It comes back while the tool waits.
     let child = elevate("sleep 0.5");
@@ -84,7 +125,11 @@ fn a_server_that_dies_in_between_is_waited_for_or_left_to_recover() {
     server.start_again();
     let output = child.wait_with_output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&report["rc"], &report["elevation"]["revoke_verified"]), (&json!(0), &json!(true)), "{report}");
+    assert_eq!(
+        (&report["rc"], &report["elevation"]["revoke_verified"]),
+        (&json!(0), &json!(true)),
+        "{report}"
+    );
     assert!(!is_super(&server));
     // It does not: the tool says so, louder than whatever COMMAND said.
     let child = elevate("sleep 0.5; exit 7");
@@ -92,11 +137,27 @@ fn a_server_that_dies_in_between_is_waited_for_or_left_to_recover() {
     server.crash();
     let output = child.wait_with_output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&report["rc"], &report["elevation"]["revoke_verified"]), (&json!(125), &json!(false)), "{report}");
-    let stage_guardians = Stage { server: &server, role: role.to_string(), state };
-    stage_guardians.guardians().into_iter().for_each(|pid| kill(pid, nix::sys::signal::Signal::SIGKILL));
+    assert_eq!(
+        (&report["rc"], &report["elevation"]["revoke_verified"]),
+        (&json!(125), &json!(false)),
+        "{report}"
+    );
+    let stage_guardians = Stage {
+        server: &server,
+        role: role.to_string(),
+        state,
+    };
+    stage_guardians
+        .guardians()
+        .into_iter()
+        .for_each(|pid| kill(pid, nix::sys::signal::Signal::SIGKILL));
     let Stage { state, .. } = stage_guardians;
-    let recover = || bare().env("STATE_DIRECTORY", state.path()).args(["recover", "--admin", &admin]).run();
+    let recover = || {
+        bare()
+            .env("STATE_DIRECTORY", state.path())
+            .args(["recover", "--admin", &admin])
+            .run()
+    };
     assert_eq!(recover().expect_code(75).json()["status"], "retry");
     server.start_again();
     assert!(is_super(&server));
@@ -133,5 +194,9 @@ fn killed_at_any_moment_the_role_is_no_superuser_soon() {
         stage.tool("recover").run().expect_code(0);
         stage.expect_clean();
     }
-    assert!(killed_while_super > 0, "no kill in {} hit the elevation", 10 * rounds);
+    assert!(
+        killed_while_super > 0,
+        "no kill in {} hit the elevation",
+        10 * rounds
+    );
 }

@@ -34,7 +34,12 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     let name = fields.required("name")?;
     let texts = fields.texts("version")?;
     let wanted = Wanted::new(&texts, Order::Plain).map_err(|what| fields.error("version", what))?;
-    Ok(Box::new(Command { args: fields.texts("args")?, package: fields.text("package")?, name, wanted }))
+    Ok(Box::new(Command {
+        args: fields.texts("args")?,
+        package: fields.text("package")?,
+        name,
+        wanted,
+    }))
 }
 
 /// Commands that know their version by another word. nginx, sshd and others take `-V` for more than they should print.
@@ -89,39 +94,62 @@ impl Check for Command {
 
     fn how(&self) -> String {
         match self.wanted.is_any() {
-            true => format!("{} is looked for along PATH and the system's own directories", self.name),
-            false => format!("the first version in what `{} {}` prints", self.name, self.args().join(" ")),
+            true => format!(
+                "{} is looked for along PATH and the system's own directories",
+                self.name
+            ),
+            false => format!(
+                "the first version in what `{} {}` prints",
+                self.name,
+                self.args().join(" ")
+            ),
         }
     }
 
     fn look(&self, scene: &Scene, deadline: Deadline) -> Finding {
         let Some(path) = programs::find(&self.name) else {
-            return Finding::unmet("missing", format!("there is no command {}", self.name)).fix(self.installation(scene));
+            return Finding::unmet("missing", format!("there is no command {}", self.name))
+                .fix(self.installation(scene));
         };
         let shown = path.display().to_string();
         if self.wanted.is_any() {
             return Finding::met(shown.clone(), format!("{} is {shown}", self.name));
         }
-        let run = programs::known(Run::new(&path).args(self.args())).user(super::python::owner_of(&path)).deadline(deadline);
+        let run = programs::known(Run::new(&path).args(self.args()))
+            .user(super::python::owner_of(&path))
+            .deadline(deadline);
         let finished = match run.run() {
             Ok(finished) => finished,
-            Err(error) => return Finding::unmet("not_executable", error.message).fix(self.installation(scene)),
+            Err(error) => {
+                return Finding::unmet("not_executable", error.message)
+                    .fix(self.installation(scene));
+            }
         };
         if finished.timed_out {
             return Finding::timeout(format!("{shown} {}", self.args().join(" ")));
         }
         let (out, err) = (finished.out(), finished.err());
         let Some(version) = plain::find(&out).or_else(|| plain::find(&err)) else {
-            return Finding::unknown("no_version", format!("{shown} {} prints no version", self.args().join(" ")))
-                .evidence(tail(&(out + &err)));
+            return Finding::unknown(
+                "no_version",
+                format!("{shown} {} prints no version", self.args().join(" ")),
+            )
+            .evidence(tail(&(out + &err)));
         };
         match self.wanted.admits(version, Order::Plain) {
-            Some(true) => Finding::met(version, format!("{} {version} is {shown}", self.name)).evidence(shown),
-            Some(false) => Finding::unmet("version", format!("{shown} is {version}, wanted is {}", self.wanted.text()))
+            Some(true) => {
+                Finding::met(version, format!("{} {version} is {shown}", self.name)).evidence(shown)
+            }
+            Some(false) => Finding::unmet(
+                "version",
+                format!("{shown} is {version}, wanted is {}", self.wanted.text()),
+            )
+            .found(version)
+            .evidence(shown)
+            .fix(self.newer(scene)),
+            None => Finding::unknown("version", format!("{shown}: '{version}' is no version"))
                 .found(version)
-                .evidence(shown)
-                .fix(self.newer(scene)),
-            None => Finding::unknown("version", format!("{shown}: '{version}' is no version")).found(version).evidence(shown),
+                .evidence(shown),
         }
     }
 }
@@ -129,7 +157,15 @@ impl Check for Command {
 impl Command {
     fn newer(&self, scene: &Scene) -> Fix {
         let fix = self.installation(scene);
-        let words = fix.commands.first().map(|command| format!(" (the distribution's newest: {command})")).unwrap_or_default();
-        Fix::advice(format!("install {} {}{words}", self.name, self.wanted.text()))
+        let words = fix
+            .commands
+            .first()
+            .map(|command| format!(" (the distribution's newest: {command})"))
+            .unwrap_or_default();
+        Fix::advice(format!(
+            "install {} {}{words}",
+            self.name,
+            self.wanted.text()
+        ))
     }
 }

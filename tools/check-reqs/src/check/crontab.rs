@@ -17,7 +17,13 @@ use std::io;
 pub const TYPE: Type = Type {
     name: "crontab",
     about: "crontabs that are run: the command, a running daemon, and a user who may have one",
-    keys: &[("user", "who has to be allowed to have one (who runs the check)"), ("daemon", "false: cron need not run")],
+    keys: &[
+        (
+            "user",
+            "who has to be allowed to have one (who runs the check)",
+        ),
+        ("daemon", "false: cron need not run"),
+    ],
     read,
 };
 
@@ -27,7 +33,10 @@ struct Crontab {
 }
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
-    Ok(Box::new(Crontab { user: fields.text("user")?, daemon: fields.flag("daemon")?.unwrap_or(true) }))
+    Ok(Box::new(Crontab {
+        user: fields.text("user")?,
+        daemon: fields.flag("daemon")?.unwrap_or(true),
+    }))
 }
 
 /// What the various crons call their daemon.
@@ -36,7 +45,12 @@ const DAEMONS: &[&str] = &["cron", "crond", "fcron", "bcron-sched"];
 /// The lines of an allow or deny file; none if it is not there.
 fn list(path: &str) -> io::Result<Option<Vec<String>>> {
     match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text.lines().map(|line| line.trim().to_string()).filter(|line| !line.is_empty()).collect())),
+        Ok(text) => Ok(Some(
+            text.lines()
+                .map(|line| line.trim().to_string())
+                .filter(|line| !line.is_empty())
+                .collect(),
+        )),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -44,7 +58,9 @@ fn list(path: &str) -> io::Result<Option<Vec<String>>> {
 
 impl Crontab {
     fn who(&self) -> String {
-        self.user.clone().unwrap_or_else(|| file::user_name(nix::unistd::geteuid().as_raw()))
+        self.user
+            .clone()
+            .unwrap_or_else(|| file::user_name(nix::unistd::geteuid().as_raw()))
     }
 
     /// The allow file decides alone if it is there; the deny file otherwise; root may always.
@@ -54,8 +70,9 @@ impl Crontab {
             if !allowed.iter().any(|name| name == who) {
                 let command = format!("echo {quoted_who} >> /etc/cron.allow");
                 return Ok(Some(
-                    Finding::unmet("not_allowed", format!("{who} is not in /etc/cron.allow"))
-                        .fix(Fix::root(format!("let {who} have a crontab"), vec![command])),
+                    Finding::unmet("not_allowed", format!("{who} is not in /etc/cron.allow")).fix(
+                        Fix::root(format!("let {who} have a crontab"), vec![command]),
+                    ),
                 ));
             }
             return Ok(None);
@@ -89,16 +106,22 @@ impl Check for Crontab {
     }
 
     fn expected(&self) -> String {
-        format!("{} may have a crontab{}", self.who(), if self.daemon { ", and cron runs" } else { "" })
+        format!(
+            "{} may have a crontab{}",
+            self.who(),
+            if self.daemon { ", and cron runs" } else { "" }
+        )
     }
 
     fn how(&self) -> String {
-        "the crontab command, a process named cron or crond, /etc/cron.allow and /etc/cron.deny".into()
+        "the crontab command, a process named cron or crond, /etc/cron.allow and /etc/cron.deny"
+            .into()
     }
 
     fn look(&self, scene: &Scene, _: Deadline) -> Finding {
         let Some(command) = programs::find("crontab") else {
-            return Finding::unmet("missing", "there is no crontab command").fix(fix::install_of_command(&scene.distro, "crontab"));
+            return Finding::unmet("missing", "there is no crontab command")
+                .fix(fix::install_of_command(&scene.distro, "crontab"));
         };
         let who = self.who();
         if who != "root" {
@@ -108,11 +131,22 @@ impl Check for Crontab {
                 Err(error) => return Finding::io("/etc/cron.allow, /etc/cron.deny", &error),
             }
         }
-        let daemon = DAEMONS.iter().find_map(|name| processes::named(name).first().map(|process| format!("{name} (pid {})", process.pid)));
+        let daemon = DAEMONS.iter().find_map(|name| {
+            processes::named(name)
+                .first()
+                .map(|process| format!("{name} (pid {})", process.pid))
+        });
         match (daemon, self.daemon) {
             (None, true) => {
-                let name = if scene.distro.manager() == Some(Manager::Apt) { "cron" } else { "crond" };
-                let start = match (std::path::Path::new("/run/systemd/system").is_dir(), scene.distro.manager()) {
+                let name = if scene.distro.manager() == Some(Manager::Apt) {
+                    "cron"
+                } else {
+                    "crond"
+                };
+                let start = match (
+                    std::path::Path::new("/run/systemd/system").is_dir(),
+                    scene.distro.manager(),
+                ) {
                     (true, _) => format!("systemctl enable --now {name}"),
                     (false, Some(Manager::Apk)) => format!("rc-service {name} start"),
                     (false, _) => format!("service {name} start"),
@@ -123,7 +157,11 @@ impl Check for Crontab {
             }
             (daemon, _) => {
                 let evidence = daemon.unwrap_or_default();
-                Finding::met(command.display().to_string(), format!("{who} may have a crontab")).evidence(evidence)
+                Finding::met(
+                    command.display().to_string(),
+                    format!("{who} may have a crontab"),
+                )
+                .evidence(evidence)
             }
         }
     }

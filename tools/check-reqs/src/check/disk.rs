@@ -38,10 +38,18 @@ struct Disk {
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     let path = PathBuf::from(fields.required("path")?);
     let free = fields.parsed("free", |text| least(text, parse_size))?;
-    let inodes = fields.parsed("inodes", |text| least(text, |n| n.parse().map_err(|_| format!("'{n}' is not a number of inodes"))))?;
+    let inodes = fields.parsed("inodes", |text| {
+        least(text, |n| {
+            n.parse()
+                .map_err(|_| format!("'{n}' is not a number of inodes"))
+        })
+    })?;
     match free.or(inodes) {
         Some(_) => Ok(Box::new(Disk { path, free, inodes })),
-        None => Err(fields.error("path", "how much? free = \"2G\", free = \"10%\" or inodes = 5000")),
+        None => Err(fields.error(
+            "path",
+            "how much? free = \"2G\", free = \"10%\" or inodes = 5000",
+        )),
     }
 }
 
@@ -72,11 +80,20 @@ impl Measure {
     }
 
     fn percent(&self) -> f64 {
-        if self.all == 0 { 0.0 } else { self.have as f64 * 100.0 / self.all as f64 }
+        if self.all == 0 {
+            0.0
+        } else {
+            self.have as f64 * 100.0 / self.all as f64
+        }
     }
 
     fn text(&self) -> String {
-        format!("{}{} ({:.0}%)", (self.show)(self.have), self.what, self.percent())
+        format!(
+            "{}{} ({:.0}%)",
+            (self.show)(self.have),
+            self.what,
+            self.percent()
+        )
     }
 }
 
@@ -91,8 +108,18 @@ impl Check for Disk {
             Least::Percent(percent) => format!("{percent}%"),
         };
         let free = self.free.map(|least| show(least, size));
-        let inodes = self.inodes.map(|least| format!("{} inodes", show(least, |n| n.to_string())));
-        format!("{} free at {}", [free, inodes].into_iter().flatten().collect::<Vec<_>>().join(" and "), self.path.display())
+        let inodes = self
+            .inodes
+            .map(|least| format!("{} inodes", show(least, |n| n.to_string())));
+        format!(
+            "{} free at {}",
+            [free, inodes]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" and "),
+            self.path.display()
+        )
     }
 
     fn how(&self) -> String {
@@ -110,13 +137,25 @@ impl Check for Disk {
             all: stat.blocks() * stat.fragment_size(),
             show: size,
         };
-        let inodes = Measure { what: " inodes", have: stat.files_available(), all: stat.files(), show: |n| n.to_string() };
+        let inodes = Measure {
+            what: " inodes",
+            have: stat.files_available(),
+            all: stat.files(),
+            show: |n| n.to_string(),
+        };
         let mut seen = Vec::new();
         for (measure, least) in [(space, self.free), (inodes, self.inodes)] {
             let Some(least) = least else { continue };
             // btrfs and other file systems without a table of inodes say 0 of 0.
             if measure.all == 0 {
-                seen.push(format!("no limit of{}", if measure.what.is_empty() { " space" } else { measure.what }));
+                seen.push(format!(
+                    "no limit of{}",
+                    if measure.what.is_empty() {
+                        " space"
+                    } else {
+                        measure.what
+                    }
+                ));
                 continue;
             }
             if measure.have < measure.wanted(least) {
@@ -133,7 +172,10 @@ impl Check for Disk {
             seen.push(measure.text());
         }
         let seen = seen.join(", ");
-        Finding::met(seen.clone(), format!("{} has {seen} free", self.path.display()))
+        Finding::met(
+            seen.clone(),
+            format!("{} has {seen} free", self.path.display()),
+        )
     }
 }
 
@@ -143,7 +185,8 @@ fn nearest(path: &Path) -> Result<(&Path, Statvfs), nix::Error> {
     loop {
         match statvfs(place) {
             Ok(stat) => return Ok((place, stat)),
-            Err(nix::Error::ENOENT) => match place.parent().filter(|up| !up.as_os_str().is_empty()) {
+            Err(nix::Error::ENOENT) => match place.parent().filter(|up| !up.as_os_str().is_empty())
+            {
                 Some(up) => place = up,
                 None => return Err(nix::Error::ENOENT),
             },
@@ -168,7 +211,10 @@ mod tests {
 
     #[test]
     fn a_directory_to_come_is_judged_by_the_one_above() {
-        assert_eq!(nearest(Path::new("/tmp/no/such/dir")).unwrap().0, Path::new("/tmp"));
+        assert_eq!(
+            nearest(Path::new("/tmp/no/such/dir")).unwrap().0,
+            Path::new("/tmp")
+        );
         assert!(nearest(Path::new("no/such")).is_err());
     }
 }

@@ -18,8 +18,14 @@ pub const TYPE: Type = Type {
     keys: &[
         ("name", "the distribution"),
         ("version", "\">=8.0\"; alternatives in a list"),
-        ("venv", "a virtual environment, a prefix or an interpreter (python3's own)"),
-        ("site", "a directory of distributions, in its place: a vendor library"),
+        (
+            "venv",
+            "a virtual environment, a prefix or an interpreter (python3's own)",
+        ),
+        (
+            "site",
+            "a directory of distributions, in its place: a vendor library",
+        ),
     ],
     read,
 };
@@ -36,7 +42,8 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     // Extras are not installed by themselves: `celery[redis]` asks for celery here.
     let name = name.split('[').next().unwrap_or(&name).trim().to_string();
     let texts = fields.texts("version")?;
-    let wanted = Wanted::new(&texts, Order::Python).map_err(|what| fields.error("version", what))?;
+    let wanted =
+        Wanted::new(&texts, Order::Python).map_err(|what| fields.error("version", what))?;
     Ok(Box::new(Distribution {
         name,
         wanted,
@@ -47,7 +54,16 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
 
 impl Distribution {
     fn requirement(&self) -> String {
-        format!("{}{}", self.name, self.wanted.text().split(" || ").last().unwrap_or_default().replace(' ', ""))
+        format!(
+            "{}{}",
+            self.name,
+            self.wanted
+                .text()
+                .split(" || ")
+                .last()
+                .unwrap_or_default()
+                .replace(' ', "")
+        )
     }
 
     fn install(&self, place: &Path) -> Fix {
@@ -55,17 +71,26 @@ impl Distribution {
         let requirement = self.requirement();
         match &self.venv {
             Some(venv) => {
-                let python = if venv.is_dir() { venv.join("bin/python") } else { venv.clone() };
+                let python = if venv.is_dir() {
+                    venv.join("bin/python")
+                } else {
+                    venv.clone()
+                };
                 let python = python.display().to_string();
                 let words = [python.as_str(), "-m", "pip", "install", &requirement];
                 match python::owner_of(Path::new(&python)).and_then(|owner| owner.name) {
-                    Some(owner) => Fix::root(text, vec![shell(&[&["runuser", "-u", owner.as_str(), "--"], words.as_slice()].concat())]),
+                    Some(owner) => Fix::root(
+                        text,
+                        vec![shell(
+                            &[&["runuser", "-u", owner.as_str(), "--"], words.as_slice()].concat(),
+                        )],
+                    ),
                     None => Fix::plain(text, vec![shell(&words)]),
                 }
             }
-            None => {
-                Fix::advice(format!("{text}, better in a virtual environment: python3 -m venv VENV; VENV/bin/pip install '{requirement}'"))
-            }
+            None => Fix::advice(format!(
+                "{text}, better in a virtual environment: python3 -m venv VENV; VENV/bin/pip install '{requirement}'"
+            )),
         }
     }
 }
@@ -76,7 +101,11 @@ impl Check for Distribution {
     }
 
     fn expected(&self) -> String {
-        let place = self.venv.as_ref().map(|venv| format!(" in {}", venv.display())).unwrap_or_default();
+        let place = self
+            .venv
+            .as_ref()
+            .map(|venv| format!(" in {}", venv.display()))
+            .unwrap_or_default();
         match self.wanted.is_any() {
             true => format!("{}{place}", self.name),
             false => format!("{} {}{place}", self.name, self.wanted.text()),
@@ -99,30 +128,62 @@ impl Check for Distribution {
         if let Err(error) = std::fs::metadata(&place) {
             let finding = Finding::io(place.display(), &error);
             return match finding.verdict {
-                super::Verdict::Unmet => finding.fix(python::venv_fix(scene.distro.manager(), &place)),
+                super::Verdict::Unmet => {
+                    finding.fix(python::venv_fix(scene.distro.manager(), &place))
+                }
                 _ => finding,
             };
         }
         let dists = scene.dists(&place);
         let index = match dists.as_ref() {
             Ok(index) => index,
-            Err(why) if why.contains("permission denied") => return Finding::unknown("permission", why.clone()),
-            Err(why) => return Finding::unmet("no_environment", why.clone()).fix(python::venv_fix(scene.distro.manager(), &place)),
+            Err(why) if why.contains("permission denied") => {
+                return Finding::unknown("permission", why.clone());
+            }
+            Err(why) => {
+                return Finding::unmet("no_environment", why.clone())
+                    .fix(python::venv_fix(scene.distro.manager(), &place));
+            }
         };
         let environment = &index.environment;
-        let broken = environment.interpreter.as_ref().filter(|interpreter| interpreter.real.is_none());
+        let broken = environment
+            .interpreter
+            .as_ref()
+            .filter(|interpreter| interpreter.real.is_none());
         let Some(dist) = index.dists.get(&pydist::name::normalize(&self.name)) else {
-            return Finding::unmet("missing", format!("{} is not installed in {}", self.name, environment.prefix.display()))
-                .evidence(environment.sites.iter().map(|site| site.display().to_string()).collect::<Vec<_>>().join(" "))
-                .fix(self.install(&environment.prefix));
+            return Finding::unmet(
+                "missing",
+                format!(
+                    "{} is not installed in {}",
+                    self.name,
+                    environment.prefix.display()
+                ),
+            )
+            .evidence(
+                environment
+                    .sites
+                    .iter()
+                    .map(|site| site.display().to_string())
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            )
+            .fix(self.install(&environment.prefix));
         };
         let evidence = dist.path.display().to_string();
         if let Some(interpreter) = broken {
-            let msg = format!("{} {} is there, but {} leads nowhere", self.name, dist.version, interpreter.path.display());
+            let msg = format!(
+                "{} {} is there, but {} leads nowhere",
+                self.name,
+                dist.version,
+                interpreter.path.display()
+            );
             return Finding::unmet("broken_link", msg)
                 .found(dist.version.clone())
                 .evidence(evidence)
-                .fix(python::venv_fix(scene.distro.manager(), &environment.prefix));
+                .fix(python::venv_fix(
+                    scene.distro.manager(),
+                    &environment.prefix,
+                ));
         }
         self.judge(dist, evidence, self.install(&environment.prefix))
     }
@@ -133,28 +194,60 @@ impl Distribution {
     fn look_in_site(&self, site: &Path) -> Finding {
         let (shown, wanted) = (site.display().to_string(), self.requirement());
         let text = format!("put {wanted} into {shown}");
-        let fix = Fix::plain(text, vec![shell(&["python3", "-m", "pip", "install", "--target", &shown, &wanted])]);
-        match (std::fs::metadata(site), pydist::site::find(site, &self.name)) {
+        let fix = Fix::plain(
+            text,
+            vec![shell(&[
+                "python3", "-m", "pip", "install", "--target", &shown, &wanted,
+            ])],
+        );
+        match (
+            std::fs::metadata(site),
+            pydist::site::find(site, &self.name),
+        ) {
             (Err(error), _) => {
                 let finding = Finding::io(site.display(), &error);
-                if finding.verdict == super::Verdict::Unmet { finding.fix(fix) } else { finding }
+                if finding.verdict == super::Verdict::Unmet {
+                    finding.fix(fix)
+                } else {
+                    finding
+                }
             }
             (_, Err(error)) => Finding::unknown("permission", error.to_string()),
-            (_, Ok(None)) => Finding::unmet("missing", format!("{} is not in {shown}", self.name)).fix(fix),
+            (_, Ok(None)) => {
+                Finding::unmet("missing", format!("{} is not in {shown}", self.name)).fix(fix)
+            }
             (_, Ok(Some(dist))) => self.judge(&dist, dist.path.display().to_string(), fix),
         }
     }
 
     fn judge(&self, dist: &pydist::Dist, evidence: String, fix: Fix) -> Finding {
         match self.wanted.admits(&dist.version, Order::Python) {
-            Some(true) => Finding::met(dist.version.clone(), format!("{} {} is installed", self.name, dist.version)).evidence(evidence),
-            Some(false) => Finding::unmet("version", format!("{} is {}, wanted is {}", self.name, dist.version, self.wanted.text()))
-                .found(dist.version.clone())
-                .evidence(evidence)
-                .fix(fix),
-            None => Finding::unknown("version", format!("{}: '{}' is not a version that PEP 440 knows", self.name, dist.version))
-                .found(dist.version.clone())
-                .evidence(evidence),
+            Some(true) => Finding::met(
+                dist.version.clone(),
+                format!("{} {} is installed", self.name, dist.version),
+            )
+            .evidence(evidence),
+            Some(false) => Finding::unmet(
+                "version",
+                format!(
+                    "{} is {}, wanted is {}",
+                    self.name,
+                    dist.version,
+                    self.wanted.text()
+                ),
+            )
+            .found(dist.version.clone())
+            .evidence(evidence)
+            .fix(fix),
+            None => Finding::unknown(
+                "version",
+                format!(
+                    "{}: '{}' is not a version that PEP 440 knows",
+                    self.name, dist.version
+                ),
+            )
+            .found(dist.version.clone())
+            .evidence(evidence),
         }
     }
 }

@@ -14,7 +14,10 @@ use std::net::IpAddr;
 pub const TYPE: Type = Type {
     name: "dns",
     about: "a name that resolves, to certain addresses where some are named",
-    keys: &[("name", "the name"), ("address", "an address it has to have, or a list")],
+    keys: &[
+        ("name", "the name"),
+        ("address", "an address it has to have, or a list"),
+    ],
     read,
 };
 
@@ -25,13 +28,22 @@ struct Name {
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     let name = fields.required("name")?;
-    let addresses = fields.texts("address")?.iter().map(|text| text.parse()).collect::<Result<_, _>>();
-    let addresses = addresses.map_err(|_| fields.error("address", "address must be IP addresses"))?;
+    let addresses = fields
+        .texts("address")?
+        .iter()
+        .map(|text| text.parse())
+        .collect::<Result<_, _>>();
+    let addresses =
+        addresses.map_err(|_| fields.error("address", "address must be IP addresses"))?;
     Ok(Box::new(Name { name, addresses }))
 }
 
 fn list(addresses: impl IntoIterator<Item = IpAddr>) -> String {
-    addresses.into_iter().map(|address| address.to_string()).collect::<Vec<_>>().join(", ")
+    addresses
+        .into_iter()
+        .map(|address| address.to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl Check for Name {
@@ -42,7 +54,11 @@ impl Check for Name {
     fn expected(&self) -> String {
         match self.addresses.is_empty() {
             true => format!("{} resolves", self.name),
-            false => format!("{} resolves to {}", self.name, list(self.addresses.iter().copied())),
+            false => format!(
+                "{} resolves to {}",
+                self.name,
+                list(self.addresses.iter().copied())
+            ),
         }
     }
 
@@ -52,18 +68,31 @@ impl Check for Name {
 
     fn look(&self, _: &Scene, deadline: Deadline) -> Finding {
         let name = &self.name;
-        let point = Fix::advice(format!("give {name} an A or AAAA record (or a line in /etc/hosts)"));
+        let point = Fix::advice(format!(
+            "give {name} an A or AAAA record (or a line in /etc/hosts)"
+        ));
         let found: BTreeSet<IpAddr> = match net::resolve(name, 0, deadline) {
             Ok(found) => found.into_iter().map(|address| address.ip()).collect(),
             Err(trouble) => return trouble.finding(point),
         };
         let shown = list(found.iter().copied());
-        let missing: Vec<IpAddr> = self.addresses.iter().filter(|wanted| !found.contains(wanted)).copied().collect();
+        let missing: Vec<IpAddr> = self
+            .addresses
+            .iter()
+            .filter(|wanted| !found.contains(wanted))
+            .copied()
+            .collect();
         match missing.is_empty() {
             true => Finding::met(shown.clone(), format!("{name} resolves to {shown}")),
-            false => Finding::unmet("address", format!("{name} resolves to {shown}, not to {}", list(missing)))
-                .found(shown)
-                .fix(Fix::advice(format!("point {name} to {}", list(self.addresses.iter().copied())))),
+            false => Finding::unmet(
+                "address",
+                format!("{name} resolves to {shown}, not to {}", list(missing)),
+            )
+            .found(shown)
+            .fix(Fix::advice(format!(
+                "point {name} to {}",
+                list(self.addresses.iter().copied())
+            ))),
         }
     }
 }

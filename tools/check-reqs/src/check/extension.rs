@@ -35,7 +35,12 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     let name = fields.required("name")?;
     let texts = fields.texts("version")?;
     let wanted = Wanted::new(&texts, Order::Plain).map_err(|what| fields.error("version", what))?;
-    Ok(Box::new(Extension { name, wanted, created: fields.flag("created")?.unwrap_or(false), connection: Connection::read(fields)? }))
+    Ok(Box::new(Extension {
+        name,
+        wanted,
+        created: fields.flag("created")?.unwrap_or(false),
+        connection: Connection::read(fields)?,
+    }))
 }
 
 const ASK: &str = "SELECT current_setting('server_version_num')::int, a.default_version, a.installed_version \
@@ -47,8 +52,16 @@ impl Check for Extension {
     }
 
     fn expected(&self) -> String {
-        let version = if self.wanted.is_any() { String::new() } else { format!(" {}", self.wanted.text()) };
-        format!("extension {}{version} {}", self.name, if self.created { "created" } else { "available" })
+        let version = if self.wanted.is_any() {
+            String::new()
+        } else {
+            format!(" {}", self.wanted.text())
+        };
+        format!(
+            "extension {}{version} {}",
+            self.name,
+            if self.created { "created" } else { "available" }
+        )
     }
 
     fn how(&self) -> String {
@@ -64,35 +77,61 @@ impl Check for Extension {
             Ok(row) => row,
             Err(error) => return query_failed(&error),
         };
-        let (number, available, created): (i32, Option<String>, Option<String>) = (row.get(0), row.get(1), row.get(2));
+        let (number, available, created): (i32, Option<String>, Option<String>) =
+            (row.get(0), row.get(1), row.get(2));
         let name = &self.name;
         let database = connected.target.database.clone();
         let Some(available) = available else {
-            let major =
-                if number >= 100_000 { (number / 10_000).to_string() } else { format!("{}.{}", number / 10_000, number / 100 % 100) };
+            let major = if number >= 100_000 {
+                (number / 10_000).to_string()
+            } else {
+                format!("{}.{}", number / 10_000, number / 100 % 100)
+            };
             let mut fix = fix::install_extension(&scene.distro, name, &major);
             if !connected.target.is_local() {
-                fix.text = format!("on the server's host {}: {}", connected.target.host, fix.text);
+                fix.text = format!(
+                    "on the server's host {}: {}",
+                    connected.target.host, fix.text
+                );
             }
-            return Finding::unmet("missing", format!("the server has no files of the extension {name}")).fix(fix);
+            return Finding::unmet(
+                "missing",
+                format!("the server has no files of the extension {name}"),
+            )
+            .fix(fix);
         };
         let ensure = self.ensure(&database);
         let found = match (&created, self.created) {
             (Some(version), _) => version.clone(),
             (None, false) => available,
             (None, true) => {
-                return Finding::unmet("not_created", format!("{name} {available} is available, but not created in {database}"))
-                    .found("available")
-                    .fix(ensure);
+                return Finding::unmet(
+                    "not_created",
+                    format!("{name} {available} is available, but not created in {database}"),
+                )
+                .found("available")
+                .fix(ensure);
             }
         };
-        let what = if created.is_some() { format!("created in {database}") } else { "available".to_string() };
+        let what = if created.is_some() {
+            format!("created in {database}")
+        } else {
+            "available".to_string()
+        };
         match self.wanted.admits(&found, Order::Plain) {
             Some(true) => Finding::met(found.clone(), format!("{name} {found} is {what}")),
-            Some(false) => Finding::unmet("version", format!("{name} {found} is {what}, wanted is {}", self.wanted.text()))
-                .found(found)
-                .fix(Fix::advice(format!("bring {name} to {} (ALTER EXTENSION … UPDATE, or newer files)", self.wanted.text()))),
-            None => Finding::unknown("version", format!("{name}: '{found}' is no version")).found(found),
+            Some(false) => Finding::unmet(
+                "version",
+                format!("{name} {found} is {what}, wanted is {}", self.wanted.text()),
+            )
+            .found(found)
+            .fix(Fix::advice(format!(
+                "bring {name} to {} (ALTER EXTENSION … UPDATE, or newer files)",
+                self.wanted.text()
+            ))),
+            None => {
+                Finding::unknown("version", format!("{name}: '{found}' is no version")).found(found)
+            }
         }
     }
 }
@@ -102,9 +141,24 @@ impl Extension {
     fn ensure(&self, database: &str) -> Fix {
         let text = format!("create the extension {} in {database}", self.name);
         match self.connection.dsn() {
-            Some(dsn) if base::mask::text(dsn) != dsn => Fix::advice(format!("{text}: pg-ext-ensure -d CONNECTION {}", self.name)),
-            Some(dsn) => Fix::plain(text, vec![shell(&["pg-ext-ensure", "-d", dsn, "--db", database, &self.name])]),
-            None => Fix::plain(text, vec![shell(&["pg-ext-ensure", "--db", database, &self.name])]),
+            Some(dsn) if base::mask::text(dsn) != dsn => {
+                Fix::advice(format!("{text}: pg-ext-ensure -d CONNECTION {}", self.name))
+            }
+            Some(dsn) => Fix::plain(
+                text,
+                vec![shell(&[
+                    "pg-ext-ensure",
+                    "-d",
+                    dsn,
+                    "--db",
+                    database,
+                    &self.name,
+                ])],
+            ),
+            None => Fix::plain(
+                text,
+                vec![shell(&["pg-ext-ensure", "--db", database, &self.name])],
+            ),
         }
     }
 }

@@ -18,7 +18,10 @@ pub const TYPE: Type = Type {
     about: "a file, directory, link or socket: its type, owner, group and mode, or that it is absent",
     keys: &[
         ("path", "the path"),
-        ("kind", "file, directory, symlink, socket, fifo, block or character"),
+        (
+            "kind",
+            "file, directory, symlink, socket, fifo, block or character",
+        ),
         ("owner", "a user"),
         ("group", "a group"),
         ("mode", "in octal, in quotes"),
@@ -28,7 +31,15 @@ pub const TYPE: Type = Type {
     read,
 };
 
-const KINDS: &[&str] = &["file", "directory", "symlink", "socket", "fifo", "block", "character"];
+const KINDS: &[&str] = &[
+    "file",
+    "directory",
+    "symlink",
+    "socket",
+    "fifo",
+    "block",
+    "character",
+];
 
 struct Path {
     path: PathBuf,
@@ -50,7 +61,12 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
         target: fields.text("target")?,
         absent: fields.flag("absent")?.unwrap_or(false),
     };
-    if path.absent && (path.kind.is_some() || path.owner.is_some() || path.group.is_some() || path.mode.is_some()) {
+    if path.absent
+        && (path.kind.is_some()
+            || path.owner.is_some()
+            || path.group.is_some()
+            || path.mode.is_some())
+    {
         return Err(fields.error("absent", "what is absent has no kind, owner, group or mode"));
     }
     Ok(Box::new(path))
@@ -59,7 +75,9 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
 fn mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text.trim_start_matches("0o"), 8) {
         Ok(mode) if mode <= 0o7777 => Ok(mode),
-        _ => Err(format!("'{text}' is not a mode: write it in octal, in quotes, such as \"2775\"")),
+        _ => Err(format!(
+            "'{text}' is not a mode: write it in octal, in quotes, such as \"2775\""
+        )),
     }
 }
 
@@ -78,26 +96,38 @@ pub fn kind(of: FileType) -> &'static str {
 
 /// A user's name, or its number where it has none.
 pub fn user_name(uid: u32) -> String {
-    User::from_uid(Uid::from_raw(uid)).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name)
+    User::from_uid(Uid::from_raw(uid))
+        .ok()
+        .flatten()
+        .map_or_else(|| uid.to_string(), |user| user.name)
 }
 
 /// A group's name, or its number where it has none.
 pub fn group_name(gid: u32) -> String {
-    Group::from_gid(Gid::from_raw(gid)).ok().flatten().map_or_else(|| gid.to_string(), |group| group.name)
+    Group::from_gid(Gid::from_raw(gid))
+        .ok()
+        .flatten()
+        .map_or_else(|| gid.to_string(), |group| group.name)
 }
 
 /// Whether a number is what a name (or a number) stands for; `None` where the name stands for nothing.
 fn is_user(name: &str, uid: u32) -> Option<bool> {
     match name.parse::<u32>() {
         Ok(number) => Some(number == uid),
-        Err(_) => User::from_name(name).ok().flatten().map(|user| user.uid.as_raw() == uid),
+        Err(_) => User::from_name(name)
+            .ok()
+            .flatten()
+            .map(|user| user.uid.as_raw() == uid),
     }
 }
 
 fn is_group(name: &str, gid: u32) -> Option<bool> {
     match name.parse::<u32>() {
         Ok(number) => Some(number == gid),
-        Err(_) => Group::from_name(name).ok().flatten().map(|group| group.gid.as_raw() == gid),
+        Err(_) => Group::from_name(name)
+            .ok()
+            .flatten()
+            .map(|group| group.gid.as_raw() == gid),
     }
 }
 
@@ -110,12 +140,25 @@ impl Path {
         match meta {
             Ok(meta) => {
                 let command = match meta.is_dir() {
-                    true => Fix::advice(format!("remove the directory {} if nothing in it is needed", self.shown())),
-                    false => Fix::root(format!("remove {}", self.shown()), vec![shell(&["rm", "--", &self.shown()])]),
+                    true => Fix::advice(format!(
+                        "remove the directory {} if nothing in it is needed",
+                        self.shown()
+                    )),
+                    false => Fix::root(
+                        format!("remove {}", self.shown()),
+                        vec![shell(&["rm", "--", &self.shown()])],
+                    ),
                 };
-                Finding::unmet("present", format!("{} is there and should not be", self.shown())).found(kind(meta.file_type())).fix(command)
+                Finding::unmet(
+                    "present",
+                    format!("{} is there and should not be", self.shown()),
+                )
+                .found(kind(meta.file_type()))
+                .fix(command)
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Finding::met("absent", format!("{} is not there", self.shown())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Finding::met("absent", format!("{} is not there", self.shown()))
+            }
             Err(error) => Finding::io(self.shown(), &error),
         }
     }
@@ -125,7 +168,10 @@ impl Path {
         let shown = self.shown();
         if self.kind.as_deref() == Some("symlink") {
             if let Some(target) = &self.target {
-                return Fix::root(format!("make the link {shown}"), vec![shell(&["ln", "-s", "--", target, &shown])]);
+                return Fix::root(
+                    format!("make the link {shown}"),
+                    vec![shell(&["ln", "-s", "--", target, &shown])],
+                );
             }
         }
         if self.kind.as_deref() != Some("directory") {
@@ -166,7 +212,11 @@ impl Check for Path {
 
     fn look(&self, _: &Scene, _: Deadline) -> Finding {
         let link = self.kind.as_deref() == Some("symlink") || self.target.is_some() || self.absent;
-        let meta = if link { fs::symlink_metadata(&self.path) } else { fs::metadata(&self.path) };
+        let meta = if link {
+            fs::symlink_metadata(&self.path)
+        } else {
+            fs::metadata(&self.path)
+        };
         if self.absent {
             return self.absent_finding(meta);
         }
@@ -178,8 +228,18 @@ impl Check for Path {
                 return match finding.verdict {
                     super::Verdict::Unmet if dangles => {
                         let to = fs::read_link(&self.path).unwrap_or_default();
-                        Finding::unmet("broken_link", format!("{} is a link to {}, which is not there", self.shown(), to.display()))
-                            .fix(Fix::advice(format!("restore {}, or point the link elsewhere", to.display())))
+                        Finding::unmet(
+                            "broken_link",
+                            format!(
+                                "{} is a link to {}, which is not there",
+                                self.shown(),
+                                to.display()
+                            ),
+                        )
+                        .fix(Fix::advice(format!(
+                            "restore {}, or point the link elsewhere",
+                            to.display()
+                        )))
                     }
                     super::Verdict::Unmet => finding.fix(self.creation()),
                     _ => finding,
@@ -197,17 +257,33 @@ impl Path {
         let mode = meta.mode() & 0o7777;
         let found = format!("{is}, owner {owner}, group {group}, mode {mode:04o}");
         if let Some(wanted) = self.kind.as_deref().filter(|wanted| *wanted != is) {
-            return Finding::unmet("kind", format!("{} is a {is}, not a {wanted}", self.shown()))
-                .found(found)
-                .fix(Fix::advice(format!("move {} out of the way and make a {wanted} there", self.shown())));
+            return Finding::unmet(
+                "kind",
+                format!("{} is a {is}, not a {wanted}", self.shown()),
+            )
+            .found(found)
+            .fix(Fix::advice(format!(
+                "move {} out of the way and make a {wanted} there",
+                self.shown()
+            )));
         }
         if let Some(target) = &self.target {
             let to = fs::read_link(&self.path).unwrap_or_default();
             if to.as_os_str() != target.as_str() {
                 let command = shell(&["ln", "-sfn", "--", target, &self.shown()]);
-                return Finding::unmet("target", format!("{} leads to {}, not to {target}", self.shown(), to.display()))
-                    .found(to.display().to_string())
-                    .fix(Fix::root(format!("point {} to {target}", self.shown()), vec![command]));
+                return Finding::unmet(
+                    "target",
+                    format!(
+                        "{} leads to {}, not to {target}",
+                        self.shown(),
+                        to.display()
+                    ),
+                )
+                .found(to.display().to_string())
+                .fix(Fix::root(
+                    format!("point {} to {target}", self.shown()),
+                    vec![command],
+                ));
             }
         }
         let mut wrong: Vec<(&'static str, String)> = Vec::new();
@@ -220,7 +296,10 @@ impl Path {
                     wrong.push(("owner", format!("belongs to {owner}, not to {name}")));
                     owners.push_str(name);
                 }
-                None => wrong.push(("owner", format!("belongs to {owner}; there is no user {name}"))),
+                None => wrong.push((
+                    "owner",
+                    format!("belongs to {owner}; there is no user {name}"),
+                )),
             }
         }
         if let Some(name) = &self.group {
@@ -230,7 +309,10 @@ impl Path {
                     wrong.push(("group", format!("is of group {group}, not of {name}")));
                     owners = format!("{owners}:{name}");
                 }
-                None => wrong.push(("group", format!("is of group {group}; there is no group {name}"))),
+                None => wrong.push((
+                    "group",
+                    format!("is of group {group}; there is no group {name}"),
+                )),
             }
         }
         if !owners.is_empty() {
@@ -242,15 +324,27 @@ impl Path {
                 wrong.push(("mode", format!("has mode {mode:04o}, not {wanted:04o}")));
             }
             if wanted != mode || !commands.is_empty() {
-                commands.push(shell(&["chmod", &format!("{wanted:04o}"), "--", &self.shown()]));
+                commands.push(shell(&[
+                    "chmod",
+                    &format!("{wanted:04o}"),
+                    "--",
+                    &self.shown(),
+                ]));
             }
         }
         let Some((reason, _)) = wrong.first() else {
             return Finding::met(found.clone(), format!("{}: {found}", self.shown()));
         };
-        let msg = wrong.iter().map(|(_, what)| what.as_str()).collect::<Vec<_>>().join(", ");
+        let msg = wrong
+            .iter()
+            .map(|(_, what)| what.as_str())
+            .collect::<Vec<_>>()
+            .join(", ");
         Finding::unmet(reason, format!("{} {msg}", self.shown()))
             .found(found)
-            .fix(Fix::root(format!("give {} the right owner and mode", self.shown()), commands))
+            .fix(Fix::root(
+                format!("give {} the right owner and mode", self.shown()),
+                commands,
+            ))
     }
 }

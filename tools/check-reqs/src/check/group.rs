@@ -12,8 +12,12 @@ use nix::unistd::{User, getgrouplist};
 use std::ffi::CString;
 
 /// `type = "group"`.
-pub const TYPE: Type =
-    Type { name: "group", about: "a group and its members", keys: &[("name", "the group"), ("members", "who has to be in it")], read };
+pub const TYPE: Type = Type {
+    name: "group",
+    about: "a group and its members",
+    keys: &[("name", "the group"), ("members", "who has to be in it")],
+    read,
+};
 
 struct Members {
     name: String,
@@ -21,7 +25,10 @@ struct Members {
 }
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
-    Ok(Box::new(Members { name: fields.required("name")?, members: fields.texts("members")? }))
+    Ok(Box::new(Members {
+        name: fields.required("name")?,
+        members: fields.texts("members")?,
+    }))
 }
 
 impl Check for Members {
@@ -46,7 +53,11 @@ impl Check for Members {
             Ok(Some(group)) => group,
             Ok(None) => {
                 let mut commands = vec![shell(&["groupadd", "--system", name])];
-                commands.extend(self.members.iter().map(|member| shell(&["usermod", "-aG", name, member])));
+                commands.extend(
+                    self.members
+                        .iter()
+                        .map(|member| shell(&["usermod", "-aG", name, member])),
+                );
                 return Finding::unmet("missing", format!("there is no group {name}"))
                     .fix(Fix::root(format!("make the group {name}"), commands));
             }
@@ -54,17 +65,29 @@ impl Check for Members {
         };
         let is_member = |member: &String| {
             let user = User::from_name(member).ok().flatten();
-            let groups = user.and_then(|user| getgrouplist(&CString::new(user.name).ok()?, user.gid).ok());
+            let groups =
+                user.and_then(|user| getgrouplist(&CString::new(user.name).ok()?, user.gid).ok());
             groups.is_some_and(|groups| groups.contains(&group.gid))
         };
-        let missing: Vec<&str> = self.members.iter().filter(|member| !is_member(member)).map(String::as_str).collect();
+        let missing: Vec<&str> = self
+            .members
+            .iter()
+            .filter(|member| !is_member(member))
+            .map(String::as_str)
+            .collect();
         let found = format!("gid {}", group.gid);
         if missing.is_empty() {
             return Finding::met(found.clone(), format!("{name}: {found}"));
         }
-        let commands = missing.iter().map(|member| shell(&["usermod", "-aG", name, member])).collect();
+        let commands = missing
+            .iter()
+            .map(|member| shell(&["usermod", "-aG", name, member]))
+            .collect();
         Finding::unmet("members", format!("{} not in {name}", missing.join(", ")))
             .found(found)
-            .fix(Fix::root(format!("put {} into {name}", missing.join(", ")), commands))
+            .fix(Fix::root(
+                format!("put {} into {name}", missing.join(", ")),
+                commands,
+            ))
     }
 }

@@ -18,7 +18,10 @@ pub const TYPE: Type = Type {
     keys: &[
         ("url", "the page"),
         ("status", "one or a list (200)"),
-        ("header", "a table of headers and the text each must hold, \"\" for any"),
+        (
+            "header",
+            "a table of headers and the text each must hold, \"\" for any",
+        ),
         ("contains", "texts the page has to hold"),
         ("lacks", "texts it must not hold"),
         ("redirects", "how many to follow (0)"),
@@ -41,8 +44,17 @@ impl Page {
     /// Reads the keys.
     pub fn read(fields: &mut Fields<'_>) -> Result<Page> {
         let url = fields.required("url")?;
-        if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
-            return Err(fields.error("url", format!("'{}' is not a URL: it begins with neither http:// nor https://", mask::text(&url))));
+        if !["http://", "https://"]
+            .iter()
+            .any(|scheme| url.starts_with(scheme))
+        {
+            return Err(fields.error(
+                "url",
+                format!(
+                    "'{}' is not a URL: it begins with neither http:// nor https://",
+                    mask::text(&url)
+                ),
+            ));
         }
         let method = match fields.choice("method", &["GET", "HEAD"])?.as_deref() {
             Some("HEAD") => Method::Head,
@@ -68,8 +80,14 @@ impl Page {
     /// Asks for it.
     pub fn ask(&self, redirects: u32, deadline: Deadline) -> Result<Answer, Box<Finding>> {
         let timeout = deadline.slice(Duration::from_secs(60));
-        let request = Request { timeout, redirects, ..self.request.clone() };
-        request.send().map_err(|failure| Box::new(self.failed(&failure)))
+        let request = Request {
+            timeout,
+            redirects,
+            ..self.request.clone()
+        };
+        request
+            .send()
+            .map_err(|failure| Box::new(self.failed(&failure)))
     }
 
     fn failed(&self, failure: &Failure) -> Finding {
@@ -78,8 +96,11 @@ impl Page {
         match failure {
             Failure::Refused(_) => Finding::unmet("refused", msg).fix(start),
             Failure::Timeout(_) => Finding::unknown("timeout", msg),
-            Failure::Address(_) => Finding::unmet("no_such_name", msg).fix(Fix::advice("check the name, and its DNS record")),
-            Failure::Tls(_) => Finding::unmet("tls", msg).fix(Fix::advice("put a certificate in place that is valid for this name")),
+            Failure::Address(_) => Finding::unmet("no_such_name", msg)
+                .fix(Fix::advice("check the name, and its DNS record")),
+            Failure::Tls(_) => Finding::unmet("tls", msg).fix(Fix::advice(
+                "put a certificate in place that is valid for this name",
+            )),
             Failure::Broken(text) if text.contains("redirect") => {
                 Finding::unmet("redirect_loop", msg).fix(Fix::advice("end the redirects"))
             }
@@ -100,8 +121,12 @@ struct Http {
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     let page = Page::read(fields)?;
     let status = fields.texts("status")?;
-    let status: Option<Vec<u16>> = status.iter().map(|text| text.parse().ok().filter(|code| (100..600).contains(code))).collect();
-    let status = status.ok_or_else(|| fields.error("status", "status must be numbers from 100 to 599"))?;
+    let status: Option<Vec<u16>> = status
+        .iter()
+        .map(|text| text.parse().ok().filter(|code| (100..600).contains(code)))
+        .collect();
+    let status =
+        status.ok_or_else(|| fields.error("status", "status must be numbers from 100 to 599"))?;
     let redirects = fields.count("redirects")?.unwrap_or(0);
     Ok(Box::new(Http {
         page,
@@ -115,20 +140,33 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
 
 impl Http {
     fn statuses(&self) -> String {
-        self.status.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ")
+        self.status
+            .iter()
+            .map(u16::to_string)
+            .collect::<Vec<_>>()
+            .join(" or ")
     }
 
     /// What is wrong with an answer, if anything.
     fn objection(&self, answer: &Answer) -> Option<(&'static str, String)> {
         if !self.status.contains(&answer.status) {
-            let to = answer.header("location").map(|to| format!(" to {}", mask::text(to))).unwrap_or_default();
-            return Some(("status", format!("answers {}{to}, not {}", answer.status, self.statuses())));
+            let to = answer
+                .header("location")
+                .map(|to| format!(" to {}", mask::text(to)))
+                .unwrap_or_default();
+            return Some((
+                "status",
+                format!("answers {}{to}, not {}", answer.status, self.statuses()),
+            ));
         }
         for (name, wanted) in &self.headers {
             match answer.header(name) {
                 None => return Some(("header", format!("has no header {name}"))),
                 Some(is) if !is.contains(wanted.as_str()) => {
-                    return Some(("header", format!("has {name}: {}, without '{wanted}'", mask::text(is))));
+                    return Some((
+                        "header",
+                        format!("has {name}: {}, without '{wanted}'", mask::text(is)),
+                    ));
                 }
                 Some(_) => {}
             }
@@ -136,7 +174,10 @@ impl Http {
         if let Some(text) = self.contains.iter().find(|text| !answer.contains(text)) {
             return Some(("body", format!("does not say '{text}'")));
         }
-        self.lacks.iter().find(|text| answer.contains(text)).map(|text| ("body", format!("says '{text}'")))
+        self.lacks
+            .iter()
+            .find(|text| answer.contains(text))
+            .map(|text| ("body", format!("says '{text}'")))
     }
 }
 
@@ -147,14 +188,25 @@ impl Check for Http {
 
     fn expected(&self) -> String {
         let mut words = vec![format!("{} answers {}", self.page.url(), self.statuses())];
-        words.extend(self.headers.iter().map(|(name, text)| format!("{name}: {text}")));
+        words.extend(
+            self.headers
+                .iter()
+                .map(|(name, text)| format!("{name}: {text}")),
+        );
         words.extend(self.contains.iter().map(|text| format!("says '{text}'")));
-        words.extend(self.lacks.iter().map(|text| format!("does not say '{text}'")));
+        words.extend(
+            self.lacks
+                .iter()
+                .map(|text| format!("does not say '{text}'")),
+        );
         words.join(", ")
     }
 
     fn how(&self) -> String {
-        format!("one request, {} redirects followed, no proxy", self.redirects)
+        format!(
+            "one request, {} redirects followed, no proxy",
+            self.redirects
+        )
     }
 
     fn look(&self, _: &Scene, deadline: Deadline) -> Finding {
@@ -164,11 +216,17 @@ impl Check for Http {
         };
         let found = answer.status.to_string();
         match self.objection(&answer) {
-            None => Finding::met(found, format!("{} answers {}", self.page.url(), answer.status)),
+            None => Finding::met(
+                found,
+                format!("{} answers {}", self.page.url(), answer.status),
+            ),
             Some((reason, what)) => Finding::unmet(reason, format!("{} {what}", self.page.url()))
                 .found(found)
                 .evidence(beginning(&answer))
-                .fix(Fix::advice(format!("look at the server's error log, then at {}", self.page.url()))),
+                .fix(Fix::advice(format!(
+                    "look at the server's error log, then at {}",
+                    self.page.url()
+                ))),
         }
     }
 }

@@ -24,7 +24,9 @@ struct Memory {
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     let free = fields.parsed("free", parse_size)?;
-    let free = free.ok_or_else(|| fields.error("type", "free is missing: how much memory, such as \"128M\""))?;
+    let free = free.ok_or_else(|| {
+        fields.error("type", "free is missing: how much memory, such as \"128M\"")
+    })?;
     Ok(Box::new(Memory { free }))
 }
 
@@ -46,26 +48,42 @@ impl Check for Memory {
         system.refresh_memory_specifics(sysinfo::MemoryRefreshKind::nothing().with_ram());
         let host = system.available_memory();
         if host == 0 {
-            return Finding::unknown("error", "/proc/meminfo does not say how much memory is available");
+            return Finding::unknown(
+                "error",
+                "/proc/meminfo does not say how much memory is available",
+            );
         }
         let group = headroom();
         let (free, limit) = match &group {
-            Some((left, path)) if *left < host => (*left, format!("the control group {}", path.display())),
+            Some((left, path)) if *left < host => {
+                (*left, format!("the control group {}", path.display()))
+            }
             _ => (host, "the host".to_string()),
         };
         let evidence = match &group {
-            Some((left, path)) => format!("MemAvailable {}; control group {} leaves {}", size(host), path.display(), size(*left)),
+            Some((left, path)) => format!(
+                "MemAvailable {}; control group {} leaves {}",
+                size(host),
+                path.display(),
+                size(*left)
+            ),
             None => format!("MemAvailable {}; no control group limits it", size(host)),
         };
         if free >= self.free {
-            return Finding::met(size(free), format!("{} of memory is free", size(free))).evidence(evidence);
+            return Finding::met(size(free), format!("{} of memory is free", size(free)))
+                .evidence(evidence);
         }
-        let text =
-            format!("free or add at least {} of memory; what takes most: ps -eo rss,pid,args --sort=-rss | head", size(self.free - free));
-        Finding::unmet("too_little", format!("{limit} has only {} of memory free", size(free)))
-            .found(size(free))
-            .evidence(evidence)
-            .fix(Fix::advice(text))
+        let text = format!(
+            "free or add at least {} of memory; what takes most: ps -eo rss,pid,args --sort=-rss | head",
+            size(self.free - free)
+        );
+        Finding::unmet(
+            "too_little",
+            format!("{limit} has only {} of memory free", size(free)),
+        )
+        .found(size(free))
+        .evidence(evidence)
+        .fix(Fix::advice(text))
     }
 }
 
@@ -78,7 +96,9 @@ fn headroom() -> Option<(u64, PathBuf)> {
         // In a container the path may name a group that is not mounted here: its own top is what is.
         while dir.starts_with(&root) {
             let left = if v2 { left_v2(&dir) } else { left_v1(&dir) };
-            if let Some(left) = left.filter(|left| least.as_ref().is_none_or(|(least, _)| left < least)) {
+            if let Some(left) =
+                left.filter(|left| least.as_ref().is_none_or(|(least, _)| left < least))
+            {
                 least = Some((left, dir.clone()));
             }
             if !dir.pop() {
@@ -96,11 +116,18 @@ fn controllers(text: &str) -> Vec<(PathBuf, String, bool)> {
             let mut parts = line.splitn(3, ':');
             let (number, names, path) = (parts.next()?, parts.next()?, parts.next()?);
             if number == "0" && names.is_empty() {
-                let root =
-                    ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].iter().find(|root| Path::new(root).join("cgroup.controllers").exists());
+                let root = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+                    .iter()
+                    .find(|root| Path::new(root).join("cgroup.controllers").exists());
                 return root.map(|root| (PathBuf::from(root), path.to_string(), true));
             }
-            names.split(',').any(|name| name == "memory").then(|| (PathBuf::from("/sys/fs/cgroup/memory"), path.to_string(), false))
+            names.split(',').any(|name| name == "memory").then(|| {
+                (
+                    PathBuf::from("/sys/fs/cgroup/memory"),
+                    path.to_string(),
+                    false,
+                )
+            })
         })
         .collect()
 }
@@ -112,19 +139,23 @@ fn number(path: &Path) -> Option<u64> {
 /// Page cache that is given back on demand counts as free, as MemAvailable counts it.
 fn reclaimable(dir: &Path, key: &str) -> u64 {
     let stat = fs::read_to_string(dir.join("memory.stat")).unwrap_or_default();
-    stat.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok()).unwrap_or(0)
+    stat.lines()
+        .find_map(|line| line.strip_prefix(key)?.trim().parse().ok())
+        .unwrap_or(0)
 }
 
 fn left_v2(dir: &Path) -> Option<u64> {
     let max = number(&dir.join("memory.max"))?;
-    let used = number(&dir.join("memory.current"))?.saturating_sub(reclaimable(dir, "inactive_file "));
+    let used =
+        number(&dir.join("memory.current"))?.saturating_sub(reclaimable(dir, "inactive_file "));
     Some(max.saturating_sub(used))
 }
 
 fn left_v1(dir: &Path) -> Option<u64> {
     // "No limit" is written as a number near 2^63.
     let max = number(&dir.join("memory.limit_in_bytes")).filter(|max| *max < 1 << 60)?;
-    let used = number(&dir.join("memory.usage_in_bytes"))?.saturating_sub(reclaimable(dir, "total_inactive_file "));
+    let used = number(&dir.join("memory.usage_in_bytes"))?
+        .saturating_sub(reclaimable(dir, "total_inactive_file "));
     Some(max.saturating_sub(used))
 }
 
@@ -151,6 +182,13 @@ mod tests {
     #[test]
     fn version_one_and_version_two_lines() {
         let lines = controllers("5:cpu,memory:/a/b\n1:name=systemd:/x\n");
-        assert_eq!(lines, [(PathBuf::from("/sys/fs/cgroup/memory"), "/a/b".to_string(), false)]);
+        assert_eq!(
+            lines,
+            [(
+                PathBuf::from("/sys/fs/cgroup/memory"),
+                "/a/b".to_string(),
+                false
+            )]
+        );
     }
 }

@@ -19,7 +19,10 @@ pub const TYPE: Type = Type {
     about: "a directory of the site that is not listed: 403, 404, or a page without a listing",
     keys: &[
         ("url", "the directory's URL"),
-        ("directory", "where it is on this host, so that a directory that does not exist is not taken for a safe one"),
+        (
+            "directory",
+            "where it is on this host, so that a directory that does not exist is not taken for a safe one",
+        ),
         ("method", "GET or HEAD"),
         ("host", "the Host header"),
         ("connect", "HOST:PORT to connect to, in the URL's place"),
@@ -36,11 +39,20 @@ struct NoIndex {
 }
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
-    Ok(Box::new(NoIndex { page: Page::read(fields)?, directory: fields.text("directory")?.map(PathBuf::from) }))
+    Ok(Box::new(NoIndex {
+        page: Page::read(fields)?,
+        directory: fields.text("directory")?.map(PathBuf::from),
+    }))
 }
 
 /// What servers write above a listing, in lower case.
-const TITLES: &[&str] = &["<title>index of ", "<title>directory listing for ", "<h1>index of ", "<title>directory: ", "<title>listing of "];
+const TITLES: &[&str] = &[
+    "<title>index of ",
+    "<title>directory listing for ",
+    "<h1>index of ",
+    "<title>directory: ",
+    "<title>listing of ",
+];
 
 /// Whether a page lists files; `names` are files known to be there.
 fn listing(body: &[u8], names: &[String]) -> Option<&'static str> {
@@ -48,7 +60,10 @@ fn listing(body: &[u8], names: &[String]) -> Option<&'static str> {
     if TITLES.iter().any(|title| text.contains(title)) {
         return Some("its title says that it is a listing");
     }
-    let json = text.trim_start().starts_with('[') && text.contains("\"name\"") && text.contains("\"type\"") && text.contains("\"mtime\"");
+    let json = text.trim_start().starts_with('[')
+        && text.contains("\"name\"")
+        && text.contains("\"type\"")
+        && text.contains("\"mtime\"");
     if json || (text.contains("<list>") && text.contains("mtime=")) {
         return Some("it is a listing for programs");
     }
@@ -57,7 +72,9 @@ fn listing(body: &[u8], names: &[String]) -> Option<&'static str> {
     }
     let linked = names.iter().filter(|name| {
         let name = name.to_lowercase();
-        ["\"", "'", "\"./", "'./"].iter().any(|quote| text.contains(&format!("href={quote}{name}")))
+        ["\"", "'", "\"./", "'./"]
+            .iter()
+            .any(|quote| text.contains(&format!("href={quote}{name}")))
     });
     match linked.count() {
         0 => None,
@@ -83,10 +100,18 @@ impl Check for NoIndex {
         let mut names = Vec::new();
         if let Some(directory) = &self.directory {
             match fs::read_dir(directory) {
-                Ok(entries) => names.extend(entries.flatten().take(50).filter_map(|entry| entry.file_name().into_string().ok())),
+                Ok(entries) => names.extend(
+                    entries
+                        .flatten()
+                        .take(50)
+                        .filter_map(|entry| entry.file_name().into_string().ok()),
+                ),
                 Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
                 Err(error) => {
-                    return Finding::unknown("no_directory", format!("{}: {}", directory.display(), base::error::plain(&error)));
+                    return Finding::unknown(
+                        "no_directory",
+                        format!("{}: {}", directory.display(), base::error::plain(&error)),
+                    );
                 }
             }
         }
@@ -124,9 +149,18 @@ mod tests {
         for (page, is) in [
             ("<html><head><title>Index of /media/</title></head>", true),
             ("<title>Directory listing for /media/</title>", true),
-            ("[\n{ \"name\":\"a.jpg\", \"type\":\"file\", \"mtime\":\"Tue\", \"size\":3 }\n]", true),
-            ("<?xml version=\"1.0\"?>\n<list>\n<file mtime=\"2026\" size=\"3\">a.jpg</file>\n</list>", true),
-            ("<ul><li><a href=\"a.jpg\">a</a><li><a href=\"./b.jpg\">b</a></ul>", true),
+            (
+                "[\n{ \"name\":\"a.jpg\", \"type\":\"file\", \"mtime\":\"Tue\", \"size\":3 }\n]",
+                true,
+            ),
+            (
+                "<?xml version=\"1.0\"?>\n<list>\n<file mtime=\"2026\" size=\"3\">a.jpg</file>\n</list>",
+                true,
+            ),
+            (
+                "<ul><li><a href=\"a.jpg\">a</a><li><a href=\"./b.jpg\">b</a></ul>",
+                true,
+            ),
             ("<h1>Welcome</h1><a href=\"/about\">About</a>", false),
             ("", false),
         ] {

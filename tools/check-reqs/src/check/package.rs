@@ -12,7 +12,10 @@ use base::clock::Deadline;
 pub const TYPE: Type = Type {
     name: "package",
     about: "an installed package of dpkg, rpm, apk or pacman, in its own order of versions",
-    keys: &[("name", "the package"), ("version", "\">=1.18\"; alternatives in a list")],
+    keys: &[
+        ("name", "the package"),
+        ("version", "\">=1.18\"; alternatives in a list"),
+    ],
     read,
 };
 
@@ -51,7 +54,8 @@ impl Check for Package {
         };
         let name = &self.name;
         let Some(package) = db.find(name) else {
-            return Finding::unmet("missing", format!("the package {name} is not installed")).fix(fix::install(&scene.distro, &[name]));
+            return Finding::unmet("missing", format!("the package {name} is not installed"))
+                .fix(fix::install(&scene.distro, &[name]));
         };
         let found = match package.name == *name || name.starts_with(&format!("{}:", package.name)) {
             true => package.version.clone(),
@@ -60,10 +64,11 @@ impl Check for Package {
         if self.wanted.admits(&package.version, db.order()) == Some(true) {
             return Finding::met(found.clone(), format!("{name} {found} is installed"));
         }
-        Finding::unmet("version", format!("{name} is {found}, wanted is {}", self.wanted.text())).found(found).fix(fix::upgrade(
-            &scene.distro,
-            name,
-            self.wanted.text(),
-        ))
+        Finding::unmet(
+            "version",
+            format!("{name} is {found}, wanted is {}", self.wanted.text()),
+        )
+        .found(found)
+        .fix(fix::upgrade(&scene.distro, name, self.wanted.text()))
     }
 }

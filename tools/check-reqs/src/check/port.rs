@@ -13,7 +13,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub const TYPE: Type = Type {
     name: "port",
     about: "a TCP port of this host that somebody listens on, or that is free",
-    keys: &[("port", "its number"), ("address", "an address (any)"), ("state", "listening (the default) or free")],
+    keys: &[
+        ("port", "its number"),
+        ("address", "an address (any)"),
+        ("state", "listening (the default) or free"),
+    ],
     read,
 };
 
@@ -24,14 +28,23 @@ struct Port {
 }
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
-    let port = fields.parsed("port", number)?.ok_or_else(|| fields.error("type", "port is missing"))?;
+    let port = fields
+        .parsed("port", number)?
+        .ok_or_else(|| fields.error("type", "port is missing"))?;
     let address = fields.parsed("address", |text| match text {
         "localhost" => Ok(Some(IpAddr::V4(Ipv4Addr::LOCALHOST))),
         "*" => Ok(None),
-        text => text.parse().map(Some).map_err(|_| format!("'{text}' is not an address")),
+        text => text
+            .parse()
+            .map(Some)
+            .map_err(|_| format!("'{text}' is not an address")),
     })?;
     let state = fields.choice("state", &["listening", "free"])?;
-    Ok(Box::new(Port { port, address: address.flatten(), free: state.as_deref() == Some("free") }))
+    Ok(Box::new(Port {
+        port,
+        address: address.flatten(),
+        free: state.as_deref() == Some("free"),
+    }))
 }
 
 /// A port number.
@@ -70,7 +83,11 @@ impl Check for Port {
     }
 
     fn expected(&self) -> String {
-        format!("port {} {}", self.text(), if self.free { "free" } else { "listening" })
+        format!(
+            "port {} {}",
+            self.text(),
+            if self.free { "free" } else { "listening" }
+        )
     }
 
     fn how(&self) -> String {
@@ -80,24 +97,62 @@ impl Check for Port {
     fn look(&self, _: &Scene, _: Deadline) -> Finding {
         let listeners = match listeners(self.port) {
             Ok(listeners) => listeners,
-            Err(error) => return Finding::unknown("error", format!("/proc/net/tcp: {}", base::error::plain(&error))),
+            Err(error) => {
+                return Finding::unknown(
+                    "error",
+                    format!("/proc/net/tcp: {}", base::error::plain(&error)),
+                );
+            }
         };
-        let (ours, others): (Vec<_>, Vec<_>) = listeners.into_iter().partition(|listener| self.concerns(listener.address));
-        let name = |listeners: &[Listener]| listeners.iter().map(Listener::text).collect::<Vec<_>>().join(", ");
+        let (ours, others): (Vec<_>, Vec<_>) = listeners
+            .into_iter()
+            .partition(|listener| self.concerns(listener.address));
+        let name = |listeners: &[Listener]| {
+            listeners
+                .iter()
+                .map(Listener::text)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         match (ours.first(), self.free) {
             (None, true) => Finding::met("free", format!("nobody listens on port {}", self.text())),
-            (Some(first), false) => Finding::met("listening", format!("port {} is listened on: {}", self.text(), name(&ours)))
-                .evidence(holder(first).unwrap_or_default()),
+            (Some(first), false) => Finding::met(
+                "listening",
+                format!("port {} is listened on: {}", self.text(), name(&ours)),
+            )
+            .evidence(holder(first).unwrap_or_default()),
             (Some(first), true) => {
                 let holder = holder(first);
-                let msg = format!("port {} is taken: {}", self.text(), holder.clone().unwrap_or_else(|| name(&ours)));
-                let fix = Fix::advice(format!("stop what listens on port {}, or choose another port", self.port));
-                Finding::unmet("taken", msg).found("listening").evidence(holder.unwrap_or_default()).fix(fix)
+                let msg = format!(
+                    "port {} is taken: {}",
+                    self.text(),
+                    holder.clone().unwrap_or_else(|| name(&ours))
+                );
+                let fix = Fix::advice(format!(
+                    "stop what listens on port {}, or choose another port",
+                    self.port
+                ));
+                Finding::unmet("taken", msg)
+                    .found("listening")
+                    .evidence(holder.unwrap_or_default())
+                    .fix(fix)
             }
             (None, false) => {
-                let elsewhere = if others.is_empty() { String::new() } else { format!(", only on {}", name(&others)) };
-                let fix = Fix::advice(format!("start the service that is to listen on port {}", self.port));
-                Finding::unmet("not_listening", format!("nobody listens on port {}{elsewhere}", self.text())).found("free").fix(fix)
+                let elsewhere = if others.is_empty() {
+                    String::new()
+                } else {
+                    format!(", only on {}", name(&others))
+                };
+                let fix = Fix::advice(format!(
+                    "start the service that is to listen on port {}",
+                    self.port
+                ));
+                Finding::unmet(
+                    "not_listening",
+                    format!("nobody listens on port {}{elsewhere}", self.text()),
+                )
+                .found("free")
+                .fix(fix)
             }
         }
     }
@@ -128,15 +183,23 @@ fn listeners(port: u16) -> std::io::Result<Vec<Listener>> {
 fn every_listener() -> std::io::Result<Vec<Listener>> {
     let mut all = parse(&fs::read_to_string("/proc/net/tcp")?);
     // A kernel without IPv6 has no such file.
-    all.extend(parse(&fs::read_to_string("/proc/net/tcp6").unwrap_or_default()));
+    all.extend(parse(
+        &fs::read_to_string("/proc/net/tcp6").unwrap_or_default(),
+    ));
     Ok(all)
 }
 
 /// Every address and port that is listened on, sorted.
 pub fn listening() -> Vec<(IpAddr, u16)> {
     let all = every_listener().unwrap_or_default();
-    let unique: std::collections::BTreeSet<(u16, IpAddr)> = all.iter().map(|listener| (listener.port, listener.address)).collect();
-    unique.into_iter().map(|(port, address)| (address, port)).collect()
+    let unique: std::collections::BTreeSet<(u16, IpAddr)> = all
+        .iter()
+        .map(|listener| (listener.port, listener.address))
+        .collect();
+    unique
+        .into_iter()
+        .map(|(port, address)| (address, port))
+        .collect()
 }
 
 /// proc_pid_net(5): `sl local_address rem_address st … inode`, addresses in hexadecimal words of the host's byte order, state 0A.
@@ -149,7 +212,11 @@ fn parse(text: &str) -> Vec<Listener> {
             if *words.get(3)? != "0A" {
                 return None;
             }
-            let word = |i: usize| u32::from_str_radix(address.get(i * 8..i * 8 + 8)?, 16).ok().map(u32::to_ne_bytes);
+            let word = |i: usize| {
+                u32::from_str_radix(address.get(i * 8..i * 8 + 8)?, 16)
+                    .ok()
+                    .map(u32::to_ne_bytes)
+            };
             let address = match address.len() {
                 8 => IpAddr::V4(word(0)?.into()),
                 32 => {
@@ -160,7 +227,11 @@ fn parse(text: &str) -> Vec<Listener> {
                 }
                 _ => return None,
             };
-            Some(Listener { address, port: u16::from_str_radix(port, 16).ok()?, inode: words.get(9)?.parse().ok()? })
+            Some(Listener {
+                address,
+                port: u16::from_str_radix(port, 16).ok()?,
+                inode: words.get(9)?.parse().ok()?,
+            })
         })
         .collect()
 }
@@ -170,9 +241,15 @@ fn holder(listener: &Listener) -> Option<String> {
     let wanted = format!("socket:[{}]", listener.inode);
     for entry in fs::read_dir("/proc").ok()?.flatten() {
         let name = entry.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let Ok(descriptors) = fs::read_dir(entry.path().join("fd")) else { continue };
-        if descriptors.flatten().any(|fd| fs::read_link(fd.path()).is_ok_and(|link| link.as_os_str() == wanted.as_str())) {
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let Ok(descriptors) = fs::read_dir(entry.path().join("fd")) else {
+            continue;
+        };
+        if descriptors.flatten().any(|fd| {
+            fs::read_link(fd.path()).is_ok_and(|link| link.as_os_str() == wanted.as_str())
+        }) {
             let comm = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
             return Some(format!("{} (pid {pid})", comm.trim()));
         }
@@ -202,12 +279,22 @@ mod tests {
         let any6: IpAddr = Ipv6Addr::UNSPECIFIED.into();
         let here: IpAddr = Ipv4Addr::LOCALHOST.into();
         let other: IpAddr = Ipv4Addr::new(192, 0, 2, 1).into();
-        let wanted = |address, free| Port { port: 80, address, free };
+        let wanted = |address, free| Port {
+            port: 80,
+            address,
+            free,
+        };
         assert!(wanted(Some(here), true).concerns(any4));
         assert!(wanted(Some(here), false).concerns(any6));
         assert!(!wanted(Some(here), true).concerns(other));
-        assert!(wanted(Some(any4), true).concerns(here), "a wildcard cannot be bound while an address is taken");
-        assert!(!wanted(Some(any4), false).concerns(here), "an address does not serve the wildcard");
+        assert!(
+            wanted(Some(any4), true).concerns(here),
+            "a wildcard cannot be bound while an address is taken"
+        );
+        assert!(
+            !wanted(Some(any4), false).concerns(here),
+            "an address does not serve the wildcard"
+        );
         assert!(wanted(None, false).concerns(other));
     }
 }

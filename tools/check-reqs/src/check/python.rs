@@ -22,8 +22,14 @@ pub const TYPE: Type = Type {
     name: "python",
     about: "a Python interpreter, on PATH, at a path or in a virtual environment",
     keys: &[
-        ("version", "\">=3.10,<4\"; alternatives in a list, or joined by ||"),
-        ("interpreter", "a name, a path or a virtual environment (python3)"),
+        (
+            "version",
+            "\">=3.10,<4\"; alternatives in a list, or joined by ||",
+        ),
+        (
+            "interpreter",
+            "a name, a path or a virtual environment (python3)",
+        ),
     ],
     read,
 };
@@ -35,8 +41,14 @@ struct Python {
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     let texts = fields.texts("version")?;
-    let wanted = Wanted::new(&texts, Order::Python).map_err(|what| fields.error("version", what))?;
-    Ok(Box::new(Python { interpreter: fields.text("interpreter")?.unwrap_or_else(|| "python3".into()), wanted }))
+    let wanted =
+        Wanted::new(&texts, Order::Python).map_err(|what| fields.error("version", what))?;
+    Ok(Box::new(Python {
+        interpreter: fields
+            .text("interpreter")?
+            .unwrap_or_else(|| "python3".into()),
+        wanted,
+    }))
 }
 
 /// Prints the version and the executable as Python itself knows them; every Python from 2.7 on understands it.
@@ -59,19 +71,31 @@ impl Python {
             return match programs::find(&self.interpreter) {
                 Some(path) => Found::At(path),
                 None => Found::Not(
-                    Finding::unmet("missing", format!("there is no {} on PATH", self.interpreter))
-                        .fix(fix::install_of_command(&scene.distro, &self.interpreter)),
+                    Finding::unmet(
+                        "missing",
+                        format!("there is no {} on PATH", self.interpreter),
+                    )
+                    .fix(fix::install_of_command(&scene.distro, &self.interpreter)),
                 ),
             };
         }
         let path = match place.is_dir() {
-            true => ["bin/python", "bin/python3"].map(|name| place.join(name)).into_iter().find(|path| path.symlink_metadata().is_ok()),
+            true => ["bin/python", "bin/python3"]
+                .map(|name| place.join(name))
+                .into_iter()
+                .find(|path| path.symlink_metadata().is_ok()),
             false => Some(place.to_path_buf()),
         };
         let Some(path) = path else {
             return Found::Not(
-                Finding::unmet("no_interpreter", format!("{} has no bin/python: it is not a virtual environment", place.display()))
-                    .fix(venv_fix(scene.distro.manager(), place)),
+                Finding::unmet(
+                    "no_interpreter",
+                    format!(
+                        "{} has no bin/python: it is not a virtual environment",
+                        place.display()
+                    ),
+                )
+                .fix(venv_fix(scene.distro.manager(), place)),
             );
         };
         match (path.metadata(), fs::read_link(&path)) {
@@ -79,8 +103,15 @@ impl Python {
             (Err(error), Ok(to)) if error.kind() == std::io::ErrorKind::NotFound => {
                 let venv = path.parent().and_then(Path::parent).unwrap_or(place);
                 Found::Not(
-                    Finding::unmet("broken_link", format!("{} is a link to {}, which is not there any more", path.display(), to.display()))
-                        .fix(venv_fix(scene.distro.manager(), venv)),
+                    Finding::unmet(
+                        "broken_link",
+                        format!(
+                            "{} is a link to {}, which is not there any more",
+                            path.display(),
+                            to.display()
+                        ),
+                    )
+                    .fix(venv_fix(scene.distro.manager(), venv)),
                 )
             }
             (Err(error), _) => {
@@ -100,12 +131,26 @@ impl Python {
         };
         let found = version.to_string();
         match self.wanted.admits(version, Order::Python) {
-            None => Finding::unknown("version", format!("{}: '{version}' is no version", path.display())).found(found).evidence(evidence),
-            Some(true) => Finding::met(found, format!("Python {version} is {real}")).evidence(evidence),
-            Some(false) => Finding::unmet("version", format!("{} is Python {version}, wanted is {}", path.display(), self.wanted.text()))
-                .found(found)
-                .evidence(evidence)
-                .fix(self.version_fix(scene)),
+            None => Finding::unknown(
+                "version",
+                format!("{}: '{version}' is no version", path.display()),
+            )
+            .found(found)
+            .evidence(evidence),
+            Some(true) => {
+                Finding::met(found, format!("Python {version} is {real}")).evidence(evidence)
+            }
+            Some(false) => Finding::unmet(
+                "version",
+                format!(
+                    "{} is Python {version}, wanted is {}",
+                    path.display(),
+                    self.wanted.text()
+                ),
+            )
+            .found(found)
+            .evidence(evidence)
+            .fix(self.version_fix(scene)),
         }
     }
 
@@ -125,8 +170,14 @@ impl Python {
 pub fn venv_fix(manager: Option<Manager>, venv: &Path) -> Fix {
     let shown = venv.display().to_string();
     let again = venv.join("pyvenv.cfg").exists();
-    if !again && fs::read_dir(venv).map_or(venv.symlink_metadata().is_ok(), |mut entries| entries.next().is_some()) {
-        return Fix::advice(format!("{shown} is no virtual environment: name one, or make one elsewhere (python3 -m venv DIRECTORY)"));
+    if !again
+        && fs::read_dir(venv).map_or(venv.symlink_metadata().is_ok(), |mut entries| {
+            entries.next().is_some()
+        })
+    {
+        return Fix::advice(format!(
+            "{shown} is no virtual environment: name one, or make one elsewhere (python3 -m venv DIRECTORY)"
+        ));
     }
     let mut commands = Vec::new();
     let package = match manager {
@@ -136,14 +187,29 @@ pub fn venv_fix(manager: Option<Manager>, venv: &Path) -> Fix {
         Some(Manager::Zypper) | None => None,
     };
     commands.extend(package.and_then(|package| fix::install_command(manager, &[package])));
-    let make: &[&str] = if again { &["python3", "-m", "venv", "--clear", &shown] } else { &["python3", "-m", "venv", &shown] };
-    let owner = venv.metadata().ok().filter(|meta| meta.uid() != 0).map(|meta| super::file::user_name(meta.uid()));
+    let make: &[&str] = if again {
+        &["python3", "-m", "venv", "--clear", &shown]
+    } else {
+        &["python3", "-m", "venv", &shown]
+    };
+    let owner = venv
+        .metadata()
+        .ok()
+        .filter(|meta| meta.uid() != 0)
+        .map(|meta| super::file::user_name(meta.uid()));
     commands.push(match owner.filter(|_| nix::unistd::geteuid().is_root()) {
         Some(owner) => shell(&[&["runuser", "-u", &owner, "--"], make].concat()),
         None => shell(make),
     });
-    let text = if again { "make the virtual environment again" } else { "make the virtual environment" };
-    Fix::root(format!("{text} in {shown}, and install its requirements into it"), commands)
+    let text = if again {
+        "make the virtual environment again"
+    } else {
+        "make the virtual environment"
+    };
+    Fix::root(
+        format!("{text} in {shown}, and install its requirements into it"),
+        commands,
+    )
 }
 
 /// The interpreter behind a script that starts another (pyenv's and asdf's shims), as that one says; anything else is what it is.
@@ -155,8 +221,12 @@ pub fn behind_shim(path: &Path, deadline: Deadline) -> PathBuf {
     if !script {
         return path.to_path_buf();
     }
-    let said = ask(path, deadline).ok().filter(base::child::Finished::success).map(|finished| finished.out());
-    said.and_then(|out| out.lines().nth(1).map(PathBuf::from)).unwrap_or_else(|| path.to_path_buf())
+    let said = ask(path, deadline)
+        .ok()
+        .filter(base::child::Finished::success)
+        .map(|finished| finished.out());
+    said.and_then(|out| out.lines().nth(1).map(PathBuf::from))
+        .unwrap_or_else(|| path.to_path_buf())
 }
 
 /// Asks an interpreter who it is. -E and -S: neither PYTHONPATH nor somebody's sitecustomize has a say in it, and it starts faster.
@@ -175,7 +245,9 @@ pub fn owner_of(path: &Path) -> Option<Identity> {
     let files = [
         shown,
         real.as_deref().and_then(|real| real.metadata().ok()),
-        real.as_deref().and_then(Path::parent).and_then(|up| up.metadata().ok()),
+        real.as_deref()
+            .and_then(Path::parent)
+            .and_then(|up| up.metadata().ok()),
     ];
     let other = files.into_iter().flatten().find(|meta| meta.uid() != 0)?;
     Identity::of_uid(other.uid(), other.gid()).ok()
@@ -205,7 +277,8 @@ impl Check for Python {
         let finished = match ask(&path, deadline) {
             Ok(finished) => finished,
             Err(error) => {
-                return Finding::unmet("not_executable", error.message).fix(fix::install_of_command(&scene.distro, "python3"));
+                return Finding::unmet("not_executable", error.message)
+                    .fix(fix::install_of_command(&scene.distro, "python3"));
             }
         };
         if finished.timed_out {
@@ -215,15 +288,27 @@ impl Check for Python {
         let mut lines = out.lines();
         match (finished.success(), lines.next(), lines.next()) {
             (true, Some(version), Some(executable)) => {
-                let real = fs::canonicalize(executable).map_or_else(|_| executable.to_string(), |real| real.display().to_string());
+                let real = fs::canonicalize(executable).map_or_else(
+                    |_| executable.to_string(),
+                    |real| real.display().to_string(),
+                );
                 self.judge(scene, version, &path, &real)
             }
-            _ => Finding::unmet("broken", format!("{} does not run: {}", path.display(), finished.last_words()))
-                .evidence(tail(&finished.err()))
-                .fix(match path.parent().and_then(Path::parent).filter(|prefix| prefix.join("pyvenv.cfg").exists()) {
+            _ => Finding::unmet(
+                "broken",
+                format!("{} does not run: {}", path.display(), finished.last_words()),
+            )
+            .evidence(tail(&finished.err()))
+            .fix(
+                match path
+                    .parent()
+                    .and_then(Path::parent)
+                    .filter(|prefix| prefix.join("pyvenv.cfg").exists())
+                {
                     Some(venv) => venv_fix(scene.distro.manager(), venv),
                     None => Fix::advice(format!("mend or replace {}", path.display())),
-                }),
+                },
+            ),
         }
     }
 }

@@ -31,7 +31,10 @@ struct Robots {
 }
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
-    Ok(Box::new(Robots { page: Page::read(fields)?, disallow: fields.text("disallow")?.unwrap_or_else(|| "/".into()) }))
+    Ok(Box::new(Robots {
+        page: Page::read(fields)?,
+        disallow: fields.text("disallow")?.unwrap_or_else(|| "/".into()),
+    }))
 }
 
 /// Whether any crawler (`User-agent: *`) is kept from `path`: the longest rule that matches decides, and Allow wins a tie.
@@ -41,7 +44,9 @@ fn disallowed(robots: &str, path: &str) -> bool {
     let mut best: Option<(usize, bool)> = None;
     for line in robots.lines() {
         let line = line.split('#').next().unwrap_or("").trim();
-        let Some((key, value)) = line.split_once(':') else { continue };
+        let Some((key, value)) = line.split_once(':') else {
+            continue;
+        };
         let value = value.trim();
         match key.trim().to_ascii_lowercase().as_str() {
             "user-agent" => {
@@ -69,7 +74,9 @@ fn matches(rule: &str, path: &str) -> bool {
         None => (rule, false),
     };
     let mut parts = rule.split('*');
-    let Some(mut rest) = path.strip_prefix(parts.next().unwrap_or("")) else { return false };
+    let Some(mut rest) = path.strip_prefix(parts.next().unwrap_or("")) else {
+        return false;
+    };
     for part in parts {
         match rest.find(part) {
             Some(at) => rest = &rest[at + part.len()..],
@@ -85,7 +92,11 @@ impl Check for Robots {
     }
 
     fn expected(&self) -> String {
-        format!("robots.txt of {} disallows {}", self.page.url(), self.disallow)
+        format!(
+            "robots.txt of {} disallows {}",
+            self.page.url(),
+            self.disallow
+        )
     }
 
     fn how(&self) -> String {
@@ -98,22 +109,38 @@ impl Check for Robots {
             Err(finding) => return *finding,
         };
         let url = self.page.url();
-        let fix = Fix::advice(format!("serve a robots.txt with the lines `User-agent: *` and `Disallow: {}`", self.disallow));
+        let fix = Fix::advice(format!(
+            "serve a robots.txt with the lines `User-agent: *` and `Disallow: {}`",
+            self.disallow
+        ));
         match answer.status {
             200 => {
                 let text = String::from_utf8_lossy(&answer.body);
                 match disallowed(&text, &self.disallow) {
-                    true => Finding::met(format!("disallows {}", self.disallow), format!("{url} keeps crawlers from {}", self.disallow)),
-                    false => Finding::unmet("allowed", format!("{url} does not keep crawlers from {}", self.disallow))
-                        .found("allowed")
-                        .evidence(beginning(&answer))
-                        .fix(fix),
+                    true => Finding::met(
+                        format!("disallows {}", self.disallow),
+                        format!("{url} keeps crawlers from {}", self.disallow),
+                    ),
+                    false => Finding::unmet(
+                        "allowed",
+                        format!("{url} does not keep crawlers from {}", self.disallow),
+                    )
+                    .found("allowed")
+                    .evidence(beginning(&answer))
+                    .fix(fix),
                 }
             }
-            404 | 410 => Finding::unmet("missing", format!("{url} is not there ({}): crawlers may go everywhere", answer.status))
-                .found(answer.status.to_string())
-                .fix(fix),
-            status => Finding::unknown("status", format!("{url} answers {status}")).found(status.to_string()),
+            404 | 410 => Finding::unmet(
+                "missing",
+                format!(
+                    "{url} is not there ({}): crawlers may go everywhere",
+                    answer.status
+                ),
+            )
+            .found(answer.status.to_string())
+            .fix(fix),
+            status => Finding::unknown("status", format!("{url} answers {status}"))
+                .found(status.to_string()),
         }
     }
 }
@@ -130,12 +157,24 @@ mod tests {
             ("user-agent: *\ndisallow:/admin # staff\n", "/admin/x", true),
             ("User-agent: *\nDisallow:\n", "/", false),
             ("User-agent: Googlebot\nDisallow: /\n", "/", false),
-            ("User-agent: Googlebot\nUser-agent: *\nDisallow: /\n", "/", true),
-            ("User-agent: *\nDisallow: /\nAllow: /public\n", "/public/x", false),
+            (
+                "User-agent: Googlebot\nUser-agent: *\nDisallow: /\n",
+                "/",
+                true,
+            ),
+            (
+                "User-agent: *\nDisallow: /\nAllow: /public\n",
+                "/public/x",
+                false,
+            ),
             ("User-agent: *\nDisallow: /a\nAllow: /a\n", "/a", false),
             ("User-agent: *\nDisallow: /*.php$\n", "/x/y.php", true),
             ("User-agent: *\nDisallow: /*.php$\n", "/x/y.php5", false),
-            ("User-agent: *\nDisallow: /a\n\nUser-agent: *\nDisallow: /b\n", "/b", true),
+            (
+                "User-agent: *\nDisallow: /a\n\nUser-agent: *\nDisallow: /b\n",
+                "/b",
+                true,
+            ),
             ("<html>not robots</html>", "/", false),
         ] {
             assert_eq!(disallowed(robots, path), answer, "{robots} {path}");

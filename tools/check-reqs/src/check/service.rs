@@ -19,7 +19,10 @@ pub const TYPE: Type = Type {
     about: "a service that runs, under systemd, OpenRC, init scripts or supervisor",
     keys: &[
         ("name", "the service"),
-        ("manager", "systemd, openrc, sysv or supervisor (what this host has)"),
+        (
+            "manager",
+            "systemd, openrc, sysv or supervisor (what this host has)",
+        ),
         ("conf", "supervisor's configuration"),
         ("enabled", "true: it has to be started at boot"),
     ],
@@ -42,37 +45,65 @@ struct Service {
 }
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
-    let manager = fields.choice("manager", &["systemd", "openrc", "sysv", "supervisor"])?.map(|word| match word.as_str() {
-        "systemd" => Manager::Systemd,
-        "openrc" => Manager::OpenRc,
-        "sysv" => Manager::SysV,
-        _ => Manager::Supervisor,
-    });
+    let manager = fields
+        .choice("manager", &["systemd", "openrc", "sysv", "supervisor"])?
+        .map(|word| match word.as_str() {
+            "systemd" => Manager::Systemd,
+            "openrc" => Manager::OpenRc,
+            "sysv" => Manager::SysV,
+            _ => Manager::Supervisor,
+        });
     let conf = fields.text("conf")?;
     let manager = manager.or(conf.as_ref().map(|_| Manager::Supervisor));
-    Ok(Box::new(Service { name: fields.required("name")?, manager, conf, enabled: fields.flag("enabled")?.unwrap_or(false) }))
+    Ok(Box::new(Service {
+        name: fields.required("name")?,
+        manager,
+        conf,
+        enabled: fields.flag("enabled")?.unwrap_or(false),
+    }))
 }
 
 /// The names of the services that this host's manager knows and that may run.
 pub fn names(deadline: Deadline) -> Vec<String> {
     if Path::new("/run/systemd/system").is_dir() {
-        let words = ["systemctl", "list-units", "--type=service", "--state=running", "--plain", "--no-legend"];
-        let finished = Run::argv(&words).env("LC_ALL", "C").deadline(deadline).run();
+        let words = [
+            "systemctl",
+            "list-units",
+            "--type=service",
+            "--state=running",
+            "--plain",
+            "--no-legend",
+        ];
+        let finished = Run::argv(&words)
+            .env("LC_ALL", "C")
+            .deadline(deadline)
+            .run();
         let out = finished.map(|finished| finished.out()).unwrap_or_default();
-        let first = out.lines().filter_map(|line| line.split_whitespace().next());
-        return first.map(|unit| unit.trim_end_matches(".service").to_string()).collect();
+        let first = out
+            .lines()
+            .filter_map(|line| line.split_whitespace().next());
+        return first
+            .map(|unit| unit.trim_end_matches(".service").to_string())
+            .collect();
     }
     let entries = fs::read_dir("/etc/init.d").into_iter().flatten().flatten();
-    let mut names: Vec<String> =
-        entries.filter(|e| programs::executable(&e.path())).filter_map(|e| e.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> = entries
+        .filter(|e| programs::executable(&e.path()))
+        .filter_map(|e| e.file_name().into_string().ok())
+        .collect();
     names.sort();
     names
 }
 
 /// What a manager says of a service.
 enum State {
-    Running { enabled: Option<bool>, words: String },
-    Stopped { words: String },
+    Running {
+        enabled: Option<bool>,
+        words: String,
+    },
+    Stopped {
+        words: String,
+    },
     Absent,
     Unclear(String),
 }
@@ -86,15 +117,26 @@ impl Service {
             } else if Path::new("/run/openrc").is_dir() {
                 Some(Manager::OpenRc)
             } else {
-                Path::new("/etc/init.d").join(&self.name).exists().then_some(Manager::SysV)
+                Path::new("/etc/init.d")
+                    .join(&self.name)
+                    .exists()
+                    .then_some(Manager::SysV)
             }
         })
     }
 
     fn run(&self, words: &[&str], deadline: Deadline) -> Result<Finished, State> {
-        let run = Run::argv(words).clean().env("PATH", programs::SYSTEM_PATH).env("LC_ALL", "C").deadline(deadline).run();
+        let run = Run::argv(words)
+            .clean()
+            .env("PATH", programs::SYSTEM_PATH)
+            .env("LC_ALL", "C")
+            .deadline(deadline)
+            .run();
         match run {
-            Ok(finished) if finished.timed_out => Err(State::Unclear(format!("{}: no answer in time", words.join(" ")))),
+            Ok(finished) if finished.timed_out => Err(State::Unclear(format!(
+                "{}: no answer in time",
+                words.join(" ")
+            ))),
             Ok(finished) => Ok(finished),
             Err(error) => Err(State::Unclear(error.message)),
         }
@@ -111,14 +153,19 @@ impl Service {
                 }
                 systemd(&finished.out())
             }
-            Manager::OpenRc => by_exit_code(&self.run(&["rc-service", name, "status"], deadline)?, None),
+            Manager::OpenRc => {
+                by_exit_code(&self.run(&["rc-service", name, "status"], deadline)?, None)
+            }
             Manager::SysV => {
                 let script = Path::new("/etc/init.d").join(name);
                 if !script.exists() {
                     return Ok(State::Absent);
                 }
                 let script = script.display().to_string();
-                by_exit_code(&self.run(&[&script, "status"], deadline)?, Some(starts_at_boot(name)))
+                by_exit_code(
+                    &self.run(&[&script, "status"], deadline)?,
+                    Some(starts_at_boot(name)),
+                )
             }
             Manager::Supervisor => {
                 let mut words = vec!["supervisorctl"];
@@ -148,13 +195,20 @@ impl Service {
 }
 
 fn systemd(output: &str) -> State {
-    let value = |key: &str| output.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap_or("");
+    let value = |key: &str| {
+        output
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+            .unwrap_or("")
+    };
     let words = format!("{} ({})", value("ActiveState"), value("SubState"));
     match (value("LoadState"), value("ActiveState")) {
         ("not-found", _) => State::Absent,
         (_, "active" | "reloading") => {
             let enabled = match value("UnitFileState") {
-                "enabled" | "enabled-runtime" | "static" | "alias" | "indirect" | "generated" => Some(true),
+                "enabled" | "enabled-runtime" | "static" | "alias" | "indirect" | "generated" => {
+                    Some(true)
+                }
                 "disabled" | "masked" => Some(false),
                 _ => None,
             };
@@ -193,11 +247,20 @@ fn supervisor(finished: &Finished) -> State {
     let out = finished.out();
     let line = out.lines().next().unwrap_or("").trim().to_string();
     match line.split_whitespace().nth(1) {
-        Some("RUNNING") => State::Running { enabled: None, words: line },
-        Some("STOPPED" | "EXITED" | "FATAL" | "BACKOFF" | "STOPPING") => State::Stopped { words: line },
+        Some("RUNNING") => State::Running {
+            enabled: None,
+            words: line,
+        },
+        Some("STOPPED" | "EXITED" | "FATAL" | "BACKOFF" | "STOPPING") => {
+            State::Stopped { words: line }
+        }
         Some("ERROR") => State::Absent,
         _ if line.contains("no such process") => State::Absent,
-        _ => State::Unclear(if line.is_empty() { finished.last_words() } else { line }),
+        _ => State::Unclear(if line.is_empty() {
+            finished.last_words()
+        } else {
+            line
+        }),
     }
 }
 
@@ -207,14 +270,24 @@ impl Check for Service {
     }
 
     fn expected(&self) -> String {
-        format!("service {} running{}", self.name, if self.enabled { ", and started at boot" } else { "" })
+        format!(
+            "service {} running{}",
+            self.name,
+            if self.enabled {
+                ", and started at boot"
+            } else {
+                ""
+            }
+        )
     }
 
     fn how(&self) -> String {
         match self.manager() {
             Some(Manager::Systemd) => "systemctl show".into(),
             Some(Manager::OpenRc) => "rc-service status".into(),
-            Some(Manager::SysV) => format!("/etc/init.d/{} status, in an empty environment", self.name),
+            Some(Manager::SysV) => {
+                format!("/etc/init.d/{} status, in an empty environment", self.name)
+            }
             Some(Manager::Supervisor) => "supervisorctl status".into(),
             None => "no service manager is known on this host".into(),
         }
@@ -224,10 +297,20 @@ impl Check for Service {
         let name = &self.name;
         let Some(manager) = self.manager() else {
             // Debian keeps init scripts where they are without systemd, so a missing one says that the service is not installed.
-            return match Path::new("/etc/init.d/README").exists() || Path::new("/etc/init.d/cron").exists() {
-                true => Finding::unmet("missing", format!("there is no service {name}: no systemd runs, and /etc/init.d has no {name}"))
-                    .fix(crate::fix::install_of_command(&scene.distro, name)),
-                false => Finding::unknown("no_service_manager", format!("no service manager is here to ask about {name}")),
+            return match Path::new("/etc/init.d/README").exists()
+                || Path::new("/etc/init.d/cron").exists()
+            {
+                true => Finding::unmet(
+                    "missing",
+                    format!(
+                        "there is no service {name}: no systemd runs, and /etc/init.d has no {name}"
+                    ),
+                )
+                .fix(crate::fix::install_of_command(&scene.distro, name)),
+                false => Finding::unknown(
+                    "no_service_manager",
+                    format!("no service manager is here to ask about {name}"),
+                ),
             };
         };
         match self.state(manager, deadline).unwrap_or_else(|state| state) {
@@ -263,9 +346,18 @@ mod tests {
 
     #[test]
     fn systemds_properties_are_read() {
-        let shown =
-            |load: &str, active: &str| systemd(&format!("LoadState={load}\nActiveState={active}\nSubState=x\nUnitFileState=disabled\n"));
-        assert!(matches!(shown("loaded", "active"), State::Running { enabled: Some(false), .. }));
+        let shown = |load: &str, active: &str| {
+            systemd(&format!(
+                "LoadState={load}\nActiveState={active}\nSubState=x\nUnitFileState=disabled\n"
+            ))
+        };
+        assert!(matches!(
+            shown("loaded", "active"),
+            State::Running {
+                enabled: Some(false),
+                ..
+            }
+        ));
         assert!(matches!(shown("loaded", "failed"), State::Stopped { .. }));
         assert!(matches!(shown("not-found", "inactive"), State::Absent));
         assert!(matches!(shown("loaded", "activating"), State::Unclear(_)));

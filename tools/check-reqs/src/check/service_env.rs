@@ -46,7 +46,12 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
         _ => return Err(fields.error("process", "either process or pid_file is needed")),
     };
     let variable = fields.required("variable")?;
-    Ok(Box::new(ServiceEnv { which, variable, set: fields.flag("set")?.unwrap_or(true), filled: fields.flag("filled")?.unwrap_or(false) }))
+    Ok(Box::new(ServiceEnv {
+        which,
+        variable,
+        set: fields.flag("set")?.unwrap_or(true),
+        filled: fields.flag("filled")?.unwrap_or(false),
+    }))
 }
 
 impl ServiceEnv {
@@ -64,14 +69,23 @@ impl ServiceEnv {
             Which::PidFile(file) => {
                 let text = fs::read_to_string(file).map_err(|error| {
                     let finding = Finding::io(file, &error);
-                    Box::new(if finding.verdict == super::Verdict::Unmet { finding.fix(start.clone()) } else { finding })
+                    Box::new(if finding.verdict == super::Verdict::Unmet {
+                        finding.fix(start.clone())
+                    } else {
+                        finding
+                    })
                 })?;
-                let pid = text.split_whitespace().next().and_then(|word| word.parse().ok());
+                let pid = text
+                    .split_whitespace()
+                    .next()
+                    .and_then(|word| word.parse().ok());
                 pid.and_then(processes::of_pid).into_iter().collect()
             }
         };
         match found.is_empty() {
-            true => Err(Box::new(Finding::unmet("not_running", format!("{} does not run", self.who())).fix(start))),
+            true => Err(Box::new(
+                Finding::unmet("not_running", format!("{} does not run", self.who())).fix(start),
+            )),
             false => Ok(found),
         }
     }
@@ -84,10 +98,15 @@ impl ServiceEnv {
             Live::Hidden => {}
         }
         let started = probe::process::environment(pid)?;
-        let found = started.iter().find(|(key, _)| key == OsStr::new(&self.variable)).map(|(_, value)| value.as_bytes().len());
+        let found = started
+            .iter()
+            .find(|(key, _)| key == OsStr::new(&self.variable))
+            .map(|(_, value)| value.as_bytes().len());
         match found {
             Some(length) => Ok(Some(length)),
-            None => Err(std::io::Error::other("not set when it was started; what it has set since, only root can see")),
+            None => Err(std::io::Error::other(
+                "not set when it was started; what it has set since, only root can see",
+            )),
         }
     }
 
@@ -138,21 +157,38 @@ impl Check for ServiceEnv {
                 }
             };
             if let Some(reason) = self.wrong(length) {
-                let is = length.map_or("not set".to_string(), |length| format!("set, {length} bytes"));
+                let is = length.map_or("not set".to_string(), |length| {
+                    format!("set, {length} bytes")
+                });
                 let text = format!(
                     "set {variable} where {who} is started (its unit, init script, uwsgi's --env or supervisor's environment=), and restart it"
                 );
-                let text = if self.set { text } else { format!("take {variable} out where {who} is started, and restart it") };
-                return Finding::unmet(reason, format!("{variable} is {is} in {who} (pid {})", process.pid))
-                    .found(is)
-                    .fix(Fix::advice(text));
+                let text = if self.set {
+                    text
+                } else {
+                    format!("take {variable} out where {who} is started, and restart it")
+                };
+                return Finding::unmet(
+                    reason,
+                    format!("{variable} is {is} in {who} (pid {})", process.pid),
+                )
+                .found(is)
+                .fix(Fix::advice(text));
             }
-            seen = Some(length.map_or("not set".to_string(), |length| format!("set, {length} bytes")));
+            seen = Some(length.map_or("not set".to_string(), |length| {
+                format!("set, {length} bytes")
+            }));
         }
         match (seen, denied) {
-            (Some(found), None) => Finding::met(found.clone(), format!("{variable} is {found} in {who}")),
-            (_, Some((pid, error))) => Finding::unknown("permission", format!("the environment of {who} (pid {pid}): {error}")),
-            (None, None) => Finding::unmet("not_running", format!("{who} does not run")).fix(Fix::advice(format!("start {who}"))),
+            (Some(found), None) => {
+                Finding::met(found.clone(), format!("{variable} is {found} in {who}"))
+            }
+            (_, Some((pid, error))) => Finding::unknown(
+                "permission",
+                format!("the environment of {who} (pid {pid}): {error}"),
+            ),
+            (None, None) => Finding::unmet("not_running", format!("{who} does not run"))
+                .fix(Fix::advice(format!("start {who}"))),
         }
     }
 }

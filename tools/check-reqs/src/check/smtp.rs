@@ -22,7 +22,10 @@ pub const TYPE: Type = Type {
         ("host", "the mail server (localhost)"),
         ("port", "its port (25)"),
         ("starttls", "true: it has to speak TLS"),
-        ("verify", "true: its certificate has to be valid for the host"),
+        (
+            "verify",
+            "true: its certificate has to be valid for the host",
+        ),
     ],
     read,
 };
@@ -86,7 +89,10 @@ impl<S: Timed> Dialogue<S> {
                 return Ok(String::from_utf8_lossy(&line).trim_end().to_string());
             }
             if self.kept.len() > LONGEST {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line without an end"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "a line without an end",
+                ));
             }
             self.limit()?;
             let mut buffer = [0; 2048];
@@ -105,9 +111,17 @@ impl<S: Timed> Dialogue<S> {
             let line = self.line()?;
             length += line.len();
             let code = line.get(..3).and_then(|code| code.parse::<u16>().ok());
-            let code = code.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("'{}' is no reply", short(&line))))?;
+            let code = code.ok_or_else(|| {
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("'{}' is no reply", short(&line)),
+                )
+            })?;
             if length > LONGEST {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a reply without an end"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "a reply without an end",
+                ));
             }
             let more = line.as_bytes().get(3) == Some(&b'-');
             lines.push(line.get(4..).unwrap_or("").to_string());
@@ -130,7 +144,11 @@ impl<S: Timed> Dialogue<S> {
             return Ok(Ok(lines));
         }
         let (code, lines) = self.say("HELO localhost")?;
-        Ok(if code == 250 { Ok(Vec::new()) } else { Err(format!("{code} {}", lines.join(" "))) })
+        Ok(if code == 250 {
+            Ok(Vec::new())
+        } else {
+            Err(format!("{code} {}", lines.join(" ")))
+        })
     }
 }
 
@@ -146,11 +164,17 @@ impl Smtp {
     fn refused(&self, what: String) -> Finding {
         Finding::unmet("refused", format!("{} says {what}", self.place()))
             .found(what)
-            .fix(Fix::advice("let this host relay: for Postfix, mynetworks and smtpd_client_restrictions"))
+            .fix(Fix::advice(
+                "let this host relay: for Postfix, mynetworks and smtpd_client_restrictions",
+            ))
     }
 
     fn converse(&self, stream: TcpStream, deadline: Deadline) -> io::Result<Finding> {
-        let mut talk = Dialogue { stream, deadline, kept: Vec::new() };
+        let mut talk = Dialogue {
+            stream,
+            deadline,
+            kept: Vec::new(),
+        };
         let (code, lines) = talk.reply()?;
         let greeting = short(lines.last().map_or("", String::as_str));
         if code != 220 {
@@ -160,11 +184,16 @@ impl Smtp {
             Ok(extensions) => extensions,
             Err(what) => return Ok(self.refused(what)),
         };
-        let offers = extensions.iter().any(|line| line.eq_ignore_ascii_case("STARTTLS"));
+        let offers = extensions
+            .iter()
+            .any(|line| line.eq_ignore_ascii_case("STARTTLS"));
         if !self.starttls {
             let _ = talk.say("QUIT");
             let tls = if offers { ", offers STARTTLS" } else { "" };
-            return Ok(Finding::met(greeting.clone(), format!("{} greets: {greeting}{tls}", self.place())));
+            return Ok(Finding::met(
+                greeting.clone(),
+                format!("{} greets: {greeting}{tls}", self.place()),
+            ));
         }
         if !offers {
             return Ok(Finding::unmet("no_starttls", format!("{} does not offer STARTTLS", self.place()))
@@ -181,8 +210,14 @@ impl Smtp {
         self.secured(talk.stream, deadline, &greeting)
     }
 
-    fn secured(&self, stream: TcpStream, deadline: Deadline, greeting: &str) -> io::Result<Finding> {
-        let mut connector = SslConnector::builder(SslMethod::tls_client()).map_err(io::Error::other)?;
+    fn secured(
+        &self,
+        stream: TcpStream,
+        deadline: Deadline,
+        greeting: &str,
+    ) -> io::Result<Finding> {
+        let mut connector =
+            SslConnector::builder(SslMethod::tls_client()).map_err(io::Error::other)?;
         if !self.verify {
             connector.set_verify(SslVerifyMode::NONE);
         }
@@ -191,19 +226,31 @@ impl Smtp {
         match settings.connect(&self.host, stream) {
             Ok(stream) => {
                 let version = stream.ssl().version_str().to_string();
-                let mut talk = Dialogue { stream, deadline, kept: Vec::new() };
+                let mut talk = Dialogue {
+                    stream,
+                    deadline,
+                    kept: Vec::new(),
+                };
                 match talk.hello()? {
                     Ok(_) => {
                         let _ = talk.say("QUIT");
-                        Ok(Finding::met(greeting, format!("{} speaks {version} after STARTTLS", self.place())))
+                        Ok(Finding::met(
+                            greeting,
+                            format!("{} speaks {version} after STARTTLS", self.place()),
+                        ))
                     }
                     Err(what) => Ok(self.refused(what)),
                 }
             }
             Err(openssl::ssl::HandshakeError::SetupFailure(error)) => Err(io::Error::other(error)),
-            Err(error) => Ok(Finding::unmet("tls", format!("{}: TLS fails: {error}", self.place()))
-                .found(greeting)
-                .fix(Fix::advice("give the mail server a certificate that is valid for its name"))),
+            Err(error) => Ok(Finding::unmet(
+                "tls",
+                format!("{}: TLS fails: {error}", self.place()),
+            )
+            .found(greeting)
+            .fix(Fix::advice(
+                "give the mail server a certificate that is valid for its name",
+            ))),
         }
     }
 }
@@ -214,7 +261,11 @@ impl Check for Smtp {
     }
 
     fn expected(&self) -> String {
-        format!("a mail server at {}{}", self.place(), if self.starttls { " with STARTTLS" } else { "" })
+        format!(
+            "a mail server at {}{}",
+            self.place(),
+            if self.starttls { " with STARTTLS" } else { "" }
+        )
     }
 
     fn how(&self) -> String {
@@ -225,8 +276,13 @@ impl Check for Smtp {
         let place = self.place();
         let local = matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "::1");
         let start = || match local {
-            true => Fix { text: "install and start a mail server".into(), ..fix::install_of_command(&scene.distro, "sendmail") },
-            false => Fix::advice(format!("start the mail server at {place}, or let this host through the firewall")),
+            true => Fix {
+                text: "install and start a mail server".into(),
+                ..fix::install_of_command(&scene.distro, "sendmail")
+            },
+            false => Fix::advice(format!(
+                "start the mail server at {place}, or let this host through the firewall"
+            )),
         };
         let stream = match net::connect(&self.host, self.port, deadline) {
             Ok((stream, _)) => stream,
@@ -235,7 +291,8 @@ impl Check for Smtp {
         match self.converse(stream, deadline) {
             Ok(finding) => finding,
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                Finding::unmet("not_smtp", format!("{place} does not speak SMTP: {error}")).fix(start())
+                Finding::unmet("not_smtp", format!("{place} does not speak SMTP: {error}"))
+                    .fix(start())
             }
             Err(error) => Trouble::of(&place, &error).finding(start()),
         }

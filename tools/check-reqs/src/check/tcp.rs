@@ -14,7 +14,11 @@ use std::path::PathBuf;
 pub const TYPE: Type = Type {
     name: "tcp",
     about: "a connection that is accepted, over TCP or a unix socket",
-    keys: &[("host", "a name or an address (localhost)"), ("port", "its number"), ("socket", "a unix socket, in their place")],
+    keys: &[
+        ("host", "a name or an address (localhost)"),
+        ("port", "its number"),
+        ("socket", "a unix socket, in their place"),
+    ],
     read,
 };
 
@@ -24,9 +28,16 @@ enum Tcp {
 }
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
-    let (host, port, socket) = (fields.text("host")?, fields.parsed("port", port::number)?, fields.text("socket")?);
+    let (host, port, socket) = (
+        fields.text("host")?,
+        fields.parsed("port", port::number)?,
+        fields.text("socket")?,
+    );
     match (host, port, socket) {
-        (host, Some(port), None) => Ok(Box::new(Tcp::Port { host: host.unwrap_or_else(|| "localhost".into()), port })),
+        (host, Some(port), None) => Ok(Box::new(Tcp::Port {
+            host: host.unwrap_or_else(|| "localhost".into()),
+            port,
+        })),
         (None, None, Some(socket)) => Ok(Box::new(Tcp::Socket(socket.into()))),
         _ => Err(fields.error("type", "either host and port, or socket is needed")),
     }
@@ -51,13 +62,21 @@ impl Check for Tcp {
     fn look(&self, _: &Scene, deadline: Deadline) -> Finding {
         let place = self.subject();
         let tried = match self {
-            Tcp::Port { host, port } => net::connect(host, *port, deadline).map(|(_, address)| address.to_string()),
+            Tcp::Port { host, port } => {
+                net::connect(host, *port, deadline).map(|(_, address)| address.to_string())
+            }
             // connect(2) of a unix socket answers at once, unless the backlog is full.
-            Tcp::Socket(path) => UnixStream::connect(path).map(|_| place.clone()).map_err(|error| Trouble::of(&place, &error)),
+            Tcp::Socket(path) => UnixStream::connect(path)
+                .map(|_| place.clone())
+                .map_err(|error| Trouble::of(&place, &error)),
         };
         match tried {
-            Ok(address) => Finding::met("accepted", format!("{place} accepts connections")).evidence(address),
-            Err(trouble) => trouble.finding(Fix::advice(format!("start the service that is to accept connections at {place}"))),
+            Ok(address) => {
+                Finding::met("accepted", format!("{place} accepts connections")).evidence(address)
+            }
+            Err(trouble) => trouble.finding(Fix::advice(format!(
+                "start the service that is to accept connections at {place}"
+            ))),
         }
     }
 }

@@ -15,7 +15,12 @@ use std::ffi::CString;
 pub const TYPE: Type = Type {
     name: "user",
     about: "a user account and the groups it is in",
-    keys: &[("name", "the account"), ("groups", "groups it has to be in"), ("home", "its home directory"), ("shell", "its shell")],
+    keys: &[
+        ("name", "the account"),
+        ("groups", "groups it has to be in"),
+        ("home", "its home directory"),
+        ("shell", "its shell"),
+    ],
     read,
 };
 
@@ -70,32 +75,58 @@ impl Check for Account {
         let user = match accounts::user(name) {
             Ok(Some(user)) => user,
             Ok(None) => {
-                return Finding::unmet("missing", format!("there is no user {name}")).fix(creation(
-                    name,
-                    &self.groups,
-                    self.home.as_deref(),
-                ));
+                return Finding::unmet("missing", format!("there is no user {name}"))
+                    .fix(creation(name, &self.groups, self.home.as_deref()));
             }
             Err(why) => return Finding::unknown("error", why),
         };
-        let member = CString::new(name.as_str()).ok().and_then(|name| getgrouplist(&name, user.gid).ok()).unwrap_or_default();
+        let member = CString::new(name.as_str())
+            .ok()
+            .and_then(|name| getgrouplist(&name, user.gid).ok())
+            .unwrap_or_default();
         let missing: Vec<&String> = self
             .groups
             .iter()
-            .filter(|group| Group::from_name(group).ok().flatten().is_none_or(|group| !member.contains(&group.gid)))
+            .filter(|group| {
+                Group::from_name(group)
+                    .ok()
+                    .flatten()
+                    .is_none_or(|group| !member.contains(&group.gid))
+            })
             .collect();
-        let names: Vec<String> = member.iter().map(|gid| file::group_name(gid.as_raw())).collect();
+        let names: Vec<String> = member
+            .iter()
+            .map(|gid| file::group_name(gid.as_raw()))
+            .collect();
         let found = format!("uid {}, groups {}", user.uid, names.join(", "));
         if !missing.is_empty() {
-            let list = missing.iter().map(|group| group.as_str()).collect::<Vec<_>>().join(",");
+            let list = missing
+                .iter()
+                .map(|group| group.as_str())
+                .collect::<Vec<_>>()
+                .join(",");
             return Finding::unmet("groups", format!("{name} is not in {list}"))
                 .found(found)
-                .fix(Fix::root(format!("put {name} into {list}"), vec![shell(&["usermod", "-aG", &list, name])]));
+                .fix(Fix::root(
+                    format!("put {name} into {list}"),
+                    vec![shell(&["usermod", "-aG", &list, name])],
+                ));
         }
-        for (what, option, wanted, is) in [("home", "--home", &self.home, &user.dir), ("shell", "--shell", &self.shell, &user.shell)] {
+        for (what, option, wanted, is) in [
+            ("home", "--home", &self.home, &user.dir),
+            ("shell", "--shell", &self.shell, &user.shell),
+        ] {
             if let Some(wanted) = wanted.as_deref().filter(|wanted| is.as_os_str() != *wanted) {
-                let fix = Fix::root(format!("set the {what} of {name}"), vec![shell(&["usermod", option, wanted, name])]);
-                return Finding::unmet("account", format!("the {what} of {name} is {}, not {wanted}", is.display())).found(found).fix(fix);
+                let fix = Fix::root(
+                    format!("set the {what} of {name}"),
+                    vec![shell(&["usermod", option, wanted, name])],
+                );
+                return Finding::unmet(
+                    "account",
+                    format!("the {what} of {name} is {}, not {wanted}", is.display()),
+                )
+                .found(found)
+                .fix(fix);
             }
         }
         Finding::met(found.clone(), format!("{name}: {found}"))

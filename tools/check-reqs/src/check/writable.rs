@@ -26,7 +26,10 @@ use std::path::{Path, PathBuf};
 pub const TYPE: Type = Type {
     name: "writable",
     about: "a path that a user may write to (into, if it is a directory)",
-    keys: &[("path", "the path"), ("user", "who has to be able to write (who runs the check)")],
+    keys: &[
+        ("path", "the path"),
+        ("user", "who has to be able to write (who runs the check)"),
+    ],
     read,
 };
 
@@ -36,7 +39,10 @@ struct Writable {
 }
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
-    Ok(Box::new(Writable { path: fields.required("path")?.into(), user: fields.text("user")? }))
+    Ok(Box::new(Writable {
+        path: fields.required("path")?.into(),
+        user: fields.text("user")?,
+    }))
 }
 
 /// What the kernel says to a user.
@@ -52,7 +58,9 @@ enum Answer {
 /// not.
 fn access_as(user: Option<&User>, path: &Path, wanted: Access) -> Option<Result<(), Errno>> {
     let access = || accessat(CWD, path, wanted, AtFlags::EACCESS);
-    let Some(user) = user.filter(|user| user.uid != geteuid()) else { return Some(access()) };
+    let Some(user) = user.filter(|user| user.uid != geteuid()) else {
+        return Some(access());
+    };
     let groups: Vec<rustix::thread::Gid> = CString::new(user.name.as_str())
         .ok()
         .and_then(|name| getgrouplist(&name, user.gid).ok())
@@ -60,15 +68,26 @@ fn access_as(user: Option<&User>, path: &Path, wanted: Access) -> Option<Result<
         .into_iter()
         .map(|gid| rustix::thread::Gid::from_raw(gid.as_raw()))
         .collect();
-    let (uid, gid) = (rustix::thread::Uid::from_raw(user.uid.as_raw()), rustix::thread::Gid::from_raw(user.gid.as_raw()));
-    let become_user =
-        || set_thread_groups(&groups).and_then(|()| set_thread_res_gid(gid, gid, gid)).and_then(|()| set_thread_res_uid(uid, uid, uid));
-    let asked = std::thread::scope(|scope| scope.spawn(|| become_user().ok().map(|()| access())).join());
+    let (uid, gid) = (
+        rustix::thread::Uid::from_raw(user.uid.as_raw()),
+        rustix::thread::Gid::from_raw(user.gid.as_raw()),
+    );
+    let become_user = || {
+        set_thread_groups(&groups)
+            .and_then(|()| set_thread_res_gid(gid, gid, gid))
+            .and_then(|()| set_thread_res_uid(uid, uid, uid))
+    };
+    let asked =
+        std::thread::scope(|scope| scope.spawn(|| become_user().ok().map(|()| access())).join());
     asked.unwrap_or(None)
 }
 
 fn ask(path: &Path, user: Option<&User>) -> Answer {
-    let wanted = if path.is_dir() { Access::WRITE_OK | Access::EXEC_OK } else { Access::WRITE_OK };
+    let wanted = if path.is_dir() {
+        Access::WRITE_OK | Access::EXEC_OK
+    } else {
+        Access::WRITE_OK
+    };
     match access_as(user, path, wanted) {
         Some(Ok(())) => Answer::Yes,
         Some(Err(errno)) => Answer::No(errno),
@@ -78,34 +97,64 @@ fn ask(path: &Path, user: Option<&User>) -> Answer {
 
 impl Writable {
     fn who(&self) -> String {
-        self.user.clone().unwrap_or_else(|| file::user_name(geteuid().as_raw()))
+        self.user
+            .clone()
+            .unwrap_or_else(|| file::user_name(geteuid().as_raw()))
     }
 
     fn refusal(&self, errno: Errno, user: Option<&User>) -> Finding {
         let (shown, who) = (self.path.display().to_string(), self.who());
         if errno == Errno::ROFS {
-            return Finding::unmet("read_only", format!("{shown} is on a file system that is mounted read-only"))
-                .fix(Fix::advice(format!("mount the file system of {shown} writable, or choose another place")));
+            return Finding::unmet(
+                "read_only",
+                format!("{shown} is on a file system that is mounted read-only"),
+            )
+            .fix(Fix::advice(format!(
+                "mount the file system of {shown} writable, or choose another place"
+            )));
         }
         let Ok(meta) = fs::metadata(&self.path) else {
-            return Finding::unmet("not_writable", format!("{who} cannot reach {shown}: {}", base::error::plain(&errno.into())));
+            return Finding::unmet(
+                "not_writable",
+                format!(
+                    "{who} cannot reach {shown}: {}",
+                    base::error::plain(&errno.into())
+                ),
+            );
         };
-        let found =
-            format!("owner {}, group {}, mode {:04o}", file::user_name(meta.uid()), file::group_name(meta.gid()), meta.mode() & 0o7777);
-        let blocked = self.path.ancestors().skip(1).find(|up| !up.as_os_str().is_empty() && !searchable(up, user));
+        let found = format!(
+            "owner {}, group {}, mode {:04o}",
+            file::user_name(meta.uid()),
+            file::group_name(meta.gid()),
+            meta.mode() & 0o7777
+        );
+        let blocked = self
+            .path
+            .ancestors()
+            .skip(1)
+            .find(|up| !up.as_os_str().is_empty() && !searchable(up, user));
         if let Some(up) = blocked {
             let up = up.display().to_string();
-            return Finding::unmet("not_reachable", format!("{who} may not pass through {up}, which is above {shown}"))
-                .found(found)
-                .fix(Fix::root(format!("let {who} pass through {up}"), vec![shell(&["chmod", "a+x", "--", &up])]));
+            return Finding::unmet(
+                "not_reachable",
+                format!("{who} may not pass through {up}, which is above {shown}"),
+            )
+            .found(found)
+            .fix(Fix::root(
+                format!("let {who} pass through {up}"),
+                vec![shell(&["chmod", "a+x", "--", &up])],
+            ));
         }
         let mut commands = vec![shell(&["chown", &who, "--", &shown])];
         if meta.mode() & 0o200 == 0 || (meta.is_dir() && meta.mode() & 0o300 != 0o300) {
             commands.push(shell(&["chmod", "u+rwX", "--", &shown]));
         }
-        Finding::unmet("not_writable", format!("{who} may not write to {shown} ({found})"))
-            .found(found)
-            .fix(Fix::root(format!("give {shown} to {who}"), commands))
+        Finding::unmet(
+            "not_writable",
+            format!("{who} may not write to {shown} ({found})"),
+        )
+        .found(found)
+        .fix(Fix::root(format!("give {shown} to {who}"), commands))
     }
 }
 
@@ -133,18 +182,27 @@ impl Check for Writable {
             Some(name) => match accounts::user(name) {
                 Ok(Some(user)) => Some(user),
                 Ok(None) => {
-                    return Finding::unmet("no_user", format!("there is no user {name}")).fix(super::user::creation(name, &[], None));
+                    return Finding::unmet("no_user", format!("there is no user {name}"))
+                        .fix(super::user::creation(name, &[], None));
                 }
                 Err(why) => return Finding::unknown("error", why),
             },
         };
         match ask(&self.path, user.as_ref()) {
             Answer::Yes => Finding::met("writable", format!("{} may write to {shown}", self.who())),
-            Answer::CannotAsk => Finding::unknown("permission", format!("only root can tell whether {} may write to {shown}", self.who())),
+            Answer::CannotAsk => Finding::unknown(
+                "permission",
+                format!(
+                    "only root can tell whether {} may write to {shown}",
+                    self.who()
+                ),
+            ),
             Answer::No(Errno::NOENT) => {
                 let who = self.who();
-                Finding::unmet("missing", format!("{shown} is not there"))
-                    .fix(Fix::root(format!("make the directory {shown} for {who}"), vec![shell(&["install", "-d", "-o", &who, &shown])]))
+                Finding::unmet("missing", format!("{shown} is not there")).fix(Fix::root(
+                    format!("make the directory {shown} for {who}"),
+                    vec![shell(&["install", "-d", "-o", &who, &shown])],
+                ))
             }
             Answer::No(errno) => self.refusal(errno, user.as_ref()),
         }

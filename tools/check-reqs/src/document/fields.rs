@@ -27,7 +27,10 @@ impl<'a> Fields<'a> {
                 pairs: pairs.iter().map(|(key, node)| (key, node, false)).collect(),
                 asked: Vec::new(),
             }),
-            other => Err(origin.error(node.at, format!("a table was expected, not {}", other.kind()))),
+            other => Err(origin.error(
+                node.at,
+                format!("a table was expected, not {}", other.kind()),
+            )),
         }
     }
 
@@ -38,12 +41,20 @@ impl<'a> Fields<'a> {
 
     /// Where the table's first key stands: where a reader looks for it.
     pub fn first_key(&self) -> Option<usize> {
-        self.pairs.iter().filter_map(|(key, ..)| key.at).min().or(self.at)
+        self.pairs
+            .iter()
+            .filter_map(|(key, ..)| key.at)
+            .min()
+            .or(self.at)
     }
 
     /// An error at the value of `key`, or at the table.
     pub fn error(&self, key: &str, what: impl std::fmt::Display) -> Error {
-        let at = self.pairs.iter().find(|(k, ..)| k.name == key).map_or(self.at, |(_, node, _)| node.at);
+        let at = self
+            .pairs
+            .iter()
+            .find(|(k, ..)| k.name == key)
+            .map_or(self.at, |(_, node, _)| node.at);
         self.origin.error(at, what)
     }
 
@@ -56,12 +67,17 @@ impl<'a> Fields<'a> {
     }
 
     fn wrong(&self, key: &str, node: &Node, wanted: &str) -> Error {
-        self.origin.error(node.at, format!("{key} must be {wanted}, not {}", node.value.kind()))
+        self.origin.error(
+            node.at,
+            format!("{key} must be {wanted}, not {}", node.value.kind()),
+        )
     }
 
     /// A string, with `${name}` filled in; a number is taken as its text.
     pub fn text(&mut self, key: &'static str) -> Result<Option<String>> {
-        let Some(node) = self.take(key) else { return Ok(None) };
+        let Some(node) = self.take(key) else {
+            return Ok(None);
+        };
         match &node.value {
             Value::Text(text) => self.filled(node, text).map(Some),
             Value::Whole(n) => Ok(Some(n.to_string())),
@@ -74,13 +90,17 @@ impl<'a> Fields<'a> {
         match self.text(key)? {
             Some(text) if !text.is_empty() => Ok(text),
             Some(_) => Err(self.error(key, format!("{key} is empty"))),
-            None => Err(self.origin.error(self.first_key(), format!("{key} is missing"))),
+            None => Err(self
+                .origin
+                .error(self.first_key(), format!("{key} is missing"))),
         }
     }
 
     /// A string or a list of strings.
     pub fn texts(&mut self, key: &'static str) -> Result<Vec<String>> {
-        let Some(node) = self.take(key) else { return Ok(Vec::new()) };
+        let Some(node) = self.take(key) else {
+            return Ok(Vec::new());
+        };
         match &node.value {
             Value::Text(text) => Ok(vec![self.filled(node, text)?]),
             Value::List(list) => list
@@ -98,8 +118,12 @@ impl<'a> Fields<'a> {
 
     /// A table of strings.
     pub fn map(&mut self, key: &'static str) -> Result<Vec<(String, String)>> {
-        let Some(node) = self.take(key) else { return Ok(Vec::new()) };
-        let Value::Table(pairs) = &node.value else { return Err(self.wrong(key, node, "a table of strings")) };
+        let Some(node) = self.take(key) else {
+            return Ok(Vec::new());
+        };
+        let Value::Table(pairs) = &node.value else {
+            return Err(self.wrong(key, node, "a table of strings"));
+        };
         pairs
             .iter()
             .map(|(name, node)| match &node.value {
@@ -112,7 +136,9 @@ impl<'a> Fields<'a> {
 
     /// true or false.
     pub fn flag(&mut self, key: &'static str) -> Result<Option<bool>> {
-        let Some(node) = self.take(key) else { return Ok(None) };
+        let Some(node) = self.take(key) else {
+            return Ok(None);
+        };
         match &node.value {
             Value::Flag(flag) => Ok(Some(*flag)),
             _ => Err(self.wrong(key, node, "true or false")),
@@ -121,17 +147,26 @@ impl<'a> Fields<'a> {
 
     /// A whole number that is not negative.
     pub fn count(&mut self, key: &'static str) -> Result<Option<u64>> {
-        let Some(node) = self.take(key) else { return Ok(None) };
+        let Some(node) = self.take(key) else {
+            return Ok(None);
+        };
         let number = match &node.value {
             Value::Whole(n) => u64::try_from(*n).ok(),
             Value::Text(text) => self.filled(node, text)?.parse().ok(),
             _ => None,
         };
-        number.map(Some).ok_or_else(|| self.origin.error(node.at, format!("{key} must be a whole number")))
+        number.map(Some).ok_or_else(|| {
+            self.origin
+                .error(node.at, format!("{key} must be a whole number"))
+        })
     }
 
     /// Anything written as text that `parse` understands; `parse` says what is wrong with it.
-    pub fn parsed<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>> {
+    pub fn parsed<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>> {
         match self.text(key)? {
             Some(text) => parse(&text).map(Some).map_err(|what| self.error(key, what)),
             None => Ok(None),
@@ -142,25 +177,37 @@ impl<'a> Fields<'a> {
     pub fn choice(&mut self, key: &'static str, words: &[&str]) -> Result<Option<String>> {
         self.parsed(key, |text| match words.contains(&text) {
             true => Ok(text.to_string()),
-            false => Err(format!("{key} must be one of {}, not '{text}'", words.join(", "))),
+            false => Err(format!(
+                "{key} must be one of {}, not '{text}'",
+                words.join(", ")
+            )),
         })
     }
 
     fn filled(&self, node: &Node, text: &str) -> Result<String> {
-        fill(text, self.settings)
-            .map_err(|what| self.origin.error(node.at, what).hint("give it with --set NAME=VALUE, or in a [set] table of the file"))
+        fill(text, self.settings).map_err(|what| {
+            self.origin
+                .error(node.at, what)
+                .hint("give it with --set NAME=VALUE, or in a [set] table of the file")
+        })
     }
 
     /// Refuses every key that is not one of these, before anything else is said: a misspelled key is why another one is missing.
     pub fn only(&self, known: &[&str]) -> Result<()> {
-        match self.pairs.iter().find(|(key, ..)| !known.contains(&key.name.as_str())) {
+        match self
+            .pairs
+            .iter()
+            .find(|(key, ..)| !known.contains(&key.name.as_str()))
+        {
             Some((key, ..)) => Err(self.unknown(key, known)),
             None => Ok(()),
         }
     }
 
     fn unknown(&self, key: &Key, known: &[&str]) -> Error {
-        let error = self.origin.error(key.at, format!("unknown key '{}'", key.name));
+        let error = self
+            .origin
+            .error(key.at, format!("unknown key '{}'", key.name));
         match base::spelling::nearest(&key.name, known) {
             Some(near) => error.hint(format!("did you mean '{near}'?")),
             None => error.hint(format!("the keys here are: {}", known.join(", "))),
@@ -169,7 +216,9 @@ impl<'a> Fields<'a> {
 
     /// Refuses what nobody asked for.
     pub fn finish(self) -> Result<()> {
-        let Some((key, ..)) = self.pairs.iter().find(|(.., taken)| !taken) else { return Ok(()) };
+        let Some((key, ..)) = self.pairs.iter().find(|(.., taken)| !taken) else {
+            return Ok(());
+        };
         Err(self.unknown(key, &self.asked))
     }
 }
@@ -186,9 +235,15 @@ pub fn fill(text: &str, settings: &Settings) -> Result<String, String> {
             continue;
         }
         out.push_str(&rest[..at]);
-        let end = rest[at..].find('}').ok_or_else(|| format!("'{}' has no closing brace", &rest[at..]))?;
+        let end = rest[at..]
+            .find('}')
+            .ok_or_else(|| format!("'{}' has no closing brace", &rest[at..]))?;
         let name = &rest[at + 2..at + end];
-        out.push_str(settings.get(name).ok_or_else(|| format!("${{{name}}} is not set"))?);
+        out.push_str(
+            settings
+                .get(name)
+                .ok_or_else(|| format!("${{{name}}} is not set"))?,
+        );
         rest = &rest[at + end + 1..];
     }
     out.push_str(rest);
@@ -205,7 +260,10 @@ mod tests {
         let settings = Settings::from([("venv".to_string(), "/srv/venv".to_string())]);
         assert_eq!(fill("${venv}/bin", &settings).unwrap(), "/srv/venv/bin");
         assert_eq!(fill("$${venv}", &settings).unwrap(), "${venv}");
-        assert_eq!(fill("${nope}", &settings).unwrap_err(), "${nope} is not set");
+        assert_eq!(
+            fill("${nope}", &settings).unwrap_err(),
+            "${nope} is not set"
+        );
         assert!(fill("${nope", &settings).is_err());
     }
 }

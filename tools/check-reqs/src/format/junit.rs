@@ -33,17 +33,33 @@ pub fn text(whole: &Whole<'_>) -> String {
         counts.skipped,
         whole.elapsed.as_secs_f64()
     );
-    let mut out =
-        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {totals}>\n  <testsuite name=\"check-reqs\" {totals}>\n");
+    let mut out = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {totals}>\n  <testsuite name=\"check-reqs\" {totals}>\n"
+    );
     for item in whole.items {
         let seconds = item.elapsed_ms as f64 / 1000.0;
-        out += &format!("    <testcase classname=\"check-reqs.{}\" name=\"{}\" time=\"{seconds:.3}\"", item.kind, escaped(&item.id));
+        out += &format!(
+            "    <testcase classname=\"check-reqs.{}\" name=\"{}\" time=\"{seconds:.3}\"",
+            item.kind,
+            escaped(&item.id)
+        );
         let (msg, reason) = (escaped(&item.msg), escaped(item.reason.unwrap_or("unmet")));
-        let fix = item.fix.as_ref().map(|fix| format!("{}\n{}", fix.text, fix.commands.join("\n"))).unwrap_or_default();
+        let fix = item
+            .fix
+            .as_ref()
+            .map(|fix| format!("{}\n{}", fix.text, fix.commands.join("\n")))
+            .unwrap_or_default();
         match item.status {
             Status::Met => out += "/>\n",
-            Status::Unmet => out += &format!("><failure message=\"{msg}\" type=\"{reason}\">{}</failure></testcase>\n", escaped(&fix)),
-            Status::Unknown => out += &format!("><error message=\"{msg}\" type=\"{reason}\"/></testcase>\n"),
+            Status::Unmet => {
+                out += &format!(
+                    "><failure message=\"{msg}\" type=\"{reason}\">{}</failure></testcase>\n",
+                    escaped(&fix)
+                )
+            }
+            Status::Unknown => {
+                out += &format!("><error message=\"{msg}\" type=\"{reason}\"/></testcase>\n")
+            }
             Status::Skipped => out += &format!("><skipped message=\"{msg}\"/></testcase>\n"),
             Status::Warn => out += &format!("><system-err>{msg}</system-err></testcase>\n"),
         }

@@ -37,7 +37,11 @@ pub fn text(whole: &Whole<'_>) -> String {
         .take(5)
         .map(|item| plain(&item.msg))
         .collect();
-    let more = if bad.is_empty() { String::new() } else { format!(": {}", bad.join("; ")) };
+    let more = if bad.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", bad.join("; "))
+    };
     let data = format!(
         "met={} unmet={};;0 warn={};0 unknown={} skipped={} time={:.3}s",
         counts.met,

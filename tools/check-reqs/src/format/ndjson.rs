@@ -4,5 +4,10 @@ use super::Whole;
 
 /// The items, one line each.
 pub fn text(whole: &Whole<'_>) -> String {
-    whole.items.iter().filter_map(|item| serde_json::to_string(item).ok()).map(|line| line + "\n").collect()
+    whole
+        .items
+        .iter()
+        .filter_map(|item| serde_json::to_string(item).ok())
+        .map(|line| line + "\n")
+        .collect()
 }

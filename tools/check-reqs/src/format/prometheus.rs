@@ -7,7 +7,9 @@ use std::time::SystemTime;
 
 /// A label's value: backslash, quote and newline are escaped, all else is allowed.
 fn label(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }
 
 fn labels(item: &Item) -> String {
@@ -15,7 +17,11 @@ fn labels(item: &Item) -> String {
         crate::requirement::Severity::Fail => "fail",
         crate::requirement::Severity::Warn => "warn",
     };
-    format!("id=\"{}\",severity=\"{severity}\",type=\"{}\"", label(&item.id), item.kind)
+    format!(
+        "id=\"{}\",severity=\"{severity}\",type=\"{}\"",
+        label(&item.id),
+        item.kind
+    )
 }
 
 fn head(out: &mut String, name: &str, help: &str) {
@@ -25,27 +31,70 @@ fn head(out: &mut String, name: &str, help: &str) {
 /// The samples.
 pub fn text(whole: &Whole<'_>) -> String {
     let mut out = String::new();
-    let seen = || whole.items.iter().filter(|item| item.status != Status::Skipped);
-    head(&mut out, "check_reqs_met", "1 if the requirement is met, 0 if it is unmet or could not be seen.");
+    let seen = || {
+        whole
+            .items
+            .iter()
+            .filter(|item| item.status != Status::Skipped)
+    };
+    head(
+        &mut out,
+        "check_reqs_met",
+        "1 if the requirement is met, 0 if it is unmet or could not be seen.",
+    );
     for item in seen() {
-        out += &format!("check_reqs_met{{{}}} {}\n", labels(item), u8::from(item.status == Status::Met));
+        out += &format!(
+            "check_reqs_met{{{}}} {}\n",
+            labels(item),
+            u8::from(item.status == Status::Met)
+        );
     }
-    head(&mut out, "check_reqs_unknown", "1 if the requirement could not be seen.");
+    head(
+        &mut out,
+        "check_reqs_unknown",
+        "1 if the requirement could not be seen.",
+    );
     for item in seen() {
-        out += &format!("check_reqs_unknown{{{}}} {}\n", labels(item), u8::from(item.status == Status::Unknown));
+        out += &format!(
+            "check_reqs_unknown{{{}}} {}\n",
+            labels(item),
+            u8::from(item.status == Status::Unknown)
+        );
     }
-    head(&mut out, "check_reqs_look_seconds", "How long the last look at the requirement took.");
+    head(
+        &mut out,
+        "check_reqs_look_seconds",
+        "How long the last look at the requirement took.",
+    );
     for item in seen() {
-        out += &format!("check_reqs_look_seconds{{{}}} {}\n", labels(item), item.elapsed_ms as f64 / 1000.0);
+        out += &format!(
+            "check_reqs_look_seconds{{{}}} {}\n",
+            labels(item),
+            item.elapsed_ms as f64 / 1000.0
+        );
     }
     let counts = report::counts(whole.items);
-    head(&mut out, "check_reqs_requirements", "How many requirements came to what.");
-    for (word, n) in
-        [("met", counts.met), ("unmet", counts.unmet), ("warn", counts.warn), ("unknown", counts.unknown), ("skipped", counts.skipped)]
-    {
+    head(
+        &mut out,
+        "check_reqs_requirements",
+        "How many requirements came to what.",
+    );
+    for (word, n) in [
+        ("met", counts.met),
+        ("unmet", counts.unmet),
+        ("warn", counts.warn),
+        ("unknown", counts.unknown),
+        ("skipped", counts.skipped),
+    ] {
         out += &format!("check_reqs_requirements{{status=\"{word}\"}} {n}\n");
     }
-    head(&mut out, "check_reqs_last_run_timestamp_seconds", "When the requirements were last looked at.");
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    head(
+        &mut out,
+        "check_reqs_last_run_timestamp_seconds",
+        "When the requirements were last looked at.",
+    );
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs());
     out + &format!("check_reqs_last_run_timestamp_seconds {now}\n")
 }

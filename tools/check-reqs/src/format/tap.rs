@@ -26,7 +26,11 @@ pub fn text(whole: &Whole<'_>) -> String {
         };
         out += &format!("{ok} {} - {}{directive}\n", i + 1, plain(&item.id));
         if matches!(item.status, Status::Unmet | Status::Warn | Status::Unknown) {
-            out += &format!("  ---\n  message: {}\n  expected: {}\n", yaml(&item.msg), yaml(&item.expected));
+            out += &format!(
+                "  ---\n  message: {}\n  expected: {}\n",
+                yaml(&item.msg),
+                yaml(&item.expected)
+            );
             if let Some(found) = &item.found {
                 out += &format!("  found: {}\n", yaml(found));
             }

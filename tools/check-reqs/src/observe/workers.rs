@@ -44,8 +44,18 @@ impl Workers {
     /// None yet.
     pub fn new(requirements: Arc<Vec<Requirement>>, scene: Arc<Scene>, manner: Manner) -> Workers {
         let (sender, receiver) = channel();
-        let shared = Shared { queue: Mutex::default(), filled: Condvar::new(), requirements, scene, manner };
-        Workers { shared: Arc::new(shared), sender, receiver }
+        let shared = Shared {
+            queue: Mutex::default(),
+            filled: Condvar::new(),
+            requirements,
+            scene,
+            manner,
+        };
+        Workers {
+            shared: Arc::new(shared),
+            sender,
+            receiver,
+        }
     }
 
     /// Starts some more.
@@ -53,7 +63,11 @@ impl Workers {
         for _ in 0..count {
             let (shared, sender) = (Arc::clone(&self.shared), self.sender.clone());
             // Where no more threads can be had, those that are there do the work.
-            if std::thread::Builder::new().name("look".into()).spawn(move || work(&shared, &sender)).is_err() {
+            if std::thread::Builder::new()
+                .name("look".into())
+                .spawn(move || work(&shared, &sender))
+                .is_err()
+            {
                 break;
             }
         }
@@ -61,7 +75,12 @@ impl Workers {
 
     /// One more is ready.
     pub fn push(&mut self, i: usize) {
-        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).ready.push_back(i);
+        self.shared
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .ready
+            .push_back(i);
         self.shared.filled.notify_one();
     }
 
@@ -73,7 +92,11 @@ impl Workers {
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.shared
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .closed = true;
         self.shared.filled.notify_all();
     }
 }
@@ -87,25 +110,43 @@ fn next(shared: &Shared) -> Option<usize> {
         if let Some(i) = queue.ready.pop_front() {
             return Some(i);
         }
-        queue = shared.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        queue = shared
+            .filled
+            .wait(queue)
+            .unwrap_or_else(PoisonError::into_inner);
     }
 }
 
 fn work(shared: &Shared, sender: &Sender<Event>) {
     while let Some(i) = next(shared) {
         let requirement = &shared.requirements[i];
-        let each = requirement.timeout.or(shared.manner.each).unwrap_or_else(|| requirement.check.patience());
+        let each = requirement
+            .timeout
+            .or(shared.manner.each)
+            .unwrap_or_else(|| requirement.check.patience());
         let (began, deadline) = (Instant::now(), shared.manner.deadline.or_after(each));
-        if sender.send(Event::Started(i, began, deadline.slice(each))).is_err() {
+        if sender
+            .send(Event::Started(i, began, deadline.slice(each)))
+            .is_err()
+        {
             return;
         }
-        let late = || Finding::unknown("timeout", "not looked at: the time for the whole run was up");
+        let late = || {
+            Finding::unknown(
+                "timeout",
+                "not looked at: the time for the whole run was up",
+            )
+        };
         let look = AssertUnwindSafe(|| match shared.manner.deadline.passed() {
             true => late(),
             false => requirement.check.look(&shared.scene, deadline),
         });
-        let finding = catch_unwind(look).unwrap_or_else(|_| Finding::unknown("internal", "internal error: please report it"));
-        if sender.send(Event::Done(i, Box::new(finding), began.elapsed())).is_err() {
+        let finding = catch_unwind(look)
+            .unwrap_or_else(|_| Finding::unknown("internal", "internal error: please report it"));
+        if sender
+            .send(Event::Done(i, Box::new(finding), began.elapsed()))
+            .is_err()
+        {
             return;
         }
     }

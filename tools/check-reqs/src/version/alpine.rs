@@ -21,8 +21,17 @@ struct Parts<'t> {
 }
 
 /// Suffixes from oldest to newest; a version without one stands at 0.
-const SUFFIXES: &[(&str, i8)] =
-    &[("alpha", -4), ("beta", -3), ("pre", -2), ("rc", -1), ("cvs", 1), ("svn", 2), ("git", 3), ("hg", 4), ("p", 5)];
+const SUFFIXES: &[(&str, i8)] = &[
+    ("alpha", -4),
+    ("beta", -3),
+    ("pre", -2),
+    ("rc", -1),
+    ("cvs", 1),
+    ("svn", 2),
+    ("git", 3),
+    ("hg", 4),
+    ("p", 5),
+];
 
 impl Parts<'_> {
     fn of(text: &str) -> Parts<'_> {
@@ -36,12 +45,22 @@ impl Parts<'_> {
         let head = &head[..head.len() - usize::from(letter.is_some())];
         let suffixes = words
             .map(|word| {
-                let end = word.find(|c: char| c.is_ascii_digit()).unwrap_or(word.len());
-                let rank = SUFFIXES.iter().find(|(name, _)| *name == &word[..end]).map_or(0, |(_, rank)| *rank);
+                let end = word
+                    .find(|c: char| c.is_ascii_digit())
+                    .unwrap_or(word.len());
+                let rank = SUFFIXES
+                    .iter()
+                    .find(|(name, _)| *name == &word[..end])
+                    .map_or(0, |(_, rank)| *rank);
                 (rank, &word[end..])
             })
             .collect();
-        Parts { numbers: head.split('.').collect(), letter, suffixes, revision }
+        Parts {
+            numbers: head.split('.').collect(),
+            letter,
+            suffixes,
+            revision,
+        }
     }
 }
 
@@ -78,7 +97,19 @@ mod tests {
 
     #[test]
     fn the_order_of_the_manual() {
-        let sorted = ["1.0_alpha", "1.0_alpha2", "1.0_beta1", "1.0_rc1", "1.0", "1.0-r1", "1.0-r10", "1.0_p1", "1.0a", "1.0.1", "1.10"];
+        let sorted = [
+            "1.0_alpha",
+            "1.0_alpha2",
+            "1.0_beta1",
+            "1.0_rc1",
+            "1.0",
+            "1.0-r1",
+            "1.0-r10",
+            "1.0_p1",
+            "1.0a",
+            "1.0.1",
+            "1.10",
+        ];
         for (i, a) in sorted.iter().enumerate() {
             for (j, b) in sorted.iter().enumerate() {
                 assert_eq!(compare(a, b), i.cmp(&j), "{a} {b}");

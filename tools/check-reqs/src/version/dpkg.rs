@@ -6,7 +6,9 @@ use std::cmp::Ordering;
 /// Compares two versions.
 pub fn compare(a: &str, b: &str) -> Ordering {
     let (a, b) = (parts(a.trim()), parts(b.trim()));
-    number(a.0, b.0).then_with(|| part(a.1, b.1)).then_with(|| part(a.2, b.2))
+    number(a.0, b.0)
+        .then_with(|| part(a.1, b.1))
+        .then_with(|| part(a.2, b.2))
 }
 
 /// Epoch, upstream version, revision.
@@ -50,7 +52,10 @@ fn weight(bytes: &[u8]) -> i32 {
 }
 
 fn digits(bytes: &[u8]) -> &str {
-    let end = bytes.iter().position(|c| !c.is_ascii_digit()).unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .position(|c| !c.is_ascii_digit())
+        .unwrap_or(bytes.len());
     std::str::from_utf8(&bytes[..end]).unwrap_or("")
 }
 
@@ -66,13 +71,19 @@ mod tests {
 
     #[test]
     fn the_order_of_the_manual() {
-        let sorted = ["1.0~~", "1.0~~a", "1.0~", "1.0", "1.0-1", "1.0a", "1.0+b", "1.0.1", "1.9", "1.10", "1:0.1"];
+        let sorted = [
+            "1.0~~", "1.0~~a", "1.0~", "1.0", "1.0-1", "1.0a", "1.0+b", "1.0.1", "1.9", "1.10",
+            "1:0.1",
+        ];
         for (i, a) in sorted.iter().enumerate() {
             for (j, b) in sorted.iter().enumerate() {
                 assert_eq!(compare(a, b), i.cmp(&j), "{a} {b}");
             }
         }
         assert_eq!(compare("1.0", "1.0-0"), Ordering::Equal);
-        assert_eq!(compare("1.00000000000000000000000001", "1.2"), Ordering::Less);
+        assert_eq!(
+            compare("1.00000000000000000000000001", "1.2"),
+            Ordering::Less
+        );
     }
 }

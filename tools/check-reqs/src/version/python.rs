@@ -13,7 +13,9 @@ pub fn admits(clause: &VersionSpecifier, found: &Version) -> bool {
         Operator::NotEqual => !same(wanted, found),
         Operator::EqualStar => begins(wanted, found, wanted.release().len()),
         Operator::NotEqualStar => !begins(wanted, found, wanted.release().len()),
-        Operator::TildeEqual => found >= wanted && begins(wanted, found, wanted.release().len().saturating_sub(1)),
+        Operator::TildeEqual => {
+            found >= wanted && begins(wanted, found, wanted.release().len().saturating_sub(1))
+        }
         Operator::GreaterThanEqual => found >= wanted,
         Operator::LessThanEqual => public() <= *wanted,
         Operator::GreaterThan => newer(wanted, found),
@@ -40,7 +42,8 @@ fn begins(wanted: &Version, found: &Version, count: usize) -> bool {
 fn first(wanted: &Version) -> Version {
     match wanted.any_prerelease() {
         true => wanted.clone(),
-        false => Version::from_str(&format!("{}.dev0", wanted.clone().without_local())).unwrap_or_else(|_| wanted.clone()),
+        false => Version::from_str(&format!("{}.dev0", wanted.clone().without_local()))
+            .unwrap_or_else(|_| wanted.clone()),
     }
 }
 
@@ -48,8 +51,12 @@ fn first(wanted: &Version) -> Version {
 fn newer(wanted: &Version, found: &Version) -> bool {
     let text = wanted.clone().without_local().to_string();
     let least = match (wanted.dev(), wanted.post()) {
-        (Some(dev), _) => text.rsplit_once(".dev").map(|(head, _)| format!("{head}.dev{}", dev.saturating_add(1))),
-        (None, Some(post)) => text.rsplit_once(".post").map(|(head, _)| format!("{head}.post{}.dev0", post.saturating_add(1))),
+        (Some(dev), _) => text
+            .rsplit_once(".dev")
+            .map(|(head, _)| format!("{head}.dev{}", dev.saturating_add(1))),
+        (None, Some(post)) => text
+            .rsplit_once(".post")
+            .map(|(head, _)| format!("{head}.post{}.dev0", post.saturating_add(1))),
         (None, None) => None,
     };
     match least.and_then(|least| Version::from_str(&least).ok()) {

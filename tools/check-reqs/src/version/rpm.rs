@@ -7,7 +7,9 @@ use std::cmp::Ordering;
 /// Compares two whole versions, as rpm sorts packages.
 pub fn compare(a: &str, b: &str) -> Ordering {
     let (a, b) = (parts(a), parts(b));
-    number(a.0, b.0).then_with(|| part(a.1, b.1)).then_with(|| part(a.2.unwrap_or(""), b.2.unwrap_or("")))
+    number(a.0, b.0)
+        .then_with(|| part(a.1, b.1))
+        .then_with(|| part(a.2.unwrap_or(""), b.2.unwrap_or("")))
 }
 
 /// Compares as a dependency does: a release counts only where both have one.
@@ -57,7 +59,11 @@ pub fn part(a: &str, b: &str) -> Ordering {
                 let (x, y) = (run(a, numeric), run(b, numeric));
                 if y.is_empty() {
                     // Digits are newer than letters.
-                    return if numeric { Ordering::Greater } else { Ordering::Less };
+                    return if numeric {
+                        Ordering::Greater
+                    } else {
+                        Ordering::Less
+                    };
                 }
                 let ordering = if numeric { number(x, y) } else { x.cmp(y) };
                 if ordering != Ordering::Equal {
@@ -70,12 +76,21 @@ pub fn part(a: &str, b: &str) -> Ordering {
 }
 
 fn separators_off(bytes: &[u8]) -> &[u8] {
-    let start = bytes.iter().position(|c| c.is_ascii_alphanumeric() || matches!(c, b'~' | b'^')).unwrap_or(bytes.len());
+    let start = bytes
+        .iter()
+        .position(|c| c.is_ascii_alphanumeric() || matches!(c, b'~' | b'^'))
+        .unwrap_or(bytes.len());
     &bytes[start..]
 }
 
 fn run(bytes: &[u8], numeric: bool) -> &str {
-    let same = |c: &u8| if numeric { c.is_ascii_digit() } else { c.is_ascii_alphabetic() };
+    let same = |c: &u8| {
+        if numeric {
+            c.is_ascii_digit()
+        } else {
+            c.is_ascii_alphabetic()
+        }
+    };
     let end = bytes.iter().position(|c| !same(c)).unwrap_or(bytes.len());
     std::str::from_utf8(&bytes[..end]).unwrap_or("")
 }
@@ -86,7 +101,17 @@ mod tests {
 
     #[test]
     fn the_order_of_the_manual() {
-        let sorted = ["1.0~rc1", "1.0~rc1^git1", "1.0", "1.0^git1", "1.0a", "1.0.1", "1.9", "1.10", "1:0.1"];
+        let sorted = [
+            "1.0~rc1",
+            "1.0~rc1^git1",
+            "1.0",
+            "1.0^git1",
+            "1.0a",
+            "1.0.1",
+            "1.9",
+            "1.10",
+            "1:0.1",
+        ];
         for (i, a) in sorted.iter().enumerate() {
             for (j, b) in sorted.iter().enumerate() {
                 assert_eq!(compare(a, b), i.cmp(&j), "{a} {b}");

@@ -26,7 +26,10 @@ impl CronD {
     /// # Errors
     /// `Kind::NotFound` where there is no `/etc/cron.d`.
     pub fn named(name: &str) -> Result<CronD> {
-        Ok(CronD { dir: Dir::open(Path::new(DIRECTORY))?, name: name.to_owned() })
+        Ok(CronD {
+            dir: Dir::open(Path::new(DIRECTORY))?,
+            name: name.to_owned(),
+        })
     }
 
     /// Its path.
@@ -73,21 +76,45 @@ impl CronD {
         let Some(after) = after else {
             return self.dir.remove(&self.name).map(|_| ());
         };
-        self.dir.write(&self.name, after, Access { mode: 0o644, owner: Some((0, 0)) })?;
+        self.dir.write(
+            &self.name,
+            after,
+            Access {
+                mode: 0o644,
+                owner: Some((0, 0)),
+            },
+        )?;
         self.newer_than(old)?;
-        if self.read()?.as_deref() == Some(after) { Ok(()) } else { Err(backend::not_as_written(&self.path())) }
+        if self.read()?.as_deref() == Some(after) {
+            Ok(())
+        } else {
+            Err(backend::not_as_written(&self.path()))
+        }
     }
 
     /// A file written twice within one second would look unchanged to cron.
     fn newer_than(&self, old: Option<i64>) -> Result<()> {
-        let (Some(old), Some(new)) = (old, self.dir.stat(&self.name)?.map(|s| s.st_mtime)) else { return Ok(()) };
+        let (Some(old), Some(new)) = (old, self.dir.stat(&self.name)?.map(|s| s.st_mtime)) else {
+            return Ok(());
+        };
         if new > old {
             return Ok(());
         }
-        let time = rustix::fs::Timespec { tv_sec: old + 1, tv_nsec: 0 };
-        let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
-        rustix::fs::utimensat(&self.dir, &self.name, &times, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(|e| Error::io(format!("cannot set the time of {}", self.path()), &e.into()))
+        let time = rustix::fs::Timespec {
+            tv_sec: old + 1,
+            tv_nsec: 0,
+        };
+        let times = rustix::fs::Timestamps {
+            last_access: time,
+            last_modification: time,
+        };
+        rustix::fs::utimensat(
+            &self.dir,
+            &self.name,
+            &times,
+            rustix::fs::AtFlags::SYMLINK_NOFOLLOW,
+        )
+        .map_err(|e| Error::io(format!("cannot set the time of {}", self.path()), &e.into()))
     }
 
     /// Keeps a copy of what is there.

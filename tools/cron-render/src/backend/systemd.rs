@@ -38,7 +38,11 @@ impl Units {
     /// # Errors
     /// `Kind::NotFound` where there is no `/etc/systemd/system`.
     pub fn of(name: &str, deadline: Deadline) -> Result<Units> {
-        Ok(Units { dir: Dir::open(Path::new(DIRECTORY))?, name: name.to_owned(), deadline })
+        Ok(Units {
+            dir: Dir::open(Path::new(DIRECTORY))?,
+            name: name.to_owned(),
+            deadline,
+        })
     }
 
     /// Where they are.
@@ -62,9 +66,17 @@ impl Units {
     pub fn read(&self) -> Result<Option<Vec<u8>>> {
         let mut files = Files::new();
         for name in self.dir.names()? {
-            let Some(name) = name.to_str().filter(|n| n.starts_with(&self.name) && is_unit(n)) else { continue };
+            let Some(name) = name
+                .to_str()
+                .filter(|n| n.starts_with(&self.name) && is_unit(n))
+            else {
+                continue;
+            };
             // A link is somebody's way of masking a unit, or of keeping it elsewhere: not ours.
-            let regular = self.dir.stat(name)?.is_some_and(|s| rustix::fs::FileType::from_raw_mode(s.st_mode).is_file());
+            let regular = self
+                .dir
+                .stat(name)?
+                .is_some_and(|s| rustix::fs::FileType::from_raw_mode(s.st_mode).is_file());
             if let Some(text) = self.dir.read(name, 1 << 20)?.filter(|_| regular) {
                 let text = String::from_utf8_lossy(&text).into_owned();
                 if owner(&text) == Some(&self.name) {
@@ -85,11 +97,17 @@ impl Units {
         refuse_edited(&there, force)?;
         for name in wanted.keys().filter(|n| !there.contains_key(*n) && !force) {
             if self.dir.stat(name)?.is_some() {
-                return Err(Error::failed(format!("{DIRECTORY}/{name} is there already, and cron-render did not write it"))
-                    .hint("another --name, or --force to replace it"));
+                return Err(Error::failed(format!(
+                    "{DIRECTORY}/{name} is there already, and cron-render did not write it"
+                ))
+                .hint("another --name, or --force to replace it"));
             }
         }
-        Ok(Plan { before, after: Some(body.to_vec()), warnings: Vec::new() })
+        Ok(Plan {
+            before,
+            after: Some(body.to_vec()),
+            warnings: Vec::new(),
+        })
     }
 
     /// What has to go.
@@ -98,7 +116,11 @@ impl Units {
     /// As [`Units::plan`].
     pub fn plan_removal(&self, before: Option<Vec<u8>>, force: bool) -> Result<Plan> {
         refuse_edited(&unbundle(before.as_deref().unwrap_or_default()), force)?;
-        Ok(Plan { before, after: None, warnings: Vec::new() })
+        Ok(Plan {
+            before,
+            after: None,
+            warnings: Vec::new(),
+        })
     }
 
     /// Whether every timer among them is enabled (and, where systemd runs, waiting).
@@ -109,7 +131,9 @@ impl Units {
         let files = unbundle(units);
         let timers: Vec<&String> = files.keys().filter(|n| n.ends_with(".timer")).collect();
         let wants = Path::new(DIRECTORY).join("timers.target.wants");
-        let enabled = timers.iter().all(|n| std::fs::symlink_metadata(wants.join(n)).is_ok());
+        let enabled = timers
+            .iter()
+            .all(|n| std::fs::symlink_metadata(wants.join(n)).is_ok());
         if !enabled || !runs() || timers.is_empty() {
             return Ok(enabled);
         }
@@ -130,14 +154,25 @@ impl Units {
         let mut warnings = self.verify(&new)?;
         self.dir.sweep()?;
         let gone: Vec<&String> = old.keys().filter(|n| !new.contains_key(*n)).collect();
-        let gone_timers: Vec<&String> = gone.iter().filter(|n| n.ends_with(".timer")).copied().collect();
+        let gone_timers: Vec<&String> = gone
+            .iter()
+            .filter(|n| n.ends_with(".timer"))
+            .copied()
+            .collect();
         if !gone_timers.is_empty() {
             let now: &[&str] = if runs() { &["--now"] } else { &[] };
             warnings.extend(self.systemctl("disable", now, &gone_timers)?);
         }
         for (name, text) in &new {
             if old.get(name) != Some(text) {
-                self.dir.write(name, text.as_bytes(), Access { mode: 0o644, owner: Some((0, 0)) })?;
+                self.dir.write(
+                    name,
+                    text.as_bytes(),
+                    Access {
+                        mode: 0o644,
+                        owner: Some((0, 0)),
+                    },
+                )?;
             }
         }
         for name in gone {
@@ -149,18 +184,31 @@ impl Units {
         let timers: Vec<&String> = new.keys().filter(|n| n.ends_with(".timer")).collect();
         if !timers.is_empty() {
             if let Some(why) = self.systemctl("enable", &[], &timers)? {
-                return Err(Error::failed(format!("the timers of {} are written but not enabled: {why}", self.name)).hint("run it again"));
+                return Err(Error::failed(format!(
+                    "the timers of {} are written but not enabled: {why}",
+                    self.name
+                ))
+                .hint("run it again"));
             }
             if runs() {
                 if let Some(why) = self.systemctl("restart", &[], &timers)? {
-                    return Err(Error::failed(format!("the timers of {} are enabled but not started: {why}", self.name)));
+                    return Err(Error::failed(format!(
+                        "the timers of {} are enabled but not started: {why}",
+                        self.name
+                    )));
                 }
             } else {
-                warnings.push("systemd does not run here: the timers start at the next boot".to_owned());
+                warnings.push(
+                    "systemd does not run here: the timers start at the next boot".to_owned(),
+                );
             }
         }
         let now = self.read()?;
-        if now.as_deref() == after { Ok(warnings) } else { Err(backend::not_as_written(&self.path())) }
+        if now.as_deref() == after {
+            Ok(warnings)
+        } else {
+            Err(backend::not_as_written(&self.path()))
+        }
     }
 
     /// systemd's own parser has the last word, where it is installed. A program that is not there
@@ -187,20 +235,35 @@ impl Units {
         let done = match done {
             Ok(done) if done.success() => return Ok(Vec::new()),
             Ok(done) => done,
-            Err(e) if matches!(e.kind, Kind::CommandNotFound | Kind::CommandNotExecutable) => return Ok(Vec::new()),
+            Err(e) if matches!(e.kind, Kind::CommandNotFound | Kind::CommandNotExecutable) => {
+                return Ok(Vec::new());
+            }
             Err(e) => return Err(e),
         };
         let said = done.err();
-        let lines: Vec<&str> = said.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+        let lines: Vec<&str> = said
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty())
+            .collect();
         if !lines.is_empty() && lines.iter().all(|line| line.contains("is not executable")) {
             return Ok(lines.into_iter().map(str::to_owned).collect());
         }
-        Err(Error::failed(format!("systemd would refuse the units: {}", lines.join("; "))).hint("nothing was installed"))
+        Err(Error::failed(format!(
+            "systemd would refuse the units: {}",
+            lines.join("; ")
+        ))
+        .hint("nothing was installed"))
     }
 
     /// Runs systemctl; what it said, if it failed.
     fn systemctl(&self, verb: &str, options: &[&str], units: &[&String]) -> Result<Option<String>> {
-        let run = Run::new("systemctl").arg(verb).args(options).args(units).env("LC_ALL", "C").deadline(self.deadline);
+        let run = Run::new("systemctl")
+            .arg(verb)
+            .args(options)
+            .args(units)
+            .env("LC_ALL", "C")
+            .deadline(self.deadline);
         let done = backend::run(&run, &format!("systemctl {verb}"))?;
         Ok((!done.success()).then(|| format!("systemctl {verb}: {}", done.last_words())))
     }
@@ -229,7 +292,11 @@ fn header(name: &str, text: &str) -> String {
 
 /// Whose a unit is, by its first line.
 fn owner(text: &str) -> Option<&str> {
-    text.lines().next()?.strip_prefix("# cron-render ")?.split(' ').next()
+    text.lines()
+        .next()?
+        .strip_prefix("# cron-render ")?
+        .split(' ')
+        .next()
 }
 
 fn refuse_edited(files: &Files, force: bool) -> Result<()> {
@@ -237,8 +304,10 @@ fn refuse_edited(files: &Files, force: bool) -> Result<()> {
         let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
         let intact = owner(text).is_some_and(|site| header(site, rest).trim_end() == first);
         if !intact && !force {
-            return Err(Error::failed(format!("{DIRECTORY}/{name} was edited by hand since it was installed"))
-                .hint("systemctl edit makes a drop-in that stays; --force gives the edit up"));
+            return Err(Error::failed(format!(
+                "{DIRECTORY}/{name} was edited by hand since it was installed"
+            ))
+            .hint("systemctl edit makes a drop-in that stays; --force gives the edit up"));
         }
     }
     Ok(())
@@ -246,7 +315,17 @@ fn refuse_edited(files: &Files, force: bool) -> Result<()> {
 
 /// A site's units as one text: what `render` prints and reports hash.
 pub fn text(name: &str, units: &[Unit]) -> String {
-    bundle(&units.iter().map(|unit| (unit.name.clone(), format!("{}{}", header(name, &unit.text), unit.text))).collect())
+    bundle(
+        &units
+            .iter()
+            .map(|unit| {
+                (
+                    unit.name.clone(),
+                    format!("{}{}", header(name, &unit.text), unit.text),
+                )
+            })
+            .collect(),
+    )
 }
 
 fn bundle(files: &Files) -> String {
@@ -286,8 +365,14 @@ mod tests {
     #[test]
     fn a_bundle_comes_apart_again() {
         let units = [
-            Unit { name: "f-a.timer".into(), text: "[Timer]\nOnCalendar=x\n".into() },
-            Unit { name: "f-a.service".into(), text: "[Service]\n".into() },
+            Unit {
+                name: "f-a.timer".into(),
+                text: "[Timer]\nOnCalendar=x\n".into(),
+            },
+            Unit {
+                name: "f-a.service".into(),
+                text: "[Service]\n".into(),
+            },
         ];
         let text = text("f", &units);
         let files = unbundle(text.as_bytes());

@@ -67,19 +67,29 @@ struct Range32 {
 }
 
 /// Reads one field and the blanks after it, leaving the cursor at the next.
-pub fn read(cursor: &mut Cursor<'_>, field: Field, reading: Reading<'_>, notes: &mut Vec<Note>) -> Result<CronField, FieldError> {
+pub fn read(
+    cursor: &mut Cursor<'_>,
+    field: Field,
+    reading: Reading<'_>,
+    notes: &mut Vec<Note>,
+) -> Result<CronField, FieldError> {
     let start = cursor.at();
     let star = cursor.peek() == b'*';
     let mut set = 0u64;
     let mut hashed = false;
     loop {
         let from = cursor.at();
-        let fail = |refusal, to: usize| FieldError { field, refusal, span: from..to.max(from + 1) };
+        let fail = |refusal, to: usize| FieldError {
+            field,
+            refusal,
+            span: from..to.max(from + 1),
+        };
         if cursor.peek() == b'\n' {
             return Err(fail(Refusal::Missing, from));
         }
         if let (b'H', Some(seed)) = (cursor.peek(), reading.seed) {
-            set |= crate::hashed::read(cursor, field, seed).ok_or_else(|| fail(Refusal::BadHash, cursor.at()))?;
+            set |= crate::hashed::read(cursor, field, seed)
+                .ok_or_else(|| fail(Refusal::BadHash, cursor.at()))?;
             hashed = true;
         } else {
             let range = match reading.dialect {
@@ -93,7 +103,8 @@ pub fn read(cursor: &mut Cursor<'_>, field: Field, reading: Reading<'_>, notes: 
                 }
                 fail(refusal, end)
             })?;
-            set |= fill(field, &range, from..cursor.at(), notes).map_err(|r| fail(r, cursor.at()))?;
+            set |=
+                fill(field, &range, from..cursor.at(), notes).map_err(|r| fail(r, cursor.at()))?;
         }
         // The daemon keeps the next byte in a `char`: 0xff there is its own end-of-file mark.
         if reading.dialect == Dialect::Debian && cursor.peek() == 0xff {
@@ -108,16 +119,34 @@ pub fn read(cursor: &mut Cursor<'_>, field: Field, reading: Reading<'_>, notes: 
     cursor.skip_word();
     let end = cursor.at();
     if end > junk {
-        notes.push(Note { field, remark: Remark::Junk, span: junk..end });
+        notes.push(Note {
+            field,
+            remark: Remark::Junk,
+            span: junk..end,
+        });
     }
     cursor.skip_blanks();
     if field == Field::Weekday && reading.dialect == Dialect::Debian && cursor.peek() == 0xff {
-        return Err(FieldError { field, refusal: Refusal::NotANumber, span: cursor.at()..cursor.at() + 1 });
+        return Err(FieldError {
+            field,
+            refusal: Refusal::NotANumber,
+            span: cursor.at()..cursor.at() + 1,
+        });
     }
-    Ok(CronField { set, star, span: start..end, hashed })
+    Ok(CronField {
+        set,
+        star,
+        span: start..end,
+        hashed,
+    })
 }
 
-fn fill(field: Field, range: &Range32, span: Range<usize>, notes: &mut Vec<Note>) -> Result<u64, Refusal> {
+fn fill(
+    field: Field,
+    range: &Range32,
+    span: Range<usize>,
+    notes: &mut Vec<Note>,
+) -> Result<u64, Refusal> {
     let mut set = 0u64;
     let mut value = range.low;
     while value <= range.high {
@@ -128,14 +157,24 @@ fn fill(field: Field, range: &Range32, span: Range<usize>, notes: &mut Vec<Note>
         // As the daemon's int does at 2^31: below zero, and so out of range.
         value = value.wrapping_add(range.step);
     }
-    let mut note = |remark| notes.push(Note { field, remark, span: span.clone() });
+    let mut note = |remark| {
+        notes.push(Note {
+            field,
+            remark,
+            span: span.clone(),
+        })
+    };
     if set == 0 {
         note(Remark::EmptyRange);
     } else if !range.single && range.step > 1 {
         if range.step > range.high - range.low {
             note(Remark::StepBeyond);
         } else if range.starred {
-            let whole = if field == Field::Weekday { 7 } else { range.high - range.low + 1 };
+            let whole = if field == Field::Weekday {
+                7
+            } else {
+                range.high - range.low + 1
+            };
             if field == Field::Day || whole % range.step != 0 {
                 note(Remark::UnevenStep(range.step));
             }
@@ -144,7 +183,12 @@ fn fill(field: Field, range: &Range32, span: Range<usize>, notes: &mut Vec<Note>
     Ok(set)
 }
 
-fn debian_range(cursor: &mut Cursor<'_>, field: Field, dialect: Dialect, notes: &mut Vec<Note>) -> Result<Range32, Refusal> {
+fn debian_range(
+    cursor: &mut Cursor<'_>,
+    field: Field,
+    dialect: Dialect,
+    notes: &mut Vec<Note>,
+) -> Result<Range32, Refusal> {
     let starred = cursor.peek() == b'*';
     let (low, high);
     if starred {
@@ -156,7 +200,13 @@ fn debian_range(cursor: &mut Cursor<'_>, field: Field, dialect: Dialect, notes: 
             if cursor.peek() == b'/' {
                 return Err(Refusal::StepWithoutRange);
             }
-            return Ok(Range32 { low, high: low, step: 1, single: true, starred });
+            return Ok(Range32 {
+                low,
+                high: low,
+                step: 1,
+                single: true,
+                starred,
+            });
         }
         cursor.step();
         high = number(cursor, field, true, dialect, notes)?;
@@ -174,12 +224,29 @@ fn debian_range(cursor: &mut Cursor<'_>, field: Field, dialect: Dialect, notes: 
             return Err(Refusal::OutOfRange(value));
         }
     }
-    Ok(Range32 { low, high, step, single: false, starred })
+    Ok(Range32 {
+        low,
+        high,
+        step,
+        single: false,
+        starred,
+    })
 }
 
-fn cronie_range(cursor: &mut Cursor<'_>, field: Field, dialect: Dialect, notes: &mut Vec<Note>) -> Result<Range32, Refusal> {
+fn cronie_range(
+    cursor: &mut Cursor<'_>,
+    field: Field,
+    dialect: Dialect,
+    notes: &mut Vec<Note>,
+) -> Result<Range32, Refusal> {
     let from = cursor.at();
-    let mut range = Range32 { low: field.low(), high: field.high(), step: 1, single: false, starred: false };
+    let mut range = Range32 {
+        low: field.low(),
+        high: field.high(),
+        step: 1,
+        single: false,
+        starred: false,
+    };
     let mut random = false;
     match cursor.peek() {
         b'*' => {
@@ -210,7 +277,11 @@ fn cronie_range(cursor: &mut Cursor<'_>, field: Field, dialect: Dialect, notes: 
         if range.low > range.high {
             return Err(Refusal::RandomBackwards);
         }
-        notes.push(Note { field, remark: Remark::Random, span: from..cursor.at() });
+        notes.push(Note {
+            field,
+            remark: Remark::Random,
+            span: from..cursor.at(),
+        });
     } else if cursor.peek() == b'/' {
         if range.single {
             return Err(Refusal::StepWithoutRange);
@@ -221,7 +292,11 @@ fn cronie_range(cursor: &mut Cursor<'_>, field: Field, dialect: Dialect, notes: 
             return Err(Refusal::StepZero);
         }
     }
-    if separates(cursor.peek()) { Ok(range) } else { Err(Refusal::Trailing) }
+    if separates(cursor.peek()) {
+        Ok(range)
+    } else {
+        Err(Refusal::Trailing)
+    }
 }
 
 fn separates(byte: u8) -> bool {
@@ -230,7 +305,13 @@ fn separates(byte: u8) -> bool {
 
 /// A run of letters and digits: a name where the field has names, else a number, folded to 32 bits
 /// as `atoi` folds it.
-fn number(cursor: &mut Cursor<'_>, field: Field, named: bool, dialect: Dialect, notes: &mut Vec<Note>) -> Result<i32, Refusal> {
+fn number(
+    cursor: &mut Cursor<'_>,
+    field: Field,
+    named: bool,
+    dialect: Dialect,
+    notes: &mut Vec<Note>,
+) -> Result<i32, Refusal> {
     let start = cursor.at();
     while cursor.peek().is_ascii_alphanumeric() {
         cursor.step();
@@ -240,7 +321,11 @@ fn number(cursor: &mut Cursor<'_>, field: Field, named: bool, dialect: Dialect, 
         return Err(Refusal::NotANumber);
     }
     if named && token[0].is_ascii_alphabetic() {
-        if let Some(at) = field.names().iter().position(|n| n.as_bytes().eq_ignore_ascii_case(token)) {
+        if let Some(at) = field
+            .names()
+            .iter()
+            .position(|n| n.as_bytes().eq_ignore_ascii_case(token))
+        {
             return Ok(at as i32 + field.low());
         }
     }
@@ -249,11 +334,17 @@ fn number(cursor: &mut Cursor<'_>, field: Field, named: bool, dialect: Dialect, 
         if !byte.is_ascii_digit() {
             return Err(Refusal::UnknownName);
         }
-        value = value.saturating_mul(10).saturating_add(i64::from(byte - b'0'));
+        value = value
+            .saturating_mul(10)
+            .saturating_add(i64::from(byte - b'0'));
     }
     let folded = value as i32;
     if i64::from(folded) != value {
-        notes.push(Note { field, remark: Remark::Wrapped(folded), span: start..cursor.at() });
+        notes.push(Note {
+            field,
+            remark: Remark::Wrapped(folded),
+            span: start..cursor.at(),
+        });
     }
     Ok(folded)
 }
@@ -290,9 +381,18 @@ mod tests {
 
     fn values(text: &str, field: Field, dialect: Dialect) -> Result<Vec<i32>, Refusal> {
         let mut notes = Vec::new();
-        let reading = Reading { dialect, seed: None };
-        let got = read(&mut Cursor::new(text.as_bytes(), 0), field, reading, &mut notes);
-        got.map(|f| (0..64).filter(|n| f.set >> n & 1 == 1).collect()).map_err(|e| e.refusal)
+        let reading = Reading {
+            dialect,
+            seed: None,
+        };
+        let got = read(
+            &mut Cursor::new(text.as_bytes(), 0),
+            field,
+            reading,
+            &mut notes,
+        );
+        got.map(|f| (0..64).filter(|n| f.set >> n & 1 == 1).collect())
+            .map_err(|e| e.refusal)
     }
 
     #[test]
@@ -302,8 +402,14 @@ mod tests {
         assert_eq!(values("5.5", Field::Minute, d), Ok(vec![5]));
         assert_eq!(values("0~10", Field::Minute, d), Ok(vec![0]));
         assert_eq!(values("1-3-9", Field::Minute, d), Ok(vec![1, 2, 3]));
-        assert_eq!(values("5/10", Field::Minute, d), Err(Refusal::StepWithoutRange));
-        assert_eq!(values("5-64/30", Field::Minute, d), Err(Refusal::OutOfRange(64)));
+        assert_eq!(
+            values("5/10", Field::Minute, d),
+            Err(Refusal::StepWithoutRange)
+        );
+        assert_eq!(
+            values("5-64/30", Field::Minute, d),
+            Err(Refusal::OutOfRange(64))
+        );
         assert_eq!(values("4294967301", Field::Minute, d), Ok(vec![5]));
         assert_eq!(values("fri-sun", Field::Weekday, d), Ok(vec![]));
         assert_eq!(values("Jan,mar", Field::Month, d), Ok(vec![1, 3]));
@@ -318,6 +424,9 @@ mod tests {
         assert_eq!(values("*x", Field::Minute, c), Err(Refusal::Trailing));
         assert_eq!(values("fri-sun", Field::Weekday, c), Ok(vec![]));
         assert_eq!(values("70-5", Field::Minute, c), Ok(vec![]));
-        assert_eq!(values("50~10", Field::Minute, c), Err(Refusal::RandomBackwards));
+        assert_eq!(
+            values("50~10", Field::Minute, c),
+            Err(Refusal::RandomBackwards)
+        );
     }
 }

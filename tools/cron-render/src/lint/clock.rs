@@ -11,7 +11,13 @@ use crate::template::Template;
 
 const YEAR: i64 = 366 * 86_400;
 
-pub fn look(template: &Template, site: &Site, placed: &[Placed], facts: &Facts, found: &mut Vec<Finding>) {
+pub fn look(
+    template: &Template,
+    site: &Site,
+    placed: &[Placed],
+    facts: &Facts,
+    found: &mut Vec<Finding>,
+) {
     together(template, placed, found);
     foreign_zone(site, facts, found);
     let changes = changes(site, facts.now);
@@ -21,7 +27,9 @@ pub fn look(template: &Template, site: &Site, placed: &[Placed], facts: &Facts, 
     for (job, placed) in template.jobs.iter().zip(placed) {
         for change in &changes {
             let found_here = match site.format {
-                Format::Systemd => passed_over(&placed.schedule, change).map(|words| (Code::W20, words)),
+                Format::Systemd => {
+                    passed_over(&placed.schedule, change).map(|words| (Code::W20, words))
+                }
                 _ => effect(&placed.schedule, change).map(|words| (Code::W14, words)),
             };
             if let Some((code, (message, fix))) = found_here {
@@ -33,28 +41,57 @@ pub fn look(template: &Template, site: &Site, placed: &[Placed], facts: &Facts, 
 
 /// What systemd leaves out and cron would run: times in a gap, and the second pass of an overlap.
 fn passed_over(schedule: &Schedule, change: &Change) -> Option<(String, String)> {
-    let (low, high) = (change.would.min(change.shows), change.would.max(change.shows));
+    let (low, high) = (
+        change.would.min(change.shows),
+        change.would.max(change.shows),
+    );
     let wildcard = schedule.kind() == Kind::Wildcard;
-    let count = if wildcard == change.gap() { 0 } else { schedule.count_within(low, high) };
+    let count = if wildcard == change.gap() {
+        0
+    } else {
+        schedule.count_within(low, high)
+    };
     if schedule.kind() == Kind::Reboot || count == 0 {
         return None;
     }
     let (day, from, to) = (text_day(change.would), clock(low), clock(high));
     let message = if change.gap() {
-        format!("on {day} there is no {from} to {to}: {} passed over by systemd, which cron makes up for", starts(count))
+        format!(
+            "on {day} there is no {from} to {to}: {} passed over by systemd, which cron makes up for",
+            starts(count)
+        )
     } else {
-        format!("on {day} {from} to {to} comes twice: {} not repeated by systemd, which cron repeats", starts(count))
+        format!(
+            "on {day} {from} to {to} comes twice: {} not repeated by systemd, which cron repeats",
+            starts(count)
+        )
     };
-    Some((message, "times in UTC (--tz UTC), or --format crontab".to_owned()))
+    Some((
+        message,
+        "times in UTC (--tz UTC), or --format crontab".to_owned(),
+    ))
 }
 
 /// Debian's cron has one zone for all: the machine's.
 fn foreign_zone(site: &Site, facts: &Facts, found: &mut Vec<Finding>) {
-    let Some(system) = facts.zone.as_ref().filter(|z| !z.agrees(&site.zone, facts.now)) else { return };
+    let Some(system) = facts
+        .zone
+        .as_ref()
+        .filter(|z| !z.agrees(&site.zone, facts.now))
+    else {
+        return;
+    };
     if site.facts.tz.is_some() && site.format != Format::Systemd && !site.dialect.has_zones() {
         let (ours, theirs) = (site.zone.name(), system.name());
-        let message = format!("{} runs by the machine's zone ({theirs}), not by {ours}", site.dialect.name());
-        found.push(Finding::of_site(Code::W15, message, format!("timedatectl set-timezone {ours}")));
+        let message = format!(
+            "{} runs by the machine's zone ({theirs}), not by {ours}",
+            site.dialect.name()
+        );
+        found.push(Finding::of_site(
+            Code::W15,
+            message,
+            format!("timedatectl set-timezone {ours}"),
+        ));
     }
 }
 
@@ -66,11 +103,34 @@ fn together(template: &Template, placed: &[Placed], found: &mut Vec<Finding>) {
         table.add(index, schedule);
     }
     for (slot, group) in table.groups(&schedules) {
-        let Some(second) = group.get(1).and_then(|i| template.jobs.get(*i)) else { continue };
-        let lines: Vec<String> = group.iter().take(6).filter_map(|i| template.jobs.get(*i)).map(|j| j.line.to_string()).collect();
-        let more = if group.len() > 6 { format!(" and {} more", group.len() - 6) } else { String::new() };
-        let message = format!("{} jobs start at {:02}:{:02} (lines {}{more})", group.len(), slot / 60, slot % 60, lines.join(", "));
-        push(found, Code::W12, second.place(second.written.span.start), message, "--spread 15m moves them apart");
+        let Some(second) = group.get(1).and_then(|i| template.jobs.get(*i)) else {
+            continue;
+        };
+        let lines: Vec<String> = group
+            .iter()
+            .take(6)
+            .filter_map(|i| template.jobs.get(*i))
+            .map(|j| j.line.to_string())
+            .collect();
+        let more = if group.len() > 6 {
+            format!(" and {} more", group.len() - 6)
+        } else {
+            String::new()
+        };
+        let message = format!(
+            "{} jobs start at {:02}:{:02} (lines {}{more})",
+            group.len(),
+            slot / 60,
+            slot % 60,
+            lines.join(", ")
+        );
+        push(
+            found,
+            Code::W12,
+            second.place(second.written.span.start),
+            message,
+            "--spread 15m moves them apart",
+        );
     }
 }
 
@@ -91,8 +151,13 @@ fn changes(site: &Site, now: i64) -> Vec<Change> {
     let mut stretch = site.zone.stretch(now);
     let mut changes = Vec::new();
     while stretch.end < now + YEAR {
-        let Some(next) = site.zone.after(&stretch) else { break };
-        changes.push(Change { would: stretch.minute_of(next.start), shows: next.minute_of(next.start) });
+        let Some(next) = site.zone.after(&stretch) else {
+            break;
+        };
+        changes.push(Change {
+            would: stretch.minute_of(next.start),
+            shows: next.minute_of(next.start),
+        });
         stretch = next;
     }
     changes
@@ -100,7 +165,10 @@ fn changes(site: &Site, now: i64) -> Vec<Change> {
 
 /// What cron itself does at a change of time that an administrator may not expect.
 fn effect(schedule: &Schedule, change: &Change) -> Option<(String, String)> {
-    let (low, high) = (change.would.min(change.shows), change.would.max(change.shows));
+    let (low, high) = (
+        change.would.min(change.shows),
+        change.would.max(change.shows),
+    );
     let wildcard = schedule.kind() == Kind::Wildcard;
     let follows = wildcard && schedule.hour == crate::field::Field::Hour.full();
     // After a jump too far for it, cron begins anew: nothing is made up for and nothing held back.
@@ -117,17 +185,36 @@ fn effect(schedule: &Schedule, change: &Change) -> Option<(String, String)> {
     }
     let (day, from, to) = (text_day(change.would), clock(low), clock(high));
     let (way, what, fix) = if late {
-        (format!("goes from {from} to {to}"), format!("made up for at {to}"), "a time outside that gap")
+        (
+            format!("goes from {from} to {to}"),
+            format!("made up for at {to}"),
+            "a time outside that gap",
+        )
     } else if lost {
-        (format!("goes from {from} to {to}"), "left out".to_owned(), "hours outside that gap")
+        (
+            format!("goes from {from} to {to}"),
+            "left out".to_owned(),
+            "hours outside that gap",
+        )
     } else {
-        (format!("goes back from {to} to {from}"), "repeated".to_owned(), "minutes as numbers, which run once")
+        (
+            format!("goes back from {to} to {from}"),
+            "repeated".to_owned(),
+            "minutes as numbers, which run once",
+        )
     };
-    Some((format!("on {day} the clock {way}: {} {what}", starts(count)), fix.to_owned()))
+    Some((
+        format!("on {day} the clock {way}: {} {what}", starts(count)),
+        fix.to_owned(),
+    ))
 }
 
 fn starts(count: usize) -> String {
-    if count == 1 { "one start is".to_owned() } else { format!("{count} starts are") }
+    if count == 1 {
+        "one start is".to_owned()
+    } else {
+        format!("{count} starts are")
+    }
 }
 
 fn text_day(minute: i64) -> String {

@@ -17,9 +17,9 @@ const CRON_PATH: &[u8] = b"/usr/bin:/bin";
 
 /// What a shell does itself.
 const BUILTINS: [&str; 34] = [
-    ".", ":", "[", "alias", "bg", "break", "case", "cd", "command", "continue", "echo", "eval", "exec", "exit", "export", "false", "for",
-    "if", "printf", "pwd", "read", "return", "set", "shift", "test", "times", "trap", "true", "umask", "unset", "until", "wait", "while",
-    "{",
+    ".", ":", "[", "alias", "bg", "break", "case", "cd", "command", "continue", "echo", "eval",
+    "exec", "exit", "export", "false", "for", "if", "printf", "pwd", "read", "return", "set",
+    "shift", "test", "times", "trap", "true", "umask", "unset", "until", "wait", "while", "{",
 ];
 
 pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Finding>) {
@@ -43,13 +43,26 @@ pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Fin
             }
         }
     }
-    let missing: HashSet<(&[u8], &[u8])> = facts.missing.iter().map(|(name, path)| (&name[..], &path[..])).collect();
-    let asked = if missing.is_empty() { Vec::new() } else { places(template, site) };
+    let missing: HashSet<(&[u8], &[u8])> = facts
+        .missing
+        .iter()
+        .map(|(name, path)| (&name[..], &path[..]))
+        .collect();
+    let asked = if missing.is_empty() {
+        Vec::new()
+    } else {
+        places(template, site)
+    };
     for (job, lookup) in template.jobs.iter().zip(asked) {
-        let Some((name, path)) = lookup.filter(|l| missing.contains(l)) else { continue };
+        let Some((name, path)) = lookup.filter(|l| missing.contains(l)) else {
+            continue;
+        };
         let (name, path) = (String::from_utf8_lossy(name), String::from_utf8_lossy(path));
         let (message, fix) = if name.contains('/') {
-            (format!("{name} is not there, or cannot be executed"), "the program's path".to_owned())
+            (
+                format!("{name} is not there, or cannot be executed"),
+                "the program's path".to_owned(),
+            )
         } else {
             (
                 format!("{name} is not on the PATH that cron gives the job: {path}"),
@@ -59,7 +72,11 @@ pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Fin
         push(found, Code::W08, job.place(job.command_at), message, fix);
     }
     if let Some(python) = &facts.no_python {
-        found.push(Finding::of_site(Code::W08, format!("{python} is not there"), "--venv DIR, where DIR/bin/python is"));
+        found.push(Finding::of_site(
+            Code::W08,
+            format!("{python} is not there"),
+            "--venv DIR, where DIR/bin/python is",
+        ));
     }
 }
 
@@ -76,8 +93,18 @@ fn bytes(job: &Job, found: &mut Vec<Finding>) {
     });
     for text in texts.into_iter().chain(paths) {
         if let Some(at) = text.iter().position(|b| matches!(b, 0 | b'\r' | b'\n')) {
-            let fix = if text[at] == b'\r' { "save the file with Unix line ends" } else { "take it out" };
-            push(found, Code::E09, job.place(job.command_at + at), format!("{} in the command", control_name(text[at])), fix);
+            let fix = if text[at] == b'\r' {
+                "save the file with Unix line ends"
+            } else {
+                "take it out"
+            };
+            push(
+                found,
+                Code::E09,
+                job.place(job.command_at + at),
+                format!("{} in the command", control_name(text[at])),
+                fix,
+            );
         }
     }
 }
@@ -90,7 +117,13 @@ fn length(job: &Job, site: &Site, found: &mut Vec<Finding>) {
         Action::Manage(text) | Action::Shell(text) => (text.trim().is_empty(), 0),
     };
     if empty {
-        push(found, Code::E05, place, "there is no command", "what is to be run, after the schedule");
+        push(
+            found,
+            Code::E05,
+            place,
+            "there is no command",
+            "what is to be run, after the schedule",
+        );
         return;
     }
     let size = match render::shell_text(job, site) {
@@ -99,8 +132,17 @@ fn length(job: &Job, site: &Site, found: &mut Vec<Finding>) {
     };
     let limit = site.dialect.command_limit();
     if size > limit {
-        let message = format!("the command has {size} bytes, and {} takes {limit}", site.dialect.name());
-        push(found, Code::E07, place, message, "put it into a script and run that");
+        let message = format!(
+            "the command has {size} bytes, and {} takes {limit}",
+            site.dialect.name()
+        );
+        push(
+            found,
+            Code::E07,
+            place,
+            message,
+            "put it into a script and run that",
+        );
     }
 }
 
@@ -108,18 +150,36 @@ fn written(job: &Job, raw: &[u8], site: &Site, found: &mut Vec<Finding>) {
     let place = |at: usize| job.place(job.command_at + at);
     if raw.first() == Some(&b'*') {
         let message = "a sixth field: the command begins with *, which cron refuses";
-        push(found, Code::E01, place(0), message, "five fields: minute, hour, day, month, weekday");
+        push(
+            found,
+            Code::E01,
+            place(0),
+            message,
+            "five fields: minute, hour, day, month, weekday",
+        );
     }
     if let Some(at) = escape::bare_percent(raw) {
         let message = "an unescaped % ends the command: what follows becomes its standard input";
-        push(found, Code::W05, place(at), message, "\\%, unless input is meant");
+        push(
+            found,
+            Code::W05,
+            place(at),
+            message,
+            "\\%, unless input is meant",
+        );
     }
     if let Some(at) = escape::doubled_backslash(raw) {
         let message = match site.dialect {
             Dialect::Debian => "Debian's cron makes one backslash of two; cronie keeps both",
             Dialect::Cronie => "cronie keeps both backslashes; Debian's cron makes one of them",
         };
-        push(found, Code::W06, place(at), message, "a script, where nothing is folded");
+        push(
+            found,
+            Code::W06,
+            place(at),
+            message,
+            "a script, where nothing is folded",
+        );
     }
     let shape = job.shape;
     let rewritten = render::rewrites(site);
@@ -131,13 +191,26 @@ fn written(job: &Job, raw: &[u8], site: &Site, found: &mut Vec<Finding>) {
                 OwnWay::Compound => "it is more than one command",
                 OwnWay::Input => "a % gives it standard input",
             };
-            push(found, Code::W21, place(0), format!("left as it is: {why}"), "a job of its own with `python manage.py …` alone");
+            push(
+                found,
+                Code::W21,
+                place(0),
+                format!("left as it is: {why}"),
+                "a job of its own with `python manage.py …` alone",
+            );
         }
         _ => {}
     }
     if let Some(path) = relative(raw, shape) {
-        let message = format!("{path} is looked for in the user's home directory, where cron starts jobs");
-        push(found, Code::W07, place(0), message, "`cd DIR && ` before it, or the path from /; cron-render render --dir DIR writes that");
+        let message =
+            format!("{path} is looked for in the user's home directory, where cron starts jobs");
+        push(
+            found,
+            Code::W07,
+            place(0),
+            message,
+            "`cd DIR && ` before it, or the path from /; cron-render render --dir DIR writes that",
+        );
     }
 }
 
@@ -156,7 +229,17 @@ fn relative(raw: &[u8], shape: Shape) -> Option<String> {
     }
     let words = raw.split(|b| b" \t".contains(b)).filter(|w| !w.is_empty());
     let mut words = words.skip_while(|w| *w != program).skip(1);
-    let interpreter = [&b"python"[..], b"python2", b"python3", b"sh", b"bash", b"perl", b"ruby", b"php", b"node"];
+    let interpreter = [
+        &b"python"[..],
+        b"python2",
+        b"python3",
+        b"sh",
+        b"bash",
+        b"perl",
+        b"ruby",
+        b"php",
+        b"node",
+    ];
     let named = program.rsplit(|b| *b == b'/').next().unwrap_or(program);
     if !interpreter.contains(&named) && !named.starts_with(b"python3.") {
         return None;
@@ -169,7 +252,9 @@ fn relative(raw: &[u8], shape: Shape) -> Option<String> {
 /// What has to be looked up for [`look`], each once.
 pub fn lookups(template: &Template, site: &Site) -> Vec<Lookup> {
     let each: HashSet<(&[u8], &[u8])> = places(template, site).into_iter().flatten().collect();
-    each.into_iter().map(|(name, path)| (name.to_vec(), path.to_vec())).collect()
+    each.into_iter()
+        .map(|(name, path)| (name.to_vec(), path.to_vec()))
+        .collect()
 }
 
 /// The program of each job and the PATH it gets, for jobs whose program can be told.
@@ -178,7 +263,9 @@ fn places<'a>(template: &'a Template, site: &'a Site) -> Vec<Option<(&'a [u8], &
     let lines = template.lines.iter().filter(|_| given.is_none());
     let mut later = lines
         .filter_map(|line| match &line.what {
-            What::Setting(setting) if setting.name == b"PATH" => Some((line.number, &setting.value[..])),
+            What::Setting(setting) if setting.name == b"PATH" => {
+                Some((line.number, &setting.value[..]))
+            }
             _ => None,
         })
         .peekable();
@@ -188,12 +275,18 @@ fn places<'a>(template: &'a Template, site: &'a Site) -> Vec<Option<(&'a [u8], &
             path = value;
         }
         let name = match &job.action {
-            Action::Raw(_) if render::rewrites(site) && matches!(job.shape, Shape::Manage { .. }) => None,
+            Action::Raw(_)
+                if render::rewrites(site) && matches!(job.shape, Shape::Manage { .. }) =>
+            {
+                None
+            }
             Action::Raw(raw) => command::program(raw),
             Action::Argv(argv) if site.facts.dir.is_none() => argv.first().map(String::as_bytes),
             _ => None,
         }?;
-        let plain = name.iter().all(|b| b.is_ascii_alphanumeric() || b"/._+-[:{".contains(b));
+        let plain = name
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || b"/._+-[:{".contains(b));
         let relative = name.contains(&b'/') && !name.starts_with(b"/");
         let builtin = BUILTINS.iter().any(|builtin| builtin.as_bytes() == name);
         (plain && !relative && !builtin).then_some((name, path))

@@ -31,26 +31,52 @@ fn minus(place: (usize, usize), found: &mut Vec<Finding>) {
 
 fn refused(bad: &BadSchedule, found: &mut Vec<Finding>) {
     let place = |at: usize| (bad.line, bad.shift + column(&bad.text, at));
-    let start = bad.text.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let start = bad
+        .text
+        .iter()
+        .take_while(|b| matches!(b, b' ' | b'\t'))
+        .count();
     let line = &bad.text[start..];
     let error = match &bad.error {
         ScheduleError::Nickname(span) => {
             let word = quote(&bad.text, span.clone());
             let known = NICKNAMES.map(|n| format!("@{n}")).join(" ");
-            push(found, Code::E01, place(span.start), format!("{word} is no schedule that cron knows"), format!("one of {known}"));
+            push(
+                found,
+                Code::E01,
+                place(span.start),
+                format!("{word} is no schedule that cron knows"),
+                format!("one of {known}"),
+            );
             return;
         }
         ScheduleError::Field(error) => error,
     };
-    let code = if matches!(error.refusal, Refusal::OutOfRange(_)) { Code::E02 } else { Code::E01 };
+    let code = if matches!(error.refusal, Refusal::OutOfRange(_)) {
+        Code::E02
+    } else {
+        Code::E01
+    };
     if let Some(fix) = looks_like_setting(line) {
-        push(found, Code::E01, place(start), "neither a job nor a setting: cron refuses the file", fix);
+        push(
+            found,
+            Code::E01,
+            place(start),
+            "neither a job nor a setting: cron refuses the file",
+            fix,
+        );
     } else {
         let (message, fix) = refusal_words(bad, error);
         push(found, code, place(error.span.start), message, fix);
     }
     if line.starts_with(b"export ") {
-        push(found, Code::W17, place(start), "cron knows no export: a setting is NAME=VALUE alone", "leave `export` out");
+        push(
+            found,
+            Code::W17,
+            place(start),
+            "cron knows no export: a setting is NAME=VALUE alone",
+            "leave `export` out",
+        );
     } else if line.starts_with(b"-") {
         minus(place(start), found);
     }
@@ -58,8 +84,13 @@ fn refused(bad: &BadSchedule, found: &mut Vec<Finding>) {
 
 /// What a broken setting lacks.
 fn looks_like_setting(line: &[u8]) -> Option<String> {
-    let line = line.strip_prefix(b"export ").map_or(line, <[u8]>::trim_ascii_start);
-    let name = line.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let line = line
+        .strip_prefix(b"export ")
+        .map_or(line, <[u8]>::trim_ascii_start);
+    let name = line
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
     let rest = line.get(name..)?.trim_ascii_start();
     if name == 0 || line[0].is_ascii_digit() || !rest.starts_with(b"=") {
         return None;
@@ -80,7 +111,10 @@ fn refusal_words(bad: &BadSchedule, error: &FieldError) -> (String, String) {
     let range = format!("{low} to {high}");
     let number = format!("a number from {range}, * , a range a-b or a step */n");
     match error.refusal {
-        Refusal::Missing => (format!("the line ends before the {}", field.name()), "five fields, then the command".into()),
+        Refusal::Missing => (
+            format!("the line ends before the {}", field.name()),
+            "five fields, then the command".into(),
+        ),
         Refusal::NotANumber => (format!("{text} is no {}", field.name()), number),
         Refusal::UnknownName => {
             let names = match field {
@@ -93,13 +127,31 @@ fn refusal_words(bad: &BadSchedule, error: &FieldError) -> (String, String) {
         Refusal::StepWithoutRange => {
             let text = text.trim_matches('`');
             let (value, step) = text.split_once('/').unwrap_or((text, ""));
-            (format!("`{text}`: cron wants a range before a step"), format!("{value}-{high}/{step}"))
+            (
+                format!("`{text}`: cron wants a range before a step"),
+                format!("{value}-{high}/{step}"),
+            )
         }
-        Refusal::StepZero => (format!("{text}: a step of nothing"), "a step of 1 or more".into()),
-        Refusal::OutOfRange(value) => (format!("{value} is no {}: {range}", field.name()), format!("a {} from {range}", field.name())),
-        Refusal::Trailing => (format!("{text}: cronie wants a blank or a comma after each value"), number),
-        Refusal::RandomBackwards => (format!("{text}: a random range from high to low"), "the smaller number first".into()),
-        Refusal::BadHash => (format!("{text} is no hashed value"), format!("H, H({low}-{high}) or H/n")),
+        Refusal::StepZero => (
+            format!("{text}: a step of nothing"),
+            "a step of 1 or more".into(),
+        ),
+        Refusal::OutOfRange(value) => (
+            format!("{value} is no {}: {range}", field.name()),
+            format!("a {} from {range}", field.name()),
+        ),
+        Refusal::Trailing => (
+            format!("{text}: cronie wants a blank or a comma after each value"),
+            number,
+        ),
+        Refusal::RandomBackwards => (
+            format!("{text}: a random range from high to low"),
+            "the smaller number first".into(),
+        ),
+        Refusal::BadHash => (
+            format!("{text} is no hashed value"),
+            format!("H, H({low}-{high}) or H/n"),
+        ),
     }
 }
 
@@ -112,18 +164,29 @@ fn remarked(job: &Job, note: &Note, site: &Site, found: &mut Vec<Finding>) {
             found,
             Code::W03,
             place,
-            format!("{} ignores {text} after the {name}, and the {name} is what stands before it", site.dialect.name()),
+            format!(
+                "{} ignores {text} after the {name}, and the {name} is what stands before it",
+                site.dialect.name()
+            ),
             format!("leave {text} out"),
         ),
         Remark::Wrapped(value) => {
-            push(found, Code::W18, place, format!("{text} is beyond 32 bits: cron takes it for {value}"), value.to_string());
+            push(
+                found,
+                Code::W18,
+                place,
+                format!("{text} is beyond 32 bits: cron takes it for {value}"),
+                value.to_string(),
+            );
         }
         Remark::StepBeyond => {
             push(
                 found,
                 Code::W04,
                 place,
-                format!("{text}: the step is longer than the range, so only the first value is left"),
+                format!(
+                    "{text}: the step is longer than the range, so only the first value is left"
+                ),
                 "one value, or a smaller step",
             );
         }
@@ -143,7 +206,9 @@ fn remarked(job: &Job, note: &Note, site: &Site, found: &mut Vec<Finding>) {
 fn backwards_fix(field: Field, text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text).to_lowercase();
     match text.split_once('-') {
-        Some((first, "sun" | "0")) if field == Field::Weekday => format!("{first}-7").replace("fri-7", "5-7").replace("sat-7", "6-7"),
+        Some((first, "sun" | "0")) if field == Field::Weekday => format!("{first}-7")
+            .replace("fri-7", "5-7")
+            .replace("sat-7", "6-7"),
         Some((first, last)) => format!("{first}-{},{}-{last}", field.high(), field.low()),
         None => "the smaller value first".to_owned(),
     }
@@ -153,11 +218,22 @@ fn uneven(job: &Job, note: &Note, step: i32, found: &mut Vec<Finding>) {
     let place = job.place(note.span.start);
     let text = quote(&job.text, note.span.clone());
     let message = match note.field {
-        Field::Day => format!("{text} begins again on the 1st: after a long month the last gap is not {step} days"),
+        Field::Day => format!(
+            "{text} begins again on the 1st: after a long month the last gap is not {step} days"
+        ),
         field => {
-            let count = if field == Field::Weekday { 7 } else { field.high() - field.low() + 1 };
+            let count = if field == Field::Weekday {
+                7
+            } else {
+                field.high() - field.low() + 1
+            };
             let last = (count - 1) / step * step;
-            format!("{text} is uneven: from {} to the next {} it is {} and not {step}", field.low() + last, field.low(), count - last)
+            format!(
+                "{text} is uneven: from {} to the next {} it is {} and not {step}",
+                field.low() + last,
+                field.low(),
+                count - last
+            )
         }
     };
     let even = match note.field {
@@ -172,15 +248,24 @@ fn uneven(job: &Job, note: &Note, step: i32, found: &mut Vec<Finding>) {
 /// How the two day fields work together.
 fn days(job: &Job, found: &mut Vec<Finding>) {
     let schedule = &job.written.schedule;
-    let [_, _, day, _, weekday] = job.written.fields() else { return };
-    let empty = [schedule.minute, schedule.hour, schedule.month].contains(&0) || (schedule.day == 0 && schedule.weekday == 0);
-    if !schedule.ever() && !empty && !(schedule.needs_both_days() && (schedule.weekday == 0 || schedule.day == 0)) {
+    let [_, _, day, _, weekday] = job.written.fields() else {
+        return;
+    };
+    let empty = [schedule.minute, schedule.hour, schedule.month].contains(&0)
+        || (schedule.day == 0 && schedule.weekday == 0);
+    if !schedule.ever()
+        && !empty
+        && !(schedule.needs_both_days() && (schedule.weekday == 0 || schedule.day == 0))
+    {
         let months = set_text(schedule.month);
         push(
             found,
             Code::E04,
             job.place(day.span.start),
-            format!("day {} never comes in month {months}", set_text(schedule.day)),
+            format!(
+                "day {} never comes in month {months}",
+                set_text(schedule.day)
+            ),
             "a day that the month has",
         );
         return;
@@ -190,28 +275,69 @@ fn days(job: &Job, found: &mut Vec<Finding>) {
     if !schedule.needs_both_days() {
         either(job, schedule, (every_day, every_weekday), found);
     } else if schedule.day_star && !every_day && !every_weekday {
-        let message = format!("{} begins with *, so cron wants the day and the weekday {} both", text(day), text(weekday));
-        push(found, Code::W02, job.place(day.span.start), message, "this is so on purpose, or write the days as numbers");
+        let message = format!(
+            "{} begins with *, so cron wants the day and the weekday {} both",
+            text(day),
+            text(weekday)
+        );
+        push(
+            found,
+            Code::W02,
+            job.place(day.span.start),
+            message,
+            "this is so on purpose, or write the days as numbers",
+        );
     } else if schedule.weekday_star && !every_weekday && !every_day {
-        let message = format!("{} begins with *, so cron wants the weekday and the day {} both", text(weekday), text(day));
-        push(found, Code::W02, job.place(weekday.span.start), message, "this is so on purpose, or write the weekdays as numbers");
+        let message = format!(
+            "{} begins with *, so cron wants the weekday and the day {} both",
+            text(weekday),
+            text(day)
+        );
+        push(
+            found,
+            Code::W02,
+            job.place(weekday.span.start),
+            message,
+            "this is so on purpose, or write the weekdays as numbers",
+        );
     }
 }
 
-fn either(job: &Job, schedule: &Schedule, (every_day, every_weekday): (bool, bool), found: &mut Vec<Finding>) {
-    let [minute, hour, day, month, weekday] = job.written.fields() else { return };
+fn either(
+    job: &Job,
+    schedule: &Schedule,
+    (every_day, every_weekday): (bool, bool),
+    found: &mut Vec<Finding>,
+) {
+    let [minute, hour, day, month, weekday] = job.written.fields() else {
+        return;
+    };
     let text = |field: &crate::field::CronField| quote(&job.text, field.span.clone());
     if every_day || every_weekday {
         let all = if every_day { day } else { weekday };
         let other = if every_day { weekday } else { day };
-        let message = format!("either day field is enough, and {} is every day: {} changes nothing", text(all), text(other));
-        push(found, Code::W01, job.place(all.span.start), message, format!("* in place of {}", text(all)));
+        let message = format!(
+            "either day field is enough, and {} is every day: {} changes nothing",
+            text(all),
+            text(other)
+        );
+        push(
+            found,
+            Code::W01,
+            job.place(all.span.start),
+            message,
+            format!("* in place of {}", text(all)),
+        );
         return;
     }
     if schedule.day == 0 || schedule.weekday == 0 {
         return;
     }
-    let message = format!("cron runs this on day {} and also on every weekday {}, not only where both agree", text(day), text(weekday));
+    let message = format!(
+        "cron runs this on day {} and also on every weekday {}, not only where both agree",
+        text(day),
+        text(weekday)
+    );
     let bare = |field| text(field).trim_matches('`').to_owned();
     let when = [bare(minute), bare(hour), bare(day), bare(month)].join(" ");
     let fix = format!("for both: {when} * [ \"$(date +\\%u)\" = N ] && COMMAND");

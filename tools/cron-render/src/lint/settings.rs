@@ -8,13 +8,22 @@ use crate::site::{Site, control_name};
 use crate::template::Template;
 
 /// Names that cron itself reads, so that every job needs them.
-const CRONS_OWN: [&[u8]; 6] = [b"PATH", b"SHELL", b"MAILTO", b"HOME", b"MAILFROM", b"CRON_TZ"];
+const CRONS_OWN: [&[u8]; 6] = [
+    b"PATH",
+    b"SHELL",
+    b"MAILTO",
+    b"HOME",
+    b"MAILFROM",
+    b"CRON_TZ",
+];
 
 pub fn look(template: &Template, site: &Site, found: &mut Vec<Finding>) {
     let mut before: Vec<&[u8]> = Vec::new();
     for line in &template.lines {
         let text = &template.bytes[line.span.clone()];
-        let What::Setting(setting) = &line.what else { continue };
+        let What::Setting(setting) = &line.what else {
+            continue;
+        };
         let place = |at: usize| (line.number, column(text, at));
         let name = String::from_utf8_lossy(&setting.name).into_owned();
         value(setting, text, &place, found);
@@ -37,7 +46,9 @@ pub fn look(template: &Template, site: &Site, found: &mut Vec<Finding>) {
                 found,
                 Code::W15,
                 place(line.indent),
-                format!("Debian's cron does not know {name}: jobs get it as a variable, and start when they did before"),
+                format!(
+                    "Debian's cron does not know {name}: jobs get it as a variable, and start when they did before"
+                ),
                 "leave it out",
             );
         }
@@ -48,28 +59,67 @@ pub fn look(template: &Template, site: &Site, found: &mut Vec<Finding>) {
     }
 }
 
-fn value(setting: &Setting, text: &[u8], place: &dyn Fn(usize) -> (usize, usize), found: &mut Vec<Finding>) {
+fn value(
+    setting: &Setting,
+    text: &[u8],
+    place: &dyn Fn(usize) -> (usize, usize),
+    found: &mut Vec<Finding>,
+) {
     let span = setting.value_span.clone();
     let written = &text[span.clone()];
     let name = String::from_utf8_lossy(&setting.name).into_owned();
     if let Some(at) = text.iter().position(|b| matches!(b, 0 | b'\r')) {
-        push(found, Code::E09, place(at), format!("{} in the value of {name}", control_name(text[at])), "take it out");
+        push(
+            found,
+            Code::E09,
+            place(at),
+            format!("{} in the value of {name}", control_name(text[at])),
+            "take it out",
+        );
     }
-    let dollar = setting.value.windows(2).any(|w| w[0] == b'$' && (w[1].is_ascii_alphabetic() || b"_{(".contains(&w[1])));
+    let dollar = setting
+        .value
+        .windows(2)
+        .any(|w| w[0] == b'$' && (w[1].is_ascii_alphabetic() || b"_{(".contains(&w[1])));
     if dollar {
         let at = span.start + written.iter().position(|b| *b == b'$').unwrap_or(0);
-        push(found, Code::W09, place(at), format!("cron expands nothing in a setting: {name} holds the $ itself"), "write the value out");
+        push(
+            found,
+            Code::W09,
+            place(at),
+            format!("cron expands nothing in a setting: {name} holds the $ itself"),
+            "write the value out",
+        );
     }
     if !setting.quoted {
-        if let Some(at) = written.windows(2).position(|w| matches!(w[0], b' ' | b'\t') && w[1] == b'#') {
-            push(found, Code::W10, place(span.start + at + 1), format!("the note becomes part of {name}"), "the note on a line of its own");
+        if let Some(at) = written
+            .windows(2)
+            .position(|w| matches!(w[0], b' ' | b'\t') && w[1] == b'#')
+        {
+            push(
+                found,
+                Code::W10,
+                place(span.start + at + 1),
+                format!("the note becomes part of {name}"),
+                "the note on a line of its own",
+            );
         }
     }
 }
 
 /// A first setting of a name that jobs above would have needed.
-fn late(template: &Template, number: usize, setting: &Setting, place: (usize, usize), found: &mut Vec<Finding>) {
-    let mut above = template.jobs.iter().take_while(|job| job.line < number).peekable();
+fn late(
+    template: &Template,
+    number: usize,
+    setting: &Setting,
+    place: (usize, usize),
+    found: &mut Vec<Finding>,
+) {
+    let mut above = template
+        .jobs
+        .iter()
+        .take_while(|job| job.line < number)
+        .peekable();
     if above.peek().is_none() {
         return;
     }
@@ -80,7 +130,16 @@ fn late(template: &Template, number: usize, setting: &Setting, place: (usize, us
     };
     let own = CRONS_OWN.contains(&&setting.name[..]);
     if let Some(job) = above.find(|job| own || job.raw().is_some_and(needs)) {
-        let message = format!("{name} is set for the lines below it only: the job on line {} does not get it", job.line);
-        push(found, Code::W17, place, message, "the setting above the jobs");
+        let message = format!(
+            "{name} is set for the lines below it only: the job on line {} does not get it",
+            job.line
+        );
+        push(
+            found,
+            Code::W17,
+            place,
+            message,
+            "the setting above the jobs",
+        );
     }
 }

@@ -29,7 +29,11 @@ pub fn documents() -> Vec<Document> {
         "A template is a crontab, or TOML (or JSON) with the same jobs. Unknown keys are errors, with line and column. Durations are written \
          as 90s or 1h 30m. The file of --site holds the keys of [site] alone, outside of any table.",
     ];
-    vec![Document::of::<super::Document>("Template in TOML", &text, EXAMPLE)]
+    vec![Document::of::<super::Document>(
+        "Template in TOML",
+        &text,
+        EXAMPLE,
+    )]
 }
 
 #[cfg(test)]

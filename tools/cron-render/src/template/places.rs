@@ -23,7 +23,9 @@ impl Places {
                     continue;
                 }
                 let value = line.len() - after.len() + 1;
-                let quote = line[value..].find(['"', '\'']).map_or(value, |q| value + q + 1);
+                let quote = line[value..]
+                    .find(['"', '\''])
+                    .map_or(value, |q| value + q + 1);
                 found.push((number + 1, line[..quote].chars().count()));
             }
         }

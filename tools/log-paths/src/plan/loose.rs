@@ -11,9 +11,19 @@ use std::path::Path;
 
 /// A file.
 pub fn file(observed: &Observed, group: &Loose<'_>) -> Item {
-    let Some(open) = group.opens.first() else { return blank(&Target::new("process", "", Kind::App, Sink::Discard)) };
-    let mut target = Target::new(group.service, group.instance.clone(), kind_of(&open.path), Sink::File(open.path.clone()));
-    target.user = observed.processes.get(&open.pid).map(|process| observed.names.user(process.uid));
+    let Some(open) = group.opens.first() else {
+        return blank(&Target::new("process", "", Kind::App, Sink::Discard));
+    };
+    let mut target = Target::new(
+        group.service,
+        group.instance.clone(),
+        kind_of(&open.path),
+        Sink::File(open.path.clone()),
+    );
+    target.user = observed
+        .processes
+        .get(&open.pid)
+        .map(|process| observed.names.user(process.uid));
     let mut item = of(group, target);
     item.exists = Some(open.in_place);
     describe(&mut item, &open.stat, observed);
@@ -25,22 +35,38 @@ pub fn file(observed: &Observed, group: &Loose<'_>) -> Item {
 
 /// A service's journal.
 pub fn journal(group: &Loose<'_>) -> Item {
-    of(group, Target::new(group.service, group.instance.clone(), Kind::App, Sink::Journal))
+    of(
+        group,
+        Target::new(
+            group.service,
+            group.instance.clone(),
+            Kind::App,
+            Sink::Journal,
+        ),
+    )
 }
 
 /// With what the configuration says of the template or the stream that it comes from.
 fn of(group: &Loose<'_>, mut target: Target) -> Item {
     target.evidence = Evidence::Open;
-    let Some(template) = group.template.map(|seen| &seen.target) else { return blank(&target) };
+    let Some(template) = group.template.map(|seen| &seen.target) else {
+        return blank(&target);
+    };
     let sink = std::mem::replace(&mut target.sink, Sink::Discard);
-    let mut item = blank(&Target { sink, ..template.clone() });
+    let mut item = blank(&Target {
+        sink,
+        ..template.clone()
+    });
     item.evidence.push(Evidence::Open);
     item
 }
 
 /// By its name, where nothing else tells.
 fn kind_of(path: &Path) -> Kind {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
     match name {
         name if name.contains("access") => Kind::Access,
         name if name.contains("error") => Kind::Error,

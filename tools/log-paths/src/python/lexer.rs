@@ -32,14 +32,22 @@ pub struct Line {
 impl Line {
     /// The word it begins with.
     pub fn keyword(&self) -> Option<&str> {
-        if let Some(Token::Name(word)) = self.tokens.first() { Some(word) } else { None }
+        if let Some(Token::Name(word)) = self.tokens.first() {
+            Some(word)
+        } else {
+            None
+        }
     }
 
     /// The text, on one line and not too long.
     pub fn text(&self) -> String {
         let joined: Vec<&str> = self.source.split_whitespace().collect();
         let text = joined.join(" ");
-        if text.chars().count() > 100 { text.chars().take(99).chain(['…']).collect() } else { text }
+        if text.chars().count() > 100 {
+            text.chars().take(99).chain(['…']).collect()
+        } else {
+            text
+        }
     }
 }
 
@@ -52,7 +60,12 @@ struct Lexer<'a> {
 
 /// Cuts a source into logical lines; `;` ends one, too.
 pub fn lines(bytes: &[u8]) -> Result<Vec<Line>, usize> {
-    let mut lexer = Lexer { bytes: bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes), at: 0, number: 1, depth: 0 };
+    let mut lexer = Lexer {
+        bytes: bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes),
+        at: 0,
+        number: 1,
+        depth: 0,
+    };
     let mut lines = Vec::new();
     let mut outer: Option<usize> = None;
     while lexer.at < lexer.bytes.len() {
@@ -61,7 +74,10 @@ pub fn lines(bytes: &[u8]) -> Result<Vec<Line>, usize> {
         // What follows a `;` is as deep as what stands before it.
         let indent = outer.or(line.as_ref().map(|line| line.indent));
         outer = indent.filter(|_| more);
-        lines.extend(line.map(|line| Line { indent: indent.unwrap_or(line.indent), ..line }));
+        lines.extend(line.map(|line| Line {
+            indent: indent.unwrap_or(line.indent),
+            ..line
+        }));
     }
     Ok(lines)
 }
@@ -72,7 +88,10 @@ impl Lexer<'_> {
     }
 
     fn line(&mut self) -> Result<Option<Line>, usize> {
-        let indent = self.bytes[self.at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\x0c')).count();
+        let indent = self.bytes[self.at..]
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\x0c'))
+            .count();
         self.at += indent;
         let (number, start) = (self.number, self.at);
         let (mut tokens, mut numbers) = (Vec::new(), Vec::new());
@@ -86,9 +105,18 @@ impl Lexer<'_> {
                     self.at += 1;
                 }
                 b';' if self.depth == 0 => break,
-                b'#' => self.at += self.bytes[self.at..].iter().position(|byte| *byte == b'\n').unwrap_or(self.bytes.len() - self.at),
+                b'#' => {
+                    self.at += self.bytes[self.at..]
+                        .iter()
+                        .position(|byte| *byte == b'\n')
+                        .unwrap_or(self.bytes.len() - self.at)
+                }
                 b'\\' if matches!(self.bytes.get(self.at + 1), Some(b'\n' | b'\r')) => {
-                    self.at += if self.bytes[self.at..].starts_with(b"\\\r\n") { 3 } else { 2 };
+                    self.at += if self.bytes[self.at..].starts_with(b"\\\r\n") {
+                        3
+                    } else {
+                        2
+                    };
                     self.number += 1;
                 }
                 b' ' | b'\t' | b'\r' | b'\x0c' => self.at += 1,
@@ -103,7 +131,13 @@ impl Lexer<'_> {
         }
         let source = String::from_utf8_lossy(&self.bytes[start..self.at]).into_owned();
         self.at += 1;
-        Ok((!tokens.is_empty()).then_some(Line { number, indent, tokens, numbers, source }))
+        Ok((!tokens.is_empty()).then_some(Line {
+            number,
+            indent,
+            tokens,
+            numbers,
+            source,
+        }))
     }
 
     fn token(&mut self, byte: u8) -> Result<Token, usize> {
@@ -113,8 +147,13 @@ impl Lexer<'_> {
             b'_' | b'a'..=b'z' | b'A'..=b'Z' | 0x80.. => {
                 let word = self.run();
                 let quote = matches!(self.peek(), Some(b'"' | b'\''));
-                let prefix = word.len() <= 2 && word.bytes().all(|byte| b"rRbBuUfFtT".contains(&byte));
-                if quote && prefix { self.text(&word.to_ascii_lowercase()) } else { Ok(Token::Name(word)) }
+                let prefix =
+                    word.len() <= 2 && word.bytes().all(|byte| b"rRbBuUfFtT".contains(&byte));
+                if quote && prefix {
+                    self.text(&word.to_ascii_lowercase())
+                } else {
+                    Ok(Token::Name(word))
+                }
             }
             _ => {
                 match byte {
@@ -130,7 +169,10 @@ impl Lexer<'_> {
 
     fn run(&mut self) -> String {
         let start = self.at;
-        while self.peek().is_some_and(|byte| byte == b'_' || byte.is_ascii_alphanumeric() || byte >= 0x80) {
+        while self
+            .peek()
+            .is_some_and(|byte| byte == b'_' || byte.is_ascii_alphanumeric() || byte >= 0x80)
+        {
             self.at += 1;
         }
         String::from_utf8_lossy(&self.bytes[start..self.at]).into_owned()
@@ -160,7 +202,11 @@ impl Lexer<'_> {
                 }
             }
         }
-        if prefix.contains(['f', 't']) { Ok(Token::Formatted(String::from_utf8_lossy(&out).into_owned())) } else { Ok(Token::Text(out)) }
+        if prefix.contains(['f', 't']) {
+            Ok(Token::Formatted(String::from_utf8_lossy(&out).into_owned()))
+        } else {
+            Ok(Token::Text(out))
+        }
     }
 
     fn escape(&mut self, raw: bool, out: &mut Vec<u8>) {
@@ -188,8 +234,13 @@ impl Lexer<'_> {
             b'u' => 4,
             _ => 8,
         };
-        let digits = self.bytes.get(self.at..self.at + width).and_then(|digits| std::str::from_utf8(digits).ok());
-        let char = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32);
+        let digits = self
+            .bytes
+            .get(self.at..self.at + width)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
+        let char = digits
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+            .and_then(char::from_u32);
         match char {
             Some(char) => {
                 out.extend(char.to_string().into_bytes());

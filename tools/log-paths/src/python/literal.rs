@@ -38,18 +38,32 @@ pub enum Shape {
 impl Literal {
     /// The name, where it is nothing else.
     pub fn name(&self) -> Option<&str> {
-        if let [Token::Name(name)] = self.tokens.as_slice() { Some(name) } else { None }
+        if let [Token::Name(name)] = self.tokens.as_slice() {
+            Some(name)
+        } else {
+            None
+        }
     }
 
     /// The text, where it is one.
     pub fn text(&self) -> Option<&[u8]> {
-        if let Shape::Text(bytes) = &self.shape { Some(bytes) } else { None }
+        if let Shape::Text(bytes) = &self.shape {
+            Some(bytes)
+        } else {
+            None
+        }
     }
 
     /// The value of a key, where this is a dictionary that has it.
     pub fn get(&self, key: &str) -> Option<&Literal> {
-        let Shape::Dict(entries) = &self.shape else { return None };
-        entries.iter().rev().find(|(name, _)| name.text() == Some(key.as_bytes())).map(|(_, value)| value)
+        let Shape::Dict(entries) = &self.shape else {
+            return None;
+        };
+        entries
+            .iter()
+            .rev()
+            .find(|(name, _)| name.text() == Some(key.as_bytes()))
+            .map(|(_, value)| value)
     }
 }
 
@@ -60,7 +74,11 @@ pub fn read(line: &Line, tokens: &[Token]) -> Literal {
     let start = reader.number();
     match reader.value(0) {
         Some(value) if reader.at == line.tokens.len() => value,
-        _ => Literal { line: start, shape: Shape::Code(shown(tokens)), tokens: tokens.to_vec() },
+        _ => Literal {
+            line: start,
+            shape: Shape::Code(shown(tokens)),
+            tokens: tokens.to_vec(),
+        },
     }
 }
 
@@ -75,7 +93,11 @@ impl Reader<'_> {
     }
 
     fn number(&self) -> usize {
-        self.line.numbers.get(self.at).copied().unwrap_or(self.line.number)
+        self.line
+            .numbers
+            .get(self.at)
+            .copied()
+            .unwrap_or(self.line.number)
     }
 
     fn eat(&mut self, mark: u8) -> bool {
@@ -103,13 +125,22 @@ impl Reader<'_> {
             Token::Mark(b'{') => self.braces(depth)?,
             _ => return None,
         };
-        Some(Literal { line, shape, tokens: Vec::new() })
+        Some(Literal {
+            line,
+            shape,
+            tokens: Vec::new(),
+        })
     }
 
     /// A value within a list or dictionary, up to its comma or bracket; what cannot be read is code, and the rest goes on.
     fn element(&mut self, depth: usize) -> Literal {
         let (start, line) = (self.at, self.number());
-        let end = |token: Option<&Token>| matches!(token, None | Some(Token::Mark(b',' | b']' | b')' | b'}' | b':')));
+        let end = |token: Option<&Token>| {
+            matches!(
+                token,
+                None | Some(Token::Mark(b',' | b']' | b')' | b'}' | b':'))
+            )
+        };
         if let Some(value) = self.value(depth) {
             if end(self.peek()) {
                 return value;
@@ -127,7 +158,11 @@ impl Reader<'_> {
             self.at += 1;
         }
         let tokens = &self.line.tokens[start..self.at];
-        Literal { line, shape: Shape::Code(shown(tokens)), tokens: tokens.to_vec() }
+        Literal {
+            line,
+            shape: Shape::Code(shown(tokens)),
+            tokens: tokens.to_vec(),
+        }
     }
 
     fn word(&mut self, shape: Shape) -> Shape {
@@ -161,8 +196,15 @@ impl Reader<'_> {
     fn parentheses(&mut self, depth: usize) -> Option<Shape> {
         let start = self.at;
         let mut items = self.items(b')', depth)?;
-        let comma = matches!(self.line.tokens.get(start + 1..self.at - 1), Some([.., Token::Mark(b',')]));
-        if items.len() == 1 && !comma { items.pop().map(|item| item.shape) } else { Some(Shape::List(items)) }
+        let comma = matches!(
+            self.line.tokens.get(start + 1..self.at - 1),
+            Some([.., Token::Mark(b',')])
+        );
+        if items.len() == 1 && !comma {
+            items.pop().map(|item| item.shape)
+        } else {
+            Some(Shape::List(items))
+        }
     }
 
     fn braces(&mut self, depth: usize) -> Option<Shape> {
@@ -181,7 +223,11 @@ impl Reader<'_> {
             }
         }
         // `**other` in a dictionary, or a set: what it holds is not known.
-        Some(if items.is_empty() || !entries.is_empty() { Shape::Dict(entries) } else { Shape::List(items) })
+        Some(if items.is_empty() || !entries.is_empty() {
+            Shape::Dict(entries)
+        } else {
+            Shape::List(items)
+        })
     }
 }
 

@@ -38,7 +38,8 @@ impl Module {
             if hidden.is_some_and(|indent| line.indent > indent) {
                 continue;
             }
-            hidden = matches!(line.keyword(), Some("def" | "class" | "async")).then_some(line.indent);
+            hidden =
+                matches!(line.keyword(), Some("def" | "class" | "async")).then_some(line.indent);
             lines.push(line);
         }
         Ok(Self { lines })
@@ -51,7 +52,12 @@ impl Module {
 
     /// The last binding of a name before a line.
     pub fn binding(&self, name: &str, before: usize) -> Option<Binding> {
-        self.lines.get(..before)?.iter().enumerate().rev().find_map(|(at, line)| self.bound(at, line, name))
+        self.lines
+            .get(..before)?
+            .iter()
+            .enumerate()
+            .rev()
+            .find_map(|(at, line)| self.bound(at, line, name))
     }
 
     fn bound(&self, at: usize, line: &Line, name: &str) -> Option<Binding> {
@@ -59,21 +65,53 @@ impl Module {
         let sure = line.indent == 0 || self.is_tried(at);
         if let Some((module, names)) = from_import(&line.tokens) {
             if names == [Token::Mark(b'*')] {
-                return if sure { Some(Binding::Star(at, module)) } else { unclear() };
+                return if sure {
+                    Some(Binding::Star(at, module))
+                } else {
+                    unclear()
+                };
             }
             let (_, original) = imported(names).find(|(bound, _)| *bound == name)?;
-            return if line.indent == 0 { Some(Binding::From(module, original.to_owned())) } else { unclear() };
+            return if line.indent == 0 {
+                Some(Binding::From(module, original.to_owned()))
+            } else {
+                unclear()
+            };
         }
         if line.keyword() == Some("import") {
-            let module = imports(&line.tokens[1..]).into_iter().find(|(bound, _)| bound == name)?.1;
-            return if line.indent == 0 { Some(Binding::Import(module)) } else { unclear() };
+            let module = imports(&line.tokens[1..])
+                .into_iter()
+                .find(|(bound, _)| bound == name)?
+                .1;
+            return if line.indent == 0 {
+                Some(Binding::Import(module))
+            } else {
+                unclear()
+            };
         }
-        if let Some((_, value)) = super::assigned(line).into_iter().find(|(bound, _)| bound == name) {
-            return Some(Binding::Value(at, if line.indent > 0 { super::code(line) } else { value }));
+        if let Some((_, value)) = super::assigned(line)
+            .into_iter()
+            .find(|(bound, _)| bound == name)
+        {
+            return Some(Binding::Value(
+                at,
+                if line.indent > 0 {
+                    super::code(line)
+                } else {
+                    value
+                },
+            ));
         }
-        let mentions = |tokens: &[Token]| tokens.iter().any(|token| matches!(token, Token::Name(word) if word == name));
+        let mentions = |tokens: &[Token]| {
+            tokens
+                .iter()
+                .any(|token| matches!(token, Token::Name(word) if word == name))
+        };
         let binds = match line.keyword() {
-            Some("for" | "with" | "def" | "class" | "async" | "del" | "except" | "global" | "match" | "case") => mentions(&line.tokens),
+            Some(
+                "for" | "with" | "def" | "class" | "async" | "del" | "except" | "global" | "match"
+                | "case",
+            ) => mentions(&line.tokens),
             _ => targets(&line.tokens).is_some_and(mentions),
         };
         if binds { unclear() } else { None }
@@ -82,7 +120,10 @@ impl Module {
     /// Is the line the body of a `try`? What is imported there is there, or it is not.
     fn is_tried(&self, at: usize) -> bool {
         let indent = self.lines[at].indent;
-        let outer = self.lines[..at].iter().rev().find(|line| line.indent < indent);
+        let outer = self.lines[..at]
+            .iter()
+            .rev()
+            .find(|line| line.indent < indent);
         outer.is_some_and(|line| line.indent == 0 && line.keyword() == Some("try"))
     }
 }
@@ -95,7 +136,9 @@ fn targets(tokens: &[Token]) -> Option<&[Token]> {
         match token {
             Token::Mark(b'(' | b'[' | b'{') => depth += 1,
             Token::Mark(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
-            Token::Mark(b'=') if depth == 0 || at > 0 && tokens[at - 1] == Token::Mark(b':') => last = Some(at),
+            Token::Mark(b'=') if depth == 0 || at > 0 && tokens[at - 1] == Token::Mark(b':') => {
+                last = Some(at)
+            }
             _ => {}
         }
     }
@@ -104,8 +147,12 @@ fn targets(tokens: &[Token]) -> Option<&[Token]> {
 
 /// `from a.b import …`: the module with its dots, and what follows `import`.
 fn from_import(tokens: &[Token]) -> Option<(String, &[Token])> {
-    let [Token::Name(from), rest @ ..] = tokens else { return None };
-    let import = rest.iter().position(|token| matches!(token, Token::Name(word) if word == "import"))?;
+    let [Token::Name(from), rest @ ..] = tokens else {
+        return None;
+    };
+    let import = rest
+        .iter()
+        .position(|token| matches!(token, Token::Name(word) if word == "import"))?;
     (from == "from").then(|| (dotted(&rest[..import]), &rest[import + 1..]))
 }
 
@@ -124,8 +171,16 @@ fn dotted(tokens: &[Token]) -> String {
 fn imported(tokens: &[Token]) -> impl Iterator<Item = (&str, &str)> {
     let parts = tokens.split(|token| *token == Token::Mark(b','));
     parts.filter_map(|part| {
-        let words: Vec<&str> =
-            part.iter().filter_map(|token| if let Token::Name(word) = token { Some(word.as_str()) } else { None }).collect();
+        let words: Vec<&str> = part
+            .iter()
+            .filter_map(|token| {
+                if let Token::Name(word) = token {
+                    Some(word.as_str())
+                } else {
+                    None
+                }
+            })
+            .collect();
         match words.as_slice() {
             [name] => Some((*name, *name)),
             [name, "as", bound] => Some((*bound, *name)),
@@ -137,7 +192,9 @@ fn imported(tokens: &[Token]) -> impl Iterator<Item = (&str, &str)> {
 /// `import a.b, c as d`: the names that are bound, and the modules they stand for; `import a.b` binds `a`.
 fn imports(tokens: &[Token]) -> Vec<(String, String)> {
     let part = |part: &[Token]| {
-        let at = part.iter().position(|token| matches!(token, Token::Name(word) if word == "as"));
+        let at = part
+            .iter()
+            .position(|token| matches!(token, Token::Name(word) if word == "as"));
         match at {
             Some(at) => (dotted(&part[at + 1..]), dotted(&part[..at])),
             None => {
@@ -146,5 +203,8 @@ fn imports(tokens: &[Token]) -> Vec<(String, String)> {
             }
         }
     };
-    tokens.split(|token| *token == Token::Mark(b',')).map(part).collect()
+    tokens
+        .split(|token| *token == Token::Mark(b','))
+        .map(part)
+        .collect()
 }

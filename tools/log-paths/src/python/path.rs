@@ -30,7 +30,12 @@ pub trait Names {
 
 /// The path that an expression comes to; `None` where that is not known.
 pub fn evaluate(tokens: &[Token], names: &dyn Names) -> Option<Value> {
-    let mut reader = Reader { tokens, at: 0, depth: 0, names };
+    let mut reader = Reader {
+        tokens,
+        at: 0,
+        depth: 0,
+        names,
+    };
     let value = reader.sum()?;
     (reader.at == tokens.len() && !matches!(value, Value::Known(_))).then_some(value)
 }
@@ -63,7 +68,9 @@ impl Reader<'_> {
     }
 
     fn word(&mut self) -> Option<String> {
-        let Some(Token::Name(word)) = self.tokens.get(self.at) else { return None };
+        let Some(Token::Name(word)) = self.tokens.get(self.at) else {
+            return None;
+        };
         self.at += 1;
         Some(word.clone())
     }
@@ -73,7 +80,9 @@ impl Reader<'_> {
         self.depth += 1;
         let mut value = (self.depth < DEPTH).then(|| self.quotient())??;
         while self.eat(b'+') {
-            let (Value::Text(mut left), Value::Text(right)) = (value, self.quotient()?) else { return None };
+            let (Value::Text(mut left), Value::Text(right)) = (value, self.quotient()?) else {
+                return None;
+            };
             left.extend(right);
             value = Value::Text(left);
         }
@@ -105,7 +114,9 @@ impl Reader<'_> {
                     Value::Text(_) => return None,
                 }
             } else if self.eat(b'(') {
-                let Value::Known(function) = value else { return None };
+                let Value::Known(function) = value else {
+                    return None;
+                };
                 let values = self.arguments()?;
                 self.call(&function, &values)?
             } else if matches!(self.tokens.get(self.at), Some(Token::Mark(b'['))) {
@@ -171,15 +182,26 @@ impl Reader<'_> {
     }
 
     fn call(&self, function: &str, values: &[Value]) -> Option<Value> {
-        let parts = values.iter().map(Value::bytes).collect::<Option<Vec<_>>>()?;
+        let parts = values
+            .iter()
+            .map(Value::bytes)
+            .collect::<Option<Vec<_>>>()?;
         let text = |bytes: Vec<u8>| Some(Value::Text(bytes));
         match (function, parts.as_slice()) {
-            ("pathlib.Path" | "pathlib.PurePath" | "pathlib.PosixPath", parts) if !parts.is_empty() => pure(parts),
+            ("pathlib.Path" | "pathlib.PurePath" | "pathlib.PosixPath", parts)
+                if !parts.is_empty() =>
+            {
+                pure(parts)
+            }
             ("os.path.join", [_, ..]) => text(joined(&parts)),
             ("str" | "os.fspath", [only]) => text(only.to_vec()),
             ("os.path.dirname", [only]) => text(dirname(only).to_vec()),
-            ("os.path.abspath" | "os.path.normpath", [only]) if only.starts_with(b"/") => text(bytes(crate::site::normal(path(only)))),
-            ("os.path.realpath", [only]) if only.starts_with(b"/") => text(bytes(self.names.real(path(only))?)),
+            ("os.path.abspath" | "os.path.normpath", [only]) if only.starts_with(b"/") => {
+                text(bytes(crate::site::normal(path(only))))
+            }
+            ("os.path.realpath", [only]) if only.starts_with(b"/") => {
+                text(bytes(self.names.real(path(only))?))
+            }
             _ => None,
         }
     }
@@ -189,21 +211,37 @@ impl Reader<'_> {
             return Some(Value::Path(parent(&of)));
         }
         if name == "parents" {
-            let [Token::Mark(b'['), Token::Number(number), Token::Mark(b']')] = self.tokens.get(self.at..self.at + 3)? else { return None };
+            let [Token::Mark(b'['), Token::Number(number), Token::Mark(b']')] =
+                self.tokens.get(self.at..self.at + 3)?
+            else {
+                return None;
+            };
             self.at += 3;
-            return (0..=number.parse::<u8>().ok()?).try_fold(of, |of, _| (of != b"/").then(|| parent(&of))).map(Value::Path);
+            return (0..=number.parse::<u8>().ok()?)
+                .try_fold(of, |of, _| (of != b"/").then(|| parent(&of)))
+                .map(Value::Path);
         }
         let strict = [Token::Name("strict".to_owned()), Token::Mark(b'=')];
         if !self.eat(b'(') {
             return None;
         }
-        if name == "resolve" && self.tokens.get(self.at..).is_some_and(|rest| rest.starts_with(&strict)) {
+        if name == "resolve"
+            && self
+                .tokens
+                .get(self.at..)
+                .is_some_and(|rest| rest.starts_with(&strict))
+        {
             self.at += 3;
         }
         let values = self.arguments()?;
-        let parts = values.iter().map(Value::bytes).collect::<Option<Vec<_>>>()?;
+        let parts = values
+            .iter()
+            .map(Value::bytes)
+            .collect::<Option<Vec<_>>>()?;
         match (name, parts.as_slice()) {
-            ("resolve", []) if of.starts_with(b"/") => Some(Value::Path(bytes(self.names.real(path(&of))?))),
+            ("resolve", []) if of.starts_with(b"/") => {
+                Some(Value::Path(bytes(self.names.real(path(&of))?)))
+            }
             ("absolute", []) if of.starts_with(b"/") => Some(Value::Path(of)),
             ("joinpath", parts) => pure(&[&[of.as_slice()], parts].concat()),
             ("as_posix" | "__str__", []) => Some(Value::Text(of)),
@@ -237,16 +275,33 @@ fn joined(parts: &[&[u8]]) -> Vec<u8> {
 /// As `pathlib` joins: `.` and doubled slashes go, `..` stays.
 fn pure(parts: &[&[u8]]) -> Option<Value> {
     let whole = joined(parts);
-    let kept: Vec<&[u8]> = whole.split(|byte| *byte == b'/').filter(|part| !matches!(part, [] | [b'.'])).collect();
+    let kept: Vec<&[u8]> = whole
+        .split(|byte| *byte == b'/')
+        .filter(|part| !matches!(part, [] | [b'.']))
+        .collect();
     let inner = kept.join(&b'/');
-    let out = if whole.starts_with(b"/") { [b"/", inner.as_slice()].concat() } else { inner };
-    Some(Value::Path(if out.is_empty() { b".".to_vec() } else { out }))
+    let out = if whole.starts_with(b"/") {
+        [b"/", inner.as_slice()].concat()
+    } else {
+        inner
+    };
+    Some(Value::Path(if out.is_empty() {
+        b".".to_vec()
+    } else {
+        out
+    }))
 }
 
 fn dirname(path: &[u8]) -> &[u8] {
-    let end = path.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+    let end = path
+        .iter()
+        .rposition(|byte| *byte == b'/')
+        .map_or(0, |at| at + 1);
     let head = &path[..end];
-    let trimmed = head.iter().rposition(|byte| *byte != b'/').map_or(0, |at| at + 1);
+    let trimmed = head
+        .iter()
+        .rposition(|byte| *byte != b'/')
+        .map_or(0, |at| at + 1);
     if trimmed == 0 { head } else { &head[..trimmed] }
 }
 

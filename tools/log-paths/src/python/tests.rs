@@ -5,7 +5,9 @@ use super::{Shape, assignments};
 
 fn value(source: &str, name: &str) -> Shape {
     let all = assignments(source.as_bytes()).unwrap();
-    all.into_iter().find(|found| found.name == name).map_or(Shape::None, |found| found.value.shape)
+    all.into_iter()
+        .find(|found| found.name == name)
+        .map_or(Shape::None, |found| found.value.shape)
 }
 
 fn text(bytes: &str) -> Shape {
@@ -33,7 +35,11 @@ b'
     assert_eq!(value(source, "d"), text("Aé"));
     assert_eq!(value(source, "e"), Shape::None);
     assert_eq!(value(source, "l"), text("ab"));
-    let g = assignments(source.as_bytes()).unwrap().into_iter().find(|found| found.name == "g").unwrap();
+    let g = assignments(source.as_bytes())
+        .unwrap()
+        .into_iter()
+        .find(|found| found.name == "g")
+        .unwrap();
     assert_eq!(g.value.line, 8);
     let k = g.value.get("j").and_then(|j| j.get("k")).unwrap();
     assert_eq!(k.shape, Shape::Code("os.path.join(A,\"b\")".to_owned()));

@@ -69,7 +69,13 @@ const TABOO: &[&str] = &[
     "~",
 ];
 
-const SCRIPTS: &[&[u8]] = &[b"prerotate", b"postrotate", b"firstaction", b"lastaction", b"preremove"];
+const SCRIPTS: &[&[u8]] = &[
+    b"prerotate",
+    b"postrotate",
+    b"firstaction",
+    b"lastaction",
+    b"preremove",
+];
 
 /// All that was read.
 #[derive(Default)]
@@ -107,8 +113,19 @@ pub fn read(files: &Files, main: &Path) -> Reading {
         ignore_duplicates: false,
         ignored: None,
     };
-    let taboo = TABOO.iter().map(|ending| format!("*{ending}").into_bytes()).collect();
-    let mut reader = Reader { files, reading: Reading::default(), taboo, global, failed: false, depth: 0, cwd: PathBuf::from("/") };
+    let taboo = TABOO
+        .iter()
+        .map(|ending| format!("*{ending}").into_bytes())
+        .collect();
+    let mut reader = Reader {
+        files,
+        reading: Reading::default(),
+        taboo,
+        global,
+        failed: false,
+        depth: 0,
+        cwd: PathBuf::from("/"),
+    };
     if files.stat(main).is_ok() {
         reader.path(main);
     }
@@ -119,18 +136,30 @@ impl Reader<'_> {
     fn path(&mut self, path: &Path) {
         if self.depth >= DEPTH {
             let message = format!("includes go deeper than {DEPTH}");
-            return self.reading.errors.push(Error::new(Kind::Loop, path, 0, message));
+            return self
+                .reading
+                .errors
+                .push(Error::new(Kind::Loop, path, 0, message));
         }
-        let is_dir = self.files.stat(path).is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o040_000);
+        let is_dir = self
+            .files
+            .stat(path)
+            .is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o040_000);
         if !is_dir {
             return self.file(path);
         }
         let names = self.files.list(path).unwrap_or_default();
         let before = std::mem::replace(&mut self.cwd, path.to_path_buf());
         for name in names {
-            let taboo = self.taboo.iter().any(|taboo| pattern::fnmatch(taboo, name.as_bytes()));
+            let taboo = self
+                .taboo
+                .iter()
+                .any(|taboo| pattern::fnmatch(taboo, name.as_bytes()));
             let file = path.join(&name);
-            let regular = self.files.stat(&file).is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o100_000);
+            let regular = self
+                .files
+                .stat(&file)
+                .is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o100_000);
             if !taboo && regular {
                 self.file(&file);
             }
@@ -163,7 +192,12 @@ impl Reader<'_> {
         if stat.st_uid != 0 {
             return Some("its owner is not root".to_owned());
         }
-        (stat.st_mode & 0o022 != 0).then(|| format!("its mode is {:04o}: its group or others can write it", stat.st_mode & 0o7777))
+        (stat.st_mode & 0o022 != 0).then(|| {
+            format!(
+                "its mode is {:04o}: its group or others can write it",
+                stat.st_mode & 0o7777
+            )
+        })
     }
 
     fn statements(&mut self, path: &Path, bytes: &[u8]) {
@@ -186,22 +220,43 @@ impl Reader<'_> {
                     rest = after.trim_ascii_start();
                 } else if let Some(after) = rest.strip_prefix(b"{") {
                     let (text, at) = names.take().unwrap_or((Vec::new(), number));
-                    let patterns: Vec<PathBuf> = words(&text).iter().map(|name| PathBuf::from(OsStr::from_bytes(name))).collect();
-                    let compile = |pattern: &PathBuf| super::components(pattern).into_iter().map(Pattern::new).collect();
+                    let patterns: Vec<PathBuf> = words(&text)
+                        .iter()
+                        .map(|name| PathBuf::from(OsStr::from_bytes(name)))
+                        .collect();
+                    let compile = |pattern: &PathBuf| {
+                        super::components(pattern)
+                            .into_iter()
+                            .map(Pattern::new)
+                            .collect()
+                    };
                     let compiled = patterns.iter().map(compile).collect();
-                    inside = Some(Stanza { patterns, compiled, source: Source::new(&file, at), ..self.global.clone() });
+                    inside = Some(Stanza {
+                        patterns,
+                        compiled,
+                        source: Source::new(&file, at),
+                        ..self.global.clone()
+                    });
                     inside.iter().for_each(|stanza| self.claim(stanza));
                     rest = after.trim_ascii_start();
                 } else if let Some(stanza) = &mut inside {
                     let (directive, after) = until_brace(rest);
-                    if SCRIPTS.contains(&directive.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default()) {
+                    if SCRIPTS.contains(
+                        &directive
+                            .split(|byte| byte.is_ascii_whitespace())
+                            .next()
+                            .unwrap_or_default(),
+                    ) {
                         script = Some(number);
                         break;
                     }
                     apply(stanza, directive);
                     rest = after;
                 } else if names.is_some() || matches!(rest[0], b'/' | b'"' | b'\'' | b'~') {
-                    let end = rest.iter().position(|byte| matches!(byte, b'{' | b'}')).unwrap_or(rest.len());
+                    let end = rest
+                        .iter()
+                        .position(|byte| matches!(byte, b'{' | b'}'))
+                        .unwrap_or(rest.len());
                     let (text, _) = names.get_or_insert_with(|| (Vec::new(), number));
                     text.extend_from_slice(&rest[..end]);
                     text.push(b'\n');
@@ -219,7 +274,12 @@ impl Reader<'_> {
         }
         if let Some(line) = script {
             // The whole file's remainder is lost to logrotate, and so is a stanza that is not closed.
-            self.reading.errors.push(Error::new(Kind::Syntax, path, line, "a script without endscript"));
+            self.reading.errors.push(Error::new(
+                Kind::Syntax,
+                path,
+                line,
+                "a script without endscript",
+            ));
         }
     }
 
@@ -231,12 +291,17 @@ impl Reader<'_> {
             for path in expand(self.files, pattern) {
                 match (&duplicate, self.reading.owners.entry(path.into_os_string())) {
                     (Some(first), path) => {
-                        self.reading.dropped.entry(path.key().clone()).or_insert_with(|| (index, first.clone()));
+                        self.reading
+                            .dropped
+                            .entry(path.key().clone())
+                            .or_insert_with(|| (index, first.clone()));
                     }
                     (None, Entry::Occupied(path)) => {
                         let owner = self.reading.stanzas.get(*path.get());
                         // The stanza's own directives come after its names.
-                        let ignored = owner.map_or(self.global.ignore_duplicates, |owner| owner.ignore_duplicates);
+                        let ignored = owner.map_or(self.global.ignore_duplicates, |owner| {
+                            owner.ignore_duplicates
+                        });
                         duplicate = (!ignored).then(|| PathBuf::from(path.key()));
                     }
                     (None, Entry::Vacant(path)) => {
@@ -257,7 +322,9 @@ impl Reader<'_> {
                     self.path(&target);
                 } else {
                     let message = format!("includes {}: no such file", target.display());
-                    self.reading.errors.push(Error::new(Kind::Missing, path, 0, message));
+                    self.reading
+                        .errors
+                        .push(Error::new(Kind::Missing, path, 0, message));
                 }
             }
             b"tabooext" | b"taboopat" => self.set_taboo(name, value),
@@ -266,30 +333,57 @@ impl Reader<'_> {
     }
 
     fn set_taboo(&mut self, name: &[u8], value: &[u8]) {
-        let (added, list) = value.strip_prefix(b"+").map_or((false, value), |rest| (true, rest.trim_ascii_start()));
+        let (added, list) = value
+            .strip_prefix(b"+")
+            .map_or((false, value), |rest| (true, rest.trim_ascii_start()));
         if !added {
             self.taboo.clear();
         }
-        let words = list.split(|byte| byte.is_ascii_whitespace() || *byte == b',').filter(|word| !word.is_empty());
-        self.taboo.extend(words.map(|word| if name == b"tabooext" { [b"*", word].concat() } else { word.to_vec() }));
+        let words = list
+            .split(|byte| byte.is_ascii_whitespace() || *byte == b',')
+            .filter(|word| !word.is_empty());
+        self.taboo.extend(words.map(|word| {
+            if name == b"tabooext" {
+                [b"*", word].concat()
+            } else {
+                word.to_vec()
+            }
+        }));
     }
 }
 
 /// The files a pattern stands for; if there are none it stands for itself (`GLOB_NOCHECK`).
 fn expand(files: &Files, pattern: &Path) -> Vec<PathBuf> {
-    let found = if conf::pattern::is_pattern(pattern.as_os_str().as_bytes()) { files.glob(pattern) } else { Vec::new() };
-    if found.is_empty() { vec![pattern.to_path_buf()] } else { found }
+    let found = if conf::pattern::is_pattern(pattern.as_os_str().as_bytes()) {
+        files.glob(pattern)
+    } else {
+        Vec::new()
+    };
+    if found.is_empty() {
+        vec![pattern.to_path_buf()]
+    } else {
+        found
+    }
 }
 
 fn split(line: &[u8]) -> (&[u8], &[u8]) {
-    let end = line.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'=').unwrap_or(line.len());
+    let end = line
+        .iter()
+        .position(|byte| byte.is_ascii_whitespace() || *byte == b'=')
+        .unwrap_or(line.len());
     let value = line[end..].trim_ascii();
-    (&line[..end], value.strip_prefix(b"=").map_or(value, <[u8]>::trim_ascii))
+    (
+        &line[..end],
+        value.strip_prefix(b"=").map_or(value, <[u8]>::trim_ascii),
+    )
 }
 
 /// One directive within a stanza, up to the end of the line or the closing brace.
 fn until_brace(line: &[u8]) -> (&[u8], &[u8]) {
-    let end = line.iter().position(|byte| matches!(byte, b'}' | b'#')).unwrap_or(line.len());
+    let end = line
+        .iter()
+        .position(|byte| matches!(byte, b'}' | b'#'))
+        .unwrap_or(line.len());
     (line[..end].trim_ascii_end(), &line[end..])
 }
 
@@ -331,10 +425,17 @@ fn apply(stanza: &mut Stanza, directive: &[u8]) {
     match name {
         b"create" => {
             // A first word that is no octal number is the owner.
-            let mode = words.first().and_then(|word| u32::from_str_radix(word, 8).ok());
+            let mode = words
+                .first()
+                .and_then(|word| u32::from_str_radix(word, 8).ok());
             let names = &words[usize::from(mode.is_some())..];
             let text = words.join(" ");
-            stanza.create = Some(Create { mode, owner: names.first().cloned(), group: names.get(1).cloned(), text });
+            stanza.create = Some(Create {
+                mode,
+                owner: names.first().cloned(),
+                group: names.get(1).cloned(),
+                text,
+            });
         }
         b"nocreate" => stanza.create = None,
         b"copytruncate" => stanza.copy_truncate = true,

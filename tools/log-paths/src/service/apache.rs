@@ -20,7 +20,11 @@ use std::sync::Arc;
 pub const NAME: &str = "apache";
 
 /// Where the main file is, as a rule.
-pub const USUAL: &[&str] = &["/etc/apache2/apache2.conf", "/etc/httpd/conf/httpd.conf", "/usr/local/apache2/conf/httpd.conf"];
+pub const USUAL: &[&str] = &[
+    "/etc/apache2/apache2.conf",
+    "/etc/httpd/conf/httpd.conf",
+    "/usr/local/apache2/conf/httpd.conf",
+];
 
 pub fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
@@ -42,10 +46,19 @@ struct Instance {
 
 fn instances(site: &Site) -> Vec<Instance> {
     let asked = site.asked(NAME);
-    let running: Vec<Instance> = site.masters(NAME).filter_map(|process| of_process(site, process)).collect();
+    let running: Vec<Instance> = site
+        .masters(NAME)
+        .filter_map(|process| of_process(site, process))
+        .collect();
     if !asked.is_empty() {
-        let absolute = asked.into_iter().map(|conf| std::path::absolute(&conf).unwrap_or(conf)).collect::<Vec<_>>();
-        let mut chosen: Vec<Instance> = running.into_iter().filter(|instance| absolute.contains(&instance.conf)).collect();
+        let absolute = asked
+            .into_iter()
+            .map(|conf| std::path::absolute(&conf).unwrap_or(conf))
+            .collect::<Vec<_>>();
+        let mut chosen: Vec<Instance> = running
+            .into_iter()
+            .filter(|instance| absolute.contains(&instance.conf))
+            .collect();
         for conf in absolute {
             if chosen.iter().all(|instance| instance.conf != conf) {
                 chosen.push(of_file(site, conf));
@@ -56,38 +69,79 @@ fn instances(site: &Site) -> Vec<Instance> {
     if !running.is_empty() {
         return running;
     }
-    site.first(USUAL).map(|conf| of_file(site, conf)).into_iter().collect()
+    site.first(USUAL)
+        .map(|conf| of_file(site, conf))
+        .into_iter()
+        .collect()
 }
 
 fn of_file(site: &Site, conf: PathBuf) -> Instance {
     let root = conf.parent().unwrap_or(Path::new("/")).to_path_buf();
-    let root = if root.ends_with("conf") { root.parent().map_or(root.clone(), Path::to_path_buf) } else { root };
+    let root = if root.ends_with("conf") {
+        root.parent().map_or(root.clone(), Path::to_path_buf)
+    } else {
+        root
+    };
     // Debian's envvars appends SUFFIX to every directory; the main instance has none.
-    let suffix = conf.parent().and_then(Path::file_name).and_then(|name| name.to_str()?.strip_prefix("apache2")).unwrap_or_default();
-    let envvars = site.files.read(&conf.with_file_name("envvars")).unwrap_or_default();
-    let (variables, _) = shell::assignments(&envvars, [(b"SUFFIX".to_vec(), suffix.as_bytes().to_vec())].into());
-    let user = variables.get(b"APACHE_RUN_USER".as_slice()).map(|user| String::from_utf8_lossy(user).into_owned());
-    Instance { conf, root, defines: Vec::new(), variables, user }
+    let suffix = conf
+        .parent()
+        .and_then(Path::file_name)
+        .and_then(|name| name.to_str()?.strip_prefix("apache2"))
+        .unwrap_or_default();
+    let envvars = site
+        .files
+        .read(&conf.with_file_name("envvars"))
+        .unwrap_or_default();
+    let (variables, _) = shell::assignments(
+        &envvars,
+        [(b"SUFFIX".to_vec(), suffix.as_bytes().to_vec())].into(),
+    );
+    let user = variables
+        .get(b"APACHE_RUN_USER".as_slice())
+        .map(|user| String::from_utf8_lossy(user).into_owned());
+    Instance {
+        conf,
+        root,
+        defines: Vec::new(),
+        variables,
+        user,
+    }
 }
 
 fn of_process(site: &Site, process: &Process) -> Option<Instance> {
     let cwd = process.cwd().unwrap_or_else(|| PathBuf::from("/"));
-    let root = process.option(&["-d"]).map(|dir| normal(&cwd.join(OsStr::from_bytes(dir))));
+    let root = process
+        .option(&["-d"])
+        .map(|dir| normal(&cwd.join(OsStr::from_bytes(dir))));
     let conf = match process.option(&["-f"]) {
         Some(conf) => normal(&root.clone().unwrap_or(cwd).join(OsStr::from_bytes(conf))),
         None => {
-            let below = root.iter().flat_map(|root| [root.join("apache2.conf"), root.join("conf/httpd.conf")]);
-            below.chain(USUAL.iter().map(PathBuf::from)).find(|path| site.files.stat(path).is_ok())?
+            let below = root
+                .iter()
+                .flat_map(|root| [root.join("apache2.conf"), root.join("conf/httpd.conf")]);
+            below
+                .chain(USUAL.iter().map(PathBuf::from))
+                .find(|path| site.files.stat(path).is_ok())?
         }
     };
     let mut instance = of_file(site, conf);
     instance.root = root.unwrap_or(instance.root);
     // What the process was started with is what counts; envvars may have changed since.
     for (name, value) in process.environment().unwrap_or_default() {
-        instance.variables.insert(name.as_bytes().to_vec(), value.as_bytes().to_vec());
+        instance
+            .variables
+            .insert(name.as_bytes().to_vec(), value.as_bytes().to_vec());
     }
-    let words = process.argv.windows(2).filter(|pair| pair[0] == b"-D").map(|pair| pair[1].clone());
-    let joined = process.argv.iter().filter_map(|word| word.strip_prefix(b"-D").filter(|rest| !rest.is_empty())).map(<[u8]>::to_vec);
+    let words = process
+        .argv
+        .windows(2)
+        .filter(|pair| pair[0] == b"-D")
+        .map(|pair| pair[1].clone());
+    let joined = process
+        .argv
+        .iter()
+        .filter_map(|word| word.strip_prefix(b"-D").filter(|rest| !rest.is_empty()))
+        .map(<[u8]>::to_vec);
     instance.defines = words.chain(joined).collect();
     Some(instance)
 }
@@ -95,14 +149,27 @@ fn of_process(site: &Site, process: &Process) -> Option<Instance> {
 fn one(site: &Site, instance: Instance, out: &mut Configured) {
     let first = out.targets.len();
     let name = instance.conf.display().to_string();
-    let mut walk = Walk::new(site, instance.root.clone(), instance.variables, instance.defines);
+    let mut walk = Walk::new(
+        site,
+        instance.root.clone(),
+        instance.variables,
+        instance.defines,
+    );
     walk.file(&instance.conf, None, 0);
-    let Walk { found, root, faults, user, .. } = walk;
+    let Walk {
+        found,
+        root,
+        faults,
+        user,
+        ..
+    } = walk;
     for error in faults {
         out.fault(NAME, error);
     }
     // Without an ErrorLog of its own the main server has the compiled one.
-    let main_error = found.iter().any(|directive| directive.name == "errorlog" && !directive.in_host);
+    let main_error = found
+        .iter()
+        .any(|directive| directive.name == "errorlog" && !directive.in_host);
     for directive in &found {
         out.add(target(&name, &root, directive));
     }
@@ -113,23 +180,41 @@ fn one(site: &Site, instance: Instance, out: &mut Configured) {
             root.join("logs/error_log")
         };
         let source = Some(Source::new(&Arc::from(instance.conf.as_path()), 0));
-        out.add(Target { source, evidence: Evidence::Default, ..Target::new(NAME, name, Kind::Error, Sink::File(compiled)) });
+        out.add(Target {
+            source,
+            evidence: Evidence::Default,
+            ..Target::new(NAME, name, Kind::Error, Sink::File(compiled))
+        });
     }
     let user = user.or(instance.user);
     for target in &mut out.targets[first..] {
         target.user.clone_from(&user);
         // Root opens them all, at each start and graceful restart, and hands the descriptors down.
-        target.by = if site.files.is_rooted() || rustix::process::geteuid().is_root() { Some("root".to_owned()) } else { None };
+        target.by = if site.files.is_rooted() || rustix::process::geteuid().is_root() {
+            Some("root".to_owned())
+        } else {
+            None
+        };
     }
 }
 
 fn target(instance: &str, root: &Path, directive: &Directive) -> Target {
-    let kind = if directive.name == "errorlog" { Kind::Error } else { Kind::Access };
+    let kind = if directive.name == "errorlog" {
+        Kind::Error
+    } else {
+        Kind::Access
+    };
     let value = directive.value.as_slice();
     let text = || String::from_utf8_lossy(value).into_owned();
     let sink = match value {
         [b'|', command @ ..] => Sink::Pipe(
-            String::from_utf8_lossy(command.strip_prefix(b"|").or_else(|| command.strip_prefix(b"$")).unwrap_or(command)).into_owned(),
+            String::from_utf8_lossy(
+                command
+                    .strip_prefix(b"|")
+                    .or_else(|| command.strip_prefix(b"$"))
+                    .unwrap_or(command),
+            )
+            .into_owned(),
         ),
         _ if kind == Kind::Error && value.starts_with(b"syslog") => Sink::Syslog(text()),
         _ if kind == Kind::Error && value.starts_with(b"journald") => Sink::Journal,

@@ -35,12 +35,26 @@ pub fn read(site: &Site) -> Configured {
 }
 
 fn instances(site: &Site) -> Vec<Instance> {
-    let running: Vec<Instance> = site.masters(NAME).filter_map(|process| of_process(site, process)).collect();
+    let running: Vec<Instance> = site
+        .masters(NAME)
+        .filter_map(|process| of_process(site, process))
+        .collect();
     let asked = site.asked(NAME);
-    let of_file = |conf: PathBuf| Instance { conf, cwd: PathBuf::from("/"), env: std::env::vars_os().collect(), user: usual_user(site) };
+    let of_file = |conf: PathBuf| Instance {
+        conf,
+        cwd: PathBuf::from("/"),
+        env: std::env::vars_os().collect(),
+        user: usual_user(site),
+    };
     if !asked.is_empty() {
-        let absolute: Vec<PathBuf> = asked.into_iter().map(|conf| std::path::absolute(&conf).unwrap_or(conf)).collect();
-        let mut chosen: Vec<Instance> = running.into_iter().filter(|instance| absolute.contains(&instance.conf)).collect();
+        let absolute: Vec<PathBuf> = asked
+            .into_iter()
+            .map(|conf| std::path::absolute(&conf).unwrap_or(conf))
+            .collect();
+        let mut chosen: Vec<Instance> = running
+            .into_iter()
+            .filter(|instance| absolute.contains(&instance.conf))
+            .collect();
         for conf in absolute {
             if chosen.iter().all(|instance| instance.conf != conf) {
                 chosen.push(of_file(conf));
@@ -51,7 +65,10 @@ fn instances(site: &Site) -> Vec<Instance> {
     if !running.is_empty() {
         return running;
     }
-    site.first(&["/etc/caddy/Caddyfile", "/etc/caddy/caddy.json"]).map(of_file).into_iter().collect()
+    site.first(&["/etc/caddy/Caddyfile", "/etc/caddy/caddy.json"])
+        .map(of_file)
+        .into_iter()
+        .collect()
 }
 
 fn usual_user(site: &Site) -> Option<String> {
@@ -64,7 +81,12 @@ fn of_process(site: &Site, process: &Process) -> Option<Instance> {
         Some(conf) => normal(&cwd.join(OsStr::from_bytes(conf))),
         None => Some(cwd.join("Caddyfile")).filter(|path| site.files.stat(path).is_ok())?,
     };
-    Some(Instance { conf, cwd, env: process.environment().unwrap_or_default(), user: Some(site.users.user_name(process.uid)) })
+    Some(Instance {
+        conf,
+        cwd,
+        env: process.environment().unwrap_or_default(),
+        user: Some(site.users.user_name(process.uid)),
+    })
 }
 
 fn one(site: &Site, instance: &Instance, out: &mut Configured) {
@@ -89,7 +111,12 @@ fn one(site: &Site, instance: &Instance, out: &mut Configured) {
         let source = Some(Source::new(&Arc::from(instance.conf.as_path()), 0));
         let sink = Sink::Stdio("stderr");
         let target = Target::new(NAME, instance.conf.display().to_string(), Kind::Error, sink);
-        out.add(Target { source, evidence: Evidence::Default, user: instance.user.clone(), ..target });
+        out.add(Target {
+            source,
+            evidence: Evidence::Default,
+            user: instance.user.clone(),
+            ..target
+        });
     }
     for log in &logs {
         out.add(target(instance, log));
@@ -117,7 +144,13 @@ fn target(instance: &Instance, log: &Log) -> Target {
         }
     };
     let target = Target::new(NAME, instance.conf.display().to_string(), log.kind, sink);
-    Target { source: Some(log.source.clone()), user: instance.user.clone(), rotates, doubt, ..target }
+    Target {
+        source: Some(log.source.clone()),
+        user: instance.user.clone(),
+        rotates,
+        doubt,
+        ..target
+    }
 }
 
 /// `{env.NAME}` is filled in when Caddy opens the file; other placeholders are not known here.
@@ -126,11 +159,18 @@ fn placeholders(name: &[u8], env: &BTreeMap<OsString, OsString>) -> Result<Vec<u
     let mut rest = name;
     while let Some(at) = rest.iter().position(|byte| *byte == b'{') {
         out.extend_from_slice(&rest[..at]);
-        let Some(end) = rest[at..].iter().position(|byte| *byte == b'}') else { break };
+        let Some(end) = rest[at..].iter().position(|byte| *byte == b'}') else {
+            break;
+        };
         let inner = &rest[at + 1..at + end];
         match inner.strip_prefix(b"env.") {
-            Some(variable) => out.extend(env.get(OsStr::from_bytes(variable)).map_or(&b""[..], |value| value.as_bytes())),
-            None if inner == b"system.hostname" => out.extend_from_slice(rustix::system::uname().nodename().to_bytes()),
+            Some(variable) => out.extend(
+                env.get(OsStr::from_bytes(variable))
+                    .map_or(&b""[..], |value| value.as_bytes()),
+            ),
+            None if inner == b"system.hostname" => {
+                out.extend_from_slice(rustix::system::uname().nodename().to_bytes())
+            }
             None => return Err(format!("{{{}}}", String::from_utf8_lossy(inner))),
         }
         rest = &rest[at + end + 1..];
@@ -141,10 +181,21 @@ fn placeholders(name: &[u8], env: &BTreeMap<OsString, OsString>) -> Result<Vec<u
 
 fn from_json(path: &Path, bytes: &[u8]) -> Result<Vec<Log>, Error> {
     let file: Arc<Path> = Arc::from(path);
-    let parsed: serde_json::Value =
-        serde_json::from_slice(bytes).map_err(|why| Error::at(conf::Kind::Syntax, &Source::new(&file, why.line()), why.to_string()))?;
-    let logs = parsed.pointer("/logging/logs").and_then(serde_json::Value::as_object);
-    Ok(logs.into_iter().flatten().map(|(name, log)| of_json(&file, bytes, name, log)).collect())
+    let parsed: serde_json::Value = serde_json::from_slice(bytes).map_err(|why| {
+        Error::at(
+            conf::Kind::Syntax,
+            &Source::new(&file, why.line()),
+            why.to_string(),
+        )
+    })?;
+    let logs = parsed
+        .pointer("/logging/logs")
+        .and_then(serde_json::Value::as_object);
+    Ok(logs
+        .into_iter()
+        .flatten()
+        .map(|(name, log)| of_json(&file, bytes, name, log))
+        .collect())
 }
 
 fn of_json(file: &Arc<Path>, bytes: &[u8], name: &str, log: &serde_json::Value) -> Log {
@@ -154,19 +205,33 @@ fn of_json(file: &Arc<Path>, bytes: &[u8], name: &str, log: &serde_json::Value) 
         None | Some("stderr") => Output::Stream("stderr"),
         Some("stdout") => Output::Stream("stdout"),
         Some("discard") => Output::Discard,
-        Some("file") => Output::File { name: text("filename").into_bytes(), rolls: writer["roll"] != serde_json::Value::Bool(false) },
+        Some("file") => Output::File {
+            name: text("filename").into_bytes(),
+            rolls: writer["roll"] != serde_json::Value::Bool(false),
+        },
         Some("net") => Output::Net(text("address")),
         Some(other) => Output::Other(other.to_owned()),
     };
-    let access = log["include"]
-        .as_array()
-        .is_some_and(|list| list.iter().any(|name| name.as_str().is_some_and(|name| name.starts_with("http.log.access"))));
+    let access = log["include"].as_array().is_some_and(|list| {
+        list.iter().any(|name| {
+            name.as_str()
+                .is_some_and(|name| name.starts_with("http.log.access"))
+        })
+    });
     let kind = if access { Kind::Access } else { Kind::Error };
     let mark = match &output {
         Output::File { name, .. } => name.clone(),
         _ => format!("\"{name}\"").into_bytes(),
     };
-    let at = bytes.windows(mark.len().max(1)).position(|window| window == mark);
-    let line = at.map_or(0, |at| 1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count());
-    Log { kind, output, source: Source::new(file, line) }
+    let at = bytes
+        .windows(mark.len().max(1))
+        .position(|window| window == mark);
+    let line = at.map_or(0, |at| {
+        1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count()
+    });
+    Log {
+        kind,
+        output,
+        source: Source::new(file, line),
+    }
 }

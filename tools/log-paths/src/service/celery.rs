@@ -24,9 +24,18 @@ pub fn read(site: &Site) -> Configured {
             one(site, &launch, &mut configured);
         }
     }
-    let usual = ["/etc/default/celeryd", "/etc/default/celerybeat", "/etc/conf.d/celery"].map(PathBuf::from);
+    let usual = [
+        "/etc/default/celeryd",
+        "/etc/default/celerybeat",
+        "/etc/conf.d/celery",
+    ]
+    .map(PathBuf::from);
     let exists = |path: &PathBuf| site.files.stat(path).is_ok();
-    let files = if asked.is_empty() { usual.into_iter().filter(exists).collect() } else { asked };
+    let files = if asked.is_empty() {
+        usual.into_iter().filter(exists).collect()
+    } else {
+        asked
+    };
     for file in files {
         configured.found = true;
         shell_file(site, &file, &mut configured);
@@ -36,18 +45,32 @@ pub fn read(site: &Site) -> Configured {
 
 /// The last of these options.
 fn option(launch: &Launch, names: &[&str]) -> Option<Vec<u8>> {
-    let argv: Vec<Vec<u8>> = std::iter::once(Vec::new()).chain(launch.arguments.iter().cloned()).collect();
+    let argv: Vec<Vec<u8>> = std::iter::once(Vec::new())
+        .chain(launch.arguments.iter().cloned())
+        .collect();
     crate::process::option(&argv, names).map(<[u8]>::to_vec)
 }
 
 fn one(site: &Site, launch: &Launch, out: &mut Configured) {
-    let has = |word: &str| launch.arguments.iter().any(|argument| argument == word.as_bytes());
-    let cwd = option(launch, &["--workdir"]).map_or(launch.cwd.clone(), |dir| normal(&launch.cwd.join(OsStr::from_bytes(&dir))));
-    let user = option(launch, &["--uid"]).map(|uid| String::from_utf8_lossy(&uid).into_owned()).or_else(|| launch.user.clone());
+    let has = |word: &str| {
+        launch
+            .arguments
+            .iter()
+            .any(|argument| argument == word.as_bytes())
+    };
+    let cwd = option(launch, &["--workdir"]).map_or(launch.cwd.clone(), |dir| {
+        normal(&launch.cwd.join(OsStr::from_bytes(&dir)))
+    });
+    let user = option(launch, &["--uid"])
+        .map(|uid| String::from_utf8_lossy(&uid).into_owned())
+        .or_else(|| launch.user.clone());
     let logfile = option(launch, &["--logfile", "-f"]);
     let multi = has("multi");
-    let nodes =
-        if multi { nodes(&launch.arguments) } else { vec![option(launch, &["--hostname", "-n"]).unwrap_or_else(|| b"celery".to_vec())] };
+    let nodes = if multi {
+        nodes(&launch.arguments)
+    } else {
+        vec![option(launch, &["--hostname", "-n"]).unwrap_or_else(|| b"celery".to_vec())]
+    };
     let target = |instance: &str, sink| Target {
         user: user.clone().or_else(|| Some(site.own_user())),
         source: launch.source.clone(),
@@ -56,11 +79,21 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
     };
     let logfile = logfile.or_else(|| multi.then(|| b"/var/log/celery/%n%I.log".to_vec()));
     let Some(logfile) = logfile.filter(|name| !name.is_empty()) else {
-        let instance = if has("beat") { "beat".to_owned() } else { String::from_utf8_lossy(&nodes[0]).into_owned() };
-        return out.add(Target { evidence: Evidence::Default, ..target(&instance, Sink::Stdio("stderr")) });
+        let instance = if has("beat") {
+            "beat".to_owned()
+        } else {
+            String::from_utf8_lossy(&nodes[0]).into_owned()
+        };
+        return out.add(Target {
+            evidence: Evidence::Default,
+            ..target(&instance, Sink::Stdio("stderr"))
+        });
     };
     if has("beat") {
-        return out.add(target("beat", Sink::File(normal(&cwd.join(OsStr::from_bytes(&logfile))))));
+        return out.add(target(
+            "beat",
+            Sink::File(normal(&cwd.join(OsStr::from_bytes(&logfile)))),
+        ));
     }
     for node in nodes {
         let instance = String::from_utf8_lossy(&node).into_owned();
@@ -73,10 +106,18 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
 /// The names after `multi start`; a number stands for that many.
 fn nodes(words: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let after = words.iter().skip_while(|word| *word != b"multi").skip(2);
-    let names: Vec<Vec<u8>> = after.take_while(|word| !word.starts_with(b"-")).cloned().collect();
+    let names: Vec<Vec<u8>> = after
+        .take_while(|word| !word.starts_with(b"-"))
+        .cloned()
+        .collect();
     if let [only] = names.as_slice() {
-        if let Some(count) = std::str::from_utf8(only).ok().and_then(|text| text.parse::<usize>().ok()) {
-            return (1..=count.min(1000)).map(|number| format!("celery{number}").into_bytes()).collect();
+        if let Some(count) = std::str::from_utf8(only)
+            .ok()
+            .and_then(|text| text.parse::<usize>().ok())
+        {
+            return (1..=count.min(1000))
+                .map(|number| format!("celery{number}").into_bytes())
+                .collect();
         }
     }
     names
@@ -89,7 +130,9 @@ fn sinks(logfile: &[u8], node: &[u8], cwd: &Path) -> Vec<Sink> {
     let mut sinks = vec![Sink::File(path(&own))];
     let template = expand(logfile, node, None, None);
     if template != own {
-        sinks.push(Sink::Template(path(&template).into_os_string().as_bytes().to_vec()));
+        sinks.push(Sink::Template(
+            path(&template).into_os_string().as_bytes().to_vec(),
+        ));
     }
     sinks
 }
@@ -100,7 +143,10 @@ fn expand(name: &[u8], node: &[u8], index: Option<&[u8]>, suffix: Option<&[u8]>)
     let at = node.iter().position(|byte| *byte == b'@');
     let short = &node[..at.unwrap_or(node.len())];
     let host = at.map_or(host, |at| node[at + 1..].to_vec());
-    let domain = host.iter().position(|byte| *byte == b'.').map_or(&b""[..], |dot| &host[dot + 1..]);
+    let domain = host
+        .iter()
+        .position(|byte| *byte == b'.')
+        .map_or(&b""[..], |dot| &host[dot + 1..]);
     let mut out = Vec::new();
     let mut bytes = name.iter();
     while let Some(byte) = bytes.next() {
@@ -131,22 +177,52 @@ fn shell_file(site: &Site, path: &Path, out: &mut Configured) {
     };
     let file: Arc<Path> = Arc::from(path);
     let (variables, lines) = shell::assignments(&bytes, Variables::new());
-    let get = |name: &str| variables.get(name.as_bytes()).filter(|value| !value.is_empty());
-    let user = |name: &str| get(name).map(|user| String::from_utf8_lossy(user).into_owned()).or_else(|| Some("celery".to_owned()));
-    let source = |name: &str| Some(Source::new(&file, lines.get(name.as_bytes()).copied().unwrap_or(0)));
+    let get = |name: &str| {
+        variables
+            .get(name.as_bytes())
+            .filter(|value| !value.is_empty())
+    };
+    let user = |name: &str| {
+        get(name)
+            .map(|user| String::from_utf8_lossy(user).into_owned())
+            .or_else(|| Some("celery".to_owned()))
+    };
+    let source = |name: &str| {
+        Some(Source::new(
+            &file,
+            lines.get(name.as_bytes()).copied().unwrap_or(0),
+        ))
+    };
     if let Some(logfile) = get("CELERYD_LOG_FILE") {
-        let nodes = get("CELERYD_NODES").cloned().unwrap_or_else(|| b"celery".to_vec());
-        let words: Vec<Vec<u8>> =
-            [b"multi".to_vec(), b"start".to_vec()].into_iter().chain(nodes.split(|byte| *byte == b' ').map(<[u8]>::to_vec)).collect();
+        let nodes = get("CELERYD_NODES")
+            .cloned()
+            .unwrap_or_else(|| b"celery".to_vec());
+        let words: Vec<Vec<u8>> = [b"multi".to_vec(), b"start".to_vec()]
+            .into_iter()
+            .chain(nodes.split(|byte| *byte == b' ').map(<[u8]>::to_vec))
+            .collect();
         for node in self::nodes(&words) {
             for sink in sinks(logfile, &node, Path::new("/")) {
                 let target = Target::new(NAME, String::from_utf8_lossy(&node), Kind::App, sink);
-                out.add(Target { user: user("CELERYD_USER"), source: source("CELERYD_LOG_FILE"), ..target });
+                out.add(Target {
+                    user: user("CELERYD_USER"),
+                    source: source("CELERYD_LOG_FILE"),
+                    ..target
+                });
             }
         }
     }
     if let Some(logfile) = get("CELERYBEAT_LOG_FILE") {
-        let target = Target::new(NAME, "beat", Kind::App, Sink::File(normal(&Path::new("/").join(OsStr::from_bytes(logfile)))));
-        out.add(Target { user: user("CELERYBEAT_USER"), source: source("CELERYBEAT_LOG_FILE"), ..target });
+        let target = Target::new(
+            NAME,
+            "beat",
+            Kind::App,
+            Sink::File(normal(&Path::new("/").join(OsStr::from_bytes(logfile)))),
+        );
+        out.add(Target {
+            user: user("CELERYBEAT_USER"),
+            source: source("CELERYBEAT_LOG_FILE"),
+            ..target
+        });
     }
 }

@@ -30,7 +30,11 @@ pub fn read(site: &Site) -> Configured {
     if configured.found || site.running(NAME).next().is_some() {
         configured.found = true;
         let target = Target::new(NAME, "cron", Kind::Error, Sink::Syslog("cron".to_owned()));
-        configured.add(Target { evidence: Evidence::Default, user: Some("root".to_owned()), ..target });
+        configured.add(Target {
+            evidence: Evidence::Default,
+            user: Some("root".to_owned()),
+            ..target
+        });
     }
     configured
 }
@@ -38,22 +42,59 @@ pub fn read(site: &Site) -> Configured {
 fn tables(site: &Site) -> Vec<Table> {
     let asked = site.asked(NAME);
     if !asked.is_empty() {
-        let system = |file: &Path| file.ends_with("etc/crontab") || file.parent().is_some_and(|dir| dir.ends_with("cron.d"));
-        let user = |file: &Path| if system(file) { None } else { Some(owner(site, file)) };
-        return asked.into_iter().map(|file| Table { user: user(&file), file }).collect();
+        let system = |file: &Path| {
+            file.ends_with("etc/crontab")
+                || file.parent().is_some_and(|dir| dir.ends_with("cron.d"))
+        };
+        let user = |file: &Path| {
+            if system(file) {
+                None
+            } else {
+                Some(owner(site, file))
+            }
+        };
+        return asked
+            .into_iter()
+            .map(|file| Table {
+                user: user(&file),
+                file,
+            })
+            .collect();
     }
-    let mut tables: Vec<Table> = site.first(&["/etc/crontab"]).map(|file| Table { file, user: None }).into_iter().collect();
-    for name in site.files.list(Path::new("/etc/cron.d")).unwrap_or_default() {
+    let mut tables: Vec<Table> = site
+        .first(&["/etc/crontab"])
+        .map(|file| Table { file, user: None })
+        .into_iter()
+        .collect();
+    for name in site
+        .files
+        .list(Path::new("/etc/cron.d"))
+        .unwrap_or_default()
+    {
         // run-parts' names (cron.8): letters, digits, underscores and hyphens.
-        if name.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
-            tables.push(Table { file: Path::new("/etc/cron.d").join(name), user: None });
+        if name
+            .as_bytes()
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        {
+            tables.push(Table {
+                file: Path::new("/etc/cron.d").join(name),
+                user: None,
+            });
         }
     }
     for dir in ["/var/spool/cron/crontabs", "/var/spool/cron"] {
         for name in site.files.list(Path::new(dir)).unwrap_or_default() {
             let file = Path::new(dir).join(&name);
-            if site.files.stat(&file).is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o100_000) {
-                tables.push(Table { file, user: Some(name.to_string_lossy().into_owned()) });
+            if site
+                .files
+                .stat(&file)
+                .is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o100_000)
+            {
+                tables.push(Table {
+                    file,
+                    user: Some(name.to_string_lossy().into_owned()),
+                });
             }
         }
     }
@@ -61,7 +102,10 @@ fn tables(site: &Site) -> Vec<Table> {
 }
 
 fn owner(site: &Site, file: &Path) -> String {
-    site.files.stat(file).map_or_else(|_| site.own_user(), |stat| site.users.user_name(stat.st_uid))
+    site.files.stat(file).map_or_else(
+        |_| site.own_user(),
+        |stat| site.users.user_name(stat.st_uid),
+    )
 }
 
 fn one(site: &Site, table: &Table, out: &mut Configured) {
@@ -77,20 +121,43 @@ fn one(site: &Site, table: &Table, out: &mut Configured) {
 }
 
 fn job_logs(site: &Site, table: &Table, job: &Job, source: &Source, out: &mut Configured) {
-    let user = job.user.clone().or_else(|| table.user.clone()).unwrap_or_else(|| "root".to_owned());
+    let user = job
+        .user
+        .clone()
+        .or_else(|| table.user.clone())
+        .unwrap_or_else(|| "root".to_owned());
     // A job starts in its user's home, unless the table or the line says otherwise.
-    let home = job.home.clone().map(PathBuf::from).or_else(|| site.users.home(&user)).unwrap_or_default();
+    let home = job
+        .home
+        .clone()
+        .map(PathBuf::from)
+        .or_else(|| site.users.home(&user))
+        .unwrap_or_default();
     let home = Path::new("/").join(home);
     for word in line::outputs(&job.command) {
         let (sink, doubt) = match word {
-            Word::File(name) => (Sink::File(normal(&home.join(OsStr::from_bytes(&name)))), None),
+            Word::File(name) => (
+                Sink::File(normal(&home.join(OsStr::from_bytes(&name)))),
+                None,
+            ),
             Word::Unknown(name) => {
                 let text = String::from_utf8_lossy(&name).into_owned();
                 (Sink::Template(name), Some(Doubt::Unresolved(text)))
             }
             Word::Logger => (Sink::Syslog("logger".to_owned()), None),
         };
-        let target = Target::new(NAME, format!("{}:{}", source.file.display(), source.line), Kind::App, sink);
-        out.add(Target { source: Some(source.clone()), user: Some(user.clone()), held: false, doubt, ..target });
+        let target = Target::new(
+            NAME,
+            format!("{}:{}", source.file.display(), source.line),
+            Kind::App,
+            sink,
+        );
+        out.add(Target {
+            source: Some(source.clone()),
+            user: Some(user.clone()),
+            held: false,
+            doubt,
+            ..target
+        });
     }
 }

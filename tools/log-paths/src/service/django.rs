@@ -30,24 +30,46 @@ pub fn read(site: &Site) -> Configured {
 fn projects(site: &Site) -> Vec<(PathBuf, Option<String>, Option<String>)> {
     let asked = site.asked(NAME);
     if !asked.is_empty() {
-        return asked.into_iter().map(|file| (std::path::absolute(&file).unwrap_or(file), None, None)).collect();
+        return asked
+            .into_iter()
+            .map(|file| (std::path::absolute(&file).unwrap_or(file), None, None))
+            .collect();
     }
     let mut found: Vec<(PathBuf, Option<String>, Option<String>)> = Vec::new();
-    let processes = ["django", "gunicorn", "uwsgi", "celery"].into_iter().flat_map(|service| site.masters(service));
+    let processes = ["django", "gunicorn", "uwsgi", "celery"]
+        .into_iter()
+        .flat_map(|service| site.masters(service));
     for process in processes {
         let Some(cwd) = process.cwd() else { continue };
-        let script = process.argv.iter().find(|word| word.ends_with(b"manage.py"));
-        let manage = script.map_or_else(|| cwd.join("manage.py"), |script| normal(&cwd.join(OsStr::from_bytes(script))));
+        let script = process
+            .argv
+            .iter()
+            .find(|word| word.ends_with(b"manage.py"));
+        let manage = script.map_or_else(
+            || cwd.join("manage.py"),
+            |script| normal(&cwd.join(OsStr::from_bytes(script))),
+        );
         if site.files.stat(&manage).is_ok() && found.iter().all(|(known, _, _)| *known != manage) {
-            let settings =
-                process.environment().and_then(|env| Some(env.get(OsStr::new("DJANGO_SETTINGS_MODULE"))?.to_string_lossy().into_owned()));
+            let settings = process.environment().and_then(|env| {
+                Some(
+                    env.get(OsStr::new("DJANGO_SETTINGS_MODULE"))?
+                        .to_string_lossy()
+                        .into_owned(),
+                )
+            });
             found.push((manage, settings, Some(site.users.user_name(process.uid))));
         }
     }
     found
 }
 
-fn one(site: &Site, manage: &Path, module: Option<String>, user: Option<String>, out: &mut Configured) {
+fn one(
+    site: &Site,
+    manage: &Path,
+    module: Option<String>,
+    user: Option<String>,
+    out: &mut Configured,
+) {
     let bytes = match site.files.read(manage) {
         Ok(bytes) => bytes,
         Err(error) => return out.fault(NAME, error),
@@ -56,7 +78,10 @@ fn one(site: &Site, manage: &Path, module: Option<String>, user: Option<String>,
     let dir = manage.parent().unwrap_or(Path::new("/"));
     let dir = site.files.real(dir).unwrap_or_else(|| dir.to_path_buf());
     // Python imports from the directory that the script really is in.
-    let real = site.files.real(manage).unwrap_or_else(|| manage.to_path_buf());
+    let real = site
+        .files
+        .real(manage)
+        .unwrap_or_else(|| manage.to_path_buf());
     let settings = Settings::new(site, real.parent().unwrap_or(&dir).to_path_buf());
     let is_settings = manage.file_name() != Some(OsStr::new("manage.py"));
     let module = module.or_else(|| default_module(&bytes));
@@ -65,10 +90,17 @@ fn one(site: &Site, manage: &Path, module: Option<String>, user: Option<String>,
         None if is_settings => Some(real),
         None => None,
     };
-    let target = |kind, sink| Target { user: user.clone(), ..Target::new(NAME, manage.display().to_string(), kind, sink) };
+    let target = |kind, sink| Target {
+        user: user.clone(),
+        ..Target::new(NAME, manage.display().to_string(), kind, sink)
+    };
     let dynamic = |code: &str, source| {
         let sink = Sink::Template(code.as_bytes().to_vec());
-        Target { source: Some(source), doubt: Some(Doubt::Dynamic(code.to_owned())), ..target(Kind::App, sink) }
+        Target {
+            source: Some(source),
+            doubt: Some(Doubt::Dynamic(code.to_owned())),
+            ..target(Kind::App, sink)
+        }
     };
     let Some(file) = file else {
         let what = module.map_or_else(
@@ -77,16 +109,32 @@ fn one(site: &Site, manage: &Path, module: Option<String>, user: Option<String>,
         );
         return out.add(dynamic(&what, Source::new(&Arc::from(manage), 0)));
     };
-    let logging = settings.end(&file, 0).and_then(|end| end.look_up("LOGGING"));
+    let logging = settings
+        .end(&file, 0)
+        .and_then(|end| end.look_up("LOGGING"));
     settings.tell(out);
     match logging {
         Some(Found::Said(place, logging)) => {
             for found in handlers(&place, &logging, &dir) {
                 match found {
                     Handler::Dynamic(code, source) => out.add(dynamic(&code, source)),
-                    Handler::Log { kind, sink, source, rotates, doubt } => {
-                        let rotates = rotates.then(|| OwnRotation { by: NAME, source: Some(source.clone()) });
-                        out.add(Target { source: Some(source), rotates, doubt, ..target(kind, sink) });
+                    Handler::Log {
+                        kind,
+                        sink,
+                        source,
+                        rotates,
+                        doubt,
+                    } => {
+                        let rotates = rotates.then(|| OwnRotation {
+                            by: NAME,
+                            source: Some(source.clone()),
+                        });
+                        out.add(Target {
+                            source: Some(source),
+                            rotates,
+                            doubt,
+                            ..target(kind, sink)
+                        });
                     }
                 }
             }
@@ -96,7 +144,11 @@ fn one(site: &Site, manage: &Path, module: Option<String>, user: Option<String>,
         // Django's own configuration prints to standard error.
         None => {
             let source = Some(Source::new(&Arc::from(file), 0));
-            out.add(Target { source, evidence: Evidence::Default, ..target(Kind::Error, Sink::Stdio("stderr")) });
+            out.add(Target {
+                source,
+                evidence: Evidence::Default,
+                ..target(Kind::Error, Sink::Stdio("stderr"))
+            });
         }
     }
     settings.tell(out);
@@ -104,61 +156,111 @@ fn one(site: &Site, manage: &Path, module: Option<String>, user: Option<String>,
 
 /// A handler of LOGGING.
 enum Handler {
-    Log { kind: Kind, sink: Sink, source: Source, rotates: bool, doubt: Option<Doubt> },
+    Log {
+        kind: Kind,
+        sink: Sink,
+        source: Source,
+        rotates: bool,
+        doubt: Option<Doubt>,
+    },
     Dynamic(String, Source),
 }
 
 fn handlers(place: &Place<'_>, logging: &Literal, dir: &Path) -> Vec<Handler> {
     let (place, logging) = place.followed(logging);
     let dynamic = |place: &Place<'_>, literal: &Literal| match &literal.shape {
-        Shape::Code(code) => Some(Handler::Dynamic(code.clone(), Source::new(&place.file, literal.line))),
+        Shape::Code(code) => Some(Handler::Dynamic(
+            code.clone(),
+            Source::new(&place.file, literal.line),
+        )),
         _ => None,
     };
     if let Some(found) = dynamic(&place, &logging) {
         return vec![found];
     }
-    let Some(handlers) = logging.get("handlers") else { return Vec::new() };
+    let Some(handlers) = logging.get("handlers") else {
+        return Vec::new();
+    };
     let (place, handlers) = place.followed(handlers);
-    let Shape::Dict(entries) = &handlers.shape else { return dynamic(&place, &handlers).into_iter().collect() };
+    let Shape::Dict(entries) = &handlers.shape else {
+        return dynamic(&place, &handlers).into_iter().collect();
+    };
     let one = |(name, handler): &(Literal, Literal)| {
         let (place, handler) = place.followed(handler);
         if let Some(found) = dynamic(&place, &handler) {
             return Some(found);
         }
-        let kind = if name.text().is_some_and(|name| name.windows(5).any(|part| part == b"error")) { Kind::Error } else { Kind::App };
+        let kind = if name
+            .text()
+            .is_some_and(|name| name.windows(5).any(|part| part == b"error"))
+        {
+            Kind::Error
+        } else {
+            Kind::App
+        };
         let (sink, rotates, line, doubt) = handler_sink(&place, &handler, dir)?;
-        Some(Handler::Log { kind, sink, source: Source::new(&place.file, line), rotates, doubt })
+        Some(Handler::Log {
+            kind,
+            sink,
+            source: Source::new(&place.file, line),
+            rotates,
+            doubt,
+        })
     };
     entries.iter().filter_map(one).collect()
 }
 
 /// Where a handler of a known class writes; whether it rotates; the line; and what only code would tell.
-fn handler_sink(place: &Place<'_>, handler: &Literal, dir: &Path) -> Option<(Sink, bool, usize, Option<Doubt>)> {
+fn handler_sink(
+    place: &Place<'_>,
+    handler: &Literal,
+    dir: &Path,
+) -> Option<(Sink, bool, usize, Option<Doubt>)> {
     let class = handler.get("class").or_else(|| handler.get("()"));
-    let class = class.and_then(Literal::text).map(|class| String::from_utf8_lossy(class).into_owned()).unwrap_or_default();
+    let class = class
+        .and_then(Literal::text)
+        .map(|class| String::from_utf8_lossy(class).into_owned())
+        .unwrap_or_default();
     let plain = |sink| Some((sink, false, handler.line, None));
     match class.rsplit('.').next().unwrap_or_default() {
-        "StreamHandler" => plain(Sink::Stdio(match handler.get("stream").and_then(Literal::text) {
-            Some(b"ext://sys.stdout") => "stdout",
-            _ => "stderr",
-        })),
+        "StreamHandler" => plain(Sink::Stdio(
+            match handler.get("stream").and_then(Literal::text) {
+                Some(b"ext://sys.stdout") => "stdout",
+                _ => "stderr",
+            },
+        )),
         "NullHandler" => plain(Sink::Discard),
         "SysLogHandler" => plain(Sink::Syslog(
-            handler.get("address").and_then(Literal::text).map(|text| String::from_utf8_lossy(text).into_owned()).unwrap_or_default(),
+            handler
+                .get("address")
+                .and_then(Literal::text)
+                .map(|text| String::from_utf8_lossy(text).into_owned())
+                .unwrap_or_default(),
         )),
         "JournalHandler" | "JournaldLogHandler" => plain(Sink::Journal),
-        name @ ("SocketHandler" | "DatagramHandler" | "HTTPHandler" | "SMTPHandler" | "AdminEmailHandler") => {
-            plain(Sink::Net(name.to_owned()))
-        }
+        name @ ("SocketHandler" | "DatagramHandler" | "HTTPHandler" | "SMTPHandler"
+        | "AdminEmailHandler") => plain(Sink::Net(name.to_owned())),
         "MemoryHandler" => plain(Sink::Memory),
         name if handler.get("filename").is_some() => {
             let filename = handler.get("filename")?;
             let rotates = name.contains("Rotating");
             if let Some(path) = place.path(filename) {
-                return Some((Sink::File(normal(&dir.join(OsStr::from_bytes(&path)))), rotates, filename.line, None));
+                return Some((
+                    Sink::File(normal(&dir.join(OsStr::from_bytes(&path)))),
+                    rotates,
+                    filename.line,
+                    None,
+                ));
             }
-            let Shape::Code(code) = &filename.shape else { return None };
-            Some((Sink::Template(code.clone().into_bytes()), rotates, filename.line, Some(Doubt::Dynamic(code.clone()))))
+            let Shape::Code(code) = &filename.shape else {
+                return None;
+            };
+            Some((
+                Sink::Template(code.clone().into_bytes()),
+                rotates,
+                filename.line,
+                Some(Doubt::Dynamic(code.clone())),
+            ))
         }
         _ => None,
     }
@@ -168,8 +270,13 @@ fn handler_sink(place: &Place<'_>, handler: &Literal, dir: &Path) -> Option<(Sin
 fn default_module(manage: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(manage);
     let (_, rest) = text.split_once("DJANGO_SETTINGS_MODULE")?;
-    let rest = rest.get(1..)?.trim_start_matches([']', ' ', ',', '=', '\n', '\t']);
-    let mark = rest.chars().next().filter(|mark| matches!(mark, '"' | '\''))?;
+    let rest = rest
+        .get(1..)?
+        .trim_start_matches([']', ' ', ',', '=', '\n', '\t']);
+    let mark = rest
+        .chars()
+        .next()
+        .filter(|mark| matches!(mark, '"' | '\''))?;
     let module = rest[1..].split(mark).next()?;
     (!module.is_empty() && !module.contains([' ', '\n'])).then(|| module.to_owned())
 }

@@ -32,11 +32,22 @@ fn launches(site: &Site) -> Vec<Launch> {
     let mut launches = Vec::new();
     for file in asked {
         let file = std::path::absolute(&file).unwrap_or(file);
-        let mut used = known.iter().filter(|launch| conf_file(site, launch).as_deref() == Some(&file)).cloned().peekable();
+        let mut used = known
+            .iter()
+            .filter(|launch| conf_file(site, launch).as_deref() == Some(&file))
+            .cloned()
+            .peekable();
         if used.peek().is_none() {
             let cwd = file.parent().unwrap_or(Path::new("/")).to_path_buf();
             let arguments = vec![b"-c".to_vec(), file.into_os_string().as_bytes().to_vec()];
-            launches.push(Launch { arguments, cwd, env: Default::default(), user: None, source: None, pid: None });
+            launches.push(Launch {
+                arguments,
+                cwd,
+                env: Default::default(),
+                user: None,
+                source: None,
+                pid: None,
+            });
         } else {
             launches.extend(used);
         }
@@ -71,8 +82,10 @@ const LOG_CONFIG: Name = ("logconfig", &["--log-config", "--log-config-json"]);
 
 impl Settings<'_> {
     fn get(&self, name: Name) -> Option<Setting> {
-        let command = option(&self.launch.arguments, name.1).map(|value| Setting::Said(value.to_vec(), self.launch.source.clone()));
-        let variable = || option(&self.variable, name.1).map(|value| Setting::Said(value.to_vec(), None));
+        let command = option(&self.launch.arguments, name.1)
+            .map(|value| Setting::Said(value.to_vec(), self.launch.source.clone()));
+        let variable =
+            || option(&self.variable, name.1).map(|value| Setting::Said(value.to_vec(), None));
         command.or_else(variable).or_else(|| self.in_file(name.0))
     }
 
@@ -96,7 +109,11 @@ impl Settings<'_> {
 
     fn flag(&self, option: &str, name: &str) -> bool {
         let given = |words: &[Vec<u8>]| words.iter().any(|word| word == option.as_bytes());
-        let assigned = || self.assignments.iter().any(|found| found.name == name && found.value.shape == Shape::Bool(true));
+        let assigned = || {
+            self.assignments
+                .iter()
+                .any(|found| found.name == name && found.value.shape == Shape::Bool(true))
+        };
         given(&self.launch.arguments) || given(&self.variable) || assigned()
     }
 }
@@ -109,7 +126,9 @@ fn option<'a>(words: &'a [Vec<u8>], names: &[&str]) -> Option<&'a [u8]> {
             match word.strip_prefix(name.as_bytes()) {
                 Some(b"") => with_program = words.get(index + 1).map(Vec::as_slice),
                 Some([b'=', rest @ ..]) if name.starts_with("--") => with_program = Some(rest),
-                Some(rest) if !name.starts_with("--") && !word.starts_with(b"--") => with_program = Some(rest),
+                Some(rest) if !name.starts_with("--") && !word.starts_with(b"--") => {
+                    with_program = Some(rest)
+                }
                 _ => {}
             }
         }
@@ -118,7 +137,9 @@ fn option<'a>(words: &'a [Vec<u8>], names: &[&str]) -> Option<&'a [u8]> {
 }
 
 fn variable(launch: &Launch) -> Vec<Vec<u8>> {
-    let text = launch.variable("GUNICORN_CMD_ARGS").map_or(&b""[..], OsStrExt::as_bytes);
+    let text = launch
+        .variable("GUNICORN_CMD_ARGS")
+        .map_or(&b""[..], OsStrExt::as_bytes);
     shlex::split(text).unwrap_or_default()
 }
 
@@ -126,7 +147,8 @@ fn variable(launch: &Launch) -> Vec<Vec<u8>> {
 fn conf_file(site: &Site, launch: &Launch) -> Option<PathBuf> {
     let in_variable = variable(launch);
     let names = &["-c", "--config"];
-    let Some(given) = option(&launch.arguments, names).or_else(|| option(&in_variable, names)) else {
+    let Some(given) = option(&launch.arguments, names).or_else(|| option(&in_variable, names))
+    else {
         let usual = launch.cwd.join("gunicorn.conf.py");
         return site.files.stat(&usual).is_ok().then_some(usual);
     };
@@ -140,11 +162,17 @@ fn conf_file(site: &Site, launch: &Launch) -> Option<PathBuf> {
 }
 
 fn one(site: &Site, launch: &Launch, out: &mut Configured) {
-    let mut settings = Settings { launch, variable: variable(launch), file: None, assignments: Vec::new() };
+    let mut settings = Settings {
+        launch,
+        variable: variable(launch),
+        file: None,
+        assignments: Vec::new(),
+    };
     if let Some(path) = conf_file(site, launch) {
         let read = site.files.read(&path).and_then(|bytes| {
             let message = "a text or a bracket is not closed";
-            python::assignments(&bytes).map_err(|line| Error::new(conf::Kind::Syntax, &path, line, message))
+            python::assignments(&bytes)
+                .map_err(|line| Error::new(conf::Kind::Syntax, &path, line, message))
         });
         match read {
             Ok(assignments) => settings.assignments = assignments,
@@ -153,54 +181,107 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
         settings.file = Some(Arc::from(path));
     }
     let shown = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    let cwd = settings.text(CHDIR).map_or(launch.cwd.clone(), |dir| normal(&launch.cwd.join(OsStr::from_bytes(&dir))));
-    let user = settings.text(USER).map(shown).or_else(|| launch.user.clone()).unwrap_or_else(|| site.own_user());
+    let cwd = settings.text(CHDIR).map_or(launch.cwd.clone(), |dir| {
+        normal(&launch.cwd.join(OsStr::from_bytes(&dir)))
+    });
+    let user = settings
+        .text(USER)
+        .map(shown)
+        .or_else(|| launch.user.clone())
+        .unwrap_or_else(|| site.own_user());
     let instance = instance(&settings, launch);
-    let target = |kind, sink| Target { user: Some(user.clone()), pid: launch.pid, ..Target::new(NAME, instance.clone(), kind, sink) };
-    let default_source = || launch.source.clone().or_else(|| settings.file.as_ref().map(|file| Source::new(file, 0)));
-    for (kind, name, stream) in [(Kind::Access, ACCESS_LOG, "stdout"), (Kind::Error, ERROR_LOG, "stderr")] {
+    let target = |kind, sink| Target {
+        user: Some(user.clone()),
+        pid: launch.pid,
+        ..Target::new(NAME, instance.clone(), kind, sink)
+    };
+    let default_source = || {
+        launch
+            .source
+            .clone()
+            .or_else(|| settings.file.as_ref().map(|file| Source::new(file, 0)))
+    };
+    for (kind, name, stream) in [
+        (Kind::Access, ACCESS_LOG, "stdout"),
+        (Kind::Error, ERROR_LOG, "stderr"),
+    ] {
         let found = match settings.get(name) {
             Some(Setting::Said(value, source)) if !value.is_empty() => {
                 let sink = match value.as_slice() {
                     b"-" => Sink::Stdio(stream),
                     path => Sink::File(normal(&cwd.join(OsStr::from_bytes(path)))),
                 };
-                Target { source: source.or_else(default_source), ..target(kind, sink) }
+                Target {
+                    source: source.or_else(default_source),
+                    ..target(kind, sink)
+                }
             }
             Some(Setting::Dynamic(code, source)) => {
                 let sink = Sink::Template(code.clone().into_bytes());
-                Target { source: Some(source), doubt: Some(Doubt::Dynamic(code)), ..target(kind, sink) }
+                Target {
+                    source: Some(source),
+                    doubt: Some(Doubt::Dynamic(code)),
+                    ..target(kind, sink)
+                }
             }
             // There is an error log unless it is set to None; the access log has to be asked for.
-            None if kind == Kind::Error => {
-                Target { source: default_source(), evidence: Evidence::Default, ..target(kind, Sink::Stdio(stream)) }
-            }
-            Some(Setting::Said(_, source) | Setting::Off(source)) => Target { source, ..target(kind, Sink::Discard) },
+            None if kind == Kind::Error => Target {
+                source: default_source(),
+                evidence: Evidence::Default,
+                ..target(kind, Sink::Stdio(stream))
+            },
+            Some(Setting::Said(_, source) | Setting::Off(source)) => Target {
+                source,
+                ..target(kind, Sink::Discard)
+            },
             None => continue,
         };
         out.add(found);
     }
     if settings.flag("--log-syslog", "syslog") {
-        let address = settings.text(SYSLOG_TO).map_or_else(|| "udp://localhost:514".to_owned(), shown);
-        out.add(Target { source: default_source(), ..target(Kind::Error, Sink::Syslog(address)) });
+        let address = settings
+            .text(SYSLOG_TO)
+            .map_or_else(|| "udp://localhost:514".to_owned(), shown);
+        out.add(Target {
+            source: default_source(),
+            ..target(Kind::Error, Sink::Syslog(address))
+        });
     }
     logging_config(&settings, &target, out);
 }
 
 /// A logging configuration of its own replaces the handlers; its files are not gunicorn's to name.
-fn logging_config(settings: &Settings<'_>, target: &dyn Fn(Kind, Sink) -> Target, out: &mut Configured) {
-    let dict = settings.assignments.iter().find(|found| matches!(found.name.as_str(), "logconfig_dict" | "logger_class"));
+fn logging_config(
+    settings: &Settings<'_>,
+    target: &dyn Fn(Kind, Sink) -> Target,
+    out: &mut Configured,
+) {
+    let dict = settings
+        .assignments
+        .iter()
+        .find(|found| matches!(found.name.as_str(), "logconfig_dict" | "logger_class"));
     if let (Some(found), Some(file)) = (dict, &settings.file) {
         let what = format!("{} is set", found.name);
         let source = Some(Source::new(file, found.value.line));
         let sink = Sink::Template(what.clone().into_bytes());
-        out.add(Target { source, doubt: Some(Doubt::Dynamic(what)), ..target(Kind::Error, sink) });
+        out.add(Target {
+            source,
+            doubt: Some(Doubt::Dynamic(what)),
+            ..target(Kind::Error, sink)
+        });
     }
     if let Some(path) = settings.text(LOG_CONFIG) {
-        let what = format!("logging is configured by {}", String::from_utf8_lossy(&path));
+        let what = format!(
+            "logging is configured by {}",
+            String::from_utf8_lossy(&path)
+        );
         let source = settings.launch.source.clone();
         let sink = Sink::Template(what.clone().into_bytes());
-        out.add(Target { source, doubt: Some(Doubt::Dynamic(what)), ..target(Kind::Error, sink) });
+        out.add(Target {
+            source,
+            doubt: Some(Doubt::Dynamic(what)),
+            ..target(Kind::Error, sink)
+        });
     }
 }
 
@@ -212,6 +293,13 @@ fn instance(settings: &Settings<'_>, launch: &Launch) -> String {
     if let Some(file) = &settings.file {
         return file.display().to_string();
     }
-    let app = launch.arguments.iter().rev().find(|word| !word.starts_with(b"-"));
-    app.map_or_else(|| launch.cwd.display().to_string(), |word| String::from_utf8_lossy(word).into_owned())
+    let app = launch
+        .arguments
+        .iter()
+        .rev()
+        .find(|word| !word.starts_with(b"-"));
+    app.map_or_else(
+        || launch.cwd.display().to_string(),
+        |word| String::from_utf8_lossy(word).into_owned(),
+    )
 }

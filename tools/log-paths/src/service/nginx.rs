@@ -49,21 +49,40 @@ fn instances(site: &Site) -> Vec<Instance> {
     if !asked.is_empty() {
         return asked.into_iter().map(|conf| of_file(site, conf)).collect();
     }
-    let running: Vec<Instance> = site.masters(NAME).filter_map(|process| of_process(site, process)).collect();
+    let running: Vec<Instance> = site
+        .masters(NAME)
+        .filter_map(|process| of_process(site, process))
+        .collect();
     if !running.is_empty() {
         return running;
     }
     let build = Build::usual(site);
     let conf = build.conf_path(site);
-    if site.files.stat(&conf).is_ok() { vec![of_file(site, conf)] } else { Vec::new() }
+    if site.files.stat(&conf).is_ok() {
+        vec![of_file(site, conf)]
+    } else {
+        Vec::new()
+    }
 }
 
 /// A file that was asked for. Its prefix is only looked for when a relative name needs one.
 fn of_file(site: &Site, conf: PathBuf) -> Instance {
     let conf = std::path::absolute(&conf).unwrap_or(conf);
     let root = site.files.is_rooted() || rustix::process::geteuid().is_root();
-    let master = if root { "root".to_owned() } else { site.own_user() };
-    Instance { conf, prefix: None, globals: Vec::new(), error_log: None, root, master, build: Build::usual(site) }
+    let master = if root {
+        "root".to_owned()
+    } else {
+        site.own_user()
+    };
+    Instance {
+        conf,
+        prefix: None,
+        globals: Vec::new(),
+        error_log: None,
+        root,
+        master,
+        build: Build::usual(site),
+    }
 }
 
 /// A master, from its command line: `nginx: master process /usr/sbin/nginx -c …`, in one piece, or as it was typed.
@@ -71,8 +90,14 @@ fn of_process(site: &Site, process: &Process) -> Option<Instance> {
     let argv = command_line(process)?;
     let option = |name: &str| crate::process::option(&argv, &[name]);
     // Another user's process does not show its program; a name that a shell would look for says nothing of where it was found.
-    let typed = argv.first().filter(|word| word.starts_with(b"/")).map(|word| PathBuf::from(OsStr::from_bytes(word)));
-    let build = process.exe().or(typed).map_or_else(|| Build::usual(site), Build::of);
+    let typed = argv
+        .first()
+        .filter(|word| word.starts_with(b"/"))
+        .map(|word| PathBuf::from(OsStr::from_bytes(word)));
+    let build = process
+        .exe()
+        .or(typed)
+        .map_or_else(|| Build::usual(site), Build::of);
     let cwd = process.cwd().unwrap_or_else(|| PathBuf::from("/"));
     let prefix = option("-p").map(|prefix| normal(&cwd.join(OsStr::from_bytes(prefix))));
     let conf = match option("-c") {
@@ -82,7 +107,9 @@ fn of_process(site: &Site, process: &Process) -> Option<Instance> {
         }
         None => {
             let compiled = build.conf_path(site);
-            prefix.as_ref().map_or(compiled.clone(), |prefix| prefix.join(&compiled))
+            prefix
+                .as_ref()
+                .map_or(compiled.clone(), |prefix| prefix.join(&compiled))
         }
     };
     Some(Instance {
@@ -98,16 +125,24 @@ fn of_process(site: &Site, process: &Process) -> Option<Instance> {
 
 /// The file that a master has which names none.
 pub fn usual(site: &Site, process: &Process) -> PathBuf {
-    of_process(site, process).map_or_else(|| Build::usual(site).conf_path(site), |instance| instance.conf)
+    of_process(site, process).map_or_else(
+        || Build::usual(site).conf_path(site),
+        |instance| instance.conf,
+    )
 }
 
 fn command_line(process: &Process) -> Option<Vec<Vec<u8>>> {
     let first = process.argv.first()?;
-    let Some(title) = first.strip_prefix(b"nginx: ") else { return Some(process.argv.clone()) };
+    let Some(title) = first.strip_prefix(b"nginx: ") else {
+        return Some(process.argv.clone());
+    };
     let typed = title.strip_prefix(b"master process ")?;
     // The title joins the arguments with blanks, and quotations are gone: an option's value ends where the next option begins.
     let mut argv: Vec<Vec<u8>> = Vec::new();
-    for word in typed.split(|byte| *byte == b' ').filter(|word| !word.is_empty()) {
+    for word in typed
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty())
+    {
         match argv.last_mut() {
             Some(last) if argv_value(last, word) => {
                 last.push(b' ');
@@ -139,8 +174,13 @@ impl Instance {
             return prefix.clone();
         }
         let conf = self.conf.as_path();
-        let running = site.masters(NAME).filter_map(|process| of_process(site, process)).find(|other| other.conf == conf);
-        running.and_then(|other| other.prefix).unwrap_or_else(|| self.build.prefix(site))
+        let running = site
+            .masters(NAME)
+            .filter_map(|process| of_process(site, process))
+            .find(|other| other.conf == conf);
+        running
+            .and_then(|other| other.prefix)
+            .unwrap_or_else(|| self.build.prefix(site))
     }
 
     /// The main file's directory: what `include` is relative to, however deep.

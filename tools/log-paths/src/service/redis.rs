@@ -14,7 +14,15 @@ use std::sync::Arc;
 pub const NAME: &str = "redis";
 
 /// The directives that matter.
-const WANTED: &[&str] = &["logfile", "dir", "daemonize", "syslog-enabled", "syslog-ident", "port", "unixsocket"];
+const WANTED: &[&str] = &[
+    "logfile",
+    "dir",
+    "daemonize",
+    "syslog-enabled",
+    "syslog-ident",
+    "port",
+    "unixsocket",
+];
 
 type Settings = BTreeMap<String, (Vec<u8>, Option<Source>)>;
 
@@ -24,8 +32,17 @@ pub fn read(site: &Site) -> Configured {
         configured.found = true;
         let mut settings = Settings::new();
         let mut stack = Vec::new();
-        file(site, &conf, None, &mut stack, &mut settings, &mut configured);
-        let running = site.running(NAME).find(|process| conf_of(process).as_deref() == Some(&conf) || serves(process, &settings));
+        file(
+            site,
+            &conf,
+            None,
+            &mut stack,
+            &mut settings,
+            &mut configured,
+        );
+        let running = site.running(NAME).find(|process| {
+            conf_of(process).as_deref() == Some(&conf) || serves(process, &settings)
+        });
         for words in running.iter().flat_map(|process| given(process)) {
             settings.insert(words.0, (words.1, None));
         }
@@ -37,19 +54,31 @@ pub fn read(site: &Site) -> Configured {
 fn files(site: &Site) -> Vec<PathBuf> {
     let asked = site.asked(NAME);
     if !asked.is_empty() {
-        return asked.into_iter().map(|conf| std::path::absolute(&conf).unwrap_or(conf)).collect();
+        return asked
+            .into_iter()
+            .map(|conf| std::path::absolute(&conf).unwrap_or(conf))
+            .collect();
     }
     let mut running: Vec<PathBuf> = site.running(NAME).filter_map(conf_of).collect();
     running.dedup();
     if !running.is_empty() {
         return running;
     }
-    site.first(&["/etc/redis/redis.conf", "/etc/redis.conf", "/etc/valkey/valkey.conf"]).into_iter().collect()
+    site.first(&[
+        "/etc/redis/redis.conf",
+        "/etc/redis.conf",
+        "/etc/valkey/valkey.conf",
+    ])
+    .into_iter()
+    .collect()
 }
 
 /// The file a server was started with; its title keeps only that much: `redis-server 127.0.0.1:6379`, or the words as typed.
 fn conf_of(process: &Process) -> Option<PathBuf> {
-    let word = process.argv.get(1).filter(|word| !word.starts_with(b"-") && word.ends_with(b".conf"))?;
+    let word = process
+        .argv
+        .get(1)
+        .filter(|word| !word.starts_with(b"-") && word.ends_with(b".conf"))?;
     let cwd = process.cwd()?;
     Some(normal(&cwd.join(OsStr::from_bytes(word))))
 }
@@ -57,9 +86,15 @@ fn conf_of(process: &Process) -> Option<PathBuf> {
 /// A title keeps the address only: `/usr/bin/redis-server 127.0.0.1:6379`, `redis-server unixsocket:/run/redis.sock`.
 fn serves(process: &Process, settings: &Settings) -> bool {
     let title = process.title();
-    let Some(address) = title.split(|byte| *byte == b' ').nth(1) else { return false };
+    let Some(address) = title.split(|byte| *byte == b' ').nth(1) else {
+        return false;
+    };
     let get = |name: &str| settings.get(name).map_or(&b""[..], |(value, _)| value);
-    let port = if get("port").is_empty() { b"6379" } else { get("port") };
+    let port = if get("port").is_empty() {
+        b"6379"
+    } else {
+        get("port")
+    };
     match address.strip_prefix(b"unixsocket:") {
         Some(path) => path == get("unixsocket"),
         None => address.rsplit(|byte| *byte == b':').next() == Some(port),
@@ -68,21 +103,53 @@ fn serves(process: &Process, settings: &Settings) -> bool {
 
 /// `--logfile x` on the command line.
 fn given(process: &Process) -> Vec<(String, Vec<u8>)> {
-    let option = |name: &str| Some((name.to_owned(), process.option(&[&format!("--{name}")])?.to_vec()));
+    let option = |name: &str| {
+        Some((
+            name.to_owned(),
+            process.option(&[&format!("--{name}")])?.to_vec(),
+        ))
+    };
     WANTED.iter().filter_map(|name| option(name)).collect()
 }
 
-fn file(site: &Site, path: &Path, from: Option<&Source>, stack: &mut Vec<PathBuf>, settings: &mut Settings, out: &mut Configured) {
+fn file(
+    site: &Site,
+    path: &Path,
+    from: Option<&Source>,
+    stack: &mut Vec<PathBuf>,
+    settings: &mut Settings,
+    out: &mut Configured,
+) {
     if stack.len() >= DEPTH || stack.iter().any(|open| open == path) {
-        let names: Vec<String> = stack.iter().map(PathBuf::as_path).chain([path]).map(|file| file.display().to_string()).collect();
-        let source = from.cloned().unwrap_or_else(|| Source::new(&Arc::from(path), 0));
-        return out.fault(NAME, Error::at(conf::Kind::Loop, &source, format!("a file includes itself: {}", names.join(" > "))));
+        let names: Vec<String> = stack
+            .iter()
+            .map(PathBuf::as_path)
+            .chain([path])
+            .map(|file| file.display().to_string())
+            .collect();
+        let source = from
+            .cloned()
+            .unwrap_or_else(|| Source::new(&Arc::from(path), 0));
+        return out.fault(
+            NAME,
+            Error::at(
+                conf::Kind::Loop,
+                &source,
+                format!("a file includes itself: {}", names.join(" > ")),
+            ),
+        );
     }
     let bytes = match site.files.read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let error = from.map_or(error.clone(), |from| Error::at(error.kind, from, format!("includes {error}")));
-            return out.faults.push(crate::log::Fault { service: NAME, error, incomplete: true });
+            let error = from.map_or(error.clone(), |from| {
+                Error::at(error.kind, from, format!("includes {error}"))
+            });
+            return out.faults.push(crate::log::Fault {
+                service: NAME,
+                error,
+                incomplete: true,
+            });
         }
     };
     stack.push(path.to_path_buf());
@@ -94,10 +161,16 @@ fn file(site: &Site, path: &Path, from: Option<&Source>, stack: &mut Vec<PathBuf
             continue;
         }
         let Some(words) = words(line) else {
-            out.fault(NAME, Error::at(conf::Kind::Syntax, &source, "a quotation is not closed"));
+            out.fault(
+                NAME,
+                Error::at(conf::Kind::Syntax, &source, "a quotation is not closed"),
+            );
             continue;
         };
-        let directive = words.first().map(|word| String::from_utf8_lossy(word).to_lowercase()).unwrap_or_default();
+        let directive = words
+            .first()
+            .map(|word| String::from_utf8_lossy(word).to_lowercase())
+            .unwrap_or_default();
         let value = words.get(1).cloned().unwrap_or_default();
         if directive == "include" {
             // A relative name is relative to where the server was started, as a rule the file's own directory or /.
@@ -126,7 +199,11 @@ fn words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
             }
             _ => {
                 let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0);
-                let end = line[at..].iter().skip(1).position(blank).map_or(line.len(), |end| at + 1 + end);
+                let end = line[at..]
+                    .iter()
+                    .skip(1)
+                    .position(blank)
+                    .map_or(line.len(), |end| at + 1 + end);
                 words.push(line[at..end].to_vec());
                 at = end;
             }
@@ -141,7 +218,12 @@ fn quoted(text: &[u8], mark: u8) -> Option<(Vec<u8>, usize)> {
     loop {
         match (*text.get(at)?, text.get(at + 1)) {
             (byte, _) if byte == mark => return Some((out, at + 1)),
-            (b'\\', Some(b'x')) if mark == b'"' && text.get(at + 2..at + 4).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) => {
+            (b'\\', Some(b'x'))
+                if mark == b'"'
+                    && text
+                        .get(at + 2..at + 4)
+                        .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) =>
+            {
                 let hex = std::str::from_utf8(text.get(at + 2..at + 4)?).ok()?;
                 out.push(u8::from_str_radix(hex, 16).ok()?);
                 at += 4;
@@ -165,17 +247,34 @@ fn quoted(text: &[u8], mark: u8) -> Option<(Vec<u8>, usize)> {
     }
 }
 
-fn one(site: &Site, conf: &Path, settings: &Settings, running: Option<&Process>, out: &mut Configured) {
+fn one(
+    site: &Site,
+    conf: &Path,
+    settings: &Settings,
+    running: Option<&Process>,
+    out: &mut Configured,
+) {
     let get = |name: &str| settings.get(name).map(|(value, _)| value.as_slice());
     let yes = |name: &str| get(name).is_some_and(|value| value.eq_ignore_ascii_case(b"yes"));
     let whole = || Source::new(&Arc::from(conf), 0);
     let said = settings.get("logfile");
-    let cwd = running.and_then(Process::cwd).unwrap_or_else(|| PathBuf::from("/"));
+    let cwd = running
+        .and_then(Process::cwd)
+        .unwrap_or_else(|| PathBuf::from("/"));
     let dir = get("dir").map_or(cwd.clone(), |dir| normal(&cwd.join(OsStr::from_bytes(dir))));
-    let user = running.map(|process| site.users.user_name(process.uid)).or_else(|| owner(site, &dir));
+    let user = running
+        .map(|process| site.users.user_name(process.uid))
+        .or_else(|| owner(site, &dir));
     let target = |sink| Target {
-        source: Some(said.and_then(|(_, source)| source.clone()).unwrap_or_else(whole)),
-        evidence: if said.is_some() { Evidence::Config } else { Evidence::Default },
+        source: Some(
+            said.and_then(|(_, source)| source.clone())
+                .unwrap_or_else(whole),
+        ),
+        evidence: if said.is_some() {
+            Evidence::Config
+        } else {
+            Evidence::Default
+        },
         user: user.clone(),
         held: false,
         ..Target::new(NAME, conf.display().to_string(), Kind::Error, sink)
@@ -183,7 +282,9 @@ fn one(site: &Site, conf: &Path, settings: &Settings, running: Option<&Process>,
     match said.map_or(&b""[..], |(value, _)| value) {
         b"" if yes("daemonize") => out.add(target(Sink::Discard)),
         b"" => out.add(target(Sink::Stdio("stdout"))),
-        name => out.add(target(Sink::File(normal(&dir.join(OsStr::from_bytes(name)))))),
+        name => out.add(target(Sink::File(normal(
+            &dir.join(OsStr::from_bytes(name)),
+        )))),
     }
     if yes("syslog-enabled") {
         out.add(target(Sink::Syslog(String::new())));

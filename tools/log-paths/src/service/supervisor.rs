@@ -6,7 +6,9 @@ use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Sink, Target};
 use crate::process::Process;
 use crate::site::{Site, normal};
 use conf::Source;
-use conf::supervisor::{Daemon, Log, Output, Process as Program, Supervisor, Surroundings, auto_prefix};
+use conf::supervisor::{
+    Daemon, Log, Output, Process as Program, Supervisor, Surroundings, auto_prefix,
+};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -30,17 +32,34 @@ pub fn read(site: &Site) -> Configured {
 pub fn programs(site: &Site, names: &[&str]) -> Vec<Launch> {
     let mut launches = Vec::new();
     for (file, user, surroundings) in instances(site) {
-        let Ok(supervisor) = Supervisor::read(&site.files, &file, &surroundings) else { continue };
+        let Ok(supervisor) = Supervisor::read(&site.files, &file, &surroundings) else {
+            continue;
+        };
         for program in supervisor.groups.iter().flat_map(|group| &group.processes) {
-            let Some(arguments) = launch::command(program.command.as_bytes(), names) else { continue };
-            let daemon_dir = supervisor.daemon.directory.clone().unwrap_or_else(|| surroundings.cwd.clone());
+            let Some(arguments) = launch::command(program.command.as_bytes(), names) else {
+                continue;
+            };
+            let daemon_dir = supervisor
+                .daemon
+                .directory
+                .clone()
+                .unwrap_or_else(|| surroundings.cwd.clone());
             let mut env = surroundings.env.clone();
-            env.extend(program.environment.iter().map(|(name, value)| (name.into(), value.clone())));
+            env.extend(
+                program
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name.into(), value.clone())),
+            );
             launches.push(Launch {
                 arguments,
                 cwd: program.directory.clone().unwrap_or(daemon_dir),
                 env,
-                user: program.user.clone().or_else(|| supervisor.daemon.user.clone()).or_else(|| user.clone()),
+                user: program
+                    .user
+                    .clone()
+                    .or_else(|| supervisor.daemon.user.clone())
+                    .or_else(|| user.clone()),
                 source: Some(program.source.clone()),
                 pid: None,
             });
@@ -51,15 +70,23 @@ pub fn programs(site: &Site, names: &[&str]) -> Vec<Launch> {
 
 /// The main files, with the user of the daemon and what it takes from its surroundings.
 fn instances(site: &Site) -> Vec<(PathBuf, Option<String>, Surroundings)> {
-    let own = || Surroundings { cwd: PathBuf::from("/"), ..Surroundings::own() };
+    let own = || Surroundings {
+        cwd: PathBuf::from("/"),
+        ..Surroundings::own()
+    };
     let running: Vec<&Process> = site.masters(NAME).collect();
     let asked = site.asked(NAME);
     if !asked.is_empty() {
-        let absolute = asked.into_iter().map(|file| std::path::absolute(&file).unwrap_or(file));
+        let absolute = asked
+            .into_iter()
+            .map(|file| std::path::absolute(&file).unwrap_or(file));
         return absolute
             .map(|file| {
-                let process = running.iter().find(|process| main_file(site, process).as_ref() == Some(&file));
-                let (user, surroundings) = process.map_or((None, own()), |process| around(site, process));
+                let process = running
+                    .iter()
+                    .find(|process| main_file(site, process).as_ref() == Some(&file));
+                let (user, surroundings) =
+                    process.map_or((None, own()), |process| around(site, process));
                 (file, user, surroundings)
             })
             .collect();
@@ -74,14 +101,24 @@ fn instances(site: &Site) -> Vec<(PathBuf, Option<String>, Surroundings)> {
     if !found.is_empty() {
         return found;
     }
-    Supervisor::usual(&site.files).map(|file| (file, None, own())).into_iter().collect()
+    Supervisor::usual(&site.files)
+        .map(|file| (file, None, own()))
+        .into_iter()
+        .collect()
 }
 
 fn around(site: &Site, process: &Process) -> (Option<String>, Surroundings) {
     let own = Surroundings::own();
     let env = process.environment().unwrap_or_else(|| own.env.clone());
-    let tmp = env.get(OsStr::new("TMPDIR")).map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
-    let surroundings = Surroundings { env, cwd: process.cwd().unwrap_or_else(|| PathBuf::from("/")), tmp, host: own.host };
+    let tmp = env
+        .get(OsStr::new("TMPDIR"))
+        .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+    let surroundings = Surroundings {
+        env,
+        cwd: process.cwd().unwrap_or_else(|| PathBuf::from("/")),
+        tmp,
+        host: own.host,
+    };
     (Some(site.users.user_name(process.uid)), surroundings)
 }
 
@@ -91,12 +128,35 @@ fn main_file(site: &Site, process: &Process) -> Option<PathBuf> {
     if let Some(given) = process.option(&["-c", "--configuration"]) {
         return Some(normal(&cwd.join(OsStr::from_bytes(given))));
     }
-    let script = process.argv.iter().find(|word| word.ends_with(b"supervisord"));
-    let beside = script.and_then(|script| Some(Path::new(OsStr::from_bytes(script)).parent()?.parent()?.to_path_buf()));
-    let mut places: Vec<PathBuf> =
-        beside.into_iter().flat_map(|dir| [dir.join("etc/supervisord.conf"), dir.join("supervisord.conf")]).collect();
-    places.extend([cwd.join("supervisord.conf"), cwd.join("etc/supervisord.conf")]);
-    let found = places.into_iter().map(|path| normal(&cwd.join(path))).find(|path| site.files.stat(path).is_ok());
+    let script = process
+        .argv
+        .iter()
+        .find(|word| word.ends_with(b"supervisord"));
+    let beside = script.and_then(|script| {
+        Some(
+            Path::new(OsStr::from_bytes(script))
+                .parent()?
+                .parent()?
+                .to_path_buf(),
+        )
+    });
+    let mut places: Vec<PathBuf> = beside
+        .into_iter()
+        .flat_map(|dir| {
+            [
+                dir.join("etc/supervisord.conf"),
+                dir.join("supervisord.conf"),
+            ]
+        })
+        .collect();
+    places.extend([
+        cwd.join("supervisord.conf"),
+        cwd.join("etc/supervisord.conf"),
+    ]);
+    let found = places
+        .into_iter()
+        .map(|path| normal(&cwd.join(path)))
+        .find(|path| site.files.stat(path).is_ok());
     found.or_else(|| Supervisor::usual(&site.files))
 }
 
@@ -106,20 +166,35 @@ fn one(site: &Site, supervisor: &Supervisor, user: Option<String>, out: &mut Con
     }
     // A pattern that matches nothing is how a fresh supervisor looks; a name without wildcards was meant to be there.
     let literal = |pattern: &Path| !conf::pattern::is_pattern(pattern.as_os_str().as_bytes());
-    for (pattern, source) in supervisor.unmatched.iter().filter(|(pattern, _)| literal(pattern)) {
+    for (pattern, source) in supervisor
+        .unmatched
+        .iter()
+        .filter(|(pattern, _)| literal(pattern))
+    {
         let message = format!("includes {}, which matches no file", pattern.display());
         out.remark(NAME, conf::Error::at(conf::Kind::Missing, source, message));
     }
     let daemon = &supervisor.daemon;
-    let user = daemon.user.clone().or(user).unwrap_or_else(|| site.own_user());
-    let target = |instance: &str, kind, sink| Target { user: Some(user.clone()), ..Target::new(NAME, instance, kind, sink) };
+    let user = daemon
+        .user
+        .clone()
+        .or(user)
+        .unwrap_or_else(|| site.own_user());
+    let target = |instance: &str, kind, sink| Target {
+        user: Some(user.clone()),
+        ..Target::new(NAME, instance, kind, sink)
+    };
     let sink = match &daemon.logfile {
         Log::File(path) => Sink::File(path.clone()),
         Log::Syslog | Log::Auto | Log::None => Sink::Syslog(String::new()),
     };
     let whole = Source::new(&Arc::from(supervisor.file.as_path()), 0);
     out.add(Target {
-        evidence: if daemon.logfile_source.is_some() { Evidence::Config } else { Evidence::Default },
+        evidence: if daemon.logfile_source.is_some() {
+            Evidence::Config
+        } else {
+            Evidence::Default
+        },
         rotates: own_rotation(daemon.logfile_maxbytes, daemon.logfile_source.clone()),
         source: Some(daemon.logfile_source.clone().unwrap_or(whole)),
         ..target("supervisord", Kind::Error, sink)
@@ -129,7 +204,11 @@ fn one(site: &Site, supervisor: &Supervisor, user: Option<String>, out: &mut Con
         for (stream, output) in [("stdout", &program.stdout), ("stderr", &program.stderr)] {
             for (sink, doubt) in sinks(site, daemon, program, stream, output) {
                 out.add(Target {
-                    evidence: if output.explicit { Evidence::Config } else { Evidence::Default },
+                    evidence: if output.explicit {
+                        Evidence::Config
+                    } else {
+                        Evidence::Default
+                    },
                     source: Some(output.source.clone()),
                     rotates: own_rotation(output.maxbytes, Some(output.source.clone())),
                     doubt,
@@ -145,18 +224,33 @@ fn own_rotation(maxbytes: u64, source: Option<Source>) -> Option<OwnRotation> {
 }
 
 /// Where a program's stream goes: a file, files of supervisord's own naming, syslog, or nowhere.
-fn sinks(site: &Site, daemon: &Daemon, program: &Program, stream: &str, output: &Output) -> Vec<(Sink, Option<Doubt>)> {
+fn sinks(
+    site: &Site,
+    daemon: &Daemon,
+    program: &Program,
+    stream: &str,
+    output: &Output,
+) -> Vec<(Sink, Option<Doubt>)> {
     let mut sinks = Vec::new();
     match &output.log {
         Log::File(path) => sinks.push((Sink::File(path.clone()), None)),
         Log::Auto => {
             let (dir, prefix) = auto_prefix(daemon, program, stream);
             let names = site.files.list(&dir).unwrap_or_default();
-            let mine = |name: &OsStr| name.as_bytes().starts_with(prefix.as_bytes()) && name.as_bytes().ends_with(b".log");
-            let existing: Vec<PathBuf> = names.iter().filter(|name| mine(name)).map(|name| dir.join(name)).collect();
+            let mine = |name: &OsStr| {
+                name.as_bytes().starts_with(prefix.as_bytes()) && name.as_bytes().ends_with(b".log")
+            };
+            let existing: Vec<PathBuf> = names
+                .iter()
+                .filter(|name| mine(name))
+                .map(|name| dir.join(name))
+                .collect();
             if existing.is_empty() {
                 let name = dir.join(format!("{prefix}????????.log"));
-                sinks.push((Sink::Template(name.into_os_string().as_bytes().to_vec()), None));
+                sinks.push((
+                    Sink::Template(name.into_os_string().as_bytes().to_vec()),
+                    None,
+                ));
             }
             sinks.extend(existing.into_iter().map(|path| (Sink::File(path), None)));
         }

@@ -13,8 +13,13 @@ use unit::Unit;
 pub const NAME: &str = "systemd";
 
 /// Where units stand, the strongest first.
-const PLACES: &[&str] =
-    &["/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system"];
+const PLACES: &[&str] = &[
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/lib/systemd/system",
+    "/usr/lib/systemd/system",
+];
 
 pub fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
@@ -31,7 +36,10 @@ pub fn programs(site: &Site, names: &[&str]) -> Vec<Launch> {
     let started = units(site, &mut ignored).into_iter().flat_map(|unit| {
         let launch = |command: &(Vec<u8>, conf::Source)| {
             let arguments = launch::command(&command.0, names)?;
-            let cwd = unit.text("WorkingDirectory").map_or_else(|| PathBuf::from("/"), |dir| PathBuf::from(dir.trim_start_matches('-')));
+            let cwd = unit.text("WorkingDirectory").map_or_else(
+                || PathBuf::from("/"),
+                |dir| PathBuf::from(dir.trim_start_matches('-')),
+            );
             Some(Launch {
                 arguments,
                 cwd,
@@ -41,7 +49,10 @@ pub fn programs(site: &Site, names: &[&str]) -> Vec<Launch> {
                 pid: None,
             })
         };
-        unit.commands().iter().filter_map(launch).collect::<Vec<_>>()
+        unit.commands()
+            .iter()
+            .filter_map(launch)
+            .collect::<Vec<_>>()
     });
     started.collect()
 }
@@ -52,34 +63,61 @@ fn units(site: &Site, out: &mut Configured) -> Vec<Unit> {
     let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
     for file in &asked {
         let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
-        found.insert(file.file_name().unwrap_or_default().to_string_lossy().into_owned(), file);
+        found.insert(
+            file.file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            file,
+        );
     }
     if asked.is_empty() {
         for place in PLACES {
             for name in site.files.list(Path::new(place)).unwrap_or_default() {
                 let text = name.to_string_lossy().into_owned();
                 if text.ends_with(".service") {
-                    found.entry(text).or_insert_with(|| Path::new(place).join(name));
+                    found
+                        .entry(text)
+                        .or_insert_with(|| Path::new(place).join(name));
                 }
             }
         }
-        for link in site.files.glob(Path::new("/etc/systemd/system/*.wants/*@*.service")) {
-            let name = link.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let template = name.split_once('@').map(|(stem, _)| format!("{stem}@.service")).unwrap_or_default();
+        for link in site
+            .files
+            .glob(Path::new("/etc/systemd/system/*.wants/*@*.service"))
+        {
+            let name = link
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let template = name
+                .split_once('@')
+                .map(|(stem, _)| format!("{stem}@.service"))
+                .unwrap_or_default();
             if let Some(file) = found.get(&template).cloned() {
                 found.insert(name, file);
             }
         }
     }
-    let named = found.into_iter().filter(|(name, _)| !name.ends_with("@.service"));
-    named.filter_map(|(name, file)| Unit::read(site, PLACES, &name, &file, out)).collect()
+    let named = found
+        .into_iter()
+        .filter(|(name, _)| !name.ends_with("@.service"));
+    named
+        .filter_map(|(name, file)| Unit::read(site, PLACES, &name, &file, out))
+        .collect()
 }
 
 fn one(unit: &Unit, out: &mut Configured) {
     let user = unit.text("User").unwrap_or_else(|| "root".to_owned());
     let error = unit.last("StandardError");
-    for (name, setting) in [("StandardOutput", unit.last("StandardOutput")), ("StandardError", error)] {
-        let Some((value, source)) = setting else { continue };
+    for (name, setting) in [
+        ("StandardOutput", unit.last("StandardOutput")),
+        ("StandardError", error),
+    ] {
+        let Some((value, source)) = setting else {
+            continue;
+        };
         let (path, truncates) = match value.split_once(':') {
             Some(("file" | "append", path)) => (path, false),
             Some(("truncate", path)) => (path, true),
@@ -90,11 +128,25 @@ fn one(unit: &Unit, out: &mut Configured) {
             // systemd ignores a name that is not absolute.
             Ok(path) if !path.starts_with('/') => continue,
             Ok(path) => (Sink::File(crate::site::normal(Path::new(&path))), None),
-            Err(unknown) => (Sink::Template(path.as_bytes().to_vec()), Some(Doubt::Unresolved(unknown))),
+            Err(unknown) => (
+                Sink::Template(path.as_bytes().to_vec()),
+                Some(Doubt::Unresolved(unknown)),
+            ),
         };
-        let kind = if name == "StandardError" { Kind::Error } else { Kind::App };
+        let kind = if name == "StandardError" {
+            Kind::Error
+        } else {
+            Kind::App
+        };
         // The manager opens it, before the unit's user is taken; nobody opens it again while the service runs.
         let target = Target::new(NAME, unit.name.clone(), kind, sink);
-        out.add(Target { source: Some(source), user: Some(user.clone()), by: Some("root".to_owned()), held: !truncates, doubt, ..target });
+        out.add(Target {
+            source: Some(source),
+            user: Some(user.clone()),
+            by: Some("root".to_owned()),
+            held: !truncates,
+            doubt,
+            ..target
+        });
     }
 }

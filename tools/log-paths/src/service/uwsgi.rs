@@ -40,7 +40,13 @@ pub fn read(site: &Site) -> Configured {
         if !seen.insert(instance.name.clone()) {
             continue;
         }
-        let options = Options::read(site, &instance.words, &instance.cwd, &instance.env, &mut configured);
+        let options = Options::read(
+            site,
+            &instance.words,
+            &instance.cwd,
+            &instance.env,
+            &mut configured,
+        );
         left.extend(vassals(site, &instance, &options));
         one(site, &instance, &options, &mut configured);
     }
@@ -48,26 +54,40 @@ pub fn read(site: &Site) -> Configured {
 }
 
 fn instances(site: &Site) -> Vec<Instance> {
-    let launches = launch::of(site, NAME, &["uwsgi", "uwsgi-core", "uwsgi_python3", "uwsgi_python311"]);
+    let launches = launch::of(
+        site,
+        NAME,
+        &["uwsgi", "uwsgi-core", "uwsgi_python3", "uwsgi_python311"],
+    );
     let asked = site.asked(NAME);
     if !asked.is_empty() {
         return asked
             .into_iter()
             .map(|file| {
                 let file = std::path::absolute(&file).unwrap_or(file);
-                let used = launches.iter().find(|launch| options::files(&launch.arguments, &launch.cwd).contains(&file));
+                let used = launches
+                    .iter()
+                    .find(|launch| options::files(&launch.arguments, &launch.cwd).contains(&file));
                 used.map_or_else(|| of_file(&file, None), of_launch)
             })
             .collect();
     }
     let mut found: Vec<Instance> = launches.iter().map(of_launch).collect();
-    for app in
-        ["ini", "xml", "yaml", "yml", "json"].iter().flat_map(|end| site.files.glob(Path::new(&format!("/etc/uwsgi/apps-enabled/*.{end}"))))
+    for app in ["ini", "xml", "yaml", "yml", "json"]
+        .iter()
+        .flat_map(|end| {
+            site.files
+                .glob(Path::new(&format!("/etc/uwsgi/apps-enabled/*.{end}")))
+        })
     {
-        let running = launches.iter().any(|launch| options::files(&launch.arguments, &launch.cwd).contains(&app));
+        let running = launches
+            .iter()
+            .any(|launch| options::files(&launch.arguments, &launch.cwd).contains(&app));
         if !running {
             let stem = app.file_stem().unwrap_or_default();
-            let usual = Path::new("/var/log/uwsgi/app").join(stem).with_extension("log");
+            let usual = Path::new("/var/log/uwsgi/app")
+                .join(stem)
+                .with_extension("log");
             found.push(of_file(&app, Some(usual)));
         }
     }
@@ -76,8 +96,10 @@ fn instances(site: &Site) -> Vec<Instance> {
 
 fn of_launch(launch: &Launch) -> Instance {
     let files = options::files(&launch.arguments, &launch.cwd);
-    let name =
-        files.last().map_or_else(|| String::from_utf8_lossy(&launch.arguments.join(&b' ')).into_owned(), |file| file.display().to_string());
+    let name = files.last().map_or_else(
+        || String::from_utf8_lossy(&launch.arguments.join(&b' ')).into_owned(),
+        |file| file.display().to_string(),
+    );
     Instance {
         words: launch.arguments.clone(),
         cwd: launch.cwd.clone(),
@@ -91,17 +113,34 @@ fn of_launch(launch: &Launch) -> Instance {
 fn of_file(file: &Path, usual: Option<PathBuf>) -> Instance {
     let cwd = file.parent().unwrap_or(Path::new("/")).to_path_buf();
     let words = vec![file.as_os_str().as_bytes().to_vec()];
-    Instance { words, cwd, env: std::env::vars_os().collect(), user: None, name: file.display().to_string(), usual }
+    Instance {
+        words,
+        cwd,
+        env: std::env::vars_os().collect(),
+        user: None,
+        name: file.display().to_string(),
+        usual,
+    }
 }
 
 /// The configurations that an emperor watches; each starts in the directory it stands in.
 fn vassals(site: &Site, instance: &Instance, options: &Options) -> Vec<Instance> {
     let mut vassals = Vec::new();
     for opt in options.all("emperor") {
-        let Some(path) = path_of(&instance.cwd, opt) else { continue };
-        let is_dir = site.files.stat(&path).is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o040_000);
+        let Some(path) = path_of(&instance.cwd, opt) else {
+            continue;
+        };
+        let is_dir = site
+            .files
+            .stat(&path)
+            .is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o040_000);
         let files = if is_dir {
-            site.files.list(&path).unwrap_or_default().iter().map(|name| path.join(name)).collect()
+            site.files
+                .list(&path)
+                .unwrap_or_default()
+                .iter()
+                .map(|name| path.join(name))
+                .collect()
         } else {
             site.files.glob(&path)
         };
@@ -115,51 +154,113 @@ fn vassals(site: &Site, instance: &Instance, options: &Options) -> Vec<Instance>
 }
 
 fn path_of(cwd: &Path, opt: &Opt) -> Option<PathBuf> {
-    opt.unresolved.is_none().then(|| normal(&cwd.join(OsStr::from_bytes(&opt.value))))
+    opt.unresolved
+        .is_none()
+        .then(|| normal(&cwd.join(OsStr::from_bytes(&opt.value))))
 }
 
 fn one(site: &Site, instance: &Instance, options: &Options, out: &mut Configured) {
-    let uid = options.last("uid").map(|opt| String::from_utf8_lossy(&opt.value).into_owned());
-    let user = uid.clone().or_else(|| instance.user.clone()).unwrap_or_else(|| site.own_user());
+    let uid = options
+        .last("uid")
+        .map(|opt| String::from_utf8_lossy(&opt.value).into_owned());
+    let user = uid
+        .clone()
+        .or_else(|| instance.user.clone())
+        .unwrap_or_else(|| site.own_user());
     let drops = uid.is_some() && (site.files.is_rooted() || rustix::process::geteuid().is_root());
-    let early = if drops { Opener::RootThenWorker } else { Opener::Service };
-    let rotates = options.last("log-maxsize").map(|opt| OwnRotation { by: NAME, source: opt.source.clone() });
-    let target =
-        |kind, sink| Target { user: Some(user.clone()), rotates: rotates.clone(), ..Target::new(NAME, instance.name.clone(), kind, sink) };
+    let early = if drops {
+        Opener::RootThenWorker
+    } else {
+        Opener::Service
+    };
+    let rotates = options.last("log-maxsize").map(|opt| OwnRotation {
+        by: NAME,
+        source: opt.source.clone(),
+    });
+    let target = |kind, sink| Target {
+        user: Some(user.clone()),
+        rotates: rotates.clone(),
+        ..Target::new(NAME, instance.name.clone(), kind, sink)
+    };
     let whole = || Some(Source::new(&Arc::from(Path::new(&instance.name)), 0));
-    let daemonize = options.last("daemonize").or_else(|| options.last("daemonize2"));
+    let daemonize = options
+        .last("daemonize")
+        .or_else(|| options.last("daemonize2"));
     let usual = instance.usual.clone().filter(|_| daemonize.is_none());
     let mut any = false;
     for (opt, opener) in [
         (daemonize, early),
-        (options.last("logto").filter(|_| daemonize.is_none() && usual.is_none()), early),
+        (
+            options
+                .last("logto")
+                .filter(|_| daemonize.is_none() && usual.is_none()),
+            early,
+        ),
         (options.last("logto2"), Opener::Service),
     ] {
         let Some(opt) = opt else { continue };
         any = true;
         let found = target(Kind::App, sink(&instance.cwd, opt));
         let doubt = opt.unresolved.clone().map(Doubt::Unresolved);
-        let rotates = found.rotates.clone().filter(|_| matches!(found.sink, Sink::File(_)));
-        out.add(Target { source: opt.source.clone().or_else(whole), opener, doubt, conditional: opt.conditional, rotates, ..found });
+        let rotates = found
+            .rotates
+            .clone()
+            .filter(|_| matches!(found.sink, Sink::File(_)));
+        out.add(Target {
+            source: opt.source.clone().or_else(whole),
+            opener,
+            doubt,
+            conditional: opt.conditional,
+            rotates,
+            ..found
+        });
     }
-    for (name, kind) in [("logger", Kind::App), ("req-logger", Kind::Access), ("logger-req", Kind::Access)] {
+    for (name, kind) in [
+        ("logger", Kind::App),
+        ("req-logger", Kind::Access),
+        ("logger-req", Kind::Access),
+    ] {
         for opt in options.all(name) {
             any |= kind == Kind::App;
             let found = target(kind, logger(&instance.cwd, opt));
-            out.add(Target { source: opt.source.clone().or_else(whole), doubt: opt.unresolved.clone().map(Doubt::Unresolved), ..found });
+            out.add(Target {
+                source: opt.source.clone().or_else(whole),
+                doubt: opt.unresolved.clone().map(Doubt::Unresolved),
+                ..found
+            });
         }
     }
-    for (name, syslog) in [("syslog", true), ("log-syslog", true), ("rsyslog", true), ("log-socket", false)] {
+    for (name, syslog) in [
+        ("syslog", true),
+        ("log-syslog", true),
+        ("rsyslog", true),
+        ("log-socket", false),
+    ] {
         if let Some(opt) = options.last(name) {
             any = true;
             let address = String::from_utf8_lossy(&opt.value).into_owned();
-            let found = target(Kind::App, if syslog { Sink::Syslog(address) } else { Sink::Net(address) });
-            out.add(Target { source: opt.source.clone().or_else(whole), ..found });
+            let found = target(
+                Kind::App,
+                if syslog {
+                    Sink::Syslog(address)
+                } else {
+                    Sink::Net(address)
+                },
+            );
+            out.add(Target {
+                source: opt.source.clone().or_else(whole),
+                ..found
+            });
         }
     }
     if !any {
         let sink = usual.map_or(Sink::Stdio("stderr"), Sink::File);
-        out.add(Target { source: whole(), evidence: Evidence::Default, opener: early, ..target(Kind::App, sink) });
+        out.add(Target {
+            source: whole(),
+            evidence: Evidence::Default,
+            opener: early,
+            ..target(Kind::App, sink)
+        });
     }
 }
 
@@ -167,7 +268,9 @@ fn one(site: &Site, instance: &Instance, options: &Options, out: &mut Configured
 fn sink(cwd: &Path, opt: &Opt) -> Sink {
     match path_of(cwd, opt) {
         None => Sink::Template(opt.value.clone()),
-        Some(_) if opt.value.contains(&b':') => Sink::Net(format!("udp://{}", String::from_utf8_lossy(&opt.value))),
+        Some(_) if opt.value.contains(&b':') => {
+            Sink::Net(format!("udp://{}", String::from_utf8_lossy(&opt.value)))
+        }
         Some(path) => Sink::File(path),
     }
 }
@@ -175,19 +278,31 @@ fn sink(cwd: &Path, opt: &Opt) -> Sink {
 /// `[NAME ]PLUGIN[:ARGUMENTS]`; of the file plugin's arguments the first is the file.
 fn logger(cwd: &Path, opt: &Opt) -> Sink {
     let value = opt.value.as_slice();
-    let spec = match (value.iter().position(|byte| *byte == b' '), value.iter().position(|byte| *byte == b':')) {
+    let spec = match (
+        value.iter().position(|byte| *byte == b' '),
+        value.iter().position(|byte| *byte == b':'),
+    ) {
         (Some(blank), Some(colon)) if blank < colon => &value[blank + 1..],
         (Some(blank), None) => &value[blank + 1..],
         _ => value,
     };
-    let colon = spec.iter().position(|byte| *byte == b':').unwrap_or(spec.len());
+    let colon = spec
+        .iter()
+        .position(|byte| *byte == b':')
+        .unwrap_or(spec.len());
     let (plugin, argument) = (&spec[..colon], spec.get(colon + 1..).unwrap_or_default());
     let text = || String::from_utf8_lossy(argument).into_owned();
     match plugin {
         b"file" => {
-            let keyed = argument.split(|byte| *byte == b',').find_map(|part| part.strip_prefix(b"logfile="));
+            let keyed = argument
+                .split(|byte| *byte == b',')
+                .find_map(|part| part.strip_prefix(b"logfile="));
             let file = keyed.unwrap_or(argument);
-            if opt.unresolved.is_some() { Sink::Template(file.to_vec()) } else { Sink::File(normal(&cwd.join(OsStr::from_bytes(file)))) }
+            if opt.unresolved.is_some() {
+                Sink::Template(file.to_vec())
+            } else {
+                Sink::File(normal(&cwd.join(OsStr::from_bytes(file))))
+            }
         }
         b"syslog" | b"rsyslog" => Sink::Syslog(text()),
         b"stdio" => Sink::Stdio("stderr"),

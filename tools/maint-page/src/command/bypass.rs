@@ -19,7 +19,10 @@ pub fn run(layout: &Layout, action: &Action, context: &Context) -> Result<Report
     if *action == Action::List {
         return list(layout, context);
     }
-    let settling = Settling { makes: matches!(action, Action::Add(_)), ..Settling::new(layout, context) };
+    let settling = Settling {
+        makes: matches!(action, Action::Add(_)),
+        ..Settling::new(layout, context)
+    };
     let mut made = None;
     let mut shown = Vec::new();
     let mut revoked = 0;
@@ -39,7 +42,10 @@ pub fn run(layout: &Layout, action: &Action, context: &Context) -> Result<Report
             Action::Revoke(None) => revoked = std::mem::take(keys).len(),
             Action::List => {}
         }
-        shown = keys.iter().map(|key| show(key, made.as_deref() == Some(&key.name))).collect();
+        shown = keys
+            .iter()
+            .map(|key| show(key, made.as_deref() == Some(&key.name)))
+            .collect();
         Ok(())
     })?;
     let mut body = settled.body("bypass", layout);
@@ -49,7 +55,9 @@ pub fn run(layout: &Layout, action: &Action, context: &Context) -> Result<Report
         _ => format!("{revoked} keys revoked"),
     };
     body.keys = Some(shown);
-    let report = report(body, msg, settled.changed(), context).warnings(settled.warnings).diff(settled.diff);
+    let report = report(body, msg, settled.changed(), context)
+        .warnings(settled.warnings)
+        .diff(settled.diff);
     Ok(match settled.error {
         Some(error) => report.error(error),
         None => report,
@@ -59,18 +67,32 @@ pub fn run(layout: &Layout, action: &Action, context: &Context) -> Result<Report
 fn list(layout: &Layout, context: &Context) -> Result<Report<Maintenance>> {
     let observed = observe::observe(layout, &Opened::new(layout)?)?;
     let now = Timestamp::now();
-    let mut body = crate::settle::body("bypass", layout, &observed.holds, &observed.flag, now, Vec::new());
-    let (good, ended): (Vec<&Key>, Vec<&Key>) = observed.keys.iter().partition(|key| key.is_good(now));
+    let mut body = crate::settle::body(
+        "bypass",
+        layout,
+        &observed.holds,
+        &observed.flag,
+        now,
+        Vec::new(),
+    );
+    let (good, ended): (Vec<&Key>, Vec<&Key>) =
+        observed.keys.iter().partition(|key| key.is_good(now));
     body.keys = Some(good.iter().map(|key| show(key, false)).collect());
     let warnings = match ended.len() {
         0 => Vec::new(),
-        n => vec![format!("{n} ended keys still let somebody in, until the next `maint-page tick`")],
+        n => vec![format!(
+            "{n} ended keys still let somebody in, until the next `maint-page tick`"
+        )],
     };
     Ok(report(body, format!("{} keys", good.len()), false, context).warnings(warnings))
 }
 
 fn show(key: &Key, new: bool) -> KeyShown {
-    let expires = key.kept.expires_at.parse::<Timestamp>().map(|end| when::rfc3339(end, &TimeZone::system()));
+    let expires = key
+        .kept
+        .expires_at
+        .parse::<Timestamp>()
+        .map(|end| when::rfc3339(end, &TimeZone::system()));
     KeyShown {
         key: key.short().to_owned(),
         expires_at: expires.unwrap_or_default(),

@@ -38,13 +38,32 @@ struct Charge {
 }
 
 /// `maint-page during`.
-pub fn run(on: &On, keep: bool, drain: Duration, argv: &[OsString], context: &Context) -> Result<Report<Maintenance>> {
+pub fn run(
+    on: &On,
+    keep: bool,
+    drain: Duration,
+    argv: &[OsString],
+    context: &Context,
+) -> Result<Report<Maintenance>> {
     if context.dry_run {
-        return super::on::run(&On { wait: false, ..copy(on) }, context);
+        return super::on::run(
+            &On {
+                wait: false,
+                ..copy(on)
+            },
+            context,
+        );
     }
     let watch = Watch::begin()?;
     let guardian = if keep { None } else { Some(guard(on)?) };
-    let story = Story { on, keep, drain, argv, context, watch: &watch };
+    let story = Story {
+        on,
+        keep,
+        drain,
+        argv,
+        context,
+        watch: &watch,
+    };
     let report = story.tell();
     if let Some(guardian) = guardian {
         guardian.disarm();
@@ -65,13 +84,19 @@ fn copy(on: &On) -> On {
 
 fn guard(on: &On) -> Result<Guardian> {
     let page = on.layout.one_file().map(|_| on.layout.flag_path());
-    let charge = Charge { dir: on.layout.dir().to_path_buf(), page, id: on.wish.id.clone() };
+    let charge = Charge {
+        dir: on.layout.dir().to_path_buf(),
+        page,
+        id: on.wish.id.clone(),
+    };
     guardian::start(RELEASE, &serde_json::to_vec(&charge).unwrap_or_default())
 }
 
 /// The guardian's work: the hold goes, as after a success.
 pub fn guardian(kind: &str, payload: &[u8]) -> Exit {
-    let Ok(charge) = serde_json::from_slice::<Charge>(payload) else { return Exit::Usage };
+    let Ok(charge) = serde_json::from_slice::<Charge>(payload) else {
+        return Exit::Usage;
+    };
     let layout = match &charge.page {
         Some(page) => Layout::single(page),
         None => Ok(Layout::flag(&charge.dir)),
@@ -86,7 +111,15 @@ pub fn guardian(kind: &str, payload: &[u8]) -> Exit {
 }
 
 fn release(layout: &Layout, id: &str) -> Result<Settled> {
-    let settling = Settling { layout, template: None, only: None, force: false, makes: false, dry_run: false, lock_wait: PATIENCE };
+    let settling = Settling {
+        layout,
+        template: None,
+        only: None,
+        force: false,
+        makes: false,
+        dry_run: false,
+        lock_wait: PATIENCE,
+    };
     settling.run(|holds, _, _| {
         change::release(holds, &[id.to_owned()]);
         Ok(())
@@ -115,16 +148,31 @@ impl Story<'_> {
             Raised::Not(report) => return Ok(*report),
         };
         let mine = settled.holds.iter().find(|hold| hold.id == self.on.wish.id);
-        let tokens = mine.map(|hold| hold.token.clone()).into_iter().collect::<Vec<_>>();
-        let verified = prove(&self.on.proof, true, &tokens, Some(&self.on.layout), self.context);
+        let tokens = mine
+            .map(|hold| hold.token.clone())
+            .into_iter()
+            .collect::<Vec<_>>();
+        let verified = prove(
+            &self.on.proof,
+            true,
+            &tokens,
+            Some(&self.on.layout),
+            self.context,
+        );
         if let Some(error) = disproved(&verified, true) {
             return self.take_back(items, verified, error);
         }
         if let Some(signal) = self.wait_for_requests_under_way(&items)? {
             let error = Error::failed(format!("interrupted by {signal} before COMMAND was begun"));
-            return Ok(self.take_back(items, verified, error)?.exit(signal_code(signal)));
+            return Ok(self
+                .take_back(items, verified, error)?
+                .exit(signal_code(signal)));
         }
-        match Foreground::new(self.argv).patient().deadline(self.context.deadline).run(self.watch) {
+        match Foreground::new(self.argv)
+            .patient()
+            .deadline(self.context.deadline)
+            .run(self.watch)
+        {
             Ok(outcome) if self.keep && !good(&outcome) => Ok(self.kept(&settled, items, &outcome)),
             Ok(outcome) => Ok(self.afterwards(&settled, items, &outcome)),
             Err(error) => self.take_back(items, verified, error),
@@ -143,22 +191,43 @@ impl Story<'_> {
         if mine.is_some_and(|hold| hold.state(settled.now) != State::Announced) {
             return Ok(Raised::Up(Box::new(settled), items));
         }
-        match wait::until_up(&self.on.layout, Some(&self.on.wish.id), self.on.force, self.context, self.watch)? {
+        match wait::until_up(
+            &self.on.layout,
+            Some(&self.on.wish.id),
+            self.on.force,
+            self.context,
+            self.watch,
+        )? {
             Waited::Up(mut later) => {
                 items.append(&mut later.items);
                 match later.error.take() {
                     Some(error) => not(self.take_back(items, Vec::new(), error)?),
-                    None => Ok(Raised::Up(Box::new(Settled { warnings: settled.warnings, ..*later }), items)),
+                    None => Ok(Raised::Up(
+                        Box::new(Settled {
+                            warnings: settled.warnings,
+                            ..*later
+                        }),
+                        items,
+                    )),
                 }
             }
             Waited::Interrupted(signal) => {
-                let error = Error::failed(format!("interrupted by {signal} before COMMAND was begun"));
-                not(self.take_back(items, Vec::new(), error)?.exit(signal_code(signal)))
+                let error =
+                    Error::failed(format!("interrupted by {signal} before COMMAND was begun"));
+                not(self
+                    .take_back(items, Vec::new(), error)?
+                    .exit(signal_code(signal)))
             }
-            Waited::Late => not(self.take_back(items, Vec::new(), Error::deadline("the start has not come in the time given"))?),
-            Waited::Nothing | Waited::Gone => {
-                not(self.take_back(items, Vec::new(), Error::failed("the announcement was taken back meanwhile"))?)
-            }
+            Waited::Late => not(self.take_back(
+                items,
+                Vec::new(),
+                Error::deadline("the start has not come in the time given"),
+            )?),
+            Waited::Nothing | Waited::Gone => not(self.take_back(
+                items,
+                Vec::new(),
+                Error::failed("the announcement was taken back meanwhile"),
+            )?),
         }
     }
 
@@ -166,12 +235,18 @@ impl Story<'_> {
     /// site. Nothing tells when the last of them is done; a moment is given to them. Nobody has
     /// to wait when the page was up before.
     fn wait_for_requests_under_way(&self, items: &[Item]) -> Result<Option<Signal>> {
-        if !items.iter().any(|item| item.what == Place::Flag.word() && item.action == "write") {
+        if !items
+            .iter()
+            .any(|item| item.what == Place::Flag.word() && item.action == "write")
+        {
             return Ok(None);
         }
         let until = self.context.deadline.or_after(self.drain);
         while let Some(left) = until.left().filter(|left| !left.is_zero()) {
-            let left = Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
+            let left = Timespec {
+                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: left.subsec_nanos().into(),
+            };
             match rustix::event::poll(&mut [PollFd::new(self.watch, PollFlags::IN)], Some(&left)) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(e) => return Err(Error::io("cannot wait", &e.into())),
@@ -184,7 +259,12 @@ impl Story<'_> {
     }
 
     /// COMMAND was never begun: whatever --on-failure says, there is nothing to keep the page for.
-    fn take_back(&self, mut items: Vec<Item>, verified: Vec<Verified>, error: Error) -> Result<Report<Maintenance>> {
+    fn take_back(
+        &self,
+        mut items: Vec<Item>,
+        verified: Vec<Verified>,
+        error: Error,
+    ) -> Result<Report<Maintenance>> {
         let released = release(&self.on.layout, &self.on.wish.id)?;
         items.extend(released.items.iter().cloned());
         let mut body = released.body("during", &self.on.layout);
@@ -199,7 +279,10 @@ impl Story<'_> {
             special @ (Exit::NotFound | Exit::NotExecutable) => special,
             _ => Exit::AroundCommand,
         };
-        Report::new(Status::Failed, error.message.clone(), body).changed(changed).error(error).exit(exit)
+        Report::new(Status::Failed, error.message.clone(), body)
+            .changed(changed)
+            .error(error)
+            .exit(exit)
     }
 
     /// COMMAND failed, and somebody is to look before visitors come back.
@@ -208,14 +291,26 @@ impl Story<'_> {
         body.items = items;
         body.ran = Some(ran(self.argv, outcome));
         let mut warnings = settled.warnings.clone();
-        warnings.push(format!("the page is kept up (--on-failure keep); maint-page off --id {} takes it away", self.on.wish.id));
+        warnings.push(format!(
+            "the page is kept up (--on-failure keep); maint-page off --id {} takes it away",
+            self.on.wish.id
+        ));
         let msg = format!("{}; the page is kept up", ended(outcome));
         let report = Report::new(Status::Failed, msg, body).diff(settled.diff.clone());
-        report.changed(true).warnings(warnings).error(Error::failed(ended(outcome))).exit(own_code(outcome))
+        report
+            .changed(true)
+            .warnings(warnings)
+            .error(Error::failed(ended(outcome)))
+            .exit(own_code(outcome))
     }
 
     /// COMMAND has run, and the page goes.
-    fn afterwards(&self, settled: &Settled, mut items: Vec<Item>, outcome: &Outcome) -> Report<Maintenance> {
+    fn afterwards(
+        &self,
+        settled: &Settled,
+        mut items: Vec<Item>,
+        outcome: &Outcome,
+    ) -> Report<Maintenance> {
         let released = match release(&self.on.layout, &self.on.wish.id) {
             Ok(released) => released,
             Err(error) => {
@@ -231,11 +326,25 @@ impl Story<'_> {
         let mut error = released.error.clone();
         let mut page = "the page is off".to_owned();
         if released.state().is_up() {
-            let up = released.holds.iter().filter(|hold| hold.state(released.now).is_up());
-            page = format!("the page stays up for {}", up.map(|hold| hold.id.as_str()).collect::<Vec<_>>().join(", "));
+            let up = released
+                .holds
+                .iter()
+                .filter(|hold| hold.state(released.now).is_up());
+            page = format!(
+                "the page stays up for {}",
+                up.map(|hold| hold.id.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            );
             warnings.push(page.clone());
         } else if good(outcome) && error.is_none() {
-            body.verified = prove(&self.on.proof, false, &[], Some(&self.on.layout), self.context);
+            body.verified = prove(
+                &self.on.proof,
+                false,
+                &[],
+                Some(&self.on.layout),
+                self.context,
+            );
             error = disproved(&body.verified, false);
             warnings.extend(remarks(&body.verified));
         }
@@ -243,8 +352,16 @@ impl Story<'_> {
             return self.failed(body, items, error).warnings(warnings);
         }
         body.items = items;
-        let report = Report::new(Status::Ok, format!("{}; {page}", ended(outcome)), body).changed(true).warnings(warnings);
-        if good(outcome) { report.exit(own_code(outcome)) } else { report.error(Error::failed(ended(outcome))).exit(own_code(outcome)) }
+        let report = Report::new(Status::Ok, format!("{}; {page}", ended(outcome)), body)
+            .changed(true)
+            .warnings(warnings);
+        if good(outcome) {
+            report.exit(own_code(outcome))
+        } else {
+            report
+                .error(Error::failed(ended(outcome)))
+                .exit(own_code(outcome))
+        }
     }
 }
 
@@ -256,7 +373,10 @@ fn good(outcome: &Outcome) -> bool {
 fn ended(outcome: &Outcome) -> String {
     match (good(outcome), outcome.timed_out) {
         (true, _) => "COMMAND succeeded".to_owned(),
-        (false, true) => format!("COMMAND was ended when the time was up ({})", outcome.ending),
+        (false, true) => format!(
+            "COMMAND was ended when the time was up ({})",
+            outcome.ending
+        ),
         (false, false) => format!("COMMAND failed ({})", outcome.ending),
     }
 }

@@ -50,7 +50,15 @@ pub fn run(on: &On, context: &Context) -> Result<Report<Maintenance>> {
             other => return Ok(not_up(&on.layout, other, items, context)),
         }
     }
-    Ok(finish("on", &on.layout, Some(&on.wish.id), settled, items, &on.proof, context))
+    Ok(finish(
+        "on",
+        &on.layout,
+        Some(&on.wish.id),
+        settled,
+        items,
+        &on.proof,
+        context,
+    ))
 }
 
 /// Makes the hold, and raises the page if its start has come.
@@ -63,7 +71,12 @@ pub fn begin(on: &On, context: &Context) -> Result<Settled> {
         // Wrong times are refused before anything is made for them.
         change::on(&mut Vec::new(), &wish, Timestamp::now()).map_err(wrong)?;
     }
-    let settling = Settling { template: template.as_ref(), force: on.force, makes: true, ..Settling::new(&on.layout, context) };
+    let settling = Settling {
+        template: template.as_ref(),
+        force: on.force,
+        makes: true,
+        ..Settling::new(&on.layout, context)
+    };
     let mut settled = settling.run(|holds, _, now| change::on(holds, &wish, now).map_err(wrong))?;
     settled.warnings.extend(warnings(on, &settled));
     Ok(settled)
@@ -73,12 +86,25 @@ fn warnings(on: &On, settled: &Settled) -> Vec<String> {
     let link = clues::link_on_the_way(&on.layout.flag_path()).map(|path| {
         format!("{path} is a symbolic link on the way to the page: when it is turned elsewhere, the server no longer sees the flag")
     });
-    let closed = if settled.error.is_none() { clues::closed_to_the_server(&on.layout) } else { None };
-    [clues::single_file_warning(&on.layout), link, closed].into_iter().flatten().collect()
+    let closed = if settled.error.is_none() {
+        clues::closed_to_the_server(&on.layout)
+    } else {
+        None
+    };
+    [clues::single_file_warning(&on.layout), link, closed]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// `maint-page wait`.
-pub fn wait(layout: &Layout, id: Option<&str>, force: bool, proof: &Proof, context: &Context) -> Result<Report<Maintenance>> {
+pub fn wait(
+    layout: &Layout,
+    id: Option<&str>,
+    force: bool,
+    proof: &Proof,
+    context: &Context,
+) -> Result<Report<Maintenance>> {
     let watch = Watch::begin()?;
     match wait::until_up(layout, id, force, context, &watch)? {
         Waited::Up(mut settled) => {
@@ -89,24 +115,46 @@ pub fn wait(layout: &Layout, id: Option<&str>, force: bool, proof: &Proof, conte
     }
 }
 
-fn not_up(layout: &Layout, waited: Waited, items: Vec<Item>, context: &Context) -> Report<Maintenance> {
+fn not_up(
+    layout: &Layout,
+    waited: Waited,
+    items: Vec<Item>,
+    context: &Context,
+) -> Report<Maintenance> {
     let changed = !items.is_empty();
-    let settled = Settling { dry_run: true, ..Settling::new(layout, context) }.run(|_, _, _| Ok(()));
-    let mut body = settled.map(|settled| settled.body("wait", layout)).unwrap_or_default();
+    let settled = Settling {
+        dry_run: true,
+        ..Settling::new(layout, context)
+    }
+    .run(|_, _, _| Ok(()));
+    let mut body = settled
+        .map(|settled| settled.body("wait", layout))
+        .unwrap_or_default();
     body.items = items;
     match waited {
         Waited::Interrupted(signal) => {
             let code = u8::try_from(128 + signal as i32).unwrap_or(u8::MAX);
             let msg = format!("interrupted by {signal}; the announcement stands");
-            Report::new(Status::Failed, msg, body).changed(changed).exit(base::Exit::Command(code))
+            Report::new(Status::Failed, msg, body)
+                .changed(changed)
+                .exit(base::Exit::Command(code))
         }
         Waited::Late => {
             let error = Error::deadline("the start has not come in the time given")
                 .hint("the announcement stands; `maint-page tick` or `wait` go on from here");
-            Report::new(Status::Retry, "not yet: the announcement stands", body).changed(changed).error(error)
+            Report::new(Status::Retry, "not yet: the announcement stands", body)
+                .changed(changed)
+                .error(error)
         }
-        Waited::Nothing | Waited::Up(_) => Report::new(Status::No, "nothing is announced", body).changed(changed),
-        Waited::Gone => Report::new(Status::No, "the announcement was taken back meanwhile", body).changed(changed),
+        Waited::Nothing | Waited::Up(_) => {
+            Report::new(Status::No, "nothing is announced", body).changed(changed)
+        }
+        Waited::Gone => Report::new(
+            Status::No,
+            "the announcement was taken back meanwhile",
+            body,
+        )
+        .changed(changed),
     }
 }
 
@@ -125,13 +173,27 @@ fn finish(
     body.items = items;
     let mut error = settled.error.clone();
     if error.is_none() && body.up && !context.dry_run {
-        let tokens: Vec<String> = settled.holds.iter().map(|hold| hold.token.clone()).collect();
+        let tokens: Vec<String> = settled
+            .holds
+            .iter()
+            .map(|hold| hold.token.clone())
+            .collect();
         body.verified = prove(proof, true, &tokens, Some(layout), context);
         error = disproved(&body.verified, true);
     }
-    let warnings = settled.warnings.iter().cloned().chain(remarks(&body.verified)).collect();
-    let msg = settled.error.as_ref().map_or_else(|| message(&settled, &body, id, context.dry_run), |error| error.message.clone());
-    let report = report(body, msg, changed, context).warnings(warnings).diff(settled.diff);
+    let warnings = settled
+        .warnings
+        .iter()
+        .cloned()
+        .chain(remarks(&body.verified))
+        .collect();
+    let msg = settled.error.as_ref().map_or_else(
+        || message(&settled, &body, id, context.dry_run),
+        |error| error.message.clone(),
+    );
+    let report = report(body, msg, changed, context)
+        .warnings(warnings)
+        .diff(settled.diff);
     match error {
         Some(error) => report.error(error),
         None => report,
@@ -141,18 +203,36 @@ fn finish(
 /// Says first what became of the hold that was asked about.
 fn message(settled: &Settled, body: &Maintenance, id: Option<&str>, dry_run: bool) -> String {
     let mine = body.holds.iter().find(|hold| id == Some(hold.id.as_str()));
-    let others: Vec<&str> =
-        body.holds.iter().filter(|hold| hold.state.is_up() && id != Some(hold.id.as_str())).map(|hold| hold.id.as_str()).collect();
+    let others: Vec<&str> = body
+        .holds
+        .iter()
+        .filter(|hold| hold.state.is_up() && id != Some(hold.id.as_str()))
+        .map(|hold| hold.id.as_str())
+        .collect();
     let (state, starts, ends) = match mine {
         Some(hold) => (hold.state, Some(&hold.starts_at), hold.ends_at.as_ref()),
-        None => (settled.state(), body.starts_at.as_ref(), body.ends_at.as_ref()),
+        None => (
+            settled.state(),
+            body.starts_at.as_ref(),
+            body.ends_at.as_ref(),
+        ),
     };
     let until = ends.map_or(String::new(), |end| format!(" until {end}"));
-    let also = if others.is_empty() { String::new() } else { format!("; up for {}", others.join(", ")) };
+    let also = if others.is_empty() {
+        String::new()
+    } else {
+        format!("; up for {}", others.join(", "))
+    };
     match state {
-        State::Announced => format!("announced for {}{until}{also}", starts.map_or("later", String::as_str)),
+        State::Announced => format!(
+            "announced for {}{until}{also}",
+            starts.map_or("later", String::as_str)
+        ),
         State::Off => "off".to_owned(),
-        State::Overdue => format!("up and overdue since {}{also}", ends.map_or("its end", String::as_str)),
+        State::Overdue => format!(
+            "up and overdue since {}{also}",
+            ends.map_or("its end", String::as_str)
+        ),
         State::Active if dry_run => format!("would be up{until}{also}"),
         State::Active => format!("up{until}{}", also.replace("; up for", "; also for")),
     }

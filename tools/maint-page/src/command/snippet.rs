@@ -9,6 +9,11 @@ use std::path::Path;
 pub fn run(server: &str, dir: &Path) -> Report<Maintenance> {
     let shown = dir.display().to_string();
     let text = snippet::text(server, &shown).unwrap_or_default();
-    let body = Maintenance { command: "snippet".to_owned(), dir: Some(shown), ..Maintenance::default() };
-    Report::new(Status::Ok, format!("configuration for {server}"), body).raw(Raw::Always(text.into_bytes()))
+    let body = Maintenance {
+        command: "snippet".to_owned(),
+        dir: Some(shown),
+        ..Maintenance::default()
+    };
+    Report::new(Status::Ok, format!("configuration for {server}"), body)
+        .raw(Raw::Always(text.into_bytes()))
 }

@@ -16,10 +16,17 @@ pub fn run(layout: &Layout, id: Option<&str>, side: Option<bool>) -> Result<Repo
     let observed = observe::observe(layout, &Opened::new(layout)?)?;
     let now = Timestamp::now();
     let mut wrong = wrong(layout, &observed, id, now);
-    let holds: Vec<Hold> = observed.holds.into_iter().filter(|hold| id.is_none_or(|id| hold.id == id)).collect();
+    let holds: Vec<Hold> = observed
+        .holds
+        .into_iter()
+        .filter(|hold| id.is_none_or(|id| hold.id == id))
+        .collect();
     let body = settle::body("status", layout, &holds, &observed.flag, now, Vec::new());
     if body.state == State::Overdue {
-        wrong.push(format!("overdue since {}", body.ends_at.as_deref().unwrap_or("its end")));
+        wrong.push(format!(
+            "overdue since {}",
+            body.ends_at.as_deref().unwrap_or("its end")
+        ));
     }
     // One hold is on while it keeps the page up; all of them, while the page is up.
     let (is_on, is_off) = match id {
@@ -32,8 +39,16 @@ pub fn run(layout: &Layout, id: Option<&str>, side: Option<bool>) -> Result<Repo
         _ => {}
     }
     let state = body.state.word();
-    let msg = if wrong.is_empty() { state.to_owned() } else { format!("{state}; {}", wrong.join("; ")) };
-    let status = if wrong.is_empty() { Status::Ok } else { Status::No };
+    let msg = if wrong.is_empty() {
+        state.to_owned()
+    } else {
+        format!("{state}; {}", wrong.join("; "))
+    };
+    let status = if wrong.is_empty() {
+        Status::Ok
+    } else {
+        Status::No
+    };
     Ok(Report::new(status, msg, body))
 }
 
@@ -42,18 +57,34 @@ fn wrong(layout: &Layout, observed: &Observed, id: Option<&str>, now: Timestamp)
     let keys: Vec<Key> = observed.keys.clone();
     let mut wrong = Vec::new();
     if let Found::Foreign(why) = &observed.flag {
-        wrong.push(format!("{} is foreign: {why}", layout.flag_path().display()));
+        wrong.push(format!(
+            "{} is foreign: {why}",
+            layout.flag_path().display()
+        ));
     }
     let counts = |hold: &&Hold| id.is_none_or(|id| hold.id == id);
-    for hold in observed.holds.iter().filter(counts).filter(|hold| hold.is_due(now)) {
-        wrong.push(format!("the start of {} has come and nobody put the page up (is `maint-page tick` in cron?)", hold.id));
+    for hold in observed
+        .holds
+        .iter()
+        .filter(counts)
+        .filter(|hold| hold.is_due(now))
+    {
+        wrong.push(format!(
+            "the start of {} has come and nobody put the page up (is `maint-page tick` in cron?)",
+            hold.id
+        ));
     }
     for step in plan::plan(layout, observed, &observed.holds, &keys, now, true).steps {
         let said = match step {
             Step::Write(place @ (Place::Flag | Place::Html | Place::Json), _) => {
-                format!("{} is missing or not as it should be", place.path(layout).display())
+                format!(
+                    "{} is missing or not as it should be",
+                    place.path(layout).display()
+                )
             }
-            Step::Remove(place @ Place::Flag) => format!("{} is there without a hold", place.path(layout).display()),
+            Step::Remove(place @ Place::Flag) => {
+                format!("{} is there without a hold", place.path(layout).display())
+            }
             _ => continue,
         };
         wrong.push(format!("{said}; any `maint-page tick` mends it"));

@@ -10,8 +10,18 @@ use base::report::Report;
 use base::tool::Context;
 
 /// `maint-page tick`.
-pub fn run(layout: &Layout, id: Option<&str>, force: bool, context: &Context) -> Result<Report<Maintenance>> {
-    let settled = Settling { only: id, force, ..Settling::new(layout, context) }.run(|_, _, _| Ok(()))?;
+pub fn run(
+    layout: &Layout,
+    id: Option<&str>,
+    force: bool,
+    context: &Context,
+) -> Result<Report<Maintenance>> {
+    let settled = Settling {
+        only: id,
+        force,
+        ..Settling::new(layout, context)
+    }
+    .run(|_, _, _| Ok(()))?;
     let body = settled.body("tick", layout);
     let mut warnings = settled.warnings.clone();
     let mut said = Vec::new();
@@ -19,12 +29,22 @@ pub fn run(layout: &Layout, id: Option<&str>, force: bool, context: &Context) ->
         match event {
             Event::Began(id) => said.push(format!("up for {id}")),
             Event::Ended(id) => said.push(format!("{id} ended")),
-            Event::Lapsed(id) => warnings.push(format!("{id} is over before the page was put up for it; tick did not run in between")),
-            Event::Overdue(id) => warnings.push(format!("{id} is overdue: its end has passed and the page is still up")),
+            Event::Lapsed(id) => warnings.push(format!(
+                "{id} is over before the page was put up for it; tick did not run in between"
+            )),
+            Event::Overdue(id) => warnings.push(format!(
+                "{id} is overdue: its end has passed and the page is still up"
+            )),
         }
     }
-    let msg = if said.is_empty() { settled.state().word().to_owned() } else { said.join(", ") };
-    let report = report(body, msg, settled.changed(), context).warnings(warnings).diff(settled.diff);
+    let msg = if said.is_empty() {
+        settled.state().word().to_owned()
+    } else {
+        said.join(", ")
+    };
+    let report = report(body, msg, settled.changed(), context)
+        .warnings(warnings)
+        .diff(settled.diff);
     Ok(match settled.error {
         Some(error) => report.error(error),
         None => report,

@@ -12,19 +12,42 @@ use base::{Error, Result};
 use jiff::Timestamp;
 
 /// `maint-page verify`.
-pub fn run(layout: Option<&Layout>, id: Option<&str>, on: bool, proof: &Proof, context: &Context) -> Result<Report<Maintenance>> {
-    let mut body = Maintenance { command: "verify".to_owned(), ..Maintenance::default() };
+pub fn run(
+    layout: Option<&Layout>,
+    id: Option<&str>,
+    on: bool,
+    proof: &Proof,
+    context: &Context,
+) -> Result<Report<Maintenance>> {
+    let mut body = Maintenance {
+        command: "verify".to_owned(),
+        ..Maintenance::default()
+    };
     let mut tokens = Vec::new();
     if let Some(layout) = layout {
         let observed = observe::observe(layout, &Opened::new(layout)?)?;
-        body = settle::body("verify", layout, &observed.holds, &observed.flag, Timestamp::now(), Vec::new());
-        let wanted = observed.holds.iter().filter(|hold| id.is_none_or(|id| hold.id == id));
+        body = settle::body(
+            "verify",
+            layout,
+            &observed.holds,
+            &observed.flag,
+            Timestamp::now(),
+            Vec::new(),
+        );
+        let wanted = observed
+            .holds
+            .iter()
+            .filter(|hold| id.is_none_or(|id| hold.id == id));
         tokens = wanted.map(|hold| hold.token.clone()).collect();
         if on && tokens.is_empty() {
             let whose = id.map_or("no hold".to_owned(), |id| format!("no hold {id:?}"));
-            let error =
-                Error::failed(format!("there is {whose} in {}", layout.dir().display())).hint("maint-page status says which there are");
-            return Ok(Report { status: Status::No, error: Some(error), ..Report::new(Status::No, "nothing to verify", body) });
+            let error = Error::failed(format!("there is {whose} in {}", layout.dir().display()))
+                .hint("maint-page status says which there are");
+            return Ok(Report {
+                status: Status::No,
+                error: Some(error),
+                ..Report::new(Status::No, "nothing to verify", body)
+            });
         }
     }
     body.verified = prove(proof, on, &tokens, layout, context);
@@ -32,7 +55,9 @@ pub fn run(layout: Option<&Layout>, id: Option<&str>, on: bool, proof: &Proof, c
     let wrong: Vec<_> = body.verified.iter().filter(|one| !one.ok).collect();
     let status = match wrong.len() {
         0 => Status::Ok,
-        n if n == body.verified.len() && wrong.iter().all(|one| one.status.is_none()) => Status::Retry,
+        n if n == body.verified.len() && wrong.iter().all(|one| one.status.is_none()) => {
+            Status::Retry
+        }
         _ => Status::No,
     };
     let msg = match wrong.first() {
@@ -44,5 +69,9 @@ pub fn run(layout: Option<&Layout>, id: Option<&str>, on: bool, proof: &Proof, c
 }
 
 fn count(urls: usize) -> String {
-    if urls == 1 { "1 URL".to_owned() } else { format!("{urls} URLs") }
+    if urls == 1 {
+        "1 URL".to_owned()
+    } else {
+        format!("{urls} URLs")
+    }
 }

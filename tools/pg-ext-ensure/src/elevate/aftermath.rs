@@ -18,14 +18,22 @@ const DATABASES: usize = 64;
 pub fn superusers(client: &mut Client) -> Result<Vec<String>, postgres::Error> {
     let sql = "SET search_path = pg_catalog; SELECT r.rolname FROM pg_roles r WHERE r.rolsuper OR EXISTS \
                (SELECT FROM pg_roles s WHERE s.rolsuper AND pg_has_role(r.oid, s.oid, 'MEMBER')) ORDER BY 1";
-    Ok(batch(client, sql)?.iter().flatten().filter_map(|row| text(row, 0)).collect())
+    Ok(batch(client, sql)?
+        .iter()
+        .flatten()
+        .filter_map(|row| text(row, 0))
+        .collect())
 }
 
 /// Functions, tables, schemas and the like that are a superuser's and were made or changed since a transaction; members of extensions
 /// come with these.
 fn owned_sql(transaction: &str) -> String {
     let kinds = [
-        ("pg_class", "relowner", "relkind IN ('r', 'v', 'm', 'f', 'p', 'S')"),
+        (
+            "pg_class",
+            "relowner",
+            "relkind IN ('r', 'v', 'm', 'f', 'p', 'S')",
+        ),
         ("pg_proc", "proowner", "true"),
         ("pg_namespace", "nspowner", "nspname !~ '^pg_(toast|temp)'"),
         ("pg_extension", "extowner", "true"),
@@ -50,32 +58,60 @@ fn owned_sql(transaction: &str) -> String {
 }
 
 /// Looks, once the right is gone.
-pub fn look(admin: &Resolved, grant: &Grant, before: &[String], elevation: &mut Elevation, warnings: &mut Vec<String>) {
+pub fn look(
+    admin: &Resolved,
+    grant: &Grant,
+    before: &[String],
+    elevation: &mut Elevation,
+    warnings: &mut Vec<String>,
+) {
     let unseen = |why: String| format!("could not look for what COMMAND left: {why}");
     let mut client = match admin.connect() {
         Ok(connected) => connected.client,
         Err(error) => return warnings.push(unseen(error.message)),
     };
     match superusers(&mut client) {
-        Ok(now) => elevation.new_superusers = now.into_iter().filter(|role| !before.contains(role)).collect(),
+        Ok(now) => {
+            elevation.new_superusers = now
+                .into_iter()
+                .filter(|role| !before.contains(role))
+                .collect()
+        }
         Err(error) => warnings.push(unseen(error.to_string())),
     }
     if !elevation.new_superusers.is_empty() {
-        warnings.push(format!("there are superusers now that there were not before: {}", elevation.new_superusers.join(", ")));
+        warnings.push(format!(
+            "there are superusers now that there were not before: {}",
+            elevation.new_superusers.join(", ")
+        ));
     }
-    let Some(transaction) = &grant.transaction else { return };
+    let Some(transaction) = &grant.transaction else {
+        return;
+    };
     let names = databases(&mut client).unwrap_or_default();
     if names.len() > DATABASES {
-        warnings.push(format!("only {DATABASES} of {} databases were searched for objects of superusers", names.len()));
+        warnings.push(format!(
+            "only {DATABASES} of {} databases were searched for objects of superusers",
+            names.len()
+        ));
     }
     for name in names.iter().take(DATABASES) {
-        let Ok(mut connected) = admin.with_database(name).connect() else { continue };
+        let Ok(mut connected) = admin.with_database(name).connect() else {
+            continue;
+        };
         match batch(&mut connected.client, &owned_sql(transaction)) {
-            Ok(rows) => elevation.new_owned.extend(rows.iter().flatten().filter_map(|row| Some(format!("{name}: {}", text(row, 0)?)))),
+            Ok(rows) => elevation.new_owned.extend(
+                rows.iter()
+                    .flatten()
+                    .filter_map(|row| Some(format!("{name}: {}", text(row, 0)?))),
+            ),
             Err(error) => warnings.push(unseen(error.to_string())),
         }
     }
     if !elevation.new_owned.is_empty() {
-        warnings.push(format!("{} objects that belong to a superuser are new or changed", elevation.new_owned.len()));
+        warnings.push(format!(
+            "{} objects that belong to a superuser are new or changed",
+            elevation.new_owned.len()
+        ));
     }
 }

@@ -55,7 +55,10 @@ impl Journal {
 
     /// What it takes to undo it.
     pub fn grant(&self) -> Grant {
-        let backend = Backend { pid: self.backend_pid, start: self.backend_start };
+        let backend = Backend {
+            pid: self.backend_pid,
+            start: self.backend_start,
+        };
         Grant::recorded(self.system.clone(), self.oid, backend, self.since)
     }
 
@@ -70,7 +73,8 @@ impl Journal {
             directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
             state: place.directory.clone(),
         };
-        serde_json::to_vec(&ward).map_err(|error| Error::failed(format!("cannot tell the guardian what to do: {error}")))
+        serde_json::to_vec(&ward)
+            .map_err(|error| Error::failed(format!("cannot tell the guardian what to do: {error}")))
     }
 }
 
@@ -90,7 +94,11 @@ pub struct Ward {
 impl Ward {
     /// The journal's place. The lock was the tool's, and went with it.
     pub fn place(&self) -> Place {
-        Place { directory: self.state.clone(), name: name(&self.journal.system, self.journal.oid), _lock: None }
+        Place {
+            directory: self.state.clone(),
+            name: name(&self.journal.system, self.journal.oid),
+            _lock: None,
+        }
     }
 }
 
@@ -117,7 +125,11 @@ impl Place {
         let directory = directory()?;
         let name = name(system, oid);
         let lock = Lock::acquire(&directory.join(format!("{name}.lock")), wait)?;
-        Ok(Place { directory, name, _lock: Some(lock) })
+        Ok(Place {
+            directory,
+            name,
+            _lock: Some(lock),
+        })
     }
 
     /// What an elevation that was not finished left here.
@@ -129,7 +141,9 @@ impl Place {
             return Ok(None);
         };
         let shown = self.directory.join(&self.name);
-        serde_json::from_slice(&text).map(Some).map_err(|error| Error::failed(format!("{} is no journal: {error}", shown.display())))
+        serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| Error::failed(format!("{} is no journal: {error}", shown.display())))
     }
 
     /// Where the journal is.
@@ -142,7 +156,8 @@ impl Place {
     /// # Errors
     /// `Kind::Io`; then nothing may be begun.
     pub fn write(&self, journal: &Journal) -> Result<()> {
-        let text = serde_json::to_vec(journal).map_err(|error| Error::failed(format!("cannot write the journal: {error}")))?;
+        let text = serde_json::to_vec(journal)
+            .map_err(|error| Error::failed(format!("cannot write the journal: {error}")))?;
         Dir::open(&self.directory)?.create(&self.name, &text, Access::mode(0o600))
     }
 
@@ -167,7 +182,11 @@ pub fn seen() -> Result<Vec<(Journal, Place)>> {
     let mut found = Vec::new();
     for name in names(&Dir::open(&directory)?)? {
         Lock::look(&directory.join(format!("{name}.lock")))?;
-        let place = Place { directory: directory.clone(), name, _lock: None };
+        let place = Place {
+            directory: directory.clone(),
+            name,
+            _lock: None,
+        };
         if let Some(journal) = place.left()? {
             found.push((journal, place));
         }
@@ -176,7 +195,12 @@ pub fn seen() -> Result<Vec<(Journal, Place)>> {
 }
 
 fn names(dir: &Dir) -> Result<Vec<String>> {
-    Ok(dir.names()?.into_iter().filter_map(|name| name.into_string().ok()).filter(|name| name.ends_with(SUFFIX)).collect())
+    Ok(dir
+        .names()?
+        .into_iter()
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| name.ends_with(SUFFIX))
+        .collect())
 }
 
 /// All journals there are, each with its place and lock; those under way are waited for.
@@ -189,7 +213,11 @@ pub fn all(wait: Duration) -> Result<Vec<(Journal, Place)>> {
     let mut found = Vec::new();
     for name in names(&dir)? {
         let lock = Lock::acquire(&directory.join(format!("{name}.lock")), wait)?;
-        let place = Place { directory: directory.clone(), name, _lock: Some(lock) };
+        let place = Place {
+            directory: directory.clone(),
+            name,
+            _lock: Some(lock),
+        };
         // Whoever held the lock may have finished meanwhile.
         if let Some(journal) = place.left()? {
             found.push((journal, place));
@@ -210,7 +238,11 @@ pub fn directory() -> Result<PathBuf> {
 }
 
 fn path() -> Result<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let variable = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     let path = if let Some(state) = variable("STATE_DIRECTORY") {
         state
     } else if nix::unistd::geteuid().is_root() {
@@ -220,7 +252,9 @@ fn path() -> Result<PathBuf> {
     } else if let Some(home) = variable("HOME") {
         home.join(".local/state/runbook-tools")
     } else {
-        return Err(Error::failed("there is no place for the journal: neither STATE_DIRECTORY nor HOME is set"));
+        return Err(Error::failed(
+            "there is no place for the journal: neither STATE_DIRECTORY nor HOME is set",
+        ));
     };
     Ok(path)
 }

@@ -65,7 +65,11 @@ pub fn run(request: &Elevate, context: &Context) -> Result<Report<Body>> {
         Ok(Prepared::Ready(ready)) => ready.carry_out(request, context, &watch),
         Err(error) => {
             let exit = not_run(&error);
-            Ok(Report::new(Status::Failed, "nobody was elevated", Body::default()).error(error).exit(exit))
+            Ok(
+                Report::new(Status::Failed, "nobody was elevated", Body::default())
+                    .error(error)
+                    .exit(exit),
+            )
         }
     }
 }
@@ -122,9 +126,24 @@ fn prepare(request: &Elevate, admin: &Resolved, context: &Context) -> Result<Pre
     let argv = masked(&request.command);
     let elevation = Elevation::planned(&request.role, &argv);
     if context.dry_run {
-        let body = Body { elevation: Some(elevation), ..Body::default() };
-        let report = Report::new(Status::No, format!("\"{}\" would be a superuser while COMMAND runs", request.role), body);
-        return Ok(Prepared::Foreseen(Box::new(report.changed(true).warnings(warnings).diff(difference(&request.role)))));
+        let body = Body {
+            elevation: Some(elevation),
+            ..Body::default()
+        };
+        let report = Report::new(
+            Status::No,
+            format!(
+                "\"{}\" would be a superuser while COMMAND runs",
+                request.role
+            ),
+            body,
+        );
+        return Ok(Prepared::Foreseen(Box::new(
+            report
+                .changed(true)
+                .warnings(warnings)
+                .diff(difference(&request.role)),
+        )));
     }
     find_program(&request.command)?;
     let place = Place::claim(&grant.system, grant.oid, context.lock_wait)?;
@@ -132,19 +151,39 @@ fn prepare(request: &Elevate, admin: &Resolved, context: &Context) -> Result<Pre
     let before = aftermath::superusers(&mut client).map_err(|error| right::failed(&error))?;
     let journal = Journal::of(&grant, &request.role, &argv);
     place.write(&journal)?;
-    let guard = || guardian::start(GUARDIAN, &Journal::payload(&journal, &place, &request.admin)?);
+    let guard = || {
+        guardian::start(
+            GUARDIAN,
+            &Journal::payload(&journal, &place, &request.admin)?,
+        )
+    };
     let guardian = guard().inspect_err(|_| place.forget())?;
-    Ok(Prepared::Ready(Box::new(Ready { admin: admin.clone(), client, grant, place, guardian, before, warnings })))
+    Ok(Prepared::Ready(Box::new(Ready {
+        admin: admin.clone(),
+        client,
+        grant,
+        place,
+        guardian,
+        before,
+        warnings,
+    })))
 }
 
 /// What `--diff` shows: before, and while COMMAND runs.
 fn difference(role: &str) -> Option<Diff> {
-    Diff::of("roles", format!("{role}: no superuser\n"), format!("{role}: superuser while COMMAND runs, then no superuser\n"))
+    Diff::of(
+        "roles",
+        format!("{role}: no superuser\n"),
+        format!("{role}: superuser while COMMAND runs, then no superuser\n"),
+    )
 }
 
 /// A COMMAND that does not exist is no reason to elevate anybody.
 fn find_program(command: &[OsString]) -> Result<()> {
-    let program = command.first().map(std::path::Path::new).unwrap_or(std::path::Path::new(""));
+    let program = command
+        .first()
+        .map(std::path::Path::new)
+        .unwrap_or(std::path::Path::new(""));
     let found = if program.components().count() > 1 {
         program.exists()
     } else {
@@ -152,23 +191,40 @@ fn find_program(command: &[OsString]) -> Result<()> {
         std::env::split_paths(&path).any(|directory| directory.join(program).exists())
     };
     let shown = base::terminal::escape_bytes(program.as_os_str().as_encoded_bytes());
-    if found { Ok(()) } else { Err(Error::new(Kind::CommandNotFound, format!("cannot run {shown}: no such program"))) }
+    if found {
+        Ok(())
+    } else {
+        Err(Error::new(
+            Kind::CommandNotFound,
+            format!("cannot run {shown}: no such program"),
+        ))
+    }
 }
 
 /// A journal without a tool: of one that was killed. Where nothing came of it (the role is no superuser, as was checked before, and the
 /// session that was to make it one is gone) it is done with.
 fn clear(place: &Place, client: &mut postgres::Client) -> Result<()> {
-    let Some(left) = place.left()? else { return Ok(()) };
+    let Some(left) = place.left()? else {
+        return Ok(());
+    };
     if right::is_over(client, &left.grant())? {
         place.forget();
         return Ok(());
     }
-    Err(Error::failed(format!("an elevation of this role was not finished: {}", place.path().display()))
-        .hint("pg-ext-ensure recover --admin DSN"))
+    Err(Error::failed(format!(
+        "an elevation of this role was not finished: {}",
+        place.path().display()
+    ))
+    .hint("pg-ext-ensure recover --admin DSN"))
 }
 
 impl Ready {
-    fn carry_out(mut self, request: &Elevate, context: &Context, watch: &Watch) -> Result<Report<Body>> {
+    fn carry_out(
+        mut self,
+        request: &Elevate,
+        context: &Context,
+        watch: &Watch,
+    ) -> Result<Report<Body>> {
         let argv = masked(&request.command);
         let mut elevation = Elevation::planned(&request.role, &argv);
         if let Err(error) = right::give(&mut self.client, &mut self.grant) {
@@ -183,7 +239,9 @@ impl Ready {
             announce(&request.role);
         }
         let alarm = Alarm::set(&self.admin, &self.grant, request.max);
-        let outcome = Foreground::new(&request.command).deadline(context.deadline.or_after(request.max)).run(watch);
+        let outcome = Foreground::new(&request.command)
+            .deadline(context.deadline.or_after(request.max))
+            .run(watch);
         let rung = alarm.off();
         let revocation = self.take_back();
         elevation.revoke_verified = Some(revocation.verified);
@@ -202,12 +260,24 @@ impl Ready {
             self.guardian.disarm();
             self.place.forget();
         }
-        let body = Body { elevation: Some(elevation), ..Body::default() };
-        around(Report::new(Status::Failed, "nobody was elevated", body).error(error).warnings(self.warnings))
+        let body = Body {
+            elevation: Some(elevation),
+            ..Body::default()
+        };
+        around(
+            Report::new(Status::Failed, "nobody was elevated", body)
+                .error(error)
+                .warnings(self.warnings),
+        )
     }
 
     fn take_back(&mut self) -> Revocation {
-        right::take_back(Some(&mut self.client), &self.admin, &self.grant, Deadline::after(Some(PATIENCE)))
+        right::take_back(
+            Some(&mut self.client),
+            &self.admin,
+            &self.grant,
+            Deadline::after(Some(PATIENCE)),
+        )
     }
 
     fn report(
@@ -223,18 +293,35 @@ impl Ready {
             let why = revocation.failure.unwrap_or_default();
             let error = Error::failed(format!("role \"{role}\" may still be a superuser: {why}"))
                 .hint("pg-ext-ensure recover --admin DSN, as soon as the server answers; or: ALTER ROLE … NOSUPERUSER");
-            let body = Body { elevation: Some(elevation), ..Body::default() };
-            return Ok(around(Report::new(Status::Failed, "the right could not be taken back", body).error(error).changed(true))
-                .warnings(self.warnings));
+            let body = Body {
+                elevation: Some(elevation),
+                ..Body::default()
+            };
+            return Ok(around(
+                Report::new(Status::Failed, "the right could not be taken back", body)
+                    .error(error)
+                    .changed(true),
+            )
+            .warnings(self.warnings));
         }
         self.guardian.disarm();
         self.place.forget();
-        aftermath::look(&self.admin, &self.grant, &self.before, &mut elevation, &mut self.warnings);
+        aftermath::look(
+            &self.admin,
+            &self.grant,
+            &self.before,
+            &mut elevation,
+            &mut self.warnings,
+        );
         let (status, error, exit) = match &outcome {
             Ok(outcome) => {
                 elevation.command = Some(Command::ended(elevation.command, outcome));
                 let error = (!outcome.ending.success()).then(|| {
-                    let late = if outcome.timed_out { " when --max was over" } else { "" };
+                    let late = if outcome.timed_out {
+                        " when --max was over"
+                    } else {
+                        ""
+                    };
                     Error::failed(format!("COMMAND failed: {}{late}", outcome.ending))
                 });
                 (Status::Ok, error, outcome.exit())
@@ -245,8 +332,14 @@ impl Ready {
             None => format!("\"{role}\" was a superuser while COMMAND ran, and is none"),
             Some(_) => format!("\"{role}\" is no superuser; COMMAND failed"),
         };
-        let body = Body { elevation: Some(elevation), ..Body::default() };
-        let report = Report::new(status, msg, body).changed(true).warnings(self.warnings).diff(difference(role));
+        let body = Body {
+            elevation: Some(elevation),
+            ..Body::default()
+        };
+        let report = Report::new(status, msg, body)
+            .changed(true)
+            .warnings(self.warnings)
+            .diff(difference(role));
         let report = match error {
             Some(error) => report.error(error),
             None => report,
@@ -266,11 +359,16 @@ fn not_run(error: &Error) -> Exit {
 
 fn announce(role: &str) {
     let role = base::terminal::escape(role);
-    base::tool::say(&format!("pg-ext-ensure: \"{role}\" and all its sessions are superusers until COMMAND ends\n"));
+    base::tool::say(&format!(
+        "pg-ext-ensure: \"{role}\" and all its sessions are superusers until COMMAND ends\n"
+    ));
 }
 
 fn masked(argv: &[OsString]) -> Vec<String> {
-    let words: Vec<String> = argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<String> = argv
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     base::mask::argv(&words)
 }
 
@@ -288,10 +386,14 @@ impl Alarm {
             if wait.recv_timeout(max) != Err(mpsc::RecvTimeoutError::Timeout) {
                 return None;
             }
-            let revocation = right::take_back(None, &admin, &grant, Deadline::after(Some(PATIENCE)));
+            let revocation =
+                right::take_back(None, &admin, &grant, Deadline::after(Some(PATIENCE)));
             revocation.verified.then(SystemTime::now)
         };
-        Alarm { off, thread: std::thread::Builder::new().spawn(ring).ok() }
+        Alarm {
+            off,
+            thread: std::thread::Builder::new().spawn(ring).ok(),
+        }
     }
 
     /// Turns it off; when it rang before, the time at which it had taken the right back.
@@ -311,7 +413,12 @@ pub fn guard(payload: &[u8]) -> Exit {
     let until = Deadline::after(Some(GUARDIAN_PATIENCE));
     while !until.passed() {
         let revocation = match admin(&ward.admin, Deadline::NEVER) {
-            Ok(admin) => right::take_back(None, &admin, &ward.journal.grant(), Deadline::after(Some(PATIENCE))),
+            Ok(admin) => right::take_back(
+                None,
+                &admin,
+                &ward.journal.grant(),
+                Deadline::after(Some(PATIENCE)),
+            ),
             Err(_) => return Exit::Failed,
         };
         if revocation.verified {

@@ -44,7 +44,13 @@ pub struct Backend {
 impl Grant {
     /// As a journal has it.
     pub fn recorded(system: String, oid: u32, backend: Backend, since: i64) -> Grant {
-        Grant { system, oid, backend, since, ..Grant::default() }
+        Grant {
+            system,
+            oid,
+            backend,
+            since,
+            ..Grant::default()
+        }
     }
 
     /// Who may not be elevated, and by whom.
@@ -54,17 +60,25 @@ impl Grant {
     pub fn refuse_unfit(&self, role: &str) -> Result<()> {
         let role = base::terminal::escape(role);
         if self.own_role {
-            return Err(Error::failed(format!("\"{role}\" is the administrator's own role")));
+            return Err(Error::failed(format!(
+                "\"{role}\" is the administrator's own role"
+            )));
         }
         if self.superuser {
             let why = "already is a superuser: it would have to be demoted afterwards, and that is never done";
             return Err(Error::failed(format!("\"{role}\" {why}")).hint("run COMMAND as it is"));
         }
         if !self.admin_superuser {
-            return Err(Error::new(Kind::Permission, "the role of --admin is no superuser, and only one can make another"));
+            return Err(Error::new(
+                Kind::Permission,
+                "the role of --admin is no superuser, and only one can make another",
+            ));
         }
         if self.recovery {
-            return Err(Error::failed("the server is a standby: roles cannot be changed there").hint("connect to the primary"));
+            return Err(
+                Error::failed("the server is a standby: roles cannot be changed there")
+                    .hint("connect to the primary"),
+            );
         }
         Ok(())
     }
@@ -83,7 +97,11 @@ pub struct Revocation {
 
 impl Revocation {
     fn note(&mut self, rows: &Rows) {
-        for pid in rows.iter().flatten().filter_map(|row| text(row, 0)?.parse().ok()) {
+        for pid in rows
+            .iter()
+            .flatten()
+            .filter_map(|row| text(row, 0)?.parse().ok())
+        {
             if !self.ended.contains(&pid) {
                 self.ended.push(pid);
             }
@@ -101,7 +119,11 @@ impl Revocation {
 /// A server's answer as the program's error.
 pub fn failed(error: &postgres::Error) -> Error {
     let failure = lost(error);
-    let kind = if failure.sqlstate == "08006" { Kind::Unreachable } else { Kind::Failed };
+    let kind = if failure.sqlstate == "08006" {
+        Kind::Unreachable
+    } else {
+        Kind::Failed
+    };
     Error::new(kind, failure.message)
 }
 
@@ -124,24 +146,44 @@ pub fn look(client: &mut Client, role: &str) -> Result<Grant> {
         literal(role)
     );
     let rows = batch(client, &sql).map_err(|error| failed(&error))?;
-    let (Some(server), Some(roles), Some(sessions)) = (rows.get(1).and_then(|rows| rows.first()), rows.get(2), rows.get(3)) else {
+    let (Some(server), Some(roles), Some(sessions)) = (
+        rows.get(1).and_then(|rows| rows.first()),
+        rows.get(2),
+        rows.get(3),
+    ) else {
         return Err(Error::failed("the server gave no answer about the role"));
     };
     let Some(found) = roles.first() else {
-        return Err(Error::new(Kind::NotFound, format!("the server has no role \"{}\"", base::terminal::escape(role))));
+        return Err(Error::new(
+            Kind::NotFound,
+            format!(
+                "the server has no role \"{}\"",
+                base::terminal::escape(role)
+            ),
+        ));
     };
-    let number = |row: &SimpleQueryRow, column: usize| text(row, column).and_then(|value| value.parse::<i64>().ok()).unwrap_or_default();
+    let number = |row: &SimpleQueryRow, column: usize| {
+        text(row, column)
+            .and_then(|value| value.parse::<i64>().ok())
+            .unwrap_or_default()
+    };
     Ok(Grant {
         system: text(server, 0).unwrap_or_default(),
         since: number(server, 1),
-        backend: Backend { pid: number(server, 2), start: number(server, 3) },
+        backend: Backend {
+            pid: number(server, 2),
+            start: number(server, 3),
+        },
         recovery: truth(server, 4),
         admin_superuser: truth(server, 5),
         oid: u32::try_from(number(found, 0)).unwrap_or_default(),
         superuser: truth(found, 1),
         own_role: truth(found, 2),
         transaction: None,
-        sessions: sessions.iter().filter_map(|row| text(row, 0)?.parse().ok()).collect(),
+        sessions: sessions
+            .iter()
+            .filter_map(|row| text(row, 0)?.parse().ok())
+            .collect(),
     })
 }
 
@@ -151,7 +193,9 @@ pub fn look(client: &mut Client, role: &str) -> Result<Grant> {
 /// The server's.
 pub fn is_over(client: &mut Client, grant: &Grant) -> Result<bool> {
     let Backend { pid, start } = &grant.backend;
-    let sql = format!("SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE pid = {pid} AND {START} = {start}");
+    let sql = format!(
+        "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE pid = {pid} AND {START} = {start}"
+    );
     let rows = batch(client, &sql).map_err(|error| failed(&error))?;
     Ok(rows.iter().flatten().any(|row| row.get(0) == Some("0")))
 }
@@ -177,24 +221,43 @@ pub fn give(client: &mut Client, grant: &mut Grant) -> Result<()> {
 
 /// The role's present name.
 fn name(client: &mut Client, oid: u32) -> std::result::Result<Option<String>, postgres::Error> {
-    let rows = batch(client, &format!("SELECT rolname FROM pg_catalog.pg_roles WHERE oid OPERATOR(pg_catalog.=) {oid}"))?;
+    let rows = batch(
+        client,
+        &format!("SELECT rolname FROM pg_catalog.pg_roles WHERE oid OPERATOR(pg_catalog.=) {oid}"),
+    )?;
     Ok(rows.iter().flatten().find_map(|row| text(row, 0)))
 }
 
 /// Takes the right back, through this session or a new one, again and again until the catalog says so or the time is up.
-pub fn take_back(mut client: Option<&mut Client>, admin: &Resolved, grant: &Grant, until: Deadline) -> Revocation {
+pub fn take_back(
+    mut client: Option<&mut Client>,
+    admin: &Resolved,
+    grant: &Grant,
+    until: Deadline,
+) -> Revocation {
     let mut revocation = Revocation::default();
     let mut pause = Duration::from_millis(20);
     loop {
         let attempt = match client.take() {
-            Some(client) => attempt(client, grant, &mut revocation).map_err(|error| lost(&error).message),
+            Some(client) => {
+                attempt(client, grant, &mut revocation).map_err(|error| lost(&error).message)
+            }
             None => admin
                 .connect()
                 .map_err(|error| error.message)
-                .and_then(|mut connected| attempt(&mut connected.client, grant, &mut revocation).map_err(|error| lost(&error).message)),
+                .and_then(|mut connected| {
+                    attempt(&mut connected.client, grant, &mut revocation)
+                        .map_err(|error| lost(&error).message)
+                }),
         };
         match attempt {
-            Ok(()) => return Revocation { verified: true, failure: None, ..revocation },
+            Ok(()) => {
+                return Revocation {
+                    verified: true,
+                    failure: None,
+                    ..revocation
+                };
+            }
             Err(why) => revocation.failure = Some(why),
         }
         if until.passed() {
@@ -206,14 +269,24 @@ pub fn take_back(mut client: Option<&mut Client>, admin: &Resolved, grant: &Gran
 }
 
 /// Once: the backend that gives the right is gone, the right is gone, the sessions that began with it are gone.
-fn attempt(client: &mut Client, grant: &Grant, revocation: &mut Revocation) -> std::result::Result<(), postgres::Error> {
-    batch(client, "ROLLBACK; SET search_path = pg_catalog; SET lock_timeout = 1000; SET statement_timeout = 10000")?;
+fn attempt(
+    client: &mut Client,
+    grant: &Grant,
+    revocation: &mut Revocation,
+) -> std::result::Result<(), postgres::Error> {
+    batch(
+        client,
+        "ROLLBACK; SET search_path = pg_catalog; SET lock_timeout = 1000; SET statement_timeout = 10000",
+    )?;
     // A server that commits asynchronously could forget it in a crash.
     batch(client, "SET synchronous_commit = on")?;
     let system = crate::observe::system(client)?;
     if system != grant.system {
         // Another cluster answers in its place: nothing to do with it, and the error of an impossible statement says so.
-        batch(client, "DO $$ BEGIN RAISE EXCEPTION 'another cluster answers at this address'; END $$")?;
+        batch(
+            client,
+            "DO $$ BEGIN RAISE EXCEPTION 'another cluster answers at this address'; END $$",
+        )?;
     }
     end_giver(client, grant)?;
     let Some(name) = name(client, grant.oid)? else {
@@ -230,9 +303,15 @@ fn attempt(client: &mut Client, grant: &Grant, revocation: &mut Revocation) -> s
         batch(client, &revoke)?;
     }
     end_sessions(client, grant, revocation)?;
-    let rows = batch(client, &format!("SELECT rolsuper FROM pg_roles WHERE oid = {}", grant.oid))?;
+    let rows = batch(
+        client,
+        &format!("SELECT rolsuper FROM pg_roles WHERE oid = {}", grant.oid),
+    )?;
     if rows.iter().flatten().any(|row| truth(row, 0)) {
-        batch(client, "DO $$ BEGIN RAISE EXCEPTION 'the role is a superuser again'; END $$")?;
+        batch(
+            client,
+            "DO $$ BEGIN RAISE EXCEPTION 'the role is a superuser again'; END $$",
+        )?;
     }
     Ok(())
 }
@@ -242,20 +321,38 @@ fn end_giver(client: &mut Client, grant: &Grant) -> std::result::Result<(), post
     let Backend { pid, start } = &grant.backend;
     let same = format!("pid = {pid} AND {START} = {start} AND pid <> pg_backend_pid()");
     // The one who ends sessions must never be asked before the others are told apart: the order of a WHERE is the planner's.
-    batch(client, &format!("SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE {same} OFFSET 0) giver"))?;
+    batch(
+        client,
+        &format!(
+            "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE {same} OFFSET 0) giver"
+        ),
+    )?;
     for _ in 0..200 {
-        let rows = batch(client, &format!("SELECT pg_stat_clear_snapshot(); SELECT count(*) FROM pg_stat_activity WHERE {same}"))?;
+        let rows = batch(
+            client,
+            &format!(
+                "SELECT pg_stat_clear_snapshot(); SELECT count(*) FROM pg_stat_activity WHERE {same}"
+            ),
+        )?;
         if rows.iter().flatten().any(|row| row.get(0) == Some("0")) {
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    batch(client, "DO $$ BEGIN RAISE EXCEPTION 'the session that gives the right does not end'; END $$").map(drop)
+    batch(
+        client,
+        "DO $$ BEGIN RAISE EXCEPTION 'the session that gives the right does not end'; END $$",
+    )
+    .map(drop)
 }
 
 /// A session that began as a superuser's may become any other role for as long as it lasts (`SET SESSION AUTHORIZATION` asks how it
 /// began), so those end with the right.
-fn end_sessions(client: &mut Client, grant: &Grant, revocation: &mut Revocation) -> std::result::Result<(), postgres::Error> {
+fn end_sessions(
+    client: &mut Client,
+    grant: &Grant,
+    revocation: &mut Revocation,
+) -> std::result::Result<(), postgres::Error> {
     let sql = format!(
         "SELECT pid, pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE usesysid = {} AND {START} >= {} \
          AND pid <> pg_backend_pid() OFFSET 0) chosen",
@@ -267,7 +364,10 @@ fn end_sessions(client: &mut Client, grant: &Grant, revocation: &mut Revocation)
 
 /// Whoever holds a lock on a row of `pg_authid` in a transaction that goes on and on: only superusers can, and this one stands between
 /// a role and the end of its right.
-fn end_blockers(client: &mut Client, revocation: &mut Revocation) -> std::result::Result<(), postgres::Error> {
+fn end_blockers(
+    client: &mut Client,
+    revocation: &mut Revocation,
+) -> std::result::Result<(), postgres::Error> {
     let sql = "SELECT pid, pg_terminate_backend(pid) FROM (SELECT DISTINCT pid FROM pg_locks WHERE relation = 'pg_authid'::regclass \
                AND mode = 'RowExclusiveLock' AND granted AND pid <> pg_backend_pid() OFFSET 0) chosen";
     revocation.note(&batch(client, sql)?);

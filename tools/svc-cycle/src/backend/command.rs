@@ -35,10 +35,17 @@ pub const BACKEND: Backend = Backend {
 };
 
 fn check(service: &Service) -> Result<()> {
-    for signal in [&service.spec.reload_signal, &service.spec.stop_signal].into_iter().flatten() {
+    for signal in [&service.spec.reload_signal, &service.spec.stop_signal]
+        .into_iter()
+        .flatten()
+    {
         signal_named(signal)?;
     }
-    if program(service).is_empty() { Err(Error::usage("command: no program is named")) } else { Ok(()) }
+    if program(service).is_empty() {
+        Err(Error::usage("command: no program is named"))
+    } else {
+        Ok(())
+    }
 }
 
 /// The program's own name: the last part of what the service names.
@@ -49,24 +56,45 @@ fn program(service: &Service) -> &str {
 
 /// How it is started: as the set says, or the program alone.
 fn argv(service: &Service) -> Vec<String> {
-    service.spec.start.clone().unwrap_or_else(|| vec![service.unit.clone()])
+    service
+        .spec
+        .start
+        .clone()
+        .unwrap_or_else(|| vec![service.unit.clone()])
 }
 
 fn observe(services: &[&Service]) -> Vec<Result<State>> {
     let snapshot = Snapshot::take().map_err(|error| Error::io("/proc", &error));
-    services.iter().map(|service| snapshot.as_ref().map_err(Clone::clone).and_then(|snapshot| state(service, snapshot))).collect()
+    services
+        .iter()
+        .map(|service| {
+            snapshot
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|snapshot| state(service, snapshot))
+        })
+        .collect()
 }
 
 fn state(service: &Service, snapshot: &Snapshot) -> Result<State> {
     if let Some(file) = &service.spec.pidfile {
         let found = pidfile::read(&service.path(file))?;
-        return Ok(State::one(Member::of_process(&service.unit, found.identity.as_ref())));
+        return Ok(State::one(Member::of_process(
+            &service.unit,
+            found.identity.as_ref(),
+        )));
     }
     let roots = roots(service, snapshot).map_err(|error| Error::io("/proc", &error))?;
-    let identities: Vec<Identity> = roots.iter().filter_map(|pid| Identity::of(*pid).ok()).collect();
+    let identities: Vec<Identity> = roots
+        .iter()
+        .filter_map(|pid| Identity::of(*pid).ok())
+        .collect();
     let mut state = State::one(Member::of_process(&service.unit, identities.first()));
     if identities.len() > 1 {
-        let pids: Vec<String> = identities.iter().map(|identity| identity.pid.to_string()).collect();
+        let pids: Vec<String> = identities
+            .iter()
+            .map(|identity| identity.pid.to_string())
+            .collect();
         state.members[0].detail = Some(format!("several: {}", pids.join(", ")));
         state.warnings.push(format!(
             "{}: several run ({}); say match = \"TEXT\" or pidfile = \"FILE\" to mean one",
@@ -82,25 +110,45 @@ fn roots(service: &Service, snapshot: &Snapshot) -> io::Result<Vec<i32>> {
     let me = i32::try_from(std::process::id()).unwrap_or_default();
     let own = rustix::process::geteuid();
     let mut mine = Vec::new();
-    for stat in snapshot.iter().filter(|stat| !stat.is_dead() && stat.pid != me) {
-        let ours = own.is_root() || Identity::of(stat.pid).is_ok_and(|identity| identity.uid == own.as_raw());
-        if ours && is_program(stat.pid, program(service), service.spec.matching.as_deref())? && is_of_this_machine(stat.pid) {
+    for stat in snapshot
+        .iter()
+        .filter(|stat| !stat.is_dead() && stat.pid != me)
+    {
+        let ours = own.is_root()
+            || Identity::of(stat.pid).is_ok_and(|identity| identity.uid == own.as_raw());
+        if ours
+            && is_program(stat.pid, program(service), service.spec.matching.as_deref())?
+            && is_of_this_machine(stat.pid)
+        {
             mine.push(stat.pid);
         }
     }
     let parent = |pid: &i32| snapshot.get(*pid).map(|stat| stat.parent);
-    Ok(mine.iter().filter(|pid| parent(pid).is_none_or(|parent| !mine.contains(&parent))).copied().collect())
+    Ok(mine
+        .iter()
+        .filter(|pid| parent(pid).is_none_or(|parent| !mine.contains(&parent)))
+        .copied()
+        .collect())
 }
 
 fn is_program(pid: i32, program: &str, matching: Option<&str>) -> io::Result<bool> {
     let arguments = match arguments(pid) {
         Ok(arguments) => arguments,
         // Ended meanwhile (ESRCH while it is read); any other error hides a process that may be the one.
-        Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3) => return Ok(false),
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3) =>
+        {
+            return Ok(false);
+        }
         Err(error) => return Err(error),
     };
-    let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let Some(first) = words.first() else { return Ok(false) };
+    let words: Vec<String> = arguments
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let Some(first) = words.first() else {
+        return Ok(false);
+    };
     if matching.is_some_and(|text| !words.join(" ").contains(text)) {
         return Ok(false);
     }
@@ -108,17 +156,37 @@ fn is_program(pid: i32, program: &str, matching: Option<&str>) -> io::Result<boo
     let title = first.split([' ', ':']).next().unwrap_or_default();
     let named = |word: &str| Path::new(word).file_name() == Some(OsStr::new(program));
     let executable = executable(pid);
-    if named(title) || executable.as_ref().is_some_and(|path| named(&path.to_string_lossy())) {
+    if named(title)
+        || executable
+            .as_ref()
+            .is_some_and(|path| named(&path.to_string_lossy()))
+    {
         return Ok(true);
     }
-    let interpreter = executable.as_ref().and_then(|path| path.file_name()).and_then(OsStr::to_str).unwrap_or_default();
-    let interprets = ["python", "ruby", "perl", "node", "sh", "bash", "dash", "php"].iter().any(|known| interpreter.starts_with(known));
-    Ok(interprets && words.iter().skip(1).find(|word| !word.starts_with('-')).is_some_and(|script| named(script)))
+    let interpreter = executable
+        .as_ref()
+        .and_then(|path| path.file_name())
+        .and_then(OsStr::to_str)
+        .unwrap_or_default();
+    let interprets = [
+        "python", "ruby", "perl", "node", "sh", "bash", "dash", "php",
+    ]
+    .iter()
+    .any(|known| interpreter.starts_with(known));
+    Ok(interprets
+        && words
+            .iter()
+            .skip(1)
+            .find(|word| !word.starts_with('-'))
+            .is_some_and(|script| named(script)))
 }
 
 fn start(service: &Service, _: &[String], _: Deadline) -> Result<Done> {
     let pid = Launch::of(service, &argv(service)).and_leave()?;
-    Ok(Done { detail: Some(format!("pid {pid}")), ..Done::default() })
+    Ok(Done {
+        detail: Some(format!("pid {pid}")),
+        ..Done::default()
+    })
 }
 
 fn stop(service: &Service, state: &State, _: &[String], deadline: Deadline) -> Result<Done> {
@@ -131,9 +199,17 @@ fn reload(service: &Service, state: &State, _: Deadline) -> Result<Done> {
 
 /// The one process that is meant.
 fn one(service: &Service, state: &State) -> Result<Vec<i32>> {
-    match state.members.iter().find(|member| member.run == Run::Running).and_then(|member| member.detail.as_ref()) {
-        Some(several) => Err(Error::failed(format!("{}: it isn't clear which is meant: {several}", service.name))
-            .hint("say match = \"TEXT\" or pidfile = \"FILE\" in the set")),
+    match state
+        .members
+        .iter()
+        .find(|member| member.run == Run::Running)
+        .and_then(|member| member.detail.as_ref())
+    {
+        Some(several) => Err(Error::failed(format!(
+            "{}: it isn't clear which is meant: {several}",
+            service.name
+        ))
+        .hint("say match = \"TEXT\" or pidfile = \"FILE\" in the set")),
         None => Ok(state.pids()),
     }
 }

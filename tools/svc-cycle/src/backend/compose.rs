@@ -33,7 +33,10 @@ const ASKING: Duration = Duration::from_secs(30);
 
 fn check(service: &Service) -> Result<()> {
     if service.unit.is_empty() || service.unit.starts_with('-') {
-        return Err(Error::usage(format!("{:?} is not a compose service", service.unit)));
+        return Err(Error::usage(format!(
+            "{:?} is not a compose service",
+            service.unit
+        )));
     }
     Ok(())
 }
@@ -43,9 +46,15 @@ fn compose(service: &Service, arguments: &[&str], deadline: Deadline) -> Result<
     if let Some(file) = &service.spec.config {
         child = child.arg("--file").arg(service.path(file));
     }
-    let run = child.args(arguments).dir(&service.directory).deadline(deadline).run();
+    let run = child
+        .args(arguments)
+        .dir(&service.directory)
+        .deadline(deadline)
+        .run();
     run.map_err(|error| match error.kind {
-        Kind::CommandNotFound => Error::failed("docker is not on PATH").hint("the compose backend runs `docker compose`"),
+        Kind::CommandNotFound => {
+            Error::failed("docker is not on PATH").hint("the compose backend runs `docker compose`")
+        }
         _ => error,
     })
 }
@@ -69,37 +78,57 @@ fn observe(services: &[&Service]) -> Vec<Result<State>> {
 }
 
 fn state(service: &Service) -> Result<State> {
-    let done = compose(service, &["ps", "--all", "--format", "json", &service.unit], Deadline::after(Some(ASKING)))?;
+    let done = compose(
+        service,
+        &["ps", "--all", "--format", "json", &service.unit],
+        Deadline::after(Some(ASKING)),
+    )?;
     if !done.success() {
         let words = done.last_words();
         return Err(if words.contains("no such service") {
-            Error::usage(format!("{}: the compose file has no such service", service.unit))
+            Error::usage(format!(
+                "{}: the compose file has no such service",
+                service.unit
+            ))
         } else {
             Error::unreachable(format!("docker compose ps: {words}"))
         });
     }
-    let containers = parse(&done.out()).map_err(|error| Error::failed(format!("docker compose ps: {error}")))?;
+    let containers =
+        parse(&done.out()).map_err(|error| Error::failed(format!("docker compose ps: {error}")))?;
     if containers.is_empty() {
         let mut member = Member::of_process(&service.unit, None);
         member.word = "no container".to_owned();
         return Ok(State::one(member));
     }
-    Ok(State::one(whole(&service.unit, containers.into_iter().map(member).collect())))
+    Ok(State::one(whole(
+        &service.unit,
+        containers.into_iter().map(member).collect(),
+    )))
 }
 
 /// The containers of a service as one: compose starts and stops them together, and names them anew as it likes.
 fn whole(unit: &str, containers: Vec<Member>) -> Member {
-    let worst = containers.iter().max_by_key(|container| match container.run {
-        Run::Finished => 0,
-        Run::Running => 1,
-        Run::Starting => 2,
-        Run::Stopping => 3,
-        Run::Stopped => 4,
-        Run::Failed => 5,
-    });
-    let generation: Vec<String> = containers.iter().map(|container| container.generation.clone()).collect();
+    let worst = containers
+        .iter()
+        .max_by_key(|container| match container.run {
+            Run::Finished => 0,
+            Run::Running => 1,
+            Run::Starting => 2,
+            Run::Stopping => 3,
+            Run::Stopped => 4,
+            Run::Failed => 5,
+        });
+    let generation: Vec<String> = containers
+        .iter()
+        .map(|container| container.generation.clone())
+        .collect();
     match worst {
-        Some(worst) => Member { name: unit.to_owned(), generation: generation.join(" "), ..worst.clone() },
+        Some(worst) => Member {
+            name: unit.to_owned(),
+            generation: generation.join(" "),
+            ..worst.clone()
+        },
         None => Member::of_process(unit, None),
     }
 }
@@ -108,7 +137,10 @@ fn parse(text: &str) -> std::result::Result<Vec<Container>, serde_json::Error> {
     if text.trim_start().starts_with('[') {
         return serde_json::from_str(text);
     }
-    text.lines().filter(|line| !line.trim().is_empty()).map(serde_json::from_str).collect()
+    text.lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(serde_json::from_str)
+        .collect()
 }
 
 fn member(container: Container) -> Member {
@@ -123,22 +155,48 @@ fn member(container: Container) -> Member {
         ("removing" | "paused", _) => Run::Stopping,
         _ => Run::Stopped,
     };
-    let word = if container.health.is_empty() { container.state } else { format!("{} ({})", container.state, container.health) };
-    let detail = (run == Run::Failed && container.exit_code != 0).then(|| format!("exit status {}", container.exit_code));
-    Member { name: container.name, run, word, pid: None, generation: container.id, detail, restarts: 0, cgroup: None }
+    let word = if container.health.is_empty() {
+        container.state
+    } else {
+        format!("{} ({})", container.state, container.health)
+    };
+    let detail = (run == Run::Failed && container.exit_code != 0)
+        .then(|| format!("exit status {}", container.exit_code));
+    Member {
+        name: container.name,
+        run,
+        word,
+        pid: None,
+        generation: container.id,
+        detail,
+        restarts: 0,
+        cgroup: None,
+    }
 }
 
 fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
-    let done = compose(service, &["up", "--detach", "--wait", "--no-deps", &service.unit], deadline)?;
+    let done = compose(
+        service,
+        &["up", "--detach", "--wait", "--no-deps", &service.unit],
+        deadline,
+    )?;
     if done.timed_out {
-        return Err(Error::failed(format!("{}: `docker compose up --wait` took too long", service.name)));
+        return Err(Error::failed(format!(
+            "{}: `docker compose up --wait` took too long",
+            service.name
+        )));
     }
     // A one-shot that ended makes `--wait` fail although all is well: the states decide.
     let mut answer = Done::default();
     if !done.success() {
         let state = state(service)?;
         if !state.is_done_or_running() {
-            return Err(Error::failed(format!("{}: {}; docker compose up: {}", service.name, state.why(), done.last_words())));
+            return Err(Error::failed(format!(
+                "{}: {}; docker compose up: {}",
+                service.name,
+                state.why(),
+                done.last_words()
+            )));
         }
         answer.detail = Some("it has ended, and well".to_owned());
         answer.finished = !state.is_running();
@@ -148,20 +206,43 @@ fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
 
 fn stop(service: &Service, _: &State, _: &[String], deadline: Deadline) -> Result<Done> {
     let seconds = service.stop_timeout().as_secs().to_string();
-    let done = compose(service, &["stop", "--timeout", &seconds, &service.unit], deadline)?;
+    let done = compose(
+        service,
+        &["stop", "--timeout", &seconds, &service.unit],
+        deadline,
+    )?;
     if !done.success() {
-        return Err(Error::failed(format!("{}: docker compose stop: {}", service.name, done.last_words())));
+        return Err(Error::failed(format!(
+            "{}: docker compose stop: {}",
+            service.name,
+            done.last_words()
+        )));
     }
     Ok(Done::default())
 }
 
 fn reload(service: &Service, _: &State, deadline: Deadline) -> Result<Done> {
-    let signal = service.spec.reload_signal.clone().unwrap_or_else(|| "HUP".to_owned());
-    let done = compose(service, &["kill", "--signal", &signal, &service.unit], deadline)?;
+    let signal = service
+        .spec
+        .reload_signal
+        .clone()
+        .unwrap_or_else(|| "HUP".to_owned());
+    let done = compose(
+        service,
+        &["kill", "--signal", &signal, &service.unit],
+        deadline,
+    )?;
     if !done.success() {
-        return Err(Error::failed(format!("{}: docker compose kill --signal {signal}: {}", service.name, done.last_words())));
+        return Err(Error::failed(format!(
+            "{}: docker compose kill --signal {signal}: {}",
+            service.name,
+            done.last_words()
+        )));
     }
-    Ok(Done { detail: Some(format!("signal {signal}")), ..Done::default() })
+    Ok(Done {
+        detail: Some(format!("signal {signal}")),
+        ..Done::default()
+    })
 }
 
 #[cfg(test)]
@@ -174,7 +255,13 @@ mod tests {
         let lines = "{\"ID\":\"1\",\"Name\":\"a-web-1\",\"State\":\"running\",\"Health\":\"healthy\"}\n\
             {\"ID\":\"2\",\"Name\":\"a-migrate-1\",\"State\":\"exited\",\"ExitCode\":0}\n";
         let array = "[{\"ID\":\"3\",\"Name\":\"a-web-1\",\"State\":\"exited\",\"ExitCode\":1}]";
-        let runs = |text: &str| parse(text).unwrap().into_iter().map(|each| member(each).run).collect::<Vec<_>>();
+        let runs = |text: &str| {
+            parse(text)
+                .unwrap()
+                .into_iter()
+                .map(|each| member(each).run)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(runs(lines), [Run::Running, Run::Finished]);
         assert_eq!(runs(array), [Run::Failed]);
         assert_eq!(runs(""), []);

@@ -37,10 +37,17 @@ pub const BACKEND: Backend = Backend {
 const SLACK: Duration = Duration::from_secs(2);
 
 fn check(service: &Service) -> Result<()> {
-    for signal in [&service.spec.reload_signal, &service.spec.stop_signal].into_iter().flatten() {
+    for signal in [&service.spec.reload_signal, &service.spec.stop_signal]
+        .into_iter()
+        .flatten()
+    {
         signal_named(signal)?;
     }
-    if service.unit.is_empty() { Err(Error::usage("pidfile: no file is named")) } else { Ok(()) }
+    if service.unit.is_empty() {
+        Err(Error::usage("pidfile: no file is named"))
+    } else {
+        Ok(())
+    }
 }
 
 fn file(service: &Service) -> PathBuf {
@@ -48,7 +55,10 @@ fn file(service: &Service) -> PathBuf {
 }
 
 fn observe(services: &[&Service]) -> Vec<Result<State>> {
-    services.iter().map(|service| read(&file(service)).map(|found| State::one(found.member(&service.unit)))).collect()
+    services
+        .iter()
+        .map(|service| read(&file(service)).map(|found| State::one(found.member(&service.unit))))
+        .collect()
 }
 
 /// What a pid file says, checked.
@@ -73,10 +83,15 @@ impl Found {
 /// # Errors
 /// Permission: others than its owner may write the file, so that a signal would go wherever they like.
 pub fn read(path: &Path) -> Result<Found> {
-    let nobody = |why: String| Found { identity: None, why: Some(why) };
+    let nobody = |why: String| Found {
+        identity: None,
+        why: Some(why),
+    };
     let meta = match fs::metadata(path) {
         Ok(meta) => meta,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(nobody(format!("{}: no such file", path.display()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(nobody(format!("{}: no such file", path.display())));
+        }
         Err(error) => return Err(Error::io(path.display(), &error)),
     };
     if meta.mode() & 0o022 != 0 {
@@ -97,20 +112,41 @@ pub fn read(path: &Path) -> Result<Found> {
     let identity = match Identity::of(pid) {
         Ok(identity) => identity,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(nobody(format!("{}: process {pid} isn't running", path.display())));
+            return Ok(nobody(format!(
+                "{}: process {pid} isn't running",
+                path.display()
+            )));
         }
         // Not to be seen is not to be gone: a second one would be started.
-        Err(error) => return Err(Error::io(format!("process {pid} of {}", path.display()), &error)),
+        Err(error) => {
+            return Err(Error::io(
+                format!("process {pid} of {}", path.display()),
+                &error,
+            ));
+        }
     };
-    if identity.uid != meta.uid() && meta.uid() != 0 && identity.uid != effective_user() && effective_user() != meta.uid() {
-        return Ok(nobody(format!("{}: process {pid} belongs to uid {}, the file to uid {}", path.display(), identity.uid, meta.uid())));
+    if identity.uid != meta.uid()
+        && meta.uid() != 0
+        && identity.uid != effective_user()
+        && effective_user() != meta.uid()
+    {
+        return Ok(nobody(format!(
+            "{}: process {pid} belongs to uid {}, the file to uid {}",
+            path.display(),
+            identity.uid,
+            meta.uid()
+        )));
     }
     let written = meta.modified().unwrap_or(UNIX_EPOCH);
     match started(&identity) {
-        Some(begun) if begun > written + SLACK => {
-            Ok(nobody(format!("{}: process {pid} is younger than the file: the number was given to another", path.display())))
-        }
-        _ => Ok(Found { identity: Some(identity), why: None }),
+        Some(begun) if begun > written + SLACK => Ok(nobody(format!(
+            "{}: process {pid} is younger than the file: the number was given to another",
+            path.display()
+        ))),
+        _ => Ok(Found {
+            identity: Some(identity),
+            why: None,
+        }),
     }
 }
 
@@ -124,17 +160,24 @@ fn started(identity: &Identity) -> Option<SystemTime> {
     let since_boot = Duration::from_millis(identity.start.checked_mul(10)?);
     let uptime = fs::read_to_string("/proc/uptime").ok()?;
     let up: f64 = uptime.split_ascii_whitespace().next()?.parse().ok()?;
-    SystemTime::now().checked_sub(Duration::from_secs_f64(up))?.checked_add(since_boot)
+    SystemTime::now()
+        .checked_sub(Duration::from_secs_f64(up))?
+        .checked_add(since_boot)
 }
 
 fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
-    let argv = service.spec.start.as_ref().ok_or_else(|| no_start(service))?;
+    let argv = service
+        .spec
+        .start
+        .as_ref()
+        .ok_or_else(|| no_start(service))?;
     Launch::of(service, argv).and_wait(deadline)
 }
 
 /// The error for a service that can only be stopped.
 pub fn no_start(service: &Service) -> Error {
-    Error::usage(format!("{}: nothing says how to start it", service.name)).hint("a set file does: start = [\"COMMAND\", …]")
+    Error::usage(format!("{}: nothing says how to start it", service.name))
+        .hint("a set file does: start = [\"COMMAND\", …]")
 }
 
 fn stop(service: &Service, state: &State, _: &[String], deadline: Deadline) -> Result<Done> {
@@ -151,17 +194,29 @@ pub fn terminate(service: &Service, pids: &[i32], deadline: Deadline) -> Result<
         let process = match Process::open(*pid) {
             Ok(process) => process,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(Error::io(format!("{}: process {pid}", service.name), &error)),
+            Err(error) => {
+                return Err(Error::io(
+                    format!("{}: process {pid}", service.name),
+                    &error,
+                ));
+            }
         };
         match process.signal(signal) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(Error::io(format!("{}: cannot signal process {pid}", service.name), &error)),
+            Err(error) => {
+                return Err(Error::io(
+                    format!("{}: cannot signal process {pid}", service.name),
+                    &error,
+                ));
+            }
         }
         let left = deadline.left().unwrap_or(Duration::from_secs(3600));
         if !process.wait(left).unwrap_or(false) {
-            return Err(Error::failed(format!("{}: process {pid} is still there", service.name))
-                .hint("a longer stop_timeout waits for it, kill = \"escalate\" ends it"));
+            return Err(
+                Error::failed(format!("{}: process {pid} is still there", service.name))
+                    .hint("a longer stop_timeout waits for it, kill = \"escalate\" ends it"),
+            );
         }
     }
     Ok(Done::default())
@@ -181,22 +236,38 @@ pub fn signal_all(service: &Service, pids: &[i32]) -> Result<Done> {
     for pid in pids {
         Process::open(*pid)
             .and_then(|process| process.signal(signal))
-            .map_err(|error| Error::io(format!("{}: cannot signal process {pid}", service.name), &error))?;
+            .map_err(|error| {
+                Error::io(
+                    format!("{}: cannot signal process {pid}", service.name),
+                    &error,
+                )
+            })?;
     }
-    Ok(Done { detail: Some(format!("signal {name}")), ..Done::default() })
+    Ok(Done {
+        detail: Some(format!("signal {name}")),
+        ..Done::default()
+    })
 }
 
 /// A start that a killed run left behind is still running when a process has exactly its command line.
 fn settle(service: &Service, deadline: Deadline) {
-    let Some(argv) = &service.spec.start else { return };
-    settle_command(argv, deadline, || read(&file(service)).is_ok_and(|found| found.identity.is_some()));
+    let Some(argv) = &service.spec.start else {
+        return;
+    };
+    settle_command(argv, deadline, || {
+        read(&file(service)).is_ok_and(|found| found.identity.is_some())
+    });
 }
 
 /// Waits while a process with this command line is there, unless `done` says that the service is.
 pub fn settle_command(argv: &[String], deadline: Deadline, done: impl Fn() -> bool) {
     while !deadline.passed() && !done() {
-        let Ok(snapshot) = probe::tree::Snapshot::take() else { return };
-        let busy = snapshot.iter().any(|stat| !stat.is_dead() && arguments(stat.pid).is_ok_and(|found| ends_with(&found, argv)));
+        let Ok(snapshot) = probe::tree::Snapshot::take() else {
+            return;
+        };
+        let busy = snapshot.iter().any(|stat| {
+            !stat.is_dead() && arguments(stat.pid).is_ok_and(|found| ends_with(&found, argv))
+        });
         if !busy {
             return;
         }
@@ -208,7 +279,10 @@ pub fn settle_command(argv: &[String], deadline: Deadline, done: impl Fn() -> bo
 fn ends_with(found: &[std::ffi::OsString], argv: &[String]) -> bool {
     found.len() >= argv.len()
         && found.len() <= argv.len() + 2
-        && found[found.len() - argv.len()..].iter().zip(argv).all(|(a, b)| a == b.as_str())
+        && found[found.len() - argv.len()..]
+            .iter()
+            .zip(argv)
+            .all(|(a, b)| a == b.as_str())
 }
 
 #[cfg(test)]
@@ -228,7 +302,12 @@ mod tests {
         assert!(read(&path).unwrap().identity.is_some());
         // The same number in a file from before this process began: somebody else's claim.
         let old = SystemTime::now() - Duration::from_secs(3600);
-        fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_modified(old)
+            .unwrap();
         assert!(read(&path).unwrap().why.unwrap().contains("younger"));
         for text in ["", "0", "1", "-1", "x", "4194999"] {
             write(text);

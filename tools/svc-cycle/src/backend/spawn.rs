@@ -47,7 +47,10 @@ impl Launch {
     /// The start command of a set file, in the set's directory or the one it names.
     #[must_use]
     pub fn of(service: &Service, argv: &[String]) -> Self {
-        let directory = service.spec.directory.as_ref().map_or_else(|| service.directory.clone(), |directory| service.path(directory));
+        let directory = service.spec.directory.as_ref().map_or_else(
+            || service.directory.clone(),
+            |directory| service.path(directory),
+        );
         Self {
             name: service.name.clone(),
             argv: argv.to_vec(),
@@ -59,7 +62,12 @@ impl Launch {
 
     /// A command with exactly this environment, in this directory.
     #[must_use]
-    pub fn clean(name: &str, argv: &[String], directory: &str, environment: Vec<(String, String)>) -> Self {
+    pub fn clean(
+        name: &str,
+        argv: &[String],
+        directory: &str,
+        environment: Vec<(String, String)>,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             argv: argv.to_vec(),
@@ -70,17 +78,27 @@ impl Launch {
     }
 
     fn spawn(&self) -> Result<(Child, Output)> {
-        let (program, arguments) = self.argv.split_first().ok_or_else(|| Error::input(format!("{}: the command is empty", self.name)))?;
+        let (program, arguments) = self
+            .argv
+            .split_first()
+            .ok_or_else(|| Error::input(format!("{}: the command is empty", self.name)))?;
         let output = Output::new(self.log.as_ref())?;
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(&self.directory).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .current_dir(&self.directory)
+            .stdin(Stdio::null());
         command.stdout(output.stream()?).stderr(output.stream()?);
         match &self.environment {
             Environment::With(more) => command.envs(more),
-            Environment::Only(these) => command.env_clear().envs(these.iter().map(|(name, value)| (name, value))),
+            Environment::Only(these) => command
+                .env_clear()
+                .envs(these.iter().map(|(name, value)| (name, value))),
         };
         base::child::own_session(&mut command);
-        let child = command.spawn().map_err(|error| Error::io(format!("{}: cannot run {program}", self.name), &error))?;
+        let child = command
+            .spawn()
+            .map_err(|error| Error::io(format!("{}: cannot run {program}", self.name), &error))?;
         Ok((child, output))
     }
 
@@ -96,10 +114,17 @@ impl Launch {
             if !process.wait(left).unwrap_or(false) {
                 base::child::signal_group(child.id(), Signal::KILL);
                 let _ = child.wait();
-                return Err(Error::failed(format!("{}: {} has not come back", self.name, self.argv.join(" "))).hint(output.last_line()));
+                return Err(Error::failed(format!(
+                    "{}: {} has not come back",
+                    self.name,
+                    self.argv.join(" ")
+                ))
+                .hint(output.last_line()));
             }
         }
-        let status = child.wait().map_err(|error| Error::io(format!("{}: {}", self.name, self.argv.join(" ")), &error))?;
+        let status = child.wait().map_err(|error| {
+            Error::io(format!("{}: {}", self.name, self.argv.join(" ")), &error)
+        })?;
         output.seal();
         let mut done = Done::default();
         if !status.success() {
@@ -137,17 +162,23 @@ impl Output {
     fn new(log: Option<&PathBuf>) -> Result<Self> {
         if let Some(path) = log {
             let file = File::options().append(true).create(true).open(path);
-            return file.map(Self::Log).map_err(|error| Error::io(path.display(), &error));
+            return file
+                .map(Self::Log)
+                .map_err(|error| Error::io(path.display(), &error));
         }
         // Without memory files (a kernel of before 3.17) the words are lost, not the start.
-        Ok(memfd_create("output", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).map_or(Self::Nowhere, |fd| Self::Memory(File::from(fd))))
+        Ok(
+            memfd_create("output", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
+                .map_or(Self::Nowhere, |fd| Self::Memory(File::from(fd))),
+        )
     }
 
     fn stream(&self) -> Result<Stdio> {
         match self {
-            Self::Memory(file) | Self::Log(file) => {
-                file.try_clone().map(Stdio::from).map_err(|error| Error::io("cannot give the command its output", &error))
-            }
+            Self::Memory(file) | Self::Log(file) => file
+                .try_clone()
+                .map(Stdio::from)
+                .map_err(|error| Error::io("cannot give the command its output", &error)),
             Self::Nowhere => Ok(Stdio::null()),
         }
     }
@@ -164,15 +195,28 @@ impl Output {
     }
 
     fn last_line(&self) -> String {
-        let Self::Memory(file) = self else { return String::new() };
+        let Self::Memory(file) = self else {
+            return String::new();
+        };
         let mut text = Vec::new();
-        let Ok(mut file) = file.try_clone() else { return String::new() };
-        let from = file.metadata().map_or(0, |meta| meta.len().saturating_sub(KEPT));
-        if file.seek(std::io::SeekFrom::Start(from)).is_err() || file.take(KEPT).read_to_end(&mut text).is_err() {
+        let Ok(mut file) = file.try_clone() else {
+            return String::new();
+        };
+        let from = file
+            .metadata()
+            .map_or(0, |meta| meta.len().saturating_sub(KEPT));
+        if file.seek(std::io::SeekFrom::Start(from)).is_err()
+            || file.take(KEPT).read_to_end(&mut text).is_err()
+        {
             return String::new();
         }
         let text = String::from_utf8_lossy(&text).into_owned();
-        text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned()
+        text.lines()
+            .rev()
+            .map(str::trim)
+            .find(|line| !line.is_empty())
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
@@ -190,9 +234,9 @@ pub fn signal_named(name: &str) -> Result<Signal> {
         "USR2" => Ok(Signal::USR2),
         "WINCH" => Ok(Signal::WINCH),
         "KILL" => Ok(Signal::KILL),
-        _ => {
-            Err(Error::usage(format!("{name:?} is not a signal that services know"))
-                .hint("TERM, INT, QUIT, HUP, USR1, USR2, WINCH or KILL"))
-        }
+        _ => Err(
+            Error::usage(format!("{name:?} is not a signal that services know"))
+                .hint("TERM, INT, QUIT, HUP, USR1, USR2, WINCH or KILL"),
+        ),
     }
 }

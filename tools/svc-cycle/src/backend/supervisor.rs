@@ -46,7 +46,10 @@ pub struct Connection {
 
 fn check(service: &Service) -> Result<()> {
     if service.unit.is_empty() || service.unit.starts_with(':') {
-        return Err(Error::usage(format!("{}: not a process of supervisord", service.unit)).hint("say PROCESS, GROUP:PROCESS or GROUP:*"));
+        return Err(
+            Error::usage(format!("{}: not a process of supervisord", service.unit))
+                .hint("say PROCESS, GROUP:PROCESS or GROUP:*"),
+        );
     }
     Ok(())
 }
@@ -60,40 +63,88 @@ fn connection(service: &Service) -> Result<&Connection> {
     let file = match &service.spec.config {
         Some(file) => service.path(file),
         None => Supervisor::usual(&files).ok_or_else(|| {
-            Error::input("supervisord has no configuration in its usual places").hint("say config = \"FILE\" in the set, or --config FILE")
+            Error::input("supervisord has no configuration in its usual places")
+                .hint("say config = \"FILE\" in the set, or --config FILE")
         })?,
     };
-    let read = Supervisor::read(&files, &file, &Surroundings::own())
-        .map_err(|error| Error::input(format!("{error}")).hint("config is supervisord's own configuration file"))?;
-    let startsecs = read.groups.iter().flat_map(|group| &group.processes).map(|process| (process.namespec(), process.startsecs)).collect();
-    let client = client(&read).ok_or_else(|| {
-        Error::input(format!("{}: neither [unix_http_server] nor [inet_http_server]: supervisord can't be spoken to", file.display()))
+    let read = Supervisor::read(&files, &file, &Surroundings::own()).map_err(|error| {
+        Error::input(format!("{error}")).hint("config is supervisord's own configuration file")
     })?;
-    Ok(service.connection.get_or_init(|| Connection { client, file, startsecs }))
+    let startsecs = read
+        .groups
+        .iter()
+        .flat_map(|group| &group.processes)
+        .map(|process| (process.namespec(), process.startsecs))
+        .collect();
+    let client = client(&read).ok_or_else(|| {
+        Error::input(format!(
+            "{}: neither [unix_http_server] nor [inet_http_server]: supervisord can't be spoken to",
+            file.display()
+        ))
+    })?;
+    Ok(service.connection.get_or_init(|| Connection {
+        client,
+        file,
+        startsecs,
+    }))
 }
 
 /// The unix socket before a port; the login that the administrator's own client has before the server's, whose password may be a digest.
 fn client(read: &Supervisor) -> Option<Client> {
     let control = read.control.as_ref();
-    let unix = read.servers.iter().find(|server| matches!(server.address, Address::Unix(_)));
+    let unix = read
+        .servers
+        .iter()
+        .find(|server| matches!(server.address, Address::Unix(_)));
     let server = unix.or_else(|| read.servers.first());
     let login = |user: Option<&String>, password: Option<&conf::supervisor::Secret>| {
-        user.map(|user| (user.clone(), password.map(|secret| secret.reveal().to_owned()).unwrap_or_default()))
+        user.map(|user| {
+            (
+                user.clone(),
+                password
+                    .map(|secret| secret.reveal().to_owned())
+                    .unwrap_or_default(),
+            )
+        })
     };
-    let controls = control.and_then(|control| login(control.username.as_ref(), control.password.as_ref()));
+    let controls =
+        control.and_then(|control| login(control.username.as_ref(), control.password.as_ref()));
     let Some(server) = server else {
         let url = &control?.serverurl;
         return Some(match url.strip_prefix("unix://") {
-            Some(path) => Client { socket: Some(path.into()), url: None, login: controls },
-            None => Client { socket: None, url: Some(url.trim_end_matches('/').to_owned()), login: controls },
+            Some(path) => Client {
+                socket: Some(path.into()),
+                url: None,
+                login: controls,
+            },
+            None => Client {
+                socket: None,
+                url: Some(url.trim_end_matches('/').to_owned()),
+                login: controls,
+            },
         });
     };
-    let login = server.username.as_ref().and_then(|user| controls.or_else(|| login(Some(user), server.password.as_ref())));
+    let login = server
+        .username
+        .as_ref()
+        .and_then(|user| controls.or_else(|| login(Some(user), server.password.as_ref())));
     Some(match &server.address {
-        Address::Unix(path) => Client { socket: Some(path.clone()), url: None, login },
+        Address::Unix(path) => Client {
+            socket: Some(path.clone()),
+            url: None,
+            login,
+        },
         Address::Inet { host, port } => {
-            let host = if host.is_empty() || host == "*" { "127.0.0.1" } else { host };
-            Client { socket: None, url: Some(format!("http://{host}:{port}")), login }
+            let host = if host.is_empty() || host == "*" {
+                "127.0.0.1"
+            } else {
+                host
+            };
+            Client {
+                socket: None,
+                url: Some(format!("http://{host}:{port}")),
+                login,
+            }
         }
     })
 }
@@ -104,13 +155,18 @@ fn observe(services: &[&Service]) -> Vec<Result<State>> {
     let mut states = Vec::new();
     for service in services {
         let state = connection(service).and_then(|connection| {
-            let known = asked.iter().position(|(client, _)| client == &connection.client);
+            let known = asked
+                .iter()
+                .position(|(client, _)| client == &connection.client);
             let at = known.unwrap_or_else(|| {
                 asked.push((connection.client.clone(), everything(&connection.client)));
                 asked.len() - 1
             });
             let (_, answer) = &asked[at];
-            answer.as_ref().map_err(Clone::clone).and_then(|processes| state(service, connection, processes))
+            answer
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|processes| state(service, connection, processes))
         });
         states.push(state);
     }
@@ -120,43 +176,79 @@ fn observe(services: &[&Service]) -> Vec<Result<State>> {
 fn everything(client: &Client) -> Result<Vec<Value>> {
     match client.call("supervisor.getAllProcessInfo", &[], EXCHANGE)? {
         Ok(Value::Array(processes)) => Ok(processes),
-        Ok(_) => Err(Error::failed(format!("supervisord at {}: getAllProcessInfo gave no list", client.place()))),
-        Err(fault) => Err(Error::unreachable(format!("supervisord at {}: {}", client.place(), fault.text))),
+        Ok(_) => Err(Error::failed(format!(
+            "supervisord at {}: getAllProcessInfo gave no list",
+            client.place()
+        ))),
+        Err(fault) => Err(Error::unreachable(format!(
+            "supervisord at {}: {}",
+            client.place(),
+            fault.text
+        ))),
     }
 }
 
 fn state(service: &Service, connection: &Connection, processes: &[Value]) -> Result<State> {
-    let members: Vec<Member> = processes.iter().filter_map(|info| member(&service.unit, info)).collect();
+    let members: Vec<Member> = processes
+        .iter()
+        .filter_map(|info| member(&service.unit, info))
+        .collect();
     if members.is_empty() {
         let mut known: Vec<String> = processes.iter().filter_map(namespec).collect();
         known.sort();
-        return Err(Error::usage(format!("{}: supervisord at {} has no such process", service.unit, connection.client.place())).hint(
-            format!(
-                "it has {}; after a change of {} it wants `supervisorctl update`",
-                if known.is_empty() { "none".to_owned() } else { known.join(", ") },
-                connection.file.display()
-            ),
-        ));
+        return Err(Error::usage(format!(
+            "{}: supervisord at {} has no such process",
+            service.unit,
+            connection.client.place()
+        ))
+        .hint(format!(
+            "it has {}; after a change of {} it wants `supervisorctl update`",
+            if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            },
+            connection.file.display()
+        )));
     }
-    Ok(State { members, warnings: Vec::new() })
+    Ok(State {
+        members,
+        warnings: Vec::new(),
+    })
 }
 
 fn namespec(info: &Value) -> Option<String> {
     let group = info.get("group")?.text()?;
     let name = info.get("name")?.text()?;
-    Some(if group == name { name.to_owned() } else { format!("{group}:{name}") })
+    Some(if group == name {
+        name.to_owned()
+    } else {
+        format!("{group}:{name}")
+    })
 }
 
 /// The process, if it belongs to what the service names: itself, its group, `GROUP:*`.
 fn member(unit: &str, info: &Value) -> Option<Member> {
     let name = namespec(info)?;
     let group = info.get("group")?.text()?;
-    if !(unit == name || unit == group || unit.strip_suffix(":*") == Some(group) || unit == format!("{group}:{name}")) {
+    if !(unit == name
+        || unit == group
+        || unit.strip_suffix(":*") == Some(group)
+        || unit == format!("{group}:{name}"))
+    {
         return None;
     }
     let code = info.get("state")?.int()?;
-    let word = info.get("statename").and_then(Value::text).unwrap_or("UNKNOWN").to_owned();
-    let pid = info.get("pid").and_then(Value::int).and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 0);
+    let word = info
+        .get("statename")
+        .and_then(Value::text)
+        .unwrap_or("UNKNOWN")
+        .to_owned();
+    let pid = info
+        .get("pid")
+        .and_then(Value::int)
+        .and_then(|pid| i32::try_from(pid).ok())
+        .filter(|pid| *pid > 0);
     let exit = info.get("exitstatus").and_then(Value::int).unwrap_or(0);
     let run = match code {
         20 => Run::Running,
@@ -170,7 +262,16 @@ fn member(unit: &str, info: &Value) -> Option<Member> {
         .and_then(|pid| Identity::of(pid).ok())
         .map(|identity| format!("{}@{}", identity.pid, identity.start))
         .unwrap_or_else(|| pid.map(|pid| pid.to_string()).unwrap_or_default());
-    Some(Member { name, run, word, pid, generation, detail: reason(info, run, exit), restarts: 0, cgroup: None })
+    Some(Member {
+        name,
+        run,
+        word,
+        pid,
+        generation,
+        detail: reason(info, run, exit),
+        restarts: 0,
+        cgroup: None,
+    })
 }
 
 /// Why a process is down: supervisord's own words, its exit status, and where its last words are.
@@ -178,28 +279,58 @@ fn reason(info: &Value, run: Run, exit: i64) -> Option<String> {
     if matches!(run, Run::Running | Run::Stopped) {
         return None;
     }
-    let error = info.get("spawnerr").and_then(Value::text).filter(|text| !text.is_empty()).map(str::to_owned);
+    let error = info
+        .get("spawnerr")
+        .and_then(Value::text)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned);
     let status = (exit != 0).then(|| format!("exit status {exit}"));
-    let log = ["stderr_logfile", "stdout_logfile"].iter().find_map(|key| info.get(key)?.text().filter(|text| !text.is_empty()));
-    let log = log.filter(|_| run == Run::Failed).map(|path| format!("its log is {path}"));
+    let log = ["stderr_logfile", "stdout_logfile"]
+        .iter()
+        .find_map(|key| info.get(key)?.text().filter(|text| !text.is_empty()));
+    let log = log
+        .filter(|_| run == Run::Failed)
+        .map(|path| format!("its log is {path}"));
     let words: Vec<String> = [error, status, log].into_iter().flatten().collect();
-    if words.is_empty() { None } else { Some(words.join("; ")) }
+    if words.is_empty() {
+        None
+    } else {
+        Some(words.join("; "))
+    }
 }
 
 fn start(service: &Service, members: &[String], deadline: Deadline) -> Result<Done> {
     let connection = connection(service)?;
-    let calls: Vec<(&str, Vec<Value>)> =
-        members.iter().map(|name| ("supervisor.startProcess", vec![Value::Text(name.clone()), Value::Bool(false)])).collect();
-    let answers = connection.client.call_all(&calls, deadline.slice(EXCHANGE))?;
+    let calls: Vec<(&str, Vec<Value>)> = members
+        .iter()
+        .map(|name| {
+            (
+                "supervisor.startProcess",
+                vec![Value::Text(name.clone()), Value::Bool(false)],
+            )
+        })
+        .collect();
+    let answers = connection
+        .client
+        .call_all(&calls, deadline.slice(EXCHANGE))?;
     refused(members, &answers, ALREADY_STARTED)?;
     Ok(Done::default())
 }
 
 fn stop(service: &Service, _: &State, members: &[String], deadline: Deadline) -> Result<Done> {
     let connection = connection(service)?;
-    let calls: Vec<(&str, Vec<Value>)> =
-        members.iter().map(|name| ("supervisor.stopProcess", vec![Value::Text(name.clone()), Value::Bool(false)])).collect();
-    let answers = connection.client.call_all(&calls, deadline.slice(EXCHANGE))?;
+    let calls: Vec<(&str, Vec<Value>)> = members
+        .iter()
+        .map(|name| {
+            (
+                "supervisor.stopProcess",
+                vec![Value::Text(name.clone()), Value::Bool(false)],
+            )
+        })
+        .collect();
+    let answers = connection
+        .client
+        .call_all(&calls, deadline.slice(EXCHANGE))?;
     refused(members, &answers, NOT_RUNNING)?;
     loop {
         let state = super::observe_one(service)?.only(members);
@@ -207,15 +338,25 @@ fn stop(service: &Service, _: &State, members: &[String], deadline: Deadline) ->
             return Ok(Done::default());
         }
         if deadline.passed() {
-            return Err(Error::failed(format!("{}: still {}", service.name, state.why()))
-                .hint("give it a longer stop_timeout, or stopasgroup and killasgroup in supervisord"));
+            return Err(
+                Error::failed(format!("{}: still {}", service.name, state.why())).hint(
+                    "give it a longer stop_timeout, or stopasgroup and killasgroup in supervisord",
+                ),
+            );
         }
-        let held: Vec<Process> = state.pids().into_iter().filter_map(|pid| Process::open(pid).ok()).collect();
+        let held: Vec<Process> = state
+            .pids()
+            .into_iter()
+            .filter_map(|pid| Process::open(pid).ok())
+            .collect();
         if held.is_empty() {
             sleep(deadline.slice(Duration::from_millis(5)));
         } else {
             // Woken by the exit itself; the time only covers a process that never goes.
-            let _ = wait_any(&held.iter().collect::<Vec<_>>(), deadline.slice(Duration::from_millis(250)));
+            let _ = wait_any(
+                &held.iter().collect::<Vec<_>>(),
+                deadline.slice(Duration::from_millis(250)),
+            );
         }
     }
 }
@@ -223,13 +364,29 @@ fn stop(service: &Service, _: &State, members: &[String], deadline: Deadline) ->
 /// supervisord has no word for it; the signal is the same that `supervisorctl signal HUP` sends.
 fn reload(service: &Service, state: &State, deadline: Deadline) -> Result<Done> {
     let connection = connection(service)?;
-    let signal = service.spec.reload_signal.clone().unwrap_or_else(|| "HUP".to_owned());
+    let signal = service
+        .spec
+        .reload_signal
+        .clone()
+        .unwrap_or_else(|| "HUP".to_owned());
     let members = state.up();
-    let calls: Vec<(&str, Vec<Value>)> =
-        members.iter().map(|name| ("supervisor.signalProcess", vec![Value::Text(name.clone()), Value::Text(signal.clone())])).collect();
-    let answers = connection.client.call_all(&calls, deadline.slice(EXCHANGE))?;
+    let calls: Vec<(&str, Vec<Value>)> = members
+        .iter()
+        .map(|name| {
+            (
+                "supervisor.signalProcess",
+                vec![Value::Text(name.clone()), Value::Text(signal.clone())],
+            )
+        })
+        .collect();
+    let answers = connection
+        .client
+        .call_all(&calls, deadline.slice(EXCHANGE))?;
     refused(&members, &answers, 0)?;
-    Ok(Done { detail: Some(format!("signal {signal}")), ..Done::default() })
+    Ok(Done {
+        detail: Some(format!("signal {signal}")),
+        ..Done::default()
+    })
 }
 
 /// The first fault that isn't the harmless one.
@@ -237,11 +394,19 @@ fn refused(members: &[String], answers: &[Answer], harmless: i64) -> Result<()> 
     for (name, answer) in members.iter().zip(answers) {
         if let Err(fault) = answer {
             if fault.code == BAD_NAME {
-                return Err(Error::usage(format!("{name}: supervisord has no such process (BAD_NAME)")));
+                return Err(Error::usage(format!(
+                    "{name}: supervisord has no such process (BAD_NAME)"
+                )));
             }
             if fault.code != harmless {
-                let text = if fault.text.is_empty() { fault.name().to_owned() } else { fault.text.clone() };
-                return Err(Error::failed(format!("{name}: supervisord refuses: {text}")));
+                let text = if fault.text.is_empty() {
+                    fault.name().to_owned()
+                } else {
+                    fault.text.clone()
+                };
+                return Err(Error::failed(format!(
+                    "{name}: supervisord refuses: {text}"
+                )));
             }
         }
     }
@@ -251,7 +416,12 @@ fn refused(members: &[String], answers: &[Answer], harmless: i64) -> Result<()> 
 /// RUNNING means that it stayed up for `startsecs`; with `startsecs = 0` it means nothing.
 fn vouches(service: &Service, state: &State) -> bool {
     service.connection.get().is_some_and(|connection| {
-        state.members.iter().all(|member| connection.startsecs.iter().any(|(name, seconds)| name == &member.name && *seconds > 0))
+        state.members.iter().all(|member| {
+            connection
+                .startsecs
+                .iter()
+                .any(|(name, seconds)| name == &member.name && *seconds > 0)
+        })
     })
 }
 
@@ -282,7 +452,13 @@ mod tests {
             ("web:web", "web", "web", Some("web")),
             ("we", "web", "web", None),
         ] {
-            assert_eq!(member(unit, &info(group, name, 20, 0)).map(|member| member.name).as_deref(), expected, "{unit}");
+            assert_eq!(
+                member(unit, &info(group, name, 20, 0))
+                    .map(|member| member.name)
+                    .as_deref(),
+                expected,
+                "{unit}"
+            );
         }
     }
 
@@ -295,6 +471,9 @@ mod tests {
         assert_eq!(run(100, 3), Run::Failed);
         assert_eq!(run(200, 0), Run::Failed);
         let failed = member("a", &info("a", "a", 200, 3)).unwrap();
-        assert_eq!(failed.detail.as_deref(), Some("exit status 3; its log is /var/log/x"));
+        assert_eq!(
+            failed.detail.as_deref(),
+            Some("exit status 3; its log is /var/log/x")
+        );
     }
 }

@@ -55,14 +55,21 @@ const ENVIRONMENT: &[&str] = &[
 ];
 
 fn script(service: &Service) -> PathBuf {
-    if service.unit.starts_with('/') { PathBuf::from(&service.unit) } else { Path::new("/etc/init.d").join(&service.unit) }
+    if service.unit.starts_with('/') {
+        PathBuf::from(&service.unit)
+    } else {
+        Path::new("/etc/init.d").join(&service.unit)
+    }
 }
 
 fn check(service: &Service) -> Result<()> {
     let path = script(service);
     let nested = !service.unit.starts_with('/') && service.unit.contains('/');
     if nested || !path.is_file() {
-        return Err(Error::usage(format!("{}: no such init script", path.display())));
+        return Err(Error::usage(format!(
+            "{}: no such init script",
+            path.display()
+        )));
     }
     Ok(())
 }
@@ -78,7 +85,10 @@ fn state(service: &Service) -> Result<State> {
     for file in pidfiles(service) {
         let found = pidfile::read(&file)?;
         if found.identity.is_some() {
-            return Ok(State::one(Member::of_process(name, found.identity.as_ref())));
+            return Ok(State::one(Member::of_process(
+                name,
+                found.identity.as_ref(),
+            )));
         }
         stale = stale.or(found.why);
     }
@@ -87,11 +97,17 @@ fn state(service: &Service) -> Result<State> {
         member.detail = Some(why);
         return Ok(State::one(member));
     }
-    let done = command(service, "status").and_wait(Deadline::after(Some(Duration::from_secs(10))))?;
+    let done =
+        command(service, "status").and_wait(Deadline::after(Some(Duration::from_secs(10))))?;
     let up = done.warnings.is_empty();
     let mut member = Member::of_process(name, None);
     member.run = if up { Run::Running } else { Run::Stopped };
-    member.word = if up { "running, says its script" } else { "not running, says its script" }.to_owned();
+    member.word = if up {
+        "running, says its script"
+    } else {
+        "not running, says its script"
+    }
+    .to_owned();
     Ok(State::one(member))
 }
 
@@ -101,7 +117,10 @@ fn pidfiles(service: &Service) -> Vec<PathBuf> {
         return vec![service.path(file)];
     }
     let text = fs::read(script(service)).unwrap_or_default();
-    let name = Path::new(&service.unit).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = Path::new(&service.unit)
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     written_pidfiles(&String::from_utf8_lossy(&text), &name)
 }
 
@@ -115,17 +134,29 @@ fn written_pidfiles(text: &str, name: &str) -> Vec<PathBuf> {
             found.push(path.trim().to_owned());
             continue;
         }
-        let Some((variable, value)) = line.split_once('=') else { continue };
-        if variable.is_empty() || !variable.chars().all(|each| each.is_ascii_alphanumeric() || each == '_') {
+        let Some((variable, value)) = line.split_once('=') else {
+            continue;
+        };
+        if variable.is_empty()
+            || !variable
+                .chars()
+                .all(|each| each.is_ascii_alphanumeric() || each == '_')
+        {
             continue;
         }
-        let Some(value) = expand(value, &variables) else { continue };
+        let Some(value) = expand(value, &variables) else {
+            continue;
+        };
         if variable.eq_ignore_ascii_case("pidfile") || variable == "PID" {
             found.push(value.clone());
         }
         variables.push((variable.to_owned(), value));
     }
-    let mut paths: Vec<PathBuf> = found.into_iter().filter(|path| path.starts_with('/')).map(PathBuf::from).collect();
+    let mut paths: Vec<PathBuf> = found
+        .into_iter()
+        .filter(|path| path.starts_with('/'))
+        .map(PathBuf::from)
+        .collect();
     paths.dedup();
     paths
 }
@@ -133,7 +164,10 @@ fn written_pidfiles(text: &str, name: &str) -> Vec<PathBuf> {
 /// A plain word of sh, with known variables put in; None for anything more.
 fn expand(value: &str, variables: &[(String, String)]) -> Option<String> {
     let value = value.split(" #").next()?.trim();
-    let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+    let value = value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'))
+        .unwrap_or(value);
     let mut out = value.to_owned();
     for (name, content) in variables.iter().rev() {
         out = out.replace(&format!("${{{name}}}"), content);
@@ -144,13 +178,25 @@ fn expand(value: &str, variables: &[(String, String)]) -> Option<String> {
             }
         }
     }
-    if out.contains(['$', '`', '\'', '"', ' ', '*']) { None } else { Some(out) }
+    if out.contains(['$', '`', '\'', '"', ' ', '*']) {
+        None
+    } else {
+        Some(out)
+    }
 }
 
 fn command(service: &Service, action: &str) -> Launch {
     let set = |name: &&str| ((*name).to_owned(), std::env::var(name).unwrap_or_default());
     let environment = ENVIRONMENT.iter().map(set).collect();
-    Launch::clean(&service.name, &[script(service).to_string_lossy().into_owned(), action.to_owned()], "/", environment)
+    Launch::clean(
+        &service.name,
+        &[
+            script(service).to_string_lossy().into_owned(),
+            action.to_owned(),
+        ],
+        "/",
+        environment,
+    )
 }
 
 fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
@@ -160,8 +206,15 @@ fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
 fn stop(service: &Service, state: &State, _: &[String], deadline: Deadline) -> Result<Done> {
     let done = command(service, "stop").and_wait(deadline)?;
     // start-stop-daemon removes the pid file of a daemon that is still ending: the process is the one to wait for.
-    for identity in state.pids().iter().filter_map(|pid| Identity::of(*pid).ok()) {
-        let before = state.members.iter().any(|member| member.generation == format!("{}@{}", identity.pid, identity.start));
+    for identity in state
+        .pids()
+        .iter()
+        .filter_map(|pid| Identity::of(*pid).ok())
+    {
+        let before = state
+            .members
+            .iter()
+            .any(|member| member.generation == format!("{}@{}", identity.pid, identity.start));
         if let (true, Ok(process)) = (before, probe::process::Process::reopen(&identity)) {
             let _ = process.wait(deadline.left().unwrap_or(Duration::from_secs(3600)));
         }
@@ -178,7 +231,10 @@ fn reload(service: &Service, _: &State, deadline: Deadline) -> Result<Done> {
 }
 
 fn settle(service: &Service, deadline: Deadline) {
-    let argv = [script(service).to_string_lossy().into_owned(), "start".to_owned()];
+    let argv = [
+        script(service).to_string_lossy().into_owned(),
+        "start".to_owned(),
+    ];
     pidfile::settle_command(&argv, deadline, || false);
 }
 
@@ -190,11 +246,26 @@ mod tests {
     #[test]
     fn pid_files_of_scripts() {
         let debian = "DAEMON=/usr/sbin/nginx\nNAME=nginx\nDESC=web server\nPID=$(cat /etc/x)\nPIDFILE=/run/${NAME}.pid\n";
-        assert_eq!(written_pidfiles(debian, "nginx"), [PathBuf::from("/run/nginx.pid")]);
+        assert_eq!(
+            written_pidfiles(debian, "nginx"),
+            [PathBuf::from("/run/nginx.pid")]
+        );
         let redhat = "#!/bin/sh\n# chkconfig: - 85 15\n# pidfile:     /var/run/nginx.pid\nprog=$(basename $nginx)\n";
-        assert_eq!(written_pidfiles(redhat, "nginx"), [PathBuf::from("/var/run/nginx.pid")]);
+        assert_eq!(
+            written_pidfiles(redhat, "nginx"),
+            [PathBuf::from("/var/run/nginx.pid")]
+        );
         let home = "RUNDIR=/var/run/redis\nPIDFILE=$RUNDIR/redis-server.pid\n";
-        assert_eq!(written_pidfiles(home, "redis"), [PathBuf::from("/var/run/redis/redis-server.pid")]);
-        assert_eq!(written_pidfiles("PIDFILE=`which x`\nPIDFILE=$UNKNOWN/x\nPIDFILE=relative\n", "x"), Vec::<PathBuf>::new());
+        assert_eq!(
+            written_pidfiles(home, "redis"),
+            [PathBuf::from("/var/run/redis/redis-server.pid")]
+        );
+        assert_eq!(
+            written_pidfiles(
+                "PIDFILE=`which x`\nPIDFILE=$UNKNOWN/x\nPIDFILE=relative\n",
+                "x"
+            ),
+            Vec::<PathBuf>::new()
+        );
     }
 }

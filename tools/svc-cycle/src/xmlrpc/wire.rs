@@ -22,7 +22,10 @@ pub(super) fn put(value: &Value, out: &mut String) {
     match value {
         Value::Int(number) => out.push_str(&format!("<int>{number}</int>")),
         Value::Bool(truth) => out.push_str(&format!("<boolean>{}</boolean>", u8::from(*truth))),
-        Value::Text(text) => out.push_str(&format!("<string>{}</string>", quick_xml::escape::escape(text))),
+        Value::Text(text) => out.push_str(&format!(
+            "<string>{}</string>",
+            quick_xml::escape::escape(text)
+        )),
         Value::Array(values) => {
             out.push_str("<array><data>");
             values.iter().for_each(|each| put(each, out));
@@ -31,7 +34,10 @@ pub(super) fn put(value: &Value, out: &mut String) {
         Value::Struct(members) => {
             out.push_str("<struct>");
             for (name, each) in members {
-                out.push_str(&format!("<member><name>{}</name>", quick_xml::escape::escape(name)));
+                out.push_str(&format!(
+                    "<member><name>{}</name>",
+                    quick_xml::escape::escape(name)
+                ));
                 put(each, out);
                 out.push_str("</member>");
             }
@@ -62,8 +68,15 @@ pub fn decode(body: &[u8]) -> Wrong<Answer> {
     }
     cursor.open("fault")?;
     let value = cursor.value(0)?;
-    let code = value.get("faultCode").and_then(Value::int).ok_or("a fault without faultCode")?;
-    let text = value.get("faultString").and_then(Value::text).unwrap_or_default().to_owned();
+    let code = value
+        .get("faultCode")
+        .and_then(Value::int)
+        .ok_or("a fault without faultCode")?;
+    let text = value
+        .get("faultString")
+        .and_then(Value::text)
+        .unwrap_or_default()
+        .to_owned();
     Ok(Err(Fault { code, text }))
 }
 
@@ -85,18 +98,28 @@ fn tokens(text: &str) -> Wrong<Vec<Token>> {
         _ => tokens.push(Token::Text(part.to_owned())),
     };
     loop {
-        let event = reader.read_event().map_err(|error| format!("the answer is not XML: {error}"))?;
+        let event = reader
+            .read_event()
+            .map_err(|error| format!("the answer is not XML: {error}"))?;
         match event {
             Event::Start(tag) => {
                 open += 1;
-                tokens.push(Token::Open(String::from_utf8_lossy(tag.name().as_ref()).into_owned()));
+                tokens.push(Token::Open(
+                    String::from_utf8_lossy(tag.name().as_ref()).into_owned(),
+                ));
             }
             Event::End(_) => {
                 open = open.saturating_sub(1);
                 tokens.push(Token::Close);
             }
-            Event::Text(part) => say(&mut tokens, &part.decode().map_err(|error| error.to_string())?),
-            Event::CData(part) => say(&mut tokens, &part.decode().map_err(|error| error.to_string())?),
+            Event::Text(part) => say(
+                &mut tokens,
+                &part.decode().map_err(|error| error.to_string())?,
+            ),
+            Event::CData(part) => say(
+                &mut tokens,
+                &part.decode().map_err(|error| error.to_string())?,
+            ),
             Event::GeneralRef(name) => {
                 let one = match name.resolve_char_ref() {
                     Ok(Some(one)) => one.to_string(),
@@ -146,7 +169,11 @@ impl Cursor<'_> {
     }
 
     fn open(&mut self, name: &str) -> Wrong<()> {
-        if self.opens(name) { Ok(()) } else { Err(format!("the answer is not XML-RPC: <{name}> is missing")) }
+        if self.opens(name) {
+            Ok(())
+        } else {
+            Err(format!("the answer is not XML-RPC: <{name}> is missing"))
+        }
     }
 
     fn close(&mut self) -> Wrong<()> {
@@ -198,7 +225,10 @@ impl Cursor<'_> {
         match kind.as_str() {
             "int" | "i4" | "i8" => {
                 let text = self.text()?;
-                text.trim().parse().map(Value::Int).map_err(|_| format!("{text:?} is not a number"))
+                text.trim()
+                    .parse()
+                    .map(Value::Int)
+                    .map_err(|_| format!("{text:?} is not a number"))
             }
             "boolean" => match self.text()?.trim() {
                 "0" => Ok(Value::Bool(false)),
@@ -240,11 +270,19 @@ pub(super) fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
     for chunk in bytes.chunks(3) {
-        let three = [chunk[0], chunk.get(1).copied().unwrap_or(0), chunk.get(2).copied().unwrap_or(0)];
+        let three = [
+            chunk[0],
+            chunk.get(1).copied().unwrap_or(0),
+            chunk.get(2).copied().unwrap_or(0),
+        ];
         let all = u32::from(three[0]) << 16 | u32::from(three[1]) << 8 | u32::from(three[2]);
         for place in 0..4 {
             let letter = LETTERS[(all >> (18 - 6 * place) & 63) as usize];
-            out.push(if place <= chunk.len() { char::from(letter) } else { '=' });
+            out.push(if place <= chunk.len() {
+                char::from(letter)
+            } else {
+                '='
+            });
         }
     }
     out

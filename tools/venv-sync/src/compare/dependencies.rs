@@ -19,7 +19,10 @@ impl<'a> Work<'a> {
         while let Some(key) = queue.pop() {
             let extras = self.reached.get(&key).cloned().unwrap_or_default();
             // Again only where more extras were asked for meanwhile.
-            if done.insert(key.clone(), extras.len() + 1).is_some_and(|before| before == extras.len() + 1) {
+            if done
+                .insert(key.clone(), extras.len() + 1)
+                .is_some_and(|before| before == extras.len() + 1)
+            {
                 continue;
             }
             for requirement in self.counting(&key, &extras) {
@@ -27,9 +30,17 @@ impl<'a> Work<'a> {
                 queue.push(requirement.key.clone());
             }
         }
-        let installed = self.observed.installed.iter().filter(|i| i.place != Place::System);
+        let installed = self
+            .observed
+            .installed
+            .iter()
+            .filter(|i| i.place != Place::System);
         for installed in installed.filter(|i| self.is_first(i)).collect::<Vec<_>>() {
-            let extras = self.reached.get(&installed.dist.key).cloned().unwrap_or_default();
+            let extras = self
+                .reached
+                .get(&installed.dist.key)
+                .cloned()
+                .unwrap_or_default();
             self.requires_python(installed);
             for requirement in self.counting(&installed.dist.key, &extras) {
                 self.dependency(installed, &requirement);
@@ -38,7 +49,9 @@ impl<'a> Work<'a> {
     }
 
     fn is_first(&self, installed: &Installed) -> bool {
-        self.index.get(installed.dist.key.as_str()).is_some_and(|first| std::ptr::eq(*first, installed))
+        self.index
+            .get(installed.dist.key.as_str())
+            .is_some_and(|first| std::ptr::eq(*first, installed))
     }
 
     /// The requirements of a distribution that count here.
@@ -46,10 +59,20 @@ impl<'a> Work<'a> {
         let Some(installed) = self.index.get(key) else {
             return Vec::new();
         };
-        let counts = |requirement: &Requirement| requirement.counts(&self.values, extras.iter().map(String::as_str));
-        let mut out: Vec<_> = installed.requires.iter().filter(|requirement| counts(requirement)).map(Cow::Borrowed).collect();
+        let counts = |requirement: &Requirement| {
+            requirement.counts(&self.values, extras.iter().map(String::as_str))
+        };
+        let mut out: Vec<_> = installed
+            .requires
+            .iter()
+            .filter(|requirement| counts(requirement))
+            .map(Cow::Borrowed)
+            .collect();
         if !extras.is_empty() {
-            let optional = installed.optional.iter().filter_map(|text| Requirement::parse(text).ok());
+            let optional = installed
+                .optional
+                .iter()
+                .filter_map(|text| Requirement::parse(text).ok());
             out.extend(optional.filter(counts).map(Cow::Owned));
         }
         out
@@ -61,25 +84,46 @@ impl<'a> Work<'a> {
         let have = self.index.get(requirement.key.as_str()).copied();
         let finding = match have {
             None if self.missing.contains(&requirement.key) => return,
-            None => Finding::new(Kind::DepMissing, format!("{asker} needs {requirement}, which is not installed")),
+            None => Finding::new(
+                Kind::DepMissing,
+                format!("{asker} needs {requirement}, which is not installed"),
+            ),
             Some(have) if requirement.specifiers.allow(&have.version) => return,
             Some(have) => {
-                let msg = format!("{asker} needs {requirement}, and {} is installed", have.dist.version);
-                Finding::new(Kind::DepConflict, msg).installed(&have.dist.version).path(&have.dist.path)
+                let msg = format!(
+                    "{asker} needs {requirement}, and {} is installed",
+                    have.dist.version
+                );
+                Finding::new(Kind::DepConflict, msg)
+                    .installed(&have.dist.version)
+                    .path(&have.dist.path)
             }
         };
-        self.found(finding.name(&requirement.name).required(requirement.to_string()).origin(origin.display()).fix(&self.policy.apply));
+        self.found(
+            finding
+                .name(&requirement.name)
+                .required(requirement.to_string())
+                .origin(origin.display())
+                .fix(&self.policy.apply),
+        );
     }
 
     fn requires_python(&mut self, installed: &Installed) {
-        let required = installed.metadata.as_ref().ok().and_then(|metadata| metadata.requires_python.as_ref());
+        let required = installed
+            .metadata
+            .as_ref()
+            .ok()
+            .and_then(|metadata| metadata.requires_python.as_ref());
         let Some(required) = required else {
             return;
         };
         let python = pydist::specifier::InstalledVersion::new(&self.values.python_full_version);
         if Specifiers::parse(required).is_ok_and(|specifiers| !specifiers.allow(&python)) {
             let dist = &installed.dist;
-            let msg = format!("{} {} is for Python {required}, this is {}", dist.name, dist.version, self.values.python_full_version);
+            let msg = format!(
+                "{} {} is for Python {required}, this is {}",
+                dist.name, dist.version, self.values.python_full_version
+            );
             self.found(
                 Finding::new(Kind::RequiresPython, msg)
                     .name(&dist.name)

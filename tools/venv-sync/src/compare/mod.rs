@@ -64,7 +64,9 @@ pub fn compare(requirements: &Requirements, observed: &Observed, policy: &Policy
     work.extraneous();
     work.condition();
     work.leaks();
-    work.out.findings.sort_by(|a, b| (a.kind, &a.name, &a.path).cmp(&(b.kind, &b.name, &b.path)));
+    work.out
+        .findings
+        .sort_by(|a, b| (a.kind, &a.name, &a.path).cmp(&(b.kind, &b.name, &b.path)));
     work.out
 }
 
@@ -85,10 +87,16 @@ impl<'a> Work<'a> {
     fn new(observed: &'a Observed, policy: &'a Policy) -> Self {
         let mut index = BTreeMap::new();
         for place in [Place::Own, Place::Vendor, Place::System] {
-            let (whole, rest): (Vec<_>, Vec<_>) = observed.installed.iter().filter(|i| i.place == place).partition(|i| i.is_whole());
+            let (whole, rest): (Vec<_>, Vec<_>) = observed
+                .installed
+                .iter()
+                .filter(|i| i.place == place)
+                .partition(|i| i.is_whole());
             // Of two in one place, which one is imported depends on the file system; what is whole is likelier.
             for installed in whole.into_iter().chain(rest) {
-                index.entry(installed.dist.key.as_str()).or_insert(installed);
+                index
+                    .entry(installed.dist.key.as_str())
+                    .or_insert(installed);
             }
         }
         Work {
@@ -115,14 +123,22 @@ impl<'a> Work<'a> {
     /// What is there and reached by nothing.
     fn extraneous(&mut self) {
         let bare = self.observed.environment.config.unseeded;
-        let own = self.observed.installed.iter().filter(|i| i.place == Place::Own);
+        let own = self
+            .observed
+            .installed
+            .iter()
+            .filter(|i| i.place == Place::Own);
         for installed in own {
             let dist = &installed.dist;
             let seed = !bare && SEEDS.contains(&dist.key.as_str());
-            if seed || self.reached.contains_key(&dist.key) || self.policy.allow.contains(&dist.key) {
+            if seed || self.reached.contains_key(&dist.key) || self.policy.allow.contains(&dist.key)
+            {
                 continue;
             }
-            let msg = format!("{} {} is installed and nothing asks for it", dist.name, dist.version);
+            let msg = format!(
+                "{} {} is installed and nothing asks for it",
+                dist.name, dist.version
+            );
             match self.policy.extraneous {
                 Level::Ignore => {}
                 Level::Warn => self.out.warnings.push(msg),
@@ -141,12 +157,28 @@ impl<'a> Work<'a> {
 /// The Python that runs here: the environment's, or where nothing tells, the oldest that still has users.
 pub fn python(observed: &Observed) -> PythonVersion {
     let environment = &observed.environment;
-    let named = environment.interpreter.as_ref().and_then(|interpreter| interpreter.named);
-    environment.python.or(environment.config.version).or(named).unwrap_or(PythonVersion { major: 3, minor: 8, patch: None })
+    let named = environment
+        .interpreter
+        .as_ref()
+        .and_then(|interpreter| interpreter.named);
+    environment
+        .python
+        .or(environment.config.version)
+        .or(named)
+        .unwrap_or(PythonVersion {
+            major: 3,
+            minor: 8,
+            patch: None,
+        })
 }
 
 fn implementation(observed: &Observed) -> &str {
-    observed.environment.config.implementation.as_deref().unwrap_or("CPython")
+    observed
+        .environment
+        .config
+        .implementation
+        .as_deref()
+        .unwrap_or("CPython")
 }
 
 #[cfg(test)]

@@ -15,7 +15,9 @@ impl Work<'_> {
     pub(super) fn interpreter(&mut self) {
         let environment = &self.observed.environment;
         let prefix = environment.prefix.display();
-        let broken = |msg: String| Finding::new(Kind::InterpreterBroken, msg).path(&environment.prefix.join("bin/python"));
+        let broken = |msg: String| {
+            Finding::new(Kind::InterpreterBroken, msg).path(&environment.prefix.join("bin/python"))
+        };
         let Some(interpreter) = &environment.interpreter else {
             let finding = broken(format!("{prefix}: there is no bin/python"));
             return self.found(finding.fix(&self.policy.apply));
@@ -24,9 +26,17 @@ impl Work<'_> {
         let finding = match &interpreter.real {
             None => {
                 let target = interpreter.target.clone().unwrap_or_default();
-                Some(broken(format!("{shown} leads to {}, which is not there", target.display())).installed(target.to_string_lossy()))
+                Some(
+                    broken(format!(
+                        "{shown} leads to {}, which is not there",
+                        target.display()
+                    ))
+                    .installed(target.to_string_lossy()),
+                )
             }
-            Some(real) if !interpreter.executable => Some(broken(format!("{} can't be executed", real.display()))),
+            Some(real) if !interpreter.executable => {
+                Some(broken(format!("{} can't be executed", real.display())))
+            }
             Some(_) => None,
         };
         if let Some(finding) = finding {
@@ -37,17 +47,29 @@ impl Work<'_> {
             if library.is_none() || environment.sites.is_empty() {
                 let msg = format!("{prefix}: there is no lib/pythonX.Y/site-packages");
                 let finding = Finding::new(Kind::LibVersionMismatch, msg);
-                self.found(finding.path(&environment.prefix.join("lib")).fix(&self.policy.apply));
+                self.found(
+                    finding
+                        .path(&environment.prefix.join("lib"))
+                        .fix(&self.policy.apply),
+                );
             }
             return;
         };
         if (named.major, named.minor) != (library.major, library.minor) {
-            let msg = format!("{shown} is Python {}, the libraries are for {}", named.minor_text(), library.minor_text());
+            let msg = format!(
+                "{shown} is Python {}, the libraries are for {}",
+                named.minor_text(),
+                library.minor_text()
+            );
             self.found(
                 Finding::new(Kind::LibVersionMismatch, msg)
                     .installed(named.minor_text())
                     .required(library.minor_text())
-                    .path(&environment.prefix.join(format!("lib/python{}", library.minor_text())))
+                    .path(
+                        &environment
+                            .prefix
+                            .join(format!("lib/python{}", library.minor_text())),
+                    )
                     .fix(&self.policy.apply),
             );
         }
@@ -56,20 +78,39 @@ impl Work<'_> {
     /// The condition of each distribution's directory.
     pub(super) fn condition(&mut self) {
         let mut first: BTreeMap<&str, &Path> = BTreeMap::new();
-        for installed in self.observed.installed.iter().filter(|i| i.place == Place::Own) {
+        for installed in self
+            .observed
+            .installed
+            .iter()
+            .filter(|i| i.place == Place::Own)
+        {
             let dist = &installed.dist;
             let about = |kind, msg: String| {
-                Finding::new(kind, msg).name(&dist.name).installed(&dist.version).path(&dist.path).fix(&self.policy.apply)
+                Finding::new(kind, msg)
+                    .name(&dist.name)
+                    .installed(&dist.version)
+                    .path(&dist.path)
+                    .fix(&self.policy.apply)
             };
             let mut found = Vec::new();
             if let Some(other) = first.insert(&dist.key, &dist.path) {
-                let other = other.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                found.push(about(Kind::DuplicateDist, format!("{} is installed twice: {other} is there, too", dist.name)));
+                let other = other
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned();
+                found.push(about(
+                    Kind::DuplicateDist,
+                    format!("{} is installed twice: {other} is there, too", dist.name),
+                ));
             }
             match &installed.metadata {
                 Err(why) => {
                     let file = dist.metadata_path();
-                    let finding = about(Kind::MetadataUnreadable, format!("{} {why}", file.display()));
+                    let finding = about(
+                        Kind::MetadataUnreadable,
+                        format!("{} {why}", file.display()),
+                    );
                     found.push(finding.path(&file));
                 }
                 Ok(metadata) => {
@@ -78,21 +119,36 @@ impl Work<'_> {
                     let same_name = pydist::name::normalize(name) == dist.key;
                     if !same_name || !installed.version.same(version) {
                         let says = format!("{name} {version}");
-                        let msg = format!("{} is of {} {}, its METADATA says {says}", dist.path.display(), dist.name, dist.version);
+                        let msg = format!(
+                            "{} is of {} {}, its METADATA says {says}",
+                            dist.path.display(),
+                            dist.name,
+                            dist.version
+                        );
                         found.push(about(Kind::MetadataVersionMismatch, msg).required(says.trim()));
                     }
                 }
             }
             if !installed.has_record {
-                found.push(about(Kind::RecordMissing, format!("{} has no RECORD: its files can't be told", dist.path.display())));
+                found.push(about(
+                    Kind::RecordMissing,
+                    format!(
+                        "{} has no RECORD: its files can't be told",
+                        dist.path.display()
+                    ),
+                ));
             }
             self.out.findings.extend(found);
         }
         for path in &self.observed.leftovers {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let msg = format!("{name} is what an interrupted uninstall left behind");
-            let finding = Finding::new(Kind::GhostDist, msg).name(name.trim_start_matches('~')).path(path);
-            self.out.findings.push(finding.fix(format!("rm -r -- {}", quoted(path))));
+            let finding = Finding::new(Kind::GhostDist, msg)
+                .name(name.trim_start_matches('~'))
+                .path(path);
+            self.out
+                .findings
+                .push(finding.fix(format!("rm -r -- {}", quoted(path))));
         }
     }
 
@@ -103,20 +159,35 @@ impl Work<'_> {
             if let Some((number, line)) = &file.executes {
                 if !self.is_expected(file, line) {
                     let shown: String = line.chars().take(80).collect();
-                    let msg = format!("{} runs at every start of Python: {shown}", file.path.display());
-                    let finding = Finding::new(Kind::PthExecutes, msg).origin(format!("{}:{number}", file.path.display()));
-                    self.out.findings.push(finding.path(&file.path).fix(format!("look at it, then rm -- {}", quoted(&file.path))));
+                    let msg = format!(
+                        "{} runs at every start of Python: {shown}",
+                        file.path.display()
+                    );
+                    let finding = Finding::new(Kind::PthExecutes, msg)
+                        .origin(format!("{}:{number}", file.path.display()));
+                    self.out.findings.push(
+                        finding
+                            .path(&file.path)
+                            .fix(format!("look at it, then rm -- {}", quoted(&file.path))),
+                    );
                 }
             }
             for (number, written, path) in &file.adds {
                 if self.leads_out(path) {
-                    let msg = format!("{} adds {} to sys.path, outside the environment", file.path.display(), path.display());
+                    let msg = format!(
+                        "{} adds {} to sys.path, outside the environment",
+                        file.path.display(),
+                        path.display()
+                    );
                     self.out.findings.push(
                         Finding::new(Kind::LeakPth, msg)
                             .installed(written.to_string_lossy())
                             .origin(format!("{}:{number}", file.path.display()))
                             .path(path)
-                            .fix(format!("--vendor {} if it belongs to the site, or remove the line", quoted(path))),
+                            .fix(format!(
+                                "--vendor {} if it belongs to the site, or remove the line",
+                                quoted(path)
+                            )),
                     );
                 }
             }
@@ -127,14 +198,24 @@ impl Work<'_> {
         if !self.observed.environment.config.system_site {
             return;
         }
-        let system = self.observed.installed.iter().filter(|i| i.place == Place::System);
-        let deliberate = system.map(|i| &i.dist.key).any(|key| self.policy.allow.contains(key));
+        let system = self
+            .observed
+            .installed
+            .iter()
+            .filter(|i| i.place == Place::System);
+        let deliberate = system
+            .map(|i| &i.dist.key)
+            .any(|key| self.policy.allow.contains(key));
         let msg = "the system's packages are visible: include-system-site-packages is true";
         if deliberate {
             self.out.warnings.push(msg.to_owned());
         } else {
             let cfg = self.observed.environment.prefix.join("pyvenv.cfg");
-            self.found(Finding::new(Kind::LeakSystem, msg).path(&cfg).fix(&self.policy.apply));
+            self.found(
+                Finding::new(Kind::LeakSystem, msg)
+                    .path(&cfg)
+                    .fix(&self.policy.apply),
+            );
         }
     }
 
@@ -155,13 +236,23 @@ impl Work<'_> {
         if inside.iter().any(|prefix| path.starts_with(prefix)) {
             return false;
         }
-        let vendor = self.policy.vendor.iter().any(|vendor| path.starts_with(absolute(vendor, Path::new("/"))));
+        let vendor = self
+            .policy
+            .vendor
+            .iter()
+            .any(|vendor| path.starts_with(absolute(vendor, Path::new("/"))));
         let url = Link::from_path(path, Path::new("/")).url;
         let editable = self.observed.installed.iter().any(|installed| {
             let by_url = installed.direct_url.as_ref().is_some_and(|have| {
-                have.dir_info.as_ref().is_some_and(|dir| dir.editable) && url.starts_with(have.url.trim_end_matches('/'))
+                have.dir_info.as_ref().is_some_and(|dir| dir.editable)
+                    && url.starts_with(have.url.trim_end_matches('/'))
             });
-            by_url || installed.dist.target.as_ref().is_some_and(|target| path == target)
+            by_url
+                || installed
+                    .dist
+                    .target
+                    .as_ref()
+                    .is_some_and(|target| path == target)
         });
         !vendor && !editable
     }

@@ -9,7 +9,11 @@ use super::Work;
 impl<'a> Work<'a> {
     /// Each requirement that counts here: is it there, in that version, from that place?
     pub(super) fn requirements(&mut self, requirements: &Requirements) {
-        for wanted in requirements.wanted.iter().filter(|wanted| !wanted.constraint) {
+        for wanted in requirements
+            .wanted
+            .iter()
+            .filter(|wanted| !wanted.constraint)
+        {
             if !wanted.counts(&self.values) {
                 continue;
             }
@@ -28,9 +32,15 @@ impl<'a> Work<'a> {
 
     /// Constraints limit whatever is asked for, and nothing else.
     pub(super) fn constraints(&mut self, requirements: &Requirements) {
-        let counting = requirements.wanted.iter().filter(|wanted| wanted.constraint && wanted.counts(&self.values));
+        let counting = requirements
+            .wanted
+            .iter()
+            .filter(|wanted| wanted.constraint && wanted.counts(&self.values));
         for wanted in counting.collect::<Vec<_>>() {
-            let Some(installed) = self.installed_for(wanted).filter(|i| self.reached.contains_key(&i.dist.key)) else {
+            let Some(installed) = self
+                .installed_for(wanted)
+                .filter(|i| self.reached.contains_key(&i.dist.key))
+            else {
                 continue;
             };
             self.version(wanted, installed);
@@ -48,11 +58,23 @@ impl<'a> Work<'a> {
         let link = wanted.link.as_ref()?;
         let prefix = &self.observed.environment.prefix;
         let matching = |installed: &&&Installed, editable: bool| {
-            let from_there = installed.direct_url.as_ref().is_some_and(|have| link.matches(have, editable, prefix));
+            let from_there = installed
+                .direct_url
+                .as_ref()
+                .is_some_and(|have| link.matches(have, editable, prefix));
             from_there || editable && is_link_to(installed, link)
         };
-        let exact = self.index.values().find(|installed| matching(installed, wanted.editable));
-        exact.or_else(|| self.index.values().find(|installed| matching(installed, !wanted.editable))).copied()
+        let exact = self
+            .index
+            .values()
+            .find(|installed| matching(installed, wanted.editable));
+        exact
+            .or_else(|| {
+                self.index
+                    .values()
+                    .find(|installed| matching(installed, !wanted.editable))
+            })
+            .copied()
     }
 
     fn version(&mut self, wanted: &Wanted, installed: &Installed) {
@@ -61,8 +83,16 @@ impl<'a> Work<'a> {
         }
         let dist = &installed.dist;
         let required = wanted.specifiers.to_string();
-        let by = if wanted.constraint { "the constraint" } else { "asked for" };
-        let msg = format!("{} is {}, {by} is {required}", dist.name, shown(&dist.version));
+        let by = if wanted.constraint {
+            "the constraint"
+        } else {
+            "asked for"
+        };
+        let msg = format!(
+            "{} is {}, {by} is {required}",
+            dist.name,
+            shown(&dist.version)
+        );
         self.found(
             Finding::new(Kind::WrongVersion, msg)
                 .name(&dist.name)
@@ -78,7 +108,9 @@ impl<'a> Work<'a> {
         let prefix = &self.observed.environment.prefix;
         let have = installed.direct_url.as_ref();
         let complaint = match (&wanted.link, have) {
-            (Some(link), Some(have)) => (!link.matches(have, wanted.editable, prefix)).then(|| have.describe()),
+            (Some(link), Some(have)) => {
+                (!link.matches(have, wanted.editable, prefix)).then(|| have.describe())
+            }
             (Some(link), None) if wanted.editable && is_link_to(installed, link) => None,
             (Some(_), None) => Some("an index".to_owned()),
             // The same version number says nothing about what lies in a working tree.
@@ -96,7 +128,10 @@ impl<'a> Work<'a> {
             (None, _) if wanted.hashes.is_empty() => "an index".to_owned(),
             (None, _) => wanted.hashes.join(" "),
         };
-        let msg = format!("{} {} is from {from}, asked for is {required}", dist.name, dist.version);
+        let msg = format!(
+            "{} {} is from {from}, asked for is {required}",
+            dist.name, dist.version
+        );
         self.found(
             Finding::new(Kind::SourceMismatch, msg)
                 .name(&dist.name)
@@ -113,7 +148,10 @@ impl<'a> Work<'a> {
         if installed.place != Place::System || self.policy.allow.contains(&dist.key) {
             return;
         }
-        let msg = format!("{} {} is the system's, not the environment's own", dist.name, dist.version);
+        let msg = format!(
+            "{} {} is the system's, not the environment's own",
+            dist.name, dist.version
+        );
         self.found(
             Finding::new(Kind::LeakSystem, msg)
                 .name(&dist.name)
@@ -121,42 +159,76 @@ impl<'a> Work<'a> {
                 .required(&wanted.text)
                 .origin(&wanted.origin)
                 .path(&dist.path)
-                .fix(format!("{}, or --allow {} if the system is to provide it", self.policy.apply, dist.name)),
+                .fix(format!(
+                    "{}, or --allow {} if the system is to provide it",
+                    self.policy.apply, dist.name
+                )),
         );
     }
 
     fn absent(&mut self, wanted: &Wanted) {
-        let elsewhere = wanted.key.as_ref().and_then(|key| self.observed.elsewhere.get(key));
+        let elsewhere = wanted
+            .key
+            .as_ref()
+            .and_then(|key| self.observed.elsewhere.get(key));
         let finding = match elsewhere {
             Some(dist) => {
                 let site = dist.path.parent().unwrap_or(&dist.path).display();
-                let msg = format!("{} is not in the environment, but {} is in the system's Python ({site})", wanted.text, dist.version);
-                Finding::new(Kind::WrongPython, msg).installed(&dist.version).path(&dist.path)
+                let msg = format!(
+                    "{} is not in the environment, but {} is in the system's Python ({site})",
+                    wanted.text, dist.version
+                );
+                Finding::new(Kind::WrongPython, msg)
+                    .installed(&dist.version)
+                    .path(&dist.path)
             }
             None => Finding::new(Kind::Missing, format!("{} is not installed", wanted.text)),
         };
-        let name = wanted.key.clone().unwrap_or_else(|| base::mask::text(&wanted.text));
+        let name = wanted
+            .key
+            .clone()
+            .unwrap_or_else(|| base::mask::text(&wanted.text));
         if let Some(key) = &wanted.key {
             self.missing.insert(key.clone());
         }
-        self.found(finding.name(name).required(&wanted.text).origin(&wanted.origin).fix(&self.policy.apply));
+        self.found(
+            finding
+                .name(name)
+                .required(&wanted.text)
+                .origin(&wanted.origin)
+                .fix(&self.policy.apply),
+        );
     }
 }
 
 /// An old development install of the directory that the link names.
 fn is_link_to(installed: &Installed, link: &crate::requirements::link::Link) -> bool {
     let target = installed.dist.target.as_ref();
-    target.is_some_and(|target| crate::requirements::link::Link::from_path(target, std::path::Path::new("/")).url == link.url)
+    target.is_some_and(|target| {
+        crate::requirements::link::Link::from_path(target, std::path::Path::new("/")).url
+            == link.url
+    })
 }
 
 /// The archive's hash, where it was recorded and is none of those that were asked for.
 fn wrong_hash(wanted: &Wanted, have: &crate::requirements::link::DirectUrl) -> Option<String> {
-    let recorded = ["sha256", "sha384", "sha512"].iter().find_map(|algorithm| Some(format!("{algorithm}:{}", have.hash(algorithm)?)))?;
+    let recorded = ["sha256", "sha384", "sha512"]
+        .iter()
+        .find_map(|algorithm| Some(format!("{algorithm}:{}", have.hash(algorithm)?)))?;
     let algorithm = recorded.split(':').next().unwrap_or_default();
-    let mut same = wanted.hashes.iter().filter(|hash| hash.starts_with(algorithm)).peekable();
-    (same.peek().is_some() && !same.any(|hash| hash.eq_ignore_ascii_case(&recorded))).then_some(recorded)
+    let mut same = wanted
+        .hashes
+        .iter()
+        .filter(|hash| hash.starts_with(algorithm))
+        .peekable();
+    (same.peek().is_some() && !same.any(|hash| hash.eq_ignore_ascii_case(&recorded)))
+        .then_some(recorded)
 }
 
 fn shown(version: &str) -> &str {
-    if version.is_empty() { "of no known version" } else { version }
+    if version.is_empty() {
+        "of no known version"
+    } else {
+        version
+    }
 }

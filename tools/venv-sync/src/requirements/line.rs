@@ -18,7 +18,11 @@ impl Reader<'_> {
     pub(super) fn requirement(&self, line: &str) -> Result<Wanted, String> {
         // pip cuts at the first semicolon before it reads anything else; in a URL it must be
         // followed by a space.
-        let separator = if Link::from_url(line).is_some() { "; " } else { ";" };
+        let separator = if Link::from_url(line).is_some() {
+            "; "
+        } else {
+            ";"
+        };
         let (text, marker) = line.split_once(separator).unwrap_or((line, ""));
         let marker = match marker.trim() {
             "" => None,
@@ -48,17 +52,30 @@ impl Reader<'_> {
                 if Path::new(&self.cwd.join(path)).is_dir() {
                     let extras = extras_of(extras)?;
                     linked(Link::from_path(Path::new(path), self.cwd), text, &extras)?
-                } else if text.get(..5).is_some_and(|s| s.eq_ignore_ascii_case("file:")) {
-                    let link = Link { url: path.to_owned() };
+                } else if text
+                    .get(..5)
+                    .is_some_and(|s| s.eq_ignore_ascii_case("file:"))
+                {
+                    let link = Link {
+                        url: path.to_owned(),
+                    };
                     linked(link, text, &extras_of(extras)?)?
                 } else {
-                    linked(Link { url: with_vcs(text) }, text, &[])?
+                    linked(
+                        Link {
+                            url: with_vcs(text),
+                        },
+                        text,
+                        &[],
+                    )?
                 }
             }
         };
         let link = wanted.link.as_ref();
         if !link.is_some_and(|link| link.is_file() || link.vcs().is_some()) {
-            return Err(format!("`{text}` can't be editable: neither a local directory nor a repository (git+https://…)"));
+            return Err(format!(
+                "`{text}` can't be editable: neither a local directory nor a repository (git+https://…)"
+            ));
         }
         if wanted.key.is_none() && !link.is_some_and(Link::is_file) {
             return Err(format!("`{text}` has no name; write NAME @ {text}"));
@@ -75,7 +92,10 @@ impl Reader<'_> {
         if looks(text) && path.is_dir() {
             let installable = ["setup.py", "pyproject.toml"];
             if !installable.iter().any(|name| path.join(name).is_file()) {
-                return Err(format!("{} can't be installed: it has neither pyproject.toml nor setup.py", path.display()));
+                return Err(format!(
+                    "{} can't be installed: it has neither pyproject.toml nor setup.py",
+                    path.display()
+                ));
             }
         } else if !link::is_archive(&path) {
             return Ok(None);
@@ -118,7 +138,9 @@ fn linked(link: Link, text: &str, extras: &[String]) -> Result<Wanted, String> {
         return Err(format!("`{text}` is not the name of a wheel"));
     }
     let mut wanted = match (link.wheel(), link.fragment("egg")) {
-        (Some((name, version)), _) => of_requirement(Requirement::parse(&format!("{name}=={version}"))?, text),
+        (Some((name, version)), _) => {
+            of_requirement(Requirement::parse(&format!("{name}=={version}"))?, text)
+        }
         (None, Some(egg)) => of_requirement(Requirement::parse(egg)?, text),
         (None, None) => Wanted {
             key: None,
@@ -130,7 +152,10 @@ fn linked(link: Link, text: &str, extras: &[String]) -> Result<Wanted, String> {
             marker: None,
             hashes: Vec::new(),
             constraint: false,
-            origin: Origin { file: Path::new("").to_owned(), line: 0 },
+            origin: Origin {
+                file: Path::new("").to_owned(),
+                line: 0,
+            },
         },
     };
     if !extras.is_empty() {
@@ -142,7 +167,10 @@ fn linked(link: Link, text: &str, extras: &[String]) -> Result<Wanted, String> {
 
 fn named(text: &str) -> Result<Wanted, String> {
     let requirement = Requirement::parse(text)?;
-    let wheel = requirement.url.as_ref().and_then(|url| Link { url: url.clone() }.wheel());
+    let wheel = requirement
+        .url
+        .as_ref()
+        .and_then(|url| Link { url: url.clone() }.wheel());
     let mut wanted = of_requirement(requirement, text);
     if let Some((_, version)) = wheel {
         wanted.specifiers = Specifiers::parse(&format!("=={version}"))?;
@@ -161,6 +189,9 @@ fn of_requirement(requirement: Requirement, text: &str) -> Wanted {
         marker: requirement.marker,
         hashes: Vec::new(),
         constraint: false,
-        origin: Origin { file: Path::new("").to_owned(), line: 0 },
+        origin: Origin {
+            file: Path::new("").to_owned(),
+            line: 0,
+        },
     }
 }

@@ -20,9 +20,15 @@ pub struct Line {
 pub fn logical(content: &str, variable: &dyn Fn(&str) -> Option<String>) -> Vec<Line> {
     join(&split(content))
         .into_iter()
-        .map(|line| Line { text: strip(without_comment(&line.text)).to_owned(), ..line })
+        .map(|line| Line {
+            text: strip(without_comment(&line.text)).to_owned(),
+            ..line
+        })
         .filter(|line| !line.text.is_empty())
-        .map(|line| Line { text: expand(&line.text, variable), ..line })
+        .map(|line| Line {
+            text: expand(&line.text, variable),
+            ..line
+        })
         .collect()
 }
 
@@ -49,7 +55,9 @@ pub fn decode(bytes: &[u8]) -> Result<String, String> {
 fn coding(line: &[u8]) -> Option<&str> {
     let line = std::str::from_utf8(line.strip_prefix(b"#")?).ok()?;
     line.match_indices("coding").find_map(|(at, word)| {
-        let rest = line[at + word.len()..].strip_prefix([':', '='])?.trim_start();
+        let rest = line[at + word.len()..]
+            .strip_prefix([':', '='])?
+            .trim_start();
         let end = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.')));
         let name = &rest[..end.unwrap_or(rest.len())];
         (!name.is_empty()).then_some(name)
@@ -103,7 +111,10 @@ fn split(content: &str) -> Vec<&str> {
 }
 
 fn is_line_end(c: char) -> bool {
-    matches!(c, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}')
+    matches!(
+        c,
+        '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}'
+    )
 }
 
 /// What Python's `str.isspace` and `\s` call space.
@@ -125,7 +136,10 @@ fn join(lines: &[&str]) -> Vec<Line> {
             // Nothing of it would be left, and most lines of a compiled file are such.
             continue;
         }
-        let line = open.get_or_insert_with(|| Line { number: index + 1, text: String::new() });
+        let line = open.get_or_insert_with(|| Line {
+            number: index + 1,
+            text: String::new(),
+        });
         if text.ends_with('\\') && !comment {
             line.text.push_str(text.trim_matches('\\'));
             continue;
@@ -182,18 +196,31 @@ mod tests {
     }
 
     fn one(content: &str) -> String {
-        lines(content).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("|")
+        lines(content)
+            .into_iter()
+            .map(|(_, text)| text)
+            .collect::<Vec<_>>()
+            .join("|")
     }
 
     #[test]
     fn continuations_comments_and_variables() {
         assert_eq!(one("a\\\n>=1\nb"), "a>=1|b");
-        assert_eq!(one("a==1 \\\n  --hash=sha256:00 # why\nb#c"), "a==1   --hash=sha256:00|b#c");
+        assert_eq!(
+            one("a==1 \\\n  --hash=sha256:00 # why\nb#c"),
+            "a==1   --hash=sha256:00|b#c"
+        );
         assert_eq!(one("a \\\n# comment\nb"), "a|b");
         assert_eq!(one("# a \\\nb"), "b");
         assert_eq!(one("a \\"), "a");
-        assert_eq!(one("https://u:${TOKEN}@h/ ${unset} ${NONE}"), "https://u:s#cret@h/ ${unset} ${NONE}");
-        assert_eq!(lines("\n\na\\\nb\nc"), [(3, "ab".to_owned()), (5, "c".to_owned())]);
+        assert_eq!(
+            one("https://u:${TOKEN}@h/ ${unset} ${NONE}"),
+            "https://u:s#cret@h/ ${unset} ${NONE}"
+        );
+        assert_eq!(
+            lines("\n\na\\\nb\nc"),
+            [(3, "ab".to_owned()), (5, "c".to_owned())]
+        );
     }
 
     #[test]
@@ -206,8 +233,14 @@ mod tests {
         assert_eq!(decode(b"\xef\xbb\xbfa").as_deref(), Ok("a"));
         assert_eq!(decode(b"\xff\xfea\0b\0").as_deref(), Ok("ab"));
         assert_eq!(decode(b"\xff\xfe\0\0a\0\0\0").as_deref(), Ok("a"));
-        assert_eq!(decode(b"# -*- coding: latin-1 -*-\n\xe9").as_deref(), Ok("# -*- coding: latin-1 -*-\n\u{e9}"));
-        assert_eq!(decode(b"\n# vim: set fileencoding=koi8-r :\n\xc1").as_deref(), Ok("\n# vim: set fileencoding=koi8-r :\n\u{430}"));
+        assert_eq!(
+            decode(b"# -*- coding: latin-1 -*-\n\xe9").as_deref(),
+            Ok("# -*- coding: latin-1 -*-\n\u{e9}")
+        );
+        assert_eq!(
+            decode(b"\n# vim: set fileencoding=koi8-r :\n\xc1").as_deref(),
+            Ok("\n# vim: set fileencoding=koi8-r :\n\u{430}")
+        );
         assert_eq!(decode(b"a\n\xe9").unwrap_err(), "line 2 is not valid UTF-8");
         assert!(decode(b"# coding: nonsense\n").is_err());
     }

@@ -28,7 +28,10 @@ const VCS_SCHEMES: [&str; 18] = [
     "bzr+http",
     "bzr+https",
 ];
-const ARCHIVES: [&str; 11] = [".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lz"];
+const ARCHIVES: [&str; 11] = [
+    ".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz",
+    ".tar.lz",
+];
 
 /// A URL that a requirement names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +46,9 @@ impl Link {
         let (scheme, _) = text.split_once(':')?;
         let scheme = scheme.to_ascii_lowercase();
         let known = SCHEMES.contains(&scheme.as_str()) || VCS_SCHEMES.contains(&scheme.as_str());
-        known.then(|| Link { url: text.to_owned() })
+        known.then(|| Link {
+            url: text.to_owned(),
+        })
     }
 
     /// The `file:` URL of a path, which is made absolute from `cwd`.
@@ -78,12 +83,17 @@ impl Link {
 
     /// Whether it is a `file:` URL.
     pub fn is_file(&self) -> bool {
-        self.url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"))
+        self.url
+            .get(..5)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"))
     }
 
     /// Whether it ends as a wheel does.
     pub fn is_wheel(&self) -> bool {
-        self.url.split(['#', '?']).next().is_some_and(|path| path.ends_with(".whl"))
+        self.url
+            .split(['#', '?'])
+            .next()
+            .is_some_and(|path| path.ends_with(".whl"))
     }
 
     /// The name and version in the file name of a wheel.
@@ -93,7 +103,9 @@ impl Link {
         let stem = decode_percent(stem);
         let parts: Vec<&str> = stem.split('-').collect();
         match parts[..] {
-            [name, version, _, _, _] | [name, version, _, _, _, _] => Some((name.to_owned(), version.replace('_', "-"))),
+            [name, version, _, _, _] | [name, version, _, _, _, _] => {
+                Some((name.to_owned(), version.replace('_', "-")))
+            }
             _ => None,
         }
     }
@@ -126,9 +138,11 @@ impl Link {
     }
 
     fn hashes_agree(&self, have: &DirectUrl) -> bool {
-        ["sha256", "sha384", "sha512"].iter().all(|algorithm| match (self.fragment(algorithm), have.hash(algorithm)) {
-            (Some(wanted), Some(have)) => wanted.eq_ignore_ascii_case(&have),
-            _ => true,
+        ["sha256", "sha384", "sha512"].iter().all(|algorithm| {
+            match (self.fragment(algorithm), have.hash(algorithm)) {
+                (Some(wanted), Some(have)) => wanted.eq_ignore_ascii_case(&have),
+                _ => true,
+            }
         })
     }
 
@@ -176,8 +190,16 @@ pub fn without_password(url: &str) -> String {
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     match authority.rsplit_once('@') {
         // What pip itself leaves alone: a name to be replaced, not a secret.
-        Some((user, _)) if user.split(':').all(|part| part.starts_with("${") && part.ends_with('}')) => url.to_owned(),
-        Some((user, host)) if user.contains(':') || !scheme.contains("ssh") => format!("{scheme}://{host}{path}"),
+        Some((user, _))
+            if user
+                .split(':')
+                .all(|part| part.starts_with("${") && part.ends_with('}')) =>
+        {
+            url.to_owned()
+        }
+        Some((user, host)) if user.contains(':') || !scheme.contains("ssh") => {
+            format!("{scheme}://{host}{path}")
+        }
         _ => url.to_owned(),
     }
 }
@@ -220,7 +242,11 @@ pub fn absolute(path: &Path, cwd: &Path) -> PathBuf {
 
 /// Whether `path` has the ending of an archive that can be installed.
 pub fn is_archive(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
     ARCHIVES.iter().any(|ending| name.ends_with(ending))
 }
 
@@ -323,7 +349,9 @@ mod tests {
 
     fn matches(link: &str, editable: bool, json: &str) -> bool {
         let have: DirectUrl = serde_json::from_str(json).unwrap();
-        Link::from_url(link).unwrap().matches(&have, editable, Path::new("/srv/venv"))
+        Link::from_url(link)
+            .unwrap()
+            .matches(&have, editable, Path::new("/srv/venv"))
     }
 
     #[test]
@@ -334,7 +362,11 @@ mod tests {
         assert!(matches("git+https://user:pw@h/r.git@0123456", false, have));
         assert!(matches("git+https://h/r.git#egg=r", false, have));
         assert!(!matches("git+https://h/r.git@v2", false, have));
-        assert!(!matches("git+https://h/r.git@v1#subdirectory=a", false, have));
+        assert!(!matches(
+            "git+https://h/r.git@v1#subdirectory=a",
+            false,
+            have
+        ));
         assert!(!matches("git+https://h/s.git@v1", false, have));
         let ssh = r#"{"url": "ssh://git@h/r.git", "vcs_info": {"vcs": "git", "commit_id": "01"}}"#;
         assert!(matches("git+ssh://git@h/r.git", false, ssh));

@@ -70,7 +70,9 @@ pub struct Wanted {
 impl Wanted {
     /// Whether it counts in this environment.
     pub fn counts(&self, values: &MarkerValues) -> bool {
-        self.marker.as_ref().is_none_or(|marker| marker.holds(values, ""))
+        self.marker
+            .as_ref()
+            .is_none_or(|marker| marker.holds(values, ""))
     }
 }
 
@@ -100,7 +102,10 @@ impl Requirements {
     /// Whether every requirement names one version or place, as a compiled file does: then there is little left to resolve.
     pub fn is_locked(&self) -> bool {
         let exact = |wanted: &Wanted| wanted.link.is_some() || wanted.specifiers.is_exact();
-        self.wanted.iter().filter(|wanted| !wanted.constraint).all(exact)
+        self.wanted
+            .iter()
+            .filter(|wanted| !wanted.constraint)
+            .all(exact)
     }
 }
 
@@ -115,7 +120,10 @@ pub struct Problem {
 
 impl Problem {
     fn at(origin: &Origin, message: impl std::fmt::Display) -> Self {
-        Problem { message: format!("{origin}: {message}"), hint: None }
+        Problem {
+            message: format!("{origin}: {message}"),
+            hint: None,
+        }
     }
 
     fn hint(mut self, hint: &'static str) -> Self {
@@ -134,7 +142,11 @@ pub struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads requirements files and constraints files.
-    pub fn read(&self, files: &[PathBuf], constraints: &[PathBuf]) -> Result<Requirements, Problem> {
+    pub fn read(
+        &self,
+        files: &[PathBuf],
+        constraints: &[PathBuf],
+    ) -> Result<Requirements, Problem> {
         let mut out = Requirements::default();
         // pip reads constraints first; so the more limiting one is named first too.
         for path in constraints {
@@ -146,19 +158,37 @@ impl Reader<'_> {
         Ok(out)
     }
 
-    fn file(&self, path: &Path, constraint: bool, including: &mut Vec<PathBuf>, out: &mut Requirements) -> Result<(), Problem> {
+    fn file(
+        &self,
+        path: &Path,
+        constraint: bool,
+        including: &mut Vec<PathBuf>,
+        out: &mut Requirements,
+    ) -> Result<(), Problem> {
         let place = link::absolute(path, self.cwd);
         if let Some(last) = including.last().filter(|_| including.contains(&place)) {
-            let message = format!("{}: includes itself, by way of {}", path.display(), last.display());
-            return Err(Problem { message, hint: Some("remove one of the -r or -c lines") });
+            let message = format!(
+                "{}: includes itself, by way of {}",
+                path.display(),
+                last.display()
+            );
+            return Err(Problem {
+                message,
+                hint: Some("remove one of the -r or -c lines"),
+            });
         }
         let bytes = content(path)?;
         if !out.inputs.iter().any(|input| input.path == path) {
-            out.inputs.push(Input { path: path.to_owned(), sha256: hex(&Sha256::digest(&bytes)) });
+            out.inputs.push(Input {
+                path: path.to_owned(),
+                sha256: hex(&Sha256::digest(&bytes)),
+            });
         }
         let text = lines::decode(&bytes).map_err(|what| Problem {
             message: format!("{}: {what}", path.display()),
-            hint: Some("save it as UTF-8, or say its encoding in the first line: # coding: latin-1"),
+            hint: Some(
+                "save it as UTF-8, or say its encoding in the first line: # coding: latin-1",
+            ),
         })?;
         including.push(place);
         let named = RefCell::new(BTreeSet::new());
@@ -182,8 +212,12 @@ impl Reader<'_> {
         including: &mut Vec<PathBuf>,
         out: &mut Requirements,
     ) -> Result<(), Problem> {
-        let origin = Origin { file: path.to_owned(), line: line.number };
-        let (text, options) = options::parse(&line.text).map_err(|what| Problem::at(&origin, what))?;
+        let origin = Origin {
+            file: path.to_owned(),
+            line: line.number,
+        };
+        let (text, options) =
+            options::parse(&line.text).map_err(|what| Problem::at(&origin, what))?;
         let hashes = hashes(&options, &origin)?;
         for name in [Name::Index, Name::ExtraIndex, Name::FindLinks] {
             out.addresses.extend(options.all(name).map(str::to_owned));
@@ -217,7 +251,8 @@ impl Reader<'_> {
         if constraint {
             usable_as_constraint(&wanted)?;
         }
-        out.addresses.extend(wanted.link.iter().map(|link| link.url.clone()));
+        out.addresses
+            .extend(wanted.link.iter().map(|link| link.url.clone()));
         out.wanted.push(wanted);
         Ok(())
     }
@@ -236,13 +271,21 @@ impl Reader<'_> {
 }
 
 fn content(path: &Path) -> Result<Vec<u8>, Problem> {
-    let problem = |what: String| Problem { message: format!("{}: {what}", path.display()), hint: None };
+    let problem = |what: String| Problem {
+        message: format!("{}: {what}", path.display()),
+        hint: None,
+    };
     let mut bytes = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes));
+    let read =
+        std::fs::File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes));
     match read {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(problem("no such requirements file".to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(problem("no such requirements file".to_owned()))
+        }
         Err(error) => Err(problem(error.to_string())),
-        Ok(length) if length as u64 > LIMIT => Err(problem(format!("is longer than {LIMIT} bytes"))),
+        Ok(length) if length as u64 > LIMIT => {
+            Err(problem(format!("is longer than {LIMIT} bytes")))
+        }
         Ok(_) => Ok(bytes),
     }
 }
@@ -251,7 +294,8 @@ fn content(path: &Path) -> Result<Vec<u8>, Problem> {
 fn hashes(options: &Options, origin: &Origin) -> Result<Vec<String>, Problem> {
     let mut hashes = Vec::new();
     for value in options.all(Name::Hash) {
-        let strong = |(algorithm, _): &(&str, &str)| ["sha256", "sha384", "sha512"].contains(algorithm);
+        let strong =
+            |(algorithm, _): &(&str, &str)| ["sha256", "sha384", "sha512"].contains(algorithm);
         match value.split_once(':').filter(strong) {
             Some((algorithm, digest)) => hashes.push(format!("{algorithm}:{digest}")),
             None => {

@@ -17,9 +17,19 @@ const OPTIONS: [(Name, Option<char>, &[&str], bool); 16] = [
     (Name::RequireHashes, None, &["--require-hashes"], false),
     (Name::Installer, None, &["--pre"], false),
     (Name::Installer, None, &["--trusted-host"], true),
-    (Name::Installer, None, &["--use-feature", "--global-option"], true),
+    (
+        Name::Installer,
+        None,
+        &["--use-feature", "--global-option"],
+        true,
+    ),
     (Name::Hash, None, &["--hash"], true),
-    (Name::Installer, Some('C'), &["--config-setting", "--config-settings"], true),
+    (
+        Name::Installer,
+        Some('C'),
+        &["--config-setting", "--config-settings"],
+        true,
+    ),
 ];
 
 /// An option that means something to a comparison; those that only steer an installer are one.
@@ -76,15 +86,26 @@ pub fn parse(line: &str) -> Result<(&str, Options), String> {
             short(&word, &mut words, &mut options)?;
         }
     }
-    Ok((requirement.strip_suffix(' ').unwrap_or(requirement), options))
+    Ok((
+        requirement.strip_suffix(' ').unwrap_or(requirement),
+        options,
+    ))
 }
 
-fn long(word: &str, rest: &mut impl Iterator<Item = String>, options: &mut Options) -> Result<(), String> {
+fn long(
+    word: &str,
+    rest: &mut impl Iterator<Item = String>,
+    options: &mut Options,
+) -> Result<(), String> {
     let (given, value) = match word.split_once('=') {
         Some((given, value)) => (given, Some(value.to_owned())),
         None => (word, None),
     };
-    let all = || OPTIONS.iter().flat_map(|(name, _, longs, takes)| longs.iter().map(move |long| (*long, *name, *takes)));
+    let all = || {
+        OPTIONS.iter().flat_map(|(name, _, longs, takes)| {
+            longs.iter().map(move |long| (*long, *name, *takes))
+        })
+    };
     let exact = all().find(|(long, ..)| *long == given);
     let mut near = all().filter(|(long, ..)| long.starts_with(given));
     let (long, name, takes) = match (exact, near.next(), near.next()) {
@@ -96,7 +117,9 @@ fn long(word: &str, rest: &mut impl Iterator<Item = String>, options: &mut Optio
     };
     let value = match (takes, value) {
         (true, Some(value)) => value,
-        (true, None) => rest.next().ok_or_else(|| format!("{long} option requires 1 argument"))?,
+        (true, None) => rest
+            .next()
+            .ok_or_else(|| format!("{long} option requires 1 argument"))?,
         (false, None) => String::new(),
         (false, Some(_)) => return Err(format!("{long} option does not take a value")),
     };
@@ -104,16 +127,29 @@ fn long(word: &str, rest: &mut impl Iterator<Item = String>, options: &mut Optio
     Ok(())
 }
 
-fn short(word: &str, rest: &mut impl Iterator<Item = String>, options: &mut Options) -> Result<(), String> {
+fn short(
+    word: &str,
+    rest: &mut impl Iterator<Item = String>,
+    options: &mut Options,
+) -> Result<(), String> {
     // No letter stands for an option without a value, so whatever follows the letter is the value.
     let mut letters = word.chars();
     let letter = letters.nth(1);
-    let known = OPTIONS.iter().find(|(_, have, ..)| have.is_some() && *have == letter);
+    let known = OPTIONS
+        .iter()
+        .find(|(_, have, ..)| have.is_some() && *have == letter);
     let name = known.map(|(name, ..)| *name);
-    let name = name.ok_or_else(|| format!("no such option: {}", &word[..1 + letter.map_or(0, char::len_utf8)]))?;
+    let name = name.ok_or_else(|| {
+        format!(
+            "no such option: {}",
+            &word[..1 + letter.map_or(0, char::len_utf8)]
+        )
+    })?;
     let attached = letters.as_str();
     let value = match attached {
-        "" => rest.next().ok_or_else(|| format!("{word} option requires 1 argument"))?,
+        "" => rest
+            .next()
+            .ok_or_else(|| format!("{word} option requires 1 argument"))?,
         attached => attached.to_owned(),
     };
     options.0.push((name, value));
@@ -174,25 +210,49 @@ mod tests {
 
     #[test]
     fn every_way_to_write_an_option() {
-        for line in ["-r a.txt", "-ra.txt", "--requirement=a.txt", "--requirem a.txt", "-r 'a.txt' b"] {
+        for line in [
+            "-r a.txt",
+            "-ra.txt",
+            "--requirement=a.txt",
+            "--requirem a.txt",
+            "-r 'a.txt' b",
+        ] {
             let (requirement, options) = parse(line).unwrap();
-            assert_eq!((requirement, options.first(Name::Requirement)), ("", Some("a.txt")), "{line}");
+            assert_eq!(
+                (requirement, options.first(Name::Requirement)),
+                ("", Some("a.txt")),
+                "{line}"
+            );
         }
         let (requirement, options) = parse("a>=1; x=='-' --hash=sha256:0 --hash sha256:1").unwrap();
         assert_eq!(requirement, "a>=1; x=='-'");
-        assert_eq!(options.all(Name::Hash).collect::<Vec<_>>(), ["sha256:0", "sha256:1"]);
+        assert_eq!(
+            options.all(Name::Hash).collect::<Vec<_>>(),
+            ["sha256:0", "sha256:1"]
+        );
         assert!(parse("--no-index").unwrap().1.has(Name::NoIndex));
     }
 
     #[test]
     fn what_optparse_refuses_is_refused() {
-        for line in ["--nonsense", "-x", "-r", "--hash", "--no-index=1", "--no", "-e 'a"] {
+        for line in [
+            "--nonsense",
+            "-x",
+            "-r",
+            "--hash",
+            "--no-index=1",
+            "--no",
+            "-e 'a",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }
 
     #[test]
     fn words_are_a_shells() {
-        assert_eq!(words(r#"a\ b 'c d'e "f\"g\h" ''"#).unwrap(), ["a b", "c de", r#"f"g\h"#, ""]);
+        assert_eq!(
+            words(r#"a\ b 'c d'e "f\"g\h" ''"#).unwrap(),
+            ["a b", "c de", r#"f"g\h"#, ""]
+        );
     }
 }

@@ -13,34 +13,52 @@ fn read(files: &[(&str, &str)]) -> Result<Requirements, Problem> {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    let reader = Reader { cwd: dir.path(), variable: &|_| None };
+    let reader = Reader {
+        cwd: dir.path(),
+        variable: &|_| None,
+    };
     reader.read(&[dir.path().join(files[0].0)], &[])
 }
 
 fn keys(found: &Requirements) -> Vec<String> {
     let show = |w: &super::Wanted| {
         let mark = if w.constraint { "-c " } else { "" };
-        format!("{mark}{}{}:{}", w.key.clone().unwrap_or_default(), w.specifiers, w.origin.line)
+        format!(
+            "{mark}{}{}:{}",
+            w.key.clone().unwrap_or_default(),
+            w.specifiers,
+            w.origin.line
+        )
     };
     found.wanted.iter().map(show).collect()
 }
 
 fn problem(line: &str) -> String {
     let message = read(&[("r.txt", line)]).unwrap_err().message;
-    message.split("r.txt:").nth(1).unwrap_or(&message).to_owned()
+    message
+        .split("r.txt:")
+        .nth(1)
+        .unwrap_or(&message)
+        .to_owned()
 }
 
 #[test]
 fn files_nest_and_a_requirement_inside_a_constraint_file_is_one() {
     let found = read(&[
-        ("r.txt", "-r sub/b.txt\n-c c.txt\nDjango>=4 ; python_version > '3'\n"),
+        (
+            "r.txt",
+            "-r sub/b.txt\n-c c.txt\nDjango>=4 ; python_version > '3'\n",
+        ),
         ("sub/b.txt", "-r d.txt\n"),
         ("sub/d.txt", "six\n"),
         ("c.txt", "-r e.txt\nsix<2\n"),
         ("e.txt", "toml\n"),
     ])
     .unwrap();
-    assert_eq!(keys(&found), ["six:1", "toml:1", "-c six<2:2", "django>=4:3"]);
+    assert_eq!(
+        keys(&found),
+        ["six:1", "toml:1", "-c six<2:2", "django>=4:3"]
+    );
     assert_eq!(found.inputs.len(), 5);
     assert_eq!(found.inputs[0].sha256.len(), 64);
 }
@@ -48,7 +66,11 @@ fn files_nest_and_a_requirement_inside_a_constraint_file_is_one() {
 #[test]
 fn a_file_that_includes_itself_is_an_error() {
     let error = read(&[("r.txt", "-r s/b.txt\n"), ("s/b.txt", "-r ../r.txt\n")]).unwrap_err();
-    assert!(error.message.contains("includes itself"), "{}", error.message);
+    assert!(
+        error.message.contains("includes itself"),
+        "{}",
+        error.message
+    );
     // Twice is not a loop.
     assert!(read(&[("r.txt", "-r b.txt\n-r b.txt\n"), ("b.txt", "a\n")]).is_ok());
 }
@@ -96,7 +118,11 @@ fn problems_name_the_line() {
 
 #[test]
 fn constraints_have_a_name_and_nothing_else() {
-    for line in ["-e git+https://h/d.git#egg=d", "a[x]", "git+https://h/c.git"] {
+    for line in [
+        "-e git+https://h/d.git#egg=d",
+        "a[x]",
+        "git+https://h/c.git",
+    ] {
         let files = [("r.txt", "-c c.txt"), ("c.txt", line)];
         assert!(read(&files).is_err(), "{line}");
     }

@@ -34,12 +34,26 @@ impl Claims {
         Claims(hasher)
     }
 
-    pub(super) fn of(&self, place: &Place<'_>, entry: &Entry<'_>, dist: usize, root: &OwnedFd) -> Claim {
-        let mut path = if std::ptr::eq(place.dir, root) { DefaultHasher::new() } else { self.0.clone() };
+    pub(super) fn of(
+        &self,
+        place: &Place<'_>,
+        entry: &Entry<'_>,
+        dist: usize,
+        root: &OwnedFd,
+    ) -> Claim {
+        let mut path = if std::ptr::eq(place.dir, root) {
+            DefaultHasher::new()
+        } else {
+            self.0.clone()
+        };
         path.write(place.name.as_os_str().as_bytes());
         let mut content = DefaultHasher::new();
         (entry.hash.map(|(_, digest)| digest), entry.size).hash(&mut content);
-        Claim { path: path.finish(), hash: content.finish(), dist }
+        Claim {
+            path: path.finish(),
+            hash: content.finish(),
+            dist,
+        }
     }
 }
 
@@ -86,8 +100,17 @@ pub(super) fn claimed_twice(parts: &[Part<'_>], look: &Look<'_>) -> Vec<Finding>
 }
 
 /// The path itself was not kept, only its hash: read once more.
-fn name_of_claim(path: u64, one: &Installed, other: &Installed, look: &Look<'_>) -> Option<Finding> {
-    let (one, other) = if one.dist.key < other.dist.key { (one, other) } else { (other, one) };
+fn name_of_claim(
+    path: u64,
+    one: &Installed,
+    other: &Installed,
+    look: &Look<'_>,
+) -> Option<Finding> {
+    let (one, other) = if one.dist.key < other.dist.key {
+        (one, other)
+    } else {
+        (other, one)
+    };
     let bytes = files::read(&one.dist.path.join("RECORD"), files::RECORD_LIMIT).ok()?;
     let text = text(bytes);
     let site = look.site_of(one)?;
@@ -97,7 +120,20 @@ fn name_of_claim(path: u64, one: &Installed, other: &Installed, look: &Look<'_>)
         (claims.of(&place, &entry, 0, &look.root).path == path).then(|| look.shown(site, &place))
     });
     let path = { places }.next()?;
-    let msg = format!("{} was installed by {} and by {}, with different content", path.display(), one.dist.name, other.dist.name);
-    let fix = format!("remove one of the two, or --allow {} if it doesn't matter", other.dist.name);
-    Some(look.about(one, Kind::FileClaimedTwice, msg).required(&other.dist.name).path(&path).fix(fix))
+    let msg = format!(
+        "{} was installed by {} and by {}, with different content",
+        path.display(),
+        one.dist.name,
+        other.dist.name
+    );
+    let fix = format!(
+        "remove one of the two, or --allow {} if it doesn't matter",
+        other.dist.name
+    );
+    Some(
+        look.about(one, Kind::FileClaimedTwice, msg)
+            .required(&other.dist.name)
+            .path(&path)
+            .fix(fix),
+    )
 }

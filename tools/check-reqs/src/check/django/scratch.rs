@@ -50,22 +50,33 @@ impl Directory {
         };
         for _ in 0..16 {
             let mut random = [0u8; 12];
-            rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).map_err(|errno| errno.to_string())?;
+            rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+                .map_err(|errno| errno.to_string())?;
             let name: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
             let path = top.join(format!("check-reqs-static-{name}"));
             match fs::DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => {
                     let directory = Directory { path };
                     if let Some(user) = user.filter(|user| !user.is_current()) {
-                        chown(&directory.path, Some(user.uid), Some(user.gid)).map_err(|error| base::error::plain(&error))?;
+                        chown(&directory.path, Some(user.uid), Some(user.gid))
+                            .map_err(|error| base::error::plain(&error))?;
                     }
                     return Ok(directory);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(format!("{}: {}", path.display(), base::error::plain(&error))),
+                Err(error) => {
+                    return Err(format!(
+                        "{}: {}",
+                        path.display(),
+                        base::error::plain(&error)
+                    ));
+                }
             }
         }
-        Err(format!("no scratch directory can be made in {}", top.display()))
+        Err(format!(
+            "no scratch directory can be made in {}",
+            top.display()
+        ))
     }
 
     /// Where it is.

@@ -27,7 +27,13 @@ pub struct Directive {
     pub source: Source,
 }
 
-const LOGS: &[&str] = &["errorlog", "customlog", "transferlog", "globallog", "forensiclog"];
+const LOGS: &[&str] = &[
+    "errorlog",
+    "customlog",
+    "transferlog",
+    "globallog",
+    "forensiclog",
+];
 
 /// One reading of a server's files.
 pub struct Walk<'a> {
@@ -62,7 +68,12 @@ struct Section {
 }
 
 impl<'a> Walk<'a> {
-    pub fn new(site: &'a Site, root: PathBuf, variables: BTreeMap<Vec<u8>, Vec<u8>>, defines: Vec<Vec<u8>>) -> Self {
+    pub fn new(
+        site: &'a Site,
+        root: PathBuf,
+        variables: BTreeMap<Vec<u8>, Vec<u8>>,
+        defines: Vec<Vec<u8>>,
+    ) -> Self {
         Self {
             site,
             root,
@@ -86,19 +97,32 @@ impl<'a> Walk<'a> {
         self.files += 1;
         let looped = self.stack.iter().any(|open| open == path);
         if self.stack.len() >= DEPTH || looped || self.files > MOST {
-            let names: Vec<String> = self.stack.iter().map(PathBuf::as_path).chain([path]).map(|file| file.display().to_string()).collect();
-            let source = from.cloned().unwrap_or_else(|| Source::new(&Arc::from(path), 0));
+            let names: Vec<String> = self
+                .stack
+                .iter()
+                .map(PathBuf::as_path)
+                .chain([path])
+                .map(|file| file.display().to_string())
+                .collect();
+            let source = from
+                .cloned()
+                .unwrap_or_else(|| Source::new(&Arc::from(path), 0));
             self.faults.push(Error::at(
                 Kind::Loop,
                 &source,
-                format!("a file includes itself, or includes go too deep: {}", names.join(" > ")),
+                format!(
+                    "a file includes itself, or includes go too deep: {}",
+                    names.join(" > ")
+                ),
             ));
             return;
         }
         let bytes = match self.site.files.read(path) {
             Ok(bytes) => bytes,
             Err(error) => {
-                let error = from.map_or(error.clone(), |from| Error::at(error.kind, from, format!("includes {error}")));
+                let error = from.map_or(error.clone(), |from| {
+                    Error::at(error.kind, from, format!("includes {error}"))
+                });
                 return self.faults.push(error);
             }
         };
@@ -109,7 +133,9 @@ impl<'a> Walk<'a> {
             let source = Source::new(&name, number);
             self.line(&line, source, &mut sections, hosts);
         }
-        let open = sections.last().map(|open| String::from_utf8_lossy(&open.name).into_owned());
+        let open = sections
+            .last()
+            .map(|open| String::from_utf8_lossy(&open.name).into_owned());
         if let Some(name) = self.defining.take().map(|_| "macro".to_owned()).or(open) {
             let message = format!("<{name}> is not closed");
             self.faults.push(Error::new(Kind::Syntax, path, 0, message));
@@ -127,7 +153,12 @@ impl<'a> Walk<'a> {
             return;
         }
         if let Some(closed) = line.strip_prefix(b"</") {
-            let name = closed.split(|byte| *byte == b'>').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
+            let name = closed
+                .split(|byte| *byte == b'>')
+                .next()
+                .unwrap_or_default()
+                .trim_ascii()
+                .to_ascii_lowercase();
             if sections.last().is_some_and(|open| open.name == name) {
                 sections.pop();
             }
@@ -137,17 +168,32 @@ impl<'a> Walk<'a> {
         if let Some(opened) = line.strip_prefix(b"<") {
             let opened = opened.strip_suffix(b">").unwrap_or(opened);
             let words = words(opened);
-            let name = words.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
+            let name = words
+                .first()
+                .map(|word| word.to_ascii_lowercase())
+                .unwrap_or_default();
             if counts && name == b"macro" {
-                let called = words.get(1).map(|word| word.to_ascii_lowercase()).unwrap_or_default();
-                self.defining = Some((called, Macro::new(source, words.get(2..).unwrap_or_default())));
+                let called = words
+                    .get(1)
+                    .map(|word| word.to_ascii_lowercase())
+                    .unwrap_or_default();
+                self.defining = Some((
+                    called,
+                    Macro::new(source, words.get(2..).unwrap_or_default()),
+                ));
                 return;
             }
             let counts = !counts || self.applies(&name, words.get(1).map_or(b"", |word| word));
-            sections.push(Section { host: name == b"virtualhost", name, counts });
+            sections.push(Section {
+                host: name == b"virtualhost",
+                name,
+                counts,
+            });
             return;
         }
-        let is_use = line.get(..3).is_some_and(|word| word.eq_ignore_ascii_case(b"use"));
+        let is_use = line
+            .get(..3)
+            .is_some_and(|word| word.eq_ignore_ascii_case(b"use"));
         if counts && is_use && line.get(3).is_none_or(u8::is_ascii_whitespace) {
             self.put_in(&line[3..], &source, sections, hosts);
         } else if counts {
@@ -159,7 +205,10 @@ impl<'a> Walk<'a> {
     /// `Use NAME VALUES…`: the macro's lines, as if they stood here; a section that they open may be closed by later lines.
     fn put_in(&mut self, line: &[u8], source: &Source, sections: &mut Vec<Section>, hosts: usize) {
         let words = words(&self.expand(line).0);
-        let name = words.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
+        let name = words
+            .first()
+            .map(|word| word.to_ascii_lowercase())
+            .unwrap_or_default();
         let shown = String::from_utf8_lossy(&name).into_owned();
         self.uses += 1;
         if self.using.contains(&name) || self.using.len() >= DEPTH || self.uses > MOST {
@@ -171,7 +220,10 @@ impl<'a> Walk<'a> {
             return self.faults.push(Error::at(Kind::Syntax, source, message));
         };
         let Some(lines) = defined.with(words.get(1..).unwrap_or_default()) else {
-            let message = format!("Use {shown}: other arguments than the macro at {} has", defined.source);
+            let message = format!(
+                "Use {shown}: other arguments than the macro at {} has",
+                defined.source
+            );
             return self.faults.push(Error::at(Kind::Syntax, source, message));
         };
         self.using.push(name);
@@ -183,13 +235,18 @@ impl<'a> Walk<'a> {
 
     /// Do the lines of a section count? Only what is decided when the files are read can leave them out.
     fn applies(&self, name: &[u8], argument: &[u8]) -> bool {
-        let (negated, argument) = argument.strip_prefix(b"!").map_or((false, argument), |rest| (true, rest));
+        let (negated, argument) = argument
+            .strip_prefix(b"!")
+            .map_or((false, argument), |rest| (true, rest));
         let holds = match name {
             b"ifdefine" => self.defined.contains(argument),
             b"ifmodule" => self.has_module(argument),
             b"iffile" => {
                 let (path, _) = self.expand(argument);
-                self.site.files.stat(&normal(&self.root.join(OsStr::from_bytes(&path)))).is_ok()
+                self.site
+                    .files
+                    .stat(&normal(&self.root.join(OsStr::from_bytes(&path))))
+                    .is_ok()
             }
             _ => return true,
         };
@@ -209,7 +266,10 @@ impl<'a> Walk<'a> {
             "mod_watchdog.c",
             "log_config_module",
         ];
-        let as_module = name.strip_prefix(b"mod_").and_then(|rest| rest.strip_suffix(b".c")).map(|stem| [stem, b"_module"].concat());
+        let as_module = name
+            .strip_prefix(b"mod_")
+            .and_then(|rest| rest.strip_suffix(b".c"))
+            .map(|stem| [stem, b"_module"].concat());
         INSIDE.iter().any(|inside| inside.as_bytes() == name)
             || self.modules.contains(name)
             || as_module.is_some_and(|module| self.modules.contains(&module))
@@ -218,11 +278,17 @@ impl<'a> Walk<'a> {
     fn directive(&mut self, line: &[u8], source: Source, hosts: usize) {
         let (line, unresolved) = self.expand(line);
         let words = words(&line);
-        let name = words.first().map(|word| String::from_utf8_lossy(word).to_lowercase()).unwrap_or_default();
-        let Some(value) = words.get(1).cloned() else { return };
+        let name = words
+            .first()
+            .map(|word| String::from_utf8_lossy(word).to_lowercase())
+            .unwrap_or_default();
+        let Some(value) = words.get(1).cloned() else {
+            return;
+        };
         match name.as_str() {
             "define" => {
-                self.variables.insert(value.clone(), words.get(2).cloned().unwrap_or_default());
+                self.variables
+                    .insert(value.clone(), words.get(2).cloned().unwrap_or_default());
                 self.defined.insert(value);
             }
             "undefine" => {
@@ -237,8 +303,18 @@ impl<'a> Walk<'a> {
             "includeoptional" => self.include(&value, &source, hosts, false),
             name => {
                 if let Some(name) = LOGS.iter().find(|log| **log == name) {
-                    let conditional = words.iter().skip(2).any(|word| word.starts_with(b"env=") || word.starts_with(b"expr="));
-                    self.found.push(Directive { name, value, conditional, in_host: hosts > 0, unresolved, source });
+                    let conditional = words
+                        .iter()
+                        .skip(2)
+                        .any(|word| word.starts_with(b"env=") || word.starts_with(b"expr="));
+                    self.found.push(Directive {
+                        name,
+                        value,
+                        conditional,
+                        in_host: hosts > 0,
+                        unresolved,
+                        source,
+                    });
                 }
             }
         }
@@ -248,11 +324,22 @@ impl<'a> Walk<'a> {
     fn include(&mut self, value: &[u8], source: &Source, hosts: usize, required: bool) {
         let path = self.root.join(OsStr::from_bytes(value));
         let mut matched = self.site.files.glob(&path);
-        let is_dir = |site: &Site, path: &Path| site.files.stat(path).is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o040_000);
+        let is_dir = |site: &Site, path: &Path| {
+            site.files
+                .stat(path)
+                .is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o040_000)
+        };
         if let [only] = matched.as_slice() {
             if is_dir(self.site, only) {
                 let only = only.clone();
-                matched = self.site.files.list(&only).unwrap_or_default().iter().map(|name| only.join(name)).collect();
+                matched = self
+                    .site
+                    .files
+                    .list(&only)
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|name| only.join(name))
+                    .collect();
             }
         }
         if matched.is_empty() && required {
@@ -281,7 +368,8 @@ impl<'a> Walk<'a> {
             match self.variables.get(&name[..end]) {
                 Some(value) => out.extend_from_slice(value),
                 None => {
-                    unresolved = Some(String::from_utf8_lossy(&rest[at..at + 3 + end]).into_owned());
+                    unresolved =
+                        Some(String::from_utf8_lossy(&rest[at..at + 3 + end]).into_owned());
                     out.extend_from_slice(&rest[at..at + 3 + end]);
                 }
             }
@@ -298,7 +386,9 @@ fn lines(bytes: &[u8]) -> Vec<(usize, Vec<u8>)> {
     let mut open = false;
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let (text, more) = line.strip_suffix(b"\\").map_or((line, false), |text| (text, true));
+        let (text, more) = line
+            .strip_suffix(b"\\")
+            .map_or((line, false), |text| (text, true));
         match lines.last_mut() {
             Some((_, last)) if open => last.extend_from_slice(text),
             _ => lines.push((index + 1, text.trim_ascii_start().to_vec())),
@@ -322,7 +412,10 @@ fn words(line: &[u8]) -> Vec<Vec<u8>> {
         if matches!(first, b'"' | b'\'') {
             at = 1;
             while let Some(byte) = rest.get(at).copied().filter(|byte| *byte != first) {
-                let escaped = byte == b'\\' && rest.get(at + 1).is_some_and(|next| *next == first || *next == b'\\');
+                let escaped = byte == b'\\'
+                    && rest
+                        .get(at + 1)
+                        .is_some_and(|next| *next == first || *next == b'\\');
                 at += usize::from(escaped);
                 word.extend(rest.get(at));
                 at += 1;

@@ -65,7 +65,15 @@ struct Reader<'a> {
 
 /// Reads a Caddyfile and what it imports.
 pub fn read(files: &Files, path: &Path, bytes: &[u8], env: &BTreeMap<OsString, OsString>) -> Read {
-    let mut reader = Reader { files, env, snippets: BTreeMap::new(), read: Read::default(), imports: 0, default: None, bare: Vec::new() };
+    let mut reader = Reader {
+        files,
+        env,
+        snippets: BTreeMap::new(),
+        read: Read::default(),
+        imports: 0,
+        default: None,
+        bare: Vec::new(),
+    };
     let file: Arc<Path> = Arc::from(path);
     match tokens(&file, bytes, env) {
         Ok(tokens) => reader.top(&tokens, 0),
@@ -73,7 +81,11 @@ pub fn read(files: &Files, path: &Path, bytes: &[u8], env: &BTreeMap<OsString, O
     }
     // A site's `log` without an output of its own goes where the default logger's does.
     let output = reader.default.unwrap_or(Output::Stream("stderr"));
-    let bare = reader.bare.into_iter().map(|source| Log { kind: Kind::Access, output: output.clone(), source });
+    let bare = reader.bare.into_iter().map(|source| Log {
+        kind: Kind::Access,
+        output: output.clone(),
+        source,
+    });
     reader.read.logs.extend(bare.collect::<Vec<_>>());
     reader.read
 }
@@ -100,7 +112,10 @@ impl Reader<'_> {
             while at < tokens.len() && !tokens[at].opens(tokens, at) {
                 at += 1;
                 // An address list goes over the line's end only after a comma.
-                let ended = tokens.get(at).is_some_and(|token| token.first_of_line(tokens, at)) && !tokens[at - 1].text.ends_with(b",");
+                let ended = tokens
+                    .get(at)
+                    .is_some_and(|token| token.first_of_line(tokens, at))
+                    && !tokens[at - 1].text.ends_with(b",");
                 if ended && !tokens[at].opens(tokens, at) {
                     break;
                 }
@@ -127,7 +142,11 @@ impl Reader<'_> {
             let line = line_end(tokens, at);
             let words = &tokens[at..line];
             let opens = words.last().is_some_and(|token| token.is("{"));
-            let (inner, next) = if opens { block(tokens, line - 1) } else { (&tokens[line..line], line) };
+            let (inner, next) = if opens {
+                block(tokens, line - 1)
+            } else {
+                (&tokens[line..line], line)
+            };
             if words[0].is("import") {
                 let imported = self.import(words, depth);
                 self.body(&imported, global, depth + 1);
@@ -141,11 +160,17 @@ impl Reader<'_> {
     fn log(&mut self, words: &[Token], inner: &[Token], global: bool, depth: usize) {
         let inner = self.imported(inner, depth);
         let found = output(&inner);
-        let source = found.as_ref().map_or_else(|| words[0].source.clone(), |(_, source)| source.clone());
+        let source = found
+            .as_ref()
+            .map_or_else(|| words[0].source.clone(), |(_, source)| source.clone());
         let named = words.get(1).filter(|word| !word.is("{"));
         if !global {
             match found {
-                Some((output, _)) => self.read.logs.push(Log { kind: Kind::Access, output, source }),
+                Some((output, _)) => self.read.logs.push(Log {
+                    kind: Kind::Access,
+                    output,
+                    source,
+                }),
                 None => self.bare.push(source),
             }
             return;
@@ -154,7 +179,11 @@ impl Reader<'_> {
         if named.is_none_or(|name| name.is("default")) {
             self.default = Some(output.clone());
         }
-        self.read.logs.push(Log { kind: Kind::Error, output, source });
+        self.read.logs.push(Log {
+            kind: Kind::Error,
+            output,
+            source,
+        });
     }
 
     /// A block with the imports in it put in.
@@ -176,30 +205,55 @@ impl Reader<'_> {
 
     /// `import NAME ARGS…`: a snippet, or files.
     fn import(&mut self, words: &[Token], depth: usize) -> Vec<Token> {
-        let Some(name) = words.get(1) else { return Vec::new() };
-        let arguments: Vec<&[u8]> = words[2..].iter().take_while(|word| !word.is("{")).map(|word| word.text.as_slice()).collect();
+        let Some(name) = words.get(1) else {
+            return Vec::new();
+        };
+        let arguments: Vec<&[u8]> = words[2..]
+            .iter()
+            .take_while(|word| !word.is("{"))
+            .map(|word| word.text.as_slice())
+            .collect();
         self.imports += 1;
         if depth >= DEPTH || self.imports > MOST {
-            let message = format!("imports go in a circle or too deep: {}", String::from_utf8_lossy(&name.text));
-            self.read.errors.push(Error::at(Trouble::Loop, &name.source, message));
+            let message = format!(
+                "imports go in a circle or too deep: {}",
+                String::from_utf8_lossy(&name.text)
+            );
+            self.read
+                .errors
+                .push(Error::at(Trouble::Loop, &name.source, message));
             return Vec::new();
         }
         if let Some(snippet) = self.snippets.get(&name.text) {
             return snippet.iter().map(|token| token.with(&arguments)).collect();
         }
-        let pattern = name.source.file.parent().unwrap_or(Path::new("/")).join(OsStr::from_bytes(&name.text));
+        let pattern = name
+            .source
+            .file
+            .parent()
+            .unwrap_or(Path::new("/"))
+            .join(OsStr::from_bytes(&name.text));
         let matched = self.files.glob(&pattern);
         if matched.is_empty() && !conf::pattern::is_pattern(&name.text) {
             let message = format!("imports {}: no such file or snippet", pattern.display());
-            self.read.errors.push(Error::at(Trouble::Missing, &name.source, message));
+            self.read
+                .errors
+                .push(Error::at(Trouble::Missing, &name.source, message));
         }
         let mut out = Vec::new();
         for path in matched {
             let file: Arc<Path> = Arc::from(path.as_path());
-            let read = self.files.read(&path).and_then(|bytes| tokens(&file, &bytes, self.env));
+            let read = self
+                .files
+                .read(&path)
+                .and_then(|bytes| tokens(&file, &bytes, self.env));
             match read {
                 Ok(tokens) => out.extend(tokens.iter().map(|token| token.with(&arguments))),
-                Err(error) => self.read.errors.push(Error::at(error.kind, &name.source, format!("imports {error}"))),
+                Err(error) => self.read.errors.push(Error::at(
+                    error.kind,
+                    &name.source,
+                    format!("imports {error}"),
+                )),
             }
         }
         out
@@ -214,9 +268,18 @@ fn output(tokens: &[Token]) -> Option<(Output, Source)> {
         let line = line_end(tokens, at);
         let words = &tokens[at..line];
         let opens = words.last().is_some_and(|token| token.is("{"));
-        let (inner, next) = if opens { block(tokens, line - 1) } else { (&tokens[line..line], line) };
+        let (inner, next) = if opens {
+            block(tokens, line - 1)
+        } else {
+            (&tokens[line..line], line)
+        };
         if words[0].is("output") {
-            let text = |index: usize| words.get(index).map(|word| String::from_utf8_lossy(&word.text).into_owned()).unwrap_or_default();
+            let text = |index: usize| {
+                words
+                    .get(index)
+                    .map(|word| String::from_utf8_lossy(&word.text).into_owned())
+                    .unwrap_or_default()
+            };
             let output = match text(1).as_str() {
                 "stdout" => Output::Stream("stdout"),
                 "stderr" => Output::Stream("stderr"),
@@ -224,7 +287,13 @@ fn output(tokens: &[Token]) -> Option<(Output, Source)> {
                 "net" => Output::Net(text(2)),
                 "file" => {
                     let rolls = !inner.iter().any(|token| token.is("roll_disabled"));
-                    Output::File { name: words.get(2).map(|word| word.text.clone()).unwrap_or_default(), rolls }
+                    Output::File {
+                        name: words
+                            .get(2)
+                            .map(|word| word.text.clone())
+                            .unwrap_or_default(),
+                        rolls,
+                    }
                 }
                 other => Output::Other(other.to_owned()),
             };
@@ -237,7 +306,9 @@ fn output(tokens: &[Token]) -> Option<(Output, Source)> {
 
 /// Where the tokens of a line end.
 fn line_end(tokens: &[Token], at: usize) -> usize {
-    (at + 1..tokens.len()).find(|index| tokens[*index].first_of_line(tokens, *index)).unwrap_or(tokens.len())
+    (at + 1..tokens.len())
+        .find(|index| tokens[*index].first_of_line(tokens, *index))
+        .unwrap_or(tokens.len())
 }
 
 /// What stands between the brace at `at` and its partner, and where it goes on.

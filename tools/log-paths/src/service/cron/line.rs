@@ -38,26 +38,48 @@ pub fn jobs(bytes: &[u8], system: bool) -> Vec<(usize, Job)> {
             continue;
         }
         let times = if line.starts_with(b"@") { 1 } else { 5 };
-        let Some(rest) = skip_fields(line, times) else { continue };
+        let Some(rest) = skip_fields(line, times) else {
+            continue;
+        };
         let (user, rest) = match system {
             false => (None, rest),
             true => {
-                let end = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
-                (Some(String::from_utf8_lossy(&rest[..end]).into_owned()), rest[end..].trim_ascii_start())
+                let end = rest
+                    .iter()
+                    .position(u8::is_ascii_whitespace)
+                    .unwrap_or(rest.len());
+                (
+                    Some(String::from_utf8_lossy(&rest[..end]).into_owned()),
+                    rest[end..].trim_ascii_start(),
+                )
             }
         };
         let user = user.map(|user| user.split(':').next().unwrap_or_default().to_owned());
-        jobs.push((index + 1, Job { user, command: unpercent(rest), home: home.clone() }));
+        jobs.push((
+            index + 1,
+            Job {
+                user,
+                command: unpercent(rest),
+                home: home.clone(),
+            },
+        ));
     }
     jobs
 }
 
 fn assignment(line: &[u8]) -> Option<(String, String)> {
     let at = line.iter().position(|byte| *byte == b'=')?;
-    let name = String::from_utf8_lossy(line[..at].trim_ascii()).trim_matches(['"', '\'']).to_owned();
-    let is_name =
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !name.as_bytes()[0].is_ascii_digit();
-    let value = String::from_utf8_lossy(line[at + 1..].trim_ascii()).trim_matches(['"', '\'']).to_owned();
+    let name = String::from_utf8_lossy(line[..at].trim_ascii())
+        .trim_matches(['"', '\''])
+        .to_owned();
+    let is_name = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && !name.as_bytes()[0].is_ascii_digit();
+    let value = String::from_utf8_lossy(line[at + 1..].trim_ascii())
+        .trim_matches(['"', '\''])
+        .to_owned();
     is_name.then_some((name, value))
 }
 
@@ -127,10 +149,17 @@ pub fn outputs(command: &[u8]) -> Vec<Word> {
                 None
             }
         };
-        if let Some(target) =
-            target.filter(|target| target.text != b"/dev/null" && !target.text.starts_with(b"&") && !target.text.is_empty())
-        {
-            add(&mut found, if target.fixed { Word::File(target.text) } else { Word::Unknown(target.text) });
+        if let Some(target) = target.filter(|target| {
+            target.text != b"/dev/null" && !target.text.starts_with(b"&") && !target.text.is_empty()
+        }) {
+            add(
+                &mut found,
+                if target.fixed {
+                    Word::File(target.text)
+                } else {
+                    Word::Unknown(target.text)
+                },
+            );
         }
     }
     found
@@ -172,17 +201,26 @@ enum Operator {
 
 /// The next word or operator from `at`, and where it ends.
 fn next_word(command: &[u8], at: usize) -> (Option<Shell>, usize, Option<Operator>) {
-    let mut at = at + command[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let mut at = at
+        + command[at..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_whitespace())
+            .count();
     let rest = &command[at..];
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let after = &rest[digits..];
-    let redirect: Option<usize> =
-        [&b"&>>"[..], b"&>", b">>", b">|", b">"].iter().find(|operator| after.starts_with(operator)).map(|operator| operator.len());
+    let redirect: Option<usize> = [&b"&>>"[..], b"&>", b">>", b">|", b">"]
+        .iter()
+        .find(|operator| after.starts_with(operator))
+        .map(|operator| operator.len());
     if let Some(width) = redirect {
         let end = at + digits + width;
         // `>&2` and `2>&1` join streams; they name no file.
         if command[end..].starts_with(b"&") {
-            let number = command[end + 1..].iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'-').count();
+            let number = command[end + 1..]
+                .iter()
+                .take_while(|byte| byte.is_ascii_digit() || **byte == b'-')
+                .count();
             return (None, end + 1 + number, Some(Operator::Other));
         }
         return (None, end, Some(Operator::Redirect));
@@ -190,10 +228,15 @@ fn next_word(command: &[u8], at: usize) -> (Option<Shell>, usize, Option<Operato
     match rest.first() {
         Some(b'#') => return (None, command.len(), Some(Operator::Other)),
         Some(b'|') if rest.get(1) != Some(&b'|') => return (None, at + 1, Some(Operator::Pipe)),
-        Some(b';' | b'|' | b'&' | b'(' | b')' | b'<' | b'\n') => return (None, at + 1, Some(Operator::Other)),
+        Some(b';' | b'|' | b'&' | b'(' | b')' | b'<' | b'\n') => {
+            return (None, at + 1, Some(Operator::Other));
+        }
         _ => {}
     }
-    let mut word = Shell { text: Vec::new(), fixed: true };
+    let mut word = Shell {
+        text: Vec::new(),
+        fixed: true,
+    };
     let (mut single, mut double) = (false, false);
     while let Some(byte) = command.get(at) {
         match byte {
@@ -207,7 +250,10 @@ fn next_word(command: &[u8], at: usize) -> (Option<Shell>, usize, Option<Operato
                 word.fixed = false;
                 word.text.push(*byte);
                 if command.get(at + 1) == Some(&b'(') {
-                    let end = command[at..].iter().position(|byte| *byte == b')').map_or(command.len(), |end| at + end + 1);
+                    let end = command[at..]
+                        .iter()
+                        .position(|byte| *byte == b')')
+                        .map_or(command.len(), |end| at + end + 1);
                     word.text.extend_from_slice(&command[at + 1..end]);
                     at = end;
                     continue;
@@ -217,7 +263,11 @@ fn next_word(command: &[u8], at: usize) -> (Option<Shell>, usize, Option<Operato
                 word.fixed = false;
                 word.text.push(*byte);
             }
-            b' ' | b'\t' | b'\n' | b';' | b'|' | b'&' | b'<' | b'>' | b'(' | b')' if !single && !double => break,
+            b' ' | b'\t' | b'\n' | b';' | b'|' | b'&' | b'<' | b'>' | b'(' | b')'
+                if !single && !double =>
+            {
+                break;
+            }
             byte => word.text.push(*byte),
         }
         at += 1;
@@ -233,11 +283,20 @@ mod tests {
     fn redirections() {
         let file = |name: &str| Word::File(name.as_bytes().to_vec());
         assert_eq!(outputs(b"a >>/l/a.log 2>&1"), [file("/l/a.log")]);
-        assert_eq!(outputs(b"cd /x && ./y > out.log 2>'e r.log'; z &>>/l/z >/dev/null"), [file("out.log"), file("e r.log"), file("/l/z")]);
-        assert_eq!(outputs(b"a 2>&1 | tee -a /l/t | logger -t x"), [file("/l/t"), Word::Logger]);
+        assert_eq!(
+            outputs(b"cd /x && ./y > out.log 2>'e r.log'; z &>>/l/z >/dev/null"),
+            [file("out.log"), file("e r.log"), file("/l/z")]
+        );
+        assert_eq!(
+            outputs(b"a 2>&1 | tee -a /l/t | logger -t x"),
+            [file("/l/t"), Word::Logger]
+        );
         assert_eq!(
             outputs(b"a > /l/$(date +x).log; b >> ~/c.log"),
-            [Word::Unknown(b"/l/$(date +x).log".to_vec()), Word::Unknown(b"~/c.log".to_vec())]
+            [
+                Word::Unknown(b"/l/$(date +x).log".to_vec()),
+                Word::Unknown(b"~/c.log".to_vec())
+            ]
         );
         assert_eq!(outputs(b"echo '> no' \">> no\" a\\>no 2>&1 <in"), []);
         assert_eq!(outputs(b"x 12> y"), [file("y")]);
@@ -245,9 +304,19 @@ mod tests {
 
     #[test]
     fn lines_of_a_table() {
-        let found = jobs(b"HOME=/h\n# c\n*/5 * * * * www-data a \\% b % c\n@daily root x\n", true);
+        let found = jobs(
+            b"HOME=/h\n# c\n*/5 * * * * www-data a \\% b % c\n@daily root x\n",
+            true,
+        );
         assert_eq!(found.len(), 2);
-        assert_eq!((found[0].0, found[0].1.user.as_deref(), found[0].1.command.as_slice()), (3, Some("www-data"), &b"a % b "[..]));
+        assert_eq!(
+            (
+                found[0].0,
+                found[0].1.user.as_deref(),
+                found[0].1.command.as_slice()
+            ),
+            (3, Some("www-data"), &b"a % b "[..])
+        );
         assert_eq!(found[0].1.home.as_deref(), Some("/h"));
         assert_eq!(found[1].1.command, b"x");
     }

@@ -46,7 +46,12 @@ pub enum Found<'a> {
 
 impl<'a> Settings<'a> {
     pub fn new(site: &'a Site, dir: PathBuf) -> Self {
-        Self { site, dir, modules: RefCell::default(), faults: RefCell::default() }
+        Self {
+            site,
+            dir,
+            modules: RefCell::default(),
+            faults: RefCell::default(),
+        }
     }
 
     /// The file of a module.
@@ -56,13 +61,20 @@ impl<'a> Settings<'a> {
 
     fn file_in(&self, dir: &Path, module: &str) -> Option<PathBuf> {
         let path = dir.join(module.replace('.', "/"));
-        [path.with_extension("py"), path.join("__init__.py")].into_iter().find(|file| self.site.files.stat(file).is_ok())
+        [path.with_extension("py"), path.join("__init__.py")]
+            .into_iter()
+            .find(|file| self.site.files.stat(file).is_ok())
     }
 
     /// The end of a module, where all its names are bound.
     pub fn end(&'a self, file: &Path, depth: usize) -> Option<Place<'a>> {
         let before = self.module(file)?.end();
-        Some(Place { settings: self, file: Arc::from(file), before, depth })
+        Some(Place {
+            settings: self,
+            file: Arc::from(file),
+            before,
+            depth,
+        })
     }
 
     fn module(&self, file: &Path) -> Option<Rc<Module>> {
@@ -70,10 +82,22 @@ impl<'a> Settings<'a> {
             return known.clone();
         }
         let read = self.site.files.read(file).and_then(|bytes| {
-            Module::read(&bytes).map_err(|line| Error::new(conf::Kind::Syntax, file, line, "a text or a bracket is not closed"))
+            Module::read(&bytes).map_err(|line| {
+                Error::new(
+                    conf::Kind::Syntax,
+                    file,
+                    line,
+                    "a text or a bracket is not closed",
+                )
+            })
         });
-        let read = read.map(Rc::new).map_err(|error| self.faults.borrow_mut().push(error)).ok();
-        self.modules.borrow_mut().insert(file.to_path_buf(), read.clone());
+        let read = read
+            .map(Rc::new)
+            .map_err(|error| self.faults.borrow_mut().push(error))
+            .ok();
+        self.modules
+            .borrow_mut()
+            .insert(file.to_path_buf(), read.clone());
         read
     }
 
@@ -97,18 +121,33 @@ impl<'a> Place<'a> {
         loop {
             match module.binding(name, before)? {
                 Binding::Value(at, literal) => {
-                    return Some(Found::Said(Place { before: at, depth: self.depth + 1, ..self.clone() }, literal));
+                    return Some(Found::Said(
+                        Place {
+                            before: at,
+                            depth: self.depth + 1,
+                            ..self.clone()
+                        },
+                        literal,
+                    ));
                 }
                 Binding::Unclear(_, text) => return unclear(text),
                 Binding::Import(module) => return Some(Found::Known(library(&module))),
-                Binding::From(module, name) if is_library(&module) => return Some(Found::Known(format!("{}.{name}", library(&module)))),
+                Binding::From(module, name) if is_library(&module) => {
+                    return Some(Found::Known(format!("{}.{name}", library(&module))));
+                }
                 Binding::From(module, name) => {
-                    let end = self.imported(&module).and_then(|file| self.settings.end(&file, self.depth + 1));
-                    return end.and_then(|end| end.look_up(&name)).or_else(|| unclear(format!("from {module} import {name}")));
+                    let end = self
+                        .imported(&module)
+                        .and_then(|file| self.settings.end(&file, self.depth + 1));
+                    return end
+                        .and_then(|end| end.look_up(&name))
+                        .or_else(|| unclear(format!("from {module} import {name}")));
                 }
                 Binding::Star(at, module) => {
                     let file = self.imported(&module).filter(|file| **file != *self.file);
-                    let found = file.as_ref().and_then(|file| self.settings.end(file, self.depth + 1)?.look_up(name));
+                    let found = file
+                        .as_ref()
+                        .and_then(|file| self.settings.end(file, self.depth + 1)?.look_up(name));
                     match found {
                         Some(found) => return Some(found),
                         // A package that is not the project's may bind anything; that it configures the project's logs is unheard of.
@@ -128,7 +167,9 @@ impl<'a> Place<'a> {
         if dots == 0 {
             return self.settings.file(module);
         }
-        let base = (1..dots).try_fold(self.file.parent()?.to_path_buf(), |dir, _| Some(dir.parent()?.to_path_buf()))?;
+        let base = (1..dots).try_fold(self.file.parent()?.to_path_buf(), |dir, _| {
+            Some(dir.parent()?.to_path_buf())
+        })?;
         self.settings.file_in(&base, &module[dots..])
     }
 
@@ -179,5 +220,9 @@ fn is_library(module: &str) -> bool {
 }
 
 fn library(module: &str) -> String {
-    if module == "posixpath" { "os.path".to_owned() } else { module.to_owned() }
+    if module == "posixpath" {
+        "os.path".to_owned()
+    } else {
+        module.to_owned()
+    }
 }

@@ -15,17 +15,32 @@ pub struct Build {
 impl Build {
     /// The program that a shell would find, or the usual place.
     pub fn usual(site: &Site) -> Self {
-        let mut places: Vec<PathBuf> = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/local/nginx/sbin/nginx", "/usr/bin/nginx"]
-            .map(PathBuf::from)
-            .into_iter()
-            .filter(|path| site.files.stat(path).is_ok())
-            .collect();
-        Self { program: if places.is_empty() { None } else { Some(places.remove(0)) }, options: OnceCell::new() }
+        let mut places: Vec<PathBuf> = [
+            "/usr/sbin/nginx",
+            "/usr/local/sbin/nginx",
+            "/usr/local/nginx/sbin/nginx",
+            "/usr/bin/nginx",
+        ]
+        .map(PathBuf::from)
+        .into_iter()
+        .filter(|path| site.files.stat(path).is_ok())
+        .collect();
+        Self {
+            program: if places.is_empty() {
+                None
+            } else {
+                Some(places.remove(0))
+            },
+            options: OnceCell::new(),
+        }
     }
 
     /// This one.
     pub fn of(program: PathBuf) -> Self {
-        Self { program: Some(program), options: OnceCell::new() }
+        Self {
+            program: Some(program),
+            options: OnceCell::new(),
+        }
     }
 
     /// What `-p` would have to say; `/usr/local/nginx` where nothing was compiled in.
@@ -38,7 +53,8 @@ impl Build {
         if self.program.is_none() {
             return PathBuf::from("/etc/nginx/nginx.conf");
         }
-        self.prefix(site).join(self.path(site, "--conf-path", "conf/nginx.conf"))
+        self.prefix(site)
+            .join(self.path(site, "--conf-path", "conf/nginx.conf"))
     }
 
     /// The access log of a server that names none.
@@ -53,17 +69,25 @@ impl Build {
 
     /// The user that workers become where none is named.
     pub fn user(&self, site: &Site) -> String {
-        self.path(site, "--user", "nobody").to_string_lossy().into_owned()
+        self.path(site, "--user", "nobody")
+            .to_string_lossy()
+            .into_owned()
     }
 
     fn path(&self, site: &Site, option: &str, default: &str) -> PathBuf {
         let options = self.options.get_or_init(|| self.compiled(site));
         let given = options.iter().find(|(name, _)| name == option.as_bytes());
-        given.map_or_else(|| PathBuf::from(default), |(_, value)| PathBuf::from(OsStr::from_bytes(value)))
+        given.map_or_else(
+            || PathBuf::from(default),
+            |(_, value)| PathBuf::from(OsStr::from_bytes(value)),
+        )
     }
 
     fn compiled(&self, site: &Site) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let read = self.program.as_deref().and_then(|program| site.files.read(program).ok());
+        let read = self
+            .program
+            .as_deref()
+            .and_then(|program| site.files.read(program).ok());
         read.as_deref().map(configure_arguments).unwrap_or_default()
     }
 }
@@ -71,9 +95,14 @@ impl Build {
 /// `configure arguments: --prefix=/usr --with-cc-opt='-g -O2'`, up to the end of the line.
 fn configure_arguments(program: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     const MARK: &[u8] = b"configure arguments:";
-    let Some(at) = find(program, MARK) else { return Vec::new() };
+    let Some(at) = find(program, MARK) else {
+        return Vec::new();
+    };
     let rest = &program[at + MARK.len()..];
-    let end = rest.iter().position(|byte| matches!(byte, b'\n' | 0)).unwrap_or(rest.len());
+    let end = rest
+        .iter()
+        .position(|byte| matches!(byte, b'\n' | 0))
+        .unwrap_or(rest.len());
     let mut words: Vec<Vec<u8>> = Vec::new();
     let (mut quoted, mut inside) = (false, false);
     for byte in &rest[..end] {

@@ -69,7 +69,11 @@ pub fn parse(file: &Path, bytes: &[u8]) -> Parsed {
             End::Close => {
                 if blocks.len() == 1 {
                     let message = "a } that closes nothing";
-                    error = Some(Error::at(conf::Kind::Syntax, &Source::new(&name, statement.line), message));
+                    error = Some(Error::at(
+                        conf::Kind::Syntax,
+                        &Source::new(&name, statement.line),
+                        message,
+                    ));
                     break;
                 }
                 close(&mut blocks);
@@ -84,16 +88,26 @@ pub fn parse(file: &Path, bytes: &[u8]) -> Parsed {
     }
     if error.is_none() && (blocks.len() > 1 || ignored > 0) {
         let line = blocks.last().map_or(0, |(_, _, line)| *line);
-        error = Some(Error::at(conf::Kind::Syntax, &Source::new(&name, line), "a block that is not closed"));
+        error = Some(Error::at(
+            conf::Kind::Syntax,
+            &Source::new(&name, line),
+            "a block that is not closed",
+        ));
     }
     while blocks.len() > 1 {
         close(&mut blocks);
     }
-    Parsed { file: name, nodes: blocks.pop().map(|(_, nodes, _)| nodes).unwrap_or_default(), error }
+    Parsed {
+        file: name,
+        nodes: blocks.pop().map(|(_, nodes, _)| nodes).unwrap_or_default(),
+        error,
+    }
 }
 
 fn close(blocks: &mut Vec<(Option<Context>, Vec<Node>, usize)>) {
-    let Some((Some(context), nodes, line)) = blocks.pop() else { return };
+    let Some((Some(context), nodes, line)) = blocks.pop() else {
+        return;
+    };
     // An empty server still has the default log; other empty blocks say nothing.
     if let Some((_, parent, _)) = blocks.last_mut() {
         if !nodes.is_empty() || context == Context::Server {
@@ -120,7 +134,13 @@ fn wanted(name: &[u8]) -> bool {
 }
 
 fn node(statement: &Statement<'_>) -> Option<Node> {
-    let owned = || statement.arguments.iter().map(|word| word.to_vec()).collect::<Vec<_>>();
+    let owned = || {
+        statement
+            .arguments
+            .iter()
+            .map(|word| word.to_vec())
+            .collect::<Vec<_>>()
+    };
     let first = || statement.arguments.first().map(|word| word.to_vec());
     Some(match &*statement.name {
         b"access_log" if !statement.arguments.is_empty() => Node::Access(owned(), statement.line),

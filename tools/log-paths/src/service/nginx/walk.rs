@@ -52,19 +52,43 @@ struct Level {
 
 pub fn read(site: &Site, instance: &Instance, out: &mut Configured) {
     let first = out.targets.len();
-    let mut walk = Walk { site, instance, files: HashMap::new(), stack: Vec::new(), includes: 0, user: None, main_error: false, out };
+    let mut walk = Walk {
+        site,
+        instance,
+        files: HashMap::new(),
+        stack: Vec::new(),
+        includes: 0,
+        user: None,
+        main_error: false,
+        out,
+    };
     for text in &instance.globals {
         let parsed = parse(Path::new("-g"), &[text.as_slice(), b";"].concat());
-        walk.nodes(&parsed.file, &parsed.nodes, Place::Main, &mut Level::default());
+        walk.nodes(
+            &parsed.file,
+            &parsed.nodes,
+            Place::Main,
+            &mut Level::default(),
+        );
     }
     let conf = instance.conf.clone();
     walk.file(&conf, None, Place::Main, &mut Level::default());
     walk.default_error_log();
     let user = walk.user.take();
-    let user = user.unwrap_or_else(|| if instance.root { instance.build.user(site) } else { instance.master.clone() });
+    let user = user.unwrap_or_else(|| {
+        if instance.root {
+            instance.build.user(site)
+        } else {
+            instance.master.clone()
+        }
+    });
     for target in &mut out.targets[first..] {
         // A master that is not root cannot change its workers' user, whatever `user` says.
-        target.user = Some(if instance.root { user.clone() } else { instance.master.clone() });
+        target.user = Some(if instance.root {
+            user.clone()
+        } else {
+            instance.master.clone()
+        });
         target.opener = match (&target.sink, instance.root) {
             (Sink::Template(_), _) => Opener::Worker,
             (_, true) => Opener::RootThenWorker,
@@ -83,7 +107,8 @@ impl Walk<'_> {
                     if let Some(error) = &parsed.error {
                         self.out.fault(NAME, error.clone());
                     }
-                    self.files.insert(path.as_os_str().to_owned(), Arc::clone(&parsed));
+                    self.files
+                        .insert(path.as_os_str().to_owned(), Arc::clone(&parsed));
                     parsed
                 }
                 Err(error) => {
@@ -91,7 +116,11 @@ impl Walk<'_> {
                         Some(source) => Error::at(error.kind, source, format!("includes {error}")),
                         None => error,
                     };
-                    self.out.faults.push(crate::log::Fault { service: NAME, error, incomplete: true });
+                    self.out.faults.push(crate::log::Fault {
+                        service: NAME,
+                        error,
+                        incomplete: true,
+                    });
                     return;
                 }
             },
@@ -104,20 +133,34 @@ impl Walk<'_> {
     fn nodes(&mut self, file: &Arc<Path>, nodes: &[Node], place: Place, level: &mut Level) {
         for node in nodes {
             match node {
-                Node::User(name) if place == Place::Main => self.user = Some(String::from_utf8_lossy(name).into_owned()),
+                Node::User(name) if place == Place::Main => {
+                    self.user = Some(String::from_utf8_lossy(name).into_owned())
+                }
                 Node::User(_) => {}
-                Node::Include(pattern, line) => self.include(pattern, &Source::new(file, *line), place, level),
+                Node::Include(pattern, line) => {
+                    self.include(pattern, &Source::new(file, *line), place, level)
+                }
                 Node::Error(args, line) => self.error_log(args, Source::new(file, *line), place),
                 Node::Access(args, line) => {
                     level.access = true;
                     self.access_log(args, Source::new(file, *line), place);
                 }
-                Node::Block(context, nodes, line) => self.block(file, *context, nodes, *line, place, level),
+                Node::Block(context, nodes, line) => {
+                    self.block(file, *context, nodes, *line, place, level)
+                }
             }
         }
     }
 
-    fn block(&mut self, file: &Arc<Path>, context: Context, nodes: &[Node], line: usize, place: Place, level: &mut Level) {
+    fn block(
+        &mut self,
+        file: &Arc<Path>,
+        context: Context,
+        nodes: &[Node],
+        line: usize,
+        place: Place,
+        level: &mut Level,
+    ) {
         let mut inner = Level::default();
         let below = |conditional| Place::HttpBelow { conditional };
         let place = match (place, context) {
@@ -126,7 +169,9 @@ impl Walk<'_> {
             (Place::Main, Context::Mail) => Place::Mail,
             (Place::Http, Context::Server) => Place::HttpServer,
             (Place::HttpServer, Context::Location) => below(false),
-            (Place::HttpBelow { conditional }, Context::Location | Context::LimitExcept) => below(conditional),
+            (Place::HttpBelow { conditional }, Context::Location | Context::LimitExcept) => {
+                below(conditional)
+            }
             (Place::HttpServer | Place::HttpBelow { .. }, Context::If) => below(true),
             (Place::Stream | Place::Mail, Context::Server) => place,
             // nginx would refuse the block; nothing in it is believed.
@@ -144,21 +189,33 @@ impl Walk<'_> {
     fn include(&mut self, pattern: &[u8], source: &Source, place: Place, level: &mut Level) {
         let path = self.instance.conf_dir().join(OsStr::from_bytes(pattern));
         if self.stack.len() >= DEPTH {
-            let message = format!("includes go deeper than {DEPTH} files: {}", chain(&self.stack, &path));
-            return self.out.fault(NAME, Error::at(conf::Kind::Loop, source, message));
+            let message = format!(
+                "includes go deeper than {DEPTH} files: {}",
+                chain(&self.stack, &path)
+            );
+            return self
+                .out
+                .fault(NAME, Error::at(conf::Kind::Loop, source, message));
         }
         let wild = conf::pattern::is_pattern(pattern);
-        let matched = if wild { self.site.files.glob(&path) } else { vec![path] };
+        let matched = if wild {
+            self.site.files.glob(&path)
+        } else {
+            vec![path]
+        };
         self.prefetch(&matched);
         for path in matched {
             self.includes += 1;
             if self.includes > INCLUDES {
                 let message = format!("more than {INCLUDES} includes; the rest is not read");
-                return self.out.fault(NAME, Error::at(conf::Kind::Loop, source, message));
+                return self
+                    .out
+                    .fault(NAME, Error::at(conf::Kind::Loop, source, message));
             }
             if self.stack.iter().any(|open| **open == *path) {
                 let message = format!("a file includes itself: {}", chain(&self.stack, &path));
-                self.out.fault(NAME, Error::at(conf::Kind::Loop, source, message));
+                self.out
+                    .fault(NAME, Error::at(conf::Kind::Loop, source, message));
                 continue;
             }
             self.file(&path, Some(source), place, level);
@@ -172,7 +229,9 @@ impl Walk<'_> {
         }
         let files = &self.site.files;
         let read = |paths: &[PathBuf]| {
-            let parsed = |path: &PathBuf| Some((path.clone(), Arc::new(parse(path, &files.read(path).ok()?))));
+            let parsed = |path: &PathBuf| {
+                Some((path.clone(), Arc::new(parse(path, &files.read(path).ok()?))))
+            };
             paths.iter().filter_map(parsed).collect::<Vec<_>>()
         };
         for (path, parsed) in in_parts(matched, MANY, read).into_iter().flatten() {
@@ -183,9 +242,21 @@ impl Walk<'_> {
         }
     }
 
-    fn add(&mut self, kind: Kind, sink: Sink, source: Option<Source>, evidence: Evidence, conditional: bool) {
+    fn add(
+        &mut self,
+        kind: Kind,
+        sink: Sink,
+        source: Option<Source>,
+        evidence: Evidence,
+        conditional: bool,
+    ) {
         let instance = self.instance.conf.to_string_lossy().into_owned();
-        let target = Target { source, evidence, conditional, ..Target::new(NAME, instance, kind, sink) };
+        let target = Target {
+            source,
+            evidence,
+            conditional,
+            ..Target::new(NAME, instance, kind, sink)
+        };
         self.out.add(target);
     }
 
@@ -194,17 +265,28 @@ impl Walk<'_> {
         if name == b"off" && args.len() == 1 || matches!(place, Place::Main | Place::Mail) {
             return;
         }
-        let conditional = place == Place::HttpBelow { conditional: true } || args.iter().any(|arg| arg.starts_with(b"if="));
+        let conditional = place == Place::HttpBelow { conditional: true }
+            || args.iter().any(|arg| arg.starts_with(b"if="));
         let sink = match name {
             b"" => Sink::Stdio("stderr"),
             _ if name.starts_with(b"syslog:") => Sink::Syslog(text(name)),
             _ if variable(name) => {
-                let whole = if name.starts_with(b"/") || name.starts_with(b"$") { name.to_vec() } else { self.relative(name) };
+                let whole = if name.starts_with(b"/") || name.starts_with(b"$") {
+                    name.to_vec()
+                } else {
+                    self.relative(name)
+                };
                 Sink::Template(whole)
             }
             _ => self.named(name),
         };
-        self.add(Kind::Access, sink, Some(source), Evidence::Config, conditional);
+        self.add(
+            Kind::Access,
+            sink,
+            Some(source),
+            Evidence::Config,
+            conditional,
+        );
     }
 
     fn error_log(&mut self, args: &[Vec<u8>], source: Source, place: Place) {
@@ -227,11 +309,18 @@ impl Walk<'_> {
     }
 
     fn relative(&self, name: &[u8]) -> Vec<u8> {
-        self.instance.prefix(self.site).join(OsStr::from_bytes(name)).into_os_string().as_bytes().to_vec()
+        self.instance
+            .prefix(self.site)
+            .join(OsStr::from_bytes(name))
+            .into_os_string()
+            .as_bytes()
+            .to_vec()
     }
 
     fn default_access_log(&mut self, bare: Vec<Source>) {
-        let Some(source) = bare.into_iter().next() else { return };
+        let Some(source) = bare.into_iter().next() else {
+            return;
+        };
         let path = self.instance.build.access_log(self.site);
         let sink = self.named(path.as_os_str().as_bytes());
         self.add(Kind::Access, sink, Some(source), Evidence::Default, false);
@@ -243,17 +332,29 @@ impl Walk<'_> {
         }
         let name = match &self.instance.error_log {
             Some(name) => name.clone(),
-            None => self.instance.build.error_log(self.site).as_os_str().as_bytes().to_vec(),
+            None => self
+                .instance
+                .build
+                .error_log(self.site)
+                .as_os_str()
+                .as_bytes()
+                .to_vec(),
         };
         let source = Source::new(&Arc::from(self.instance.conf.as_path()), 0);
-        let sink = if name == b"stderr" { Sink::Stdio("stderr") } else { self.named(&name) };
+        let sink = if name == b"stderr" {
+            Sink::Stdio("stderr")
+        } else {
+            self.named(&name)
+        };
         self.add(Kind::Error, sink, Some(source), Evidence::Default, false);
     }
 }
 
 /// Has it a variable? `$` before a letter, a digit, `_` or `{`.
 fn variable(name: &[u8]) -> bool {
-    name.windows(2).any(|pair| pair[0] == b'$' && (pair[1].is_ascii_alphanumeric() || matches!(pair[1], b'_' | b'{')))
+    name.windows(2).any(|pair| {
+        pair[0] == b'$' && (pair[1].is_ascii_alphanumeric() || matches!(pair[1], b'_' | b'{'))
+    })
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -261,7 +362,10 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn chain(stack: &[Arc<Path>], last: &Path) -> String {
-    let mut names: Vec<String> = stack.iter().map(|file| file.display().to_string()).collect();
+    let mut names: Vec<String> = stack
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
     names.push(last.display().to_string());
     names.join(" > ")
 }

@@ -43,11 +43,13 @@ impl Guc {
         if begins(b"true", 1) || begins(b"yes", 1) || begins(b"on", 2) || begins(b"1", 1) {
             return Some(true);
         }
-        (begins(b"false", 1) || begins(b"no", 1) || begins(b"off", 2) || begins(b"0", 1)).then_some(false)
+        (begins(b"false", 1) || begins(b"no", 1) || begins(b"off", 2) || begins(b"0", 1))
+            .then_some(false)
     }
 
     pub fn set(&mut self, name: &str, text: Vec<u8>, source: Option<Source>) {
-        self.values.insert(name.to_lowercase(), Value { text, source });
+        self.values
+            .insert(name.to_lowercase(), Value { text, source });
     }
 
     /// The main file: that it is missing is an error.
@@ -57,17 +59,28 @@ impl Guc {
 
     /// `postgresql.auto.conf`: that it is missing is none.
     pub fn read_auto(&mut self, files: &Files, path: &Path) {
-        if !files.stat(path).is_err_and(|why| why == rustix::io::Errno::NOENT) {
+        if !files
+            .stat(path)
+            .is_err_and(|why| why == rustix::io::Errno::NOENT)
+        {
             self.file(files, path, None);
         }
     }
 
     fn file(&mut self, files: &Files, path: &Path, from: Option<&Source>) {
         if self.stack.len() >= DEPTH || self.stack.iter().any(|open| open == path) {
-            let names: Vec<String> = self.stack.iter().map(PathBuf::as_path).chain([path]).map(|file| file.display().to_string()).collect();
+            let names: Vec<String> = self
+                .stack
+                .iter()
+                .map(PathBuf::as_path)
+                .chain([path])
+                .map(|file| file.display().to_string())
+                .collect();
             let message = format!("includes go in a circle or too deep: {}", names.join(" > "));
-            let error =
-                from.map_or_else(|| Error::new(Kind::Loop, path, 0, message.clone()), |from| Error::at(Kind::Loop, from, message.clone()));
+            let error = from.map_or_else(
+                || Error::new(Kind::Loop, path, 0, message.clone()),
+                |from| Error::at(Kind::Loop, from, message.clone()),
+            );
             return self.errors.push(error);
         }
         match files.read(path) {
@@ -98,7 +111,10 @@ impl Guc {
     }
 
     fn setting(&mut self, files: &Files, path: &Path, name: &str, text: Vec<u8>, source: Source) {
-        let target = path.parent().unwrap_or(Path::new("/")).join(OsStr::from_bytes(&text));
+        let target = path
+            .parent()
+            .unwrap_or(Path::new("/"))
+            .join(OsStr::from_bytes(&text));
         match name {
             "include" => self.file(files, &target, Some(&source)),
             "include_if_exists" => {
@@ -108,14 +124,24 @@ impl Guc {
             }
             "include_dir" => match files.list(&target) {
                 Ok(names) => {
-                    let wanted = |name: &OsStr| name.as_bytes().ends_with(b".conf") && !name.as_bytes().starts_with(b".");
+                    let wanted = |name: &OsStr| {
+                        name.as_bytes().ends_with(b".conf") && !name.as_bytes().starts_with(b".")
+                    };
                     for name in names.iter().filter(|name| wanted(name)) {
                         self.file(files, &target.join(name), Some(&source));
                     }
                 }
                 Err(why) => {
-                    let kind = if why == rustix::io::Errno::NOENT { Kind::Missing } else { Kind::Unreadable };
-                    let message = format!("includes the directory {}: {}", target.display(), base::error::plain(&why.into()));
+                    let kind = if why == rustix::io::Errno::NOENT {
+                        Kind::Missing
+                    } else {
+                        Kind::Unreadable
+                    };
+                    let message = format!(
+                        "includes the directory {}: {}",
+                        target.display(),
+                        base::error::plain(&why.into())
+                    );
                     self.errors.push(Error::at(kind, &source, message));
                 }
             },
@@ -130,18 +156,32 @@ fn setting(line: &[u8]) -> Result<Option<(String, Vec<u8>)>, String> {
     if line.is_empty() || line.starts_with(b"#") {
         return Ok(None);
     }
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$') || *byte >= 0x80;
-    let end = line.iter().position(|byte| !is_name(byte)).unwrap_or(line.len());
+    let is_name = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$') || *byte >= 0x80
+    };
+    let end = line
+        .iter()
+        .position(|byte| !is_name(byte))
+        .unwrap_or(line.len());
     if end == 0 {
-        return Err(format!("no `name = value`: {}", String::from_utf8_lossy(line).escape_debug()));
+        return Err(format!(
+            "no `name = value`: {}",
+            String::from_utf8_lossy(line).escape_debug()
+        ));
     }
     let name = String::from_utf8_lossy(&line[..end]).to_lowercase();
     let rest = line[end..].trim_ascii_start();
     let rest = rest.strip_prefix(b"=").unwrap_or(rest).trim_ascii_start();
     if let Some(quoted) = rest.strip_prefix(b"'") {
-        return Ok(Some((name, unquote(quoted).ok_or("a quotation is not closed")?)));
+        return Ok(Some((
+            name,
+            unquote(quoted).ok_or("a quotation is not closed")?,
+        )));
     }
-    let end = rest.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'#').unwrap_or(rest.len());
+    let end = rest
+        .iter()
+        .position(|byte| byte.is_ascii_whitespace() || *byte == b'#')
+        .unwrap_or(rest.len());
     Ok(Some((name, rest[..end].to_vec())))
 }
 
@@ -177,8 +217,15 @@ fn escaped(text: &[u8]) -> Option<(u8, usize)> {
         b'r' => (b'\r', 1),
         b't' => (b'\t', 1),
         b'0'..=b'7' => {
-            let digits: Vec<u8> = text.iter().take(3).take_while(|byte| (b'0'..=b'7').contains(*byte)).copied().collect();
-            let value = digits.iter().fold(0u32, |value, digit| value * 8 + u32::from(digit - b'0'));
+            let digits: Vec<u8> = text
+                .iter()
+                .take(3)
+                .take_while(|byte| (b'0'..=b'7').contains(*byte))
+                .copied()
+                .collect();
+            let value = digits
+                .iter()
+                .fold(0u32, |value, digit| value * 8 + u32::from(digit - b'0'));
             ((value & 0xff) as u8, digits.len())
         }
         byte => (byte, 1),
@@ -192,10 +239,20 @@ mod tests {
 
     #[test]
     fn lines_of_every_form() {
-        let read = |line: &str| setting(line.as_bytes()).unwrap().map(|(name, text)| format!("{name}|{}", String::from_utf8_lossy(&text)));
-        assert_eq!(read(" Log_Directory = 'it''s \\'a\\' \\101' # c").as_deref(), Some("log_directory|it's 'a' A"));
+        let read = |line: &str| {
+            setting(line.as_bytes())
+                .unwrap()
+                .map(|(name, text)| format!("{name}|{}", String::from_utf8_lossy(&text)))
+        };
+        assert_eq!(
+            read(" Log_Directory = 'it''s \\'a\\' \\101' # c").as_deref(),
+            Some("log_directory|it's 'a' A")
+        );
         assert_eq!(read("log_filename x#y").as_deref(), Some("log_filename|x"));
-        assert_eq!(read("logging_collector=on").as_deref(), Some("logging_collector|on"));
+        assert_eq!(
+            read("logging_collector=on").as_deref(),
+            Some("logging_collector|on")
+        );
         assert_eq!(read("  # x = y"), None);
         assert!(setting(b"a = 'x").is_err());
     }

@@ -20,15 +20,30 @@ pub struct Unit {
 
 impl Unit {
     /// Reads a unit and its drop-ins; a masked or empty one is none.
-    pub fn read(site: &Site, places: &[&str], name: &str, file: &Path, out: &mut Configured) -> Option<Self> {
-        if site.files.link(file).is_some_and(|target| target == Path::new("/dev/null")) {
+    pub fn read(
+        site: &Site,
+        places: &[&str],
+        name: &str,
+        file: &Path,
+        out: &mut Configured,
+    ) -> Option<Self> {
+        if site
+            .files
+            .link(file)
+            .is_some_and(|target| target == Path::new("/dev/null"))
+        {
             return None;
         }
-        let mut unit = Self { name: name.to_owned(), settings: Vec::new() };
+        let mut unit = Self {
+            name: name.to_owned(),
+            settings: Vec::new(),
+        };
         match site.files.read(file) {
             Ok(bytes) => unit.lines(file, &bytes),
             // A link that leads nowhere is a unit that was removed.
-            Err(error) if error.kind == conf::Kind::Missing && site.asked(NAME).is_empty() => return None,
+            Err(error) if error.kind == conf::Kind::Missing && site.asked(NAME).is_empty() => {
+                return None;
+            }
             Err(error) => {
                 out.fault(NAME, error);
                 return None;
@@ -76,7 +91,11 @@ impl Unit {
 
     /// The last value of a setting.
     pub fn last(&self, name: &str) -> Option<(String, Source)> {
-        let (_, value, source) = self.settings.iter().rev().find(|(known, _, _)| known == name)?;
+        let (_, value, source) = self
+            .settings
+            .iter()
+            .rev()
+            .find(|(known, _, _)| known == name)?;
         Some((String::from_utf8_lossy(value).into_owned(), source.clone()))
     }
 
@@ -87,11 +106,19 @@ impl Unit {
 
     /// What it starts, without the marks before the program.
     pub fn commands(&self) -> Vec<(Vec<u8>, Source)> {
-        let starts = self.settings.iter().filter(|(name, _, _)| name == "ExecStart");
+        let starts = self
+            .settings
+            .iter()
+            .filter(|(name, _, _)| name == "ExecStart");
         starts
             .filter_map(|(_, value, source)| {
                 let text = self.expand(&String::from_utf8_lossy(value)).ok()?;
-                Some((text.trim_start_matches(['-', '@', ':', '+', '!']).as_bytes().to_vec(), source.clone()))
+                Some((
+                    text.trim_start_matches(['-', '@', ':', '+', '!'])
+                        .as_bytes()
+                        .to_vec(),
+                    source.clone(),
+                ))
             })
             .collect()
     }
@@ -103,15 +130,26 @@ impl Unit {
             let pairs: Vec<Vec<u8>> = match name.as_str() {
                 "Environment" => conf::shlex::split(value).unwrap_or_default(),
                 "EnvironmentFile" => {
-                    let path = PathBuf::from(OsString::from_vec(value.strip_prefix(b"-").unwrap_or(value).to_vec()));
-                    let (variables, _) = shell::assignments(&site.files.read(&path).unwrap_or_default(), Variables::new());
-                    variables.into_iter().map(|(name, value)| [name.as_slice(), b"=", &value].concat()).collect()
+                    let path = PathBuf::from(OsString::from_vec(
+                        value.strip_prefix(b"-").unwrap_or(value).to_vec(),
+                    ));
+                    let (variables, _) = shell::assignments(
+                        &site.files.read(&path).unwrap_or_default(),
+                        Variables::new(),
+                    );
+                    variables
+                        .into_iter()
+                        .map(|(name, value)| [name.as_slice(), b"=", &value].concat())
+                        .collect()
                 }
                 _ => continue,
             };
             for pair in pairs {
                 if let Some(at) = pair.iter().position(|byte| *byte == b'=') {
-                    env.insert(OsString::from_vec(pair[..at].to_vec()), OsString::from_vec(pair[at + 1..].to_vec()));
+                    env.insert(
+                        OsString::from_vec(pair[..at].to_vec()),
+                        OsString::from_vec(pair[at + 1..].to_vec()),
+                    );
                 }
             }
         }
@@ -122,7 +160,10 @@ impl Unit {
     pub fn expand(&self, text: &str) -> Result<String, String> {
         let stem = self.name.strip_suffix(".service").unwrap_or(&self.name);
         let (prefix, instance) = stem.split_once('@').unwrap_or((stem, ""));
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
         let mut out = String::new();
         let mut chars = text.chars();
         while let Some(char) = chars.next() {
@@ -163,7 +204,10 @@ impl Unit {
 fn drop_ins(site: &Site, places: &[&str], name: &str) -> Vec<PathBuf> {
     let mut dirs = vec!["service.d".to_owned()];
     let stem = name.strip_suffix(".service").unwrap_or(name);
-    dirs.extend(stem.match_indices('-').map(|(at, _)| format!("{}.service.d", &stem[..=at])));
+    dirs.extend(
+        stem.match_indices('-')
+            .map(|(at, _)| format!("{}.service.d", &stem[..=at])),
+    );
     if let Some((prefix, _)) = stem.split_once('@') {
         dirs.push(format!("{prefix}@.service.d"));
     }

@@ -81,12 +81,24 @@ fn ini(file: &Arc<Path>, bytes: &[u8], wanted: &str) -> Vec<Entry> {
         }
         match text.first() {
             None | Some(b'#' | b';') => {}
-            Some(b'[') => inside = text.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) == Some(wanted.as_bytes()),
+            Some(b'[') => {
+                inside = text
+                    .strip_prefix(b"[")
+                    .and_then(|rest| rest.strip_suffix(b"]"))
+                    == Some(wanted.as_bytes())
+            }
             Some(_) if inside => {
-                let at = text.iter().position(|byte| *byte == b'=').unwrap_or(text.len());
+                let at = text
+                    .iter()
+                    .position(|byte| *byte == b'=')
+                    .unwrap_or(text.len());
                 let name = String::from_utf8_lossy(text[..at].trim_ascii()).into_owned();
                 let value = text.get(at + 1..).unwrap_or_default().trim_ascii().to_vec();
-                entries.push(Entry { name, value, source: Source::new(file, start) });
+                entries.push(Entry {
+                    name,
+                    value,
+                    source: Source::new(file, start),
+                });
             }
             Some(_) => {}
         }
@@ -102,24 +114,48 @@ fn xml(file: &Arc<Path>, bytes: &[u8], wanted: &str) -> Result<Vec<Entry>, Error
     let mut inside: Option<usize> = None;
     let mut depth = 0usize;
     loop {
-        let offset = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX).min(bytes.len());
-        let line = 1 + bytes[..offset].iter().filter(|byte| **byte == b'\n').count();
+        let offset = usize::try_from(reader.buffer_position())
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
+        let line = 1 + bytes[..offset]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
         match reader.read_event() {
-            Err(why) => return Err(Error::at(Kind::Syntax, &Source::new(file, line), why.to_string())),
+            Err(why) => {
+                return Err(Error::at(
+                    Kind::Syntax,
+                    &Source::new(file, line),
+                    why.to_string(),
+                ));
+            }
             Ok(Event::Eof) => return Ok(entries),
             Ok(Event::Start(tag)) => {
                 depth += 1;
                 let name = String::from_utf8_lossy(tag.name().as_ref()).into_owned();
-                let id = tag.try_get_attribute("id").ok().flatten().map(|id| String::from_utf8_lossy(&id.value).into_owned());
-                if inside.is_none() && name == "uwsgi" && id.as_deref().unwrap_or("uwsgi") == wanted {
+                let id = tag
+                    .try_get_attribute("id")
+                    .ok()
+                    .flatten()
+                    .map(|id| String::from_utf8_lossy(&id.value).into_owned());
+                if inside.is_none() && name == "uwsgi" && id.as_deref().unwrap_or("uwsgi") == wanted
+                {
                     inside = Some(depth);
                 } else if inside.is_some_and(|outer| depth == outer + 1) {
-                    entries.push(Entry { name, value: Vec::new(), source: Source::new(file, line) });
+                    entries.push(Entry {
+                        name,
+                        value: Vec::new(),
+                        source: Source::new(file, line),
+                    });
                 }
             }
             Ok(Event::Empty(tag)) if inside == Some(depth) => {
                 let name = String::from_utf8_lossy(tag.name().as_ref()).into_owned();
-                entries.push(Entry { name, value: b"true".to_vec(), source: Source::new(file, line) });
+                entries.push(Entry {
+                    name,
+                    value: b"true".to_vec(),
+                    source: Source::new(file, line),
+                });
             }
             Ok(Event::Text(text)) if inside.is_some_and(|outer| depth == outer + 1) => {
                 if let Some(entry) = entries.last_mut() {
@@ -178,21 +214,45 @@ fn yaml(file: &Arc<Path>, bytes: &[u8], wanted: &str) -> Vec<Entry> {
             } else {
                 value.split(" #").next().unwrap_or(value).trim()
             };
-            entries.push(Entry { name, value: value.as_bytes().to_vec(), source: Source::new(file, index + 1) });
+            entries.push(Entry {
+                name,
+                value: value.as_bytes().to_vec(),
+                source: Source::new(file, index + 1),
+            });
         }
     }
     entries
 }
 
 fn json(file: &Arc<Path>, bytes: &[u8], wanted: &str) -> Result<Vec<Entry>, Error> {
-    let parsed: serde_json::Value =
-        serde_json::from_slice(bytes).map_err(|why| Error::at(Kind::Syntax, &Source::new(file, why.line()), why.to_string()))?;
+    let parsed: serde_json::Value = serde_json::from_slice(bytes).map_err(|why| {
+        Error::at(
+            Kind::Syntax,
+            &Source::new(file, why.line()),
+            why.to_string(),
+        )
+    })?;
     let mut entries = Vec::new();
-    for (name, value) in parsed.get(wanted).and_then(serde_json::Value::as_object).into_iter().flatten() {
-        let many = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+    for (name, value) in parsed
+        .get(wanted)
+        .and_then(serde_json::Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        let many = value
+            .as_array()
+            .cloned()
+            .unwrap_or_else(|| vec![value.clone()]);
         for value in many {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned).into_bytes();
-            entries.push(Entry { name: name.clone(), value, source: Source::new(file, line_of(bytes, name)) });
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+                .into_bytes();
+            entries.push(Entry {
+                name: name.clone(),
+                value,
+                source: Source::new(file, line_of(bytes, name)),
+            });
         }
     }
     Ok(entries)
@@ -201,6 +261,10 @@ fn json(file: &Arc<Path>, bytes: &[u8], wanted: &str) -> Result<Vec<Entry>, Erro
 /// The line that a key stands on; the parser does not keep it.
 fn line_of(bytes: &[u8], key: &str) -> usize {
     let quoted = format!("\"{key}\"").into_bytes();
-    let at = bytes.windows(quoted.len().max(1)).position(|window| window == quoted);
-    at.map_or(0, |at| 1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count())
+    let at = bytes
+        .windows(quoted.len().max(1))
+        .position(|window| window == quoted);
+    at.map_or(0, |at| {
+        1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count()
+    })
 }

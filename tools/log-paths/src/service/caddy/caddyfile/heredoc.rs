@@ -19,27 +19,57 @@ pub fn opens(text: &[u8]) -> bool {
 
 /// A heredoc at the start of a text.
 pub fn read(text: &[u8]) -> Result<Heredoc, String> {
-    let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
-    let marker: Vec<u8> = text[..end].iter().copied().skip(2).filter(|byte| *byte != b'\r').collect();
+    let end = text
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .unwrap_or(text.len());
+    let marker: Vec<u8> = text[..end]
+        .iter()
+        .copied()
+        .skip(2)
+        .filter(|byte| *byte != b'\r')
+        .collect();
     let shown = String::from_utf8_lossy(&marker).into_owned();
-    if marker.is_empty() || !marker.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
-        return Err(format!("a heredoc's marker has only letters, digits, dashes and underscores: <<{shown}"));
+    if marker.is_empty()
+        || !marker
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    {
+        return Err(format!(
+            "a heredoc's marker has only letters, digits, dashes and underscores: <<{shown}"
+        ));
     }
     let body = text.get(end + 1..).unwrap_or_default();
     // The first time that the marker stands anywhere is the end, also within a word.
-    let at = body.windows(marker.len()).position(|part| part == marker).ok_or_else(|| format!("a heredoc is not closed: <<{shown}"))?;
-    let content = body[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    let at = body
+        .windows(marker.len())
+        .position(|part| part == marker)
+        .ok_or_else(|| format!("a heredoc is not closed: <<{shown}"))?;
+    let content = body[..at]
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |last| last + 1);
     let indent = &body[content..at];
     let mut out: Vec<Vec<u8>> = Vec::new();
     for line in body[..content].split_inclusive(|byte| *byte == b'\n') {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
-        let rest = if matches!(line, b"" | b"\r") { Some(&b""[..]) } else { line.strip_prefix(indent) };
-        let rest = rest.ok_or_else(|| format!("a line of the heredoc <<{shown} is indented otherwise than its end"))?;
+        let rest = if matches!(line, b"" | b"\r") {
+            Some(&b""[..])
+        } else {
+            line.strip_prefix(indent)
+        };
+        let rest = rest.ok_or_else(|| {
+            format!("a line of the heredoc <<{shown} is indented otherwise than its end")
+        })?;
         out.push(rest.iter().copied().filter(|byte| *byte != b'\r').collect());
     }
     let width = end + 1 + at + marker.len();
     let lines = text[..width].iter().filter(|byte| **byte == b'\n').count();
-    Ok(Heredoc { text: out.join(&b'\n'), width, lines })
+    Ok(Heredoc {
+        text: out.join(&b'\n'),
+        width,
+        lines,
+    })
 }
 
 /// A word, in which `\<` is a `<` that opens nothing.
@@ -64,15 +94,27 @@ mod tests {
     #[test]
     fn indentation_and_marker() {
         let found = read(b"<<EOF\r\n\t\tone\r\n\n\t\t  two\n\t\tEOF 200\n").unwrap();
-        assert_eq!((found.text.as_slice(), found.lines), (&b"one\n\n  two"[..], 4));
-        assert_eq!(found.width, b"<<EOF\r\n\t\tone\r\n\n\t\t  two\n\t\tEOF".len());
+        assert_eq!(
+            (found.text.as_slice(), found.lines),
+            (&b"one\n\n  two"[..], 4)
+        );
+        assert_eq!(
+            found.width,
+            b"<<EOF\r\n\t\tone\r\n\n\t\t  two\n\t\tEOF".len()
+        );
         assert_eq!(read(b"<<A-1_b\nA-1_bc\n").unwrap().text, b"");
         assert_eq!(read(b"<<E\nE").unwrap().lines, 1);
     }
 
     #[test]
     fn what_caddy_refuses() {
-        for text in ["<<\nx\n", "<<<E\nE\n", "<<E!\nE!\n", "<<E\n\tx\n  E\n", "<<E\nx\n"] {
+        for text in [
+            "<<\nx\n",
+            "<<<E\nE\n",
+            "<<E!\nE!\n",
+            "<<E\n\tx\n  E\n",
+            "<<E\nx\n",
+        ] {
             assert!(read(text.as_bytes()).is_err(), "{text:?}");
         }
     }

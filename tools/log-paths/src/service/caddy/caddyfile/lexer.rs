@@ -29,13 +29,19 @@ impl Token {
 
     /// Does it begin a line?
     pub fn first_of_line(&self, tokens: &[Token], at: usize) -> bool {
-        let Some(before) = at.checked_sub(1).and_then(|at| tokens.get(at)) else { return true };
-        before.source.file != self.source.file || before.source.line + before.spans != self.source.line
+        let Some(before) = at.checked_sub(1).and_then(|at| tokens.get(at)) else {
+            return true;
+        };
+        before.source.file != self.source.file
+            || before.source.line + before.spans != self.source.line
     }
 
     /// Is it a brace that opens a block: the last word of its line?
     pub fn opens(&self, tokens: &[Token], at: usize) -> bool {
-        self.is("{") && tokens.get(at + 1).is_none_or(|next| next.first_of_line(tokens, at + 1))
+        self.is("{")
+            && tokens
+                .get(at + 1)
+                .is_none_or(|next| next.first_of_line(tokens, at + 1))
     }
 
     /// The name of a snippet, `(NAME)`.
@@ -52,15 +58,27 @@ impl Token {
         let mut text = String::from_utf8_lossy(&self.text).into_owned();
         for (index, argument) in arguments.iter().enumerate() {
             let argument = String::from_utf8_lossy(argument);
-            text = text.replace(&format!("{{args[{index}]}}"), &argument).replace(&format!("{{args.{index}}}"), &argument);
+            text = text
+                .replace(&format!("{{args[{index}]}}"), &argument)
+                .replace(&format!("{{args.{index}}}"), &argument);
         }
-        let all: Vec<_> = arguments.iter().map(|argument| String::from_utf8_lossy(argument)).collect();
-        Self { text: text.replace("{args[:]}", &all.join(" ")).into_bytes(), ..self.clone() }
+        let all: Vec<_> = arguments
+            .iter()
+            .map(|argument| String::from_utf8_lossy(argument))
+            .collect();
+        Self {
+            text: text.replace("{args[:]}", &all.join(" ")).into_bytes(),
+            ..self.clone()
+        }
     }
 }
 
 /// Cuts a file into tokens.
-pub fn tokens(file: &Arc<Path>, bytes: &[u8], env: &BTreeMap<OsString, OsString>) -> Result<Vec<Token>, Error> {
+pub fn tokens(
+    file: &Arc<Path>,
+    bytes: &[u8],
+    env: &BTreeMap<OsString, OsString>,
+) -> Result<Vec<Token>, Error> {
     let bytes = variables(bytes, env);
     let mut tokens: Vec<Token> = Vec::new();
     let (mut at, mut line) = (0, 1);
@@ -78,26 +96,50 @@ pub fn tokens(file: &Arc<Path>, bytes: &[u8], env: &BTreeMap<OsString, OsString>
                 }
             }
             _ if byte.is_ascii_whitespace() => at += 1,
-            b'#' => at += bytes[at..].iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len() - at),
+            b'#' => {
+                at += bytes[at..]
+                    .iter()
+                    .position(|byte| *byte == b'\n')
+                    .unwrap_or(bytes.len() - at)
+            }
             b'"' | b'`' => {
                 let source = Source::new(file, line);
-                let (text, width, lines) =
-                    quoted(&bytes[at..], *byte).ok_or_else(|| Error::at(Kind::Syntax, &source, "a quotation is not closed"))?;
-                tokens.push(Token { text, source, quoted: true, spans: lines });
+                let (text, width, lines) = quoted(&bytes[at..], *byte)
+                    .ok_or_else(|| Error::at(Kind::Syntax, &source, "a quotation is not closed"))?;
+                tokens.push(Token {
+                    text,
+                    source,
+                    quoted: true,
+                    spans: lines,
+                });
                 at += width;
                 line += lines;
             }
             b'<' if bytes[at..].starts_with(b"<<") && heredoc::opens(&bytes[at..]) => {
                 let source = Source::new(file, line);
-                let heredoc = heredoc::read(&bytes[at..]).map_err(|why| Error::at(Kind::Syntax, &source, why))?;
-                tokens.push(Token { text: heredoc.text, source, quoted: true, spans: heredoc.lines });
+                let heredoc = heredoc::read(&bytes[at..])
+                    .map_err(|why| Error::at(Kind::Syntax, &source, why))?;
+                tokens.push(Token {
+                    text: heredoc.text,
+                    source,
+                    quoted: true,
+                    spans: heredoc.lines,
+                });
                 at += heredoc.width;
                 line += heredoc.lines;
             }
             _ => {
-                let end = bytes[at..].iter().position(u8::is_ascii_whitespace).map_or(bytes.len(), |end| at + end);
+                let end = bytes[at..]
+                    .iter()
+                    .position(u8::is_ascii_whitespace)
+                    .map_or(bytes.len(), |end| at + end);
                 let source = Source::new(file, line);
-                tokens.push(Token { text: heredoc::unescaped(&bytes[at..end]), source, quoted: false, spans: 0 });
+                tokens.push(Token {
+                    text: heredoc::unescaped(&bytes[at..end]),
+                    source,
+                    quoted: false,
+                    spans: 0,
+                });
                 at = end;
             }
         }
@@ -136,9 +178,15 @@ fn variables(bytes: &[u8], env: &BTreeMap<OsString, OsString>) -> Vec<u8> {
             rest = &rest[at..];
             break;
         };
-        let colon = inner[..end].iter().position(|byte| *byte == b':').unwrap_or(end);
+        let colon = inner[..end]
+            .iter()
+            .position(|byte| *byte == b':')
+            .unwrap_or(end);
         let default = inner[..end].get(colon + 1..).unwrap_or_default();
-        let value = env.get(OsStr::from_bytes(&inner[..colon])).map(|value| value.as_bytes()).filter(|value| !value.is_empty());
+        let value = env
+            .get(OsStr::from_bytes(&inner[..colon]))
+            .map(|value| value.as_bytes())
+            .filter(|value| !value.is_empty());
         out.extend_from_slice(value.unwrap_or(default));
         rest = &inner[end + 1..];
     }
