@@ -10,6 +10,7 @@ pub mod clock;
 pub mod document;
 pub mod error;
 pub mod exit;
+pub mod fix;
 pub mod guardian;
 pub mod lock;
 pub mod mask;
@@ -19,8 +20,10 @@ pub mod shell;
 pub mod signals;
 pub mod source;
 pub mod spelling;
+pub mod sql;
 pub mod terminal;
 pub mod tool;
 
 pub use error::{Error, Kind, Result};
 pub use exit::Exit;
+pub use fix::Fix;

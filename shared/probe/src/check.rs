@@ -18,8 +18,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::http::Request;
-use crate::process::{Identity, Process};
 use crate::{port, socket};
+use proc::{Identity, Process};
 
 /// Something to ask.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

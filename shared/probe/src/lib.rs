@@ -5,14 +5,12 @@
 //! itself; none of them believes an exit code, a pid file or a status line.
 //!
 //! What this crate refuses to do: it starts nothing but the command of a [`Probe::Command`], signals nothing
-//! but through a pidfd whose process was checked ([`process::Process`]), follows no redirect unless told to,
+//! but through a pidfd whose process was checked (`proc::Process`), follows no redirect unless told to,
 //! and never goes through a proxy from the environment: a probe is about this host.
 
 pub mod http;
 pub mod port;
-pub mod process;
 pub mod socket;
-pub mod tree;
 
 mod check;
 

@@ -287,10 +287,7 @@ impl<'p> Pass<'p> {
 
     /// The programs that looks have started are in process groups of their own: no terminal ends them.
     fn interrupt(&mut self) {
-        if let (Ok(me), Ok(tree)) = (
-            i32::try_from(std::process::id()),
-            probe::tree::Snapshot::take(),
-        ) {
+        if let (Ok(me), Ok(tree)) = (i32::try_from(std::process::id()), proc::Snapshot::take()) {
             for child in tree.children(me) {
                 base::child::signal_group(
                     u32::try_from(child).unwrap_or(0),

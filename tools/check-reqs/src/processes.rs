@@ -23,7 +23,7 @@ pub fn named(name: &str) -> Vec<Process> {
 
 /// The process of a number, if it runs.
 pub fn of_pid(pid: i32) -> Option<Process> {
-    let stat = probe::process::Stat::of(pid).ok()?;
+    let stat = proc::Stat::of(pid).ok()?;
     (!stat.is_dead()).then_some(Process { pid })
 }
 
@@ -41,8 +41,8 @@ fn is_named(pid: i32, name: &str) -> bool {
     let same_comm = comm.trim_end().as_bytes() == &name.as_bytes()[..name.len().min(15)];
     let same = same_comm || {
         let base = |path: &Path| path.file_name().is_some_and(|file| file == name);
-        probe::process::executable(pid).is_some_and(|exe| base(&exe))
-            || probe::process::arguments(pid)
+        proc::executable(pid).is_some_and(|exe| base(&exe))
+            || proc::arguments(pid)
                 .is_ok_and(|args| args.first().is_some_and(|arg| base(Path::new(arg))))
     };
     same && of_pid(pid).is_some()

@@ -1,22 +1,8 @@
 //! SQL text: every name is quoted and every value a literal, whatever is in it. Statements go over the simple protocol, many in one
 //! round trip, so there are no parameters.
 
+pub use base::sql::{identifier, literal};
 use std::fmt::Write as _;
-
-/// An identifier, always quoted.
-pub fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A literal, safe whatever `standard_conforming_strings` says.
-pub fn literal(value: &str) -> String {
-    let doubled = value.replace('\'', "''");
-    if value.contains('\\') {
-        format!(" E'{}'", doubled.replace('\\', "\\\\"))
-    } else {
-        format!("'{doubled}'")
-    }
-}
 
 /// An array of text.
 pub fn array<'a>(values: impl IntoIterator<Item = &'a str>) -> String {

@@ -11,8 +11,8 @@ use base::child::Run as Child;
 use base::clock::{Deadline, millis};
 use base::{Error, Kind, Result};
 use probe::Probe;
-use probe::process::{Identity, Process, wait_any};
-use probe::tree;
+use proc::{Identity, Process, wait_any};
+
 use rustix::process::Signal;
 
 use crate::backend::{self, Done, State};
@@ -200,7 +200,7 @@ impl Hands<'_> {
         let deadline = self.deadline.or_after(service.stop_timeout());
         let state = task.before.only(members);
         let mut old =
-            tree::identities(&state.pids()).map_err(|error| Error::io("/proc", &error))?;
+            proc::identities(&state.pids()).map_err(|error| Error::io("/proc", &error))?;
         old.extend(
             (service.backend.processes)(&state)
                 .into_iter()
@@ -222,7 +222,7 @@ impl Hands<'_> {
         if service.checks_tree() && !gone(&old, deadline) && escalates {
             self.kill(service, task, &old);
         }
-        let mut left: Vec<i32> = tree::leftovers(&old)
+        let mut left: Vec<i32> = proc::leftovers(&old)
             .iter()
             .map(|identity| identity.pid)
             .collect();

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use base::clock::Deadline;
 use base::{Error, Result};
-use probe::process::Identity;
+use proc::Identity;
 
 use crate::set::Service;
 

@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 
 use nix::unistd::User;
-use probe::process::{Identity, arguments, environment};
+use proc::{Identity, arguments, environment};
 
 use crate::report::ExpectReport;
 use crate::set::Expect;
@@ -72,7 +72,7 @@ fn uid_of(user: &str) -> Option<u32> {
 
 /// The executable itself and, since a venv's python is a link to the system's, the name it was started by.
 fn executables(pid: i32) -> Vec<std::path::PathBuf> {
-    let mut found: Vec<std::path::PathBuf> = probe::process::executable(pid).into_iter().collect();
+    let mut found: Vec<std::path::PathBuf> = proc::executable(pid).into_iter().collect();
     let words = arguments(pid).unwrap_or_default();
     found.extend(
         words

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use base::atomic::{Access, Dir};
 use base::source::Source;
 use base::{Error, Result};
-use probe::process::Identity;
+use proc::Identity;
 use serde::{Deserialize, Serialize};
 
 use crate::set::Set;

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use base::clock::{Deadline, millis};
 use base::{Error, Kind, Result};
-use probe::process::{Identity, Process, wait_any};
-use probe::tree::Snapshot;
 use probe::{Armed, Probe, port};
+use proc::Snapshot;
+use proc::{Identity, Process, wait_any};
 
 use crate::backend::{self, Run, State};
 use crate::interrupt::Interrupt;
@@ -202,7 +202,7 @@ fn own(
 /// A process as people know it.
 #[must_use]
 pub fn named(pid: i32) -> String {
-    match probe::process::Stat::of(pid) {
+    match proc::Stat::of(pid) {
         Ok(stat) => format!("process {pid} ({})", stat.comm),
         Err(_) => format!("process {pid}"),
     }

@@ -9,8 +9,8 @@ use base::clock::Deadline;
 use base::report::{Report, Status};
 use base::tool::Context;
 use base::{Error, Exit, Result};
-use probe::process::{Identity, Process};
-use probe::tree::Snapshot;
+use proc::Snapshot;
+use proc::{Identity, Process};
 use rustix::process::Signal;
 
 use crate::act::{self, Hands, Task};
@@ -283,7 +283,7 @@ fn end_command(command: Option<&Identity>) -> Result<()> {
         if until.passed() {
             tell(&held, Signal::KILL);
         }
-        let _ = probe::process::wait_any(
+        let _ = proc::wait_any(
             &held.iter().collect::<Vec<_>>(),
             until.slice(GRACE).max(Duration::from_millis(10)),
         );

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use base::clock::Deadline;
 use base::{Error, Result};
-use probe::process::Identity;
-use probe::tree::Snapshot;
+use proc::Identity;
+use proc::Snapshot;
 
 use crate::act::{Hands, Task};
 use crate::backend::{self, Done, State};

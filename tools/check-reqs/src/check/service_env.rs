@@ -4,11 +4,11 @@
 use super::{Check, Finding, Type};
 use crate::document::Fields;
 use crate::fix::Fix;
-use crate::live_env::{self, Live};
 use crate::processes::{self, Process};
 use crate::scene::Scene;
 use base::Result;
 use base::clock::Deadline;
+use proc::live::{self, Live};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -92,12 +92,12 @@ impl ServiceEnv {
 
     /// How long the variable is, if it is set: as the process has it now, or, where its memory may not be read, as it was started.
     fn length(&self, pid: i32) -> std::io::Result<Option<usize>> {
-        match live_env::variable(pid, &self.variable) {
+        match live::variable(pid, &self.variable) {
             Live::Set(length) => return Ok(Some(length)),
             Live::NotSet => return Ok(None),
             Live::Hidden => {}
         }
-        let started = probe::process::environment(pid)?;
+        let started = proc::environment(pid)?;
         let found = started
             .iter()
             .find(|(key, _)| key == OsStr::new(&self.variable))

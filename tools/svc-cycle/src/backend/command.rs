@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use base::clock::Deadline;
 use base::{Error, Result};
-use probe::process::{Identity, arguments, executable, is_of_this_machine};
-use probe::tree::Snapshot;
+use proc::Snapshot;
+use proc::{Identity, arguments, executable, is_of_this_machine};
 
 use super::spawn::{Launch, signal_named};
 use super::{Backend, Done, Member, Run, State, pidfile};

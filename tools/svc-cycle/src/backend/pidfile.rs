@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base::clock::Deadline;
 use base::{Error, Kind, Result};
-use probe::process::{Identity, Process, arguments};
+use proc::{Identity, Process, arguments};
 
 use super::spawn::{Launch, signal_named};
 use super::{Backend, Done, Member, State};
@@ -262,7 +262,7 @@ fn settle(service: &Service, deadline: Deadline) {
 /// Waits while a process with this command line is there, unless `done` says that the service is.
 pub fn settle_command(argv: &[String], deadline: Deadline, done: impl Fn() -> bool) {
     while !deadline.passed() && !done() {
-        let Ok(snapshot) = probe::tree::Snapshot::take() else {
+        let Ok(snapshot) = proc::Snapshot::take() else {
             return;
         };
         let busy = snapshot.iter().any(|stat| {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use base::clock::Deadline;
 use base::{Error, Result};
-use probe::process::Process;
+use proc::Process;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::process::Signal;
 

@@ -13,7 +13,7 @@ use base::clock::Deadline;
 use base::{Error, Result};
 use conf::files::Files;
 use conf::supervisor::{Address, Supervisor, Surroundings};
-use probe::process::{Identity, Process, wait_any};
+use proc::{Identity, Process, wait_any};
 
 use super::{Backend, Done, Member, Run, State};
 use crate::set::Service;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use base::child::Run as Child;
 use base::clock::Deadline;
 use base::{Error, Kind, Result};
-use probe::process::Identity;
+use proc::Identity;
 
 use super::{Backend, Done, Member, Run, State};
 use crate::set::Service;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use base::clock::Deadline;
 use base::{Error, Result};
-use probe::process::Identity;
+use proc::Identity;
 
 use super::spawn::Launch;
 use super::{Backend, Done, Member, Run, State, pidfile};
@@ -215,7 +215,7 @@ fn stop(service: &Service, state: &State, _: &[String], deadline: Deadline) -> R
             .members
             .iter()
             .any(|member| member.generation == format!("{}@{}", identity.pid, identity.start));
-        if let (true, Ok(process)) = (before, probe::process::Process::reopen(&identity)) {
+        if let (true, Ok(process)) = (before, proc::Process::reopen(&identity)) {
             let _ = process.wait(deadline.left().unwrap_or(Duration::from_secs(3600)));
         }
     }

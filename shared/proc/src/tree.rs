@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 
 use crate::process::{Identity, Stat};
 
@@ -84,6 +85,34 @@ impl Snapshot {
             .filter(|stat| stat.parent == pid && !stat.is_dead())
             .map(|stat| stat.pid)
             .collect()
+    }
+
+    /// This process, every process that runs the same executable file (a guardian is one), and all
+    /// their descendants: the tools' own processes, which are never evidence of anything.
+    #[must_use]
+    pub fn ours(&self) -> BTreeSet<i32> {
+        let me = i32::try_from(std::process::id()).unwrap_or(0);
+        let file = |pid: &str| {
+            let meta = fs::metadata(format!("/proc/{pid}/exe")).ok()?;
+            Some((meta.dev(), meta.ino()))
+        };
+        let own = file("self");
+        let mut ours: BTreeSet<i32> = self
+            .processes
+            .keys()
+            .copied()
+            .filter(|pid| *pid == me || own.is_some() && file(&pid.to_string()) == own)
+            .collect();
+        let mut grew = true;
+        while grew {
+            grew = false;
+            for each in self.processes.values() {
+                if ours.contains(&each.parent) && ours.insert(each.pid) {
+                    grew = true;
+                }
+            }
+        }
+        ours
     }
 
     /// Whether `pid` is `ancestor` or descends from it.

@@ -6,8 +6,10 @@
 //! `/proc/PID/mem`. All of it is only read, by offsets that are checked; what does not fit is `None`.
 
 use nix::fcntl::OFlag;
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -36,6 +38,57 @@ pub fn variable(pid: i32, name: &str) -> Live {
         return Live::Hidden;
     };
     find(&memory, address, name).unwrap_or(Live::Hidden)
+}
+
+/// Every variable that the process has now, in the order of its own table, with its value; `None`
+/// where the process may not be looked into. Values are secrets: they are compared, never reported.
+#[must_use]
+pub fn environment(pid: i32) -> Option<Vec<(OsString, OsString)>> {
+    let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let table = pointer(&memory, environ(pid, &maps)?)?;
+    let mut found = Vec::new();
+    if table == 0 {
+        return Some(found);
+    }
+    for i in 0..MOST as u64 {
+        let entry = pointer(&memory, table.checked_add(i * 8)?)?;
+        if entry == 0 {
+            return Some(found);
+        }
+        let text = string(&memory, entry)?;
+        let at = text
+            .iter()
+            .position(|byte| *byte == b'=')
+            .unwrap_or(text.len());
+        let value = text.get(at + 1..).unwrap_or_default().to_vec();
+        found.push((
+            OsString::from_vec(text[..at].to_vec()),
+            OsString::from_vec(value),
+        ));
+    }
+    None
+}
+
+/// The text at an address, up to its NUL.
+fn string(memory: &File, at: u64) -> Option<Vec<u8>> {
+    let mut text = Vec::new();
+    let mut buffer = [0; 512];
+    while text.len() < LONGEST {
+        // The last string may end where the mapping does: a short read.
+        let n = memory
+            .read_at(&mut buffer, at.checked_add(text.len() as u64)?)
+            .ok()?;
+        match buffer.get(..n)?.iter().position(|byte| *byte == 0) {
+            Some(end) => {
+                text.extend_from_slice(&buffer[..end]);
+                return Some(text);
+            }
+            None if n == 0 => return None,
+            None => text.extend_from_slice(&buffer[..n]),
+        }
+    }
+    None
 }
 
 /// Where `environ` lies. A program that names it may have its own copy (R_X86_64_COPY), which the library then uses, too: so the program
@@ -234,6 +287,31 @@ mod tests {
             let _ = symbol(&real, &["environ"]);
             real[at] = kept;
         }
+    }
+
+    #[test]
+    fn the_environment_is_the_one_of_now() {
+        let mut child = std::process::Command::new("/bin/sleep")
+            .arg("60")
+            .env_clear()
+            .env("A", "1=2")
+            .spawn()
+            .unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        while crate::arguments(pid).unwrap() != ["/bin/sleep", "60"] {
+            std::thread::yield_now();
+        }
+        let mut found = environment(pid);
+        for _ in 0..200 {
+            if found.is_some() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            found = environment(pid);
+        }
+        assert_eq!(found, Some(vec![("A".into(), "1=2".into())]));
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]
