@@ -193,6 +193,17 @@ fn whole<T: Tool>(args: Vec<OsString>) -> Exit {
 fn run<T: Tool>(parsed: &Parsed) -> Exit {
     let line = T::COMMAND_LINE;
     let context = Context::new(parsed);
+    let trusted: Vec<PathBuf> = parsed.paths("trust").iter().map(PathBuf::from).collect();
+    if let Err(error) = crate::trust::believe(&trusted) {
+        return refuse(
+            line.name,
+            &Error {
+                kind: Kind::Usage,
+                ..error
+            },
+            context.modes.ansible,
+        );
+    }
     let journal = match context.journal.as_deref().map(open_journal).transpose() {
         Ok(journal) => journal,
         Err(error) => return stopped(line, &context, None, error),
