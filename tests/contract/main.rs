@@ -9,3 +9,4 @@ mod pages;
 mod sample;
 mod secrets;
 mod terminal;
+mod ways_out;
