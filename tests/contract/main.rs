@@ -4,6 +4,7 @@
 mod completions;
 mod envelope;
 mod hostile;
+mod house;
 mod options;
 mod pages;
 mod sample;

@@ -462,7 +462,7 @@ mod tests {
             ("-h", "Help(None, Short)", &[], &[]),
             ("--db recover -h", "Help(Some(\"ensure\"), Short)", &[], &[]),
             (
-                "--db x --no-such recover",
+                "--db x --no-such hstore",
                 "unknown option --no-such",
                 &[],
                 &[],
