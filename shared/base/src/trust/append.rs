@@ -81,9 +81,10 @@ fn missing(path: &Path, mode: u32) -> Result<Opened> {
             "is a symbolic link to a file that does not exist",
         ));
     }
-    let (dir, name) = super::inspect_parent(path)?;
+    let (parent, name) = super::parent_and_name(path)?;
+    let dir = walk::walk(parent, true).map_err(|e| failed("open", path, e))?;
     let flags = FLAGS | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let create = || rustix::fs::openat(&dir, &name, flags, Mode::from_raw_mode(mode));
+    let create = || rustix::fs::openat(&dir, name, flags, Mode::from_raw_mode(mode));
     match maker(&dir)? {
         Some(user) => assume::with_rights_of(&user, create),
         None => Ok(create()),

@@ -22,7 +22,7 @@ pub(crate) use rights::{believe, rights_of};
 use crate::child::Identity;
 use crate::error::{Error, Kind, Result};
 use rustix::fs::{FileType, Stat};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -183,15 +183,19 @@ pub fn inspect_link(path: &Path) -> Result<Trust> {
 /// # Errors
 /// As [`inspect`]; `Kind::Failed` where the path ends with `..` or is `/`.
 pub fn inspect_parent(path: &Path) -> Result<(Trust, OsString)> {
+    let (parent, name) = parent_and_name(path)?;
+    Ok((inspect(parent)?, name.to_os_string()))
+}
+
+fn parent_and_name(path: &Path) -> Result<(&Path, &OsStr)> {
     let Some(name) = path.file_name() else {
         let shown = crate::terminal::escape_bytes(path.as_os_str().as_encoded_bytes());
         return Err(Error::failed(format!("'{shown}' does not end with a name")));
     };
-    let parent = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    Ok((inspect(parent)?, name.to_os_string()))
+    Ok(match path.parent() {
+        Some(parent) if parent != Path::new("") => (parent, name),
+        _ => (Path::new("."), name),
+    })
 }
 
 /// As whom a program, a script or a directory of code may be used: the least trusted user over the path's components, where the tool runs
