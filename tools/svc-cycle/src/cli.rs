@@ -4,7 +4,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use base::cli::{Command, CommandLine, Entry, Example, Opt, Parsed, Positional, Trailing, Value};
+use base::RunAs;
+use base::cli::{
+    Command, CommandLine, Entry, Example, Opt, Parsed, Positional, RUN_AS, Trailing, Value,
+};
 use base::exit::Row;
 use base::source::Source;
 use base::{Error, Result};
@@ -116,7 +119,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
                 "On a terminal COMMAND has the keyboard, so Ctrl-C goes to COMMAND alone, as it would without svc-cycle. For one that does not end \
                  on it (a database driver that waits for a lock), give --command-timeout, or send TERM to svc-cycle.",
             ],
-            options: &[SELECTION, AROUND],
+            options: &[SELECTION, AROUND, RUN_AS],
             positionals: SERVICES,
             trailing: Trailing::Required,
             default: false,
@@ -250,6 +253,8 @@ pub struct Request {
     pub command_timeout: Option<Duration>,
     /// COMMAND.
     pub command: Vec<OsString>,
+    /// As whom COMMAND runs, and with what.
+    pub run_as: RunAs,
 }
 
 impl Request {
@@ -297,6 +302,7 @@ impl Request {
             leave_down: parsed.text("on-failure") == Some("leave-down"),
             command_timeout: parsed.duration("command-timeout"),
             command: parsed.trailing().unwrap_or_default().to_vec(),
+            run_as: RunAs::read(parsed)?,
         })
     }
 }

@@ -156,7 +156,9 @@ fn command(request: &Request, hands: &Hands<'_>, journal: &mut Journal) -> Resul
     };
     let noted = std::cell::RefCell::new(journal);
     let note = |pid: u32| noted.borrow_mut().note_command(pid);
-    let outcome = Foreground::new(&request.command)
+    let outcome = request
+        .run_as
+        .foreground(Foreground::new(&request.command))
         .deadline(deadline)
         .grace(Duration::from_secs(10))
         .started(&note)

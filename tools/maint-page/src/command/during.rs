@@ -15,7 +15,7 @@ use base::guardian::{self, Guardian};
 use base::report::{Report, Status};
 use base::signals::Watch;
 use base::tool::Context;
-use base::{Error, Result};
+use base::{Error, Result, RunAs};
 use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,7 @@ pub fn run(
     keep: bool,
     drain: Duration,
     argv: &[OsString],
+    run_as: &RunAs,
     context: &Context,
 ) -> Result<Report<Maintenance>> {
     if context.dry_run {
@@ -61,6 +62,7 @@ pub fn run(
         keep,
         drain,
         argv,
+        run_as,
         context,
         watch: &watch,
     };
@@ -131,6 +133,7 @@ struct Story<'a> {
     keep: bool,
     drain: Duration,
     argv: &'a [OsString],
+    run_as: &'a RunAs,
     context: &'a Context,
     watch: &'a Watch,
 }
@@ -168,7 +171,9 @@ impl Story<'_> {
                 .take_back(items, verified, error)?
                 .exit(signal_code(signal)));
         }
-        match Foreground::new(self.argv)
+        match self
+            .run_as
+            .foreground(Foreground::new(self.argv))
             .patient()
             .deadline(self.context.deadline)
             .run(self.watch)
