@@ -8,6 +8,7 @@ mod man;
 mod overview;
 mod report;
 mod schema;
+mod sentence;
 mod site;
 mod tools;
 

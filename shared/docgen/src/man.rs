@@ -1,5 +1,6 @@
 //! Manual pages, set in man(7)'s macros.
 
+use crate::sentence::sentence;
 use crate::{Described, Page};
 use base::cli::{
     COMMON, Command, CommandLine, ENVIRONMENT, Entry, Opt, Positional, Scope, Trailing,
@@ -382,20 +383,6 @@ pub(crate) fn item(roff: &mut Roff, tag: Vec<Inline>, text: &str) {
     roff.control("TP", []);
     roff.text(tag);
     roff.text([roman(sentence(text))]);
-}
-
-pub(crate) fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars
-        .next()
-        .map(|c| c.to_uppercase().to_string())
-        .unwrap_or_default();
-    let text = first + chars.as_str();
-    if text.ends_with(['.', ':', '!', '?']) || text.is_empty() {
-        text
-    } else {
-        text + "."
-    }
 }
 
 fn exit_status(roff: &mut Roff, line: &CommandLine) {

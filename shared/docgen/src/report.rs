@@ -1,7 +1,8 @@
 //! The REPORT section of a manual: the keys of a tool's report, their types and their words, from the types that the report
 //! is made of.
 
-use crate::{Described, man};
+use crate::Described;
+use crate::sentence::sentence;
 use roff::{Roff, bold, roman};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -94,7 +95,7 @@ pub fn shown(about: &Value, definitions: &Map<String, Value>) -> Shown {
     let found = resolve(about, definitions);
     let mut words = found.words;
     words.dedup();
-    let mut text = man::sentence(&text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let mut text = sentence(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     if !words.is_empty() {
         let sep = if text.is_empty() { "" } else { " " };
         text = format!("{text}{sep}One of: {}.", words.join(", "));
