@@ -103,3 +103,27 @@ pub fn normal(path: &Path) -> PathBuf {
     }
     out
 }
+
+/// Does a text stand in these bytes? By Horspool's steps: a program may be a megabyte long.
+#[must_use]
+pub fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    find(bytes, text).is_some()
+}
+
+/// The place of a text in these bytes.
+#[must_use]
+pub fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
+    let last = text.len().checked_sub(1)?;
+    let mut steps = [text.len(); 256];
+    for (at, byte) in text[..last].iter().enumerate() {
+        steps[usize::from(*byte)] = last - at;
+    }
+    let mut at = 0;
+    while let Some(end) = bytes.get(at + last) {
+        if bytes[at..].starts_with(text) {
+            return Some(at);
+        }
+        at += steps[usize::from(*end)];
+    }
+    None
+}
