@@ -279,7 +279,7 @@ fn hostile_includes_end_in_clear_errors() {
     assert!(
         errors
             .iter()
-            .all(|error| error["hint"].as_str().is_some_and(|hint| !hint.is_empty()))
+            .all(|error| error["fix"]["summary"].as_str().is_some_and(|fix| !fix.is_empty()))
     );
 }
 

@@ -21,7 +21,7 @@ fn problem(report: &Value, path: &Path, code: &str) -> Value {
         .cloned();
     let found = found.unwrap_or_else(|| panic!("{} has no {code}: {log:#}", path.display()));
     assert!(
-        found["hint"].as_str().is_some_and(|hint| !hint.is_empty()),
+        found["fix"]["summary"].as_str().is_some_and(|fix| !fix.is_empty()),
         "{found}"
     );
     found

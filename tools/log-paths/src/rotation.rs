@@ -20,7 +20,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use schedule::Schedule;
+pub use schedule::{Remedy, Schedule};
 pub use script::{Action, Verb, Whom, actions};
 pub use stanza::{Create, Mend, Refusal, Stanza};
 
@@ -79,6 +79,25 @@ pub enum Skip {
     Irregular,
     /// The stanza has `sharedscripts`, and this file of it is an error: missing, or in a directory that others can write.
     Set(PathBuf, &'static str),
+}
+
+/// What logrotate does with a log.
+#[derive(Clone, Debug, Default)]
+pub struct Rotated {
+    /// The stanza, if it rotates it.
+    pub by: Option<Arc<Stanza>>,
+    /// The stanza that names it in vain, and why.
+    pub skipped: Option<(Arc<Stanza>, Skip)>,
+    /// A second stanza that names it.
+    pub second: Option<Source>,
+    /// The new file's owner, group and mode, where the service could not write it.
+    pub unwritable_after: Option<(String, String, u32)>,
+    /// `su`'s user and group, where logrotate wants one for the log's directory.
+    pub su: Option<(String, String)>,
+    /// Must there be a `su`?
+    pub insecure: bool,
+    /// What the stanza's scripts do.
+    pub actions: Vec<Action>,
 }
 
 impl Rotation {

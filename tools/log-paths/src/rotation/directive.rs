@@ -346,17 +346,18 @@ fn path(cursor: &mut Cursor<'_>, name: &str) -> Result<PathBuf, Refused> {
 }
 
 fn su(line: &[u8], stanza: &mut Stanza, users: &Users) -> Result<(), Refused> {
+    let name = "su";
     let words = words(line);
     if words.len() > 2 {
         return Err(Refused::Stanza("extra arguments for su".to_owned(), None));
     }
     let known = stanza.su.clone();
     let user = match words.first() {
-        Some(user) => Some(account(user, users)?),
+        Some(user) => Some(account(user, users, name)?),
         None => known.as_ref().map(|(user, _)| user.clone()),
     };
     let group = match words.get(1) {
-        Some(group) => Some(self::group(group, users)?),
+        Some(group) => Some(self::group(group, users, name)?),
         None => known.map(|(_, group)| group),
     };
     match (user, group) {
@@ -364,8 +365,8 @@ fn su(line: &[u8], stanza: &mut Stanza, users: &Users) -> Result<(), Refused> {
             stanza.su = Some((user, group));
             Ok(())
         }
-        (None, _) => Err(Refused::Stanza("no user for su".to_owned(), Some(Mend::Account))),
-        (_, None) => Err(Refused::Stanza("no group for su".to_owned(), Some(Mend::Account))),
+        (None, _) => Err(Refused::Stanza("no user for su".to_owned(), Some(Mend::Account("su".to_owned())))),
+        (_, None) => Err(Refused::Stanza("no group for su".to_owned(), Some(Mend::Account("su".to_owned())))),
     }
 }
 
@@ -412,10 +413,10 @@ fn owner(
         }
     }
     if let Some(user) = words.first() {
-        create.owner = Some(account(user, users)?);
+        create.owner = Some(account(user, users, name)?);
     }
     if let Some(group) = words.get(1) {
-        create.group = Some(self::group(group, users)?);
+        create.group = Some(self::group(group, users, name)?);
     }
     Ok(create)
 }
@@ -424,22 +425,22 @@ fn words(line: &[u8]) -> Vec<String> {
     lossy(line).split_ascii_whitespace().map(str::to_owned).collect()
 }
 
-fn account(name: &str, users: &Users) -> Result<String, Refused> {
+fn account(name: &str, users: &Users, directive: &str) -> Result<String, Refused> {
     match users.account(name) {
         Some(_) => Ok(name.to_owned()),
         None => Err(Refused::Stanza(
             format!("unknown user '{name}'"),
-            Some(Mend::Account),
+            Some(Mend::Account(directive.to_owned())),
         )),
     }
 }
 
-fn group(name: &str, users: &Users) -> Result<String, Refused> {
+fn group(name: &str, users: &Users, directive: &str) -> Result<String, Refused> {
     match users.known_gid(name) {
         Some(_) => Ok(name.to_owned()),
         None => Err(Refused::Stanza(
             format!("unknown group '{name}'"),
-            Some(Mend::Account),
+            Some(Mend::Account(directive.to_owned())),
         )),
     }
 }

@@ -385,9 +385,8 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
     fn skip_config(&mut self, byte: u8) {
         if byte == b'}' {
             self.state = State::Default;
-            if let Some(index) = self.stanza.take() {
-                self.reader.disown(index);
-            }
+            self.stanza = None;
+            self.reader.drop_last(None);
             return;
         }
         let key = self.cursor.word();
@@ -439,11 +438,8 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
     }
 
     fn drop_stanza(&mut self, refusal: &Refusal) {
-        if let Some(index) = self.stanza.take() {
-            if let Some(stanza) = self.reader.reading.stanzas.get_mut(index) {
-                stanza.refused.get_or_insert(refusal.clone());
-            }
-            self.reader.disown(index);
+        if self.stanza.take().is_some() {
+            self.reader.drop_last(Some(refusal));
         }
     }
 

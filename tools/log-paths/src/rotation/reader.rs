@@ -47,6 +47,10 @@ pub struct Reader<'a> {
     /// What the files have set for the stanzas after them.
     pub global: Stanza,
     depth: usize,
+    /// The stanzas that logrotate has in its list, by their places here.
+    queue: Vec<usize>,
+    /// Whether an error in a file that is included within a stanza has cut logrotate's list: nothing behind that is sure to be rotated.
+    cut: bool,
     /// What relative names are relative to: logrotate is started in `/`, and stands in a directory while it reads its files.
     cwd: PathBuf,
 }
@@ -65,6 +69,8 @@ pub fn read(files: &Files, users: &Users, main: &Path, dialect: Dialect) -> Read
             .collect(),
         global: Stanza::new(Source::new(&Arc::from(main), 0)),
         depth: 0,
+        queue: Vec::new(),
+        cut: false,
         cwd: PathBuf::from("/"),
     };
     if files.stat(main).is_ok() {
@@ -158,6 +164,9 @@ impl<'a> Reader<'a> {
             if let Some(place) = self.reading.stanzas.get_mut(at) {
                 *place = stanza;
             }
+            if failed {
+                self.cut_at(at);
+            }
         }
         self.depth -= 1;
         failed
@@ -179,6 +188,7 @@ impl<'a> Reader<'a> {
     pub fn open(&mut self, names: &[Vec<u8>], source: Source, opened: usize) -> (usize, bool) {
         let patterns: Vec<PathBuf> = names.iter().map(|name| path_of(name)).collect();
         let index = self.reading.stanzas.len();
+        self.queue.push(index);
         self.reading.stanzas.push(Stanza {
             compiled: compile(&patterns),
             source,
@@ -187,7 +197,9 @@ impl<'a> Reader<'a> {
             ..self.global.clone()
         });
         let mut failed = false;
-        if self.global.ignored.is_none() {
+        if self.cut {
+            self.forget(index, None);
+        } else if self.global.ignored.is_none() {
             for pattern in &patterns {
                 failed |= self.claim(index, pattern);
             }
@@ -223,9 +235,40 @@ impl<'a> Reader<'a> {
         duplicate.is_some()
     }
 
-    /// A stanza that logrotate forgets has no files; the next one that names them gets them.
-    pub fn disown(&mut self, index: usize) {
+    /// Forgets the last stanza of logrotate's list, which is not always the one with the error: a file that is included within a stanza
+    /// has stanzas of its own. What it named is free for the next one.
+    pub fn drop_last(&mut self, refusal: Option<&Refusal>) {
+        let Some(index) = self.queue.pop() else {
+            return;
+        };
+        self.forget(index, refusal);
+    }
+
+    /// The stanza loses its names, and logrotate no longer finds those behind it.
+    fn cut_at(&mut self, index: usize) {
+        let Some(place) = self.queue.iter().position(|queued| *queued == index) else {
+            return;
+        };
+        for queued in self.queue[place..].to_vec() {
+            self.forget(queued, None);
+        }
+        self.cut |= self.queue.len() > place + 1;
+    }
+
+    fn forget(&mut self, index: usize, refusal: Option<&Refusal>) {
         self.reading.owners.retain(|_, owner| *owner != index);
+        if let Some(stanza) = self.reading.stanzas.get_mut(index) {
+            if stanza.refused.is_none() {
+                stanza.refused = refusal.cloned().or_else(|| {
+                    Some(Refusal {
+                        source: stanza.source.clone(),
+                        message: "an error in a file that is included within a stanza".to_owned(),
+                        whole_file: false,
+                        mend: None,
+                    })
+                });
+            }
+        }
     }
 
     /// Why the closing brace of a stanza with `olddir` is an error.

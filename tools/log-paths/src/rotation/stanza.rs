@@ -106,8 +106,8 @@ pub enum Mend {
     Directory(PathBuf),
     /// `copytruncate` in the stanza: the old logs are on another device.
     CopyTruncate,
-    /// The account of `create` or `su` has to be one that exists.
-    Account,
+    /// The account of this directive has to be one that exists.
+    Account(String),
 }
 
 impl Stanza {

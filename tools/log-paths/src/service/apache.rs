@@ -5,7 +5,7 @@
 mod directives;
 mod macros;
 
-use crate::log::{Configured, Doubt, Evidence, Kind, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Kind, Reopen, Service, Sink, Target};
 use crate::process::Process;
 use crate::shell;
 use crate::site::{Site, normal};
@@ -17,7 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "apache";
+const NAME: &str = "apache";
 
 /// Where the main file is, as a rule.
 pub const USUAL: &[&str] = &[
@@ -26,7 +26,27 @@ pub const USUAL: &[&str] = &[
     "/usr/local/apache2/conf/httpd.conf",
 ];
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| program.is("apache2") || program.is("httpd"),
+    reopen: Reopen {
+        names: &["apache2", "httpd", "apache"],
+        signals: &["USR1", "HUP"],
+        reload: true,
+        command: |words| {
+            let control = ["apachectl", "apache2ctl", "httpd", "apache2"];
+            words.first().is_some_and(|word| control.contains(&word.as_str()))
+                && words.iter().any(|word| {
+                    ["graceful", "restart", "reload"].contains(&word.as_str())
+                })
+        },
+        gives: false,
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for instance in instances(site) {
         configured.found = true;

@@ -4,7 +4,7 @@
 
 mod caddyfile;
 
-use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Reopen, Service, Sink, Target};
 use crate::process::Process;
 use crate::site::{Site, normal};
 use caddyfile::{Log, Output};
@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "caddy";
+const NAME: &str = "caddy";
 
 /// One Caddy: its configuration, where it stands and what its environment is.
 struct Instance {
@@ -25,7 +25,18 @@ struct Instance {
     user: Option<String>,
 }
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| program.is("caddy"),
+    reopen: Reopen {
+        names: &["caddy"],
+        ..Reopen::RESTART
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for instance in instances(site) {
         configured.found = true;

@@ -4,7 +4,7 @@
 //! file of its own.
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Evidence, Kind, Sink, Target};
+use crate::log::{Configured, Evidence, Kind, Reopen, Service, Sink, Target};
 use crate::shell::{self, Variables};
 use crate::site::{Site, normal};
 use conf::Source;
@@ -13,9 +13,20 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "celery";
+const NAME: &str = "celery";
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| program.titled("[celery") || program.is("celery"),
+    reopen: Reopen {
+        names: &["celery", "celeryd", "celerybeat"],
+        ..Reopen::RESTART
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     let asked = site.asked(NAME);
     if asked.is_empty() {

@@ -3,7 +3,7 @@
 //! The configuration file is Python and is not run: literal assignments count, anything else is said to be dynamic.
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Doubt, Evidence, Kind, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Kind, Reopen, Service, Sink, Target};
 use crate::python::{self, Assignment, Shape};
 use crate::site::{Site, normal};
 use conf::{Error, Source, shlex};
@@ -12,9 +12,25 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "gunicorn";
+const NAME: &str = "gunicorn";
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| {
+        program.titled("gunicorn: ") || program.is("gunicorn") || program.is("gunicorn3")
+    },
+    reopen: Reopen {
+        names: &["gunicorn"],
+        signals: &["USR1", "HUP"],
+        reload: true,
+        command: |_| false,
+        gives: false,
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for launch in launches(site) {
         configured.found = true;

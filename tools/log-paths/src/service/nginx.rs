@@ -7,7 +7,7 @@ mod build;
 mod file;
 mod walk;
 
-use crate::log::Configured;
+use crate::log::{Configured, Reopen, Service};
 use crate::process::Process;
 use crate::site::{Site, normal};
 use build::Build;
@@ -15,7 +15,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-pub const NAME: &str = "nginx";
+const NAME: &str = "nginx";
 
 /// One nginx: its main file, and what its command line says.
 pub struct Instance {
@@ -35,7 +35,28 @@ pub struct Instance {
     pub build: Build,
 }
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| {
+        program.titled("nginx: ") || program.is("nginx") || program.is("openresty")
+    },
+    reopen: Reopen {
+        names: &["nginx", "openresty"],
+        signals: &["USR1", "HUP"],
+        reload: true,
+        command: |words| {
+            words.first().is_some_and(|word| word == "nginx")
+                && words.windows(2).any(|pair| {
+                    pair[0] == "-s" && (pair[1] == "reopen" || pair[1] == "reload")
+                })
+        },
+        gives: true,
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for instance in instances(site) {
         configured.found = true;

@@ -2,7 +2,7 @@
 
 mod guc;
 
-use crate::log::{Configured, Evidence, Kind, OwnRotation, Sink, Target};
+use crate::log::{Configured, Evidence, Kind, OwnRotation, Reopen, Service, Sink, Target};
 use crate::process::{self, Process};
 use crate::site::{Site, normal};
 use conf::{Error, Source};
@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "postgresql";
+const NAME: &str = "postgresql";
 
 /// One cluster: its main file, its data directory where the command line says it, and settings given there.
 struct Cluster {
@@ -23,7 +23,20 @@ struct Cluster {
     running: bool,
 }
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| {
+        program.titled("postgres: ") || program.is("postgres") || program.is("postmaster")
+    },
+    reopen: Reopen {
+        names: &["postgresql", "postgres"],
+        ..Reopen::RESTART
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for cluster in clusters(site) {
         configured.found = true;

@@ -1,6 +1,6 @@
 //! redis: one log file, relative to `dir`, opened for every line and never held; the last directive wins, and the command line over all.
 
-use crate::log::{Configured, Evidence, Kind, Sink, Target};
+use crate::log::{Configured, Evidence, Kind, Reopen, Service, Sink, Target};
 use crate::process::Process;
 use crate::site::{Site, normal};
 use conf::files::DEPTH;
@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "redis";
+const NAME: &str = "redis";
 
 /// The directives that matter.
 const WANTED: &[&str] = &[
@@ -26,7 +26,22 @@ const WANTED: &[&str] = &[
 
 type Settings = BTreeMap<String, (Vec<u8>, Option<Source>)>;
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| {
+        ["redis-server", "redis-sentinel", "valkey-server", "valkey-sentinel"]
+            .iter()
+            .any(|name| program.is(name))
+    },
+    reopen: Reopen {
+        names: &["redis", "redis-server", "redis-sentinel"],
+        ..Reopen::RESTART
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for conf in files(site) {
         configured.found = true;

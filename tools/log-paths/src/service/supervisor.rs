@@ -2,7 +2,7 @@
 //! unless it is told not to.
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Reopen, Service, Sink, Target};
 use crate::process::Process;
 use crate::site::{Site, normal};
 use conf::Source;
@@ -14,9 +14,28 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "supervisor";
+const NAME: &str = "supervisor";
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| {
+        program.is("supervisord") || program.runs_module("supervisor.supervisord")
+    },
+    reopen: Reopen {
+        names: &["supervisor", "supervisord"],
+        signals: &["USR2", "HUP"],
+        reload: true,
+        command: |words| {
+            words.first().is_some_and(|word| word == "supervisorctl")
+                && words.iter().any(|word| word == "reload" || word == "shutdown")
+        },
+        gives: false,
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for (file, user, surroundings) in instances(site) {
         configured.found = true;

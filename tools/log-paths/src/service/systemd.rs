@@ -4,13 +4,13 @@
 mod unit;
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Doubt, Kind, Sink, Target};
+use crate::log::{Configured, Doubt, Kind, Reopen, Service, Sink, Target};
 use crate::site::Site;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use unit::Unit;
 
-pub const NAME: &str = "systemd";
+const NAME: &str = "systemd";
 
 /// Where units stand, the strongest first.
 const PLACES: &[&str] = &[
@@ -21,7 +21,15 @@ const PLACES: &[&str] = &[
     "/usr/lib/systemd/system",
 ];
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |_| false,
+    reopen: Reopen::RESTART,
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for unit in units(site, &mut configured) {
         configured.found = true;

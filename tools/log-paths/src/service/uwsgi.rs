@@ -7,7 +7,7 @@ mod options;
 mod syntax;
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Doubt, Evidence, Kind, Opener, OwnRotation, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Kind, Opener, OwnRotation, Reopen, Service, Sink, Target};
 use crate::site::{Site, normal};
 use conf::Source;
 use options::{Opt, Options};
@@ -17,7 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "uwsgi";
+const NAME: &str = "uwsgi";
 
 /// One uWSGI: how it is started.
 struct Instance {
@@ -30,7 +30,18 @@ struct Instance {
     usual: Option<PathBuf>,
 }
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| program.begins("uwsgi"),
+    reopen: Reopen {
+        names: &["uwsgi"],
+        ..Reopen::RESTART
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     let mut left = instances(site);
     // A vassal may be an emperor, even of the directory it stands in.
