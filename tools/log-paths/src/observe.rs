@@ -15,6 +15,7 @@ use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::sync::Arc;
 
 /// All that was seen.
@@ -109,6 +110,8 @@ pub struct Seen {
     pub owner: Option<(String, String)>,
     /// Could the name be looked at?
     pub looked: bool,
+    /// Was the configuration written after the service was started?
+    pub newer: bool,
 }
 
 /// Looks at everything a request asks for.
@@ -154,11 +157,12 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
         error,
         incomplete: false,
     }));
+    units(site, &mut targets);
     let judge = Judge::new(&site.files);
     let mut names = Names::default();
     let own = stats(site, &targets);
     let mut views = Views::default();
-    let logs: Vec<Seen> = targets
+    let mut logs: Vec<Seen> = targets
         .into_iter()
         .zip(own)
         .map(|(target, own)| match target.root {
@@ -192,6 +196,7 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
             },
         })
         .collect();
+    newer(site, &mut logs);
     let processes = if request.look == Look::Config || site.files.is_rooted() {
         &[]
     } else {
@@ -292,6 +297,40 @@ fn settle(mut target: Target) -> Target {
     target
 }
 
+/// The units of the main processes: those that systemd started itself. What supervisord started is in its unit, and is another program.
+fn units(site: &Site, targets: &mut [Target]) {
+    let mut known: BTreeMap<u32, Option<String>> = BTreeMap::new();
+    for target in targets.iter_mut().filter(|target| target.unit.is_none()) {
+        let Some(pid) = target.pid else { continue };
+        let find = || {
+            let process = site.processes().iter().find(|process| process.pid == pid)?;
+            (process.parent == 1).then(|| process.find_unit()).flatten()
+        };
+        target.unit = known.entry(pid).or_insert_with(find).clone();
+    }
+}
+
+/// Which configurations were written after their service had started: the service does not know them yet.
+fn newer(site: &Site, logs: &mut [Seen]) {
+    let mut known: BTreeMap<(u32, PathBuf), bool> = BTreeMap::new();
+    for seen in logs.iter_mut() {
+        let (Some(pid), Some(source)) = (seen.target.pid, &seen.target.source) else {
+            continue;
+        };
+        let is_newer = || {
+            let process = site.processes().iter().find(|process| process.pid == pid)?;
+            let stat = site.files.stat(&source.file).ok()?;
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+            let seconds = u64::try_from(stat.st_mtime).ok()?;
+            let written = Duration::new(seconds, u32::try_from(stat.st_mtime_nsec).ok()?);
+            let age = now.checked_sub(written)?;
+            Some(age < process.age()?)
+        };
+        let key = (pid, source.file.to_path_buf());
+        seen.newer = *known.entry(key).or_insert_with(|| is_newer().unwrap_or(false));
+    }
+}
+
 /// The containers whose processes belong to services that are asked for; none where a configuration is named.
 fn inside(request: &Request, site: &Site) -> Vec<(Site, Root)> {
     if site.files.is_rooted() || !request.conf.is_empty() || request.look == Look::Config {
@@ -390,6 +429,7 @@ fn see(
         reopenable: Access::Unknown,
         rotation: Rotated::default(),
         owner: None,
+        newer: false,
     };
     let Sink::File(path) = target.sink.clone() else {
         return unseen(target);
@@ -468,6 +508,7 @@ fn see(
         rotation: rotated,
         owner,
         looked,
+        newer: false,
         target,
     }
 }

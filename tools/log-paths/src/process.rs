@@ -10,6 +10,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 /// One process.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +71,16 @@ impl Process {
                 .rfind(|part| part.ends_with(".service"))
         });
         services.map(str::to_owned).next()
+    }
+
+    /// How long it has been running.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
+        let ticks = u64::try_from(ticks).ok()?.max(1);
+        let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let up = Duration::new(u64::try_from(up.tv_sec).ok()?, u32::try_from(up.tv_nsec).ok()?);
+        up.checked_sub(Duration::from_millis(self.started * 1000 / ticks))
     }
 
     /// Where it runs.

@@ -57,7 +57,8 @@ pub fn problems(seen: &Seen, path: &Path, holding: &Holding<'_>) -> Option<Probl
             let what = "runs, and does not have its log open";
             (Code::PathReplaced, format!("{service} (pid {pid}) {what}: {}", shown(path)))
         };
-        return Some(Problem::new(code, message, reopen(service, Some(pid), pid)));
+        let fix = if seen.newer { reload(seen, pid) } else { reopen(service, Some(pid), pid) };
+        return Some(Problem::new(code, message, fix));
     }
     let stat = seen.file.as_ref().filter(|_| !holding.held.is_empty() && holding.shadowed)?;
     never_written(path, stat)
@@ -121,6 +122,24 @@ pub fn reopen(service: &str, main: Option<u32>, writer: u32) -> Fix {
             .shell("root", format!("kill -{signal} {pid}")),
         None => Fix::advice(format!(
             "restart the program that runs as pid {pid}: it opens its logs only when it starts"
+        )),
+    }
+}
+
+/// How a service that runs is made to read its configuration.
+fn reload(seen: &Seen, pid: u32) -> Fix {
+    let service = seen.target.service;
+    let row = service::named(service);
+    let how: &Reopen = row.map_or(&Reopen::RESTART, |row| &row.reopen);
+    let fix = Fix::advice(format!(
+        "{service} was started before its configuration was written: let it read the configuration"
+    ));
+    match &seen.target.unit {
+        Some(unit) if how.reload => fix.command("root", &["systemctl", "reload", unit]),
+        Some(unit) => fix.command("root", &["systemctl", "restart", unit]),
+        None if how.signals.contains(&"HUP") => fix.shell("root", format!("kill -HUP {pid}")),
+        None => Fix::advice(format!(
+            "restart {service}: it was started before its configuration was written"
         )),
     }
 }

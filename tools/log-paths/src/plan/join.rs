@@ -113,7 +113,7 @@ fn expect<'a>(
             continue;
         }
         holding[at].expected = Some(pid);
-        if holding[at].held.is_empty() && holding[at].away.is_empty() {
+        if holding[at].held.is_empty() && holding[at].away.is_empty() && !seen.newer {
             wanting.push((at, pid, path));
         }
     }

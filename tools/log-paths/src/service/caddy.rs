@@ -23,6 +23,7 @@ struct Instance {
     cwd: PathBuf,
     env: BTreeMap<OsString, OsString>,
     user: Option<String>,
+    pid: Option<u32>,
 }
 
 /// The row of the registry.
@@ -56,6 +57,7 @@ fn instances(site: &Site) -> Vec<Instance> {
         cwd: PathBuf::from("/"),
         env: std::env::vars_os().collect(),
         user: usual_user(site),
+        pid: None,
     };
     if !asked.is_empty() {
         let absolute: Vec<PathBuf> = asked
@@ -97,6 +99,7 @@ fn of_process(site: &Site, process: &Process) -> Option<Instance> {
         cwd,
         env: process.environment().unwrap_or_default(),
         user: Some(site.users.user_name(process.uid)),
+        pid: Some(process.pid),
     })
 }
 
@@ -126,6 +129,7 @@ fn one(site: &Site, instance: &Instance, out: &mut Configured) {
             source,
             evidence: Evidence::Default,
             user: instance.user.clone(),
+            pid: instance.pid,
             ..target
         });
     }
@@ -158,6 +162,11 @@ fn target(instance: &Instance, log: &Log) -> Target {
     Target {
         source: Some(log.source.clone()),
         user: instance.user.clone(),
+        pid: instance.pid,
+        claimed: instance.pid.is_some(),
+        // A log of requests is opened with the first one.
+        at_start: false,
+        appends: Some(true),
         rotates,
         doubt,
         ..target

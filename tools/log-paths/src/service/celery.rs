@@ -86,6 +86,11 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
         user: user.clone().or_else(|| Some(site.own_user())),
         source: launch.source.clone(),
         pid: launch.pid,
+        claimed: launch.pid.is_some() && launch.source.is_none(),
+        // celery's handler looks whether the name still leads to its file.
+        watched: true,
+        at_start: false,
+        appends: Some(true),
         ..Target::new(NAME, instance, Kind::App, sink)
     };
     let logfile = logfile.or_else(|| multi.then(|| b"/var/log/celery/%n%I.log".to_vec()));
@@ -216,6 +221,7 @@ fn shell_file(site: &Site, path: &Path, out: &mut Configured) {
             for sink in sinks(logfile, &node, Path::new("/")) {
                 let target = Target::new(NAME, String::from_utf8_lossy(&node), Kind::App, sink);
                 out.add(Target {
+                    watched: true,
                     user: user("CELERYD_USER"),
                     source: source("CELERYD_LOG_FILE"),
                     ..target
@@ -231,6 +237,7 @@ fn shell_file(site: &Site, path: &Path, out: &mut Configured) {
             Sink::File(normal(&Path::new("/").join(OsStr::from_bytes(logfile)))),
         );
         out.add(Target {
+            watched: true,
             user: user("CELERYBEAT_USER"),
             source: source("CELERYBEAT_LOG_FILE"),
             ..target

@@ -93,6 +93,7 @@ const ERROR_LOG: Name = ("errorlog", &["--error-logfile", "--log-file"]);
 const CHDIR: Name = ("chdir", &["--chdir"]);
 const USER: Name = ("user", &["--user", "-u"]);
 const SYSLOG_TO: Name = ("syslog_addr", &["--log-syslog-to"]);
+const PID_FILE: Name = ("pidfile", &["--pid", "-p"]);
 const PROC_NAME: Name = ("proc_name", &["--name", "-n"]);
 const LOG_CONFIG: Name = ("logconfig", &["--log-config", "--log-config-json"]);
 
@@ -206,9 +207,15 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
         .or_else(|| launch.user.clone())
         .unwrap_or_else(|| site.own_user());
     let instance = instance(&settings, launch);
+    let pid_file = settings
+        .text(PID_FILE)
+        .map(|name| normal(&cwd.join(OsStr::from_bytes(&name))));
     let target = |kind, sink| Target {
         user: Some(user.clone()),
         pid: launch.pid,
+        claimed: launch.pid.is_some() && launch.source.is_none(),
+        pid_file: pid_file.clone(),
+        appends: Some(true),
         ..Target::new(NAME, instance.clone(), kind, sink)
     };
     let default_source = || {

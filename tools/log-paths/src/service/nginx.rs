@@ -33,6 +33,10 @@ pub struct Instance {
     pub master: String,
     /// The program, for what is compiled into it.
     pub build: Build,
+    /// The master, where it runs.
+    pub pid: Option<u32>,
+    /// Does the master alone say which configuration it is?
+    pub claimed: bool,
 }
 
 /// The row of the registry.
@@ -68,7 +72,17 @@ fn read(site: &Site) -> Configured {
 fn instances(site: &Site) -> Vec<Instance> {
     let asked = site.asked(NAME);
     if !asked.is_empty() {
-        return asked.into_iter().map(|conf| of_file(site, conf)).collect();
+        let running = |conf: &Path| {
+            site.masters(NAME)
+                .filter_map(|process| of_process(site, process))
+                .find(|instance| instance.conf == conf)
+        };
+        let one = |conf: PathBuf| {
+            let mut instance = of_file(site, conf);
+            instance.pid = running(&instance.conf).and_then(|running| running.pid);
+            instance
+        };
+        return asked.into_iter().map(one).collect();
     }
     let running: Vec<Instance> = site
         .masters(NAME)
@@ -103,6 +117,8 @@ fn of_file(site: &Site, conf: PathBuf) -> Instance {
         root,
         master,
         build: Build::usual(site),
+        pid: None,
+        claimed: false,
     }
 }
 
@@ -141,6 +157,8 @@ fn of_process(site: &Site, process: &Process) -> Option<Instance> {
         root: process.uid == 0,
         master: site.users.user_name(process.uid),
         build,
+        pid: Some(process.pid),
+        claimed: true,
     })
 }
 

@@ -21,6 +21,7 @@ struct Cluster {
     given: Vec<(String, Vec<u8>)>,
     user: Option<String>,
     running: bool,
+    pid: Option<u32>,
 }
 
 /// The row of the registry.
@@ -60,6 +61,7 @@ fn clusters(site: &Site) -> Vec<Cluster> {
                 given: Vec::new(),
                 user: None,
                 running: false,
+                pid: None,
             })
         };
         return asked.into_iter().map(cluster).collect();
@@ -81,6 +83,7 @@ fn clusters(site: &Site) -> Vec<Cluster> {
                     given: Vec::new(),
                     user: None,
                     running: false,
+                    pid: None,
                 });
             }
         }
@@ -131,6 +134,7 @@ fn of_process(site: &Site, process: &Process) -> Option<Cluster> {
         given,
         user: Some(site.users.user_name(process.uid)),
         running: true,
+        pid: Some(process.pid),
     })
 }
 
@@ -201,6 +205,9 @@ impl View<'_> {
         let whole = || Source::new(&Arc::from(self.cluster.conf.as_path()), 0);
         Target {
             user: Some(self.user.clone()),
+            pid: self.cluster.pid,
+            claimed: self.cluster.pid.is_some(),
+            appends: Some(true),
             evidence: if said.is_some() {
                 Evidence::Config
             } else {

@@ -13,6 +13,16 @@ use std::sync::Arc;
 
 const NAME: &str = "redis";
 
+/// Where the server and the sentinel have their configurations.
+const USUAL: &[&str] = &[
+    "/etc/redis/redis.conf",
+    "/etc/redis.conf",
+    "/etc/valkey/valkey.conf",
+    "/etc/redis/sentinel.conf",
+    "/etc/redis-sentinel.conf",
+    "/etc/valkey/sentinel.conf",
+];
+
 /// The directives that matter.
 const WANTED: &[&str] = &[
     "logfile",
@@ -76,16 +86,15 @@ fn files(site: &Site) -> Vec<PathBuf> {
     }
     let mut running: Vec<PathBuf> = site.running(NAME).filter_map(conf_of).collect();
     running.dedup();
-    if !running.is_empty() {
-        return running;
+    // A title that keeps only an address tells no file: the usual ones are read for it.
+    let untold = site.running(NAME).any(|process| conf_of(process).is_none());
+    if running.is_empty() || untold {
+        let exists = |path: &PathBuf| site.files.stat(path).is_ok();
+        running.extend(USUAL.iter().map(PathBuf::from).filter(exists));
     }
-    site.first(&[
-        "/etc/redis/redis.conf",
-        "/etc/redis.conf",
-        "/etc/valkey/valkey.conf",
-    ])
-    .into_iter()
-    .collect()
+    let mut seen = std::collections::BTreeSet::new();
+    running.retain(|path| seen.insert(path.clone()));
+    running
 }
 
 /// The file a server was started with; its title keeps only that much: `redis-server 127.0.0.1:6379`, or the words as typed.
@@ -105,7 +114,12 @@ fn serves(process: &Process, settings: &Settings) -> bool {
         return false;
     };
     let get = |name: &str| settings.get(name).map_or(&b""[..], |(value, _)| value);
-    let port = if get("port").is_empty() {
+    let sentinel = process.argv.first().is_some_and(|word| {
+        word.split(|byte| *byte == b' ').next().is_some_and(|word| word.ends_with(b"sentinel"))
+    });
+    let port = if get("port").is_empty() && sentinel {
+        b"26379"
+    } else if get("port").is_empty() {
         b"6379"
     } else {
         get("port")
@@ -292,6 +306,8 @@ fn one(
         },
         user: user.clone(),
         held: false,
+        pid: running.map(|process| process.pid),
+        claimed: running.is_some() && !USUAL.iter().any(|usual| Path::new(usual) == conf),
         ..Target::new(NAME, conf.display().to_string(), Kind::Error, sink)
     };
     match said.map_or(&b""[..], |(value, _)| value) {

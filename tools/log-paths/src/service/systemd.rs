@@ -126,9 +126,9 @@ fn one(unit: &Unit, out: &mut Configured) {
         let Some((value, source)) = setting else {
             continue;
         };
-        let (path, truncates) = match value.split_once(':') {
-            Some(("file" | "append", path)) => (path, false),
-            Some(("truncate", path)) => (path, true),
+        let (path, appends) = match value.split_once(':') {
+            Some(("append", path)) => (path, true),
+            Some(("file" | "truncate", path)) => (path, false),
             _ => continue,
         };
         let expanded = unit.expand(path);
@@ -152,7 +152,8 @@ fn one(unit: &Unit, out: &mut Configured) {
             source: Some(source),
             user: Some(user.clone()),
             by: Some("root".to_owned()),
-            held: !truncates,
+            appends: Some(appends),
+            unit: Some(unit.name.clone()),
             doubt,
             ..target
         });

@@ -26,6 +26,8 @@ struct Instance {
     env: std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString>,
     user: Option<String>,
     name: String,
+    pid: Option<u32>,
+    claimed: bool,
     /// Where Debian's init script sends the log of an application.
     usual: Option<PathBuf>,
 }
@@ -117,6 +119,8 @@ fn of_launch(launch: &Launch) -> Instance {
         env: launch.env.clone(),
         user: launch.user.clone(),
         name,
+        pid: launch.pid,
+        claimed: launch.pid.is_some() && launch.source.is_none(),
         usual: None,
     }
 }
@@ -130,6 +134,8 @@ fn of_file(file: &Path, usual: Option<PathBuf>) -> Instance {
         env: std::env::vars_os().collect(),
         user: None,
         name: file.display().to_string(),
+        pid: None,
+        claimed: false,
         usual,
     }
 }
@@ -191,6 +197,8 @@ fn one(site: &Site, instance: &Instance, options: &Options, out: &mut Configured
     let target = |kind, sink| Target {
         user: Some(user.clone()),
         rotates: rotates.clone(),
+        pid: instance.pid,
+        claimed: instance.claimed,
         ..Target::new(NAME, instance.name.clone(), kind, sink)
     };
     let whole = || Some(Source::new(&Arc::from(Path::new(&instance.name)), 0));
@@ -222,6 +230,7 @@ fn one(site: &Site, instance: &Instance, options: &Options, out: &mut Configured
             opener,
             doubt,
             conditional: opt.conditional,
+            at_start: !opt.conditional,
             rotates,
             ..found
         });

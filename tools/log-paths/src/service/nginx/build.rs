@@ -67,6 +67,11 @@ impl Build {
         self.path(site, "--error-log-path", "logs/error.log")
     }
 
+    /// Where the master keeps its process number.
+    pub fn pid_path(&self, site: &Site) -> PathBuf {
+        self.path(site, "--pid-path", "logs/nginx.pid")
+    }
+
     /// The user that workers become where none is named.
     pub fn user(&self, site: &Site) -> String {
         self.path(site, "--user", "nobody")
