@@ -160,7 +160,7 @@ fn inside(open: &mut Open) {
     let theirs = format!("/proc/{}/root", open.pid);
     let name = open.path.strip_prefix("/").unwrap_or(&open.path);
     let here = open.in_place;
-    open.in_place = rustix::fs::stat(&Path::new(&theirs).join(name))
+    open.in_place = rustix::fs::stat(Path::new(&theirs).join(name))
         .is_ok_and(|found| (found.st_dev, found.st_ino) == open.identity());
     open.foreign = open.in_place && !here;
 }

@@ -83,7 +83,7 @@ pub fn new_stanza(observed: &Observed, seen: &Seen, path: &Path, holding: &Holdi
         }
         fix = fix.shell("root", format!("{} logrotate", logrotate.install.join(" ")));
     }
-    let text = stanza(seen, path, &way);
+    let lines = stanza(seen, path, &way);
     let file = match &logrotate.directory {
         Some(dir) => dir.join(slug(path)),
         None if !logrotate.installed => Path::new("/etc/logrotate.d").join(slug(path)),
@@ -92,14 +92,16 @@ pub fn new_stanza(observed: &Observed, seen: &Seen, path: &Path, holding: &Holdi
     // A file that is there already is never overwritten.
     let open = if file == logrotate.main { ">>" } else { ">" };
     let name = quoted(&file.to_string_lossy());
+    let words: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let text = base::shell::line(&words);
     fix.shell(
         "root",
-        format!("umask 022; set -C; cat {open}{name} <<'EOF'\n{text}EOF"),
+        format!("umask 022; set -C; printf '%s\\n' {text} {open}{name}"),
     )
 }
 
 /// The text of a stanza, a directive a line.
-fn stanza(seen: &Seen, path: &Path, way: &Way) -> String {
+fn stanza(seen: &Seen, path: &Path, way: &Way) -> Vec<String> {
     let mut lines: Vec<String> = ["weekly", "rotate 8", "missingok", "notifempty", "compress"]
         .map(str::to_owned)
         .to_vec();
@@ -116,8 +118,11 @@ fn stanza(seen: &Seen, path: &Path, way: &Way) -> String {
             lines.push("endscript".to_owned());
         }
     }
-    let body: String = lines.iter().map(|line| format!("    {line}\n")).collect();
-    format!("{} {{\n{body}}}\n", name(path))
+    let body = lines.iter().map(|line| format!("    {line}"));
+    std::iter::once(format!("{} {{", name(path)))
+        .chain(body)
+        .chain(["}".to_owned()])
+        .collect()
 }
 
 /// A path as logrotate reads it back: quoted where that is needed, with what is special to glob(3) masked.

@@ -249,9 +249,8 @@ impl<'a> Reader<'a> {
         let Some(place) = self.queue.iter().position(|queued| *queued == index) else {
             return;
         };
-        for queued in self.queue[place..].to_vec() {
-            self.forget(queued, None);
-        }
+        let behind: Vec<usize> = self.queue[place..].to_vec();
+        behind.iter().for_each(|queued| self.forget(*queued, None));
         self.cut |= self.queue.len() > place + 1;
     }
 
