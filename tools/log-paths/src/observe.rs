@@ -14,6 +14,7 @@ use conf::files::Files;
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub struct Logrotate {
     pub main: PathBuf,
     /// A directory whose files it reads.
     pub directory: Option<PathBuf>,
+    /// The names that are taken in that directory.
+    pub taken: BTreeSet<OsString>,
     /// Is it installed?
     pub installed: bool,
     /// The words before a package that is to be installed.
@@ -264,6 +267,13 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
         logrotate: Logrotate {
             install: if rotation.installed { Vec::new() } else { install(site) },
             main: rotation.main,
+            taken: rotation
+                .directory
+                .as_ref()
+                .and_then(|dir| site.files.list(dir).ok())
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
             directory: rotation.directory,
             installed: rotation.installed,
             schedule: rotation.schedule,

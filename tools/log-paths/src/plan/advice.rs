@@ -2,11 +2,12 @@
 //! make this log's writer write the new file.
 
 use super::holding::Holding;
-use crate::log::Reopen;
+use crate::log::{Reopen, Sink};
 use crate::observe::{Observed, Seen};
 use crate::service;
 use base::Fix;
 use base::shell::quoted;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -85,8 +86,8 @@ pub fn new_stanza(observed: &Observed, seen: &Seen, path: &Path, holding: &Holdi
     }
     let lines = stanza(seen, path, &way);
     let file = match &logrotate.directory {
-        Some(dir) => dir.join(slug(path)),
-        None if !logrotate.installed => Path::new("/etc/logrotate.d").join(slug(path)),
+        Some(dir) => dir.join(file_name(observed, path)),
+        None if !logrotate.installed => Path::new("/etc/logrotate.d").join(file_name(observed, path)),
         None => logrotate.main.clone(),
     };
     // A file that is there already is never overwritten.
@@ -156,10 +157,33 @@ pub fn name(path: &Path) -> String {
     if special { format!("\"{out}\"") } else { out }
 }
 
-/// A file name that is the log's own and that logrotate does not leave out.
-fn slug(path: &Path) -> String {
-    let text: String = path
-        .to_string_lossy()
+/// A file name that no other log and no other file has: as much of the log's path as that takes.
+fn file_name(observed: &Observed, path: &Path) -> String {
+    let depth = path.components().count();
+    let others = |slug: &str, count: usize| {
+        observed.logs.iter().any(|seen| match &seen.target.sink {
+            Sink::File(other) => other != path && self::slug(other, count) == slug,
+            _ => false,
+        })
+    };
+    let free = |count: &usize| {
+        let slug = slug(path, *count);
+        !others(&slug, *count) && !observed.logrotate.taken.contains(OsStr::new(&slug))
+    };
+    slug(path, (2..depth).find(free).unwrap_or(depth))
+}
+
+/// The last components of a path in letters that logrotate does not leave out.
+fn slug(path: &Path, count: usize) -> String {
+    let parts: Vec<String> = path
+        .iter()
+        .rev()
+        .take(count)
+        .map(|part| part.to_string_lossy().into_owned())
+        .collect();
+    let whole: Vec<&str> = parts.iter().rev().map(String::as_str).collect();
+    let text: String = whole
+        .join("/")
         .trim_start_matches('/')
         .chars()
         .map(|char| if char.is_ascii_alphanumeric() || char == '_' { char } else { '-' })
@@ -207,6 +231,7 @@ mod tests {
         ] {
             assert_eq!(name(Path::new(path)), text);
         }
-        assert_eq!(slug(Path::new("/srv/site/logs/a.log~")), "srv-site-logs-a-log");
+        assert_eq!(slug(Path::new("/srv/site/logs/a.log~"), 2), "logs-a-log");
+        assert_eq!(slug(Path::new("/srv/site/logs/a.log"), 9), "srv-site-logs-a-log");
     }
 }
