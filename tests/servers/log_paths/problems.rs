@@ -21,7 +21,9 @@ fn problem(report: &Value, path: &Path, code: &str) -> Value {
         .cloned();
     let found = found.unwrap_or_else(|| panic!("{} has no {code}: {log:#}", path.display()));
     assert!(
-        found["fix"]["summary"].as_str().is_some_and(|fix| !fix.is_empty()),
+        found["fix"]["summary"]
+            .as_str()
+            .is_some_and(|fix| !fix.is_empty()),
         "{found}"
     );
     found

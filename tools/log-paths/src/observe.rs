@@ -16,8 +16,8 @@ use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// All that was seen.
 pub struct Observed {
@@ -184,7 +184,12 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
                 Some(files) => {
                     let judge = &Judge::new(files);
                     let rotation = Some(&rotation);
-                    let place = Place { site, files, judge, rotation };
+                    let place = Place {
+                        site,
+                        files,
+                        judge,
+                        rotation,
+                    };
                     see(&place, target, None, &mut names)
                 }
                 None => {
@@ -265,7 +270,11 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
         processes,
         doubtful,
         logrotate: Logrotate {
-            install: if rotation.installed { Vec::new() } else { install(site) },
+            install: if rotation.installed {
+                Vec::new()
+            } else {
+                install(site)
+            },
             main: rotation.main,
             taken: rotation
                 .directory
@@ -284,7 +293,10 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
 
 /// The words that install a package on this host.
 fn install(site: &Site) -> Vec<String> {
-    let text = site.files.read(Path::new("/etc/os-release")).unwrap_or_default();
+    let text = site
+        .files
+        .read(Path::new("/etc/os-release"))
+        .unwrap_or_default();
     let distro = distro::Distro::parse(&String::from_utf8_lossy(&text));
     let Some(manager) = distro.manager() else {
         return Vec::new();
@@ -337,7 +349,9 @@ fn newer(site: &Site, logs: &mut [Seen]) {
             Some(age < process.age()?)
         };
         let key = (pid, source.file.to_path_buf());
-        seen.newer = *known.entry(key).or_insert_with(|| is_newer().unwrap_or(false));
+        seen.newer = *known
+            .entry(key)
+            .or_insert_with(|| is_newer().unwrap_or(false));
     }
 }
 
@@ -406,7 +420,9 @@ impl Views {
             let process = site.processes().iter().find(|process| process.pid == pid)?;
             let elsewhere = process.elsewhere() == Some(true);
             let root = format!("/proc/{pid}/root");
-            elsewhere.then(|| Files::below(Path::new(&root)).ok()).flatten()
+            elsewhere
+                .then(|| Files::below(Path::new(&root)).ok())
+                .flatten()
         };
         self.known.entry(pid).or_insert_with(open).as_ref()
     }
@@ -584,15 +600,26 @@ fn su(
     account: Option<&Account>,
 ) -> Option<(String, String)> {
     let file_owner = file.map(|file| file.st_uid);
-    let uids = [account.map(|account| account.uid), file_owner, Some(stat.st_uid)];
-    uids.into_iter().flatten().filter(|uid| *uid != 0).find_map(|uid| {
-        let name = site.users.user_name(uid);
-        let account = site.users.account(&name)?;
-        let group = if account.groups.contains(&stat.st_gid) { stat.st_gid } else { account.gid };
-        let may = judge.may_create(&account, dir) == Access::Yes
-            && file.is_none_or(|file| judge.may_write(&account, file));
-        may.then(|| (name, site.users.group_name(group)))
-    })
+    let uids = [
+        account.map(|account| account.uid),
+        file_owner,
+        Some(stat.st_uid),
+    ];
+    uids.into_iter()
+        .flatten()
+        .filter(|uid| *uid != 0)
+        .find_map(|uid| {
+            let name = site.users.user_name(uid);
+            let account = site.users.account(&name)?;
+            let group = if account.groups.contains(&stat.st_gid) {
+                stat.st_gid
+            } else {
+                account.gid
+            };
+            let may = judge.may_create(&account, dir) == Access::Yes
+                && file.is_none_or(|file| judge.may_write(&account, file));
+            may.then(|| (name, site.users.group_name(group)))
+        })
 }
 
 /// The file that logrotate would make, if whoever opens it afterwards could not write it.

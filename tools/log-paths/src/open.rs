@@ -3,8 +3,8 @@
 //! Each descriptor costs one lstat, whose mode says whether it was opened for writing; the few that were, and are regular files, cost
 //! more. Whether a file was deleted, renamed or replaced is told by device and inode. Memory files, O_TMPFILE and devices are no logs.
 
-use crate::rotation::Rotated;
 use crate::process::{Process, contents, in_parts};
+use crate::rotation::Rotated;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use std::collections::HashSet;
 use std::ffi::OsString;

@@ -13,11 +13,11 @@ use crate::log::{Evidence, Opener, OwnRotation, Sink, Target};
 use crate::observe::{Observed, Seen};
 use crate::open::{Open, flag_names};
 use crate::problem::Code;
-use crate::rotation::Rotated;
-use holding::Holding;
 use crate::report::{Coverage, Fault, Holder, Item, Logs, Place, Rotator, SinkName};
+use crate::rotation::Rotated;
 use base::bytes::{exact, lossy};
 use base::clock::rfc3339;
+use holding::Holding;
 use rustix::fs::{FileType, Stat};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -218,7 +218,11 @@ fn configured(
         } else {
             item.writable
         };
-        item.rotated_by = rotator(&seen.rotation, seen.target.rotates.as_ref(), rotate::reopened(seen));
+        item.rotated_by = rotator(
+            &seen.rotation,
+            seen.target.rotates.as_ref(),
+            rotate::reopened(seen),
+        );
         if let Some(stat) = seen.file.as_ref().or(seen.own.as_ref()) {
             describe(&mut item, stat, observed);
         }
@@ -262,7 +266,11 @@ fn rotator(
                 .as_ref()
                 .map(|(user, group)| format!("{user} {group}")),
             copytruncate: stanza.copy_truncate,
-            reopened: if stanza.renames() { reopened } else { Some(true) },
+            reopened: if stanza.renames() {
+                reopened
+            } else {
+                Some(true)
+            },
         });
     }
     own.map(|own| Rotator {

@@ -79,7 +79,10 @@ impl Process {
         let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
         let ticks = u64::try_from(ticks).ok()?.max(1);
         let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let up = Duration::new(u64::try_from(up.tv_sec).ok()?, u32::try_from(up.tv_nsec).ok()?);
+        let up = Duration::new(
+            u64::try_from(up.tv_sec).ok()?,
+            u32::try_from(up.tv_nsec).ok()?,
+        );
         up.checked_sub(Duration::from_millis(self.started * 1000 / ticks))
     }
 
@@ -163,7 +166,10 @@ fn roots(processes: &mut [Process]) {
     };
     let own = of("self");
     let mut known: BTreeMap<(u64, u64), u32> = BTreeMap::new();
-    for process in processes.iter_mut().filter(|process| process.service.is_some()) {
+    for process in processes
+        .iter_mut()
+        .filter(|process| process.service.is_some())
+    {
         let theirs = of(&process.pid.to_string());
         if let Some((dev, ino)) = theirs.filter(|_| theirs != own && own.is_some()) {
             let first = *known.entry((dev, ino)).or_insert(process.pid);

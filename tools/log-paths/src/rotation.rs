@@ -26,7 +26,11 @@ pub use stanza::{Create, Mend, Refusal, Stanza};
 
 /// The main file, where nobody names another.
 const MAIN: &str = "/etc/logrotate.conf";
-const PROGRAMS: &[&str] = &["/usr/sbin/logrotate", "/sbin/logrotate", "/usr/bin/logrotate"];
+const PROGRAMS: &[&str] = &[
+    "/usr/sbin/logrotate",
+    "/sbin/logrotate",
+    "/usr/bin/logrotate",
+];
 
 /// The whole configuration, and which stanza has which existing file.
 pub struct Rotation {

@@ -39,7 +39,10 @@ impl Site {
     /// The root directory of its processes may not be opened.
     pub fn inside(&self, root: Root) -> Result<Self, conf::Error> {
         let files = Files::below(Path::new(&format!("/proc/{}/root", root.0)))?;
-        let members = self.all().iter().filter(|process| process.root == Some(root));
+        let members = self
+            .all()
+            .iter()
+            .filter(|process| process.root == Some(root));
         let site = Self::new(files, Vec::new(), self.identify);
         let _ = site.processes.set(members.cloned().collect());
         Ok(Self {
@@ -51,7 +54,11 @@ impl Site {
     /// The root directories of processes that are not ours.
     #[must_use]
     pub fn roots(&self) -> Vec<Root> {
-        let mut roots: Vec<Root> = self.all().iter().filter_map(|process| process.root).collect();
+        let mut roots: Vec<Root> = self
+            .all()
+            .iter()
+            .filter_map(|process| process.root)
+            .collect();
         roots.sort();
         roots.dedup();
         roots

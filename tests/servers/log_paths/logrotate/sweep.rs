@@ -210,7 +210,11 @@ fn stanzas(dice: &mut Dice, doubt: usize) -> String {
         text += &patterns.join(dice.pick(&[" ", "\n", "  "]));
         text += dice.pick(&[" {\n", "\n{\n", "{\n", " {  \n"]);
         for _ in 0..dice.throw(4) {
-            let list = if doubt > 0 && dice.one_in(doubt) { DOUBTFUL } else { DIRECTIVES };
+            let list = if doubt > 0 && dice.one_in(doubt) {
+                DOUBTFUL
+            } else {
+                DIRECTIVES
+            };
             writeln!(text, "{}{}", dice.pick(&["", "\t", "  "]), dice.pick(list)).unwrap();
         }
         if doubt > 0 && dice.one_in(20) {
@@ -285,7 +289,10 @@ fn foretold(said: &str, path: &Path) -> &'static str {
         format!("log {name} has multiple"),
         format!("skipping \"{name}\" because"),
     ];
-    let done = [format!("renaming {name} to "), format!("copying {name} to ")];
+    let done = [
+        format!("renaming {name} to "),
+        format!("copying {name} to "),
+    ];
     match said.contains(&format!("considering log {name}\n")) {
         true if refusals.iter().any(|refusal| said.contains(refusal)) => "passed over",
         // An error of another file of a stanza with sharedscripts.

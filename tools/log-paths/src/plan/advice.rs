@@ -36,11 +36,15 @@ pub fn way(seen: &Seen, holding: &Holding<'_>) -> Way {
     if let (Some(signal), false) = (how.signals.first(), seen.rotation.insecure) {
         if let Some(file) = &target.pid_file {
             let file = quoted(&file.to_string_lossy());
-            return Way::Command(format!("[ ! -f {file} ] || kill -{signal} \"$(cat {file})\""));
+            return Way::Command(format!(
+                "[ ! -f {file} ] || kill -{signal} \"$(cat {file})\""
+            ));
         }
         if let Some(unit) = &target.unit {
             let unit = quoted(unit);
-            return Way::Command(format!("systemctl kill --kill-who=main --signal={signal} {unit}"));
+            return Way::Command(format!(
+                "systemctl kill --kill-who=main --signal={signal} {unit}"
+            ));
         }
     }
     match appends(seen, holding) {
@@ -66,7 +70,9 @@ pub fn new_stanza(observed: &Observed, seen: &Seen, path: &Path, holding: &Holdi
     let logrotate = &observed.logrotate;
     let way = way(seen, holding);
     if let Way::Restart(why) = &way {
-        return Fix::advice(format!("let the writer append, or rotate the log by itself: {why}"));
+        return Fix::advice(format!(
+            "let the writer append, or rotate the log by itself: {why}"
+        ));
     }
     if seen.rotation.insecure && seen.rotation.su.is_none() {
         let dir = path.parent().unwrap_or(path).display();
@@ -87,7 +93,9 @@ pub fn new_stanza(observed: &Observed, seen: &Seen, path: &Path, holding: &Holdi
     let lines = stanza(seen, path, &way);
     let file = match &logrotate.directory {
         Some(dir) => dir.join(file_name(observed, path)),
-        None if !logrotate.installed => Path::new("/etc/logrotate.d").join(file_name(observed, path)),
+        None if !logrotate.installed => {
+            Path::new("/etc/logrotate.d").join(file_name(observed, path))
+        }
         None => logrotate.main.clone(),
     };
     // A file that is there already is never overwritten.
@@ -186,7 +194,13 @@ fn slug(path: &Path, count: usize) -> String {
         .join("/")
         .trim_start_matches('/')
         .chars()
-        .map(|char| if char.is_ascii_alphanumeric() || char == '_' { char } else { '-' })
+        .map(|char| {
+            if char.is_ascii_alphanumeric() || char == '_' {
+                char
+            } else {
+                '-'
+            }
+        })
         .collect();
     text.trim_matches('-').to_owned()
 }
@@ -232,6 +246,9 @@ mod tests {
             assert_eq!(name(Path::new(path)), text);
         }
         assert_eq!(slug(Path::new("/srv/site/logs/a.log~"), 2), "logs-a-log");
-        assert_eq!(slug(Path::new("/srv/site/logs/a.log"), 9), "srv-site-logs-a-log");
+        assert_eq!(
+            slug(Path::new("/srv/site/logs/a.log"), 9),
+            "srv-site-logs-a-log"
+        );
     }
 }

@@ -37,13 +37,17 @@ fn doubt(seen: &Seen) -> Option<Problem> {
         Doubt::Dynamic(code) => Problem::new(
             Code::DynamicConfig,
             format!("only running the configuration would tell the path: {code}"),
-            Fix::advice("write the path out in the configuration, or see what the processes have open")
-                .shell("root", "log-paths --open-only"),
+            Fix::advice(
+                "write the path out in the configuration, or see what the processes have open",
+            )
+            .shell("root", "log-paths --open-only"),
         ),
         Doubt::Unresolved(name) => Problem::new(
             Code::UnresolvedVariable,
             format!("'{name}' has no value here"),
-            Fix::advice(format!("set {name} where the service is started, and for log-paths")),
+            Fix::advice(format!(
+                "set {name} where the service is started, and for log-paths"
+            )),
         ),
     })
 }
@@ -104,10 +108,19 @@ fn rights(seen: &Seen, path: &Path) -> Vec<Problem> {
             shown(at)
         );
         let bits = if at == path { "rw" } else { "rwx" };
-        let bits = if path.parent() == Some(at) || at == path { bits } else { "x" };
+        let bits = if path.parent() == Some(at) || at == path {
+            bits
+        } else {
+            "x"
+        };
         let fix = Fix::advice(format!("let {writer} write the log")).command(
             "root",
-            &["setfacl", "-m", &format!("u:{writer}:{bits}"), &at.to_string_lossy()],
+            &[
+                "setfacl",
+                "-m",
+                &format!("u:{writer}:{bits}"),
+                &at.to_string_lossy(),
+            ],
         );
         found.push(Problem::new(Code::NotWritable, message, fix));
     }
@@ -120,7 +133,12 @@ fn rights(seen: &Seen, path: &Path) -> Vec<Problem> {
         );
         let fix = Fix::advice(format!("let {user} enter the directory")).command(
             "root",
-            &["setfacl", "-m", &format!("u:{user}:x"), &at.to_string_lossy()],
+            &[
+                "setfacl",
+                "-m",
+                &format!("u:{user}:x"),
+                &at.to_string_lossy(),
+            ],
         );
         found.push(Problem::new(Code::ReopenBlocked, message, fix));
     }
@@ -133,8 +151,10 @@ fn rights(seen: &Seen, path: &Path) -> Vec<Problem> {
                     "everybody may write {} (mode {mode:04o}), and put a link in the log's place",
                     shown(at)
                 ),
-                Fix::advice("take the right to write from others")
-                    .shell("root", format!("chmod o-w {}", quoted(&at.to_string_lossy()))),
+                Fix::advice("take the right to write from others").shell(
+                    "root",
+                    format!("chmod o-w {}", quoted(&at.to_string_lossy())),
+                ),
             )
         } else {
             let message = format!(
@@ -184,6 +204,7 @@ fn sharing(seen: &Seen, other: &Seen, path: &Path) -> Problem {
         other.target.instance,
         shown(path)
     );
-    let fix = "give each a file of its own: one of them rotates or truncates what the other still writes";
+    let fix =
+        "give each a file of its own: one of them rotates or truncates what the other still writes";
     Problem::new(Code::SharedFile, message, Fix::advice(fix))
 }

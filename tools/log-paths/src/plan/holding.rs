@@ -44,7 +44,11 @@ pub fn problems(seen: &Seen, path: &Path, holding: &Holding<'_>) -> Option<Probl
         } else {
             Code::RenamedOpen
         };
-        return Some(Problem::new(code, message, reopen(service, seen.target.pid, open.pid)));
+        return Some(Problem::new(
+            code,
+            message,
+            reopen(service, seen.target.pid, open.pid),
+        ));
     }
     if let (Some(pid), true) = (holding.expected, holding.held.is_empty()) {
         if seen.dir.is_none() && seen.looked {
@@ -52,15 +56,28 @@ pub fn problems(seen: &Seen, path: &Path, holding: &Holding<'_>) -> Option<Probl
         }
         let (code, message) = if seen.file.is_none() {
             let what = "runs, and the file does not exist";
-            (Code::MissingFile, format!("{service} (pid {pid}) {what}: {}", shown(path)))
+            (
+                Code::MissingFile,
+                format!("{service} (pid {pid}) {what}: {}", shown(path)),
+            )
         } else {
             let what = "runs, and does not have its log open";
-            (Code::PathReplaced, format!("{service} (pid {pid}) {what}: {}", shown(path)))
+            (
+                Code::PathReplaced,
+                format!("{service} (pid {pid}) {what}: {}", shown(path)),
+            )
         };
-        let fix = if seen.newer { reload(seen, pid) } else { reopen(service, Some(pid), pid) };
+        let fix = if seen.newer {
+            reload(seen, pid)
+        } else {
+            reopen(service, Some(pid), pid)
+        };
         return Some(Problem::new(code, message, fix));
     }
-    let stat = seen.file.as_ref().filter(|_| !holding.held.is_empty() && holding.shadowed)?;
+    let stat = seen
+        .file
+        .as_ref()
+        .filter(|_| !holding.held.is_empty() && holding.shadowed)?;
     never_written(path, stat)
 }
 
@@ -94,9 +111,10 @@ pub fn shadowed(observed: &Observed, seen: &Seen) -> bool {
                 && other.target.depth > seen.target.depth
                 && other.target.source.as_ref().map(|source| &source.file) == file
                 && matches!(other.target.sink, Sink::File(_))
-                && other.file.as_ref().is_some_and(|written| {
-                    written.st_size > 0 && written.st_mtime > stat.st_mtime
-                })
+                && other
+                    .file
+                    .as_ref()
+                    .is_some_and(|written| written.st_size > 0 && written.st_mtime > stat.st_mtime)
         })
 }
 

@@ -101,14 +101,21 @@ fn expect<'a>(
     holding: &mut [Holding<'a>],
     left: &mut Vec<&'a Open>,
 ) {
-    let closed: HashSet<u32> = walk.closed.iter().map(|pid| master(observed, *pid)).collect();
+    let closed: HashSet<u32> = walk
+        .closed
+        .iter()
+        .map(|pid| master(observed, *pid))
+        .collect();
     let mut wanting: Vec<(usize, u32, &Path)> = Vec::new();
     for (at, seen) in observed.logs.iter().enumerate() {
         let target = &seen.target;
         let (Some(pid), Sink::File(path)) = (target.pid, &target.sink) else {
             continue;
         };
-        let runs = observed.processes.get(&pid).is_some_and(|process| process.service.is_some());
+        let runs = observed
+            .processes
+            .get(&pid)
+            .is_some_and(|process| process.service.is_some());
         if !runs || !target.held || !target.at_start || closed.contains(&pid) || !seen.looked {
             continue;
         }
@@ -120,7 +127,10 @@ fn expect<'a>(
     let mut pairs: Vec<(usize, usize, usize)> = Vec::new();
     for (place, open) in left.iter().enumerate() {
         let main = master(observed, open.pid);
-        let service = observed.processes.get(&main).and_then(|process| process.service);
+        let service = observed
+            .processes
+            .get(&main)
+            .and_then(|process| process.service);
         if service.is_none_or(|service| template(observed, open, service).is_some()) {
             continue;
         }
@@ -151,10 +161,24 @@ fn expect<'a>(
 
 /// How much two names have in common: the directory, the beginning, the end.
 fn alike(one: &Path, other: &Path) -> usize {
-    let name = |path: &Path| path.file_name().map(OsStr::as_bytes).unwrap_or_default().to_vec();
+    let name = |path: &Path| {
+        path.file_name()
+            .map(OsStr::as_bytes)
+            .unwrap_or_default()
+            .to_vec()
+    };
     let (first, second) = (name(one), name(other));
-    let begins = first.iter().zip(&second).take_while(|(a, b)| a == b).count();
-    let ends = first.iter().rev().zip(second.iter().rev()).take_while(|(a, b)| a == b).count();
+    let begins = first
+        .iter()
+        .zip(&second)
+        .take_while(|(a, b)| a == b)
+        .count();
+    let ends = first
+        .iter()
+        .rev()
+        .zip(second.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
     usize::from(one.parent() == other.parent()) + 2 * begins + ends
 }
 
@@ -209,19 +233,28 @@ fn piped<'a>(observed: &'a Observed, process: &Process) -> Option<&'a Seen> {
     };
     let service = main.service?;
     let words = process.words();
-    let program = words.first().map(|word| word.rsplit(|b| *b == b'/').next().unwrap_or(word))?;
+    let program = words
+        .first()
+        .map(|word| word.rsplit(|b| *b == b'/').next().unwrap_or(word))?;
     let runs = |command: &str| {
         command
             .split(|char: char| char.is_whitespace() || char == '"' || char == '\'')
             .any(|word| word.rsplit('/').next().map(str::as_bytes) == Some(program))
     };
-    let pipes = observed.logs.iter().filter(|seen| seen.target.service == service);
-    let mut fitting = pipes.filter(|seen| matches!(&seen.target.sink, Sink::Pipe(command) if runs(command)));
+    let pipes = observed
+        .logs
+        .iter()
+        .filter(|seen| seen.target.service == service);
+    let mut fitting =
+        pipes.filter(|seen| matches!(&seen.target.sink, Sink::Pipe(command) if runs(command)));
     let first = fitting.next()?;
     // Of several pipes into one program, the one whose words the process has.
     let text = String::from_utf8_lossy(&process.title()).into_owned();
     let exact = |seen: &&Seen| matches!(&seen.target.sink, Sink::Pipe(command) if same_words(command, &text));
-    std::iter::once(first).chain(fitting).find(exact).or(Some(first))
+    std::iter::once(first)
+        .chain(fitting)
+        .find(exact)
+        .or(Some(first))
 }
 
 fn same_words(command: &str, title: &str) -> bool {
@@ -295,8 +328,7 @@ fn matches(observed: &Observed, by_file: &ByFile, by_name: &ByName<'_>, open: &O
     // A name in another file system is another name, unless the log is one of the same service there.
     let same = |at: &usize| {
         observed.logs.get(*at).is_some_and(|seen| {
-            seen.target.root == root
-                && (!open.foreign || Some(seen.target.service) == service)
+            seen.target.root == root && (!open.foreign || Some(seen.target.service) == service)
         })
     };
     let named: Vec<usize> = by_name

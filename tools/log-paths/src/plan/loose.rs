@@ -33,7 +33,8 @@ pub fn file(observed: &Observed, group: &Loose<'_>) -> Item {
     item.problems = holding::loose(observed, &group.opens);
     if let Some(rotation) = &open.rotation {
         item.rotated_by = rotator(rotation, None, None);
-        item.problems.extend(rotate::loose(observed, open, rotation));
+        item.problems
+            .extend(rotate::loose(observed, open, rotation));
     }
     item
 }
@@ -48,7 +49,10 @@ pub fn journal(group: &Loose<'_>) -> Item {
     );
     let mut item = of(group, target);
     item.unit = group.unit.clone().or(item.unit);
-    item.target = item.unit.as_ref().map(|unit| format!("journalctl -u {unit}"));
+    item.target = item
+        .unit
+        .as_ref()
+        .map(|unit| format!("journalctl -u {unit}"));
     item
 }
 

@@ -89,7 +89,8 @@ fn twice(seen: &Seen, path: &Path) -> Option<Problem> {
     let stanza = seen.rotation.by.as_ref()?;
     if let Some(second) = &seen.rotation.second {
         let message = format!("{} and {second} both name {}", stanza.source, shown(path));
-        let fix = "take the log out of one of them: logrotate reports an error and drops what follows";
+        let fix =
+            "take the log out of one of them: logrotate reports an error and drops what follows";
         return Some(Problem::new(Code::RotatedTwice, message, Fix::advice(fix)));
     }
     let own = seen.target.rotates.as_ref()?;
@@ -113,7 +114,10 @@ fn never(observed: &Observed, path: &Path) -> Option<Problem> {
     let Some(Schedule::Never(why, remedy)) = &observed.logrotate.schedule else {
         return None;
     };
-    let message = format!("logrotate does not run, and leaves {} as it is: {why}", shown(path));
+    let message = format!(
+        "logrotate does not run, and leaves {} as it is: {why}",
+        shown(path)
+    );
     let fix = match remedy {
         Remedy::Timer => Fix::advice("enable the timer")
             .shell("root", "systemctl unmask logrotate.timer")
@@ -126,12 +130,7 @@ fn never(observed: &Observed, path: &Path) -> Option<Problem> {
 }
 
 /// The writer goes on writing the old file, or leaves a hole in the new one.
-fn loses(
-    seen: &Seen,
-    stanza: &Stanza,
-    path: &Path,
-    holding: &Holding<'_>,
-) -> Option<Problem> {
+fn loses(seen: &Seen, stanza: &Stanza, path: &Path, holding: &Holding<'_>) -> Option<Problem> {
     let target = &seen.target;
     if stanza.copy_truncate {
         let hole = advice::appends(seen, holding) == Some(false) && target.held;
@@ -207,7 +206,11 @@ pub fn reopened(seen: &Seen) -> Option<bool> {
 /// What one command of a script does to the log's writer.
 fn effect(seen: &Seen, service: Option<&Service>, action: &Action) -> Option<bool> {
     let how: &Reopen = service.map_or(&Reopen::RESTART, |service| &service.reopen);
-    let unit = seen.target.unit.as_deref().map(|unit| unit.trim_end_matches(".service"));
+    let unit = seen
+        .target
+        .unit
+        .as_deref()
+        .map(|unit| unit.trim_end_matches(".service"));
     // Is a name the service's own, another's, or unknown?
     let own = |name: &str| {
         let name = name.trim_end_matches(".service");
@@ -226,7 +229,11 @@ fn effect(seen: &Seen, service: Option<&Service>, action: &Action) -> Option<boo
                 return Some(true);
             }
             let name = words.first().map_or("", String::as_str);
-            if name == "rsyslog-rotate" || others(how, name) { Some(false) } else { None }
+            if name == "rsyslog-rotate" || others(how, name) {
+                Some(false)
+            } else {
+                None
+            }
         }
         Action::Unit(verb, name) => match own(name)? {
             true => Some(*verb != Verb::Reload || how.reload),
@@ -304,8 +311,9 @@ fn skipped(seen: &Seen, stanza: &Stanza, why: &Skip, path: &Path) -> Problem {
                 shown(dir)
             );
             let dir = quoted(&dir.to_string_lossy());
-            let chmod = Fix::advice("take the right to write the directory from its group and others")
-                .shell("root", format!("chmod g-w,o-w {dir}"));
+            let chmod =
+                Fix::advice("take the right to write the directory from its group and others")
+                    .shell("root", format!("chmod g-w,o-w {dir}"));
             let fix = match &seen.rotation.su {
                 Some((user, group)) => add(
                     Fix::advice(format!("let logrotate rotate as {user}")),
@@ -329,9 +337,16 @@ fn skipped(seen: &Seen, stanza: &Stanza, why: &Skip, path: &Path) -> Problem {
                 shown(other)
             ),
             if *what == "it does not exist" {
-                add(Fix::advice("let the file be missing"), stanza, &["    missingok"])
+                add(
+                    Fix::advice("let the file be missing"),
+                    stanza,
+                    &["    missingok"],
+                )
             } else {
-                Fix::advice(format!("put {} into a stanza of its own, with su", shown(other)))
+                Fix::advice(format!(
+                    "put {} into a stanza of its own, with su",
+                    shown(other)
+                ))
             },
         ),
     }
@@ -352,7 +367,10 @@ fn refused(seen: &Seen, stanza: &Stanza, refusal: &Refusal, path: &str) -> Probl
     let advice = Fix::advice(format!("correct line {line} of {}", file.display()));
     let fix = match &refusal.mend {
         Some(Mend::Replace(lines)) => {
-            let lines: Vec<String> = lines.iter().map(|line| line.replace('\\', "\\\\")).collect();
+            let lines: Vec<String> = lines
+                .iter()
+                .map(|line| line.replace('\\', "\\\\"))
+                .collect();
             advice::replace(advice, file, line, &lines)
         }
         Some(Mend::Before(text)) => advice::before(advice, file, line, text),
@@ -373,7 +391,10 @@ fn refused(seen: &Seen, stanza: &Stanza, refusal: &Refusal, path: &str) -> Probl
 fn account(seen: &Seen, fix: Fix, file: &Path, line: usize, directive: &str) -> Fix {
     let owner = seen.owner.clone().filter(|_| directive != "createolddir");
     let Some((user, group)) = owner else {
-        return fix.edit("root", format!("{}:{line}: name an account that exists", file.display()));
+        return fix.edit(
+            "root",
+            format!("{}:{line}: name an account that exists", file.display()),
+        );
     };
     let text = if directive == "su" {
         format!("    su {user} {group}")

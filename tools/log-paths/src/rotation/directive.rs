@@ -99,7 +99,13 @@ pub fn apply(
             stanza.creates = true;
         }
         b"createolddir" => {
-            owner(&cursor.line(), &Create::default(), "createolddir", users, dialect)?;
+            owner(
+                &cursor.line(),
+                &Create::default(),
+                "createolddir",
+                users,
+                dialect,
+            )?;
             stanza.create_old_dir = true;
         }
         b"size" | b"minsize" | b"maxsize" => {
@@ -133,7 +139,11 @@ pub fn apply(
         }
         b"dateformat" => drop(cursor.value()),
         b"extension" => drop(cursor.value().ok_or_else(|| expected("extension name"))?),
-        b"addextension" => drop(cursor.value().ok_or_else(|| expected("addextension name"))?),
+        b"addextension" => drop(
+            cursor
+                .value()
+                .ok_or_else(|| expected("addextension name"))?,
+        ),
         b"noolddir" => stanza.old_dir = None,
         _ => return Ok(Done::Unknown),
     }
@@ -175,15 +185,47 @@ fn flag(key: &[u8], stanza: &mut Stanza) -> bool {
 
 /// Directives that take no value, for lines that have to be taken apart.
 const FLAGS: &[&str] = &[
-    "copytruncate", "nocopytruncate", "renamecopy", "copy", "nocopy", "allowhardlink",
-    "sharedscripts", "nosharedscripts", "missingok", "nomissingok", "nocreate", "compress",
-    "nocompress", "delaycompress", "nodelaycompress", "ifempty", "notifempty", "dateext",
-    "nodateext", "hourly", "daily", "weekly", "monthly", "yearly", "noolddir", "nomail",
+    "copytruncate",
+    "nocopytruncate",
+    "renamecopy",
+    "copy",
+    "nocopy",
+    "allowhardlink",
+    "sharedscripts",
+    "nosharedscripts",
+    "missingok",
+    "nomissingok",
+    "nocreate",
+    "compress",
+    "nocompress",
+    "delaycompress",
+    "nodelaycompress",
+    "ifempty",
+    "notifempty",
+    "dateext",
+    "nodateext",
+    "hourly",
+    "daily",
+    "weekly",
+    "monthly",
+    "yearly",
+    "noolddir",
+    "nomail",
 ];
 /// Directives that take one word, or more.
 const VALUES: &[(&str, usize)] = &[
-    ("rotate", 1), ("size", 1), ("minsize", 1), ("maxsize", 1), ("maxage", 1), ("minage", 1),
-    ("start", 1), ("dateformat", 1), ("extension", 1), ("olddir", 1), ("su", 2), ("create", 3),
+    ("rotate", 1),
+    ("size", 1),
+    ("minsize", 1),
+    ("maxsize", 1),
+    ("maxage", 1),
+    ("minage", 1),
+    ("start", 1),
+    ("dateformat", 1),
+    ("extension", 1),
+    ("olddir", 1),
+    ("su", 2),
+    ("create", 3),
 ];
 
 /// A line that holds several directives, as logrotate wants them: one a line. `None` where a word of the line is not understood.
@@ -198,7 +240,11 @@ pub fn one_a_line(line: &str) -> Option<Vec<String>> {
     if let Some(names) = names {
         lines.push(format!("{} {{", names.trim_end()));
     }
-    let indent = if names.is_some() || line.starts_with([' ', '\t']) { "    " } else { "" };
+    let indent = if names.is_some() || line.starts_with([' ', '\t']) {
+        "    "
+    } else {
+        ""
+    };
     let mut words = rest.split_whitespace().peekable();
     while let Some(word) = words.next() {
         if FLAGS.contains(&word) {
@@ -208,9 +254,8 @@ pub fn one_a_line(line: &str) -> Option<Vec<String>> {
         let (_, count) = VALUES.iter().find(|(name, _)| *name == word)?;
         let mut whole = format!("{indent}{word}");
         for _ in 0..*count {
-            let known = |next: &&str| {
-                FLAGS.contains(next) || VALUES.iter().any(|(name, _)| name == next)
-            };
+            let known =
+                |next: &&str| FLAGS.contains(next) || VALUES.iter().any(|(name, _)| name == next);
             match words.next_if(|next| !known(next)) {
                 Some(value) => whole += &format!(" {value}"),
                 None => break,
@@ -241,7 +286,10 @@ fn weekday(line: &[u8]) -> Result<(), Refused> {
     if rest == 0 && value.is_some_and(|value| value <= 7) {
         return Ok(());
     }
-    Err(Refused::File(format!("bad weekly directive '{}'", lossy(text)), None))
+    Err(Refused::File(
+        format!("bad weekly directive '{}'", lossy(text)),
+        None,
+    ))
 }
 
 /// `%u` of scanf(3), and how many bytes are left; a sign makes the number too large or leaves it as it is.
@@ -251,12 +299,19 @@ fn unsigned(text: &[u8]) -> (Option<u64>, usize) {
         [b'+', rest @ ..] => (false, rest),
         rest => (false, rest),
     };
-    let width = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let width = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     if width == 0 {
         return (None, text.len());
     }
     let value = lossy(&digits[..width]).parse().unwrap_or(u64::MAX);
-    let value = if negative && value > 0 { u64::MAX } else { value };
+    let value = if negative && value > 0 {
+        u64::MAX
+    } else {
+        value
+    };
     (Some(value), digits.len() - width)
 }
 
@@ -284,12 +339,7 @@ fn strtol(text: &[u8]) -> (i64, &[u8]) {
     (if negative { -value } else { value }, &digits[width..])
 }
 
-fn number(
-    cursor: &mut Cursor<'_>,
-    argument: &str,
-    what: &str,
-    least: i64,
-) -> Result<(), Refused> {
+fn number(cursor: &mut Cursor<'_>, argument: &str, what: &str, least: i64) -> Result<(), Refused> {
     let value = cursor.value().ok_or_else(|| expected(argument))?;
     let (found, rest) = strtol(&value);
     // logrotate keeps the number in an int.
@@ -298,7 +348,10 @@ fn number(
     if rest.is_empty() && found >= least {
         return Ok(());
     }
-    Err(Refused::Stanza(format!("bad {what} '{}'", lossy(&value)), None))
+    Err(Refused::Stanza(
+        format!("bad {what} '{}'", lossy(&value)),
+        None,
+    ))
 }
 
 fn size(value: &[u8], name: &str) -> Result<u64, Refused> {
@@ -329,7 +382,10 @@ fn size(value: &[u8], name: &str) -> Result<u64, Refused> {
     if rest.is_empty() && bytes >= 0 {
         return Ok(u64::try_from(bytes).unwrap_or(0));
     }
-    Err(Refused::Stanza(format!("bad size '{}'", lossy(digits)), None))
+    Err(Refused::Stanza(
+        format!("bad size '{}'", lossy(digits)),
+        None,
+    ))
 }
 
 /// A path of a directive: no blanks, nothing that is not printed.
@@ -365,8 +421,14 @@ fn su(line: &[u8], stanza: &mut Stanza, users: &Users) -> Result<(), Refused> {
             stanza.su = Some((user, group));
             Ok(())
         }
-        (None, _) => Err(Refused::Stanza("no user for su".to_owned(), Some(Mend::Account("su".to_owned())))),
-        (_, None) => Err(Refused::Stanza("no group for su".to_owned(), Some(Mend::Account("su".to_owned())))),
+        (None, _) => Err(Refused::Stanza(
+            "no user for su".to_owned(),
+            Some(Mend::Account("su".to_owned())),
+        )),
+        (_, None) => Err(Refused::Stanza(
+            "no group for su".to_owned(),
+            Some(Mend::Account("su".to_owned())),
+        )),
     }
 }
 
@@ -388,7 +450,10 @@ fn owner(
         Dialect::V321 => {
             // scanf's %ho takes what it can of the first word; the rest of the word is the owner.
             let first = words.first().cloned().unwrap_or_default();
-            let width = first.bytes().take_while(|byte| matches!(byte, b'0'..=b'7')).count();
+            let width = first
+                .bytes()
+                .take_while(|byte| matches!(byte, b'0'..=b'7'))
+                .count();
             if width > 0 {
                 create.mode = u32::from_str_radix(&first[..width], 8).ok();
                 words.remove(0);
@@ -406,9 +471,10 @@ fn owner(
             }
             if words.len() != 2 && !words.is_empty() {
                 let mode = words.remove(0);
-                create.mode = Some(u32::from_str_radix(&mode, 8).map_err(|_| {
-                    Refused::Stanza(format!("invalid mode '{mode}'"), None)
-                })?);
+                create.mode = Some(
+                    u32::from_str_radix(&mode, 8)
+                        .map_err(|_| Refused::Stanza(format!("invalid mode '{mode}'"), None))?,
+                );
             }
         }
     }
@@ -422,7 +488,10 @@ fn owner(
 }
 
 fn words(line: &[u8]) -> Vec<String> {
-    lossy(line).split_ascii_whitespace().map(str::to_owned).collect()
+    lossy(line)
+        .split_ascii_whitespace()
+        .map(str::to_owned)
+        .collect()
 }
 
 fn account(name: &str, users: &Users, directive: &str) -> Result<String, Refused> {
@@ -480,7 +549,10 @@ mod tests {
                 "}"
             ]
         );
-        assert_eq!(one_a_line("weekly rotate 8").unwrap(), ["weekly", "rotate 8"]);
+        assert_eq!(
+            one_a_line("weekly rotate 8").unwrap(),
+            ["weekly", "rotate 8"]
+        );
         assert_eq!(one_a_line("weekly frobnicate"), None);
         assert_eq!(one_a_line("weekly"), None);
     }

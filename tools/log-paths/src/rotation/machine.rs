@@ -56,7 +56,10 @@ impl Cursor<'_> {
             self.at += 1;
         }
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let width = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let width = rest
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphabetic())
+            .count();
         self.at += width;
         rest[..width].to_vec()
     }
@@ -66,7 +69,10 @@ impl Cursor<'_> {
     }
 
     fn line_number(&self, at: usize) -> usize {
-        let before = self.bytes.get(..at.min(self.bytes.len())).unwrap_or_default();
+        let before = self
+            .bytes
+            .get(..at.min(self.bytes.len()))
+            .unwrap_or_default();
         1 + before.iter().filter(|byte| **byte == b'\n').count()
     }
 }
@@ -135,7 +141,10 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
             return true;
         }
         // A stanza that the end of the file cuts off stays in logrotate's list, whatever is wrong with it.
-        if let Some(stanza) = self.stanza.and_then(|at| self.reader.reading.stanzas.get_mut(at)) {
+        if let Some(stanza) = self
+            .stanza
+            .and_then(|at| self.reader.reading.stanzas.get_mut(at))
+        {
             stanza.refused = None;
         }
         self.failed
@@ -203,7 +212,10 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
         }
         let inside = self.stanza.is_some();
         let reader = &mut *self.reader;
-        let target = match self.stanza.and_then(|at| reader.reading.stanzas.get_mut(at)) {
+        let target = match self
+            .stanza
+            .and_then(|at| reader.reading.stanzas.get_mut(at))
+        {
             Some(stanza) => stanza,
             None => &mut reader.global,
         };
@@ -279,7 +291,10 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
             return;
         };
         let mut stanza = Stanza::new(Source::new(&self.file, line));
-        stanza.patterns = words.iter().map(|name| super::reader::path_of(name)).collect();
+        stanza.patterns = words
+            .iter()
+            .map(|name| super::reader::path_of(name))
+            .collect();
         stanza.compiled = super::reader::compile(&stanza.patterns);
         stanza.refused = Some(self.refusal(line, message, false, mend));
         self.reader.reading.stanzas.push(stanza);
@@ -350,7 +365,12 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
             }
             self.state = State::Default;
             if let Some((script, start)) = self.script.take() {
-                let text = self.cursor.bytes.get(start..line).unwrap_or_default().to_vec();
+                let text = self
+                    .cursor
+                    .bytes
+                    .get(start..line)
+                    .unwrap_or_default()
+                    .to_vec();
                 self.keep(script, text);
             }
             return;
@@ -366,7 +386,10 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
 
     fn keep(&mut self, script: Script, text: Vec<u8>) {
         let reader = &mut *self.reader;
-        let target = match self.stanza.and_then(|at| reader.reading.stanzas.get_mut(at)) {
+        let target = match self
+            .stanza
+            .and_then(|at| reader.reading.stanzas.get_mut(at))
+        {
             Some(stanza) => stanza,
             None => &mut reader.global,
         };
@@ -391,7 +414,11 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
         }
         let key = self.cursor.word();
         let scripts: &[&[u8]] = &[
-            b"postrotate", b"prerotate", b"firstaction", b"lastaction", b"preremove",
+            b"postrotate",
+            b"prerotate",
+            b"firstaction",
+            b"lastaction",
+            b"preremove",
         ];
         if scripts.contains(&key.as_slice()) {
             self.state = State::SkipConfigScript;
@@ -407,7 +434,11 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
         whole_file: bool,
         mend: Option<Mend>,
     ) -> Refusal {
-        let text = self.cursor.bytes.split(|byte| *byte == b'\n').nth(line.saturating_sub(1));
+        let text = self
+            .cursor
+            .bytes
+            .split(|byte| *byte == b'\n')
+            .nth(line.saturating_sub(1));
         let lines = text.and_then(|text| directive::one_a_line(std::str::from_utf8(text).ok()?));
         Refusal {
             source: Source::new(&self.file, line),
@@ -432,7 +463,10 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
         let line = self.cursor.line_number(start);
         let refusal = self.refusal(line, message, false, mend);
         self.reader.error(&refusal);
-        if let Some(stanza) = self.stanza.and_then(|at| self.reader.reading.stanzas.get_mut(at)) {
+        if let Some(stanza) = self
+            .stanza
+            .and_then(|at| self.reader.reading.stanzas.get_mut(at))
+        {
             stanza.refused.get_or_insert(refusal);
         }
     }

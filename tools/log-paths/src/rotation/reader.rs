@@ -17,9 +17,25 @@ use std::sync::Arc;
 
 /// The endings of files that an include directory leaves out (logrotate.8, tabooext).
 const TABOO: &[&str] = &[
-    ".bak", ".cfsaved", ".disabled", ".dpkg-bak", ".dpkg-del", ".dpkg-dist", ".dpkg-new",
-    ".dpkg-old", ".dpkg-tmp", ".rhn-cfg-tmp-*", ".rpmnew", ".rpmorig", ".rpmsave", ".swp",
-    ".ucf-dist", ".ucf-new", ".ucf-old", ",v", "~",
+    ".bak",
+    ".cfsaved",
+    ".disabled",
+    ".dpkg-bak",
+    ".dpkg-del",
+    ".dpkg-dist",
+    ".dpkg-new",
+    ".dpkg-old",
+    ".dpkg-tmp",
+    ".rhn-cfg-tmp-*",
+    ".rpmnew",
+    ".rpmorig",
+    ".rpmsave",
+    ".swp",
+    ".ucf-dist",
+    ".ucf-new",
+    ".ucf-old",
+    ",v",
+    "~",
 ];
 /// Those that 3.22 added.
 const TABOO_322: &[&str] = &[".new", ".old", ".orig"];
@@ -56,7 +72,11 @@ pub struct Reader<'a> {
 }
 
 pub fn read(files: &Files, users: &Users, main: &Path, dialect: Dialect) -> Reading {
-    let more = if dialect == Dialect::V322 { TABOO_322 } else { &[] };
+    let more = if dialect == Dialect::V322 {
+        TABOO_322
+    } else {
+        &[]
+    };
     let mut reader = Reader {
         files,
         users,
@@ -146,12 +166,16 @@ impl<'a> Reader<'a> {
         let source = Source::new(file, line);
         if self.depth >= DEPTH {
             let message = format!("includes go deeper than {DEPTH}");
-            self.reading.errors.push(Error::at(Kind::Loop, &source, message));
+            self.reading
+                .errors
+                .push(Error::at(Kind::Loop, &source, message));
             return true;
         }
         if self.files.stat(&target).is_err() {
             let message = format!("includes {}: no such file", target.display());
-            self.reading.errors.push(Error::at(Kind::Missing, &source, message));
+            self.reading
+                .errors
+                .push(Error::at(Kind::Missing, &source, message));
             return true;
         }
         self.depth += 1;

@@ -53,7 +53,9 @@ impl Schedule {
             && !masked
             && site
                 .files
-                .lstat(Path::new("/etc/systemd/system/timers.target.wants/logrotate.timer"))
+                .lstat(Path::new(
+                    "/etc/systemd/system/timers.target.wants/logrotate.timer",
+                ))
                 .is_ok();
         let (tables, unread) = mentions(site);
         let cron = rooted || site.running("cron").next().is_some();
@@ -97,9 +99,13 @@ fn mentions(site: &Site) -> (bool, bool) {
             .map(|name| Path::new(dir).join(name))
             .collect::<Vec<_>>()
     });
-    let files: Vec<_> = listed.chain(["/etc/crontab".into(), "/etc/anacrontab".into()]).collect();
+    let files: Vec<_> = listed
+        .chain(["/etc/crontab".into(), "/etc/anacrontab".into()])
+        .collect();
     for file in files {
-        let Ok(stat) = site.files.stat(&file) else { continue };
+        let Ok(stat) = site.files.stat(&file) else {
+            continue;
+        };
         if stat.st_mode & 0o170_000 != 0o100_000 {
             continue;
         }
@@ -137,9 +143,8 @@ fn late(site: &Site) -> Option<String> {
         None => Some("logrotate has never run: it has no state file".to_owned()),
         Some(written) => {
             let age = now.checked_sub(Duration::from_secs(written))?;
-            (age > LATE).then(|| {
-                format!("logrotate has not run for {} days", age.as_secs() / 86_400)
-            })
+            (age > LATE)
+                .then(|| format!("logrotate has not run for {} days", age.as_secs() / 86_400))
         }
     }
 }

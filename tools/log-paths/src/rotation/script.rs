@@ -69,9 +69,9 @@ pub fn actions(text: &[u8]) -> Vec<Action> {
 }
 
 const HARMLESS: &[&str] = &[
-    "[", "test", "echo", "printf", "true", ":", "exit", "return", "set", "which", "command",
-    "cat", "sleep", "logger", "umask", "cd", "grep", "pgrep", "pidof", "chown", "chmod", "mkdir",
-    "gzip", "xz", "rm", "find", "date", "export", "break", "continue", "ls", "stat",
+    "[", "test", "echo", "printf", "true", ":", "exit", "return", "set", "which", "command", "cat",
+    "sleep", "logger", "umask", "cd", "grep", "pgrep", "pidof", "chown", "chmod", "mkdir", "gzip",
+    "xz", "rm", "find", "date", "export", "break", "continue", "ls", "stat",
 ];
 
 fn action(command: &Simple, variables: &Variables) -> Option<Action> {
@@ -106,7 +106,9 @@ fn action(command: &Simple, variables: &Variables) -> Option<Action> {
         "systemctl" => match plain.as_slice() {
             ["kill", units @ ..] => {
                 let signal = signal_option(rest).unwrap_or_else(|| "TERM".to_owned());
-                let named = units.iter().find(|word| signal_name(word) != signal && !is_who(word));
+                let named = units
+                    .iter()
+                    .find(|word| signal_name(word) != signal && !is_who(word));
                 match named {
                     Some(name) => Action::Signal(signal, Whom::Unit(unit(name))),
                     None => unknown(),
@@ -180,7 +182,10 @@ fn signal_option(words: &[String]) -> Option<String> {
     while let Some(word) = words.next() {
         let value = match word.as_str() {
             "-s" | "--signal" => words.next()?.as_str(),
-            other => match other.strip_prefix("--signal=").or_else(|| other.strip_prefix("-s")) {
+            other => match other
+                .strip_prefix("--signal=")
+                .or_else(|| other.strip_prefix("-s"))
+            {
                 Some(value) => value,
                 None => match other.strip_prefix('-') {
                     Some(value) if is_signal(&signal_name(value)) => value,
@@ -245,8 +250,15 @@ fn pid_file(command: &[u8], variables: &Variables) -> Option<PathBuf> {
         .iter()
         .filter_map(|word| word.expand(variables).ok())
         .collect();
-    let reads = matches!(words.first()?.as_slice(), b"cat" | b"/bin/cat" | b"head" | b"/usr/bin/cat");
-    let file = words.iter().skip(1).rev().find(|word| !word.starts_with(b"-"))?;
+    let reads = matches!(
+        words.first()?.as_slice(),
+        b"cat" | b"/bin/cat" | b"head" | b"/usr/bin/cat"
+    );
+    let file = words
+        .iter()
+        .skip(1)
+        .rev()
+        .find(|word| !word.starts_with(b"-"))?;
     reads.then(|| PathBuf::from(OsStr::from_bytes(file)))
 }
 
@@ -254,8 +266,15 @@ fn pid_file(command: &[u8], variables: &Variables) -> Option<PathBuf> {
 fn named(command: &[u8]) -> Option<Whom> {
     let command = shell::commands(command).into_iter().next()?;
     let words: Vec<Vec<u8>> = command.words.iter().filter_map(Word::fixed).collect();
-    let finds = matches!(words.first()?.as_slice(), b"pgrep" | b"pidof" | b"/bin/pidof");
-    let name = words.iter().skip(1).rev().find(|word| !word.starts_with(b"-"))?;
+    let finds = matches!(
+        words.first()?.as_slice(),
+        b"pgrep" | b"pidof" | b"/bin/pidof"
+    );
+    let name = words
+        .iter()
+        .skip(1)
+        .rev()
+        .find(|word| !word.starts_with(b"-"))?;
     finds.then(|| Whom::Name(String::from_utf8_lossy(name).into_owned()))
 }
 
@@ -272,7 +291,10 @@ mod tests {
         let file = |path: &str| Whom::PidFile(path.into());
         let unit = |verb, name: &str| Action::Unit(verb, name.to_owned());
         for (text, found) in [
-            ("invoke-rc.d nginx rotate >/dev/null 2>&1", vec![unit(Verb::Rotate, "nginx")]),
+            (
+                "invoke-rc.d nginx rotate >/dev/null 2>&1",
+                vec![unit(Verb::Rotate, "nginx")],
+            ),
             (
                 "if invoke-rc.d apache2 status > /dev/null 2>&1; then \\\n invoke-rc.d apache2 reload > /dev/null 2>&1; \\\nfi;",
                 vec![
@@ -296,15 +318,27 @@ mod tests {
                 "systemctl kill --kill-whom=main -s USR1 gunicorn.service",
                 vec![signal("USR1", Whom::Unit("gunicorn".to_owned()))],
             ),
-            ("systemctl reload httpd.service > /dev/null 2>/dev/null || true", vec![unit(Verb::Reload, "httpd")]),
-            ("pkill -USR1 -x gunicorn", vec![signal("USR1", Whom::Name("gunicorn".to_owned()))]),
-            ("/etc/init.d/celeryd restart", vec![unit(Verb::Restart, "celeryd")]),
+            (
+                "systemctl reload httpd.service > /dev/null 2>/dev/null || true",
+                vec![unit(Verb::Reload, "httpd")],
+            ),
+            (
+                "pkill -USR1 -x gunicorn",
+                vec![signal("USR1", Whom::Name("gunicorn".to_owned()))],
+            ),
+            (
+                "/etc/init.d/celeryd restart",
+                vec![unit(Verb::Restart, "celeryd")],
+            ),
             (
                 "/usr/lib/rsyslog/rsyslog-rotate",
                 vec![Action::Program(vec!["rsyslog-rotate".to_owned()])],
             ),
             ("echo done; true", vec![]),
-            ("/srv/app/rotate.sh", vec![Action::Unknown("/srv/app/rotate.sh".to_owned())]),
+            (
+                "/srv/app/rotate.sh",
+                vec![Action::Unknown("/srv/app/rotate.sh".to_owned())],
+            ),
         ] {
             assert_eq!(actions(text.as_bytes()), found, "{text}");
         }

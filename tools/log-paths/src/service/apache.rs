@@ -36,10 +36,12 @@ pub const SERVICE: Service = Service {
         reload: true,
         command: |words| {
             let control = ["apachectl", "apache2ctl", "httpd", "apache2"];
-            words.first().is_some_and(|word| control.contains(&word.as_str()))
-                && words.iter().any(|word| {
-                    ["graceful", "restart", "reload"].contains(&word.as_str())
-                })
+            words
+                .first()
+                .is_some_and(|word| control.contains(&word.as_str()))
+                && words
+                    .iter()
+                    .any(|word| ["graceful", "restart", "reload"].contains(&word.as_str()))
         },
         gives: false,
     },
@@ -265,16 +267,28 @@ fn last_error_logs(found: Vec<Directive>) -> Vec<Directive> {
             .iter()
             .any(|other| other.name == directive.name && other.host == directive.host)
     };
-    let kept = |at: usize, directive: &Directive| {
-        !ONCE.contains(&directive.name) || !later(at, directive)
-    };
-    let kept: Vec<bool> = found.iter().enumerate().map(|(at, one)| kept(at, one)).collect();
+    let kept =
+        |at: usize, directive: &Directive| !ONCE.contains(&directive.name) || !later(at, directive);
+    let kept: Vec<bool> = found
+        .iter()
+        .enumerate()
+        .map(|(at, one)| kept(at, one))
+        .collect();
     let pairs = found.into_iter().zip(kept);
-    pairs.filter(|(_, kept)| *kept).map(|(directive, _)| directive).collect()
+    pairs
+        .filter(|(_, kept)| *kept)
+        .map(|(directive, _)| directive)
+        .collect()
 }
 
 /// Directives that a later one of the same server replaces.
-const ONCE: &[&str] = &["errorlog", "forensiclog", "secauditlog", "secauditlog2", "secdebuglog"];
+const ONCE: &[&str] = &[
+    "errorlog",
+    "forensiclog",
+    "secauditlog",
+    "secauditlog2",
+    "secdebuglog",
+];
 
 fn target(instance: &str, root: &Path, directive: &Directive) -> Target {
     let kind = if matches!(directive.name, "errorlog" | "secdebuglog") {

@@ -42,18 +42,16 @@ pub struct Instance {
 /// The row of the registry.
 pub const SERVICE: Service = Service {
     name: NAME,
-    owns: |program| {
-        program.titled("nginx: ") || program.is("nginx") || program.is("openresty")
-    },
+    owns: |program| program.titled("nginx: ") || program.is("nginx") || program.is("openresty"),
     reopen: Reopen {
         names: &["nginx", "openresty"],
         signals: &["USR1", "HUP"],
         reload: true,
         command: |words| {
             words.first().is_some_and(|word| word == "nginx")
-                && words.windows(2).any(|pair| {
-                    pair[0] == "-s" && (pair[1] == "reopen" || pair[1] == "reload")
-                })
+                && words
+                    .windows(2)
+                    .any(|pair| pair[0] == "-s" && (pair[1] == "reopen" || pair[1] == "reload"))
         },
         gives: true,
     },

@@ -40,9 +40,14 @@ type Settings = BTreeMap<String, (Vec<u8>, Option<Source>)>;
 pub const SERVICE: Service = Service {
     name: NAME,
     owns: |program| {
-        ["redis-server", "redis-sentinel", "valkey-server", "valkey-sentinel"]
-            .iter()
-            .any(|name| program.is(name))
+        [
+            "redis-server",
+            "redis-sentinel",
+            "valkey-server",
+            "valkey-sentinel",
+        ]
+        .iter()
+        .any(|name| program.is(name))
     },
     reopen: Reopen {
         names: &["redis", "redis-server", "redis-sentinel"],
@@ -115,7 +120,9 @@ fn serves(process: &Process, settings: &Settings) -> bool {
     };
     let get = |name: &str| settings.get(name).map_or(&b""[..], |(value, _)| value);
     let sentinel = process.argv.first().is_some_and(|word| {
-        word.split(|byte| *byte == b' ').next().is_some_and(|word| word.ends_with(b"sentinel"))
+        word.split(|byte| *byte == b' ')
+            .next()
+            .is_some_and(|word| word.ends_with(b"sentinel"))
     });
     let port = if get("port").is_empty() && sentinel {
         b"26379"

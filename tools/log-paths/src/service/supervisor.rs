@@ -19,16 +19,16 @@ const NAME: &str = "supervisor";
 /// The row of the registry.
 pub const SERVICE: Service = Service {
     name: NAME,
-    owns: |program| {
-        program.is("supervisord") || program.runs_module("supervisor.supervisord")
-    },
+    owns: |program| program.is("supervisord") || program.runs_module("supervisor.supervisord"),
     reopen: Reopen {
         names: &["supervisor", "supervisord"],
         signals: &["USR2", "HUP"],
         reload: true,
         command: |words| {
             words.first().is_some_and(|word| word == "supervisorctl")
-                && words.iter().any(|word| word == "reload" || word == "shutdown")
+                && words
+                    .iter()
+                    .any(|word| word == "reload" || word == "shutdown")
         },
         gives: false,
     },

@@ -7,7 +7,9 @@ mod options;
 mod syntax;
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Doubt, Evidence, Kind, Opener, OwnRotation, Reopen, Service, Sink, Target};
+use crate::log::{
+    Configured, Doubt, Evidence, Kind, Opener, OwnRotation, Reopen, Service, Sink, Target,
+};
 use crate::site::{Site, normal};
 use conf::Source;
 use options::{Opt, Options};

@@ -147,8 +147,7 @@ fn join(now: &mut Simple, from: u32, to: u32) {
 fn finish(now: &mut Simple, out: &mut Vec<Simple>, conditional: bool) {
     let mut done = std::mem::take(now);
     done.conditional |= conditional;
-    let empty =
-        done.words.is_empty() && done.redirects.is_empty() && done.assignments.is_empty();
+    let empty = done.words.is_empty() && done.redirects.is_empty() && done.assignments.is_empty();
     if !empty {
         out.push(done);
     }
@@ -172,7 +171,10 @@ mod tests {
                 .iter()
                 .map(|redirect| {
                     let mark = if redirect.appends { ">>" } else { ">" };
-                    format!("{mark}{}", String::from_utf8(redirect.target.source()).unwrap())
+                    format!(
+                        "{mark}{}",
+                        String::from_utf8(redirect.target.source()).unwrap()
+                    )
                 })
                 .collect();
             [words, files].concat().join(" ")
@@ -188,7 +190,10 @@ mod tests {
         );
         assert_eq!(
             shown("if [ -f /run/n.pid ]; then\n kill -USR1 `cat /run/n.pid`\nfi"),
-            ["$(x) [ -f /run/n.pid ]".replace("$(x) ", ""), "kill -USR1 $(cat /run/n.pid)".into()]
+            [
+                "$(x) [ -f /run/n.pid ]".replace("$(x) ", ""),
+                "kill -USR1 $(cat /run/n.pid)".into()
+            ]
         );
         assert_eq!(
             shown("echo '> no' \">> no\" a\\>no 2>&1 <in # > no"),

@@ -141,7 +141,11 @@ impl Lexer<'_> {
                 _ => break,
             }
         }
-        let digits = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
+        let digits = self
+            .rest()
+            .iter()
+            .take_while(|b| b.is_ascii_digit())
+            .count();
         let number = std::str::from_utf8(&self.rest()[..digits])
             .ok()
             .and_then(|digits| digits.parse().ok());
@@ -270,7 +274,9 @@ impl Lexer<'_> {
                 let inner = &rest[1..end];
                 let width = name(inner);
                 let part = match &inner[width..] {
-                    _ if width == 0 => Part::Other([b"$", &rest[..(end + 1).min(rest.len())]].concat()),
+                    _ if width == 0 => {
+                        Part::Other([b"$", &rest[..(end + 1).min(rest.len())]].concat())
+                    }
                     [] => Part::Variable(shown(&inner[..width]), None),
                     [b':', b'-' | b'=', default @ ..] | [b'-' | b'=', default @ ..] => {
                         Part::Variable(shown(&inner[..width]), Some(default.to_vec()))

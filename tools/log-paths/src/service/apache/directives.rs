@@ -213,11 +213,7 @@ impl<'a> Walk<'a> {
                 self.hosts += 1;
                 self.hosts
             });
-            sections.push(Section {
-                host,
-                name,
-                counts,
-            });
+            sections.push(Section { host, name, counts });
             return;
         }
         let is_use = line
@@ -460,9 +456,15 @@ impl<'a> Walk<'a> {
 
 /// The version of the installed program, from its own text; 2.4 where it is not found.
 fn version(site: &Site) -> String {
-    const PROGRAMS: &[&str] = &["/usr/sbin/apache2", "/usr/sbin/httpd", "/usr/local/apache2/bin/httpd"];
+    const PROGRAMS: &[&str] = &[
+        "/usr/sbin/apache2",
+        "/usr/sbin/httpd",
+        "/usr/local/apache2/bin/httpd",
+    ];
     const MARK: &[u8] = b"Apache/";
-    let program = site.first(PROGRAMS).and_then(|program| site.files.read(&program).ok());
+    let program = site
+        .first(PROGRAMS)
+        .and_then(|program| site.files.read(&program).ok());
     let bytes = program.unwrap_or_default();
     let mut rest = bytes.as_slice();
     while let Some(at) = crate::site::find(rest, MARK) {

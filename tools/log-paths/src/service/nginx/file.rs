@@ -132,7 +132,10 @@ fn context(name: &[u8]) -> Option<Context> {
 }
 
 fn wanted(name: &[u8]) -> bool {
-    matches!(name, b"access_log" | b"error_log" | b"include" | b"user" | b"pid")
+    matches!(
+        name,
+        b"access_log" | b"error_log" | b"include" | b"user" | b"pid"
+    )
 }
 
 fn node(statement: &Statement<'_>) -> Option<Node> {

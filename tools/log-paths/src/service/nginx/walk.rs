@@ -211,7 +211,8 @@ impl Walk<'_> {
         let message = format!(
             "a {name} block is not allowed here: is this a part of a configuration, and not the main file?"
         );
-        self.out.fault(NAME, Error::at(conf::Kind::Syntax, source, message));
+        self.out
+            .fault(NAME, Error::at(conf::Kind::Syntax, source, message));
     }
 
     fn include(&mut self, pattern: &[u8], source: &Source, place: Place, level: &mut Level) {
