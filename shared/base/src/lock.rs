@@ -57,21 +57,46 @@ impl Lock {
             path: path.to_path_buf(),
         };
         lock.trusted()?;
+        lock.wait_for(wait)?.sign()
+    }
+
+    fn wait_for(self, wait: Duration) -> Result<Lock> {
         let deadline = Deadline::after(Some(wait));
         let mut pause = Duration::from_millis(2);
         loop {
-            match rustix::fs::flock(&lock.file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
+            match rustix::fs::flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(self),
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::WOULDBLOCK) if !deadline.passed() => {
                     std::thread::sleep(deadline.slice(pause));
                     pause = (pause * 2).min(Duration::from_millis(50));
                 }
-                Err(rustix::io::Errno::WOULDBLOCK) => return Err(lock.held()),
-                Err(e) => return Err(named(e)),
+                Err(rustix::io::Errno::WOULDBLOCK) => return Err(self.held()),
+                Err(e) => {
+                    return Err(Error::io(
+                        format!("cannot lock {}", self.path.display()),
+                        &e.into(),
+                    ));
+                }
             }
         }
-        lock.sign()
+    }
+
+    /// Locks a directory itself, without a file in it: for what two users change, who share no
+    /// directory that both may write. `None` where the directory is missing or may not be read.
+    ///
+    /// # Errors
+    /// `Kind::Locked` where another process holds it.
+    pub fn directory(path: &Path, wait: Duration) -> Result<Option<Lock>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let Ok(fd) = rustix::fs::openat(rustix::fs::CWD, path, flags, Mode::empty()) else {
+            return Ok(None);
+        };
+        let lock = Lock {
+            file: fd.into(),
+            path: path.to_path_buf(),
+        };
+        lock.wait_for(wait).map(Some)
     }
 
     /// Whether somebody holds it: an error as [`Lock::acquire`] gives if so. Nothing is made or written, for dry runs.

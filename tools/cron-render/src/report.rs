@@ -219,7 +219,7 @@ impl Body for CronReport {
                     format!("{}:{}", finding.line, finding.column)
                 };
                 out.row(mark, &[finding.code.name(), &place, &finding.message]);
-                out.note(format!("fix: {}", finding.fix));
+                finding.fix.text(out);
             }
         }
         if let Some(diff) = &self.diff {

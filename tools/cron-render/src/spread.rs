@@ -37,7 +37,11 @@ pub fn place(jobs: &[Job], site: &str, window: Option<Duration>) -> Vec<Placed> 
         table.add(index, &job.schedule);
     }
     let crowded: Vec<usize> = (0..jobs.len())
-        .filter(|i| windows[*i] >= 2 && table.is_taken(&placed, &placed[*i].schedule, Some(*i)))
+        .filter(|i| {
+            windows[*i] >= 2
+                && !jobs[*i].written.is_random()
+                && table.is_taken(&placed, &placed[*i].schedule, Some(*i))
+        })
         .filter(|i| shifted(&placed[*i].schedule, 0).is_some())
         .collect();
     for index in &crowded {

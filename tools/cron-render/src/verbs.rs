@@ -7,23 +7,26 @@ use base::report::{Raw, Report, Status};
 use base::source::Source;
 use base::tool::{Context, Format as Output};
 
-use crate::backend;
-use crate::cli::{Request, Window};
+use crate::act;
+use crate::command::Place;
 use crate::crontab::{Form, What};
 use crate::explain;
 use crate::field::Reading;
 use crate::finding::{Code, Finding};
 use crate::hashed::Seed;
+use crate::host::{self, Cron, Program};
+use crate::judge;
 use crate::lint;
 use crate::observe;
 use crate::render;
 use crate::report::{CronReport, Item, Start, Voice};
+use crate::request::{Request, Window};
 use crate::runs::Runs;
 use crate::schedule;
 use crate::site::{Facts, Format, Site};
 use crate::spread::{self, Placed};
-use crate::systemd;
-use crate::template::{Draft, Template};
+use crate::target::systemd::{self, units};
+use crate::template::{BadSchedule, Draft, Template};
 use crate::zone::Zone;
 
 /// How many runs of a job `next` lists unless told otherwise.
@@ -42,8 +45,12 @@ pub struct Work {
     pub template: Template,
     /// Where each job is after spreading.
     pub placed: Vec<Placed>,
+    /// The cron of this host; [`Cron::MISSING`] where the command does not depend on it.
+    pub cron: Cron,
     /// Everything that is wrong.
     pub findings: Vec<Finding>,
+    /// What a person should know about the run.
+    pub warnings: Vec<String>,
 }
 
 /// The facts of `--site FACTS`.
@@ -56,7 +63,7 @@ impl Work {
     ///
     /// # Errors
     /// A usage error for facts that cannot be, `Kind::Input` for a file that cannot be read.
-    pub fn new(request: &Request) -> Result<Work> {
+    pub fn new(request: &Request, context: &Context) -> Result<Work> {
         let path = request
             .template
             .as_deref()
@@ -64,20 +71,50 @@ impl Work {
         let draft = Draft::read(path)?;
         let given = facts_of(request.site.as_deref())?.over(draft.facts());
         let mut facts = request.facts.clone().over(given);
+        let form = request
+            .form
+            .unwrap_or_else(|| draft.form(observe::is_plainly_a_user));
         // What names users stays what names users, unless something else is asked for.
-        if draft.form() == Form::System {
+        if form == Form::System {
             facts.format = facts.format.or(Some(Format::CronD));
         }
-        let (site, mut findings) = Site::new(facts)?;
-        let template = draft.resolve(&site);
+        let here = request.asked.depends_on_this_host();
+        let (cron, dialect) = match (here, facts.dialect) {
+            (true, _) => {
+                let cron = act::found(&facts, context)?;
+                let dialect = cron.dialect().unwrap_or_default();
+                (cron, dialect)
+            }
+            (false, Some(dialect)) => (Cron::MISSING, dialect),
+            (false, None) => (Cron::MISSING, host::usual(context.deadline)),
+        };
+        let (site, mut findings) = Site::new(facts, dialect)?;
+        let mut template = draft.resolve(form, &site);
+        let mut warnings = Vec::new();
+        if form == Form::System && site.format == Format::Crontab {
+            warnings.extend(keep_users_own(&mut template, &site)?);
+        }
+        refuse_places_without_directory(&template, &site)?;
         let placed = spread::place(&template.jobs, site.name(), site.facts.spread);
-        let facts = observe::facts(&template, &site);
+        let mut facts = observe::facts(&template, &site);
+        if here || is_here(&site) {
+            let cron = Some(&cron).filter(|c| here && c.program != Program::Missing);
+            observe::here(&template, &site, cron, context.deadline, &mut facts)?;
+        }
+        if site.format != Format::Systemd {
+            // A command that this cron cannot be told stops the rendering itself.
+            if let Ok(jobs) = render::jobs(&template, &site, &placed) {
+                facts.result = judge::result(&template, &site, &placed, &jobs);
+            }
+        }
         findings.extend(lint::all(&template, &site, &placed, &facts));
         Ok(Work {
             site,
             template,
             placed,
+            cron,
             findings,
+            warnings,
         })
     }
 
@@ -100,7 +137,12 @@ impl Work {
             } else {
                 format!("{}:{}:{}", self.template.name, f.line, f.column)
             };
-            format!("{place}: {} {} ({})", f.code.name(), f.message, f.fix)
+            format!(
+                "{place}: {} {} ({})",
+                f.code.name(),
+                f.message,
+                f.fix.summary
+            )
         });
         let text = lines.collect::<Vec<_>>().join("\n");
         Err(Error::input(text).hint(format!("cron-render lint {} -o text", self.template.name)))
@@ -112,17 +154,14 @@ impl Work {
     /// `Kind::Input` for a command this cron cannot be told.
     pub fn finished(&self) -> Result<(Vec<String>, Vec<u8>)> {
         if self.site.format == Format::Systemd {
-            let units = systemd::units(&self.template, &self.site, &self.placed);
-            let pairs = units.chunks(2).map(|pair| {
-                pair.iter()
-                    .map(|u| u.text.as_str())
-                    .collect::<Vec<_>>()
-                    .join("\n")
+            let units = units::units(&self.template, &self.site, &self.placed);
+            let jobs = units.iter().map(|units| {
+                let texts = units.iter().map(|unit| unit.text.as_str());
+                texts.collect::<Vec<_>>().join("\n")
             });
-            return Ok((
-                pairs.collect(),
-                backend::systemd::text(self.site.name(), &units).into_bytes(),
-            ));
+            let jobs = jobs.collect();
+            let text = systemd::text(self.site.name(), &units.concat());
+            return Ok((jobs, text.into_bytes()));
         }
         let jobs = render::jobs(&self.template, &self.site, &self.placed)?;
         let text = render::text(&self.template, &self.site, &jobs);
@@ -155,7 +194,7 @@ impl Work {
     /// `Kind::Input` for a template with errors.
     pub fn render(self, context: &Context) -> Result<Report<CronReport>> {
         // Whether user and file exist is asked where it is installed.
-        self.demand(|code| !matches!(code, Code::E10 | Code::E12))?;
+        self.demand(|code| !matches!(code, Code::E10 | Code::E12 | Code::E14))?;
         let (jobs, text) = self.finished()?;
         if context.format == Output::Text {
             self.mention();
@@ -176,7 +215,9 @@ impl Work {
             findings: self.findings,
             ..CronReport::default()
         };
-        Ok(Report::new(Status::Ok, msg, body).raw(Raw::AsText(text)))
+        Ok(Report::new(Status::Ok, msg, body)
+            .warnings(self.warnings)
+            .raw(Raw::AsText(text)))
     }
 
     /// Findings for a person who asked for the text alone: on standard error.
@@ -322,6 +363,69 @@ impl Work {
     }
 }
 
+/// Whether the site is on this host: its directory is.
+fn is_here(site: &Site) -> bool {
+    site.facts
+        .dir
+        .as_deref()
+        .is_some_and(|dir| Path::new(dir).is_dir())
+}
+
+/// A user's crontab does not name users: of a template that does, only the jobs of `--user` belong
+/// in it.
+fn keep_users_own(template: &mut Template, site: &Site) -> Result<Option<String>> {
+    let mut users: Vec<&str> = template
+        .jobs
+        .iter()
+        .filter_map(|j| j.user.as_deref())
+        .collect();
+    users.sort_unstable();
+    users.dedup();
+    let names = users.join(", ");
+    let Some(user) = site.facts.user.as_deref() else {
+        return Err(Error::usage(format!(
+            "--format crontab: the lines of '{}' name the users {names}, and a crontab belongs to one user",
+            template.name
+        ))
+        .hint("--format cron.d, --user USER for the jobs of that user alone, or --form user if the lines name none"));
+    };
+    let all = template.jobs.len();
+    template
+        .jobs
+        .retain(|job| job.user.as_deref() == Some(user));
+    match template.jobs.len() {
+        0 if all > 0 => Err(Error::usage(format!(
+            "--user {user}: no line of '{}' names that user; its users are {names}",
+            template.name
+        ))),
+        kept if kept < all => Ok(Some(format!(
+            "{} of other users were left out",
+            count(all - kept, "job")
+        ))),
+        _ => Ok(None),
+    }
+}
+
+/// `lock = true` needs a directory. A file of a fixed name in /tmp would be anybody's.
+fn refuse_places_without_directory(template: &Template, site: &Site) -> Result<()> {
+    for job in &template.jobs {
+        let rows = [
+            ("lock", &job.extras.lock, &site.facts.lock_dir),
+            ("log", &job.extras.log, &site.facts.log_dir),
+        ];
+        for (key, place, dir) in rows {
+            if *place == Some(Place::Switch(true)) && dir.is_none() {
+                return Err(Error::input(format!(
+                    "{}:{}: job '{}' has {key} = true, and the site has no {key}_dir",
+                    template.name, job.line, job.id
+                ))
+                .hint(format!("{key}_dir = \"/var/lib/SITE\" in [site], --{key}-dir DIR, or {key} = \"/a/path\"")));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// `explain -e EXPR`.
 ///
 /// # Errors
@@ -329,8 +433,12 @@ impl Work {
 pub fn explain_expressions(
     expressions: &[String],
     request: &Request,
+    context: &Context,
 ) -> Result<Report<CronReport>> {
-    let dialect = request.facts.dialect.unwrap_or_default();
+    let dialect = request
+        .facts
+        .dialect
+        .unwrap_or_else(|| host::usual(context.deadline));
     let name = request.facts.name.as_deref().unwrap_or("site");
     let mut items = Vec::new();
     for text in expressions {
@@ -342,14 +450,11 @@ pub fn explain_expressions(
             }),
         };
         let text = text.trim();
-        let written = schedule::read(text.as_bytes(), 0, reading)
-            .ok()
-            .filter(|w| w.rest >= text.len())
-            .ok_or_else(|| {
-                Error::input(format!("{text}: not a schedule")).hint(format!(
-                    "five fields or an @ word; echo '{text} true' | cron-render lint - says more"
-                ))
-            })?;
+        let written = schedule::read_alone(text.as_bytes(), reading).map_err(|error| {
+            let bad = BadSchedule::alone(text, error);
+            let (_, message, fix) = lint::refusal(&bad);
+            Error::usage(format!("-e '{text}': {message}")).hint(fix.summary)
+        })?;
         items.push(Item {
             id: String::new(),
             line: 0,

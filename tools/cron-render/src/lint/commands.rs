@@ -3,17 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::command::{self, Action, OwnWay, Place, Shape};
-use crate::crontab::What;
-use crate::dialect::Dialect;
+use crate::crontab::{What, command_option};
 use crate::escape;
 use crate::finding::{Code, Finding};
 use crate::lint::{Facts, Lookup, push};
 use crate::render;
 use crate::site::{Site, control_name};
 use crate::template::{Job, Template};
-
-/// Where cron looks for programs unless told otherwise (`_PATH_DEFPATH`).
-const CRON_PATH: &[u8] = b"/usr/bin:/bin";
 
 /// What a shell does itself.
 const BUILTINS: [&str; 34] = [
@@ -26,7 +22,7 @@ pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Fin
     let mut first_of: HashMap<(&[u8], &[u8]), usize> = HashMap::with_capacity(template.jobs.len());
     for job in &template.jobs {
         bytes(job, found);
-        length(job, site, found);
+        empty(job, found);
         if let Some(raw) = job.raw() {
             written(job, raw, site, found);
             let key = (&job.text[job.written.span.clone()], raw);
@@ -71,13 +67,6 @@ pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Fin
         };
         push(found, Code::W08, job.place(job.command_at), message, fix);
     }
-    if let Some(python) = &facts.no_python {
-        found.push(Finding::of_site(
-            Code::W08,
-            format!("{python} is not there"),
-            "--venv DIR, where DIR/bin/python is",
-        ));
-    }
 }
 
 fn bytes(job: &Job, found: &mut Vec<Finding>) {
@@ -109,12 +98,12 @@ fn bytes(job: &Job, found: &mut Vec<Finding>) {
     }
 }
 
-fn length(job: &Job, site: &Site, found: &mut Vec<Finding>) {
+fn empty(job: &Job, found: &mut Vec<Finding>) {
     let place = job.place(job.command_at);
-    let (empty, size) = match &job.action {
-        Action::Raw(raw) => (raw.is_empty(), raw.len()),
-        Action::Argv(argv) => (argv.first().is_none_or(String::is_empty), 0),
-        Action::Manage(text) | Action::Shell(text) => (text.trim().is_empty(), 0),
+    let empty = match &job.action {
+        Action::Raw(raw) => raw.is_empty(),
+        Action::Argv(argv) => argv.first().is_none_or(String::is_empty),
+        Action::Manage(text) | Action::Shell(text) => text.trim().is_empty(),
     };
     if empty {
         push(
@@ -123,25 +112,6 @@ fn length(job: &Job, site: &Site, found: &mut Vec<Finding>) {
             place,
             "there is no command",
             "what is to be run, after the schedule",
-        );
-        return;
-    }
-    let size = match render::shell_text(job, site) {
-        Some(text) => escape::encode(text.as_bytes(), site.dialect).map_or(0, |t| t.len()),
-        None => size,
-    };
-    let limit = site.dialect.command_limit();
-    if size > limit {
-        let message = format!(
-            "the command has {size} bytes, and {} takes {limit}",
-            site.dialect.name()
-        );
-        push(
-            found,
-            Code::E07,
-            place,
-            message,
-            "put it into a script and run that",
         );
     }
 }
@@ -158,6 +128,18 @@ fn written(job: &Job, raw: &[u8], site: &Site, found: &mut Vec<Finding>) {
             "five fields: minute, hour, day, month, weekday",
         );
     }
+    if site.dialect.has_command_options()
+        && raw.first() == Some(&b'-')
+        && command_option(raw).is_none()
+    {
+        push(
+            found,
+            Code::E01,
+            place(0),
+            "cronie takes a minus for an option of its own, and knows -n alone: the file is refused",
+            "-n COMMAND, which sends mail only when COMMAND fails",
+        );
+    }
     if let Some(at) = escape::bare_percent(raw) {
         let message = "an unescaped % ends the command: what follows becomes its standard input";
         push(
@@ -169,9 +151,10 @@ fn written(job: &Job, raw: &[u8], site: &Site, found: &mut Vec<Finding>) {
         );
     }
     if let Some(at) = escape::doubled_backslash(raw) {
-        let message = match site.dialect {
-            Dialect::Debian => "Debian's cron makes one backslash of two; cronie keeps both",
-            Dialect::Cronie => "cronie keeps both backslashes; Debian's cron makes one of them",
+        let message = if site.dialect.folds_backslashes() {
+            "Debian's cron makes one backslash of two; cronie keeps both"
+        } else {
+            "cronie keeps both backslashes; Debian's cron makes one of them"
         };
         push(
             found,
@@ -186,16 +169,11 @@ fn written(job: &Job, raw: &[u8], site: &Site, found: &mut Vec<Finding>) {
     match shape {
         Shape::Manage { .. } if rewritten => return,
         Shape::OwnWay(way) if rewritten => {
-            let why = match way {
-                OwnWay::Cd => "it says where it runs itself",
-                OwnWay::Compound => "it is more than one command",
-                OwnWay::Input => "a % gives it standard input",
-            };
             push(
                 found,
                 Code::W21,
                 place(0),
-                format!("left as it is: {why}"),
+                format!("left as it is: {}", way.reason()),
                 "a job of its own with `python manage.py …` alone",
             );
         }
@@ -269,7 +247,7 @@ fn places<'a>(template: &'a Template, site: &'a Site) -> Vec<Option<(&'a [u8], &
             _ => None,
         })
         .peekable();
-    let mut path = given.unwrap_or(CRON_PATH);
+    let mut path = given.unwrap_or(site.dialect.path().as_bytes());
     let each = template.jobs.iter().map(|job| {
         while let Some((_, value)) = later.next_if(|(number, _)| *number < job.line) {
             path = value;
@@ -279,6 +257,9 @@ fn places<'a>(template: &'a Template, site: &'a Site) -> Vec<Option<(&'a [u8], &
                 if render::rewrites(site) && matches!(job.shape, Shape::Manage { .. }) =>
             {
                 None
+            }
+            Action::Raw(raw) if site.dialect.has_command_options() => {
+                command::program(command_option(raw).unwrap_or(raw))
             }
             Action::Raw(raw) => command::program(raw),
             Action::Argv(argv) if site.facts.dir.is_none() => argv.first().map(String::as_bytes),
