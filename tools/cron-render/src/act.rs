@@ -18,7 +18,7 @@ use crate::report::{CronReport, Target};
 use crate::request::Request;
 use crate::site::{Facts, Format, Site};
 use crate::target::Target as Place;
-use crate::verbs::{Work, count};
+use crate::work::{Work, count, found};
 
 /// What an install needs beside a template without errors.
 fn demand_target(work: &Work) -> Result<()> {
@@ -164,24 +164,6 @@ pub fn remove(request: &Request, context: &Context) -> Result<Report<CronReport>
         },
         site.name(),
     )
-}
-
-/// The cron of this host, whose rules are those that were asked for.
-///
-/// # Errors
-/// `Kind::Usage` for another `--dialect`, `Kind::Failed` for a cron without known rules.
-pub fn found(facts: &Facts, context: &Context) -> Result<Cron> {
-    let row = registry::row(facts.format.unwrap_or_default());
-    if !row.by_cron {
-        return Ok(Cron::MISSING);
-    }
-    let cron = Cron::find(context.deadline)?;
-    // A file in /etc/cron.d may wait for its cron, as in an image that is being built.
-    if row.format == Format::CronD && cron == Cron::MISSING {
-        return Ok(cron);
-    }
-    cron.agree(facts.dialect, row.name)?;
-    Ok(cron)
 }
 
 fn open(site: &Site, cron: &Cron, context: &Context) -> Result<Box<dyn Place>> {

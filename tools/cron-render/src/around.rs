@@ -69,6 +69,11 @@ impl Around {
 
     /// What stands before a command that is rendered.
     pub fn prefix(&self) -> String {
+        self.prefix_of(false)
+    }
+
+    /// For `{ a; b; }`, which is no program, variables are exported.
+    fn prefix_of(&self, group: bool) -> String {
         let mut out = String::new();
         if let Some(dir) = &self.dir {
             out.push_str(&format!("cd {} && ", shell_word(dir)));
@@ -76,9 +81,10 @@ impl Around {
         if let Some(file) = &self.env_file {
             out.push_str(&format!("set -a && . {} && set +a && ", shell_word(file)));
         }
-        if !self.env.is_empty() {
-            out.push_str("env ");
-            out.push_str(&self.assignments());
+        if !self.env.is_empty() && group {
+            out.push_str(&format!("export {} && ", self.assignments().trim_end()));
+        } else if !self.env.is_empty() {
+            out.push_str(&format!("env {}", self.assignments()));
         }
         if let Some(lock) = &self.lock {
             out.push_str(&format!("flock -n {} ", shell_word(lock)));
@@ -136,11 +142,11 @@ impl Around {
             None => inner,
         };
         let compound = command::is_compound(inner.as_bytes());
-        let prefixed = self.lock.is_some()
-            || self.turn.is_some()
-            || self.timeout.is_some()
-            || !self.env.is_empty();
-        let alone = self.dir.is_none() && self.log.is_none() && self.env_file.is_none();
+        let prefixed = self.lock.is_some() || self.turn.is_some() || self.timeout.is_some();
+        let alone = self.dir.is_none()
+            && self.log.is_none()
+            && self.env_file.is_none()
+            && self.env.is_empty();
         let text = match (compound, prefixed, alone) {
             (true, true, _) => format!("sh -c {}", shell_word(inner)),
             (true, false, false) => format!("{{ {inner}; }}"),
@@ -151,7 +157,7 @@ impl Around {
         } else {
             self.suffix(inner.as_bytes())
         };
-        format!("{}{text}{suffix}", self.prefix())
+        format!("{}{text}{suffix}", self.prefix_of(compound && !prefixed))
     }
 
     /// The shell command that runs crontab text which begins with `python`, in place of which
@@ -186,10 +192,10 @@ pub fn interpreter(site: &Site) -> String {
     format!("{venv}/bin/python")
 }
 
-/// Whether variables stand in each job's command rather than in setting lines: where other people's
-/// lines share the file.
+/// Whether variables stand in each job's command rather than in setting lines: in a block, whose
+/// file other people's lines share. Without a name there is no block, and the text is a whole file.
 pub fn carries_environment(site: &Site) -> bool {
-    site.format == Format::Crontab
+    site.format == Format::Crontab && site.facts.name.is_some()
 }
 
 #[cfg(test)]

@@ -67,11 +67,13 @@ const NEXT: &[Opt] = &[
     )
     .more("2026-03-29T02:30:00+01:00, or 2026-03-29 02:30 or 2026-03-29 in the zone of --tz."),
     Opt::value("until", Value::Text("TIME"), "Runs before TIME"),
+    Opt::flag("merged", "All jobs in one list, in the order of time")
+        .more("Without TEMPLATE: those of /etc/crontab, /etc/cron.d and the crontabs of all users that you may read."),
 ];
 
 const EXPRESSION: &[Opt] =
     &[
-        Opt::value("expression", Value::Text("EXPR"), "Explain this schedule")
+        Opt::value("expression", Value::Text("EXPR"), "A schedule in place of TEMPLATE")
             .short('e')
             .many(),
     ];
@@ -138,12 +140,19 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             &[SITE],
             &[TEMPLATE],
         ),
-        command(
-            "next",
-            "List the next runs, with local time, UTC and what a change of time does",
-            &[NEXT, SITE],
-            &[TEMPLATE],
-        ),
+        Command {
+            name: "next",
+            about: "List the next runs, with local time, UTC and what a change of time does",
+            description: &[],
+            options: &[NEXT, EXPRESSION, SITE],
+            positionals: &[Positional::optional(
+                "TEMPLATE",
+                Value::File("TEMPLATE"),
+                "A crontab, or TOML or JSON; - for standard input",
+            )],
+            trailing: Trailing::None,
+            default: false,
+        },
         Command {
             name: "explain",
             about: "Say each schedule in plain English",
@@ -245,6 +254,11 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
 /// `Kind::Usage`.
 pub fn request(parsed: &Parsed) -> Result<Request> {
     let name = parsed.command().unwrap_or_default();
+    let expressions: Vec<String> = parsed
+        .texts("expression")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     let asked = match name {
         "render" => Asked::Render,
         "lint" => Asked::Lint,
@@ -252,14 +266,10 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
             count: parsed.count("count"),
             from: parsed.text("from").map(str::to_owned),
             until: parsed.text("until").map(str::to_owned),
+            merged: parsed.flag("merged"),
+            expressions: expressions.clone(),
         }),
-        "explain" => Asked::Explain(
-            parsed
-                .texts("expression")
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
-        ),
+        "explain" => Asked::Explain(expressions),
         "diff" => Asked::Diff,
         "install" => Asked::Install,
         "remove" => Asked::Remove,
@@ -273,6 +283,13 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
         (Asked::Explain(expressions), None) if expressions.is_empty() => {
             return Err(Error::usage("there is nothing to explain")
                 .hint("give a TEMPLATE, or -e '*/5 * * * *'"));
+        }
+        (Asked::Next(window), None) if window.expressions.is_empty() && !window.merged => {
+            return Err(Error::usage("next needs a TEMPLATE")
+                .hint("TEMPLATE, -e '*/5 * * * *', or --merged for everything on this host"));
+        }
+        (Asked::Next(window), Some(_)) if !window.expressions.is_empty() => {
+            return Err(Error::usage("next takes a TEMPLATE or -e EXPR, not both"));
         }
         (Asked::Explain(expressions), Some(_)) if !expressions.is_empty() => {
             return Err(Error::usage(

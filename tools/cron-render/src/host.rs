@@ -252,6 +252,11 @@ pub fn usual(deadline: Deadline) -> Dialect {
         .unwrap_or_default()
 }
 
+/// Whether the password database knows the user.
+pub fn is_user(name: &str) -> bool {
+    matches!(nix::unistd::User::from_name(name), Ok(Some(_)))
+}
+
 /// Whether the host has a unit file of this name.
 fn has_unit(name: &str) -> bool {
     [

@@ -95,8 +95,10 @@ fn named(segment: &[u8]) -> Option<(&[u8], bool)> {
         .iter()
         .position(|w| *w == b"manage.py" || w.ends_with(b"/manage.py"));
     if let Some(at) = manage {
-        let name = words.get(at + 1)?;
-        return Some((name, words.len() > at + 2));
+        return match words.get(at + 1) {
+            Some(name) => Some((name, words.len() > at + 2)),
+            None => Some((b"manage", at > 1)),
+        };
     }
     let assigns = |w: &[u8]| w.contains(&b'=') && !w.starts_with(b"/");
     let mut at = 0;

@@ -2,6 +2,7 @@
 //! directory, a log and a limit make a line longer, and a fact of the site may say more than it
 //! seems to. So what was rendered is parsed again, by the rules of the cron that will read it.
 
+use crate::around;
 use crate::crontab::{self, Form, What};
 use crate::environment;
 use crate::field::Reading;
@@ -55,7 +56,7 @@ fn line(job: &Job, site: &Site, placed: &Placed, rendered: &RenderedJob, found: 
     };
     let form = registry::row(site.format).form.unwrap_or(Form::User);
     let differs = match crontab::line(&text, 0, form, reading) {
-        What::Job(read) if read.written.schedule != placed.schedule => Some("at other times"),
+        What::Job(read) if !read.written.schedule.same_times(&placed.schedule) => Some("at other times"),
         What::Job(read) if text[read.command.clone()] != rendered.command[..] => {
             Some("with another command")
         }
@@ -90,7 +91,7 @@ fn site_settings(site: &Site, found: &mut Vec<Finding>) {
     }
     let limit = site.dialect.environment_limit();
     for (name, value) in settings::of_site(site) {
-        let carried = site.format == Format::Crontab && !settings::is_daemons_own(name);
+        let carried = around::carries_environment(site) && !settings::is_daemons_own(name);
         let Some(text) = environment::write(name, value).filter(|_| !carried) else {
             continue;
         };

@@ -38,7 +38,9 @@ mod spread;
 mod target;
 mod template;
 mod unified;
+mod upcoming;
 mod verbs;
+mod work;
 mod zone;
 
 use std::ffi::OsString;
@@ -51,7 +53,7 @@ use base::tool::{Context, Tool};
 
 use crate::report::CronReport;
 use crate::request::Asked;
-use crate::verbs::Work;
+use crate::work::Work;
 
 /// The program.
 #[derive(Debug)]
@@ -75,6 +77,12 @@ impl Tool for CronRender {
             Asked::Remove => act::remove(&request, context),
             Asked::Explain(expressions) if !expressions.is_empty() => {
                 verbs::explain_expressions(expressions, &request, context)
+            }
+            Asked::Next(window) if !window.expressions.is_empty() => {
+                upcoming::of_expressions(&window.expressions, window, &request, context)
+            }
+            Asked::Next(window) if window.merged && request.template.is_none() => {
+                upcoming::of_this_host(window, &request, context)
             }
             _ => {
                 let work = Work::new(&request, context)?;

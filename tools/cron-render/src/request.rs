@@ -33,6 +33,10 @@ pub struct Window {
     pub from: Option<String>,
     /// The moment after the last.
     pub until: Option<String>,
+    /// All jobs in one list, in the order of time.
+    pub merged: bool,
+    /// Schedules in place of a template.
+    pub expressions: Vec<String>,
 }
 
 /// The request.

@@ -11,9 +11,10 @@ use serde::Serialize;
 use crate::field::{self, CronField, Cursor, Field, FieldError, Note, Reading};
 
 /// How the daemon treats a job when the clock changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
+    #[default]
     /// Neither minute nor hour begins with `*`: not lost in a gap, not repeated in an overlap.
     Fixed,
     /// Minute or hour begins with `*`: follows the clock.
@@ -152,6 +153,16 @@ impl Schedule {
             _ => return None,
         }
         Some(s)
+    }
+
+    /// Whether both start at the same times, those at a change of time included, however they are
+    /// written.
+    pub fn same_times(&self, other: &Schedule) -> bool {
+        let sets = |s: &Schedule| (s.minute, s.hour, s.day, s.month, s.weekday);
+        let every_day = self.day == Field::Day.full() && self.weekday == WEEK;
+        sets(self) == sets(other)
+            && self.kind() == other.kind()
+            && (every_day || self.needs_both_days() == other.needs_both_days())
     }
 
     /// Fixed, wildcard or reboot.

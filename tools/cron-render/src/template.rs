@@ -204,6 +204,15 @@ impl Draft {
         Ok(draft)
     }
 
+    /// A crontab that was read by other means than a path.
+    pub fn of_crontab(name: String, bytes: Vec<u8>) -> Draft {
+        Draft {
+            name,
+            path: None,
+            content: Content::Crontab(bytes),
+        }
+    }
+
     /// From bytes that are there already.
     ///
     /// # Errors

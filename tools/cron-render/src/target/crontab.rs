@@ -54,8 +54,17 @@ pub struct Crontab {
 impl Crontab {
     /// The crontab of the site's user, or of the caller.
     fn of(site: &Site, cron: &Cron, deadline: Deadline) -> Result<Crontab> {
+        Crontab::of_user(site.name(), site.facts.user.as_deref(), cron, deadline)
+    }
+
+    fn of_user(
+        site: &str,
+        user: Option<&str>,
+        cron: &Cron,
+        deadline: Deadline,
+    ) -> Result<Crontab> {
         let me = nix::unistd::User::from_uid(nix::unistd::getuid())?;
-        let user = match (site.facts.user.as_deref(), &me) {
+        let user = match (user, &me) {
             (Some(user), _) => user.to_owned(),
             (None, Some(me)) => me.name.clone(),
             (None, None) => {
@@ -72,7 +81,7 @@ impl Crontab {
             me.map(|me| me.dir)
         };
         Ok(Crontab {
-            site: site.name().to_owned(),
+            site: site.to_owned(),
             user,
             other,
             home,
@@ -271,6 +280,14 @@ impl Target for Crontab {
         )
         .map(|()| Vec::new())
     }
+}
+
+/// The crontab of a user, or of the caller.
+///
+/// # Errors
+/// `Kind::Failed` where it cannot be read exactly.
+pub fn read_of(user: Option<&str>, cron: &Cron, deadline: Deadline) -> Result<Option<Vec<u8>>> {
+    Crontab::of_user("", user, cron, deadline)?.read()
 }
 
 /// Every line that crontab(1) printed on standard error.
