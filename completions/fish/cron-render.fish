@@ -121,6 +121,8 @@ complete -c cron-render -n '__fish_cron_render_in lint' -F
 complete -c cron-render -n '__fish_cron_render_in next' -s c -l count -r -f -d 'How many runs of each job; 5 is the default'
 complete -c cron-render -n '__fish_cron_render_in next' -l from -r -f -d 'Runs at or after TIME; now is the default'
 complete -c cron-render -n '__fish_cron_render_in next' -l until -r -f -d 'Runs before TIME'
+complete -c cron-render -n '__fish_cron_render_in next' -l merged -d 'All jobs in one list, in the order of time'
+complete -c cron-render -n '__fish_cron_render_in next' -s e -l expression -r -f -d 'A schedule in place of TEMPLATE'
 complete -c cron-render -n '__fish_cron_render_in next' -l site -r -F -d 'Read the site\'s facts from FACTS (TOML or JSON)'
 complete -c cron-render -n '__fish_cron_render_in next' -l name -r -f -d 'The site\'s name: of the block, the file, the units'
 complete -c cron-render -n '__fish_cron_render_in next' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory with manage.py'
@@ -155,7 +157,7 @@ complete -c cron-render -n '__fish_cron_render_in next' -l ansible-args -r -F -d
 complete -c cron-render -n '__fish_cron_render_in next' -s h -l help -d 'Print help: -h a summary, --help the whole'
 complete -c cron-render -n '__fish_cron_render_in next' -s V -l version -d 'Print the version'
 complete -c cron-render -n '__fish_cron_render_in next' -F
-complete -c cron-render -n '__fish_cron_render_in explain' -s e -l expression -r -f -d 'Explain this schedule'
+complete -c cron-render -n '__fish_cron_render_in explain' -s e -l expression -r -f -d 'A schedule in place of TEMPLATE'
 complete -c cron-render -n '__fish_cron_render_in explain' -l site -r -F -d 'Read the site\'s facts from FACTS (TOML or JSON)'
 complete -c cron-render -n '__fish_cron_render_in explain' -l name -r -f -d 'The site\'s name: of the block, the file, the units'
 complete -c cron-render -n '__fish_cron_render_in explain' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory with manage.py'

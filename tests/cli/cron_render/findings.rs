@@ -8,7 +8,8 @@ fn findings(output: &Output) -> Vec<(String, u64, u64)> {
     let all = report["findings"].as_array().unwrap();
     for f in all {
         assert!(
-            !f["message"].as_str().unwrap().is_empty() && !f["fix"]["summary"].as_str().unwrap().is_empty(),
+            !f["message"].as_str().unwrap().is_empty()
+                && !f["fix"]["summary"].as_str().unwrap().is_empty(),
             "{f}"
         );
         let severity = if f["code"].as_str().unwrap().starts_with('E') {

@@ -71,12 +71,13 @@ const NEXT: &[Opt] = &[
         .more("Without TEMPLATE: those of /etc/crontab, /etc/cron.d and the crontabs of all users that you may read."),
 ];
 
-const EXPRESSION: &[Opt] =
-    &[
-        Opt::value("expression", Value::Text("EXPR"), "A schedule in place of TEMPLATE")
-            .short('e')
-            .many(),
-    ];
+const EXPRESSION: &[Opt] = &[Opt::value(
+    "expression",
+    Value::Text("EXPR"),
+    "A schedule in place of TEMPLATE",
+)
+.short('e')
+.many()];
 
 const REMOVE: &[Opt] = &[
     Opt::value("name", Value::Text("ID"), "The site's name").required(),

@@ -56,7 +56,9 @@ fn line(job: &Job, site: &Site, placed: &Placed, rendered: &RenderedJob, found: 
     };
     let form = registry::row(site.format).form.unwrap_or(Form::User);
     let differs = match crontab::line(&text, 0, form, reading) {
-        What::Job(read) if !read.written.schedule.same_times(&placed.schedule) => Some("at other times"),
+        What::Job(read) if !read.written.schedule.same_times(&placed.schedule) => {
+            Some("at other times")
+        }
         What::Job(read) if text[read.command.clone()] != rendered.command[..] => {
             Some("with another command")
         }

@@ -239,7 +239,9 @@ impl Body for CronReport {
                                 &start.local.as_str().replace('T', " "),
                                 start.utc.as_str(),
                                 &match &start.latest {
-                                    Some(latest) => format!("to {}, as cronie picks", latest.as_str()),
+                                    Some(latest) => {
+                                        format!("to {}, as cronie picks", latest.as_str())
+                                    }
                                     None => note.to_owned(),
                                 },
                             ],
@@ -277,7 +279,8 @@ impl Body for CronReport {
                 out.row(mark, &[finding.code.name(), &place, &finding.message]);
                 finding.fix.text(out);
                 if group.len() > 1 {
-                    let lines: Vec<String> = group[1..].iter().map(|f| f.line.to_string()).collect();
+                    let lines: Vec<String> =
+                        group[1..].iter().map(|f| f.line.to_string()).collect();
                     out.note(format!("the same on lines {}", lines.join(", ")));
                 }
             }

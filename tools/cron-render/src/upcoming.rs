@@ -92,7 +92,8 @@ fn starts(
     let earliest = runs(&written.picked(|_, low, _| low), zone, manner, bounds);
     let latest = runs(&written.picked(|_, _, high| high), zone, manner, bounds);
     let each = earliest.iter().zip(&latest);
-    each.map(|(first, last)| Start::new(first).until(last)).collect()
+    each.map(|(first, last)| Start::new(first).until(last))
+        .collect()
 }
 
 impl Work {
@@ -260,7 +261,13 @@ pub fn of_this_host(
                 schedule: placed.when.clone(),
                 kind: placed.schedule.kind(),
                 user: job.user.clone().or_else(|| table.user.clone()),
-                next: starts(&placed.schedule, &job.written, &site.zone, Manner::default(), &bounds),
+                next: starts(
+                    &placed.schedule,
+                    &job.written,
+                    &site.zone,
+                    Manner::default(),
+                    &bounds,
+                ),
                 ..Item::default()
             });
             sources.push(name.clone());
@@ -268,7 +275,9 @@ pub fn of_this_host(
     }
     let jobs = body.items.len();
     let sources = std::cell::RefCell::new(sources.into_iter());
-    merge(&mut body, |item| (sources.borrow_mut().next().unwrap_or_default(), item));
+    merge(&mut body, |item| {
+        (sources.borrow_mut().next().unwrap_or_default(), item)
+    });
     body.voice = Voice::Next;
     let total = body.upcoming.as_ref().map_or(0, Vec::len);
     let msg = format!(

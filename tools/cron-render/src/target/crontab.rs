@@ -57,12 +57,7 @@ impl Crontab {
         Crontab::of_user(site.name(), site.facts.user.as_deref(), cron, deadline)
     }
 
-    fn of_user(
-        site: &str,
-        user: Option<&str>,
-        cron: &Cron,
-        deadline: Deadline,
-    ) -> Result<Crontab> {
+    fn of_user(site: &str, user: Option<&str>, cron: &Cron, deadline: Deadline) -> Result<Crontab> {
         let me = nix::unistd::User::from_uid(nix::unistd::getuid())?;
         let user = match (user, &me) {
             (Some(user), _) => user.to_owned(),
