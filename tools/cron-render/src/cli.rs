@@ -268,7 +268,7 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
             from: parsed.text("from").map(str::to_owned),
             until: parsed.text("until").map(str::to_owned),
             merged: parsed.flag("merged"),
-            expressions: expressions.clone(),
+            expressions,
         }),
         "explain" => Asked::Explain(expressions),
         "diff" => Asked::Diff,
