@@ -81,6 +81,7 @@ pub fn diff(work: Work, context: &Context) -> Result<Report<CronReport>> {
 /// # Errors
 /// As the backends.
 pub fn install(work: Work, request: &Request, context: &Context) -> Result<Report<CronReport>> {
+    work.demand_rights()?;
     work.demand(|code| code != Code::E14 || !request.force)?;
     demand_target(&work)?;
     let place = open(&work.site, &work.cron, context)?;

@@ -155,6 +155,13 @@ pub fn refusal(file: &[u8], form: Form, dialect: Dialect) -> Option<(usize, Refu
         count = line.number;
         let refused = match &line.what {
             What::Bad(_) => Some(Refused::Syntax),
+            What::Setting(setting)
+                if dialect.refuses_unsafe_mail()
+                    && matches!(&setting.name[..], b"MAILTO" | b"MAILFROM")
+                    && !dialect.mails_to(&String::from_utf8_lossy(&setting.value)) =>
+            {
+                Some(Refused::Mail)
+            }
             What::Job(job) => {
                 command_refusal(&file[line.span.clone()][job.command.clone()], dialect)
             }
@@ -180,6 +187,8 @@ pub enum Refused {
     Syntax,
     /// The command is missing, begins with `*`, or is too long.
     Command,
+    /// An address that the mailer does not get.
+    Mail,
     /// The last line has no newline.
     NoNewline,
     /// Too many lines.

@@ -140,6 +140,25 @@ impl Dialect {
         }
     }
 
+    /// Whether the daemon hands this address to the mailer: printable letters and a few signs, and a
+    /// letter or digit first. The empty address is one, too: no mail.
+    pub fn mails_to(self, address: &str) -> bool {
+        let signs: &[u8] = if self.is_cronie() {
+            b"@!:%-.,_+"
+        } else {
+            b"@!:%-.,_+=/"
+        };
+        address
+            .bytes()
+            .enumerate()
+            .all(|(at, b)| b.is_ascii_alphanumeric() || (at > 0 && signs.contains(&b)))
+    }
+
+    /// Whether crontab(1) refuses an address that the daemon would not use.
+    pub fn refuses_unsafe_mail(self) -> bool {
+        self == Dialect::Debian13
+    }
+
     /// Whether the daemon runs a job whose home directory does not exist; cronie does not.
     pub fn runs_without_home(self) -> bool {
         self.family() == Family::Debian

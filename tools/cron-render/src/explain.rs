@@ -479,7 +479,10 @@ mod tests {
             ("0,45 * * * *", "At 0 and 45 minutes past every hour"),
             ("*/40 * * * *", "At 0 and 40 minutes past every hour"),
             ("*/15 * * * *", "Every 15 minutes"),
-            ("0 */5 * * *", "Every 5 hours from 00:00 to 20:00"),
+            (
+                "0 */5 * * *",
+                "Every day at 00:00, 05:00, 10:00, 15:00 and 20:00",
+            ),
             ("0 */6 * * *", "Every day at 00:00, 06:00, 12:00 and 18:00"),
             ("0 */2 * * *", "Every 2 hours"),
             (

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use base::error::{Error, Result};
 use base::source::{self, Source};
+use base::trust::Rights;
 use places::Places;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -36,6 +37,8 @@ pub struct Draft {
     pub name: String,
     /// Where it is, unless it came by standard input.
     pub path: Option<PathBuf>,
+    /// Whose rights it has.
+    pub rights: Rights,
     content: Content,
 }
 
@@ -192,7 +195,7 @@ impl Draft {
     /// # Errors
     /// `Kind::Input`.
     pub fn read(path: &Path) -> Result<Draft> {
-        let bytes = source::read_bytes(path)?;
+        let (bytes, rights) = source::read_judged(path)?;
         let stdin = path == Path::new("-");
         let name = if stdin {
             "standard input".to_owned()
@@ -201,6 +204,7 @@ impl Draft {
         };
         let mut draft = Draft::new(name, bytes)?;
         draft.path = (!stdin).then(|| path.to_path_buf());
+        draft.rights = rights;
         Ok(draft)
     }
 
@@ -209,6 +213,7 @@ impl Draft {
         Draft {
             name,
             path: None,
+            rights: Rights::caller(),
             content: Content::Crontab(bytes),
         }
     }
@@ -222,6 +227,7 @@ impl Draft {
             return Ok(Draft {
                 name,
                 path: None,
+                rights: Rights::caller(),
                 content: Content::Crontab(bytes),
             });
         }
@@ -271,6 +277,7 @@ impl Draft {
         Ok(Draft {
             name,
             path: None,
+            rights: Rights::caller(),
             content,
         })
     }

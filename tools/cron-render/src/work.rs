@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use base::child::Identity;
 use base::error::{Error, Result};
 use base::source::Source;
 use base::tool::Context;
+use base::trust::Rights;
 
 use crate::command::Place;
 use crate::crontab::Form;
@@ -37,11 +39,18 @@ pub struct Work {
     pub findings: Vec<Finding>,
     /// What a person should know about the run.
     pub warnings: Vec<String>,
+    /// The input files and whose rights each has.
+    inputs: Vec<(String, Rights)>,
 }
 
 /// The facts of `--site FACTS`.
-fn facts_of(path: Option<&Path>) -> Result<Facts> {
-    path.map_or_else(|| Ok(Facts::default()), |p| Source::read(p)?.parse())
+fn facts_of(path: Option<&Path>, inputs: &mut Vec<(String, Rights)>) -> Result<Facts> {
+    let Some(path) = path else {
+        return Ok(Facts::default());
+    };
+    let source = Source::read(path)?;
+    inputs.push((path.display().to_string(), source.rights().clone()));
+    source.parse()
 }
 
 impl Work {
@@ -55,7 +64,8 @@ impl Work {
             .as_deref()
             .ok_or_else(|| Error::usage("TEMPLATE is missing"))?;
         let draft = Draft::read(path)?;
-        let given = facts_of(request.site.as_deref())?.over(draft.facts());
+        let mut inputs = vec![(draft.name.clone(), draft.rights.clone())];
+        let given = facts_of(request.site.as_deref(), &mut inputs)?.over(draft.facts());
         let mut facts = request.facts.clone().over(given);
         let form = request
             .form
@@ -101,7 +111,36 @@ impl Work {
             cron,
             findings,
             warnings,
+            inputs,
         })
+    }
+
+    /// Refuses what an input file of another user may not ask for: that user's own crontab is theirs
+    /// to shape, everything else is root's.
+    ///
+    /// # Errors
+    /// `Kind::Input`, naming the user who can change the file.
+    pub fn demand_rights(&self) -> Result<()> {
+        let user = self.site.facts.user.as_deref();
+        for (file, rights) in &self.inputs {
+            if rights.are_callers() {
+                continue;
+            }
+            let uid = user.and_then(|user| Identity::of_name(user).ok().map(|i| i.uid));
+            let own = uid.is_some_and(|uid| rights.allow(uid));
+            if own && self.site.format == Format::Crontab {
+                continue;
+            }
+            let what = match (self.site.format, user) {
+                (Format::Systemd, _) => "a system unit".to_owned(),
+                (Format::CronD, _) => "a file in /etc/cron.d".to_owned(),
+                (Format::Crontab, user) => {
+                    format!("the crontab of '{}'", user.unwrap_or("root"))
+                }
+            };
+            return Err(rights.refusal(file, &what));
+        }
+        Ok(())
     }
 
     /// Stops where the template has errors.

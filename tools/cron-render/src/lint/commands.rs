@@ -2,20 +2,29 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::around::Around;
 use crate::command::{self, Action, OwnWay, Place, Shape};
 use crate::crontab::{What, command_option};
 use crate::escape;
 use crate::finding::{Code, Finding};
 use crate::lint::{Facts, Lookup, push};
 use crate::render;
+use crate::settings;
 use crate::site::{Site, control_name};
 use crate::template::{Job, Template};
 
 /// What a shell does itself.
-const BUILTINS: [&str; 34] = [
-    ".", ":", "[", "alias", "bg", "break", "case", "cd", "command", "continue", "echo", "eval",
-    "exec", "exit", "export", "false", "for", "if", "printf", "pwd", "read", "return", "set",
-    "shift", "test", "times", "trap", "true", "umask", "unset", "until", "wait", "while", "{",
+const BUILTINS: [&str; 41] = [
+    "getopts", "hash", "kill", "type", "ulimit", "unalias", "!", ".", ":", "[", "alias", "bg",
+    "break", "case", "cd", "command", "continue", "echo", "eval", "exec", "exit", "export",
+    "false", "for", "if", "printf", "pwd", "read", "return", "set", "shift", "test", "times",
+    "trap", "true", "umask", "unset", "until", "wait", "while", "{",
+];
+
+/// What bash does besides.
+const BASH: [&str; 11] = [
+    "[[", "source", "declare", "typeset", "local", "let", "shopt", "pushd", "popd", "mapfile",
+    "select",
 ];
 
 pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Finding>) {
@@ -23,6 +32,7 @@ pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Fin
     for job in &template.jobs {
         bytes(job, found);
         empty(job, found);
+        ours(job, site, found);
         if let Some(raw) = job.raw() {
             written(job, raw, site, found);
             let key = (&job.text[job.written.span.clone()], raw);
@@ -66,6 +76,45 @@ pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Fin
             )
         };
         push(found, Code::W08, job.place(job.command_at), message, fix);
+    }
+}
+
+/// What our own writing of a command leaves open.
+fn ours(job: &Job, site: &Site, found: &mut Vec<Finding>) {
+    if !render::is_ours(job, site) {
+        return;
+    }
+    let place = job.place(job.command_at);
+    let manages = matches!(job.action, Action::Manage(_) | Action::Raw(_));
+    if manages && site.facts.dir.is_none() {
+        let message =
+            "manage.py is looked for in the user's home directory, where cron starts jobs";
+        push(
+            found,
+            Code::W07,
+            place,
+            message,
+            "--dir DIR, the directory with manage.py",
+        );
+    }
+    let around = Around::new(site, &job.id, &job.extras, Vec::new());
+    let text = match &job.action {
+        Action::Raw(raw) => raw.to_vec(),
+        other => render::inner(other, site).into_bytes(),
+    };
+    let own = command::redirected(&text);
+    if around.log.is_some() && !command::is_compound(&text) && (own.output || own.errors) {
+        let what = match (own.output, own.errors) {
+            (true, _) => "its output",
+            _ => "its errors",
+        };
+        push(
+            found,
+            Code::W21,
+            place,
+            format!("the command sends {what} elsewhere itself: that does not reach the log"),
+            "the command without its redirection",
+        );
     }
 }
 
@@ -248,7 +297,8 @@ fn places<'a>(template: &'a Template, site: &'a Site) -> Vec<Option<(&'a [u8], &
         })
         .peekable();
     let mut path = given.unwrap_or(site.dialect.path().as_bytes());
-    let each = template.jobs.iter().map(|job| {
+    let settings = settings::of_jobs(template, site);
+    let each = template.jobs.iter().zip(settings).map(|(job, settings)| {
         while let Some((_, value)) = later.next_if(|(number, _)| *number < job.line) {
             path = value;
         }
@@ -269,7 +319,11 @@ fn places<'a>(template: &'a Template, site: &'a Site) -> Vec<Option<(&'a [u8], &
             .iter()
             .all(|b| b.is_ascii_alphanumeric() || b"/._+-[:{".contains(b));
         let relative = name.contains(&b'/') && !name.starts_with(b"/");
-        let builtin = BUILTINS.iter().any(|builtin| builtin.as_bytes() == name);
+        let bash = settings::value(&settings, "SHELL")
+            .is_some_and(|s| s.ends_with("/bash") || s.ends_with("/zsh") || s.ends_with("/ksh"));
+        let more: &[&str] = if bash { &BASH } else { &[] };
+        let mut builtins = BUILTINS.iter().chain(more);
+        let builtin = builtins.any(|builtin| builtin.as_bytes() == name);
         (plain && !relative && !builtin).then_some((name, path))
     });
     each.collect()

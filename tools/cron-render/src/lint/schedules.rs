@@ -19,6 +19,7 @@ pub fn look(template: &Template, site: &Site, found: &mut Vec<Finding>) {
             remarked(job, note, site, found);
         }
         days(job, found);
+        every_minute(job, found);
         if job.text.get(job.written.span.start) == Some(&b'-') {
             minus(job.place(job.written.span.start), found);
         }
@@ -356,6 +357,30 @@ fn uneven(job: &Job, note: &Note, step: i32, found: &mut Vec<Finding>) {
         _ => "name the days",
     };
     push(found, Code::W19, place, message, even);
+}
+
+/// `* 4 * * *` is sixty runs, where one is meant more often than not. A range of hours is not: the
+/// working day is a usual thing.
+fn every_minute(job: &Job, found: &mut Vec<Finding>) {
+    let schedule = &job.written.schedule;
+    let apart = schedule.hour & (schedule.hour << 1) == 0;
+    let [minute, hour, ..] = job.written.fields() else {
+        return;
+    };
+    if schedule.minute != Field::Minute.full() || schedule.hour == 0 || !apart {
+        return;
+    }
+    let first = schedule.hour.trailing_zeros();
+    push(
+        found,
+        Code::W24,
+        job.place(minute.span.start),
+        format!("60 runs in each of these hours, from {first:02}:00 to {first:02}:59"),
+        format!(
+            "0 {} for one run in each",
+            quote(&job.text, hour.span.clone()).trim_matches('`')
+        ),
+    );
 }
 
 /// How the two day fields work together.
