@@ -93,11 +93,9 @@ enter() {
         mount -o remount,bind,ro "$root/root/.rustup"
         mount -o remount,bind,ro "$root/root/.cargo/bin"
     fi
-    mkdir -p "$root/root/source" "$roots/$suite.target"
-    mount --bind "$top" "$root/root/source"
+    mkdir -p "$roots/$suite.target"
     rm -rf "$root/root/runbook-tools"
-    chroot "$root" git -c safe.directory='*' clone -q --no-hardlinks /root/source /root/runbook-tools
-    umount "$root/root/source"
+    git clone -q --no-hardlinks "$top" "$root/root/runbook-tools"
     if [ -z "${ROOT_FRESH_TARGET-}" ]; then
         mkdir "$root/root/runbook-tools/target"
         mount --bind "$roots/$suite.target" "$root/root/runbook-tools/target"
