@@ -68,6 +68,11 @@ impl Guardian {
         let _ = self.child.wait();
     }
 
+    /// The guardian is to do its work once this process has ended; nobody waits for it.
+    pub fn leave(mut self) {
+        drop(self.pipe.take());
+    }
+
     /// The guardian is to do its work now; true if it said that it succeeded.
     pub fn release(mut self) -> bool {
         drop(self.pipe.take());

@@ -12,16 +12,18 @@ use base::{Error, Result};
 use proc::Identity;
 use proc::Snapshot;
 
-use crate::act::{Hands, Task};
-use crate::backend::{self, Done, State};
+use crate::act::Executor;
+use crate::backend;
 use crate::ready::{self, Watchers};
-use crate::set::Service;
+use crate::service::Service;
+use crate::state::{Done, State};
+use crate::task::Task;
 
 /// How long new workers have to live before the reload is believed, unless the set says `stable`.
 const BELIEVED: Duration = Duration::from_secs(1);
 
 /// Reloads one service.
-pub fn one(hands: &Hands<'_>, service: &Service, task: &mut Task) {
+pub fn one(exec: &Executor<'_>, service: &Service, task: &mut Task) {
     let began = Instant::now();
     if !task.up {
         let why = task.before.why();
@@ -35,12 +37,9 @@ pub fn one(hands: &Hands<'_>, service: &Service, task: &mut Task) {
         );
         return;
     }
-    let deadline = hands.deadline.or_after(service.start_timeout());
-    if !hands.preflight(service, task, deadline) {
-        return;
-    }
+    let deadline = exec.deadline.or_after(service.start_timeout());
     task.report.changed = true;
-    let outcome = reload(hands, service, &task.before, deadline);
+    let outcome = reload(exec, service, &task.before, deadline);
     if let Ok(state) = backend::observe_one(service) {
         task.saw(&state);
         task.up = service.is_up(&state);
@@ -56,19 +55,19 @@ pub fn one(hands: &Hands<'_>, service: &Service, task: &mut Task) {
     let state = asked.as_ref().ok().cloned();
     if task.keep("ready", began, asked.map(|_| Done::default())) {
         if let Some(state) = state {
-            hands.expect(service, task, &state);
+            exec.expect(service, task, &state);
         }
     }
 }
 
 fn reload(
-    hands: &Hands<'_>,
+    exec: &Executor<'_>,
     service: &Service,
     before: &State,
     deadline: Deadline,
 ) -> Result<Done> {
     let old = workers(before)?;
-    let mut done = (service.backend.reload)(service, before, deadline)?;
+    let mut done = (backend::of(service).reload)(service, before, deadline)?;
     let believed = service.spec.stable.unwrap_or(BELIEVED);
     let mut new: Option<(BTreeSet<Identity>, Instant)> = None;
     loop {
@@ -104,7 +103,7 @@ fn reload(
                 service.name
             )));
         }
-        hands.interrupt.check()?;
+        exec.interrupt.check()?;
         sleep(Duration::from_millis(10));
     }
 }

@@ -18,8 +18,8 @@ use proc::Process;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::process::Signal;
 
-use super::Done;
-use crate::set::Service;
+use crate::service::Service;
+use crate::state::Done;
 
 /// The most of a command's output that is kept, in bytes.
 const KEPT: u64 = 4 << 10;
