@@ -198,7 +198,9 @@ pub fn lasting_directory() -> Result<PathBuf> {
     match lasting_path().map(|path| private_directory(&path).map(|()| path)) {
         Some(Ok(path)) => Ok(path),
         // A read-only /var, or none at all.
-        Some(Err(error)) if error.kind != Kind::Permission || !lasting_exists() => state_directory(),
+        Some(Err(error)) if error.kind != Kind::Permission || !lasting_exists() => {
+            state_directory()
+        }
         Some(Err(error)) => Err(error),
         None => state_directory(),
     }

@@ -417,7 +417,7 @@ fn a_hup_with_broken_code_kills_gunicorn_and_is_caught() {
     site.cycle("start", &["gunicorn"]).run().expect_code(0);
     fs::write(site.dir().join("app.py"), "import no_such_module\n").unwrap();
     // Without one, the HUP ends the master, and that is said.
-    site.set(&text.replace("stable = \"100ms\"", "stable = \"3s\""));
+    site.set(&text.replace("stable = \"100ms\"", "stable = \"3s\"\npreflight = []"));
     let report = site
         .cycle("reload", &["gunicorn"])
         .run()

@@ -24,7 +24,7 @@ const ROLLING: &[Opt] = &[Opt::flag("rolling", "One member after another, each r
 
 const AROUND: &[Opt] = &[
     Opt::value("on-failure", Value::Choice("WHAT", &["start", "leave-down"]), "What to do when COMMAND fails: start is the default")
-        .more("leave-down keeps the services stopped, exit status 125; `svc-cycle recover` starts them later."),
+        .more("leave-down keeps the services stopped, exit status 125; `svc-cycle recover SERVICE` starts them later, and only by their names."),
     Opt::value("command-timeout", Value::Duration("DURATION"), "End COMMAND after this time, and count it as failed"),
 ];
 

@@ -29,9 +29,13 @@ pub fn check(service: &Service, task: &mut Task, deadline: Deadline) -> bool {
         return true;
     }
     let began = Instant::now();
-    if service.spec.preflight.is_some() {
-        let outcome = own(service, deadline);
-        return task.keep("preflight", began, outcome);
+    match &service.spec.preflight {
+        Some(argv) if argv.is_empty() => return true,
+        Some(_) => {
+            let outcome = own(service, deadline);
+            return task.keep("preflight", began, outcome);
+        }
+        None => {}
     }
     match known(&task.before) {
         Some(known) => {
@@ -47,7 +51,12 @@ pub fn check(service: &Service, task: &mut Task, deadline: Deadline) -> bool {
 /// # Errors
 /// It does not exit with 0, or cannot be run.
 pub fn own(service: &Service, deadline: Deadline) -> Result<Done> {
-    let Some(argv) = &service.spec.preflight else {
+    let Some(argv) = service
+        .spec
+        .preflight
+        .as_ref()
+        .filter(|argv| !argv.is_empty())
+    else {
         return Ok(Done::default());
     };
     let user = service

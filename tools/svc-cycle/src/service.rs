@@ -82,7 +82,8 @@ pub struct Spec {
     /// What has to be true after a stop, besides that the process tree is gone.
     #[schemars(with = "Vec<StoppedKeys>")]
     pub stopped: Vec<Stopped>,
-    /// A program and its arguments: has to exit 0 before a start or reload is tried.
+    /// A program and its arguments: has to exit 0 before anything is stopped, and again before a start. Unless given, the check that a
+    /// running nginx, apache2, gunicorn or caddy is known for; [] for none.
     pub preflight: Option<Vec<String>>,
     /// What the running process must be.
     pub expect: Expect,

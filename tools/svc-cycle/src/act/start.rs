@@ -81,7 +81,12 @@ impl Executor<'_> {
         deadline: Deadline,
         always: bool,
     ) -> bool {
-        if service.spec.preflight.is_some() {
+        if service
+            .spec
+            .preflight
+            .as_ref()
+            .is_some_and(|argv| !argv.is_empty())
+        {
             let began = Instant::now();
             let outcome = preflight::own(service, deadline);
             if !task.keep("preflight", began, outcome) {
