@@ -277,7 +277,7 @@ fn a_stop_that_takes_longer_is_followed_by_the_start() {
         status["warnings"][0]
             .as_str()
             .unwrap()
-            .contains("interrupted"),
+            .contains("told to stop"),
         "{status}"
     );
     let mut pids = first.clone();

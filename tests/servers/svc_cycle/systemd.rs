@@ -106,7 +106,7 @@ fn the_lies_of_systemctl() {
     run(&machine, &["start", "t-heir"], 0);
     machine.write(
         "/root/heir.toml",
-        "[service.t-heir]\nbackend = \"systemd\"\nstop_timeout = \"500ms\"\n",
+        "[service.t-heir]\nbackend = \"systemd\"\nstop_timeout = \"3s\"\n",
     );
     let report = run(&machine, &["stop", "-f", "/root/heir.toml"], 3);
     assert_eq!(

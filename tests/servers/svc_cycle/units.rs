@@ -246,7 +246,7 @@ fn what_systemd_stops_along_comes_back() {
     harness::wait_until("all are back", || {
         all.iter().all(|name| active(&machine, name))
     });
-    let report = run(&machine, &["stop", "t-db"], 0);
+    let report = run(&machine, &["stop", "--lock-wait", "10s", "t-db"], 0);
     assert_eq!(
         service(&report, "t-bound.service")["because"],
         "is bound to t-app.service"
@@ -377,7 +377,7 @@ fn a_stop_takes_as_long_as_the_unit_says_and_a_refusal_is_passed_on() {
     };
     machine.unit(
         "t-slow.service",
-        "[Service]\nExecStart=/bin/sh -c 'trap \"sleep 3; exit 0\" TERM; while :; do sleep 0.1; done'\nTimeoutStopSec=60\n",
+        "[Service]\nExecStart=/bin/sh -c 'trap \"sleep 3; exit 0\" TERM; while :; do sleep 0.1; done'\nKillMode=mixed\nTimeoutStopSec=60\n",
     );
     machine.unit(
         "t-hand.service",
@@ -476,7 +476,8 @@ fn two_sites_that_call_a_service_alike_never_touch_each_other() {
     machine.must(&["systemctl", "daemon-reload"]);
     machine.must(&["systemctl", "start", "t-a", "t-b"]);
     // Site A's run is killed, and its guardian with it.
-    let killed = "svc-cycle cycle -f /root/a.toml -- sleep 30 >/dev/null 2>&1 & pid=$!; sleep 1.5; \
+    let killed = "svc-cycle cycle -f /root/a.toml -- sh -c 'touch /root/began; sleep 30' >/dev/null 2>&1 & pid=$!; \
+                  while ! [ -e /root/began ]; do sleep 0.1; done; sleep 0.5; \
                   kill -STOP $pid; kill -KILL $(pgrep -P $pid) $pid; wait 2>/dev/null; true";
     machine.tool("svc-cycle");
     machine.must(&["sh", "-c", killed]);

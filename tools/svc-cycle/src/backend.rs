@@ -129,3 +129,20 @@ pub fn related(services: &[&Service]) -> Result<Vec<Related>> {
     }
     Ok(found)
 }
+
+/// Has the managers of these services read what changed on disk.
+///
+/// # Errors
+/// A manager refuses.
+pub fn reread(services: &[Service]) -> Result<()> {
+    for backend in ALL {
+        let mine: Vec<&Service> = services
+            .iter()
+            .filter(|service| service.backend == backend.name)
+            .collect();
+        if let (Some(reread), false) = (backend.reread, mine.is_empty()) {
+            reread(&mine)?;
+        }
+    }
+    Ok(())
+}

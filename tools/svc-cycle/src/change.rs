@@ -46,6 +46,9 @@ pub fn run(request: &Request, set: Set, context: &Context) -> Result<Changed> {
     if !context.dry_run {
         locks.extend(lock::acquire(&set.services, context.lock_wait)?);
     }
+    if request.reload_units && !context.dry_run {
+        backend::reread(&set.services)?;
+    }
     let (set, along) = with_related(request.action, set)?;
     if !context.dry_run {
         let mut related = set.services.clone();
@@ -68,6 +71,13 @@ pub fn run(request: &Request, set: Set, context: &Context) -> Result<Changed> {
         Action::Restart | Action::Cycle | Action::Stop
     ) {
         plan::bring_along(&mut intents, &states, &places(&ids, &along));
+    }
+    for (service, intent) in set.services.iter().zip(&intents) {
+        let missing =
+            service.backend == backend::pidfile::BACKEND.name && service.spec.start.is_none();
+        if missing && !intent.start.is_empty() {
+            return Err(backend::pidfile::no_start(service));
+        }
     }
     let mut tasks = tasks(&set, states, intents, &along);
     if let Some(first) = tasks.first_mut() {
@@ -196,6 +206,7 @@ pub fn bare(id: &ServiceId, name: &str) -> Service {
             ..Spec::default()
         },
         role: Role::Asked,
+        owner: None,
     }
 }
 

@@ -19,6 +19,11 @@ const SELECTION: &[Opt] = &[
     Opt::value("only", Value::Text("GLOB"), "Only the services whose name matches"),
 ];
 
+const UNITS: &[Opt] = &[Opt::flag(
+    "reload-units",
+    "Have systemd read unit files that changed on disk first (daemon-reload)",
+)];
+
 const ROLLING: &[Opt] = &[Opt::flag("rolling", "One member after another, each ready before the next")
     .more("For the processes of a supervisord group, and for services: the others go on answering meanwhile.")];
 
@@ -71,7 +76,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             "start",
             "Start what isn't running, and wait until it is ready",
             &[],
-            &[SELECTION],
+            &[SELECTION, UNITS],
         ),
         verb(
             "stop",
@@ -83,7 +88,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             "restart",
             "Stop all in reverse order, then start all",
             &[],
-            &[SELECTION, ROLLING],
+            &[SELECTION, ROLLING, UNITS],
         ),
         verb(
             "reload",
@@ -114,7 +119,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
                 "On a terminal COMMAND has the keyboard, so Ctrl-C goes to COMMAND alone, as it would without svc-cycle. For one that does not end \
                  on it (a database driver that waits for a lock), give --command-timeout, or send TERM to svc-cycle.",
             ],
-            options: &[SELECTION, AROUND],
+            options: &[SELECTION, AROUND, UNITS],
             positionals: SERVICES,
             trailing: Trailing::Required,
             default: false,
@@ -221,6 +226,11 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
         Some(path) if path != Path::new("-") => directory_of(path, &here),
         _ => here,
     };
+    let owner = match &source {
+        Some(source) => source.rights().executor(&source.name)?,
+        None => None,
+    }
+    .map(|user| (user.uid, user.gid));
     let origin = Origin {
         file: source.map(|source| (source.name, source.text)),
         directory,
@@ -231,11 +241,13 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
             .map(str::to_owned)
             .collect(),
         only: parsed.text("only").map(str::to_owned),
+        owner,
     };
     Ok(Request {
         action,
         origin,
         rolling: parsed.flag("rolling"),
+        reload_units: parsed.flag("reload-units"),
         leave_down: parsed.text("on-failure") == Some("leave-down"),
         command_timeout: parsed.duration("command-timeout"),
         command: parsed.trailing().unwrap_or_default().to_vec(),

@@ -7,7 +7,7 @@ use base::{Error, Kind, Result};
 
 use crate::backend;
 use crate::expect;
-use crate::journal::Journal;
+use crate::journal::{Journal, Stop};
 use crate::plan::Intent;
 use crate::ready::{self, Watchers};
 use crate::report::{Cycle, Outcome};
@@ -114,6 +114,13 @@ fn owed(set: &Set) -> Vec<String> {
             .iter()
             .filter(|owed| ids.contains(&owed.id))
         {
+            if owed.stop == Stop::Asked && !journal.is_past() {
+                found.push(format!(
+                    "{}: it was told to stop and its old process is still there; it is started again as soon as that is gone",
+                    owed.name
+                ));
+                continue;
+            }
             let why = match (journal.entry().left, journal.is_past()) {
                 (true, _) => "was left down on purpose after COMMAND failed",
                 (false, true) => "was stopped by a run that a reboot interrupted",

@@ -59,13 +59,7 @@ pub fn own(service: &Service, deadline: Deadline) -> Result<Done> {
     else {
         return Ok(Done::default());
     };
-    let user = service
-        .spec
-        .user
-        .as_deref()
-        .filter(|_| service.backend != "systemd-user")
-        .map(User::of_name)
-        .transpose()?;
+    let user = service.runs_as()?;
     let run = Child::argv(argv)
         .dir(&service.directory)
         .user(user)
@@ -131,12 +125,15 @@ impl Known {
 /// or where a part of its command line can't be seen any more.
 fn known(state: &State) -> Option<Known> {
     let view = state.pids().first().and_then(|pid| View::of(*pid).ok())?;
-    if view.shares(proc::Namespace::Mount) != Some(true) {
-        return None;
-    }
     let exe = view.exe().ok().filter(|exe| !exe.deleted)?;
     let argv = known_argv(&exe.path, &view.argv().ok()?)?;
     let uid = view.identity.uid;
+    if view.shares(proc::Namespace::Pid) != Some(true) {
+        return None;
+    }
+    if view.shares(proc::Namespace::Mount) != Some(true) {
+        return hardened(&view, argv);
+    }
     let user = match uid == rustix::process::geteuid().as_raw() {
         true => None,
         false if rustix::process::geteuid().is_root() => Some(User::of_uid(uid, uid).ok()?),
@@ -147,6 +144,32 @@ fn known(state: &State) -> Option<Known> {
         environment: proc::environment(view.pid()).ok()?,
         dir: view.cwd().ok()?,
         user,
+    })
+}
+
+/// A unit with PrivateTmp= or ProtectSystem= sees other files under the same names: the check runs among them (nsenter(1)), as the
+/// process' own user and in its directory.
+fn hardened(view: &View, argv: Vec<OsString>) -> Option<Known> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let uid = view.identity.uid;
+    let gid = User::of_uid(uid, uid).ok()?.gid;
+    let mut check: Vec<OsString> = vec!["nsenter".into(), "--mount".into(), "--wd".into()];
+    check.push(format!("--target={}", view.pid()).into());
+    if uid != 0 {
+        check.extend([
+            format!("--setuid={uid}").into(),
+            format!("--setgid={gid}").into(),
+        ]);
+    }
+    check.push("--".into());
+    check.extend(argv);
+    Some(Known {
+        argv: check,
+        environment: proc::environment(view.pid()).ok()?,
+        dir: "/".into(),
+        user: None,
     })
 }
 

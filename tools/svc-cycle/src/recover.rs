@@ -248,6 +248,7 @@ fn set(journal: &Journal, chosen: &[Owed]) -> Result<Set> {
         let mut service = known.cloned().unwrap_or_else(|| bare(&owed.id, &owed.name));
         service.name.clone_from(&owed.name);
         service.spec.after.clone_from(&owed.after);
+        service.owner = origin.owner;
         service
     });
     Set::of(services.collect())
@@ -428,9 +429,18 @@ fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task, owed: &Owed
     // A stop that the run had asked for may still be under way.
     let stopping = |member: &crate::state::Member| member.run == Run::Stopping;
     if task.stuck || task.before.members.iter().any(stopping) {
-        if let Ok(state) = act::settled(service) {
-            members = state.only(&owed.members).down();
-            task.before = state;
+        let began = Instant::now();
+        match act::settled(service) {
+            Ok(state) if state.members.iter().any(stopping) => {
+                let error = Error::failed(format!("{}: its stop is still under way", service.name));
+                task.keep("start", began, Err(error));
+                return;
+            }
+            Ok(state) => {
+                members = state.only(&owed.members).down();
+                task.before = state;
+            }
+            Err(_) => {}
         }
     }
     if !members.is_empty() {

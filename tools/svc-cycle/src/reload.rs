@@ -67,8 +67,10 @@ fn reload(
     deadline: Deadline,
 ) -> Result<Done> {
     let old = workers(before)?;
+    let replaces = state_replaces(before);
     let mut done = (backend::of(service).reload)(service, before, deadline)?;
     let believed = service.spec.stable.unwrap_or(BELIEVED);
+    let began = Instant::now();
     let mut new: Option<(BTreeSet<Identity>, Instant)> = None;
     loop {
         let state = backend::observe_one(service)?;
@@ -91,8 +93,17 @@ fn reload(
             }
             Some((seen, since)) if *seen == fresh && !fresh.is_empty() => {
                 if since.elapsed() >= believed {
+                    second_master(service, before, &fresh)?;
                     return Ok(done);
                 }
+            }
+            // PostgreSQL's processes read the new values and stay.
+            _ if fresh.is_empty() && !replaces && began.elapsed() >= believed => {
+                done.warnings.push(format!(
+                    "{}: its processes stayed, so nothing shows that the reload took",
+                    service.name
+                ));
+                return Ok(done);
             }
             _ if fresh.is_empty() => new = None,
             _ => new = Some((fresh, Instant::now())),
@@ -105,6 +116,56 @@ fn reload(
         }
         exec.interrupt.check()?;
         sleep(Duration::from_millis(10));
+    }
+}
+
+/// Programs whose master replaces its workers on a reload, so that old workers mean that the reload did not take.
+const REPLACING: &[&str] = &[
+    "nginx",
+    "uwsgi",
+    "uwsgi-core",
+    "apache2",
+    "httpd",
+    "gunicorn",
+    "haproxy",
+];
+
+fn state_replaces(state: &State) -> bool {
+    state.pids().iter().any(|pid| {
+        let exe = proc::executable(*pid);
+        let script = proc::arguments(*pid)
+            .ok()
+            .and_then(|words| words.get(1).cloned());
+        let title = proc::arguments(*pid)
+            .ok()
+            .and_then(|words| words.first().cloned());
+        let named = |name: &std::ffi::OsStr| REPLACING.iter().any(|each| name == *each);
+        exe.as_deref()
+            .and_then(std::path::Path::file_name)
+            .is_some_and(named)
+            || script
+                .as_deref()
+                .map(std::path::Path::new)
+                .and_then(std::path::Path::file_name)
+                .is_some_and(named)
+            || title.is_some_and(|title| title.to_string_lossy().starts_with("gunicorn: master"))
+    })
+}
+
+/// A new child that is the same program and has workers of its own is a second master: USR2 of gunicorn and nginx leaves both up.
+fn second_master(service: &Service, before: &State, fresh: &BTreeSet<Identity>) -> Result<()> {
+    let snapshot = Snapshot::take().map_err(|error| Error::io("/proc", &error))?;
+    let exe = before.pids().first().and_then(|pid| proc::executable(*pid));
+    let second = fresh.iter().find(|identity| {
+        identity.exe.is_some() && identity.exe == exe && !snapshot.children(identity.pid).is_empty()
+    });
+    match second {
+        Some(second) => Err(Error::failed(format!(
+            "{}: the reload started a second main process ({}) beside the old one, and both answer",
+            service.name, second.pid
+        ))
+        .hint("reload_signal = \"HUP\" reloads in place; after USR2 the old main process has to be told to QUIT")),
+        None => Ok(()),
     }
 }
 

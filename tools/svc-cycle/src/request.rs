@@ -63,6 +63,9 @@ pub struct Origin {
     pub names: Vec<String>,
     /// The pattern that the names have to match.
     pub only: Option<String>,
+    /// Who can change the file, where that is neither root nor the caller: user and group.
+    #[serde(default)]
+    pub owner: Option<(u32, u32)>,
 }
 
 impl Origin {
@@ -82,6 +85,8 @@ pub struct Request {
     pub origin: Origin,
     /// One member after another.
     pub rolling: bool,
+    /// Unit files that changed on disk are read first.
+    pub reload_units: bool,
     /// Services stay down when COMMAND fails.
     pub leave_down: bool,
     /// The longest that COMMAND may run.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base::child::Identity as User;
+use base::{Error, Result};
 use probe::Probe;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
@@ -28,6 +30,8 @@ pub struct Service {
     pub spec: Spec,
     /// Why it is in the run.
     pub role: Role,
+    /// Who can change the set file, where that is neither root nor the caller: what the file starts and checks runs as that user.
+    pub owner: Option<(u32, u32)>,
 }
 
 /// Why a service is in a run.
@@ -285,6 +289,39 @@ pub struct StoppedKeys {
 }
 
 impl Service {
+    /// As whom its start, its preflight and its log are done: the user that the set names, else the owner of the set file, else the
+    /// caller (None).
+    ///
+    /// # Errors
+    /// There is no such user, or the set file may not name that user.
+    pub fn runs_as(&self) -> Result<Option<User>> {
+        let named = match &self.spec.user {
+            Some(name) if self.backend != "systemd-user" => Some(User::of_name(name)?),
+            _ => None,
+        };
+        match (named, self.owner) {
+            (Some(user), Some((uid, _))) if user.uid != uid => Err(Error::input(format!(
+                "{}: user = '{}' is refused: uid {uid} can change the set file",
+                self.name,
+                self.spec.user.as_deref().unwrap_or_default()
+            ))
+            .hint("read the file, then give --trust FILE, or make root the owner of the file and of the directories above it")),
+            (Some(user), _) => Ok(Some(user)),
+            (None, Some((uid, gid))) => User::of_uid(uid, gid).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Whose service manager a unit of systemd-user belongs to.
+    #[must_use]
+    pub fn runs_as_manager_of(&self) -> Option<u32> {
+        let own = || Some(rustix::process::geteuid().as_raw());
+        match &self.spec.user {
+            Some(name) => User::of_name(name).ok().map(|user| user.uid),
+            None => own(),
+        }
+    }
+
     /// How long a start may take; 60 s unless told.
     #[must_use]
     pub fn start_timeout(&self) -> Duration {

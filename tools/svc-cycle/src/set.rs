@@ -73,13 +73,18 @@ impl Set {
             .file
             .as_ref()
             .map(|(name, text)| Source::new(name.clone(), text.clone()));
-        Self::read(
+        let mut set = Self::read(
             source.as_ref(),
             &origin.directory,
             origin.config.as_deref(),
             &origin.names,
             origin.only.as_deref(),
-        )
+        )?;
+        for service in set.services.iter_mut().chain(&mut set.others) {
+            service.owner = origin.owner;
+            may_ask(service, source.as_ref())?;
+        }
+        Ok(set)
     }
 
     /// The same without a look at the host: a script that is gone must not keep the others from being read.
@@ -177,6 +182,28 @@ impl Set {
     }
 }
 
+/// A set file of another user may describe that user's own services; what only root may do is root's to ask for.
+fn may_ask(service: &Service, source: Option<&Source>) -> Result<()> {
+    service.runs_as()?;
+    let only_root = match service.backend {
+        "systemd" | "sysv" | "compose" => true,
+        "systemd-user" => service.runs_as_manager_of() != service.owner.map(|(uid, _)| uid),
+        _ => false,
+    };
+    let (Some((uid, _)), true) = (service.owner, only_root) else {
+        return Ok(());
+    };
+    let file = source.map_or("the set file", |source| source.name.as_str());
+    Err(Error::input(format!(
+        "{file}: service {}: backend = \"{}\" is refused: uid {uid} can change the file",
+        service.name, service.backend
+    ))
+    .hint(format!(
+        "read the file, then give --trust {}, or make root the owner of the file and of the directories above it",
+        base::shell::quoted(file)
+    )))
+}
+
 /// What a backend says of a service, at its place in the file.
 fn wrong(source: &Source, name: &str, error: Error) -> Error {
     let placed = source.wrong_at(
@@ -247,6 +274,7 @@ fn from_source(source: &Source, directory: &Path) -> Result<Vec<Service>> {
             directory: directory.to_path_buf(),
             spec,
             role: Role::Asked,
+            owner: None,
         };
         services.push(service);
     }
@@ -286,6 +314,7 @@ fn from_names(names: &[String], directory: &Path, config: Option<&Path>) -> Resu
             directory: directory.to_path_buf(),
             spec,
             role: Role::Asked,
+            owner: None,
         };
         services.push(service);
     }

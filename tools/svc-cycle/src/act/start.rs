@@ -153,8 +153,11 @@ pub fn settled(service: &Service) -> Result<State> {
     let mut until = None;
     loop {
         let state = backend::observe_one(service)?;
-        let until =
-            *until.get_or_insert_with(|| Deadline::after(Some(service.stop_timeout(&state))));
+        // The backend's own time, too: its stop goes on whatever the set's time is.
+        let until = *until.get_or_insert_with(|| {
+            let time = service.stop_timeout(&state);
+            Deadline::after(Some(state.stop_time().map_or(time, |own| own.max(time))))
+        });
         let stopping = state
             .members
             .iter()

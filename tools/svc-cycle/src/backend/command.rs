@@ -18,7 +18,7 @@ use proc::{Identity, arguments, executable, is_of_this_machine};
 
 use super::pidfile;
 use super::row::{Backend, itself};
-use super::spawn::{Launch, signal_named};
+use super::spawn::{self, Launch, signal_named};
 use crate::id::ServiceId;
 use crate::service::Service;
 use crate::state::{Done, Member, Run, State};
@@ -39,8 +39,9 @@ pub const BACKEND: Backend = Backend {
     vouches: |_, _| false,
     allowed: |_, _| Ok(Vec::new()),
     related: None,
+    reread: None,
     shows_stopping: false,
-    log: |_, _| Vec::new(),
+    log: |service, _| spawn::log_of(service),
 };
 
 fn check(service: &Service) -> Result<()> {

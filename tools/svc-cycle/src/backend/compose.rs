@@ -37,6 +37,7 @@ pub const BACKEND: Backend = Backend {
     vouches: |_, _| false,
     allowed: |_, _| Ok(Vec::new()),
     related: None,
+    reread: None,
     shows_stopping: true,
     log,
 };

@@ -18,7 +18,7 @@ use base::{Error, Kind, Result};
 use proc::{Identity, Process, arguments};
 
 use super::row::{Backend, itself};
-use super::spawn::{Launch, signal_named};
+use super::spawn::{self, Launch, signal_named};
 use crate::id::ServiceId;
 use crate::service::Service;
 use crate::state::{Done, Member, State};
@@ -39,8 +39,9 @@ pub const BACKEND: Backend = Backend {
     vouches: |_, _| false,
     allowed: |_, _| Ok(Vec::new()),
     related: None,
+    reread: None,
     shows_stopping: false,
-    log: |_, _| Vec::new(),
+    log: |service, _| spawn::log_of(service),
 };
 
 /// How much younger than its pid file a process may look: its start is known to 10 ms, and file times lag by a tick of the kernel.

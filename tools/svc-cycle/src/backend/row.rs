@@ -42,6 +42,8 @@ pub struct Backend {
     pub related: Option<fn(&[&Service]) -> Result<Vec<Related>>>,
     /// Whether the backend itself shows that a stop is under way; where it does not, the journal remembers.
     pub shows_stopping: bool,
+    /// Has the manager of these services read what changed on disk.
+    pub reread: Option<fn(&[&Service]) -> Result<()>>,
     /// The last lines of the service's own log, where the backend knows where they are.
     pub log: fn(&Service, &State) -> Vec<String>,
 }

@@ -39,6 +39,7 @@ pub const BACKEND: Backend = Backend {
     vouches,
     allowed,
     related: None,
+    reread: None,
     shows_stopping: true,
     log,
 };
@@ -729,6 +730,7 @@ mod tests {
                 ..crate::service::Spec::default()
             },
             role: crate::service::Role::Asked,
+            owner: None,
         };
         let connection = Connection {
             client: Client {

@@ -38,6 +38,7 @@ pub const BACKEND: Backend = Backend {
     vouches: |_, _| false,
     allowed,
     related: Some(related),
+    reread: Some(reread),
     shows_stopping: true,
     log,
 };
@@ -280,12 +281,17 @@ fn refusal(text: &str) -> String {
 
 fn stop(service: &Service, before: &State, members: &[String], deadline: Deadline) -> Result<Done> {
     let (manager, unit) = (manager(service), unit(service));
-    // Only the umbrella itself where it takes its parts along; whoever stays is seen afterwards.
-    let names: Vec<&str> = if members.contains(&unit) {
-        vec![unit.as_str()]
-    } else {
-        members.iter().map(String::as_str).collect()
-    };
+    // An umbrella and the parts that it takes along, so that the job waits for them, too. What a target only wants stays up when systemd
+    // stops the target, and is seen afterwards.
+    let first = show(&manager, std::slice::from_ref(&unit))?;
+    let parts = first.first().map(|unit| unit.list("ConsistsOf"));
+    let parts = parts.unwrap_or_default();
+    let whole = members.contains(&unit);
+    let names: Vec<&str> = members
+        .iter()
+        .filter(|name| !whole || **name == unit || parts.contains(name))
+        .map(String::as_str)
+        .collect();
     let mut arguments = vec!["stop", "--no-ask-password", "--"];
     arguments.extend(&names);
     let done = systemctl(&manager, &arguments, deadline)?;
@@ -358,6 +364,20 @@ fn processes(state: &State) -> Vec<i32> {
     found.sort_unstable();
     found.dedup();
     found
+}
+
+fn reread(services: &[&Service]) -> Result<()> {
+    for (manager, _) in by_manager(services) {
+        let time = Deadline::after(Some(Duration::from_secs(90)));
+        let done = systemctl(&manager, &["daemon-reload", "--no-ask-password"], time)?;
+        if !done.success() {
+            return Err(Error::failed(format!(
+                "systemctl daemon-reload: {}",
+                done.last_words()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Root may; others only where polkit says so.

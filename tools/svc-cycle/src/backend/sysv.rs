@@ -39,6 +39,7 @@ pub const BACKEND: Backend = Backend {
     vouches: |_, _| false,
     allowed: |_, _| Ok(Vec::new()),
     related: None,
+    reread: None,
     shows_stopping: false,
     log: |_, _| Vec::new(),
 };
