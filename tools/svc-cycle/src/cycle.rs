@@ -154,7 +154,7 @@ fn restore(exec: &Executor<'_>, tasks: &mut [Task]) {
     for (task, state) in tasks.iter_mut().zip(seen) {
         let up = |state: &State| !state.only(&task.intent.start).is_down();
         let revived = task.down && state.as_ref().is_ok_and(up);
-        task.revived = revived && !(exec.revival && !task.intent.start.is_empty());
+        task.revived = revived && !exec.revival;
     }
     exec.waves(
         tasks,

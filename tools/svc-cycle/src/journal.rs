@@ -7,7 +7,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base::atomic::{Access, Dir};
 use base::{Error, Result};
@@ -230,7 +230,7 @@ impl Journal {
     }
 }
 
-fn names(directory: &PathBuf) -> Result<Vec<String>> {
+fn names(directory: &Path) -> Result<Vec<String>> {
     let mut names: Vec<String> = Dir::open(directory)?
         .names()?
         .iter()

@@ -183,7 +183,7 @@ fn ask_to_start(
                 if !deadline.passed()
                     && (error.kind == Kind::Unreachable || always && is_shortage(&error)) =>
             {
-                sleep(deadline.slice(Duration::from_millis(100)))
+                sleep(deadline.slice(Duration::from_millis(100)));
             }
             other => return other,
         }

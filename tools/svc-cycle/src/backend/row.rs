@@ -9,6 +9,9 @@ use crate::id::ServiceId;
 use crate::service::{Role, Service};
 use crate::state::{Done, State};
 
+/// What is asked about many services at once.
+pub type ForMany<T> = fn(&[&Service]) -> Result<T>;
+
 /// A backend. Every function is about one service, but for `observe` and `related`, which are asked about many at once.
 #[derive(Debug)]
 pub struct Backend {
@@ -39,11 +42,11 @@ pub struct Backend {
     /// Whether the caller may change this service, and what to know before it is changed; asked before the first change.
     pub allowed: fn(&Service, &State) -> Result<Vec<String>>,
     /// What the manager stops together with these services, and what starts them again.
-    pub related: Option<fn(&[&Service]) -> Result<Vec<Related>>>,
+    pub related: Option<ForMany<Vec<Related>>>,
     /// Whether the backend itself shows that a stop is under way; where it does not, the journal remembers.
     pub shows_stopping: bool,
     /// Has the manager of these services read what changed on disk.
-    pub reread: Option<fn(&[&Service]) -> Result<()>>,
+    pub reread: Option<ForMany<()>>,
     /// The last lines of the service's own log, where the backend knows where they are.
     pub log: fn(&Service, &State) -> Vec<String>,
 }

@@ -89,7 +89,7 @@ pub fn triggers(manager: &Manager, units: &[Unit]) -> Result<Vec<Relative>> {
 /// systemd does not answer.
 pub fn members(manager: &Manager, umbrella: &Unit) -> Result<Vec<Unit>> {
     let parts = umbrella.list("ConsistsOf");
-    let mut names = parts.clone();
+    let mut names = parts;
     // A one-shot service that wants others (a clean-up after boot) does not stand for them; it does for its parts.
     let is_target = umbrella.id().ends_with(".target");
     let mut pulled: Vec<String> = Vec::new();
