@@ -194,6 +194,12 @@ fn anew(exec: &Executor<'_>, service: &Service, task: &mut Task) {
 fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task) {
     let wanted = task.intent.start.clone();
     let members = match act::settled(service) {
+        // The system had no descriptor or process left for the stop: it was never told, and runs on.
+        Ok(state) if never_told(task) && is_old(task, &state) => {
+            task.saw(&state);
+            task.up = service.is_up(&state);
+            return;
+        }
         // Told to stop and still there: it can't be started before it is gone, and the guardian waits for that.
         Ok(state) if task.touched && !task.down && is_old(task, &state) => {
             task.saw(&state);
@@ -213,6 +219,11 @@ fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task) {
         Err(_) => wanted,
     };
     exec.start(service, task, &members, true);
+}
+
+/// Whether the stop failed for want of a descriptor or a process, before anybody was told.
+fn never_told(task: &Task) -> bool {
+    task.touched && !task.down && task.error.as_ref().is_some_and(act::is_shortage)
 }
 
 /// Whether it is still the process that was told to stop.
@@ -248,7 +259,7 @@ fn rolling(exec: &Executor<'_>, tasks: &mut [Task]) {
             let stopped = !was_up || exec.stop(service, task, member);
             let old = !stopped
                 && act::settled(service).is_ok_and(|state| is_old(task, &state.only(member)));
-            task.stuck = old;
+            task.stuck = old && !never_told(task);
             let started = !old && exec.start(service, task, member, true);
             if !(stopped && started) {
                 task.up = false;
@@ -353,7 +364,8 @@ fn missing(tasks: &[Task]) -> Vec<ServiceId> {
 fn needs_guardian(tasks: &[Task]) -> bool {
     tasks.iter().any(|task| {
         let owed = !task.intent.start.is_empty() && task.touched && !task.ready;
-        let stopping = task.stuck || !task.down && task.old.iter().any(proc::Identity::lives);
+        let stopping = task.stuck
+            || !task.down && !never_told(task) && task.old.iter().any(proc::Identity::lives);
         owed && (stopping || task.error.as_ref().is_some_and(act::is_shortage))
     })
 }
