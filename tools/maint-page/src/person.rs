@@ -45,7 +45,9 @@ impl Seat {
         Some(Seat {
             boot: boot()?,
             tty: terminal(me),
-            client: client.and_then(|text| text.split(' ').next().map(str::to_owned)),
+            client: client
+                .and_then(|text| text.split(' ').next().map(str::to_owned))
+                .filter(|address| !address.is_empty()),
             leader: Stat::of(session).ok().map(|leader| (session, leader.start)),
         })
     }
