@@ -204,7 +204,13 @@ fn killed_during_command_the_guardian_takes_the_page_away_when_command_has_ended
     let until = |path: &std::path::Path| {
         format!("while ! test -e '{}'; do sleep 0.05; done", path.display())
     };
-    let script = format!("({}) & {}", until(&go), until(&first));
+    let began = site.top.path().join("began");
+    let script = format!(
+        "touch '{}'; ({}) & {}",
+        began.display(),
+        until(&go),
+        until(&first)
+    );
     let mut during = site
         .tool("during")
         .args(["--on-failure", "off", "--", "sh", "-c", &script]);
@@ -215,16 +221,8 @@ fn killed_during_command_the_guardian_takes_the_page_away_when_command_has_ended
         .spawn()
         .unwrap();
     wait_until("the page", || site.has("on"));
-    let noted = || {
-        let status = std::fs::read_dir(site.dir().join("holds"))
-            .unwrap()
-            .flatten();
-        let holds: Vec<String> = status
-            .filter_map(|entry| std::fs::read_to_string(entry.path()).ok())
-            .collect();
-        holds.iter().any(|hold| hold.contains("\"command\":{"))
-    };
-    wait_until("COMMAND in the hold", noted);
+    // At once, perhaps before the hold names COMMAND.
+    wait_until("COMMAND", || began.exists());
     child.kill().unwrap();
     child.wait().unwrap();
     std::fs::write(&first, "").unwrap();

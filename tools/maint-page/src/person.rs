@@ -101,10 +101,29 @@ impl Run {
         !self.tool.lives() && !self.command_runs()
     }
 
+    /// The value of [`MARK`] for this run.
+    pub fn mark(&self) -> String {
+        format!("{}-{}", self.tool.pid, self.tool.start)
+    }
+
+    /// Whether a process lives that has this run's mark.
+    fn marked_runs(&self) -> bool {
+        let mark = self.mark();
+        let has = |pid: i32| {
+            proc::environment(pid).is_ok_and(|all| {
+                all.iter()
+                    .any(|(name, value)| name == MARK && *value == *mark)
+            })
+        };
+        Snapshot::take().map_or(true, |all| {
+            all.iter().any(|stat| !stat.is_dead() && has(stat.pid))
+        })
+    }
+
     /// Whether a process of COMMAND's group lives.
     pub fn command_runs(&self) -> bool {
         let Some(command) = &self.command else {
-            return false;
+            return self.marked_runs();
         };
         if command.lives() {
             return true;
@@ -117,6 +136,10 @@ impl Run {
         })
     }
 }
+
+/// The variable that COMMAND has in its environment: the hold's file is written a moment after
+/// COMMAND has begun, and this program can be killed in that moment.
+pub const MARK: &str = "MAINT_PAGE_RUN";
 
 fn boot() -> Option<String> {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;

@@ -6,6 +6,7 @@ use crate::change;
 use crate::hold::State;
 use crate::layout::{Layout, Place};
 use crate::observe::{self, Opened};
+use crate::person::{self, Run};
 use crate::report::{Item, Maintenance, Ran, Verified};
 use crate::settle::{Settled, Settling};
 use crate::wait::{self, Waited};
@@ -197,6 +198,7 @@ impl Story<'_> {
         match Foreground::new(self.argv)
             .patient()
             .started(&note)
+            .env(person::MARK, self.mark())
             .deadline(self.context.deadline)
             .run(self.watch)
         {
@@ -206,9 +208,12 @@ impl Story<'_> {
         }
     }
 
+    fn mark(&self) -> String {
+        self.on.wish.run.as_ref().map(Run::mark).unwrap_or_default()
+    }
+
     /// Writes COMMAND's process into the hold: the guardian leaves the page up while it runs. Where
-    /// that fails the guardian knows no process and takes the page away at once, as it would for a
-    /// COMMAND that has ended.
+    /// that fails the guardian knows COMMAND by its mark alone.
     fn note_command(&self, pid: u32) {
         let Some(command) = i32::try_from(pid)
             .ok()
