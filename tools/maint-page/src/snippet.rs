@@ -119,15 +119,9 @@ fn apache_allow(allow: &Allow, skip: usize) -> String {
 fn caddy_allow(allow: &Allow) -> String {
     let mut text = String::new();
     if !allow.paths.is_empty() {
-        let paths: Vec<String> = allow
-            .paths
-            .iter()
-            .map(|path| match path.strip_suffix('/') {
-                Some(_) => format!("{path}*"),
-                None => path.clone(),
-            })
-            .collect();
-        let _ = writeln!(text, "\tnot path {}", paths.join(" "));
+        // The matcher `path` takes upper and lower case for the same.
+        let paths: Vec<String> = allow.paths.iter().map(|path| pattern(path)).collect();
+        let _ = writeln!(text, "\tnot path_regexp ({})", paths.join("|"));
     }
     if !allow.networks.is_empty() {
         let _ = writeln!(text, "\tnot remote_ip {}", allow.networks.join(" "));
