@@ -236,7 +236,7 @@ impl Body for CronReport {
                             Mark::Plain,
                             &[
                                 start.weekday,
-                                &start.local.as_str().replace('T', " "),
+                                start.local.as_str().replace('T', " ").as_str(),
                                 start.utc.as_str(),
                                 &match &start.latest {
                                     Some(latest) => {
@@ -255,7 +255,7 @@ impl Body for CronReport {
                     out.row(
                         Mark::Plain,
                         &[
-                            &item.schedule,
+                            item.schedule.as_str(),
                             item.explanation.as_deref().unwrap_or_default(),
                             id,
                         ],
