@@ -379,28 +379,45 @@ fn directories_are_not_made_for_strangers() {
     }
     let dir = site();
     let (conf, wanted) = (dir.path().join("n.conf"), dir.path().join("made/here"));
-    write(&conf, format!("error_log {}/x.log; events {{}}", wanted.display()));
+    write(
+        &conf,
+        format!("error_log {}/x.log; events {{}}", wanted.display()),
+    );
     let run = || log_paths("nginx", &conf, &["--config-only", "--create-dirs"]);
     chown(&conf, Some(33), Some(33)).unwrap();
     run().expect_code(3);
     assert!(!wanted.exists());
     chown(&conf, Some(0), Some(0)).unwrap();
     // The same by the title of another user's process, whose configuration is root's.
-    let title = format!("nginx: master process /usr/sbin/nginx -c {}", conf.display());
+    let title = format!(
+        "nginx: master process /usr/sbin/nginx -c {}",
+        conf.display()
+    );
     let script = format!("exec -a '{title}' sleep 600");
     let fake = Server::start(
-        Command::new("setpriv").args(["--reuid=33", "--regid=33", "--clear-groups", "bash", "-c", &script]),
+        Command::new("setpriv").args([
+            "--reuid=33",
+            "--regid=33",
+            "--clear-groups",
+            "bash",
+            "-c",
+            &script,
+        ]),
         &dir.path().join("said"),
     );
     wait_until("the title", || {
-        fs::read(format!("/proc/{}/cmdline", fake.pid())).is_ok_and(|line| line.starts_with(b"nginx: "))
+        fs::read(format!("/proc/{}/cmdline", fake.pid()))
+            .is_ok_and(|line| line.starts_with(b"nginx: "))
     });
     let report = harness::tool("log-paths")
         .args(["--config-only", "--create-dirs", "nginx"])
         .run()
         .json();
     let refused = report["directories"].as_array().unwrap();
-    let ours = refused.iter().find(|made| made["path"] == wanted.to_str().unwrap()).unwrap();
+    let ours = refused
+        .iter()
+        .find(|made| made["path"] == wanted.to_str().unwrap())
+        .unwrap();
     assert_eq!(ours["state"], "refused", "{report:#}");
     assert!(!wanted.exists());
     drop(fake);
@@ -449,31 +466,72 @@ fn advice_for_rotation_works() {
         .arg(&main)
         .output()
         .unwrap();
-    assert!(forced.status.success(), "{}", String::from_utf8_lossy(&forced.stderr));
+    assert!(
+        forced.status.success(),
+        "{}",
+        String::from_utf8_lossy(&forced.stderr)
+    );
     wait_until("nginx has opened the new log", || {
         codes(&item(&run(), &log)).is_empty()
     });
     request();
     assert!(fs::read_to_string(&log).unwrap().contains("GET /line"));
-    assert!(fs::read_to_string(log.with_file_name("a.log.1")).unwrap().contains("GET /line"));
+    assert!(
+        fs::read_to_string(log.with_file_name("a.log.1"))
+            .unwrap()
+            .contains("GET /line")
+    );
     // Without the script lines go to the old file: that is told, and mended.
-    let stanza = fs::read_dir(rotation.path().join("d")).unwrap().next().unwrap().unwrap().path();
+    let stanza = fs::read_dir(rotation.path().join("d"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     let text = fs::read_to_string(&stanza).unwrap();
     let bare: String = text
         .lines()
-        .filter(|line| !["postrotate", "endscript", "kill"].iter().any(|word| line.contains(word)))
+        .filter(|line| {
+            !["postrotate", "endscript", "kill"]
+                .iter()
+                .any(|word| line.contains(word))
+        })
         .map(|line| format!("{line}\n"))
         .collect();
     fs::write(&stanza, bare).unwrap();
     apply(&problem(&run(), &log, "rotation_loses_lines")["fix"]);
     assert_eq!(codes(&item(&run(), &log)), [""; 0]);
     // And what logrotate refuses is mended, too.
-    fs::write(&stanza, format!("{} {{ weekly rotate 8 missingok copytruncate }}\n", log.display())).unwrap();
+    fs::write(
+        &stanza,
+        format!(
+            "{} {{ weekly rotate 8 missingok copytruncate }}\n",
+            log.display()
+        ),
+    )
+    .unwrap();
     apply(&problem(&run(), &log, "rotation_refused")["fix"]);
-    assert_eq!(codes(&item(&run(), &log)), [""; 0], "{}", fs::read_to_string(&stanza).unwrap());
-    fs::write(&stanza, format!("{} {{\n create 0640 nobody-here adm\n copytruncate\n}}\n", log.display())).unwrap();
+    assert_eq!(
+        codes(&item(&run(), &log)),
+        [""; 0],
+        "{}",
+        fs::read_to_string(&stanza).unwrap()
+    );
+    fs::write(
+        &stanza,
+        format!(
+            "{} {{\n create 0640 nobody-here adm\n copytruncate\n}}\n",
+            log.display()
+        ),
+    )
+    .unwrap();
     apply(&problem(&run(), &log, "rotation_refused")["fix"]);
-    assert_eq!(codes(&item(&run(), &log)), [""; 0], "{}", fs::read_to_string(&stanza).unwrap());
+    assert_eq!(
+        codes(&item(&run(), &log)),
+        [""; 0],
+        "{}",
+        fs::read_to_string(&stanza).unwrap()
+    );
 }
 
 /// Whatever a log is called after it was moved away: the service runs, should hold it, and does not.
@@ -488,7 +546,16 @@ fn every_way_of_renaming_is_seen() {
     );
     let log = logs.join("a.log");
     fs::create_dir(running.dir.path().join("away")).unwrap();
-    for name in ["a.log.1", "a.log_20261126", "a-20261126.log", "a.log.bak", "old", "zzz.txt", "../away/a.log", "../away/b"] {
+    for name in [
+        "a.log.1",
+        "a.log_20261126",
+        "a-20261126.log",
+        "a.log.bak",
+        "old",
+        "zzz.txt",
+        "../away/a.log",
+        "../away/b",
+    ] {
         for new in [false, true] {
             fs::rename(&log, logs.join(name)).unwrap();
             if new {
@@ -525,7 +592,9 @@ fn a_private_namespace_is_not_another_file() {
         ),
     );
     let _server = Server::start(
-        Command::new("unshare").args(["-m", "nginx", "-c"]).arg(&conf),
+        Command::new("unshare")
+            .args(["-m", "nginx", "-c"])
+            .arg(&conf),
         &dir.path().join("said"),
     );
     wait_until("the pid file", || dir.path().join("nginx.pid").exists());
@@ -533,8 +602,15 @@ fn a_private_namespace_is_not_another_file() {
     let run = |more: &[&str]| log_paths("nginx", &conf, more);
     let healthy = run(&[]).json();
     assert_eq!(codes(&item(&healthy, &log)), ["not_rotated"]);
-    assert!(!item(&healthy, &log)["open_by"].as_array().unwrap().is_empty());
-    let plain = harness::tool("log-paths").args(["--open-only", "--plain"]).run();
+    assert!(
+        !item(&healthy, &log)["open_by"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    let plain = harness::tool("log-paths")
+        .args(["--open-only", "--plain"])
+        .run();
     assert!(plain.out().contains(log.to_str().unwrap()));
     fs::rename(&log, dir.path().join("logs/other")).unwrap();
     problem(&run(&["--check"]).json(), &log, "renamed_open");

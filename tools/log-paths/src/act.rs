@@ -46,13 +46,15 @@ fn one(site: &Site, dir: &MissingDir, dry_run: bool) -> Directory {
         (None, Some(why)) => Err(why),
         _ => Ok(()),
     };
-    let outcome = allowed.and_then(|()| descend(site, &dir.path, uid)).and_then(|walk| {
-        if dry_run {
-            Ok("would_create")
-        } else {
-            walk.make(owner)
-        }
-    });
+    let outcome = allowed
+        .and_then(|()| descend(site, &dir.path, uid))
+        .and_then(|walk| {
+            if dry_run {
+                Ok("would_create")
+            } else {
+                walk.make(owner)
+            }
+        });
     let (state, reason) = match outcome {
         Ok(state) => (state, None),
         Err(why) => ("refused", Some(why)),
@@ -74,7 +76,9 @@ fn one(site: &Site, dir: &MissingDir, dry_run: bool) -> Directory {
 fn trusted(site: &Site, claim: &Claim) -> Result<(), String> {
     let me = geteuid().as_raw();
     if let Some(pid) = claim.pid {
-        let view = i32::try_from(pid).ok().and_then(|pid| proc::View::of(pid).ok());
+        let view = i32::try_from(pid)
+            .ok()
+            .and_then(|pid| proc::View::of(pid).ok());
         let uids = view.as_ref().and_then(|view| view.uids().ok());
         let program = view.as_ref().and_then(|view| view.exe().ok());
         let good = |uid: u32| uid == 0 || uid == me;

@@ -56,7 +56,9 @@ impl Launch {
 /// The first `${NAME}` that was left in a word, since it has no value.
 #[must_use]
 pub fn unresolved(word: &[u8]) -> Option<String> {
-    let at = word.windows(2).position(|pair| pair == b"${" || pair == b"$(")?;
+    let at = word
+        .windows(2)
+        .position(|pair| pair == b"${" || pair == b"$(")?;
     let close = if word[at + 1] == b'{' { b'}' } else { b')' };
     let width = word[at..].iter().position(|byte| *byte == close)?;
     Some(String::from_utf8_lossy(&word[at..=at + width]).into_owned())
@@ -69,7 +71,11 @@ pub fn of(site: &Site, service: &'static str, names: &[&str]) -> Vec<Launch> {
         .masters(service)
         .filter_map(|process| of_process(site, process, names));
     let mut launches: Vec<Launch> = running.collect();
-    for launch in site.starts().iter().flat_map(|start| of_start(site, start, names)) {
+    for launch in site
+        .starts()
+        .iter()
+        .flat_map(|start| of_start(site, start, names))
+    {
         // The same program by the same words in the same place, seen running, needs no second mention but keeps its place.
         match launches
             .iter_mut()
@@ -86,7 +92,11 @@ pub fn of(site: &Site, service: &'static str, names: &[&str]) -> Vec<Launch> {
 }
 
 fn of_process(site: &Site, process: &Process, names: &[&str]) -> Option<Launch> {
-    let mut finder = Finder::new(site, names, process.cwd().unwrap_or_else(|| PathBuf::from("/")));
+    let mut finder = Finder::new(
+        site,
+        names,
+        process.cwd().unwrap_or_else(|| PathBuf::from("/")),
+    );
     finder.env = process.environment().unwrap_or_default();
     finder.argv(process.argv.clone(), 0);
     let found = finder.found.into_iter().next()?;
@@ -143,14 +153,20 @@ pub fn of_start(site: &Site, start: &Start, names: &[&str]) -> Vec<Launch> {
 /// Is one of these names a word of the text, with a directory before it or without?
 fn mentions(text: &[u8], names: &[&str]) -> bool {
     let words = text.split(|byte| {
-        byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b';' | b'|' | b'&' | b'(' | b')')
+        byte.is_ascii_whitespace()
+            || matches!(byte, b'"' | b'\'' | b';' | b'|' | b'&' | b'(' | b')')
     });
-    words.map(base).any(|word| names.iter().any(|name| name.as_bytes() == word))
+    words
+        .map(base)
+        .any(|word| names.iter().any(|name| name.as_bytes() == word))
 }
 
 /// Could a script or a variable of this command start anything?
 fn could_hide(text: &[u8]) -> bool {
-    let first = text.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or(text);
+    let first = text
+        .split(u8::is_ascii_whitespace)
+        .find(|word| !word.is_empty())
+        .unwrap_or(text);
     text.contains(&b'$')
         || first.ends_with(b".sh")
         || matches!(base(first), b"sh" | b"bash" | b"dash" | b"env")
@@ -159,9 +175,17 @@ fn could_hide(text: &[u8]) -> bool {
 
 /// A program that a distribution installs is no script of a site's.
 fn is_system(path: &[u8]) -> bool {
-    [&b"/usr/bin/"[..], b"/usr/sbin/", b"/bin/", b"/sbin/", b"/lib/", b"/usr/lib/", b"/usr/libexec/"]
-        .iter()
-        .any(|dir| path.starts_with(dir))
+    [
+        &b"/usr/bin/"[..],
+        b"/usr/sbin/",
+        b"/bin/",
+        b"/sbin/",
+        b"/lib/",
+        b"/usr/lib/",
+        b"/usr/libexec/",
+    ]
+    .iter()
+    .any(|dir| path.starts_with(dir))
 }
 
 struct Finder<'a> {
@@ -183,7 +207,11 @@ struct Wrapper {
 }
 
 const fn wrapper(name: &'static str, valued: &'static [&'static str], words: usize) -> Wrapper {
-    Wrapper { name, valued, words }
+    Wrapper {
+        name,
+        valued,
+        words,
+    }
 }
 
 const WRAPPERS: &[Wrapper] = &[
@@ -204,7 +232,13 @@ const WRAPPERS: &[Wrapper] = &[
     wrapper("tini", &["-p", "-e"], 0),
     wrapper("catatonit", &[], 0),
     wrapper("envdir", &[], 1),
-    wrapper("chpst", &["-u", "-U", "-e", "-/", "-n", "-l", "-L", "-m", "-d", "-o", "-p", "-f", "-c"], 0),
+    wrapper(
+        "chpst",
+        &[
+            "-u", "-U", "-e", "-/", "-n", "-l", "-L", "-m", "-d", "-o", "-p", "-f", "-c",
+        ],
+        0,
+    ),
     wrapper("setuidgid", &[], 1),
     wrapper("gosu", &[], 1),
     wrapper("su-exec", &[], 1),
@@ -260,7 +294,10 @@ impl<'a> Finder<'a> {
         }
         if let Some(wrapper) = WRAPPERS.iter().find(|wrapper| wrapper.name == name) {
             let rest = after_options(rest, wrapper.valued);
-            return self.argv(rest.get(wrapper.words..).unwrap_or_default().to_vec(), depth + 1);
+            return self.argv(
+                rest.get(wrapper.words..).unwrap_or_default().to_vec(),
+                depth + 1,
+            );
         }
         if let Some((_, word)) = RUNNERS.iter().find(|(runner, _)| *runner == name) {
             let at = rest.iter().position(|given| given == word.as_bytes());
@@ -272,7 +309,8 @@ impl<'a> Finder<'a> {
             "env" => self.env_words(rest, depth),
             "sudo" | "runuser" => {
                 self.user = option(rest, &["-u", "--user"]).or(self.user.take());
-                let rest = after_options(rest, &["-u", "--user", "-g", "--group", "-D", "-h", "-p"]);
+                let rest =
+                    after_options(rest, &["-u", "--user", "-g", "--group", "-D", "-h", "-p"]);
                 self.argv(rest.to_vec(), depth + 1);
             }
             "su" => {
@@ -280,7 +318,9 @@ impl<'a> Finder<'a> {
                     .iter()
                     .find(|word| !word.starts_with(b"-"))
                     .map(|word| String::from_utf8_lossy(word).into_owned());
-                let at = rest.iter().position(|word| word == b"-c" || word == b"--command");
+                let at = rest
+                    .iter()
+                    .position(|word| word == b"-c" || word == b"--command");
                 if let Some(text) = at.and_then(|at| rest.get(at + 1)) {
                     self.shell(&text.clone(), depth + 1);
                 }
@@ -318,7 +358,9 @@ impl<'a> Finder<'a> {
         while let Some(word) = words.get(at) {
             match word.as_slice() {
                 b"-m" => {
-                    let module = words.get(at + 1).map(|word| String::from_utf8_lossy(word).into_owned());
+                    let module = words
+                        .get(at + 1)
+                        .map(|word| String::from_utf8_lossy(word).into_owned());
                     if module.is_some_and(|module| self.names.contains(&module.as_str())) {
                         self.add(&words[at + 2..]);
                     }
@@ -377,9 +419,13 @@ impl<'a> Finder<'a> {
         };
         let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let is_shell = line.starts_with(b"#!")
-            && [&b"sh"[..], b"bash", b"dash", b"ash", b"zsh"].iter().any(|shell| {
-                line[2..].split(|byte| matches!(byte, b' ' | b'/')).any(|word| word == *shell)
-            });
+            && [&b"sh"[..], b"bash", b"dash", b"ash", b"zsh"]
+                .iter()
+                .any(|shell| {
+                    line[2..]
+                        .split(|byte| matches!(byte, b' ' | b'/'))
+                        .any(|word| word == *shell)
+                });
         if is_shell {
             self.mentioned |= mentions(&text, self.names);
             self.shell(&text, depth + 1);
@@ -396,7 +442,8 @@ impl<'a> Finder<'a> {
             let value = |word: &Word| word.expand(&variables).unwrap_or_else(|_| word.source());
             let outer = self.env.clone();
             for (name, word) in &command.assignments {
-                self.env.insert(name.into(), OsString::from_vec(value(word)));
+                self.env
+                    .insert(name.into(), OsString::from_vec(value(word)));
             }
             let words: Vec<Vec<u8>> = command.words.iter().map(value).collect();
             match words.first().map(|word| base(word)) {
@@ -434,7 +481,9 @@ impl<'a> Finder<'a> {
         for word in words {
             let name = word.strip_prefix(b"$").filter(|name| {
                 !name.is_empty()
-                    && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+                    && name
+                        .iter()
+                        .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
             });
             match name.map(|name| (name, self.env.get(OsStr::from_bytes(name)))) {
                 Some((_, Some(value))) => {
@@ -488,14 +537,18 @@ fn after_options<'w>(words: &'w [Vec<u8>], valued: &[&str]) -> &'w [Vec<u8>] {
         if !word.starts_with(b"-") || word.len() < 2 {
             break;
         }
-        let takes = valued.iter().any(|option| option.as_bytes() == word.as_slice());
+        let takes = valued
+            .iter()
+            .any(|option| option.as_bytes() == word.as_slice());
         at += 1 + usize::from(takes);
     }
     words.get(at..).unwrap_or_default()
 }
 
 fn option(words: &[Vec<u8>], names: &[&str]) -> Option<String> {
-    let argv: Vec<Vec<u8>> = std::iter::once(Vec::new()).chain(words.iter().cloned()).collect();
+    let argv: Vec<Vec<u8>> = std::iter::once(Vec::new())
+        .chain(words.iter().cloned())
+        .collect();
     crate::process::option(&argv, names).map(|value| String::from_utf8_lossy(value).into_owned())
 }
 
@@ -503,7 +556,9 @@ fn assignment(word: &[u8]) -> Option<(OsString, OsString)> {
     let at = word.iter().position(|byte| *byte == b'=')?;
     let name = &word[..at];
     let is_name = name.first().is_some_and(|byte| !byte.is_ascii_digit())
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     is_name.then(|| {
         (
             OsString::from_vec(name.to_vec()),
@@ -531,7 +586,11 @@ mod tests {
             command: command.as_bytes().to_vec(),
             language,
             cwd: "/srv".into(),
-            env: [("LOGDIR".into(), "/l".into()), ("ARGS".into(), "-w 2".into())].into(),
+            env: [
+                ("LOGDIR".into(), "/l".into()),
+                ("ARGS".into(), "-w 2".into()),
+            ]
+            .into(),
             user: None,
             unit: None,
             source: Source::new(&Arc::from(Path::new("x")), 1),
@@ -543,7 +602,10 @@ mod tests {
                 String::from_utf8(launch.arguments.join(&b' ')).unwrap(),
             ),
         };
-        of_start(&site, &start, &["gunicorn"]).into_iter().map(shown).collect()
+        of_start(&site, &start, &["gunicorn"])
+            .into_iter()
+            .map(shown)
+            .collect()
     }
 
     #[test]
@@ -579,7 +641,10 @@ mod tests {
     fn variables_and_directories() {
         let one = |dir: &str, words: &str| vec![(dir.to_owned(), words.to_owned())];
         assert_eq!(
-            found(Language::Systemd, "/v/gunicorn --log-file ${LOGDIR}/g.log $ARGS A"),
+            found(
+                Language::Systemd,
+                "/v/gunicorn --log-file ${LOGDIR}/g.log $ARGS A"
+            ),
             one("/srv", "--log-file /l/g.log -w 2 A")
         );
         assert_eq!(
@@ -587,13 +652,19 @@ mod tests {
             one("/srv", "--log-file ${NONE}/g.log A")
         );
         assert_eq!(
-            found(Language::Shell, "cd /opt/app && D=$LOGDIR; ./env.sh; gunicorn --log-file $D/x A >> y"),
+            found(
+                Language::Shell,
+                "cd /opt/app && D=$LOGDIR; ./env.sh; gunicorn --log-file $D/x A >> y"
+            ),
             one("/opt/app", "--log-file /l/x A")
         );
         assert_eq!(
             found(Language::Words, "runit-thing gunicorn A"),
             one("dynamic", "")
         );
-        assert_eq!(found(Language::Words, "caddy run --config /srv/gunicorn.d/x"), []);
+        assert_eq!(
+            found(Language::Words, "caddy run --config /srv/gunicorn.d/x"),
+            []
+        );
     }
 }

@@ -145,7 +145,11 @@ fn missing(observed: &Observed) -> Vec<MissingDir> {
         };
         let claim = Claim {
             user,
-            file: seen.target.source.as_ref().map(|source| source.file.to_path_buf()),
+            file: seen
+                .target
+                .source
+                .as_ref()
+                .map(|source| source.file.to_path_buf()),
             pid: seen.target.pid.filter(|_| seen.target.claimed),
         };
         match missing.iter_mut().find(|known| known.path == dir) {

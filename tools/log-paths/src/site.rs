@@ -50,8 +50,11 @@ impl Site {
     /// The commands that units, supervisors and crontabs start.
     #[must_use]
     pub fn starts(&self) -> &[Start] {
-        self.starts
-            .get_or_init(|| self.starting.map(|starting| starting(self)).unwrap_or_default())
+        self.starts.get_or_init(|| {
+            self.starting
+                .map(|starting| starting(self))
+                .unwrap_or_default()
+        })
     }
 
     /// The file system of a container, with its processes.

@@ -88,7 +88,11 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
     let multi = has("multi");
     let nodes = if multi {
         let names = nodes(&launch.arguments);
-        if names.is_empty() { vec![b"celery".to_vec()] } else { names }
+        if names.is_empty() {
+            vec![b"celery".to_vec()]
+        } else {
+            names
+        }
     } else {
         vec![option(launch, &["--hostname", "-n"]).unwrap_or_else(|| b"celery".to_vec())]
     };

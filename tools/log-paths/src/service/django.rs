@@ -172,8 +172,16 @@ fn one(
 /// Can code in the module configure logging although no line binds LOGGING? Then nothing is known, and standard error is a guess.
 fn hides_logging(site: &Site, file: &Path) -> bool {
     const SIGNS: &[&[u8]] = &[
-        b"include(", b"globals()", b"locals()", b"dictConfig", b"fileConfig", b"LOGGING_CONFIG",
-        b"exec(", b"setattr(", b"(Configuration)", b"basicConfig",
+        b"include(",
+        b"globals()",
+        b"locals()",
+        b"dictConfig",
+        b"fileConfig",
+        b"LOGGING_CONFIG",
+        b"exec(",
+        b"setattr(",
+        b"(Configuration)",
+        b"basicConfig",
     ];
     let text = site.files.read(file).unwrap_or_default();
     let code = text

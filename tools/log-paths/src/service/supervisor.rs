@@ -100,7 +100,9 @@ fn placed(path: &Path) -> (Sink, Option<Doubt>) {
             let name = path.strip_prefix(NOWHERE).unwrap_or(path);
             (
                 Sink::Template(name.as_os_str().as_bytes().to_vec()),
-                Some(Doubt::Unresolved("the directory that supervisord starts in".to_owned())),
+                Some(Doubt::Unresolved(
+                    "the directory that supervisord starts in".to_owned(),
+                )),
             )
         }
         Err(_) => (Sink::File(path.to_path_buf()), None),

@@ -51,7 +51,9 @@ fn read(site: &Site) -> Configured {
     // A vassal may be an emperor, even of the directory it stands in.
     let mut seen = BTreeSet::new();
     for launch in launches(site) {
-        let Some(command) = &launch.dynamic else { continue };
+        let Some(command) = &launch.dynamic else {
+            continue;
+        };
         configured.found = true;
         let sink = Sink::Template(command.clone().into_bytes());
         configured.add(Target {
@@ -234,7 +236,10 @@ fn one(site: &Site, instance: &Instance, options: &Options, out: &mut Configured
         let Some(opt) = opt else { continue };
         any = true;
         let found = target(Kind::App, sink(&instance.cwd, opt));
-        let unresolved = opt.unresolved.clone().or_else(|| launch::unresolved(&opt.value));
+        let unresolved = opt
+            .unresolved
+            .clone()
+            .or_else(|| launch::unresolved(&opt.value));
         let doubt = unresolved.map(Doubt::Unresolved);
         let rotates = found
             .rotates

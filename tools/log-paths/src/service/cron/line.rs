@@ -131,8 +131,14 @@ pub fn outputs(command: &[u8], mut variables: Variables) -> Vec<Output> {
             }
         }
         let mut files: Vec<&Word> = command.redirects.iter().map(|to| &to.target).collect();
-        let program = command.words.first().and_then(|word| word.expand(&variables).ok());
-        match program.as_deref().map(|name| name.rsplit(|b| *b == b'/').next().unwrap_or(name)) {
+        let program = command
+            .words
+            .first()
+            .and_then(|word| word.expand(&variables).ok());
+        match program
+            .as_deref()
+            .map(|name| name.rsplit(|b| *b == b'/').next().unwrap_or(name))
+        {
             Some(b"cd") => match command.words.get(1).map(|word| word.expand(&variables)) {
                 Some(Ok(dir)) => {
                     cwd = cwd.map(|cwd| cwd.join(OsStr::from_bytes(&dir)));
@@ -154,7 +160,10 @@ pub fn outputs(command: &[u8], mut variables: Variables) -> Vec<Output> {
             match (word.expand(&variables), &cwd) {
                 (Ok(name), _) if name == b"/dev/null" || name.is_empty() => {}
                 (Ok(name), _) if name.starts_with(b"/") => {
-                    add(&mut found, Output::File(PathBuf::from(OsStr::from_bytes(&name))));
+                    add(
+                        &mut found,
+                        Output::File(PathBuf::from(OsStr::from_bytes(&name))),
+                    );
                 }
                 (Ok(name), Ok(cwd)) => {
                     add(&mut found, Output::File(cwd.join(OsStr::from_bytes(&name))));
@@ -196,8 +205,14 @@ mod tests {
             [file("/x/out.log"), file("/x/e r.log"), file("/l/z")]
         );
         assert_eq!(of(b"./y >> log/rel.log"), [file("/root/log/rel.log")]);
-        assert_eq!(of(b"a >> $LOG/a.log; b >> \"$HOME/b.log\""), [file("/l/a.log"), file("/root/b.log")]);
-        assert_eq!(of(b"D=/d; a >> $D/a; b >> ~/c.log"), [file("/d/a"), file("/root/c.log")]);
+        assert_eq!(
+            of(b"a >> $LOG/a.log; b >> \"$HOME/b.log\""),
+            [file("/l/a.log"), file("/root/b.log")]
+        );
+        assert_eq!(
+            of(b"D=/d; a >> $D/a; b >> ~/c.log"),
+            [file("/d/a"), file("/root/c.log")]
+        );
         assert_eq!(
             of(b"a 2>&1 | tee -a /l/t | logger -t x"),
             [file("/l/t"), Output::Logger]

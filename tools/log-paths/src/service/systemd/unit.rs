@@ -135,12 +135,16 @@ impl Unit {
         for (name, value, _) in &self.settings {
             let pairs: Vec<Vec<u8>> = match name.as_str() {
                 "Environment" => {
-                    let text = self.expand(&String::from_utf8_lossy(value)).unwrap_or_default();
+                    let text = self
+                        .expand(&String::from_utf8_lossy(value))
+                        .unwrap_or_default();
                     conf::shlex::split(text.as_bytes()).unwrap_or_default()
                 }
                 "EnvironmentFile" => {
                     let name = value.strip_prefix(b"-").unwrap_or(value);
-                    let name = self.expand(&String::from_utf8_lossy(name)).unwrap_or_default();
+                    let name = self
+                        .expand(&String::from_utf8_lossy(name))
+                        .unwrap_or_default();
                     let name = Path::new(&name);
                     let files = site.files.glob(name);
                     files
