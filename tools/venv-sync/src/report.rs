@@ -192,7 +192,7 @@ impl Finding {
         let origin = self.origin.clone().unwrap_or_default();
         out.row(Mark::Bad, &[self.kind.text(), self.msg.clone(), origin]);
         if let Some(fix) = self.fix.as_ref().filter(|_| out.verbose()) {
-            out.note(fix);
+            fix.text(out);
         }
     }
 }
