@@ -3,7 +3,7 @@
 
 use super::captured::{pidfd, poll_until};
 use super::streams::nonblocking;
-use super::{Ending, Kill, not_started, signal_group};
+use super::{Ending, Identity, Kill, not_started, signal_group};
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -14,6 +14,7 @@ use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,9 @@ pub struct Foreground<'a> {
     grace: Duration,
     patient: bool,
     started: Option<&'a dyn Fn(u32)>,
+    user: Option<Identity>,
+    dir: Option<PathBuf>,
+    env: Vec<(OsString, OsString)>,
 }
 
 /// What became of it.
@@ -37,7 +41,7 @@ pub struct Foreground<'a> {
 pub struct Outcome {
     /// How it ended.
     pub ending: Ending,
-    /// The last 4 KiB of what it said, both streams as they came.
+    /// The last 4 KiB of what it said, both streams as they came, without secrets.
     pub tail: String,
     /// The first signal that asked us to end meanwhile.
     pub interrupted: Option<Signal>,
@@ -63,7 +67,31 @@ impl<'a> Foreground<'a> {
             grace: Duration::from_secs(10),
             patient: false,
             started: None,
+            user: None,
+            dir: None,
+            env: Vec::new(),
         }
+    }
+
+    /// As this user, where that is not who we are: apart from everything of ours ([`Identity::isolate`]), without a terminal.
+    #[must_use]
+    pub fn user(mut self, user: Option<Identity>) -> Foreground<'a> {
+        self.user = user;
+        self
+    }
+
+    /// In this directory.
+    #[must_use]
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Foreground<'a> {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// With one more variable.
+    #[must_use]
+    pub fn env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Foreground<'a> {
+        self.env.push((key.into(), value.into()));
+        self
     }
 
     /// A signal is handed on, and then COMMAND has all the time it needs: it may be one that puts things right before it ends, such as
@@ -109,15 +137,18 @@ impl<'a> Foreground<'a> {
         command
             .args(args)
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
-        super::identity::release_signals(&mut command);
-        let mut child = command.spawn().map_err(|e| not_started(program, &e))?;
+            .stderr(Stdio::piped());
+        self.place(&mut command)?;
+        let mut child =
+            super::spawn(&mut command, self.deadline).map_err(|e| self.not_started(program, &e))?;
         let leader = child.id();
         if let Some(started) = self.started {
             started(leader);
         }
-        let terminal = Terminal::lend(leader);
+        let terminal = match self.another() {
+            Some(_) => None,
+            None => Terminal::lend(leader),
+        };
         let pidfd = pidfd(leader)?;
         let mut pipes = [pipe(child.stdout.take()), pipe(child.stderr.take())];
         let mut seen = Outcome {
@@ -127,7 +158,7 @@ impl<'a> Foreground<'a> {
             timed_out: false,
             elapsed: Duration::ZERO,
         };
-        let mut tail = Vec::new();
+        let mut tail = Tail::default();
         let mut kill_at = Deadline::NEVER;
         let mut ended: Option<Deadline> = None;
         let status = loop {
@@ -176,9 +207,43 @@ impl<'a> Foreground<'a> {
         };
         drop(terminal);
         seen.ending = Ending::of(status);
-        seen.tail = String::from_utf8_lossy(&tail).into_owned();
+        seen.tail = tail.masked();
         seen.elapsed = began.elapsed();
         Ok(seen)
+    }
+}
+
+impl Foreground<'_> {
+    /// The user, where that is not who we are.
+    fn another(&self) -> Option<&Identity> {
+        self.user.as_ref().filter(|user| !user.is_current())
+    }
+
+    fn place(&self, command: &mut Command) -> Result<()> {
+        match self.another() {
+            Some(user) => {
+                user.isolate(command, self.dir.as_deref())?;
+                // Whoever can read a terminal can read what is typed there.
+                if rustix::termios::isatty(rustix::stdio::stdin()) {
+                    command.stdin(Stdio::null());
+                }
+            }
+            None => {
+                command.process_group(0);
+                if let Some(dir) = &self.dir {
+                    command.current_dir(dir);
+                }
+                super::identity::release_signals(command);
+            }
+        }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        Ok(())
+    }
+
+    fn not_started(&self, program: &OsString, error: &std::io::Error) -> Error {
+        self.another()
+            .and_then(|user| super::identity::before_exec(error, user, self.dir.as_deref()))
+            .unwrap_or_else(|| not_started(program, error))
     }
 }
 
@@ -208,7 +273,41 @@ fn pipe(end: Option<impl Into<OwnedFd>>) -> Option<std::fs::File> {
     Some(file)
 }
 
-fn tee(pipe: &mut Option<std::fs::File>, tail: &mut Vec<u8>) {
+/// The last words, with some more before them: a secret that the cut went through would not be known any more.
+#[derive(Default)]
+struct Tail {
+    bytes: Vec<u8>,
+    cut: bool,
+}
+
+impl Tail {
+    fn take(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        let over = self
+            .bytes
+            .len()
+            .saturating_sub(TAIL + 1024 + crate::mask::longest());
+        self.cut |= over > 0;
+        self.bytes.drain(..over);
+    }
+
+    fn masked(&self) -> String {
+        let text = crate::mask::text(&String::from_utf8_lossy(&self.bytes));
+        // After the cut stands the rest of a line, or of a secret.
+        let rest = match text.find('\n') {
+            _ if !self.cut => 0,
+            Some(at) => at + 1,
+            None => crate::mask::longest(),
+        };
+        let mut start = rest.max(text.len().saturating_sub(TAIL)).min(text.len());
+        while !text.is_char_boundary(start) {
+            start += 1;
+        }
+        text[start..].to_owned()
+    }
+}
+
+fn tee(pipe: &mut Option<std::fs::File>, tail: &mut Tail) {
     let mut buffer = [0u8; 16 << 10];
     for _ in 0..16 {
         let Some(file) = pipe else { return };
@@ -216,9 +315,7 @@ fn tee(pipe: &mut Option<std::fs::File>, tail: &mut Vec<u8>) {
             Ok(0) => *pipe = None,
             Ok(n) => {
                 let _ = std::io::stderr().write_all(&buffer[..n]);
-                tail.extend_from_slice(&buffer[..n]);
-                let over = tail.len().saturating_sub(TAIL);
-                tail.drain(..over);
+                tail.take(&buffer[..n]);
             }
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return,
@@ -262,4 +359,30 @@ fn give(group: rustix::process::Pid) -> bool {
         let _ = before.thread_set_mask();
     }
     given
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cut_through_a_secret_shows_nothing_of_it() {
+        crate::mask::register("tail-secret-0123456789");
+        for shift in 0..60 {
+            let mut tail = Tail::default();
+            tail.take("é".repeat(shift).as_bytes());
+            for _ in 0..400 {
+                tail.take(b"tail-secret-0123456789 and some more words ");
+            }
+            let masked = tail.masked();
+            assert!(
+                masked.len() <= TAIL && masked.ends_with("*** and some more words "),
+                "{masked}"
+            );
+            assert!(!masked.contains(['0', '9']), "{masked}");
+        }
+        let mut tail = Tail::default();
+        tail.take("clé=valeur ‘foo=bar’\n".as_bytes());
+        assert_eq!(tail.masked(), "clé=valeur ‘foo=bar’\n");
+    }
 }
