@@ -138,7 +138,9 @@ fn every_reader_ends_on_anything() {
             std::fs::write(&file, &bytes).unwrap();
             let reader = Reader {
                 cwd: dir.path(),
-                variable: &|_| Some("x".to_owned()),
+                extras: &[],
+        groups: &[],
+        variable: &|_| Some("x".to_owned()),
             };
             let _ = reader.read(std::slice::from_ref(&file), &[]);
             let _ = reader.read(&[], std::slice::from_ref(&file));

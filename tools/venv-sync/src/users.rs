@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 
 use proc::{Snapshot, View};
 
-use crate::journal::Moment;
+use crate::journal::{Journal, Led, Moment};
 use crate::releases::Store;
-use crate::report::StaleProcess;
+use crate::report::{Body, StaleProcess};
 
 /// How a process came to the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +134,20 @@ pub fn judge(
         (true, false) => Some(false),
     };
     (required, stale)
+}
+
+/// Puts the verdict into a report: as of what VENV leads to now.
+pub fn report(body: &mut Body, store: &Store, seen: &Seen) {
+    let journal = Journal::read(store);
+    let flip = store
+        .state()
+        .ok()
+        .and_then(|state| Led::of(&state))
+        .and_then(|live| journal.current(&live).cloned());
+    let moment = flip.filter(|flip| flip.from.is_some()).map(|flip| flip.moment);
+    let (required, stale) = judge(seen, body.release.as_deref(), moment.as_ref());
+    body.restart_required = required;
+    body.stale_processes = stale;
 }
 
 /// Whether Python runs in a process.

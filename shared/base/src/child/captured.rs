@@ -144,6 +144,13 @@ impl Run {
         self
     }
 
+    /// Variables that [`Run::env`] can override, whichever was called first.
+    #[must_use]
+    pub fn default_env(mut self, variables: Vec<(OsString, OsString)>) -> Run {
+        self.env.splice(0..0, variables);
+        self
+    }
+
     /// In this directory.
     #[must_use]
     pub fn dir(mut self, dir: impl AsRef<Path>) -> Run {

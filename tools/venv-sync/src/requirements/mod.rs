@@ -281,6 +281,7 @@ impl Reader<'_> {
                     .map(|problem| problem.message)
                     .collect::<Vec<_>>()
                     .join("\n"),
+                of_line: false,
             }),
         }
     }

@@ -55,7 +55,7 @@ impl Name {
     /// The option as pip's manual writes it.
     pub fn long(self) -> &'static str {
         let row = OPTIONS.iter().find(|(name, ..)| *name == self);
-        row.map_or("", |(_, _, longs, _)| longs.last().copied().unwrap_or(""))
+        row.map_or("", |(_, _, longs, _)| longs.first().copied().unwrap_or(""))
     }
 }
 
