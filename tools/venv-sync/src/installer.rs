@@ -155,14 +155,12 @@ impl Installer {
         let constraints = Memory::of("constraints.txt", &wanted.constraints)?;
         let log = Memory::of("pip.log", "")?;
         let mut run = match self {
-            Installer::Uv => uv(job, wanted, conf)
-                .arg("-r")
-                .arg(file.path())
-                .arg("-c")
-                .arg(constraints.path()),
-            Installer::Pip => pip(job, wanted, &log).arg("-r").arg(file.path()),
-        };
-        if self == Installer::Pip && !wanted.constraints.is_empty() {
+            Installer::Uv => uv(job, wanted, conf),
+            Installer::Pip => pip(job, wanted, &log),
+        }
+        .arg("-r")
+        .arg(file.path());
+        if !wanted.constraints.is_empty() {
             run = run.arg("-c").arg(constraints.path());
         }
         if batch.hashes {
