@@ -17,6 +17,14 @@ const HEAD: usize = 512;
 /// Looks at the programs and the directories above the distributions.
 pub fn look(observed: &Observed, policy: &Policy, findings: &mut Vec<Finding>) {
     let environment = &observed.environment;
+    // Without an interpreter no program runs, which is a finding of its own.
+    let runs = environment
+        .interpreter
+        .as_ref()
+        .is_some_and(|interpreter| interpreter.executable);
+    if !runs {
+        return;
+    }
     let bin = environment.prefix.join("bin");
     let own = observed.real_prefix.join("bin");
     let mut names: Vec<PathBuf> = std::fs::read_dir(&bin)
