@@ -89,7 +89,7 @@ fn one_hash_means_that_everything_needs_a_hash() {
 #[test]
 fn every_form_of_a_requirement_installs_and_is_then_in_sync() {
     let venvs = Venvs::with_alpha();
-    venvs.repack(&["setuptools", "wheel"]);
+    venvs.repack(&["setuptools", "wheel", "packaging"]);
     let app = "from setuptools import setup\nsetup(name='my-site', version='1', py_modules=['my_site'], extras_require={'x': ['beta']})\n";
     for dir in ["app", "site+2@x"] {
         venvs.write(&format!("{dir}/setup.py"), app);
@@ -129,7 +129,7 @@ fn every_form_of_a_requirement_installs_and_is_then_in_sync() {
 #[test]
 fn a_lock_file_is_installed_as_uv_installs_it() {
     let venvs = Venvs::with_alpha();
-    venvs.repack(&["setuptools", "wheel"]);
+    venvs.repack(&["setuptools", "wheel", "packaging"]);
     venvs.wheel("gamma", "1.0", "", &["gamma.py="]);
     venvs.wheel("delta", "1.0", "", &["delta.py="]);
     venvs.write("local/pyproject.toml", "[build-system]\nrequires = ['setuptools']\nbuild-backend = 'setuptools.build_meta'\n[project]\nname = 'local'\nversion = '3'\n[tool.setuptools]\npy-modules = []\n");
@@ -250,7 +250,7 @@ fn several_wrong_lines_are_named_in_one_run_and_bombs_end() {
 #[test]
 fn builds_and_post_checks_see_the_caller_s_variables() {
     let venvs = Venvs::with_alpha();
-    venvs.repack(&["setuptools", "wheel"]);
+    venvs.repack(&["setuptools", "wheel", "packaging"]);
     venvs.write("app/setup.py", "import os\nfrom setuptools import setup\nassert os.environ['MYSQLCLIENT_CFLAGS'] == '-I/x'\nassert 'PYTHONPATH' not in os.environ or True\nsetup(name='app', version='1', py_modules=[])\n");
     venvs.requirements("./app\nalpha==1.0\n");
     venvs.write("check_env.py", "import os, shutil\nassert os.environ['SITE_SETTING'] == 'x' and os.environ['FROM_FILE'] == 'a b'\nassert '/releases/' in shutil.which('alpha')\n");
@@ -271,7 +271,7 @@ fn builds_and_post_checks_see_the_caller_s_variables() {
 fn a_failed_build_says_why_with_both_installers() {
     for installer in INSTALLERS {
         let venvs = Venvs::new();
-        venvs.repack(&["setuptools", "wheel"]);
+        venvs.repack(&["setuptools", "wheel", "packaging"]);
         venvs.write("bad/setup.py", "import sys\nprint('mysql.h: not found', file=sys.stderr)\nraise SystemExit('fatal: no libmysqlclient')\n");
         venvs.requirements("./bad\n");
         let failed = venvs.apply(&["--installer", installer]).run().expect_code(3).json();

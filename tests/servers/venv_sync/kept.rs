@@ -294,7 +294,7 @@ fn an_environment_that_cannot_run_is_not_in_sync() {
 #[test]
 fn work_in_a_repository_of_an_editable_requirement_is_not_lost() {
     let venvs = standard(&[]);
-    venvs.repack(&["setuptools", "wheel"]);
+    venvs.repack(&["setuptools", "wheel", "packaging"]);
     let git = |dir: &Path, arguments: &[&str]| {
         let mut command = venvs.command("git");
         command.current_dir(dir).args(["-c", "user.name=a", "-c", "user.email=a@b"]);

@@ -560,16 +560,20 @@ fn found_on_path(program: &Path) -> Option<PathBuf> {
         .find(|path| is_program(path))
 }
 
-/// The environment's own distributions: the version, and the commit of a repository.
+/// The environment's own distributions: the version, and where it is from if not from an index.
 fn installed(found: &Assessment) -> BTreeMap<String, (String, Option<String>)> {
     let all = found.observed.iter().flat_map(|observed| &observed.installed);
     all.filter(|installed| installed.place == Place::Own)
         .map(|installed| {
             let origin = installed.direct_url.as_ref();
-            let commit = origin.and_then(|origin| origin.vcs_info.as_ref());
-            let commit = commit.map(|info| info.commit_id.clone());
+            let from = origin.map(|origin| match &origin.vcs_info {
+                Some(info) => format!("{}@{}", origin.url, info.commit_id),
+                None => origin.url.clone(),
+            });
+            // A repository below the environment moves with it.
+            let from = from.filter(|from| !from.contains("/releases/"));
             let dist = &installed.dist;
-            (dist.key.clone(), (dist.version.clone(), commit))
+            (dist.key.clone(), (dist.version.clone(), from))
         })
         .collect()
 }

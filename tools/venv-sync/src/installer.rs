@@ -151,12 +151,26 @@ impl Installer {
         conf: &PipConf,
         how: How,
     ) -> Result<()> {
+        self.with_or_without_isolation(job, |isolated| {
+            self.call(job, wanted, batch, conf, how, isolated)
+        })
+    }
+
+    fn call(
+        self,
+        job: &Job<'_>,
+        wanted: &Canonical,
+        batch: &Batch,
+        conf: &PipConf,
+        how: How,
+        isolated: bool,
+    ) -> Result<()> {
         let file = Memory::of("requirements.txt", &batch.requirements)?;
         let constraints = Memory::of("constraints.txt", &wanted.constraints)?;
         let log = Memory::of("pip.log", "")?;
         let mut run = match self {
             Installer::Uv => uv(job, wanted, conf),
-            Installer::Pip => pip(job, wanted, &log),
+            Installer::Pip => pip(job, wanted, &log, isolated),
         }
         .arg("-r")
         .arg(file.path());
@@ -183,8 +197,32 @@ impl Installer {
 
     /// Installs the files as pip reads them itself.
     pub fn install_files(self, job: &Job<'_>, how: How) -> Result<()> {
+        self.with_or_without_isolation(job, |isolated| self.call_with_files(job, how, isolated))
+    }
+
+    /// pip builds in an environment of its own, as uv does: pip before 23.1 otherwise runs `setup.py install`, which notes no
+    /// origin. A wheelhouse that has not all that such an environment needs leaves only the old way.
+    fn with_or_without_isolation(
+        self,
+        job: &Job<'_>,
+        call: impl Fn(bool) -> Result<()>,
+    ) -> Result<()> {
+        let done = call(true);
+        match &done {
+            Err(error)
+                if self == Installer::Pip
+                    && job.wheelhouse.is_some()
+                    && error.message.contains("install build dependencies") =>
+            {
+                call(false)
+            }
+            _ => done,
+        }
+    }
+
+    fn call_with_files(self, job: &Job<'_>, how: How, isolated: bool) -> Result<()> {
         let log = Memory::of("pip.log", "")?;
-        let mut run = pip(job, &Canonical::default(), &log);
+        let mut run = pip(job, &Canonical::default(), &log, isolated);
         for (option, files) in [("-r", job.requirements), ("-c", job.constraints)] {
             for file in files {
                 run = run.arg(option).arg(file);
@@ -250,7 +288,7 @@ fn uv(job: &Job<'_>, wanted: &Canonical, conf: &PipConf) -> Run {
     run
 }
 
-fn pip(job: &Job<'_>, wanted: &Canonical, log: &Memory) -> Run {
+fn pip(job: &Job<'_>, wanted: &Canonical, log: &Memory, isolated: bool) -> Run {
     let mut run = Run::new(job.release.join("bin/python"))
         .args(["-I", "-m", "pip", "install", "--no-input", "--no-compile"])
         .args(["--disable-pip-version-check", "--progress-bar", "off"])
@@ -262,19 +300,10 @@ fn pip(job: &Job<'_>, wanted: &Canonical, log: &Memory) -> Run {
     for host in &wanted.trusted {
         run = run.arg("--trusted-host").arg(host);
     }
-    // Without it pip before 23.1 runs `setup.py install`, which notes no origin. A wheelhouse without setuptools cannot.
-    if job.wheelhouse.is_none_or(has_setuptools) {
+    if isolated {
         run = run.arg("--use-pep517");
     }
     run
-}
-
-fn has_setuptools(wheelhouse: &Path) -> bool {
-    let names = std::fs::read_dir(wheelhouse).into_iter().flatten().flatten();
-    names.into_iter().any(|entry| {
-        let name = entry.file_name();
-        name.to_string_lossy().starts_with("setuptools-")
-    })
 }
 
 impl Job<'_> {

@@ -140,7 +140,9 @@ pub fn build_output(said: &str, log: &str) -> Option<String> {
         .collect();
     let end = lines
         .iter()
-        .position(|line| line.contains("error: subprocess-exited-with-error"))?;
+        .position(|line| {
+            line.contains("[present-rich]") || line.contains("error: subprocess-exited-with-error")
+        })?;
     let start = lines[..end]
         .iter()
         .rposition(|line| line.trim_start().starts_with("Running command "))
@@ -380,7 +382,7 @@ mod tests {
     fn the_reason_of_a_failed_build_comes_out_of_the_log() {
         let log = "2026-11-26T19:07:32,454   Running command python setup.py egg_info\n\
                    2026-11-26T19:07:32,454   mysql.h not found\n\
-                   2026-11-26T19:07:32,454   error: subprocess-exited-with-error\n\
+                   2026-11-26T19:07:32,454   ERROR: [present-rich] python setup.py egg_info exited with 1\n\
                    2026-11-26T19:07:32,454   Traceback\n";
         let said = super::build_output("╰─> See above for output.", log);
         assert_eq!(said.as_deref(), Some("The build said:\n  mysql.h not found"));
