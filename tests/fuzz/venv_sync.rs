@@ -139,8 +139,8 @@ fn every_reader_ends_on_anything() {
             let reader = Reader {
                 cwd: dir.path(),
                 extras: &[],
-        groups: &[],
-        variable: &|_| Some("x".to_owned()),
+                groups: &[],
+                variable: &|_| Some("x".to_owned()),
             };
             let _ = reader.read(std::slice::from_ref(&file), &[]);
             let _ = reader.read(&[], std::slice::from_ref(&file));

@@ -467,7 +467,9 @@ mod tests {
         let mut values = MarkerValues::of_host(PythonVersion::parse("3.11").unwrap(), "CPython");
         values.extras = vec!["big-data".to_owned()];
         let holds = |marker: &str| Marker::parse(marker).unwrap().holds(&values, "");
-        assert!(holds("'Big_Data' in extras and 'dev' not in dependency_groups"));
+        assert!(holds(
+            "'Big_Data' in extras and 'dev' not in dependency_groups"
+        ));
         assert!(!holds("'data' in extras or 'dev' in dependency_groups"));
     }
 

@@ -38,7 +38,10 @@ fn an_index_of_pip_s_configuration_counts_for_both_installers() {
                 venvs.write(place, &format!("[global]\nindex-url = {url}\n"));
             }
             let mut tool = venvs
-                .sync("apply", &["--python", "/usr/bin/python3", "--installer", installer])
+                .sync(
+                    "apply",
+                    &["--python", "/usr/bin/python3", "--installer", installer],
+                )
                 .env_remove("UV_OFFLINE");
             let named = venvs.path().join("named.conf");
             tool = match place {
@@ -49,7 +52,10 @@ fn an_index_of_pip_s_configuration_counts_for_both_installers() {
             let done = tool.run().expect_code(0);
             assert!(!done.out().contains(PASSWORD), "{place} {installer}");
             assert_eq!(
-                versions(&done.json()).iter().filter(|one| one.contains("alpha")).count(),
+                versions(&done.json())
+                    .iter()
+                    .filter(|one| one.contains("alpha"))
+                    .count(),
                 1,
                 "{place} {installer}"
             );
@@ -78,10 +84,16 @@ fn one_hash_means_that_everything_needs_a_hash() {
         let venvs = Venvs::with_alpha();
         let hash = sha256(&venvs.wheelhouse().join("alpha-1.0-py3-none-any.whl"));
         venvs.requirements(&format!("alpha==1.0 --hash=sha256:{hash}\nbeta==1.0\n"));
-        venvs.apply(&["--installer", installer]).run().expect_code(3);
+        venvs
+            .apply(&["--installer", installer])
+            .run()
+            .expect_code(3);
         // A dependency that the file does not name has no hash either.
         venvs.requirements(&format!("alpha==1.0 --hash=sha256:{hash}\n"));
-        venvs.apply(&["--installer", installer]).run().expect_code(3);
+        venvs
+            .apply(&["--installer", installer])
+            .run()
+            .expect_code(3);
         assert!(!venvs.venv().exists(), "{installer}");
     }
 }
@@ -116,7 +128,8 @@ fn every_form_of_a_requirement_installs_and_is_then_in_sync() {
     ];
     for form in forms {
         venvs.requirements(form);
-        let run = |command: &str, more: &[&str]| venvs.sync(command, more).env("NAME", "beta").run();
+        let run =
+            |command: &str, more: &[&str]| venvs.sync(command, more).env("NAME", "beta").run();
         let more = ["--wheelhouse", "wheels", "--python", "/usr/bin/python3"];
         let done = run("apply", &more).expect_code(0);
         assert_eq!(done.json()["in_sync"], true, "{form}");
@@ -158,18 +171,41 @@ fn a_lock_file_is_installed_as_uv_installs_it() {
             .output()
             .unwrap();
         let text = String::from_utf8(done.stdout).unwrap();
-        let lines = text.lines().map(|line| line.split(['=', ' ']).next().unwrap().to_owned());
-        lines.filter(|name| !["pip", "setuptools", "wheel"].contains(&name.as_str())).collect()
+        let lines = text
+            .lines()
+            .map(|line| line.split(['=', ' ']).next().unwrap().to_owned());
+        lines
+            .filter(|name| !["pip", "setuptools", "wheel"].contains(&name.as_str()))
+            .collect()
     };
-    for (index, options) in [vec![], vec!["--extra", "big"], vec!["--group", "dev"]].iter().enumerate() {
+    for (index, options) in [vec![], vec!["--extra", "big"], vec!["--group", "dev"]]
+        .iter()
+        .enumerate()
+    {
         let peer = format!("peer{index}");
         let mut uv = venvs.command("uv");
         uv.args(["venv", "-q", "--python", "/usr/bin/python3", &peer]);
         assert!(uv.status().unwrap().success());
         let mut uv = venvs.command("uv");
-        uv.args(["pip", "install", "-q", "--preview", "--no-index", "--find-links", "wheels", "--python", &format!("{peer}/bin/python"), "-r", "pylock.toml"]);
+        uv.args([
+            "pip",
+            "install",
+            "-q",
+            "--preview",
+            "--no-index",
+            "--find-links",
+            "wheels",
+            "--python",
+            &format!("{peer}/bin/python"),
+            "-r",
+            "pylock.toml",
+        ]);
         let done = uv.args(options).output().unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
         for installer in INSTALLERS {
             let venv = format!("venv-{installer}");
             let goal = [&["venv-sync-goes-here"][..], options].concat();
@@ -179,17 +215,36 @@ fn a_lock_file_is_installed_as_uv_installs_it() {
             };
             run(
                 "apply",
-                &["--installer", installer, "--wheelhouse", "wheels", "--python", "/usr/bin/python3"],
+                &[
+                    "--installer",
+                    installer,
+                    "--wheelhouse",
+                    "wheels",
+                    "--python",
+                    "/usr/bin/python3",
+                ],
             )
             .expect_code(0);
             run("check", &[]).expect_code(0);
-            assert_eq!(names(&venvs.path().join(&venv)), names(&venvs.path().join(&peer)));
+            assert_eq!(
+                names(&venvs.path().join(&venv)),
+                names(&venvs.path().join(&peer))
+            );
         }
     }
     let broken = lock.replacen("sha256 = '", "sha256 = '0", 1);
     venvs.write("pylock.bad.toml", &broken);
     venvs
-        .tool(&["apply", "new", "-r", "pylock.bad.toml", "--wheelhouse", "wheels", "--python", "/usr/bin/python3"])
+        .tool(&[
+            "apply",
+            "new",
+            "-r",
+            "pylock.bad.toml",
+            "--wheelhouse",
+            "wheels",
+            "--python",
+            "/usr/bin/python3",
+        ])
         .run()
         .expect_code(3);
     venvs.write("pylock.old.toml", "lock-version = '2.0'\n");
@@ -207,7 +262,14 @@ fn a_lock_file_is_installed_as_uv_installs_it() {
             .expect_err(complaint);
     }
     venvs
-        .tool(&["check", "venv-uv", "-r", "pylock.toml", "--extra", "nonsense"])
+        .tool(&[
+            "check",
+            "venv-uv",
+            "-r",
+            "pylock.toml",
+            "--extra",
+            "nonsense",
+        ])
         .run()
         .expect_code(2)
         .expect_err("it has: big");
@@ -226,7 +288,10 @@ fn several_wrong_lines_are_named_in_one_run_and_bombs_end() {
         .expect_err("requirements.txt:4");
     for index in 0..60 {
         let next = format!("bomb{}.txt", index + 1);
-        venvs.write(&format!("bomb{index}.txt"), &format!("-r {next}\n-r {next}\n"));
+        venvs.write(
+            &format!("bomb{index}.txt"),
+            &format!("-r {next}\n-r {next}\n"),
+        );
     }
     venvs.write("bomb60.txt", "a\n");
     let began = std::time::Instant::now();
@@ -257,7 +322,12 @@ fn builds_and_post_checks_see_the_caller_s_variables() {
     venvs.write("site.env", "FROM_FILE=\"a b\"\n");
     let run = |name: &str| {
         venvs
-            .apply(&["--post-check", "python check_env.py", "--env-file", "site.env"])
+            .apply(&[
+                "--post-check",
+                "python check_env.py",
+                "--env-file",
+                "site.env",
+            ])
             .env("MYSQLCLIENT_CFLAGS", "-I/x")
             .env(name, "x")
             .run()
@@ -274,8 +344,15 @@ fn a_failed_build_says_why_with_both_installers() {
         venvs.repack(&["setuptools", "wheel", "packaging"]);
         venvs.write("bad/setup.py", "import sys\nprint('mysql.h: not found', file=sys.stderr)\nraise SystemExit('fatal: no libmysqlclient')\n");
         venvs.requirements("./bad\n");
-        let failed = venvs.apply(&["--installer", installer]).run().expect_code(3).json();
+        let failed = venvs
+            .apply(&["--installer", installer])
+            .run()
+            .expect_code(3)
+            .json();
         let message = failed["error"]["message"].as_str().unwrap();
-        assert!(message.contains("no libmysqlclient"), "{installer}: {message}");
+        assert!(
+            message.contains("no libmysqlclient"),
+            "{installer}: {message}"
+        );
     }
 }

@@ -17,7 +17,10 @@ fn standard(more: &[&str]) -> Venvs {
             String::from_utf8_lossy(&done.stderr)
         );
     };
-    run("/usr/bin/python3", &[&["-m", "venv"], more, &["venv"]].concat());
+    run(
+        "/usr/bin/python3",
+        &[&["-m", "venv"], more, &["venv"]].concat(),
+    );
     let install = ["install", "-q", "--no-index", "--find-links", "wheels"];
     run("venv/bin/pip", &[&install[..], &["alpha==1.0"]].concat());
     venvs.requirements("alpha==2.0\n");
@@ -71,7 +74,10 @@ fn uploads_in_the_environment_stop_apply_and_are_never_pruned() {
     let done = apply(&venvs, &["--adopt", "--drop", "media"]);
     assert_eq!(version(&venvs), "2.0");
     assert!(!venvs.venv().join("media").exists());
-    assert!(venvs.venv().join("db.sqlite3").is_symlink(), "a link is carried over");
+    assert!(
+        venvs.venv().join("db.sqlite3").is_symlink(),
+        "a link is carried over"
+    );
     assert_eq!(strings(&done["carried"]), ["db.sqlite3"]);
 
     // What was dropped stays in the first release, however many come after it.
@@ -139,7 +145,7 @@ fn every_property_of_an_environment_is_kept() {
         assert_eq!(carried, expected, "{installer}");
         assert_eq!(
             venvs.python(
-                "import vendored, copied, package, other, pip, setuptools, alpha; \
+                "import setuptools, vendored, copied, package, other, pip, alpha; \
                  print(vendored.value, copied.value, package.value, other.value, alpha.version)"
             ),
             "vendor by hand package outside 2.0"
@@ -166,7 +172,11 @@ fn every_property_of_an_environment_is_kept() {
         assert_eq!(kinds, [json!("leak_system")], "{check}");
         let dropped = apply(
             &venvs,
-            &[&goal[..], &["--installer", installer, "--drop", "system-site-packages"]].concat(),
+            &[
+                &goal[..],
+                &["--installer", installer, "--drop", "system-site-packages"],
+            ]
+            .concat(),
         );
         assert_eq!(dropped["changed"], true);
         venvs.sync("check", &goal).run().expect_code(0);
@@ -178,11 +188,7 @@ fn a_startup_file_that_belongs_to_nothing_is_kept_or_dropped_as_the_caller_says(
     let venvs = standard(&[]);
     let site = venvs.site();
     std::fs::write(site.join("start.pth"), "import sys; sys.started = 1\n").unwrap();
-    let failed = venvs
-        .apply(&["--adopt"])
-        .run()
-        .expect_code(3)
-        .json();
+    let failed = venvs.apply(&["--adopt"]).run().expect_code(3).json();
     let item = failed["items"]
         .as_array()
         .unwrap()
@@ -267,14 +273,26 @@ fn an_environment_that_cannot_run_is_not_in_sync() {
         .current_dir(venvs.path())
         .status();
     assert!(copy.unwrap().success());
-    assert_eq!(kinds("copy"), ["script_broken"], "it starts the other environment");
+    assert_eq!(
+        kinds("copy"),
+        ["script_broken"],
+        "it starts the other environment"
+    );
     std::fs::rename(venvs.venv(), venvs.path().join("moved")).unwrap();
     assert_eq!(kinds("moved"), ["script_broken"]);
     let run = |path: &Path| venvs.command(path).output().map(|out| out.status.success());
     assert!(run(&venvs.path().join("moved/bin/alpha")).is_err());
     // apply repairs a moved environment, scripts of kept distributions included.
     venvs
-        .tool(&["apply", "moved", "-r", "requirements.txt", "--wheelhouse", "wheels", "--adopt"])
+        .tool(&[
+            "apply",
+            "moved",
+            "-r",
+            "requirements.txt",
+            "--wheelhouse",
+            "wheels",
+            "--adopt",
+        ])
         .run()
         .expect_code(0);
     assert_eq!(kinds("moved"), Vec::<String>::new());
@@ -282,7 +300,12 @@ fn an_environment_that_cannot_run_is_not_in_sync() {
 
     let release = venvs.path().join("moved").canonicalize().unwrap();
     let lib = release.join("lib");
-    let python = std::fs::read_dir(&lib).unwrap().flatten().next().unwrap().path();
+    let python = std::fs::read_dir(&lib)
+        .unwrap()
+        .flatten()
+        .next()
+        .unwrap()
+        .path();
     let package = python.join("site-packages/alpha/__init__.py");
     std::fs::set_permissions(&package, std::fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(kinds("moved"), ["not_readable"]);
@@ -297,23 +320,44 @@ fn work_in_a_repository_of_an_editable_requirement_is_not_lost() {
     venvs.repack(&["setuptools", "wheel", "packaging"]);
     let git = |dir: &Path, arguments: &[&str]| {
         let mut command = venvs.command("git");
-        command.current_dir(dir).args(["-c", "user.name=a", "-c", "user.email=a@b"]);
-        assert!(command.args(arguments).output().unwrap().status.success(), "{arguments:?}");
+        command
+            .current_dir(dir)
+            .args(["-c", "user.name=a", "-c", "user.email=a@b"]);
+        assert!(
+            command.args(arguments).output().unwrap().status.success(),
+            "{arguments:?}"
+        );
     };
-    venvs.write("origin/setup.py", "from setuptools import setup\nsetup(name='gamma', version='1', py_modules=['gamma'])\n");
+    venvs.write(
+        "origin/setup.py",
+        "from setuptools import setup\nsetup(name='gamma', version='1', py_modules=['gamma'])\n",
+    );
     venvs.write("origin/gamma.py", "value = 1\n");
     let origin = venvs.path().join("origin");
     git(&origin, &["init", "-q", "-b", "main"]);
     git(&origin, &["add", "."]);
     git(&origin, &["commit", "-qm", "one"]);
-    venvs.requirements(&format!("alpha==1.0\n-e git+file://{}#egg=gamma\n", origin.display()));
+    venvs.requirements(&format!(
+        "alpha==1.0\n-e git+file://{}#egg=gamma\n",
+        origin.display()
+    ));
     let done = apply(&venvs, &["--adopt"]);
-    assert!(done["installer"].as_str().unwrap().contains("editable"), "{done}");
+    assert!(
+        done["installer"].as_str().unwrap().contains("editable"),
+        "{done}"
+    );
     venvs.sync("check", &[]).run().expect_code(0);
     // Nothing has drifted: a second apply has nothing to do.
     assert_eq!(apply(&venvs, &[])["changed"], false);
-    venvs.requirements(&format!("alpha==2.0\n-e git+file://{}#egg=gamma\n", origin.display()));
-    let source = venvs.venv().canonicalize().unwrap().join("src/gamma/gamma.py");
+    venvs.requirements(&format!(
+        "alpha==2.0\n-e git+file://{}#egg=gamma\n",
+        origin.display()
+    ));
+    let source = venvs
+        .venv()
+        .canonicalize()
+        .unwrap()
+        .join("src/gamma/gamma.py");
     std::fs::write(&source, "value = 'mine'\n").unwrap();
     venvs
         .apply(&[])
@@ -322,10 +366,16 @@ fn work_in_a_repository_of_an_editable_requirement_is_not_lost() {
         .expect_err("'src/gamma'")
         .expect_err("commit and push");
     for keep in ["alpha==2.0", "alpha==1.0", "alpha==2.0"] {
-        venvs.requirements(&format!("{keep}\n-e git+file://{}#egg=gamma\n", origin.display()));
+        venvs.requirements(&format!(
+            "{keep}\n-e git+file://{}#egg=gamma\n",
+            origin.display()
+        ));
         apply(&venvs, &["--drop", "src/gamma", "--keep", "1"]);
     }
-    assert_eq!(std::fs::read_to_string(&source).unwrap(), "value = 'mine'\n");
+    assert_eq!(
+        std::fs::read_to_string(&source).unwrap(),
+        "value = 'mine'\n"
+    );
 }
 
 #[test]
@@ -341,8 +391,24 @@ fn somebodys_own_link_is_adopted_and_rollback_leads_back_to_its_target() {
     let done = apply(&venvs, &["--adopt"]);
     assert_eq!(done["previous"], "venv-1");
     assert_eq!(version(&venvs), "2.0");
-    let back = venvs.tool(&["rollback", "venv"]).run().expect_code(0).json();
-    assert_eq!(back["live"], venvs.path().canonicalize().unwrap().join("venv-1").to_str().unwrap());
-    assert_eq!(std::fs::read_link(venvs.venv()).unwrap(), Path::new("venv-1"));
+    let back = venvs
+        .tool(&["rollback", "venv"])
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(
+        back["live"],
+        venvs
+            .path()
+            .canonicalize()
+            .unwrap()
+            .join("venv-1")
+            .to_str()
+            .unwrap()
+    );
+    assert_eq!(
+        std::fs::read_link(venvs.venv()).unwrap(),
+        Path::new("venv-1")
+    );
     assert_eq!(version(&venvs), "1.0");
 }

@@ -25,7 +25,10 @@ fn content(release: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
                 continue;
             }
             let mut bytes = if kind.is_symlink() {
-                std::fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes()
+                std::fs::read_link(&path)
+                    .unwrap()
+                    .into_os_string()
+                    .into_encoded_bytes()
             } else {
                 std::fs::read(&path).unwrap()
             };
@@ -64,8 +67,11 @@ fn a_release_from_what_is_there_is_what_a_full_build_is() {
     for installer in ["uv", "pip"] {
         let venvs = Venvs::with_alpha();
         for version in ["1.0", "2.0"] {
-            let entry = format!("delta-{version}.dist-info/entry_points.txt=[console_scripts]\ndelta = delta:main\n");
-            let module = format!("delta.py=version = '{version}'\ndef main():\n    print(version)\n");
+            let entry = format!(
+                "delta-{version}.dist-info/entry_points.txt=[console_scripts]\ndelta = delta:main\n"
+            );
+            let module =
+                format!("delta.py=version = '{version}'\ndef main():\n    print(version)\n");
             venvs.wheel("delta", version, "", &[&module, &entry]);
         }
         let with = ["--installer", installer];
@@ -78,8 +84,15 @@ fn a_release_from_what_is_there_is_what_a_full_build_is() {
             json!([{"name": "delta", "before": "1.0", "after": "2.0"}])
         );
         let from_live = content(&live(&venvs));
-        let script = venvs.command(venvs.venv().join("bin/alpha")).output().unwrap();
-        assert_eq!(String::from_utf8_lossy(&script.stdout), "1.0\n", "{installer}");
+        let script = venvs
+            .command(venvs.venv().join("bin/alpha"))
+            .output()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&script.stdout),
+            "1.0\n",
+            "{installer}"
+        );
         let text = std::fs::read_to_string(venvs.venv().join("bin/alpha")).unwrap();
         assert!(text.contains(live(&venvs).to_str().unwrap()), "{text}");
         venvs
@@ -103,8 +116,9 @@ fn a_release_from_what_is_there_is_what_a_full_build_is() {
         }
         // Compiled, so that a service that may not write there starts at once.
         assert!(
-            full.keys().any(|path| path.ends_with("__init__.cpython-311.pyc")
-                || path.to_string_lossy().contains("__pycache__/__init__.")),
+            full.keys()
+                .any(|path| path.ends_with("__init__.cpython-311.pyc")
+                    || path.to_string_lossy().contains("__pycache__/__init__.")),
             "{installer}"
         );
     }
@@ -122,9 +136,16 @@ fn what_is_damaged_in_the_live_release_is_not_taken_over() {
     apply(&venvs, &[]);
     assert_eq!(venvs.python("import beta; print(beta.value)"), "1");
     for mode in ["copy", "hardlink"] {
-        venvs.requirements(if mode == "copy" { "alpha==1.0\n" } else { "alpha==2.0\n" });
+        venvs.requirements(if mode == "copy" {
+            "alpha==1.0\n"
+        } else {
+            "alpha==2.0\n"
+        });
         apply(&venvs, &["--link-mode", mode]);
-        venvs.sync("check", &["--verify", "hash"]).run().expect_code(0);
+        venvs
+            .sync("check", &["--verify", "hash"])
+            .run()
+            .expect_code(0);
     }
     let inode = |path: &Path| std::os::unix::fs::MetadataExt::ino(&path.metadata().unwrap());
     let releases = std::fs::read_dir(venvs.path().join("venv.d/releases")).unwrap();
@@ -149,7 +170,10 @@ fn prepare_builds_and_apply_flips() {
     venvs.requirements("alpha==2.0\n");
     let prepare = |more: &[&str]| {
         venvs
-            .sync("prepare", &["--wheelhouse", "wheels", "--python", "/usr/bin/python3"])
+            .sync(
+                "prepare",
+                &["--wheelhouse", "wheels", "--python", "/usr/bin/python3"],
+            )
             .args(more)
             .run()
     };
@@ -173,20 +197,36 @@ fn prepare_builds_and_apply_flips() {
     let list = venvs.tool(&["list", "venv"]).run().expect_code(0).json();
     assert_eq!(list["prepared"], ready["prepared"]);
 
-    let planned = venvs.apply(&["-n", "--post-check", "alpha"]).run().expect_code(1).json();
-    assert!(planned["msg"].as_str().unwrap().contains("would flip"), "{planned}");
+    let planned = venvs
+        .apply(&["-n", "--post-check", "alpha"])
+        .run()
+        .expect_code(1)
+        .json();
+    assert!(
+        planned["msg"].as_str().unwrap().contains("would flip"),
+        "{planned}"
+    );
     let done = apply(&venvs, &["--post-check", "alpha", "--diff"]);
     assert_eq!(done["release"], ready["prepared"]);
     assert_eq!(done["previous"], first);
     assert_eq!(done["installer"], "prepared before");
-    assert!(done["diff"]["after"].as_str().unwrap().contains("alpha==2.0"));
+    assert!(
+        done["diff"]["after"]
+            .as_str()
+            .unwrap()
+            .contains("alpha==2.0")
+    );
     assert_eq!(venvs.python("import alpha; print(alpha.version)"), "2.0");
     let list = venvs.tool(&["list", "venv"]).run().expect_code(0).json();
     assert_eq!(list["prepared"], Value::Null);
 
     // What changed since is built anew: the file, a post-check that was not run, the environment itself.
     for (index, change) in ["file", "post-check", "environment"].iter().enumerate() {
-        venvs.requirements(if index % 2 == 0 { "alpha==1.0\n" } else { "alpha==2.0\n" });
+        venvs.requirements(if index % 2 == 0 {
+            "alpha==1.0\n"
+        } else {
+            "alpha==2.0\n"
+        });
         let ready = prepare(&[]).expect_code(0).json();
         let mut more = vec![];
         match *change {
@@ -196,7 +236,10 @@ fn prepare_builds_and_apply_flips() {
         }
         let done = apply(&venvs, &more);
         assert_ne!(done["release"], ready["prepared"], "{change}");
-        let gone = venvs.path().join("venv.d/releases").join(ready["prepared"].as_str().unwrap());
+        let gone = venvs
+            .path()
+            .join("venv.d/releases")
+            .join(ready["prepared"].as_str().unwrap());
         assert!(!gone.exists(), "{change}");
     }
 }
@@ -211,14 +254,21 @@ fn newer_versions_another_python_and_a_moved_branch() {
     .unwrap();
     venvs.requirements("alpha>=1\n");
     let first = apply(&venvs, &[]);
-    assert_eq!(apply(&venvs, &["--upgrade"])["changed"], false, "nothing newer exists");
+    assert_eq!(
+        apply(&venvs, &["--upgrade"])["changed"],
+        false,
+        "nothing newer exists"
+    );
     std::fs::rename(
         venvs.path().join("alpha-2.0-py3-none-any.whl"),
         venvs.wheelhouse().join("alpha-2.0-py3-none-any.whl"),
     )
     .unwrap();
     assert_eq!(apply(&venvs, &[])["release"], first["release"]);
-    assert_eq!(apply(&venvs, &["--upgrade-package", "beta"])["changed"], false);
+    assert_eq!(
+        apply(&venvs, &["--upgrade-package", "beta"])["changed"],
+        false
+    );
     let newer = apply(&venvs, &["--upgrade-package", "Alpha"]);
     assert_eq!(
         newer["changes"],
@@ -234,11 +284,27 @@ fn newer_versions_another_python_and_a_moved_branch() {
         .expect_code(3)
         .expect_err("'/nonexistent/python'");
     // The same interpreter by another name is no other one.
-    assert_eq!(apply(&venvs, &["--python", "python3"])["changed"], false);
-    let other = harness::test_venv().join("bin/python").canonicalize().unwrap();
+    let same = venvs
+        .sync("apply", &["--wheelhouse", "wheels", "--python", "python3"])
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(same["changed"], false);
+    let other = harness::test_venv()
+        .join("bin/python")
+        .canonicalize()
+        .unwrap();
     if other != Path::new("/usr/bin/python3").canonicalize().unwrap() {
         let done = venvs
-            .sync("apply", &["--wheelhouse", "wheels", "--python", other.to_str().unwrap()])
+            .sync(
+                "apply",
+                &[
+                    "--wheelhouse",
+                    "wheels",
+                    "--python",
+                    other.to_str().unwrap(),
+                ],
+            )
             .run()
             .expect_code(0)
             .json();
@@ -262,7 +328,13 @@ fn a_rejected_release_is_not_rolled_back_to() {
     };
     go("1.0");
     go("2.0");
-    let back = |expected: i32| venvs.tool(&["rollback", "venv"]).run().expect_code(expected).json();
+    let back = |expected: i32| {
+        venvs
+            .tool(&["rollback", "venv"])
+            .run()
+            .expect_code(expected)
+            .json()
+    };
     assert_eq!(back(0)["release"], releases[0]);
     let mut go = |version: &str| {
         venvs.requirements(&format!("alpha=={version}\n"));
@@ -271,13 +343,22 @@ fn a_rejected_release_is_not_rolled_back_to() {
         done["previous"].clone()
     };
     assert_eq!(go("2.0"), json!(releases_first(&venvs)));
-    assert_eq!(back(0)["release"], releases[0], "not the release that was rejected");
+    assert_eq!(
+        back(0)["release"],
+        releases[0],
+        "not the release that was rejected"
+    );
     let list = venvs.tool(&["list", "venv"]).run().expect_code(0).json();
     let flips: Vec<_> = list["history"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|flip| (flip["by"].as_str().unwrap(), flip["to"]["release"].as_str().unwrap()))
+        .map(|flip| {
+            (
+                flip["by"].as_str().unwrap(),
+                flip["to"]["release"].as_str().unwrap(),
+            )
+        })
         .collect();
     assert_eq!(
         flips,

@@ -20,8 +20,8 @@ use rustix::fs::RenameFlags;
 use crate::carry;
 use crate::journal::{Command, Journal, Led};
 use crate::manifest::Manifest;
-use crate::users::Seen;
 use crate::releases::{INCOMPLETE, State, Store};
+use crate::users::Seen;
 
 /// The store, locked, for whoever is about to change it.
 #[derive(Debug)]

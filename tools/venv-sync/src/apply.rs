@@ -154,13 +154,19 @@ impl Run<'_> {
 
     /// The interpreter to build with, and whether it is another than the environment's.
     fn python(&self, found: &Assessment) -> Result<(PathBuf, bool)> {
-        let environment = found.observed.as_ref().map(|observed| &observed.environment);
+        let environment = found
+            .observed
+            .as_ref()
+            .map(|observed| &observed.environment);
         let Some(asked) = &self.build.python else {
             return Ok((default_python(&self.goal.venv, environment), false));
         };
         let path = found_on_path(asked).ok_or_else(|| {
-            Error::failed(format!("--python: there is no program '{}'", asked.display()))
-                .hint("name an interpreter that is there, such as /usr/bin/python3")
+            Error::failed(format!(
+                "--python: there is no program '{}'",
+                asked.display()
+            ))
+            .hint("name an interpreter that is there, such as /usr/bin/python3")
         })?;
         let real = path.canonicalize().unwrap_or_else(|_| path.clone());
         let own = environment.and_then(|environment| environment.interpreter.as_ref());
@@ -191,13 +197,27 @@ impl Run<'_> {
         };
         add(format!("{:?}", goal.words()));
         let build = self.build;
-        add(format!("{:?}", (&build.wheelhouse, &build.drop, &build.installer, build.link_mode)));
+        add(format!(
+            "{:?}",
+            (
+                &build.wheelhouse,
+                &build.drop,
+                &build.installer,
+                build.link_mode
+            )
+        ));
         add(format!("{:?} {:?}", python, state));
         add(format!("{described:?}"));
-        let prefix = found.observed.as_ref().map(|observed| &observed.real_prefix);
+        let prefix = found
+            .observed
+            .as_ref()
+            .map(|observed| &observed.real_prefix);
         for foreign in described.iter().flat_map(|described| described.portable()) {
             let meta = prefix.and_then(|prefix| prefix.join(&foreign.path).symlink_metadata().ok());
-            add(format!("{:?}", meta.map(|meta| (meta.len(), meta.modified().ok()))));
+            add(format!(
+                "{:?}",
+                meta.map(|meta| (meta.len(), meta.modified().ok()))
+            ));
         }
         hex(&hasher.finalize())
     }
@@ -274,7 +294,10 @@ impl Run<'_> {
         body.installer = Some(built.installer);
         body.carried = built.manifest.carried.keys().cloned().collect();
         body.changes = changes;
-        let msg = format!("{id} is prepared: {}; apply flips to it", count(&body.changes));
+        let msg = format!(
+            "{id} is prepared: {}; apply flips to it",
+            count(&body.changes)
+        );
         let header = body.release.clone().unwrap_or_default();
         let diff = difference::between((header, before), id, &store.release(id));
         Ok(Report::new(Status::Ok, msg, body)
@@ -532,7 +555,10 @@ fn minor(found: &Assessment) -> Option<String> {
 fn default_python(venv: &Path, environment: Option<&Environment>) -> PathBuf {
     let own = || {
         let environment = environment?;
-        let interpreter = environment.interpreter.as_ref().filter(|own| own.executable)?;
+        let interpreter = environment
+            .interpreter
+            .as_ref()
+            .filter(|own| own.executable)?;
         let real = interpreter.real.clone()?;
         if venv.canonicalize().is_ok_and(|venv| real.starts_with(venv)) {
             return None;
@@ -562,7 +588,10 @@ fn found_on_path(program: &Path) -> Option<PathBuf> {
 
 /// The environment's own distributions: the version, and where it is from if not from an index.
 fn installed(found: &Assessment) -> BTreeMap<String, (String, Option<String>)> {
-    let all = found.observed.iter().flat_map(|observed| &observed.installed);
+    let all = found
+        .observed
+        .iter()
+        .flat_map(|observed| &observed.installed);
     all.filter(|installed| installed.place == Place::Own)
         .map(|installed| {
             let origin = installed.direct_url.as_ref();

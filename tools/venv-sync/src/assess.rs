@@ -10,8 +10,8 @@ use crate::findings::{Finding, Kind};
 use crate::observe::{Observed, observe};
 use crate::plan;
 use crate::releases::{State, Store};
-use crate::request::{Depth, Goal};
 use crate::report::{Body, Input, Interpreter};
+use crate::request::{Depth, Goal};
 use crate::requirements::{Problem, Reader, Requirements};
 use crate::verify::verify;
 
@@ -145,7 +145,11 @@ fn policy(goal: &Goal, vendor: Vec<PathBuf>) -> Policy {
         extraneous: goal.extraneous,
         allow: goal.allowed(),
         vendor,
-        apply: goal.apply("build a release that is what the files ask for", &actor, &more),
+        apply: goal.apply(
+            "build a release that is what the files ask for",
+            &actor,
+            &more,
+        ),
         actor,
         goal: goal.clone(),
         more,

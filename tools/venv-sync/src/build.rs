@@ -88,7 +88,11 @@ pub struct Built {
 
 impl Work<'_> {
     /// Builds a release and checks it. When this returns it is whole and on the disk.
-    pub fn release(&self, id: &str, prepared: Option<crate::manifest::Prepared>) -> Result<Built, Failed> {
+    pub fn release(
+        &self,
+        id: &str,
+        prepared: Option<crate::manifest::Prepared>,
+    ) -> Result<Built, Failed> {
         let stays = self.described.not_portable();
         if !stays.is_empty() {
             return Err(refusal(&self.goal.venv, &stays).into());
@@ -139,7 +143,10 @@ impl Work<'_> {
     /// pip's configuration as it is for the release: the environment's own pip.conf is there from the beginning.
     fn configuration(&self, release: &Path) -> Result<PipConf> {
         self.pip_conf(release)?;
-        Ok(PipConf::read(release, &environ::passed(&self.requirements.variables)))
+        Ok(PipConf::read(
+            release,
+            &environ::passed(&self.requirements.variables),
+        ))
     }
 
     fn pip_conf(&self, release: &Path) -> Result<std::collections::BTreeMap<String, String>> {
@@ -270,7 +277,10 @@ impl Work<'_> {
         let dir = Dir::open(release)?;
         if let Some((mode, group)) = self.described.access {
             let failed = |errno: rustix::io::Errno| {
-                Error::io(format!("cannot set the mode of '{}'", release.display()), &errno.into())
+                Error::io(
+                    format!("cannot set the mode of '{}'", release.display()),
+                    &errno.into(),
+                )
             };
             let own = dir.own_stat()?;
             if own.st_gid != group {
@@ -280,7 +290,10 @@ impl Work<'_> {
             let mode = rustix::fs::Mode::from_raw_mode(mode);
             rustix::fs::fchmod(&dir, mode).map_err(failed)?;
         }
-        let seeds = reuse.kept.iter().any(|kept| SEEDS.contains(&kept.key.as_str()));
+        let seeds = reuse
+            .kept
+            .iter()
+            .any(|kept| SEEDS.contains(&kept.key.as_str()));
         let environment = open(release)?;
         if environment.config.unseeded && seeds && !self.described.bare {
             let name = "pyvenv.cfg";
@@ -305,7 +318,11 @@ impl Work<'_> {
         let reused = self.take_over(&environment, reuse)?;
         let values = self.requirements.values(
             environment.python.unwrap_or(python_version(&self.python.0)),
-            environment.config.implementation.as_deref().unwrap_or("CPython"),
+            environment
+                .config
+                .implementation
+                .as_deref()
+                .unwrap_or("CPython"),
         );
         let foreign_conf = (installer == Installer::Uv).then_some(conf);
         let additions = self.additions(reuse, &reused);
@@ -332,8 +349,9 @@ impl Work<'_> {
         built = self.look_at(job, Depth::Hash)?;
         let damaged = [Kind::FileModified, Kind::FileMissing, Kind::GhostDist];
         if has(&built, &damaged) && self.replace(job.release, &built, &reused)? {
+            // A dependency that the files do not name may be what was removed.
             install(How {
-                locked,
+                locked: self.requirements.lock_file,
                 fresh: false,
             })?;
             built = self.look_at(job, Depth::Hash)?;
@@ -367,7 +385,12 @@ impl Work<'_> {
     }
 
     fn take_over(&self, environment: &Environment, reuse: &Reuse) -> Result<Reused> {
-        let Some(observed) = self.found.observed.as_ref().filter(|_| !reuse.kept.is_empty()) else {
+        let Some(observed) = self
+            .found
+            .observed
+            .as_ref()
+            .filter(|_| !reuse.kept.is_empty())
+        else {
             return Ok(Reused::default());
         };
         let from = &observed.environment.prefix;
@@ -472,7 +495,12 @@ impl Work<'_> {
 
     /// Whether the release is what was asked for and what was described.
     fn judge(&self, job: &Job<'_>, mut built: Assessment) -> Result<Assessment, Failed> {
-        if self.described.foreign.iter().any(|f| f.kind != crate::foreign::Kind::PipConf) {
+        if self
+            .described
+            .foreign
+            .iter()
+            .any(|f| f.kind != crate::foreign::Kind::PipConf)
+        {
             // What was carried over counts: a .pth file may lead out.
             built.findings = self.look_at(job, Depth::None)?.findings;
         }

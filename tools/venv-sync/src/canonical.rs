@@ -54,7 +54,10 @@ pub fn not_for_uv(
     if let Some((name, _)) = requirements.options.iter().find(|(name, _)| option(name)) {
         return Some(format!("the files use {}", name.long()));
     }
-    let counting = requirements.wanted.iter().filter(|wanted| wanted.counts(values));
+    let counting = requirements
+        .wanted
+        .iter()
+        .filter(|wanted| wanted.counts(values));
     counting.into_iter().find_map(of_requirement)
 }
 
@@ -101,11 +104,19 @@ pub fn write(
     let head = indexes.head();
     out.several_indexes = !indexes.extra.is_empty();
     out.trusted = indexes.trusted;
-    out.pre = requirements.options.iter().any(|(name, _)| *name == Name::Pre)
+    out.pre = requirements
+        .options
+        .iter()
+        .any(|(name, _)| *name == Name::Pre)
         || conf.is_some_and(|conf| conf.is_on("pre"));
-    let hashes = requirements.needs_hashes() || conf.is_some_and(|conf| conf.is_on("require-hashes"));
+    let hashes =
+        requirements.needs_hashes() || conf.is_some_and(|conf| conf.is_on("require-hashes"));
     let (mut hashed, mut plain) = (String::new(), String::new());
-    for wanted in requirements.wanted.iter().filter(|wanted| wanted.counts(values)) {
+    for wanted in requirements
+        .wanted
+        .iter()
+        .filter(|wanted| wanted.counts(values))
+    {
         let text = line(wanted);
         if wanted.constraint {
             out.constraints.push_str(&text);
@@ -234,11 +245,15 @@ impl Indexes {
             self.main = None;
             self.extra.clear();
         }
-        for (name, key) in [(Name::NoBinary, "no-binary"), (Name::OnlyBinary, "only-binary")] {
+        for (name, key) in [
+            (Name::NoBinary, "no-binary"),
+            (Name::OnlyBinary, "only-binary"),
+        ] {
             let values = conf.get(key).unwrap_or_default();
             let values = values.split(|c: char| c == ',' || c.is_whitespace());
             let given = values.filter(|value| !value.is_empty());
-            self.formats.extend(given.map(|value| (name, value.to_owned())));
+            self.formats
+                .extend(given.map(|value| (name, value.to_owned())));
         }
     }
 
@@ -300,20 +315,35 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("app")).unwrap();
         std::fs::write(dir.path().join("app/setup.py"), "").unwrap();
-        let app = format!("file://{}/app", dir.path().canonicalize().unwrap().display());
+        let app = format!(
+            "file://{}/app",
+            dir.path().canonicalize().unwrap().display()
+        );
         let app = app.replace("/.", "/.");
         let table = [
             ("a==1;\n", "a==1\n".to_owned()),
             ("${NAME}==1\n", "six==1\n".to_owned()),
-            ("a==1 \\\r\n  --hash=sha256:aa\r\n", "a==1 --hash=sha256:aa\n".to_owned()),
+            (
+                "a==1 \\\r\n  --hash=sha256:aa\r\n",
+                "a==1 --hash=sha256:aa\n".to_owned(),
+            ),
             ("b>=1 ; python_version < '3'\nc\n", "c\n".to_owned()),
             ("-e./app\n", format!("-e {app}\n")),
             ("-e file:app\n", format!("-e {app}\n")),
             ("site @ file:app\n", format!("site @ {app}\n")),
-            ("-i https://one/\n-i https://two/\na\n", "--index-url https://two/\na\n".to_owned()),
-            ("git+https://h/c.git@v1#egg=C\n", "c @ git+https://h/c.git@v1\n".to_owned()),
+            (
+                "-i https://one/\n-i https://two/\na\n",
+                "--index-url https://two/\na\n".to_owned(),
+            ),
+            (
+                "git+https://h/c.git@v1#egg=C\n",
+                "c @ git+https://h/c.git@v1\n".to_owned(),
+            ),
             ("A[x,Y_z] >= 1, <2\n", "a[x,y-z]>=1,<2\n".to_owned()),
-            ("--no-binary a,b\na\n", "--no-binary a\n--no-binary b\na\n".to_owned()),
+            (
+                "--no-binary a,b\na\n",
+                "--no-binary a\n--no-binary b\na\n".to_owned(),
+            ),
         ];
         for (text, expected) in table {
             let requirements = read(dir.path(), text);

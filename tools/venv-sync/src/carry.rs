@@ -45,7 +45,8 @@ impl Carrier<'_> {
                 if let Some(parent) = path.parent() {
                     self.directory(parent)?;
                 }
-                self.file(&path).map_err(|error| self.failed(&path, &error))?;
+                self.file(&path)
+                    .map_err(|error| self.failed(&path, &error))?;
                 if let Some(print) = fingerprint(&self.to.join(&path)) {
                     carried.insert(path.to_string_lossy().into_owned(), print);
                 }
@@ -184,8 +185,8 @@ pub fn unsaved(release: &Path, live: Option<&Path>) -> std::io::Result<Vec<PathB
         }
         for path in foreign::files_of(release, &thing)? {
             let own = fingerprint(&release.join(&path));
-            let is_copy = own.is_some()
-                && manifest.carried.get(&*path.to_string_lossy()) == own.as_ref();
+            let is_copy =
+                own.is_some() && manifest.carried.get(&*path.to_string_lossy()) == own.as_ref();
             let is_live =
                 own.is_some() && live.is_some_and(|live| fingerprint(&live.join(&path)) == own);
             if !is_copy && !is_live && !is_mended(release, live, &path) {

@@ -134,7 +134,11 @@ fn unpublished(git: &Path) -> std::io::Result<bool> {
             }
         }
     }
-    for (place, list) in [("refs/remotes", true), ("refs/tags", true), ("refs/heads", false)] {
+    for (place, list) in [
+        ("refs/remotes", true),
+        ("refs/tags", true),
+        ("refs/heads", false),
+    ] {
         for hash in loose(&git.join(place))? {
             if list {
                 origin.insert(hash);

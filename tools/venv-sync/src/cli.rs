@@ -90,7 +90,9 @@ pub const LINE: CommandLine = CommandLine {
         Command {
             name: "prepare",
             about: "Build a release for a later apply while the site runs",
-            description: &["The release is built, verified, compiled and post-checked. apply flips to it if the files, the options and the environment have not changed since."],
+            description: &[
+                "The release is built, verified, compiled and post-checked. apply flips to it if the files, the options and the environment have not changed since.",
+            ],
             options: &[WANTED, BUILD],
             positionals: &[VENV],
             trailing: Trailing::None,
@@ -301,7 +303,11 @@ fn build(parsed: &Parsed) -> Result<Build> {
                 .map(pydist::name::normalize)
                 .collect(),
         },
-        drop: parsed.texts("drop").into_iter().map(str::to_owned).collect(),
+        drop: parsed
+            .texts("drop")
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
         link_mode: match parsed.text("link-mode") {
             Some("copy") => LinkMode::Copy,
             Some("reflink") => LinkMode::Reflink,

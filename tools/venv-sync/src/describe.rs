@@ -112,10 +112,9 @@ impl Description {
             ));
         }
         for (name, version) in &self.seeds {
-            match release.seeds.get(name) {
-                None => lost.push(format!("{name} {version} is gone")),
-                // Another version is what somebody asked for.
-                Some(_) => {}
+            // Another version is what somebody asked for.
+            if !release.seeds.contains_key(name) {
+                lost.push(format!("{name} {version} is gone"));
             }
         }
         if self.prompt.is_some() && self.prompt != release.prompt {
@@ -235,12 +234,24 @@ mod tests {
         let whole = whole();
         assert_eq!(whole.lost_in(&whole, &present), Vec::<String>::new());
         let table: [(&dyn Fn(&mut Description), &str); 7] = [
-            (&|d| d.system_site = false, "the system's packages were visible and are not visible"),
+            (
+                &|d| d.system_site = false,
+                "the system's packages were visible and are not visible",
+            ),
             (&|d| d.seeds.clear(), "pip 23.0.1 is gone"),
             (&|d| d.prompt = None, "the prompt 'reef' is gone"),
-            (&|d| d.access = Some((0o755, 33)), "the mode was 0750 and is 0755"),
-            (&|d| d.access = Some((0o750, 0)), "the group was 33 and is 0"),
-            (&|d| drop(d.foreign.remove(0)), "'lib/python3.11/site-packages/vendor.pth' is gone"),
+            (
+                &|d| d.access = Some((0o755, 33)),
+                "the mode was 0750 and is 0755",
+            ),
+            (
+                &|d| d.access = Some((0o750, 0)),
+                "the group was 33 and is 0",
+            ),
+            (
+                &|d| drop(d.foreign.remove(0)),
+                "'lib/python3.11/site-packages/vendor.pth' is gone",
+            ),
             (&|d| drop(d.foreign.remove(2)), "'pip.conf' is gone"),
         ];
         for (change, words) in table {
@@ -258,10 +269,17 @@ mod tests {
     #[test]
     fn data_and_work_stay_behind_unless_they_are_dropped() {
         let described = whole();
-        let names: Vec<_> = described.not_portable().iter().map(|f| f.path.clone()).collect();
+        let names: Vec<_> = described
+            .not_portable()
+            .iter()
+            .map(|f| f.path.clone())
+            .collect();
         assert_eq!(names, [std::path::PathBuf::from("media")]);
-        let dropped = described
-            .without(&["media/".to_owned(), "system-site-packages".to_owned(), "seeds".to_owned()]);
+        let dropped = described.without(&[
+            "media/".to_owned(),
+            "system-site-packages".to_owned(),
+            "seeds".to_owned(),
+        ]);
         assert!(dropped.not_portable().is_empty());
         assert!(!dropped.system_site && dropped.seeds.is_empty() && dropped.bare);
     }

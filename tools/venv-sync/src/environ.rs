@@ -131,7 +131,14 @@ pub fn passed(named: &BTreeSet<String>) -> Vec<(OsString, OsString)> {
 /// The variables that a post-check sees: everything of the caller's but what bends Python.
 pub fn of_caller() -> Vec<(OsString, OsString)> {
     let bends = |name: &str| {
-        ["PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "OLDPWD"].contains(&name)
+        [
+            "PYTHONHOME",
+            "PYTHONPATH",
+            "PYTHONSTARTUP",
+            "VIRTUAL_ENV",
+            "OLDPWD",
+        ]
+        .contains(&name)
     };
     let all = std::env::vars_os();
     all.filter(|(name, _)| !name.to_str().is_some_and(bends))

@@ -146,7 +146,8 @@ impl Walk {
             }
             None => self.own_without_record(site, dist, &read),
         }
-        self.trees.insert(info.into_os_string().into_encoded_bytes());
+        self.trees
+            .insert(info.into_os_string().into_encoded_bytes());
         let entry_points = read("entry_points.txt").or_else(|| {
             let beside = dist.metadata_path().with_file_name("entry_points.txt");
             let bytes = files::read(&beside, files::METADATA_LIMIT).ok()?;
@@ -201,7 +202,10 @@ impl Walk {
         let real = self.prefix.canonicalize().unwrap_or_default();
         let inside = target.and_then(|target| {
             let target = target.canonicalize().ok()?;
-            target.strip_prefix(real.join("src")).ok().map(Path::to_owned)
+            target
+                .strip_prefix(real.join("src"))
+                .ok()
+                .map(Path::to_owned)
         });
         if let Some(name) = inside.as_ref().and_then(|path| path.components().next()) {
             self.sources.push(Path::new("src").join(name));

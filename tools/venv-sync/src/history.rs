@@ -143,10 +143,10 @@ fn can_run(path: &Path, name: &str) -> Result<()> {
         .is_some_and(|interpreter| interpreter.executable);
     match works {
         true => Ok(()),
-        false => Err(
-            Error::failed(format!("the release '{name}' has no interpreter that works"))
-                .hint("venv-sync list shows the others"),
-        ),
+        false => Err(Error::failed(format!(
+            "the release '{name}' has no interpreter that works"
+        ))
+        .hint("venv-sync list shows the others")),
     }
 }
 
@@ -182,8 +182,8 @@ pub fn list(venv: &Path) -> Result<Report<Body>> {
         .iter()
         .map(|id| release(&store, id, live.as_ref(), &seen).map(Item::Release))
         .collect::<Result<_>>()?;
-    let waiting = store.prepared()?.into_iter().map(|(id, _)| id);
-    out.prepared = waiting.filter(|id| Some(id) != live.as_ref()).last();
+    let mut waiting = store.prepared()?.into_iter().map(|(id, _)| id);
+    out.prepared = waiting.rfind(|id| Some(id) != live.as_ref());
     let count = match ids.len() {
         1 => "1 release".to_owned(),
         count => format!("{count} releases"),

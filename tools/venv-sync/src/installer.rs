@@ -401,7 +401,8 @@ impl Memory {
         let fd = rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::empty())
             .map_err(|errno| failed(&errno.into()))?;
         let mut file = File::from(fd);
-        file.write_all(text.as_bytes()).map_err(|error| failed(&error))?;
+        file.write_all(text.as_bytes())
+            .map_err(|error| failed(&error))?;
         Ok(Memory(file))
     }
 

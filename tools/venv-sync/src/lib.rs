@@ -83,9 +83,7 @@ impl Tool for VenvSync {
             Request::Check(goal) => check(goal),
             Request::Prepare(goal, build) => apply(goal, build, true),
             Request::Apply(goal, build) => apply(goal, build, false),
-            Request::Rollback { venv, to } => {
-                history::rollback(venv, to.as_deref(), context, told)
-            }
+            Request::Rollback { venv, to } => history::rollback(venv, to.as_deref(), context, told),
             Request::List { venv } => history::list(venv),
         }
     }

@@ -123,7 +123,11 @@ impl PipConf {
             // pip passes over a file that it may not read in a directory that it may not enter.
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return,
             Err(error) => {
-                self.broken = Some(format!("{}: {}", path.display(), base::error::plain(&error)));
+                self.broken = Some(format!(
+                    "{}: {}",
+                    path.display(),
+                    base::error::plain(&error)
+                ));
                 return;
             }
         };
@@ -161,7 +165,11 @@ impl PipConf {
 
     /// Whether a switch is on, as pip reads truth.
     pub fn is_on(&self, name: &str) -> bool {
-        let value = self.get(name).unwrap_or_default().trim().to_ascii_lowercase();
+        let value = self
+            .get(name)
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
         ["y", "yes", "t", "true", "on", "1"].contains(&value.as_str())
     }
 
@@ -170,7 +178,10 @@ impl PipConf {
         if let Some(broken) = &self.broken {
             return Some(broken.clone());
         }
-        let names = self.values.keys().map(|key| key.strip_prefix("install.").unwrap_or(key));
+        let names = self
+            .values
+            .keys()
+            .map(|key| key.strip_prefix("install.").unwrap_or(key));
         let unknown = names
             .into_iter()
             .find(|name| !HARMLESS.contains(name) && !TRANSLATED.contains(name))?;
@@ -230,7 +241,10 @@ fn sections(text: &str) -> Result<Vec<(String, String, String)>, String> {
                 continue;
             }
         }
-        if let Some(name) = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        if let Some(name) = bare
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
             section = Some(name.to_owned());
             open = false;
             continue;
@@ -239,7 +253,10 @@ fn sections(text: &str) -> Result<Vec<(String, String, String)>, String> {
             return Err(format!("line {}: no section before it", index + 1));
         };
         let Some(at) = bare.find(['=', ':']) else {
-            return Err(format!("line {}: neither a section nor a setting", index + 1));
+            return Err(format!(
+                "line {}: neither a section nor a setting",
+                index + 1
+            ));
         };
         let name = normal(bare[..at].trim());
         out.push((section.clone(), name, bare[at + 1..].trim().to_owned()));
@@ -274,7 +291,10 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         };
-        write("xdg/pip/pip.conf", "[global]\nindex-url = https://global/\npre = true\n");
+        write(
+            "xdg/pip/pip.conf",
+            "[global]\nindex-url = https://global/\npre = true\n",
+        );
         write(
             "home/.config/pip/pip.conf",
             "[global]\nindex_url: https://user/\nextra-index-url =\n    https://a/\n    https://b/\n",
@@ -283,15 +303,28 @@ mod tests {
         assert_eq!(conf.get("index-url"), Some("https://user/"));
         assert_eq!(conf.words("extra-index-url"), ["https://a/", "https://b/"]);
         assert!(conf.is_on("pre") && conf.only_pip().is_none());
-        write("venv/pip.conf", "[install]\n# c\nindex-url = https://venv/\n[list]\nformat = x\n");
-        assert_eq!(read(dir.path(), &[]).get("index-url"), Some("https://venv/"));
+        write(
+            "venv/pip.conf",
+            "[install]\n# c\nindex-url = https://venv/\n[list]\nformat = x\n",
+        );
+        assert_eq!(
+            read(dir.path(), &[]).get("index-url"),
+            Some("https://venv/")
+        );
         let named = dir.path().join("named.conf");
         write("named.conf", "[install]\nindex-url = https://named/\n");
         let conf = read(dir.path(), &[("PIP_CONFIG_FILE", named.to_str().unwrap())]);
         assert_eq!(conf.get("index-url"), Some("https://named/"));
         assert_eq!(conf.get("extra-index-url"), None);
-        assert!(read(dir.path(), &[("PIP_CONFIG_FILE", "/dev/null")]).values.is_empty());
-        let conf = read(dir.path(), &[("PIP_PROXY", "http://p"), ("PIP_GLOBAL_OPTION", "x")]);
+        assert!(
+            read(dir.path(), &[("PIP_CONFIG_FILE", "/dev/null")])
+                .values
+                .is_empty()
+        );
+        let conf = read(
+            dir.path(),
+            &[("PIP_PROXY", "http://p"), ("PIP_GLOBAL_OPTION", "x")],
+        );
         assert_eq!(conf.get("proxy"), Some("http://p"));
         assert!(conf.only_pip().unwrap().contains("global-option"));
         let conf = read(dir.path(), &[("PIP_INDEX_URL", "https://variable/")]);

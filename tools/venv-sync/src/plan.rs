@@ -59,9 +59,8 @@ pub fn decide(venv: &str, facts: &Facts<'_>, build: &Build) -> Result<Plan> {
     if !needed {
         return Ok(Plan::Nothing);
     }
-    if !facts.prepare {
-        may_take_over(venv, facts.state, build)?;
-    } else if *facts.state == State::Other {
+    // Preparing changes nothing at VENV.
+    if !facts.prepare || *facts.state == State::Other {
         may_take_over(venv, facts.state, build)?;
     }
     Ok(Plan::Build)
@@ -263,8 +262,14 @@ mod tests {
         assert_eq!(ok(&facts(&release, false, Some("b")), &plain), flip);
         assert_eq!(ok(&facts(&release, true, Some("b")), &plain), flip);
         assert_eq!(ok(&facts(&release, true, Some("b")), &rebuild), Plan::Build);
-        assert_eq!(ok(&facts(&State::Directory, true, None), &plain), Plan::Nothing);
-        assert_eq!(ok(&facts(&State::Directory, false, None), &adopt), Plan::Build);
+        assert_eq!(
+            ok(&facts(&State::Directory, true, None), &plain),
+            Plan::Nothing
+        );
+        assert_eq!(
+            ok(&facts(&State::Directory, false, None), &adopt),
+            Plan::Build
+        );
         assert_eq!(ok(&facts(&link, false, None), &adopt), Plan::Build);
         for state in [&State::Directory, &link, &State::Other] {
             assert!(decide("v", &facts(state, false, None), &plain).is_err());

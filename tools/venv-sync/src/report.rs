@@ -242,7 +242,9 @@ impl Finding {
 impl Change {
     fn text(&self) -> String {
         match (&self.before, &self.after) {
-            (Some(before), Some(after)) if before == after => format!("{} {after}, anew", self.name),
+            (Some(before), Some(after)) if before == after => {
+                format!("{} {after}, anew", self.name)
+            }
             (Some(before), Some(after)) => format!("{} {before} -> {after}", self.name),
             (None, Some(after)) => format!("{} {after} is new", self.name),
             (Some(before), None) => format!("{} {before} is gone", self.name),

@@ -95,7 +95,9 @@ impl<'a> Copier<'a> {
     pub fn take(&self, kept: &[Kept]) -> std::io::Result<Reused> {
         let next = AtomicUsize::new(0);
         let out = Mutex::new((Reused::default(), None));
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+        let threads = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(8);
         let work = || {
             while let Some(dist) = kept.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let taken = self.distribution(dist);
@@ -174,8 +176,10 @@ impl<'a> Copier<'a> {
         done: &mut Vec<PathBuf>,
     ) -> Result<Vec<PathBuf>, Unfit> {
         let mut made: BTreeSet<PathBuf> = BTreeSet::new();
-        let mut lines: Vec<Option<String>> =
-            text.split_inclusive('\n').map(|line| Some(line.to_owned())).collect();
+        let mut lines: Vec<Option<String>> = text
+            .split_inclusive('\n')
+            .map(|line| Some(line.to_owned()))
+            .collect();
         let mut uncompiled = Vec::new();
         let mut record = None;
         for file in files {
@@ -193,7 +197,9 @@ impl<'a> Copier<'a> {
             }
             if let Some((digest, size)) = self.file(&file.path, done)? {
                 if let Some(slot) = lines.get_mut(file.line) {
-                    *slot = slot.as_deref().and_then(|line| relisted(line, &digest, size));
+                    *slot = slot
+                        .as_deref()
+                        .and_then(|line| relisted(line, &digest, size));
                 }
             }
             if file.path.extension().is_some_and(|end| end == "py")
@@ -225,11 +231,7 @@ impl<'a> Copier<'a> {
     }
 
     /// Copies a file; a script that names the old interpreter comes back as what it is now.
-    fn file(
-        &self,
-        path: &Path,
-        done: &mut Vec<PathBuf>,
-    ) -> Result<Option<(String, u64)>, Unfit> {
+    fn file(&self, path: &Path, done: &mut Vec<PathBuf>) -> Result<Option<(String, u64)>, Unfit> {
         let (from, to) = (self.from.join(path), self.to.join(path));
         let meta = from.symlink_metadata()?;
         if !meta.is_file() {
@@ -278,7 +280,11 @@ impl<'a> Copier<'a> {
         done: &mut Vec<PathBuf>,
     ) -> Result<(), Unfit> {
         // As installers set it, whatever umask made the old one.
-        let mode = if meta.mode() & 0o111 == 0 { 0o644 } else { 0o755 };
+        let mode = if meta.mode() & 0o111 == 0 {
+            0o644
+        } else {
+            0o755
+        };
         if self.mode == LinkMode::Hardlink && meta.mode() & 0o7777 == mode {
             match std::fs::hard_link(from, to) {
                 Ok(()) => {
@@ -480,7 +486,9 @@ pub fn remove(release: &Path, info: &Path) -> std::io::Result<()> {
             _ => {}
         }
         let mut above = whole.parent();
-        while let Some(dir) = above.filter(|dir| *dir != release.join(site) && dir.starts_with(release)) {
+        while let Some(dir) =
+            above.filter(|dir| *dir != release.join(site) && dir.starts_with(release))
+        {
             directories.insert(dir.to_owned());
             above = dir.parent();
         }

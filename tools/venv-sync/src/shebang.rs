@@ -99,8 +99,14 @@ mod tests {
     fn every_form_that_installers_write() {
         let program = |path: &str| Some(Starts::Program(path.into()));
         for (head, starts) in [
-            ("#!/srv/venv/bin/python\nimport x\n", program("/srv/venv/bin/python")),
-            ("#!/srv/venv/bin/python3 -I\n", program("/srv/venv/bin/python3")),
+            (
+                "#!/srv/venv/bin/python\nimport x\n",
+                program("/srv/venv/bin/python"),
+            ),
+            (
+                "#!/srv/venv/bin/python3 -I\n",
+                program("/srv/venv/bin/python3"),
+            ),
             (
                 "#!/bin/sh\n'''exec' \"/srv/my venv/bin/python\" \"$0\" \"$@\"\n' '''\n",
                 program("/srv/my venv/bin/python"),
@@ -113,7 +119,10 @@ mod tests {
                 "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'python' \"$0\" \"$@\"\n",
                 Some(Starts::Beside),
             ),
-            ("#!/usr/bin/env python3\n", Some(Starts::OnPath("python3".into()))),
+            (
+                "#!/usr/bin/env python3\n",
+                Some(Starts::OnPath("python3".into())),
+            ),
             ("#!/bin/sh\necho\n", program("/bin/sh")),
             ("\x7fELF", None),
             ("", None),

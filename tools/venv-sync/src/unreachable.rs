@@ -138,17 +138,18 @@ pub fn build_output(said: &str, log: &str) -> Option<String> {
             _ => line,
         })
         .collect();
-    let end = lines
-        .iter()
-        .position(|line| {
-            line.contains("[present-rich]") || line.contains("error: subprocess-exited-with-error")
-        })?;
+    let end = lines.iter().position(|line| {
+        line.contains("[present-rich]") || line.contains("error: subprocess-exited-with-error")
+    })?;
     let start = lines[..end]
         .iter()
         .rposition(|line| line.trim_start().starts_with("Running command "))
         .map_or(end.saturating_sub(30), |at| at + 1);
     let start = start.max(end.saturating_sub(30));
-    let text: Vec<&str> = lines[start..end].iter().map(|line| line.trim_end()).collect();
+    let text: Vec<&str> = lines[start..end]
+        .iter()
+        .map(|line| line.trim_end())
+        .collect();
     (!text.is_empty()).then(|| format!("The build said:\n{}", text.join("\n")))
 }
 
@@ -372,9 +373,11 @@ mod tests {
         );
         assert_eq!(uv(git), expected);
         assert_eq!(pip(git, ""), expected);
-        let gone = "fatal: unable to access 'https://h/x/': The requested URL returned error: 404\n";
+        let gone =
+            "fatal: unable to access 'https://h/x/': The requested URL returned error: 404\n";
         assert_eq!(uv(gone), None);
-        let broken = "ERROR: x: ('Connection broken: IncompleteRead(5 bytes read, 9 more expected)')\n";
+        let broken =
+            "ERROR: x: ('Connection broken: IncompleteRead(5 bytes read, 9 more expected)')\n";
         assert!(pip(broken, "").is_some());
     }
 
@@ -385,7 +388,10 @@ mod tests {
                    2026-11-26T19:07:32,454   ERROR: [present-rich] python setup.py egg_info exited with 1\n\
                    2026-11-26T19:07:32,454   Traceback\n";
         let said = super::build_output("╰─> See above for output.", log);
-        assert_eq!(said.as_deref(), Some("The build said:\n  mysql.h not found"));
+        assert_eq!(
+            said.as_deref(),
+            Some("The build said:\n  mysql.h not found")
+        );
         assert_eq!(super::build_output("No matching distribution", log), None);
     }
 

@@ -144,7 +144,9 @@ pub fn report(body: &mut Body, store: &Store, seen: &Seen) {
         .ok()
         .and_then(|state| Led::of(&state))
         .and_then(|live| journal.current(&live).cloned());
-    let moment = flip.filter(|flip| flip.from.is_some()).map(|flip| flip.moment);
+    let moment = flip
+        .filter(|flip| flip.from.is_some())
+        .map(|flip| flip.moment);
     let (required, stale) = judge(seen, body.release.as_deref(), moment.as_ref());
     body.restart_required = required;
     body.stale_processes = stale;
@@ -207,8 +209,12 @@ impl Facts {
             if path.is_absolute() {
                 return Some(path.to_owned());
             }
-            let cwd = self.cwd.as_ref()?;
-            part.contains(&b'/').then(|| cwd.join(path))
+            // `--home venv` names a directory without any slash.
+            let is_name = !part.is_empty() && part.len() < 4096 && !part.starts_with(b"-");
+            self.cwd
+                .as_ref()
+                .filter(|_| is_name)
+                .map(|cwd| cwd.join(path))
         });
         relative.take(4096)
     }
@@ -429,15 +435,35 @@ mod tests {
         let release = |id: &str| By::Release(id.to_owned());
         let table = [
             (vec![], vec![], Some(false), 0),
-            (vec![user(1, release("a"), 2000, true)], vec![], Some(true), 1),
-            (vec![user(1, release("b"), 10, true)], vec![], Some(false), 0),
+            (
+                vec![user(1, release("a"), 2000, true)],
+                vec![],
+                Some(true),
+                1,
+            ),
+            (
+                vec![user(1, release("b"), 10, true)],
+                vec![],
+                Some(false),
+                0,
+            ),
             (vec![user(1, By::Link, 10, true)], vec![], Some(true), 1),
             (vec![user(1, By::Link, 2000, true)], vec![], Some(false), 0),
             // A shell with VIRTUAL_ENV runs nothing of the release.
-            (vec![user(1, release("a"), 10, false)], vec![], Some(false), 0),
+            (
+                vec![user(1, release("a"), 10, false)],
+                vec![],
+                Some(false),
+                0,
+            ),
             (vec![], vec![(7, 10)], None, 0),
             (vec![], vec![(7, 2000)], Some(false), 0),
-            (vec![user(1, By::Link, 10, true)], vec![(7, 10)], Some(true), 1),
+            (
+                vec![user(1, By::Link, 10, true)],
+                vec![(7, 10)],
+                Some(true),
+                1,
+            ),
         ];
         for (users, unknown, required, stale) in table {
             let seen = seen(users, unknown);

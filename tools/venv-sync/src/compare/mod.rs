@@ -15,8 +15,8 @@ use pydist::marker::MarkerValues;
 use base::Fix;
 
 use crate::findings::{Finding, Kind};
-use crate::request::{Goal, Level};
 use crate::observe::{Installed, Observed, Place};
+use crate::request::{Goal, Level};
 use crate::requirements::Requirements;
 
 /// What an environment has without being asked, unless uv made it bare.

@@ -229,7 +229,11 @@ impl Work<'_> {
             let path = Path::new(path);
             let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
             !path.to_string_lossy().contains(['\'', '"', '\\'])
-                && self.policy.vendor.iter().any(|vendor| real.starts_with(vendor))
+                && self
+                    .policy
+                    .vendor
+                    .iter()
+                    .any(|vendor| real.starts_with(vendor))
         })
     }
 

@@ -28,18 +28,53 @@ pub fn is_pylock(path: &Path) -> bool {
 /// What to do with a lock file or a project file of another tool.
 pub fn other(path: &Path) -> Option<Problem> {
     const TABLE: [(&str, &str, &str); 8] = [
-        ("uv.lock", "uv's lock file", "uv export --frozen --no-emit-project --format pylock.toml -o pylock.toml"),
-        ("poetry.lock", "Poetry's lock file", "poetry export --format requirements.txt --output requirements.txt (plug-in poetry-plugin-export)"),
-        ("Pipfile.lock", "Pipenv's lock file", "pipenv requirements --hash > requirements.txt"),
-        ("Pipfile", "Pipenv's project file", "pipenv lock && pipenv requirements --hash > requirements.txt"),
-        ("pdm.lock", "PDM's lock file", "pdm export --prod --format requirements --output requirements.txt"),
-        ("pyproject.toml", "a project file, which locks nothing", "uv pip compile --generate-hashes pyproject.toml -o requirements.txt, or pip-compile --generate-hashes -o requirements.txt pyproject.toml"),
-        ("environment.yml", "conda's environment file", "pip list --format freeze > requirements.txt, in the environment"),
-        ("conda-lock.yml", "conda's lock file", "pip list --format freeze > requirements.txt, in the environment"),
+        (
+            "uv.lock",
+            "uv's lock file",
+            "uv export --frozen --no-emit-project --format pylock.toml -o pylock.toml",
+        ),
+        (
+            "poetry.lock",
+            "Poetry's lock file",
+            "poetry export --format requirements.txt --output requirements.txt (plug-in poetry-plugin-export)",
+        ),
+        (
+            "Pipfile.lock",
+            "Pipenv's lock file",
+            "pipenv requirements --hash > requirements.txt",
+        ),
+        (
+            "Pipfile",
+            "Pipenv's project file",
+            "pipenv lock && pipenv requirements --hash > requirements.txt",
+        ),
+        (
+            "pdm.lock",
+            "PDM's lock file",
+            "pdm export --prod --format requirements --output requirements.txt",
+        ),
+        (
+            "pyproject.toml",
+            "a project file, which locks nothing",
+            "uv pip compile --generate-hashes pyproject.toml -o requirements.txt, or pip-compile --generate-hashes -o requirements.txt pyproject.toml",
+        ),
+        (
+            "environment.yml",
+            "conda's environment file",
+            "pip list --format freeze > requirements.txt, in the environment",
+        ),
+        (
+            "conda-lock.yml",
+            "conda's lock file",
+            "pip list --format freeze > requirements.txt, in the environment",
+        ),
     ];
     let name = path.file_name()?.to_str()?;
     let (_, what, command) = TABLE.iter().find(|(have, ..)| *have == name)?;
-    let message = format!("{}: is {what}, which venv-sync does not read", path.display());
+    let message = format!(
+        "{}: is {what}, which venv-sync does not read",
+        path.display()
+    );
     Some(Problem::new(message).hint(format!("export it and name the result: {command}")))
 }
 
@@ -155,14 +190,14 @@ fn asked(
         let known: Vec<String> = known.iter().map(|name| normalize(name)).collect();
         match asked.iter().find(|name| !known.contains(&normalize(name))) {
             None => Ok(()),
-            Some(name) => Err(Problem::new(format!(
-                "{}: has no {what} '{name}'",
-                path.display()
-            ))
-            .hint(match known.len() {
-                0 => format!("the file has no {what} at all"),
-                _ => format!("it has: {}", known.join(", ")),
-            })),
+            Some(name) => Err(
+                Problem::new(format!("{}: has no {what} '{name}'", path.display())).hint(
+                    match known.len() {
+                        0 => format!("the file has no {what} at all"),
+                        _ => format!("it has: {}", known.join(", ")),
+                    },
+                ),
+            ),
         }
     };
     check("extra", reader.extras, &lock.extras)?;
@@ -187,12 +222,7 @@ fn environment(lock: &Lock, path: &Path, out: &mut Requirements) -> Result<(), P
 }
 
 impl Package {
-    fn wanted(
-        &self,
-        dir: &Path,
-        origin: Origin,
-        out: &mut Requirements,
-    ) -> Result<Wanted, String> {
+    fn wanted(&self, dir: &Path, origin: Origin, out: &mut Requirements) -> Result<Wanted, String> {
         let name = self.name.get_ref();
         if !pydist::name::is_valid(name) {
             return Err(format!("'{name}' is not the name of a distribution"));
@@ -252,13 +282,13 @@ impl Package {
             wanted.link = Some(link);
             wanted.hashes = archive.strong_hashes()?;
         } else {
-            self.from_index(&mut wanted, dir, out)?;
+            self.add_archives(&mut wanted, dir, out)?;
         }
         Ok(wanted)
     }
 
     /// A version from an index: the hashes say which archives will do.
-    fn from_index(
+    fn add_archives(
         &self,
         wanted: &mut Wanted,
         dir: &Path,

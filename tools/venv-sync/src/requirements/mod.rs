@@ -8,9 +8,9 @@
 //! Files are read here and nothing else: no network, so a `-r https://…` is refused.
 
 pub mod line;
-pub mod lockfile;
 pub mod lines;
 pub mod link;
+pub mod lockfile;
 pub mod options;
 
 use std::cell::RefCell;
@@ -79,7 +79,10 @@ impl Wanted {
                 .find(|c: char| !"<>=!~".contains(c))
                 .unwrap_or(clause.len());
             let (operator, version) = clause.split_at(at);
-            parts.push(format!("python_full_version {operator} '{}'", version.trim()));
+            parts.push(format!(
+                "python_full_version {operator} '{}'",
+                version.trim()
+            ));
         }
         let own = self.marker.take();
         let marker = Marker::parse(&parts.join(" and "))?;
@@ -153,7 +156,10 @@ impl Requirements {
             }
         }
         let fits = self.environments.is_empty()
-            || self.environments.iter().any(|marker| marker.holds(values, ""));
+            || self
+                .environments
+                .iter()
+                .any(|marker| marker.holds(values, ""));
         (!fits).then(|| "the lock file is for other environments".to_owned())
     }
 
@@ -274,7 +280,10 @@ impl Reader<'_> {
             0 => Ok(out),
             1 => Err(walk.problems.remove(0)),
             _ => Err(Problem {
-                hint: walk.problems.iter().find_map(|problem| problem.hint.clone()),
+                hint: walk
+                    .problems
+                    .iter()
+                    .find_map(|problem| problem.hint.clone()),
                 message: walk
                     .problems
                     .into_iter()
@@ -294,7 +303,11 @@ impl Reader<'_> {
         out: &mut Requirements,
     ) -> Result<(), Problem> {
         let place = link::absolute(path, self.cwd);
-        if let Some(last) = walk.including.last().filter(|_| walk.including.contains(&place)) {
+        if let Some(last) = walk
+            .including
+            .last()
+            .filter(|_| walk.including.contains(&place))
+        {
             let message = format!(
                 "{}: includes itself, by way of {}",
                 path.display(),
@@ -312,7 +325,11 @@ impl Reader<'_> {
         let bytes = content(path)?;
         walk.bytes += bytes.len() as u64;
         if walk.bytes > LIMIT * 4 {
-            let message = format!("{}: the files are longer than {} bytes", path.display(), LIMIT * 4);
+            let message = format!(
+                "{}: the files are longer than {} bytes",
+                path.display(),
+                LIMIT * 4
+            );
             return Err(Problem::new(message));
         }
         note_input(out, path, &bytes);

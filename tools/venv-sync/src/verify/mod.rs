@@ -235,9 +235,10 @@ impl<'a> Look<'a> {
         }
         if let Some(msg) = closed.says(&dist.name) {
             match closed.is_drift() {
-                true => part
-                    .findings
-                    .push(self.about(installed, Kind::NotReadable, msg).path(&dist.path)),
+                true => part.findings.push(
+                    self.about(installed, Kind::NotReadable, msg)
+                        .path(&dist.path),
+                ),
                 false => part.warnings.push(msg),
             }
         }
