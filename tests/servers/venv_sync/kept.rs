@@ -145,7 +145,8 @@ fn every_property_of_an_environment_is_kept() {
         assert_eq!(carried, expected, "{installer}");
         assert_eq!(
             venvs.python(
-                "import setuptools, vendored, copied, package, other, pip, alpha; \
+                "import vendored, copied, package, other, pip, alpha, importlib.metadata as m; \
+                 m.version('setuptools'); \
                  print(vendored.value, copied.value, package.value, other.value, alpha.version)"
             ),
             "vendor by hand package outside 2.0"

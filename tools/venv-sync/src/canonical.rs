@@ -319,7 +319,6 @@ mod tests {
             "file://{}/app",
             dir.path().canonicalize().unwrap().display()
         );
-        let app = app.replace("/.", "/.");
         let table = [
             ("a==1;\n", "a==1\n".to_owned()),
             ("${NAME}==1\n", "six==1\n".to_owned()),

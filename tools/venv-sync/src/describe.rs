@@ -203,6 +203,8 @@ mod tests {
     use crate::foreign::{Foreign, Kind};
     use std::collections::BTreeSet;
 
+    type Change<'a> = &'a dyn Fn(&mut Description);
+
     fn foreign(path: &str, kind: Kind, files: usize) -> Foreign {
         Foreign {
             path: path.into(),
@@ -233,7 +235,7 @@ mod tests {
         let present = BTreeSet::new();
         let whole = whole();
         assert_eq!(whole.lost_in(&whole, &present), Vec::<String>::new());
-        let table: [(&dyn Fn(&mut Description), &str); 7] = [
+        let table: [(Change, &str); 7] = [
             (
                 &|d| d.system_site = false,
                 "the system's packages were visible and are not visible",
