@@ -25,6 +25,7 @@ pub mod sql;
 pub mod terminal;
 pub mod tool;
 pub mod trust;
+pub mod watchdog;
 
 pub use error::{Error, Kind, Result};
 pub use exit::Exit;
