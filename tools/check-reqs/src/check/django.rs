@@ -11,12 +11,16 @@
 mod answer;
 mod scratch;
 
-use super::{Check, Finding, Type, Verdict, python, tail};
+use super::python;
+use crate::finding::{Finding, Verdict, tail};
+use crate::short::{self, Short};
+use crate::kind::{Check, Type};
 use crate::document::Fields;
-use crate::fix::Fix;
+use crate::fix::{self, Fix};
 use crate::programs;
+use crate::secret::masked;
 use crate::scene::Scene;
-use crate::shell::{quoted, shell};
+use crate::fix::{quoted, shell};
 use answer::Answer;
 use base::Result;
 use base::child::{Identity, Run};
@@ -46,6 +50,13 @@ pub const TYPE: Type = Type {
             "scratch (collected for real and thrown away) or dry-run",
         ),
     ],
+    short: Short {
+        words: &["django"],
+        colon: true,
+        forms: &["django:DIRECTORY[@VENV]"],
+        example: "django:/srv/site@/srv/venv",
+        read: |_, rest| Ok(short::subject(rest, '@', "directory", "venv")),
+    },
     read,
 };
 
@@ -140,14 +151,14 @@ impl Django {
                     "no_interpreter",
                     format!("{} is not there, or leads nowhere", python.display()),
                 )
-                .fix(python::venv_fix(scene.distro.manager(), venv)),
+                .fix(python::venv_fix(scene, venv)),
             ));
         }
         let user = match &self.user {
             Some(name) => {
                 let identity = Identity::of_name(name).map_err(|error| {
                     Box::new(
-                        Finding::unmet("no_user", error.message).fix(super::user::creation(
+                        Finding::unmet("no_user", error.message).fix(crate::fix::creation(
                             name,
                             &[],
                             None,
@@ -268,7 +279,7 @@ impl Django {
                     let value = if base::mask::is_secret(key) {
                         format!("${key}")
                     } else {
-                        base::mask::text(value)
+                        masked(value)
                     };
                     quoted(&format!("{key}={value}"))
                 }),
@@ -293,9 +304,9 @@ impl Django {
                 let command = self.by_hand(stage, &["migrate", "--no-input"]);
                 let text = "apply the migrations, once and on one node";
                 if stage.user.is_some() {
-                    Fix::root(text, vec![command])
+                    fix::root(text, vec![command])
                 } else {
-                    Fix::plain(text, vec![command])
+                    fix::root(text, vec![command])
                 }
             }
             ("makemigrations", "missing_migration") => Fix::advice(
@@ -368,7 +379,7 @@ impl Check for Django {
         };
         let said = |verdict| {
             worst(verdict)
-                .map(|(step, answer)| format!("{step}: {}", base::mask::text(&answer.msg)))
+                .map(|(step, answer)| format!("{step}: {}", masked(&answer.msg)))
                 .collect::<Vec<_>>()
                 .join("; ")
         };
@@ -389,7 +400,7 @@ impl Check for Django {
         };
         let (step, answer) = first;
         let reason = answer.reason.unwrap_or("error");
-        let evidence = tail(&base::mask::text(&answer.output));
+        let evidence = tail(&masked(&answer.output));
         match verdict {
             Verdict::Unmet => {
                 Finding::unmet(reason, said(Verdict::Unmet)).fix(self.fix(&stage, step, reason))

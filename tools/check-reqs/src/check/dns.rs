@@ -1,6 +1,8 @@
 //! A name that resolves, as this host's programs resolve it (hosts file, DNS, whatever nsswitch.conf says).
 
-use super::{Check, Finding, Type};
+use crate::finding::Finding;
+use crate::short::{self, Short};
+use crate::kind::{Check, Type};
 use crate::document::Fields;
 use crate::fix::Fix;
 use crate::net;
@@ -18,6 +20,13 @@ pub const TYPE: Type = Type {
         ("name", "the name"),
         ("address", "an address it has to have, or a list"),
     ],
+    short: Short {
+        words: &["dns"],
+        colon: true,
+        forms: &["dns:NAME[=ADDRESS]"],
+        example: "dns:example.org",
+        read: |_, rest| Ok(short::subject(rest, '=', "name", "address")),
+    },
     read,
 };
 

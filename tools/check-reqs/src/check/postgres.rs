@@ -1,8 +1,11 @@
 //! A PostgreSQL server that can be logged in to, and its version. What the server says counts, not what is installed beside it.
 
-use super::{Check, Finding, Type};
+use crate::finding::Finding;
+use crate::short::{self, Short};
+use crate::kind::{Check, Type};
 use crate::document::Fields;
 use crate::fix::{self, Fix};
+use crate::secret::masked;
 use crate::scene::Scene;
 use crate::version::{Order, Wanted};
 use base::Result;
@@ -24,6 +27,13 @@ pub const TYPE: Type = Type {
         ("database", "the database, over what the connection says"),
         ("superuser", "true: the login has to be a superuser's"),
     ],
+    short: Short {
+        words: &["postgres", "postgresql"],
+        colon: false,
+        forms: &["postgres[>=13][@CONNECTION]"],
+        example: "postgres>=13@service=site",
+        read: |_, rest| short::version_and_place(rest, "connection"),
+    },
     read,
 };
 
@@ -86,7 +96,7 @@ impl Connection {
     }
 
     fn refusal(&self, scene: &Scene, error: &pgconn::Error) -> Finding {
-        let msg = base::mask::text(&error.message);
+        let msg = masked(&error.message);
         let hint = error.hint.clone().unwrap_or_default();
         match error.kind {
             pgconn::Kind::Unreachable => {
@@ -115,12 +125,12 @@ fn server_fix(scene: &Scene) -> Fix {
     let installed = fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut dir| dir.next().is_some())
         || crate::programs::find("postgres").is_some();
     match (installed, scene.distro.manager()) {
-        (false, _) => fix::install_of_command(&scene.distro, "postgres"),
-        (true, Some(Manager::Apk)) => Fix::root(
+        (false, _) => fix::install_of_command(scene, "postgres"),
+        (true, Some(Manager::Apk)) => fix::root(
             "start PostgreSQL",
             vec!["rc-service postgresql start".into()],
         ),
-        (true, _) => Fix::root("start PostgreSQL", vec!["service postgresql start".into()]),
+        (true, _) => fix::root("start PostgreSQL", vec!["service postgresql start".into()]),
     }
 }
 

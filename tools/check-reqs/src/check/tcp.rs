@@ -1,6 +1,9 @@
 //! Somebody accepts connections at an address or a unix socket.
 
-use super::{Check, Finding, Type, port};
+use super::port;
+use crate::finding::Finding;
+use crate::short::{self, Short, Pairs};
+use crate::kind::{Check, Type};
 use crate::document::Fields;
 use crate::fix::Fix;
 use crate::net::{self, Trouble};
@@ -19,8 +22,25 @@ pub const TYPE: Type = Type {
         ("port", "its number"),
         ("socket", "a unix socket, in their place"),
     ],
+    short: Short {
+        words: &["tcp"],
+        colon: true,
+        forms: &["tcp:HOST:PORT", "tcp:/SOCKET"],
+        example: "tcp:localhost:5432",
+        read: read_short,
+    },
     read,
 };
+
+fn read_short(_: &str, rest: &str) -> Result<Pairs, String> {
+    if rest.starts_with('/') {
+        return short::whole("socket", rest);
+    }
+    match short::host_port(rest) {
+        Some(_) => Ok(short::server(rest)),
+        None => Err("host and port are missing".into()),
+    }
+}
 
 enum Tcp {
     Port { host: String, port: u16 },

@@ -1,6 +1,6 @@
 //! What a command of manage.py said, and what that means. Pure, so that every way of being fooled is a unit test.
 
-use crate::check::Verdict;
+use crate::finding::Verdict;
 use base::child::{Ending, Finished};
 
 /// One command's answer.

@@ -1,0 +1,183 @@
+//! What supervisord says of a program, a group or the processes of numprocs. Each process that
+//! supervisord calls RUNNING has to be there, as a child of that supervisord.
+
+use super::state::State;
+use crate::check::python::owner_of;
+use crate::running::{Evidence, Found};
+use base::child::{Finished, Run};
+use base::clock::Deadline;
+use std::path::Path;
+
+/// One line of `supervisorctl status`: `web:web_00  RUNNING  pid 812, uptime 0:10:00`.
+#[derive(Debug, PartialEq)]
+struct Line<'o> {
+    name: &'o str,
+    state: &'o str,
+    pid: Option<i32>,
+}
+
+impl<'o> Line<'o> {
+    fn parse(line: &'o str) -> Option<Line<'o>> {
+        let mut words = line.split_whitespace();
+        let (name, state) = (words.next()?, words.next()?);
+        let known = [
+            "RUNNING", "STARTING", "STOPPED", "STOPPING", "EXITED", "FATAL", "BACKOFF", "UNKNOWN",
+        ];
+        if !known.contains(&state) {
+            return None;
+        }
+        let rest: Vec<&str> = words.collect();
+        let pid = match rest.as_slice() {
+            ["pid", pid, ..] => pid.trim_end_matches(',').parse().ok(),
+            _ => None,
+        };
+        Some(Line { name, state, pid })
+    }
+}
+
+/// Asks supervisord. `conf` is its configuration.
+pub fn state(
+    name: &str,
+    conf: Option<&str>,
+    user: Option<u32>,
+    evidence: &Evidence,
+    deadline: Deadline,
+) -> State {
+    let ask = |words: &[&str]| ask(conf, words, deadline);
+    let mut finished = match ask(&["status", name]) {
+        Ok(finished) => finished,
+        Err(state) => return state,
+    };
+    // A group, or a program of several processes, is asked for by `NAME:*`.
+    if is_absent(&finished) && !name.contains(':') {
+        finished = match ask(&["status", &format!("{name}:*")]) {
+            Ok(finished) => finished,
+            Err(state) => return state,
+        };
+    }
+    if is_absent(&finished) {
+        return State::Absent;
+    }
+    let out = finished.out();
+    let lines: Vec<Line<'_>> = out.lines().filter_map(Line::parse).collect();
+    if lines.is_empty() {
+        return State::Unclear("unclear", complaint(&finished));
+    }
+    let text = |of: &dyn Fn(&&Line<'_>) -> bool| {
+        let chosen = lines.iter().filter(|line| of(line));
+        let words = chosen.map(|line| format!("{} is {}", line.name, line.state));
+        words.collect::<Vec<_>>().join(", ")
+    };
+    let down = text(&|line| !matches!(line.state, "RUNNING" | "STARTING" | "UNKNOWN"));
+    if !down.is_empty() {
+        return State::Stopped { words: down };
+    }
+    let unsure = text(&|line| line.state != "RUNNING");
+    if !unsure.is_empty() {
+        return State::Unclear("starting", unsure);
+    }
+    let master = match ask(&["pid"]) {
+        Ok(finished) => finished.out().trim().parse::<i32>().ok(),
+        Err(state) => return state,
+    };
+    match proven(&lines, master, evidence) {
+        Ok(processes) => match processes
+            .iter()
+            .find(|found| user.is_some_and(|uid| uid != found.view.identity.uid))
+        {
+            Some(other) => State::Stopped {
+                words: format!("{} belongs to another user", other.shown()),
+            },
+            None => State::Running {
+                enabled: None,
+                words: text(&|_| true),
+                processes,
+            },
+        },
+        Err(why) => State::Unclear("no_process", why),
+    }
+}
+
+fn proven(
+    lines: &[Line<'_>],
+    master: Option<i32>,
+    evidence: &Evidence,
+) -> Result<Vec<Found>, String> {
+    let parent = |pid: i32| proc::Stat::of(pid).ok().map(|stat| stat.parent);
+    let each = lines.iter().map(|line| {
+        let found = line.pid.and_then(|pid| evidence.of_pid(pid));
+        found
+            .filter(|found| master.is_some() && parent(found.view.pid()) == master)
+            .ok_or_else(|| {
+                format!(
+                    "supervisord says that {} runs, but no child of supervisord proves that",
+                    line.name
+                )
+            })
+    });
+    each.collect()
+}
+
+fn ask(conf: Option<&str>, words: &[&str], deadline: Deadline) -> Result<Finished, State> {
+    let mut argv = vec!["supervisorctl"];
+    if let Some(conf) = conf {
+        argv.extend(["-c", conf]);
+    }
+    argv.extend(words);
+    // A configuration names code that supervisorctl loads: its owner runs supervisorctl.
+    let run = Run::argv(&argv)
+        .clean()
+        .env("PATH", crate::programs::SYSTEM_PATH)
+        .env("LC_ALL", "C")
+        .user(conf.and_then(|conf| owner_of(Path::new(conf))))
+        .deadline(deadline)
+        .run();
+    match run {
+        Ok(finished) if finished.timed_out => Err(State::timeout("supervisorctl")),
+        Ok(finished) => Ok(finished),
+        Err(error) => Err(State::Unclear("unclear", error.message)),
+    }
+}
+
+fn is_absent(finished: &Finished) -> bool {
+    let out = finished.out();
+    let mut lines = out.lines();
+    lines.next().is_some_and(|line| {
+        line.contains("ERROR (no such") || line.contains("no such process") || line.contains("no such group")
+    })
+}
+
+/// supervisorctl's own complaint: the last line only says how to get help.
+fn complaint(finished: &Finished) -> String {
+    let text = finished.err() + &finished.out();
+    let first = text
+        .lines()
+        .map(str::trim)
+        .find(|line| line.starts_with("Error:") || line.starts_with("error:"));
+    match first {
+        Some(line) if line.contains("o config file found") => {
+            format!("{line}; conf = \"FILE\" names supervisor's configuration")
+        }
+        Some(line) => line.to_owned(),
+        None => finished.last_words(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_status() {
+        let line = Line::parse("web:web_00      RUNNING   pid 812, uptime 0:10:00");
+        let wanted = Line {
+            name: "web:web_00",
+            state: "RUNNING",
+            pid: Some(812),
+        };
+        assert_eq!(line, Some(wanted));
+        let fatal = Line::parse("x    FATAL     Exited too quickly (process log may have details)");
+        assert_eq!(fatal.map(|line| (line.state, line.pid)), Some(("FATAL", None)));
+        assert_eq!(Line::parse("unix:///x.sock no such file"), None);
+    }
+}
