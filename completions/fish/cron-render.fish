@@ -11,7 +11,7 @@ function __fish_cron_render_which
             continue
         end
         switch $word
-            case --site --name --dir --venv --user --env --mailto --path --shell --tz --log-dir --lock-dir --timeout --spread --format --dialect -o --output --lock-wait --journal --color --ansible-args -c --count --from --until -e --expression
+            case --site --name --dir --venv --user --env --mailto --path --shell --tz --log-dir --lock-dir --timeout --spread --format --dialect -o --output --lock-wait --journal --trust --color --ansible-args -c --count --from --until -e --expression
                 set skip yes
             case render lint next explain diff install remove
                 echo $word
@@ -45,6 +45,7 @@ complete -c cron-render -n '__fish_cron_render_in none' -s v -l verbose -d 'Say 
 complete -c cron-render -n '__fish_cron_render_in none' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c cron-render -n '__fish_cron_render_in none' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c cron-render -n '__fish_cron_render_in none' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c cron-render -n '__fish_cron_render_in none' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c cron-render -n '__fish_cron_render_in none' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c cron-render -n '__fish_cron_render_in none' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c cron-render -n '__fish_cron_render_in none' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -72,6 +73,7 @@ complete -c cron-render -n '__fish_cron_render_in render' -s q -l quiet -d 'Prin
 complete -c cron-render -n '__fish_cron_render_in render' -s v -l verbose -d 'Say more'
 complete -c cron-render -n '__fish_cron_render_in render' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c cron-render -n '__fish_cron_render_in render' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c cron-render -n '__fish_cron_render_in render' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c cron-render -n '__fish_cron_render_in render' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c cron-render -n '__fish_cron_render_in render' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c cron-render -n '__fish_cron_render_in render' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -100,6 +102,7 @@ complete -c cron-render -n '__fish_cron_render_in lint' -s q -l quiet -d 'Print 
 complete -c cron-render -n '__fish_cron_render_in lint' -s v -l verbose -d 'Say more'
 complete -c cron-render -n '__fish_cron_render_in lint' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c cron-render -n '__fish_cron_render_in lint' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c cron-render -n '__fish_cron_render_in lint' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c cron-render -n '__fish_cron_render_in lint' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c cron-render -n '__fish_cron_render_in lint' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c cron-render -n '__fish_cron_render_in lint' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -131,6 +134,7 @@ complete -c cron-render -n '__fish_cron_render_in next' -s q -l quiet -d 'Print 
 complete -c cron-render -n '__fish_cron_render_in next' -s v -l verbose -d 'Say more'
 complete -c cron-render -n '__fish_cron_render_in next' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c cron-render -n '__fish_cron_render_in next' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c cron-render -n '__fish_cron_render_in next' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c cron-render -n '__fish_cron_render_in next' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c cron-render -n '__fish_cron_render_in next' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c cron-render -n '__fish_cron_render_in next' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -160,6 +164,7 @@ complete -c cron-render -n '__fish_cron_render_in explain' -s q -l quiet -d 'Pri
 complete -c cron-render -n '__fish_cron_render_in explain' -s v -l verbose -d 'Say more'
 complete -c cron-render -n '__fish_cron_render_in explain' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c cron-render -n '__fish_cron_render_in explain' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c cron-render -n '__fish_cron_render_in explain' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c cron-render -n '__fish_cron_render_in explain' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c cron-render -n '__fish_cron_render_in explain' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c cron-render -n '__fish_cron_render_in explain' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -188,6 +193,7 @@ complete -c cron-render -n '__fish_cron_render_in diff' -s q -l quiet -d 'Print 
 complete -c cron-render -n '__fish_cron_render_in diff' -s v -l verbose -d 'Say more'
 complete -c cron-render -n '__fish_cron_render_in diff' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c cron-render -n '__fish_cron_render_in diff' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c cron-render -n '__fish_cron_render_in diff' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c cron-render -n '__fish_cron_render_in diff' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c cron-render -n '__fish_cron_render_in diff' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c cron-render -n '__fish_cron_render_in diff' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -217,6 +223,7 @@ complete -c cron-render -n '__fish_cron_render_in install' -s q -l quiet -d 'Pri
 complete -c cron-render -n '__fish_cron_render_in install' -s v -l verbose -d 'Say more'
 complete -c cron-render -n '__fish_cron_render_in install' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c cron-render -n '__fish_cron_render_in install' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c cron-render -n '__fish_cron_render_in install' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c cron-render -n '__fish_cron_render_in install' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c cron-render -n '__fish_cron_render_in install' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c cron-render -n '__fish_cron_render_in install' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -235,6 +242,7 @@ complete -c cron-render -n '__fish_cron_render_in remove' -s v -l verbose -d 'Sa
 complete -c cron-render -n '__fish_cron_render_in remove' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c cron-render -n '__fish_cron_render_in remove' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c cron-render -n '__fish_cron_render_in remove' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c cron-render -n '__fish_cron_render_in remove' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c cron-render -n '__fish_cron_render_in remove' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c cron-render -n '__fish_cron_render_in remove' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c cron-render -n '__fish_cron_render_in remove' -s h -l help -d 'Print help: -h a summary, --help the whole'

@@ -11,7 +11,7 @@ function __fish_maint_page_which
             continue
         end
         switch $word
-            case --dir --page --id --start --for --until --warn --message --title --lang --tz --template --verify --host --connect --within -o --output --timeout --lock-wait --journal --color --ansible-args --expect --count --on-failure --drain --ttl
+            case --dir --page --id --start --for --until --warn --message --title --lang --tz --template --verify --host --connect --within -o --output --timeout --lock-wait --journal --trust --color --ansible-args --expect --count --on-failure --drain --ttl
                 set skip yes
             case on off status wait tick during verify snippet bypass
                 echo $word
@@ -54,6 +54,7 @@ complete -c maint-page -n '__fish_maint_page_in none' -s v -l verbose -d 'Say mo
 complete -c maint-page -n '__fish_maint_page_in none' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c maint-page -n '__fish_maint_page_in none' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c maint-page -n '__fish_maint_page_in none' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in none' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in none' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in none' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c maint-page -n '__fish_maint_page_in none' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -85,6 +86,7 @@ complete -c maint-page -n '__fish_maint_page_in on' -s v -l verbose -d 'Say more
 complete -c maint-page -n '__fish_maint_page_in on' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c maint-page -n '__fish_maint_page_in on' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c maint-page -n '__fish_maint_page_in on' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in on' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in on' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in on' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c maint-page -n '__fish_maint_page_in on' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -108,6 +110,7 @@ complete -c maint-page -n '__fish_maint_page_in off' -s v -l verbose -d 'Say mor
 complete -c maint-page -n '__fish_maint_page_in off' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c maint-page -n '__fish_maint_page_in off' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c maint-page -n '__fish_maint_page_in off' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in off' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in off' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in off' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c maint-page -n '__fish_maint_page_in off' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -125,6 +128,7 @@ complete -c maint-page -n '__fish_maint_page_in status' -s v -l verbose -d 'Say 
 complete -c maint-page -n '__fish_maint_page_in status' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c maint-page -n '__fish_maint_page_in status' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c maint-page -n '__fish_maint_page_in status' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in status' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in status' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in status' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c maint-page -n '__fish_maint_page_in status' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -145,6 +149,7 @@ complete -c maint-page -n '__fish_maint_page_in wait' -s v -l verbose -d 'Say mo
 complete -c maint-page -n '__fish_maint_page_in wait' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c maint-page -n '__fish_maint_page_in wait' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c maint-page -n '__fish_maint_page_in wait' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in wait' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in wait' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in wait' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c maint-page -n '__fish_maint_page_in wait' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -161,6 +166,7 @@ complete -c maint-page -n '__fish_maint_page_in tick' -s v -l verbose -d 'Say mo
 complete -c maint-page -n '__fish_maint_page_in tick' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c maint-page -n '__fish_maint_page_in tick' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c maint-page -n '__fish_maint_page_in tick' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in tick' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in tick' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in tick' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c maint-page -n '__fish_maint_page_in tick' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -196,6 +202,7 @@ complete -c maint-page -n '__fish_maint_page_in during' -s v -l verbose -d 'Say 
 complete -c maint-page -n '__fish_maint_page_in during' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c maint-page -n '__fish_maint_page_in during' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c maint-page -n '__fish_maint_page_in during' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in during' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in during' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in during' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c maint-page -n '__fish_maint_page_in during' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -218,6 +225,7 @@ complete -c maint-page -n '__fish_maint_page_in verify' -s v -l verbose -d 'Say 
 complete -c maint-page -n '__fish_maint_page_in verify' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c maint-page -n '__fish_maint_page_in verify' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c maint-page -n '__fish_maint_page_in verify' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in verify' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in verify' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in verify' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c maint-page -n '__fish_maint_page_in verify' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -232,6 +240,7 @@ complete -c maint-page -n '__fish_maint_page_in snippet' -s v -l verbose -d 'Say
 complete -c maint-page -n '__fish_maint_page_in snippet' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in snippet' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c maint-page -n '__fish_maint_page_in snippet' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -248,6 +257,7 @@ complete -c maint-page -n '__fish_maint_page_in bypass' -s v -l verbose -d 'Say 
 complete -c maint-page -n '__fish_maint_page_in bypass' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c maint-page -n '__fish_maint_page_in bypass' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c maint-page -n '__fish_maint_page_in bypass' -s h -l help -d 'Print help: -h a summary, --help the whole'

@@ -11,7 +11,7 @@ function __fish_pg_ext_ensure_which
             continue
         end
         switch $word
-            case -d --dsn --service --db --db-exclude --spec --admin --lock-timeout --statement-timeout --absent -o --output --timeout --lock-wait --journal --color --ansible-args --role --max
+            case -d --dsn --service --db --db-exclude --spec --admin --lock-timeout --statement-timeout --absent -o --output --timeout --lock-wait --journal --trust --color --ansible-args --role --max
                 set skip yes
             case ensure elevate recover
                 echo $word
@@ -62,6 +62,7 @@ complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -s v -l verbo
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -77,6 +78,7 @@ complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -s v -l verbose -
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -90,6 +92,7 @@ complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -s v -l verbose -
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -s h -l help -d 'Print help: -h a summary, --help the whole'

@@ -11,7 +11,7 @@ function __fish_svc_cycle_which
             continue
         end
         switch $word
-            case -f --file -c --config --only -o --output --timeout --lock-wait --journal --color --ansible-args --on-failure --command-timeout
+            case -f --file -c --config --only -o --output --timeout --lock-wait --journal --trust --color --ansible-args --on-failure --command-timeout
                 set skip yes
             case start stop restart reload status check cycle recover
                 echo $word
@@ -53,6 +53,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in none' -s v -l verbose -d 'Say more
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c svc-cycle -n '__fish_svc_cycle_in none' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -68,6 +69,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in start' -s v -l verbose -d 'Say mor
 complete -c svc-cycle -n '__fish_svc_cycle_in start' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c svc-cycle -n '__fish_svc_cycle_in start' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in start' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c svc-cycle -n '__fish_svc_cycle_in start' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in start' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in start' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c svc-cycle -n '__fish_svc_cycle_in start' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -83,6 +85,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in stop' -s v -l verbose -d 'Say more
 complete -c svc-cycle -n '__fish_svc_cycle_in stop' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c svc-cycle -n '__fish_svc_cycle_in stop' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in stop' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c svc-cycle -n '__fish_svc_cycle_in stop' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in stop' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in stop' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c svc-cycle -n '__fish_svc_cycle_in stop' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -99,6 +102,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in restart' -s v -l verbose -d 'Say m
 complete -c svc-cycle -n '__fish_svc_cycle_in restart' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c svc-cycle -n '__fish_svc_cycle_in restart' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in restart' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c svc-cycle -n '__fish_svc_cycle_in restart' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in restart' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in restart' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c svc-cycle -n '__fish_svc_cycle_in restart' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -114,6 +118,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in reload' -s v -l verbose -d 'Say mo
 complete -c svc-cycle -n '__fish_svc_cycle_in reload' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c svc-cycle -n '__fish_svc_cycle_in reload' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in reload' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c svc-cycle -n '__fish_svc_cycle_in reload' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in reload' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in reload' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c svc-cycle -n '__fish_svc_cycle_in reload' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -129,6 +134,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in status' -s v -l verbose -d 'Say mo
 complete -c svc-cycle -n '__fish_svc_cycle_in status' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c svc-cycle -n '__fish_svc_cycle_in status' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in status' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c svc-cycle -n '__fish_svc_cycle_in status' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in status' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in status' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c svc-cycle -n '__fish_svc_cycle_in status' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -144,6 +150,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in check' -s v -l verbose -d 'Say mor
 complete -c svc-cycle -n '__fish_svc_cycle_in check' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c svc-cycle -n '__fish_svc_cycle_in check' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in check' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c svc-cycle -n '__fish_svc_cycle_in check' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in check' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in check' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c svc-cycle -n '__fish_svc_cycle_in check' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -161,6 +168,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -s v -l verbose -d 'Say mor
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -s h -l help -d 'Print help: -h a summary, --help the whole'
@@ -173,6 +181,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in recover' -s v -l verbose -d 'Say m
 complete -c svc-cycle -n '__fish_svc_cycle_in recover' -l timeout -r -f -d 'The longest the whole run may take'
 complete -c svc-cycle -n '__fish_svc_cycle_in recover' -l lock-wait -r -f -d 'How long to wait for a lock that somebody else holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in recover' -l journal -r -F -d 'Append the report to FILE, too, as one line'
+complete -c svc-cycle -n '__fish_svc_cycle_in recover' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in recover' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in recover' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c svc-cycle -n '__fish_svc_cycle_in recover' -s h -l help -d 'Print help: -h a summary, --help the whole'

@@ -231,7 +231,7 @@ fn usage_errors_touch_nothing_and_say_what_to_type() {
             "exclude each other",
         ),
         (&["cmd:${name}"], "${name} is not set"),
-        (&["-f", "/no/such/file"], "cannot read /no/such/file"),
+        (&["-f", "/no/such/file"], "cannot read '/no/such/file'"),
     ] {
         check(args).expect_code(2).expect_silence().expect_err(says);
     }

@@ -33,7 +33,7 @@ fn every_report_has_the_common_keys() {
                 sample.name
             );
         }
-        assert_eq!(report["schema"], 1);
+        assert_eq!(report["schema"], base::report::SCHEMA);
         assert_eq!(report["tool"], sample.name);
         assert_eq!(report["version"], env!("CARGO_PKG_VERSION"));
         assert_eq!(report["status"], "ok");

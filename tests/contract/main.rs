@@ -7,4 +7,5 @@ mod hostile;
 mod options;
 mod pages;
 mod sample;
+mod secrets;
 mod terminal;

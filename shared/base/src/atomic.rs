@@ -66,6 +66,14 @@ impl Dir {
         })
     }
 
+    /// A directory that is open already.
+    pub(crate) fn of(fd: OwnedFd, path: &Path) -> Dir {
+        Dir {
+            fd,
+            path: path.to_path_buf(),
+        }
+    }
+
     /// Where it was opened.
     pub fn path(&self) -> &Path {
         &self.path

@@ -23,6 +23,7 @@ pub mod spelling;
 pub mod sql;
 pub mod terminal;
 pub mod tool;
+pub mod trust;
 
 pub use error::{Error, Kind, Result};
 pub use exit::Exit;

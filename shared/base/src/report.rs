@@ -270,6 +270,11 @@ impl Mark {
     }
 }
 
+/// Text as a terminal may show it: without secrets, and without bytes that drive the terminal.
+fn shown(text: &str) -> String {
+    escape_lines(&crate::mask::shown(text))
+}
+
 /// Text for a terminal. Everything that goes in is escaped on the way: a name cannot drive the terminal.
 #[derive(Debug, Default)]
 pub struct Text {
@@ -298,7 +303,7 @@ impl Text {
     pub fn row<S: AsRef<str>>(&mut self, mark: Mark, cells: &[S]) {
         let cells = cells
             .iter()
-            .map(|c| escape_lines(c.as_ref()).replace('\n', " "))
+            .map(|c| shown(c.as_ref()).replace('\n', " "))
             .collect();
         self.rows.push((mark, cells));
     }
@@ -306,7 +311,7 @@ impl Text {
     /// A line by itself, indented below a row.
     pub fn note(&mut self, text: impl AsRef<str>) {
         self.flush();
-        for line in escape_lines(text.as_ref()).lines() {
+        for line in shown(text.as_ref()).lines() {
             let _ = writeln!(self.out, "    {}", self.dim(line));
         }
     }
@@ -314,13 +319,13 @@ impl Text {
     /// A line by itself.
     pub fn line(&mut self, text: impl AsRef<str>) {
         self.flush();
-        let _ = writeln!(self.out, "{}", escape_lines(text.as_ref()));
+        let _ = writeln!(self.out, "{}", shown(text.as_ref()));
     }
 
     /// A heading.
     pub fn heading(&mut self, text: impl AsRef<str>) {
         self.flush();
-        let text = escape_lines(text.as_ref());
+        let text = shown(text.as_ref());
         let set = self.styled(Style::new().bold(), &text);
         let _ = writeln!(self.out, "{set}");
     }

@@ -3,11 +3,12 @@
 mod json;
 pub mod tree;
 
+use crate::child::Identity;
+use crate::clock::Deadline;
 use crate::error::{Error, Kind, Result};
 use crate::spelling::nearest;
+use crate::trust::{self, Rights};
 use serde::de::DeserializeOwned;
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// The largest input that is read, in bytes.
@@ -21,6 +22,7 @@ pub struct Source {
     /// Its text.
     pub text: String,
     json: bool,
+    rights: Rights,
 }
 
 /// Where something stands, counted from 1; columns in characters.
@@ -57,38 +59,30 @@ pub fn position(text: &str, offset: usize) -> Position {
 /// # Errors
 /// `Kind::Input`, naming the path.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
-    let shown = crate::terminal::escape_bytes(path.as_os_str().as_encoded_bytes());
-    let input = |e: &std::io::Error| {
-        Error::input(format!("cannot read {shown}: {}", crate::error::plain(e)))
-    };
-    let mut bytes = Vec::new();
+    read_judged(path).map(|(bytes, _)| bytes)
+}
+
+/// As [`read_bytes`], with the rights that the input has ([`Rights`]).
+///
+/// # Errors
+/// As [`read_bytes`].
+pub fn read_judged(path: &Path) -> Result<(Vec<u8>, Rights)> {
     let read = if path == Path::new("-") {
-        std::io::stdin().take(LIMIT + 1).read_to_end(&mut bytes)
+        trust::read_all(
+            std::io::stdin(),
+            Path::new("standard input"),
+            LIMIT,
+            Deadline::NEVER,
+        )
+        .map(|bytes| (bytes, Rights::caller()))
     } else {
-        let file = std::fs::OpenOptions::new()
-            .read(true)
-            .custom_flags(
-                nix::fcntl::OFlag::O_NONBLOCK.bits()
-                    | nix::fcntl::OFlag::O_CLOEXEC.bits()
-                    | nix::fcntl::OFlag::O_NOCTTY.bits(),
-            )
-            .open(path)
-            .map_err(|e| input(&e))?;
-        if !file.metadata().map_err(|e| input(&e))?.is_file() {
-            return Err(Error::input(format!(
-                "cannot read {shown}: it is not a regular file"
-            )));
-        }
-        file.take(LIMIT + 1).read_to_end(&mut bytes)
+        trust::read_regular(path, LIMIT, Deadline::NEVER)
+            .map(|(bytes, trust)| (bytes, trust::rights_of(&trust)))
     };
-    read.map_err(|e| input(&e))?;
-    if bytes.len() as u64 > LIMIT {
-        return Err(Error::input(format!(
-            "{shown} is larger than {} MiB",
-            LIMIT >> 20
-        )));
-    }
-    Ok(bytes)
+    read.map_err(|e| Error {
+        kind: Kind::Input,
+        ..e
+    })
 }
 
 /// As [`read_bytes`], as text.
@@ -96,7 +90,10 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
 /// # Errors
 /// `Kind::Input`, with the place of the first byte that is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
-    let bytes = read_bytes(path)?;
+    text_of(path, read_bytes(path)?)
+}
+
+fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String> {
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         let good = String::from_utf8_lossy(&e.as_bytes()[..at]).into_owned();
@@ -115,16 +112,20 @@ impl Source {
     /// # Errors
     /// `Kind::Input`.
     pub fn read(path: &Path) -> Result<Source> {
-        let text = read_text(path)?;
+        let (bytes, rights) = read_judged(path)?;
+        let text = text_of(path, bytes)?;
         let name = if path == Path::new("-") {
             "standard input".to_string()
         } else {
             path.display().to_string()
         };
-        Ok(Source::new(name, text))
+        Ok(Source {
+            rights,
+            ..Source::new(name, text)
+        })
     }
 
-    /// A text that is there already.
+    /// A text that is there already, as trusted as the command line.
     pub fn new(name: impl Into<String>, text: String) -> Source {
         let name = name.into();
         let json = match Path::new(&name).extension().and_then(|e| e.to_str()) {
@@ -132,7 +133,49 @@ impl Source {
             Some("toml") => false,
             _ => text.trim_start().starts_with('{'),
         };
-        Source { name, text, json }
+        Source {
+            name,
+            text,
+            json,
+            rights: Rights::caller(),
+        }
+    }
+
+    /// Whose rights the input has: those of the least trusted user who can change the file. `--trust FILE` lends a file the caller's.
+    pub fn rights(&self) -> &Rights {
+        &self.rights
+    }
+
+    /// Refuses `what` (`user = "root"`), which only the caller may ask for.
+    ///
+    /// # Errors
+    /// `Kind::Input` (exit 2), naming the user who can change the file.
+    pub fn require_root_for(&self, what: &str) -> Result<()> {
+        if self.rights.are_callers() {
+            Ok(())
+        } else {
+            Err(self.rights.refusal(&self.name, what))
+        }
+    }
+
+    /// Refuses `what`, to be done as the user `uid`, where the file's users may not act as that user.
+    ///
+    /// # Errors
+    /// As [`Source::require_root_for`].
+    pub fn require_user_for(&self, uid: u32, what: &str) -> Result<()> {
+        if self.rights.allow(uid) {
+            Ok(())
+        } else {
+            Err(self.rights.refusal(&self.name, what))
+        }
+    }
+
+    /// As whom to run what the input asks for: `None` means as the caller.
+    ///
+    /// # Errors
+    /// `Kind::Input` where more than one user can change the file.
+    pub fn executor(&self) -> Result<Option<Identity>> {
+        self.rights.executor(&self.name)
     }
 
     /// Whether it is JSON.

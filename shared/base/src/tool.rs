@@ -193,6 +193,17 @@ fn whole<T: Tool>(args: Vec<OsString>) -> Exit {
 fn run<T: Tool>(parsed: &Parsed) -> Exit {
     let line = T::COMMAND_LINE;
     let context = Context::new(parsed);
+    let trusted: Vec<PathBuf> = parsed.paths("trust").iter().map(PathBuf::from).collect();
+    if let Err(error) = crate::trust::believe(&trusted) {
+        return refuse(
+            line.name,
+            &Error {
+                kind: Kind::Usage,
+                ..error
+            },
+            context.modes.ansible,
+        );
+    }
     let journal = match context.journal.as_deref().map(open_journal).transpose() {
         Ok(journal) => journal,
         Err(error) => return stopped(line, &context, None, error),
@@ -281,7 +292,7 @@ fn deliver<B: Body>(
         started_at: rfc3339(context.started.0),
         elapsed_ms: millis(context.elapsed()),
     };
-    let json = match serde_json::to_string(&envelope) {
+    let json = match crate::mask::json(&envelope) {
         Ok(json) => json + "\n",
         Err(e) => {
             complain(
@@ -317,7 +328,12 @@ fn deliver<B: Body>(
 fn printed<B: Body>(context: &Context, report: &Report<B>, json: String) -> Vec<u8> {
     match (&report.raw, &context.format) {
         _ if context.modes.ansible => json.into_bytes(),
-        (Some(Raw::Always(bytes)), _) | (Some(Raw::AsText(bytes)), Format::Text) => bytes.clone(),
+        (Some(Raw::Always(bytes)), _) | (Some(Raw::AsText(bytes)), Format::Text) => {
+            match std::str::from_utf8(bytes) {
+                Ok(text) => crate::mask::registered(text).into_owned().into_bytes(),
+                Err(_) => bytes.clone(),
+            }
+        }
         (_, Format::Json | Format::Other(_)) => json.into_bytes(),
         (_, Format::Text) => {
             let mut text = Text::new(context.color, context.verbose);
@@ -368,15 +384,17 @@ pub fn emit(bytes: &[u8]) -> Result<()> {
 
 /// An error as people read it, on standard error.
 pub fn complain(name: &str, error: &Error) {
-    let mut text = format!("{name}: {}\n", terminal::escape_lines(&error.message));
+    let shown = |text: &str| terminal::escape_lines(&crate::mask::shown(text));
+    let mut text = format!("{name}: {}\n", shown(&error.message));
     if let Some(hint) = &error.hint {
-        text += &format!("hint: {}\n", terminal::escape_lines(hint));
+        text += &format!("hint: {}\n", shown(hint));
     }
     say(&text);
 }
 
 /// A line of progress or a note, on standard error. Nothing can be done if that fails.
 pub fn say(text: &str) {
+    let text = crate::mask::registered(text);
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 

@@ -37,7 +37,7 @@ pub struct Foreground<'a> {
 pub struct Outcome {
     /// How it ended.
     pub ending: Ending,
-    /// The last 4 KiB of what it said, both streams as they came.
+    /// The last 4 KiB of what it said, both streams as they came, without secrets.
     pub tail: String,
     /// The first signal that asked us to end meanwhile.
     pub interrupted: Option<Signal>,
@@ -127,7 +127,7 @@ impl<'a> Foreground<'a> {
             timed_out: false,
             elapsed: Duration::ZERO,
         };
-        let mut tail = Vec::new();
+        let mut tail = Tail::default();
         let mut kill_at = Deadline::NEVER;
         let mut ended: Option<Deadline> = None;
         let status = loop {
@@ -176,7 +176,7 @@ impl<'a> Foreground<'a> {
         };
         drop(terminal);
         seen.ending = Ending::of(status);
-        seen.tail = String::from_utf8_lossy(&tail).into_owned();
+        seen.tail = tail.masked();
         seen.elapsed = began.elapsed();
         Ok(seen)
     }
@@ -208,7 +208,41 @@ fn pipe(end: Option<impl Into<OwnedFd>>) -> Option<std::fs::File> {
     Some(file)
 }
 
-fn tee(pipe: &mut Option<std::fs::File>, tail: &mut Vec<u8>) {
+/// The last words, with some more before them: a secret that the cut went through would not be known any more.
+#[derive(Default)]
+struct Tail {
+    bytes: Vec<u8>,
+    cut: bool,
+}
+
+impl Tail {
+    fn take(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        let over = self
+            .bytes
+            .len()
+            .saturating_sub(TAIL + 1024 + crate::mask::longest());
+        self.cut |= over > 0;
+        self.bytes.drain(..over);
+    }
+
+    fn masked(&self) -> String {
+        let text = crate::mask::text(&String::from_utf8_lossy(&self.bytes));
+        // After the cut stands the rest of a line, or of a secret.
+        let rest = match text.find('\n') {
+            _ if !self.cut => 0,
+            Some(at) => at + 1,
+            None => crate::mask::longest(),
+        };
+        let mut start = rest.max(text.len().saturating_sub(TAIL)).min(text.len());
+        while !text.is_char_boundary(start) {
+            start += 1;
+        }
+        text[start..].to_owned()
+    }
+}
+
+fn tee(pipe: &mut Option<std::fs::File>, tail: &mut Tail) {
     let mut buffer = [0u8; 16 << 10];
     for _ in 0..16 {
         let Some(file) = pipe else { return };
@@ -216,9 +250,7 @@ fn tee(pipe: &mut Option<std::fs::File>, tail: &mut Vec<u8>) {
             Ok(0) => *pipe = None,
             Ok(n) => {
                 let _ = std::io::stderr().write_all(&buffer[..n]);
-                tail.extend_from_slice(&buffer[..n]);
-                let over = tail.len().saturating_sub(TAIL);
-                tail.drain(..over);
+                tail.take(&buffer[..n]);
             }
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return,
@@ -262,4 +294,30 @@ fn give(group: rustix::process::Pid) -> bool {
         let _ = before.thread_set_mask();
     }
     given
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cut_through_a_secret_shows_nothing_of_it() {
+        crate::mask::register("tail-secret-0123456789");
+        for shift in 0..60 {
+            let mut tail = Tail::default();
+            tail.take("é".repeat(shift).as_bytes());
+            for _ in 0..400 {
+                tail.take(b"tail-secret-0123456789 and some more words ");
+            }
+            let masked = tail.masked();
+            assert!(
+                masked.len() <= TAIL && masked.ends_with("*** and some more words "),
+                "{masked}"
+            );
+            assert!(!masked.contains(['0', '9']), "{masked}");
+        }
+        let mut tail = Tail::default();
+        tail.take("clé=valeur ‘foo=bar’\n".as_bytes());
+        assert_eq!(tail.masked(), "clé=valeur ‘foo=bar’\n");
+    }
 }

@@ -15,6 +15,12 @@ pub const COMMON: &[Opt] = &[
     Opt::value("lock-wait", Value::Duration("DURATION"), "How long to wait for a lock that somebody else holds")
         .more("The default is not to wait: exit status 75."),
     Opt::value("journal", Value::File("FILE"), "Append the report to FILE, too, as one line"),
+    Opt::value("trust", Value::File("FILE"), "Lend the input FILE the rights of the caller")
+        .many()
+        .more(
+            "Root reads a file with the rights of the least trusted user who can change the file or a directory above it: \
+             what FILE asks for is done as that user, and what only root may do is refused with exit status 2.",
+        ),
     Opt::value("color", Value::Choice("WHEN", &["auto", "always", "never"]), "When to use colour")
         .more("auto, the default, is on a terminal that is not dumb, unless NO_COLOR is set."),
     Opt::value("ansible-args", Value::File("FILE"), "Read the options from FILE, as Ansible writes it for a module").more(
