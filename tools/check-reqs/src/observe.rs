@@ -54,6 +54,8 @@ pub fn look_at(
 ) -> Vec<Outcome> {
     // Held back, so that the programs a look has started are ended with us.
     let signals = Watch::begin().ok();
+    // What a program of ours leaves behind stays our descendant, and so no evidence for other checks.
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     let mut outcomes: Vec<Option<Outcome>> = vec![None; requirements.len()];
     let until = manner.wait.map(|(wait, _)| manner.deadline.or_after(wait));
     loop {

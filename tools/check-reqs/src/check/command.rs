@@ -124,8 +124,13 @@ impl Check for Command {
         if self.wanted.is_any() {
             return Finding::met(shown.clone(), format!("{} is {shown}", self.name));
         }
+        let user = match programs::runner(&path) {
+            Ok(user) => user,
+            Err(finding) => return *finding,
+        };
         let run = programs::known(Run::new(&path).args(self.args()))
-            .user(super::python::owner_of(&path))
+            .dir("/")
+            .user(user)
             .deadline(deadline);
         let finished = match run.run() {
             Ok(finished) => finished,

@@ -12,7 +12,7 @@ use crate::scene::Scene;
 use crate::fix::shell;
 use crate::version::{Order, Wanted};
 use base::Result;
-use base::child::{Identity, Run};
+use base::child::Run;
 use base::clock::Deadline;
 use distro::Manager;
 use std::fs;
@@ -271,28 +271,24 @@ pub fn behind_shim(path: &Path, deadline: Deadline) -> PathBuf {
         .unwrap_or_else(|| path.to_path_buf())
 }
 
-/// Asks an interpreter who it is. -E and -S: neither PYTHONPATH nor somebody's sitecustomize has a say in it, and it starts faster.
-fn ask(path: &Path, deadline: Deadline) -> Result<base::child::Finished> {
-    let run = programs::known(Run::new(path).args(["-E", "-S", "-c", ASK]));
-    run.user(owner_of(path)).deadline(deadline).run()
-}
-
-/// The user that somebody else's interpreter runs as: root runs nothing that another user could have planted.
-pub fn owner_of(path: &Path) -> Option<Identity> {
-    if !nix::unistd::geteuid().is_root() {
-        return None;
-    }
-    let shown = path.symlink_metadata().ok();
-    let real = path.canonicalize().ok();
-    let files = [
-        shown,
-        real.as_deref().and_then(|real| real.metadata().ok()),
-        real.as_deref()
-            .and_then(Path::parent)
-            .and_then(|up| up.metadata().ok()),
-    ];
-    let other = files.into_iter().flatten().find(|meta| meta.uid() != 0)?;
-    Identity::of_uid(other.uid(), other.gid()).ok()
+/// Asks an interpreter for its version and path. -I and -S: neither PYTHONPATH nor a sitecustomize has
+/// a say. Python 2 knows no -I.
+fn ask(path: &Path, deadline: Deadline) -> Result<base::child::Finished, Box<Finding>> {
+    let user = programs::runner_of_python(path)?;
+    let run = |isolated: &str| {
+        programs::known(Run::new(path).args([isolated, "-S", "-c", ASK]))
+            .dir("/")
+            .user(user.clone())
+            .deadline(deadline)
+            .run()
+    };
+    let finished = match run("-I") {
+        Ok(done) if done.ending == base::child::Ending::Exit(2) && done.stdout.is_empty() => {
+            run("-E")
+        }
+        other => other,
+    };
+    finished.map_err(|error| Box::new(Finding::unmet("not_executable", error.message)))
 }
 
 impl Check for Python {
@@ -318,10 +314,10 @@ impl Check for Python {
         };
         let finished = match ask(&path, deadline) {
             Ok(finished) => finished,
-            Err(error) => {
-                return Finding::unmet("not_executable", error.message)
-                    .fix(fix::install_of_command(scene, "python3"));
+            Err(finding) if finding.verdict == crate::finding::Verdict::Unmet => {
+                return finding.fix(fix::install_of_command(scene, "python3"));
             }
+            Err(finding) => return *finding,
         };
         if finished.timed_out {
             return Finding::timeout(path.display());

@@ -202,7 +202,7 @@ impl Service {
                     .clean()
                     .env("PATH", programs::SYSTEM_PATH)
                     .env("LC_ALL", "C")
-                    .user(super::python::owner_of(&script))
+                    .user(programs::runner(&script)?)
                     .deadline(deadline)
                     .run()
                 {
@@ -220,7 +220,16 @@ impl Service {
     }
 
     fn command(&self, manager: Manager, verb: &str, user: Option<&Identity>) -> String {
-        let name = self.name.as_str();
+        self.command_for(&self.name, manager, verb, user)
+    }
+
+    fn command_for(
+        &self,
+        name: &str,
+        manager: Manager,
+        verb: &str,
+        user: Option<&Identity>,
+    ) -> String {
         match manager {
             Manager::Systemd => match (user.filter(|_| self.user_unit), &self.user) {
                 (Some(identity), Some(user)) => {
@@ -283,8 +292,12 @@ impl Service {
                 };
                 Finding::met("running", format!("{name} runs")).evidence(tail(&evidence))
             }
-            State::Stopped { words } => {
-                let mut commands = vec![self.command(manager, "start", user)];
+            State::Stopped { words, parts } => {
+                let start = |name: &str| self.command_for(name, manager, "start", user);
+                let mut commands: Vec<String> = match parts.is_empty() {
+                    true => vec![start(name)],
+                    false => parts.iter().map(|part| start(part)).collect(),
+                };
                 if self.enabled && manager != Manager::Supervisor {
                     commands.push(self.command(manager, "enable", user));
                 }
@@ -362,8 +375,7 @@ impl Check for Service {
         let Some(manager) = self.manager() else {
             // Debian keeps init scripts where they are without systemd: a missing script says that the
             // service is not installed.
-            let debian = scene.distro.manager() == Some(distro::Manager::Apt);
-            return match debian || Path::new("/etc/init.d").is_dir() {
+            return match Path::new("/etc/init.d").is_dir() {
                 true => Finding::unmet(
                     "missing",
                     format!(

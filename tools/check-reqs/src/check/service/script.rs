@@ -126,7 +126,7 @@ pub fn state(
             words,
             processes,
         },
-        (Word::Stopped, true) => State::Stopped { words },
+        (Word::Stopped, true) => State::stopped(words),
         (Word::Stopped, false) => State::Unclear(
             "contradiction",
             format!("the init script says that the service is stopped, but {} runs", list(&processes)),
@@ -147,9 +147,10 @@ pub fn state(
             let known = programs.iter().any(Program::is_here);
             let root = nix::unistd::geteuid().is_root();
             match (known, root) {
-                (true, true) => State::Stopped {
-                    words: format!("no process executes {} (the init script: {words})", shown()),
-                },
+                (true, true) => State::stopped(format!(
+                    "no process executes {} (the init script: {words})",
+                    shown()
+                )),
                 (true, false) => State::Unclear(
                     "permission",
                     format!("only root can tell which process executes {}", shown()),

@@ -17,6 +17,8 @@ pub enum State {
     Stopped {
         /// The manager's words.
         words: String,
+        /// The parts that are down, where the name stands for several; empty otherwise.
+        parts: Vec<String>,
     },
     /// There is no such service.
     Absent,
@@ -25,6 +27,14 @@ pub enum State {
 }
 
 impl State {
+    /// A service of one part that does not run.
+    pub fn stopped(words: String) -> State {
+        State::Stopped {
+            words,
+            parts: Vec::new(),
+        }
+    }
+
     /// The manager did not answer in time.
     pub fn timeout(what: &str) -> State {
         State::Unclear("timeout", format!("{what}: no answer in time"))

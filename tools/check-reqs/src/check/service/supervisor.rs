@@ -2,7 +2,7 @@
 //! supervisord calls RUNNING has to be there, as a child of that supervisord.
 
 use super::state::State;
-use crate::check::python::owner_of;
+use crate::programs;
 use crate::running::{Evidence, Found};
 use base::child::{Finished, Run};
 use base::clock::Deadline;
@@ -61,7 +61,11 @@ pub fn state(
     let out = finished.out();
     let lines: Vec<Line<'_>> = out.lines().filter_map(Line::parse).collect();
     if lines.is_empty() {
-        return State::Unclear("unclear", complaint(&finished));
+        let mut words = complaint(&finished);
+        if conf.is_none() {
+            words += "; conf = \"FILE\" names supervisor's configuration";
+        }
+        return State::Unclear("unclear", words);
     }
     let text = |of: &dyn Fn(&&Line<'_>) -> bool| {
         let chosen = lines.iter().filter(|line| of(line));
@@ -70,24 +74,27 @@ pub fn state(
     };
     let down = text(&|line| !matches!(line.state, "RUNNING" | "STARTING" | "UNKNOWN"));
     if !down.is_empty() {
-        return State::Stopped { words: down };
+        let is_down =
+            |line: &&Line<'_>| !matches!(line.state, "RUNNING" | "STARTING" | "UNKNOWN");
+        let parts = lines.iter().filter(is_down);
+        return State::Stopped {
+            words: down,
+            parts: parts.map(|line| line.name.to_owned()).collect(),
+        };
     }
     let unsure = text(&|line| line.state != "RUNNING");
     if !unsure.is_empty() {
         return State::Unclear("starting", unsure);
     }
-    let master = match ask(&["pid"]) {
-        Ok(finished) => finished.out().trim().parse::<i32>().ok(),
-        Err(state) => return state,
-    };
-    match proven(&lines, master, evidence) {
+    match proven(&lines, evidence) {
         Ok(processes) => match processes
             .iter()
             .find(|found| user.is_some_and(|uid| uid != found.view.identity.uid))
         {
-            Some(other) => State::Stopped {
-                words: format!("{} belongs to another user", other.shown()),
-            },
+            Some(other) => State::Unclear(
+                "other_user",
+                format!("{} belongs to another user", other.shown()),
+            ),
             None => State::Running {
                 enabled: None,
                 words: text(&|_| true),
@@ -100,14 +107,16 @@ pub fn state(
 
 fn proven(
     lines: &[Line<'_>],
-    master: Option<i32>,
     evidence: &Evidence,
 ) -> Result<Vec<Found>, String> {
-    let parent = |pid: i32| proc::Stat::of(pid).ok().map(|stat| stat.parent);
+    let has_master = |pid: i32| {
+        let parent = proc::Stat::of(pid).and_then(|stat| proc::Stat::of(stat.parent));
+        parent.is_ok_and(|parent| parent.comm.starts_with("supervisor"))
+    };
     let each = lines.iter().map(|line| {
         let found = line.pid.and_then(|pid| evidence.of_pid(pid));
         found
-            .filter(|found| master.is_some() && parent(found.view.pid()) == master)
+            .filter(|found| has_master(found.view.pid()))
             .ok_or_else(|| {
                 format!(
                     "supervisord says that {} runs, but no child of supervisord proves that",
@@ -125,11 +134,17 @@ fn ask(conf: Option<&str>, words: &[&str], deadline: Deadline) -> Result<Finishe
     }
     argv.extend(words);
     // A configuration names code that supervisorctl loads: its owner runs supervisorctl.
+    let user = match conf {
+        Some(conf) => programs::runner(Path::new(conf)).map_err(|finding| {
+            State::Unclear(finding.reason.unwrap_or("untrusted"), finding.msg)
+        })?,
+        None => None,
+    };
     let run = Run::argv(&argv)
         .clean()
-        .env("PATH", crate::programs::SYSTEM_PATH)
+        .env("PATH", programs::SYSTEM_PATH)
         .env("LC_ALL", "C")
-        .user(conf.and_then(|conf| owner_of(Path::new(conf))))
+        .user(user)
         .deadline(deadline)
         .run();
     match run {
@@ -155,9 +170,6 @@ fn complaint(finished: &Finished) -> String {
         .map(str::trim)
         .find(|line| line.starts_with("Error:") || line.starts_with("error:"));
     match first {
-        Some(line) if line.contains("o config file found") => {
-            format!("{line}; conf = \"FILE\" names supervisor's configuration")
-        }
         Some(line) => line.to_owned(),
         None => finished.last_words(),
     }

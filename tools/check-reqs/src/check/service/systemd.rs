@@ -103,9 +103,7 @@ pub fn state(
             parts(&unit, manager_of, evidence, deadline)
         }
         (_, "activating" | "deactivating") => State::Unclear("starting", unit.words()),
-        _ => State::Stopped {
-            words: unit.words(),
-        },
+        _ => State::stopped(unit.words()),
     }
 }
 
@@ -119,13 +117,17 @@ fn parts(
 ) -> State {
     let mut processes = Vec::new();
     let mut down = Vec::new();
+    let mut names = Vec::new();
     for name in &unit.parts {
         let part = match show(name, manager_of, deadline) {
             Ok(part) => part,
             Err(state) => return state,
         };
         match part.processes(evidence) {
-            found if found.is_empty() => down.push(format!("{name} is {}", part.words())),
+            found if found.is_empty() => {
+                down.push(format!("{name} is {}", part.words()));
+                names.push(name.clone());
+            }
             found => processes.extend(found),
         }
     }
@@ -137,6 +139,7 @@ fn parts(
         },
         (_, false) => State::Stopped {
             words: down.join(", "),
+            parts: names,
         },
         (true, true) => State::Unclear(
             "no_process",
