@@ -113,7 +113,7 @@ pub fn table(own: &'static [Row], around_command: bool) -> Vec<(&'static str, St
     for row in own {
         match rows.iter_mut().find(|(code, _)| *code == row.code) {
             Some((_, meaning)) if row.meaning.starts_with("Also") => {
-                *meaning = format!("{meaning} {}", row.meaning)
+                *meaning = format!("{meaning} {}", row.meaning);
             }
             Some((_, meaning)) => *meaning = row.meaning.to_owned(),
             None => rows.push((row.code, row.meaning.to_owned())),

@@ -248,7 +248,7 @@ impl Probe {
             | Self::File(path)
             | Self::Log { path, .. } => *path = directory.join(&*path),
             Self::Http { request, .. } => {
-                request.socket = request.socket.as_ref().map(|path| directory.join(path))
+                request.socket = request.socket.as_ref().map(|path| directory.join(path));
             }
             Self::Port(_) | Self::Command(_) => {}
         }

@@ -75,7 +75,7 @@ pub fn look(
             elevation.new_superusers = now
                 .into_iter()
                 .filter(|role| !before.contains(role))
-                .collect()
+                .collect();
         }
         Err(error) => warnings.push(unseen(error.to_string())),
     }
