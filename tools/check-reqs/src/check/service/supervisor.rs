@@ -44,22 +44,26 @@ pub fn state(
     deadline: Deadline,
 ) -> State {
     let ask = |words: &[&str]| ask(conf, words, deadline);
-    let mut finished = match ask(&["status", name]) {
+    // A group, and a program of several processes, are asked for by `NAME:*`.
+    let all = format!("{name}:*");
+    let words: &[&str] = match name.contains(':') {
+        true => &["status", name],
+        false => &["status", name, &all],
+    };
+    let finished = match ask(words) {
         Ok(finished) => finished,
         Err(state) => return state,
     };
-    // A group, or a program of several processes, is asked for by `NAME:*`.
-    if is_absent(&finished) && !name.contains(':') {
-        finished = match ask(&["status", &format!("{name}:*")]) {
-            Ok(finished) => finished,
-            Err(state) => return state,
-        };
+    let out = finished.out();
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for line in out.lines().filter_map(Line::parse) {
+        if lines.iter().all(|known| known.name != line.name) {
+            lines.push(line);
+        }
     }
-    if is_absent(&finished) {
+    if lines.is_empty() && is_absent(&finished) {
         return State::Absent;
     }
-    let out = finished.out();
-    let lines: Vec<Line<'_>> = out.lines().filter_map(Line::parse).collect();
     if lines.is_empty() {
         let mut words = complaint(&finished);
         if conf.is_none() {
