@@ -7,6 +7,7 @@ pub mod bytes;
 pub mod child;
 pub mod cli;
 pub mod clock;
+pub mod connect;
 pub mod document;
 pub mod error;
 pub mod exit;

@@ -302,7 +302,9 @@ fn deliver<B: Body>(
             return Exit::Failed;
         }
     };
-    let mut written = journal.map_or(Ok(()), |file| append(file, json.as_bytes()));
+    let mut written = journal.map_or(Ok(()), |file| {
+        append(file, json.as_bytes(), context.deadline)
+    });
     if let Some(error) = report.error.as_ref().filter(|_| !context.modes.ansible) {
         complain(line.name, error);
     }
@@ -398,33 +400,28 @@ pub fn say(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
+/// How long a run waits at its end for others who write the journal, within its own deadline.
+const JOURNAL_WAIT: Duration = Duration::from_secs(10);
+
 fn open_journal(path: &std::path::Path) -> Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .custom_flags(
-            nix::fcntl::OFlag::O_NOFOLLOW.bits()
-                | nix::fcntl::OFlag::O_NONBLOCK.bits()
-                | nix::fcntl::OFlag::O_CLOEXEC.bits(),
-        )
-        .open(path)
-        .and_then(|file| match file.metadata()?.file_type().is_dir() {
-            true => Err(std::io::ErrorKind::IsADirectory.into()),
-            false => Ok(file),
-        })
-        .map_err(|e| {
-            Error::io(format!("cannot open the journal {}", path.display()), &e)
-                .hint("nothing was done; give --journal a file you can write")
-        })
+    crate::trust::open_append(path, 0o640).map_err(|e| {
+        let message = e
+            .message
+            .replacen("cannot open", "cannot open the journal", 1);
+        let hint = "nothing was done; give --journal a file that you can write";
+        Error { message, ..e }.hint(hint)
+    })
 }
 
 /// One line, whole, however many write at once: under a lock, in one write; a line that did not fit is taken back.
-fn append(file: File, line: &[u8]) -> Result<()> {
+fn append(file: File, line: &[u8], deadline: Deadline) -> Result<()> {
     let named = |e: std::io::Error| Error::io("cannot write the journal", &e);
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
-        .map_err(|e| named(e.into()))?;
+    crate::lock::wait_for(&file, deadline.or_after(JOURNAL_WAIT)).map_err(|e| match e {
+        rustix::io::Errno::WOULDBLOCK => {
+            Error::locked("cannot write the journal: another process holds its lock")
+        }
+        e => named(e.into()),
+    })?;
     let before = file.metadata().map_err(named)?.len();
     let mut writer = &file;
     writer
