@@ -191,9 +191,9 @@ impl Crontab {
 /// A cron daemon of root that is not ours; an error where processes are hidden.
 fn daemon() -> Result<Option<Found>, String> {
     let evidence = running::evidence()?;
-    let found = |name: &&str| {
+    let found = |name: &str| {
         let program = Program::named(name);
         evidence.of_program(&program, Whose::Root).into_iter().next()
     };
-    Ok(DAEMONS.iter().find_map(|name| found(&name)))
+    Ok(DAEMONS.iter().find_map(|name| found(name)))
 }

@@ -194,7 +194,7 @@ impl Django {
         let mut own = self.environment(user.as_ref());
         let mut env = own.clone();
         if let Some(file) = &self.env_file {
-            env.extend(env_file::read(file).map_err(Box::new)?);
+            env.extend(env_file::read(file)?);
         }
         // A check leaves no .pyc behind.
         env.push(("PYTHONDONTWRITEBYTECODE".into(), "1".into()));

@@ -181,7 +181,7 @@ impl Service {
             Manager::Systemd => {
                 let own = user.filter(|_| self.user_unit);
                 if let Some(user) = own {
-                    systemd::of_user(user).map_err(Box::new)?;
+                    systemd::of_user(user)?;
                 }
                 systemd::state(name, own, &evidence, deadline)
             }

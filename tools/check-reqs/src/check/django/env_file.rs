@@ -10,7 +10,7 @@ use std::path::Path;
 const LIMIT: u64 = 1 << 20;
 
 /// The variables of a file, each value registered as a secret.
-pub fn read(path: &Path) -> Result<Vec<(String, String)>, Finding> {
+pub fn read(path: &Path) -> Result<Vec<(String, String)>, Box<Finding>> {
     let open = || -> std::io::Result<String> {
         use std::os::unix::fs::OpenOptionsExt;
         let file: File = File::options()
@@ -27,7 +27,7 @@ pub fn read(path: &Path) -> Result<Vec<(String, String)>, Finding> {
         }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
-    let text = open().map_err(|error| Finding::io(path.display(), &error))?;
+    let text = open().map_err(|error| Box::new(Finding::io(path.display(), &error)))?;
     let variables = parse(&text);
     for (name, value) in &variables {
         base::mask::register_variable(name, value);

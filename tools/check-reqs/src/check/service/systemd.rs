@@ -168,17 +168,17 @@ fn show(name: &str, manager_of: Option<&Identity>, deadline: Deadline) -> Result
 }
 
 /// Whether the manager of a user can be asked at all.
-pub fn of_user(user: &Identity) -> Result<(), Finding> {
+pub fn of_user(user: &Identity) -> Result<(), Box<Finding>> {
     let bus = format!("/run/user/{}/systemd", user.uid);
     match Path::new(&bus).is_dir() {
         true => Ok(()),
-        false => Err(Finding::unknown(
+        false => Err(Box::new(Finding::unknown(
             "no_service_manager",
             format!(
                 "no systemd runs for the user {}",
                 user.name.clone().unwrap_or_else(|| user.uid.to_string())
             ),
-        )),
+        ))),
     }
 }
 
