@@ -13,7 +13,7 @@ use base::Result;
 
 /// Reads a document: JSON if its first character is `{`, TOML otherwise.
 pub fn read(origin: &Origin) -> Result<Node> {
-    tree::read(&origin.text).map_err(|(at, what)| origin.error(Some(at), what))
+    base::source::read_tree(&origin.text).map_err(|(at, what)| origin.error(Some(at), what))
 }
 
 #[cfg(test)]
