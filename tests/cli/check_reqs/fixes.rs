@@ -15,7 +15,10 @@ fn apply(report: &Value) {
     let script: String = steps
         .iter()
         .map(|step| {
-            assert_eq!((&step["kind"], &step["as"]), (&"shell".into(), &"root".into()));
+            assert_eq!(
+                (&step["kind"], &step["as"]),
+                (&"shell".into(), &"root".into())
+            );
             format!("{}\n", step["text"].as_str().unwrap())
         })
         .collect();
@@ -185,7 +188,11 @@ fn each_distribution_gets_its_own_words() {
             "rm -f /etc/os-release; printf 'ID={id}\\n' > /etc/os-release; mount --bind /dev/null /usr/bin/crontab\n\
              $CHECK crontab | jq -r '.items[].fix.steps[]?.text'"
         );
-        assert_eq!(in_own_etc(&script).trim().lines().last(), Some(command), "{id}");
+        assert_eq!(
+            in_own_etc(&script).trim().lines().last(),
+            Some(command),
+            "{id}"
+        );
     }
 }
 

@@ -56,12 +56,7 @@ fn python_is_the_real_one() {
     let done = check(&[&format!("python@{}", text(&broken))]).expect_code(1);
     assert_eq!(answer(&done), pair("unmet", "broken_link"));
     let fix = done.json()["items"][0]["fix"].clone();
-    assert!(
-        fix["steps"]
-            .to_string()
-            .contains("broken.broken"),
-        "{fix}"
-    );
+    assert!(fix["steps"].to_string().contains("broken.broken"), "{fix}");
 }
 
 #[test]

@@ -109,7 +109,9 @@ fn extensions_are_available_or_created() {
         / 10000;
     assert_eq!(
         item(&missing)["fix"]["steps"][0]["text"],
-        format!("DEBIAN_FRONTEND=noninteractive apt-get install -y postgresql-{major}-prioritize </dev/null")
+        format!(
+            "DEBIAN_FRONTEND=noninteractive apt-get install -y postgresql-{major}-prioritize </dev/null"
+        )
     );
     {
         let _hidden = server.hide_extension("btree_gin");

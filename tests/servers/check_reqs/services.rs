@@ -165,7 +165,10 @@ fn groups_and_several_processes_of_supervisor() {
         assert_eq!(answer(&down), "unmet stopped");
         let msg = item(&down)["msg"].as_str().unwrap().to_string();
         assert!(msg.contains("grp:b is STOPPED"), "{msg}");
-        let step = item(&down)["fix"]["steps"][0]["text"].as_str().unwrap().to_string();
+        let step = item(&down)["fix"]["steps"][0]["text"]
+            .as_str()
+            .unwrap()
+            .to_string();
         let done = Command::new("sh").args(["-ec", &step]).output().unwrap();
         assert!(done.status.success(), "{step}");
         assert_eq!(answer(&ask(group)), "met");
@@ -184,7 +187,12 @@ printf '[[check]]\ntype = "service"\nname = "web"\nmanager = "supervisor"\n' > /
 cd / && $CHECK -f /etc/reqs.toml | jq -r '.items[0] | "\(.status) \(.msg)"'
 "#;
     let said = namespace::said(&["/etc", "/run"], script);
-    assert!(said.starts_with("unknown") && said.contains("conf = \"FILE\"") && !said.contains("For help"), "{said}");
+    assert!(
+        said.starts_with("unknown")
+            && said.contains("conf = \"FILE\"")
+            && !said.contains("For help"),
+        "{said}"
+    );
 }
 
 /// Checks that look at processes, side by side with checks that start some: no check sees another's

@@ -160,7 +160,10 @@ mod tests {
             (vec![vec![unmet("a")], vec![met("b")]], Verdict::Met),
             (vec![vec![unknown("a")], vec![met("b")]], Verdict::Met),
             (vec![vec![unmet("a")], vec![unknown("b")]], Verdict::Unknown),
-            (vec![vec![unmet("a"), met("b")], vec![unmet("c")]], Verdict::Unmet),
+            (
+                vec![vec![unmet("a"), met("b")], vec![unmet("c")]],
+                Verdict::Unmet,
+            ),
             (vec![vec![unmet("a"), unknown("b")]], Verdict::Unmet),
             (vec![vec![met("a"), met("b")]], Verdict::Met),
         ] {

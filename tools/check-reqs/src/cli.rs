@@ -205,10 +205,11 @@ fn settings(parsed: &Parsed) -> Result<Settings> {
     let mut settings = Settings::new();
     for text in parsed.texts("set") {
         let Some((name, value)) = text.split_once('=') else {
-            return Err(
-                Error::usage(format!("--set: '{}' has no value", crate::secret::masked(text)))
-                    .hint("write --set NAME=VALUE"),
-            );
+            return Err(Error::usage(format!(
+                "--set: '{}' has no value",
+                crate::secret::masked(text)
+            ))
+            .hint("write --set NAME=VALUE"));
         };
         let fits = !name.is_empty()
             && name

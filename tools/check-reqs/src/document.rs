@@ -8,7 +8,6 @@ pub use base::source::tree::{Key, Node, Value};
 pub use fields::{Fields, Settings, fill};
 pub use origin::Origin;
 
-use base::source::tree;
 use base::Result;
 
 /// Reads a document: JSON if its first character is `{`, TOML otherwise.

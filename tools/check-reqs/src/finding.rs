@@ -119,4 +119,3 @@ pub fn tail(text: &str) -> String {
     }
     text[start..].to_string()
 }
-

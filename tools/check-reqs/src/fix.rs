@@ -164,14 +164,48 @@ pub fn is_number(name: &str) -> bool {
 /// Directories that belong to the system: their owner and rights are not changed by a fix, and neither
 /// are those of anything below the second list.
 const SYSTEM: &[&str] = &[
-    "/", "/home", "/media", "/mnt", "/opt", "/run", "/srv", "/tmp", "/var", "/var/cache",
-    "/var/lib", "/var/lock", "/var/log", "/var/mail", "/var/run", "/var/spool", "/var/tmp",
-    "/var/www", "/usr/local",
+    "/",
+    "/home",
+    "/media",
+    "/mnt",
+    "/opt",
+    "/run",
+    "/srv",
+    "/tmp",
+    "/var",
+    "/var/cache",
+    "/var/lib",
+    "/var/lock",
+    "/var/log",
+    "/var/mail",
+    "/var/run",
+    "/var/spool",
+    "/var/tmp",
+    "/var/www",
+    "/usr/local",
 ];
 const SYSTEM_TREES: &[&str] = &[
-    "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/root",
-    "/sbin", "/sys", "/usr/bin", "/usr/include", "/usr/lib", "/usr/lib32", "/usr/lib64",
-    "/usr/libexec", "/usr/sbin", "/usr/share", "/usr/src",
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/proc",
+    "/root",
+    "/sbin",
+    "/sys",
+    "/usr/bin",
+    "/usr/include",
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/usr/libexec",
+    "/usr/sbin",
+    "/usr/share",
+    "/usr/src",
 ];
 
 /// Whether a path belongs to the system, through all its links.
@@ -267,10 +301,22 @@ mod tests {
 
     #[test]
     fn paths_of_the_system() {
-        for path in ["/", "/root", "/etc/passwd", "/srv", "/usr/bin/x", "/var/log"] {
+        for path in [
+            "/",
+            "/root",
+            "/etc/passwd",
+            "/srv",
+            "/usr/bin/x",
+            "/var/log",
+        ] {
             assert!(is_of_system(Path::new(path)), "{path}");
         }
-        for path in ["/srv/media", "/var/www/django", "/home/app/x", "/usr/local/site"] {
+        for path in [
+            "/srv/media",
+            "/var/www/django",
+            "/home/app/x",
+            "/usr/local/site",
+        ] {
             assert!(!is_of_system(Path::new(path)), "{path}");
         }
     }

@@ -114,7 +114,9 @@ fn misspelled(word: &str) -> Option<(&'static str, &'static Type)> {
         .iter()
         .flat_map(|kind| kind.short.words.iter().map(move |known| (*known, *kind)));
     known
-        .filter(|(known, _)| known.len() >= 6 && known.as_bytes().first() == word.as_bytes().first())
+        .filter(|(known, _)| {
+            known.len() >= 6 && known.as_bytes().first() == word.as_bytes().first()
+        })
         .map(|(known, kind)| (base::spelling::distance(&word, known), known, kind))
         .filter(|(distance, known, _)| *distance <= if known.len() > 6 { 2 } else { 1 })
         .min_by_key(|(distance, ..)| *distance)
@@ -286,7 +288,15 @@ mod tests {
 
     #[test]
     fn names_of_distributions_that_look_like_types_stay_distributions() {
-        for name in ["Cython", "httpx", "packaging", "redis", "Django", "django>=4", "six"] {
+        for name in [
+            "Cython",
+            "httpx",
+            "packaging",
+            "redis",
+            "Django",
+            "django>=4",
+            "six",
+        ] {
             assert!(shown(name).starts_with("dist "), "{name}");
         }
     }

@@ -52,10 +52,7 @@ impl PackageDb {
     pub fn find(&self, name: &str) -> Option<&Package> {
         match name.contains(':') && self.order() == Order::Dpkg {
             true => self.by_architecture.get(name),
-            false => self
-                .installed
-                .get(name)
-                .or_else(|| self.provided.get(name)),
+            false => self.installed.get(name).or_else(|| self.provided.get(name)),
         }
     }
 
@@ -247,7 +244,8 @@ fn dpkg() -> Result<PackageDb, String> {
 
 /// `rpm -qa`, a line for each package: epoch, version and release as rpm compares them.
 fn rpm() -> Result<PackageDb, String> {
-    let format = "%{NAME}\\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\\t[%{PROVIDENAME}=%{PROVIDEVERSION} ]\\n";
+    let format =
+        "%{NAME}\\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\\t[%{PROVIDENAME}=%{PROVIDEVERSION} ]\\n";
     let output = Run::new("rpm")
         .args(["-qa", "--qf", format])
         .cap(64 << 20)

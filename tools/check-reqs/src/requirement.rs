@@ -100,9 +100,7 @@ impl List {
             found = true;
             let Value::List(tables) = &list.value else {
                 let what = format!("{key} must be a list of tables, not {}", list.value.kind());
-                return Err(origin
-                    .error(list.at, what)
-                    .hint(format!("write [[{key}]]")));
+                return Err(origin.error(list.at, what).hint(format!("write [[{key}]]")));
             };
             for node in tables {
                 self.add(origin, &settings, &facts, node, is_any)?;
@@ -268,9 +266,9 @@ fn alternatives(fields: &mut Fields<'_>, origin: &Origin, settings: &Settings) -
 fn member(node: &Node, origin: &Origin, settings: &Settings) -> Result<Member> {
     match &node.value {
         Value::Text(text) => {
-            let text = document::fill(text, settings).map_err(|what| origin.error(node.at, what))?;
-            let table =
-                need::read(&text).map_err(|what| origin.error(node.at, masked(&what)))?;
+            let text =
+                document::fill(text, settings).map_err(|what| origin.error(node.at, what))?;
+            let table = need::read(&text).map_err(|what| origin.error(node.at, masked(&what)))?;
             let mut member = member(&escaped(table), origin, &Settings::new())?;
             member.name = text;
             Ok(member)

@@ -229,8 +229,15 @@ fn runs_script(found: &Found, script: &Path) -> bool {
 /// The interpreter that the first line of a script names: `#!/usr/bin/python3`, `#!/usr/bin/env ruby`.
 fn interpreter(path: &Path) -> Option<PathBuf> {
     let mut head = Vec::new();
-    File::open(path).ok()?.take(256).read_to_end(&mut head).ok()?;
-    let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    File::open(path)
+        .ok()?
+        .take(256)
+        .read_to_end(&mut head)
+        .ok()?;
+    let line = head
+        .strip_prefix(b"#!")?
+        .split(|byte| *byte == b'\n')
+        .next()?;
     let line = std::str::from_utf8(line).ok()?;
     let mut words = line.split_ascii_whitespace();
     let first = words.next()?;

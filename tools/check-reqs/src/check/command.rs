@@ -1,12 +1,12 @@
 //! A command on PATH, and the version it prints, on standard output or standard error.
 
-use crate::finding::{Finding, tail};
-use crate::short::{self, Short};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
+use crate::finding::{Finding, tail};
 use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
 use crate::programs;
 use crate::scene::Scene;
+use crate::short::{self, Short};
 use crate::version::{Order, Wanted, plain};
 use base::Result;
 use base::child::Run;

@@ -1,15 +1,15 @@
 //! Whether a user can have a crontab that is run: the command, the daemon, and the lists of who may (crontab(1)).
 
 use crate::accounts;
-use crate::finding::Finding;
-use crate::short::{self, Short, Pairs};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix;
+use crate::fix::quoted;
+use crate::kind::{Check, Type};
 use crate::programs;
 use crate::running::{self, Found, Program, Whose};
 use crate::scene::Scene;
-use crate::fix::quoted;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
 use distro::Manager;
@@ -135,8 +135,7 @@ impl Check for Crontab {
     }
 
     fn how(&self) -> String {
-        "the crontab command, a cron daemon of root, /etc/cron.allow and /etc/cron.deny"
-            .into()
+        "the crontab command, a cron daemon of root, /etc/cron.allow and /etc/cron.deny".into()
     }
 
     fn look(&self, scene: &Scene, _: Deadline) -> Finding {
@@ -193,7 +192,10 @@ fn daemon() -> Result<Option<Found>, String> {
     let evidence = running::evidence()?;
     let found = |name: &str| {
         let program = Program::named(name);
-        evidence.of_program(&program, Whose::Root).into_iter().next()
+        evidence
+            .of_program(&program, Whose::Root)
+            .into_iter()
+            .next()
     };
     Ok(DAEMONS.iter().find_map(|name| found(name)))
 }

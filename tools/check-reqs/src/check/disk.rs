@@ -1,13 +1,13 @@
 //! Free space, as the caller's programs may use it (what is kept back for root does not count), in bytes, per cent or inodes.
 
-use crate::finding::Finding;
-use crate::short::{self, Short, Pairs};
-use crate::kind::{Check, Type};
-use crate::size::{parse_size, size};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
-use crate::scene::Scene;
 use crate::fix::shell;
+use crate::kind::{Check, Type};
+use crate::scene::Scene;
+use crate::short::{self, Pairs, Short};
+use crate::size::{parse_size, size};
 use base::Result;
 use base::clock::Deadline;
 use nix::sys::statvfs::{Statvfs, statvfs};

@@ -1,14 +1,14 @@
 //! An installed Python distribution, read from its `*.dist-info`: pip is not run, and neither is Python.
 
 use super::python;
-use crate::finding::Finding;
-use crate::short::{self, Short, Pairs};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
+use crate::fix::shell;
 use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
 use crate::programs;
 use crate::scene::Scene;
-use crate::fix::shell;
+use crate::short::{self, Pairs, Short};
 use crate::version::{Order, Wanted};
 use base::Result;
 use base::clock::Deadline;
@@ -102,7 +102,9 @@ impl Distribution {
         let shown = place.display().to_string();
         let Some(file) = &self.requirements else {
             let summary = match &self.venv {
-                Some(_) => format!("name {requirement} in the site's requirements file, then run venv-sync apply"),
+                Some(_) => format!(
+                    "name {requirement} in the site's requirements file, then run venv-sync apply"
+                ),
                 None => format!(
                     "install {requirement} into a virtual environment; venv = \"DIRECTORY\" names the one to look at"
                 ),
@@ -155,9 +157,7 @@ impl Check for Distribution {
         if let Err(error) = std::fs::metadata(&place) {
             let finding = Finding::io(place.display(), &error);
             return match finding.verdict {
-                crate::finding::Verdict::Unmet => {
-                    finding.fix(python::venv_fix(scene, &place))
-                }
+                crate::finding::Verdict::Unmet => finding.fix(python::venv_fix(scene, &place)),
                 _ => finding,
             };
         }
@@ -207,10 +207,7 @@ impl Check for Distribution {
             return Finding::unmet("broken_link", msg)
                 .found(dist.version.clone())
                 .evidence(evidence)
-                .fix(python::venv_fix(
-                    scene,
-                    &environment.prefix,
-                ));
+                .fix(python::venv_fix(scene, &environment.prefix));
         }
         self.judge(dist, evidence, self.install(&environment.prefix))
     }

@@ -13,15 +13,15 @@ mod env_file;
 mod scratch;
 
 use super::python;
-use crate::finding::{Finding, Verdict, tail};
-use crate::short::{self, Short};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
+use crate::finding::{Finding, Verdict, tail};
 use crate::fix::{self, Fix};
-use crate::programs;
-use crate::secret::masked;
-use crate::scene::Scene;
 use crate::fix::{quoted, shell};
+use crate::kind::{Check, Type};
+use crate::programs;
+use crate::scene::Scene;
+use crate::secret::masked;
+use crate::short::{self, Short};
 use answer::Answer;
 use base::Result;
 use base::child::{Identity, Run};
@@ -280,7 +280,9 @@ impl Django {
             .filter(base::child::Finished::success)
             .map(|finished| finished.out())
             .unwrap_or_default();
-        let marked = out.lines().filter_map(|line| line.strip_prefix("check-reqs-alias "));
+        let marked = out
+            .lines()
+            .filter_map(|line| line.strip_prefix("check-reqs-alias "));
         marked.map(str::to_owned).collect()
     }
 
@@ -320,7 +322,10 @@ impl Django {
     /// The command that closes a gap: as the same user, with the same environment. None where the
     /// environment holds what cannot be typed without showing a secret.
     fn by_hand(&self, stage: &Stage, words: &[&str]) -> Option<String> {
-        let own = stage.own.iter().map(|(key, value)| format!("{key}={value}"));
+        let own = stage
+            .own
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"));
         let env: Vec<String> = own.collect();
         let python = stage.python.display().to_string();
         let directory = self.directory.display().to_string();
@@ -361,7 +366,10 @@ impl Django {
     fn fix(&self, stage: &Stage, step: &str, answer: &Answer) -> Fix {
         match (step, answer.reason.unwrap_or("error")) {
             ("migrate", "unapplied") => {
-                let database = answer.alias.as_ref().map(|alias| format!("--database={alias}"));
+                let database = answer
+                    .alias
+                    .as_ref()
+                    .map(|alias| format!("--database={alias}"));
                 let mut words = vec!["migrate", "--no-input"];
                 words.extend(database.as_deref());
                 let text = "apply the migrations, once and on one node";

@@ -1,12 +1,12 @@
 //! A name that resolves, as this host's programs resolve it (hosts file, DNS, whatever nsswitch.conf says).
 
-use crate::finding::Finding;
-use crate::short::{self, Short};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::net;
 use crate::scene::Scene;
+use crate::short::{self, Short};
 use base::Result;
 use base::clock::Deadline;
 use std::collections::BTreeSet;

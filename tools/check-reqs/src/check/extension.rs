@@ -1,14 +1,14 @@
 //! A PostgreSQL extension: are its files on the server's host, and, where that is asked, is it created in the database?
 
 use super::postgres::{Connection, query_failed};
-use crate::finding::Finding;
-use crate::short::{self, Short};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
-use crate::fix::{self, Fix};
-use crate::secret::masked;
-use crate::scene::Scene;
+use crate::finding::Finding;
 use crate::fix::shell;
+use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
+use crate::scene::Scene;
+use crate::secret::masked;
+use crate::short::{self, Short};
 use crate::version::{Order, Wanted};
 use base::Result;
 use base::clock::Deadline;

@@ -1,15 +1,15 @@
 //! A path: there or not, of which type, whose, with which mode. Links are followed unless a symlink is what is asked for.
 
-use crate::finding::Finding;
-use crate::short::{self, Short, Pairs};
-use crate::kind::{Check, Type};
+use crate::accounts::{group_name_of, name_of};
 use crate::document::Fields;
-use crate::fix::{self, Fix};
-use crate::scene::Scene;
+use crate::finding::Finding;
 use crate::fix::shell;
+use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
+use crate::scene::Scene;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
-use crate::accounts::{group_name_of, name_of};
 use nix::unistd::{Group, User};
 use std::fs::{self, FileType, Metadata};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -369,11 +369,16 @@ impl Path {
             .map(|(_, what)| what.as_str())
             .collect::<Vec<_>>()
             .join(", ");
-        let summary = format!("give {} the owner and mode that are asked for", self.shown());
+        let summary = format!(
+            "give {} the owner and mode that are asked for",
+            self.shown()
+        );
         // Root's files of the system stay root's, whatever a list asks for.
         let taken = meta.uid() == 0 && !owners.is_empty() && fix::is_of_system(&self.path);
         let fix = match taken {
-            true => Fix::advice(format!("{summary}, by hand: the path belongs to the system")),
+            true => Fix::advice(format!(
+                "{summary}, by hand: the path belongs to the system"
+            )),
             false => fix::root(summary, commands),
         };
         Finding::unmet(reason, format!("{} {msg}", self.shown()))

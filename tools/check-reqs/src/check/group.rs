@@ -1,13 +1,13 @@
 //! A group, and who has to be in it.
 
-use crate::finding::Finding;
-use crate::short::{self, Short};
-use crate::kind::{Check, Type};
 use crate::accounts;
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix;
-use crate::scene::Scene;
 use crate::fix::shell;
+use crate::kind::{Check, Type};
+use crate::scene::Scene;
+use crate::short::{self, Short};
 use base::Result;
 use base::clock::Deadline;
 use nix::unistd::{User, getgrouplist};

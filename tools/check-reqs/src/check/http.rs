@@ -1,12 +1,12 @@
 //! A page and what it answers: status, header, text. A redirect is an answer and is not followed unless that is asked for.
 
-use crate::finding::{Finding, tail};
-use crate::short::{self, Short, Pairs};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
+use crate::finding::{Finding, tail};
 use crate::fix::Fix;
-use crate::secret::masked;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::secret::masked;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
 use probe::http::{Answer, Failure, Method, Request};

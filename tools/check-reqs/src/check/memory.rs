@@ -1,13 +1,13 @@
 //! Free memory, as a new process would find it: the lesser of the kernel's MemAvailable and what the control groups above this
 //! process leave (a container's limit is not the host's, and `free` does not know it).
 
-use crate::finding::Finding;
-use crate::short::{self, Short};
-use crate::kind::{Check, Type};
-use crate::size::{parse_size, size};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::short::{self, Short};
+use crate::size::{parse_size, size};
 use base::Result;
 use base::clock::Deadline;
 use std::fs;

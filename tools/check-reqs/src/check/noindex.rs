@@ -4,12 +4,12 @@
 //! give a listing, the formats nginx can write, and, where the directory's place on this host is known, the names of its files.
 
 use super::http::{Page, beginning};
-use crate::finding::Finding;
-use crate::short::{self, Short};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::short::{self, Short};
 use base::Result;
 use base::clock::Deadline;
 use std::fs;

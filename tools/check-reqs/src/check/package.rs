@@ -1,11 +1,11 @@
 //! A package of the distribution, in the distribution's own order of versions.
 
-use crate::finding::Finding;
-use crate::short::{self, Short};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::short::{self, Short};
 use crate::version::{Order, Wanted};
 use base::Result;
 use base::child::{Finished, Run};
@@ -126,7 +126,9 @@ impl Package {
                     "install one of the packages that provide {name}: {}",
                     providers.join(", ")
                 ));
-                let alternatives = providers.iter().map(|provider| fix::install(scene, &[provider]));
+                let alternatives = providers
+                    .iter()
+                    .map(|provider| fix::install(scene, &[provider]));
                 alternatives.fold(advice, Fix::or)
             }
             Some(Offer::Nothing) => Fix::advice(format!(
@@ -180,7 +182,10 @@ fn offer(name: &str, deadline: Deadline) -> Option<Offer> {
             .env("LC_ALL", "C")
             .cap(1 << 20)
             .deadline(deadline);
-        run.run().ok().filter(Finished::success).map(|done| done.out())
+        run.run()
+            .ok()
+            .filter(Finished::success)
+            .map(|done| done.out())
     };
     let policy = ask(&["apt-cache", "policy", "--", name])?;
     let mut lines = policy.lines();

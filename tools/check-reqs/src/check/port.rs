@@ -1,11 +1,11 @@
 //! A TCP port on this host, as the kernel's own table has it: nothing is connected to, and a port that is free is not bound.
 
-use crate::finding::Finding;
-use crate::short::{self, Short, Pairs};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
 use std::fs;

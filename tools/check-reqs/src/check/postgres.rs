@@ -1,12 +1,12 @@
 //! A PostgreSQL server that can be logged in to, and its version. What the server says counts, not what is installed beside it.
 
-use crate::finding::Finding;
-use crate::short::{self, Short};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::{self, Fix};
-use crate::secret::masked;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::secret::masked;
+use crate::short::{self, Short};
 use crate::version::{Order, Wanted};
 use base::Result;
 use base::clock::Deadline;
@@ -149,10 +149,13 @@ fn is_local(place: &Resolved) -> bool {
 fn as_postgres(place: &Resolved, words: &[&str]) -> Option<String> {
     let host = place.hosts().first().filter(|_| is_local(place))?;
     let (program, rest) = words.split_first()?;
-    let (port, dir) = (host.port.to_string(), match &host.place {
-        Place::Socket(dir) => Some(dir.display().to_string()),
-        Place::Name(_) | Place::Address(_) => None,
-    });
+    let (port, dir) = (
+        host.port.to_string(),
+        match &host.place {
+            Place::Socket(dir) => Some(dir.display().to_string()),
+            Place::Name(_) | Place::Address(_) => None,
+        },
+    );
     let mut line = vec![program, "-p", port.as_str()];
     if let Some(dir) = &dir {
         line.extend(["-h", dir.as_str()]);
@@ -172,7 +175,17 @@ fn new_database(place: &Resolved) -> Fix {
 
 fn new_role(place: &Resolved) -> Fix {
     let text = format!("create the role {}, without further rights", place.user());
-    match as_postgres(place, &["createuser", "--no-createdb", "--no-createrole", "--no-superuser", "--", place.user()]) {
+    match as_postgres(
+        place,
+        &[
+            "createuser",
+            "--no-createdb",
+            "--no-createrole",
+            "--no-superuser",
+            "--",
+            place.user(),
+        ],
+    ) {
         Some(line) => fix::root(text, vec![line]),
         None => Fix::advice(text),
     }
@@ -181,7 +194,11 @@ fn new_role(place: &Resolved) -> Fix {
 /// Installs or starts a server on this host, if the connection leads to this host.
 fn server_fix(scene: &Scene, place: Option<&Resolved>) -> Fix {
     if let Some(place) = place.filter(|place| !is_local(place)) {
-        let names: Vec<&str> = place.hosts().iter().map(|host| host.name.as_str()).collect();
+        let names: Vec<&str> = place
+            .hosts()
+            .iter()
+            .map(|host| host.name.as_str())
+            .collect();
         return Fix::advice(format!(
             "start the server on {}, or let this host through its firewall",
             names.join(", ")

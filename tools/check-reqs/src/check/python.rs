@@ -2,14 +2,14 @@
 //! a script that starts another Python in another directory, and a virtual environment's link may lead to an interpreter that an
 //! upgrade of the system has removed.
 
-use crate::finding::{Finding, tail};
-use crate::short::{self, Short};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
+use crate::finding::{Finding, tail};
+use crate::fix::shell;
 use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
 use crate::programs;
 use crate::scene::Scene;
-use crate::fix::shell;
+use crate::short::{self, Short};
 use crate::version::{Order, Wanted};
 use base::Result;
 use base::child::Run;
@@ -211,7 +211,15 @@ pub fn venv_fix(scene: &Scene, venv: &Path) -> Fix {
     match (&owner, broken || venv.symlink_metadata().is_err()) {
         // The owner could not make the directory in another user's directory.
         (Some((owner, _)), true) => {
-            lines.push(shell(&["install", "-d", "-o", owner, "-g", &group_of(owner), &shown]));
+            lines.push(shell(&[
+                "install",
+                "-d",
+                "-o",
+                owner,
+                "-g",
+                &group_of(owner),
+                &shown,
+            ]));
             lines.push(fix::as_user(owner, &["python3", "-m", "venv", &shown]));
         }
         (Some((owner, _)), false) => {

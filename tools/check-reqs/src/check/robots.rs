@@ -1,12 +1,12 @@
 //! robots.txt, read as crawlers read it (RFC 9309): whether it keeps them from a path.
 
 use super::http::{Page, beginning};
-use crate::finding::Finding;
-use crate::short::{self, Short};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::short::{self, Short};
 use base::Result;
 use base::clock::Deadline;
 

@@ -159,10 +159,12 @@ impl Service {
             Ok(Some(_)) => Identity::of_name(name)
                 .map(Some)
                 .map_err(|error| Box::new(Finding::unknown("error", error.message))),
-            Ok(None) => Err(Box::new(
-                Finding::unmet("no_user", format!("there is no user '{name}'"))
-                    .fix(fix::creation(name, &[], None)),
-            )),
+            Ok(None) => {
+                Err(Box::new(
+                    Finding::unmet("no_user", format!("there is no user '{name}'"))
+                        .fix(fix::creation(name, &[], None)),
+                ))
+            }
             Err(why) => Err(Box::new(Finding::unknown("error", why))),
         }
     }
@@ -173,8 +175,8 @@ impl Service {
         user: Option<&Identity>,
         deadline: Deadline,
     ) -> Result<State, Box<Finding>> {
-        let evidence = running::evidence()
-            .map_err(|why| Box::new(Finding::unknown("permission", why)))?;
+        let evidence =
+            running::evidence().map_err(|why| Box::new(Finding::unknown("permission", why)))?;
         let uid = user.map(|user| user.uid);
         let name = self.name.as_str();
         Ok(match manager {

@@ -1,14 +1,14 @@
 //! A variable in the environment that a running process really has: what stands in a unit, an init script or a shell's profile may never
 //! have reached it, and what uwsgi's `--env` sets is not in what it was started with. Said is whether it is set and how long it is, never the value.
 
-use crate::finding::Finding;
-use crate::short::{self, Short, Pairs};
-use crate::kind::{Check, Type};
-use crate::document::Fields;
-use crate::fix::{self, Fix};
-use crate::running::{self, Found, Whose};
 use crate::accounts;
+use crate::document::Fields;
+use crate::finding::Finding;
+use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
+use crate::running::{self, Found, Whose};
 use crate::scene::Scene;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
 use proc::live::{self, Live};
@@ -91,10 +91,12 @@ impl ServiceEnv {
         };
         match accounts::user(name) {
             Ok(Some(user)) => Ok(Whose::User(user.uid.as_raw())),
-            Ok(None) => Err(Box::new(
-                Finding::unmet("no_user", format!("there is no user '{name}'"))
-                    .fix(fix::creation(name, &[], None)),
-            )),
+            Ok(None) => {
+                Err(Box::new(
+                    Finding::unmet("no_user", format!("there is no user '{name}'"))
+                        .fix(fix::creation(name, &[], None)),
+                ))
+            }
             Err(why) => Err(Box::new(Finding::unknown("error", why))),
         }
     }

@@ -3,14 +3,14 @@
 //! A tarpit that sends one byte a second keeps a reader with a time-out per read for ever; here the deadline is the whole check's.
 
 use super::port;
-use crate::finding::Finding;
-use crate::document::Value;
-use crate::short::{self, Short, Pairs};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
+use crate::document::Value;
+use crate::finding::Finding;
 use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
 use crate::net::{self, Trouble};
 use crate::scene::Scene;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};

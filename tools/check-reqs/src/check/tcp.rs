@@ -1,13 +1,13 @@
 //! Somebody accepts connections at an address or a unix socket.
 
 use super::port;
-use crate::finding::Finding;
-use crate::short::{self, Short, Pairs};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::net::{self, Trouble};
 use crate::scene::Scene;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
 use std::path::PathBuf;

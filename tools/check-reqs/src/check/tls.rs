@@ -2,13 +2,13 @@
 //! certificate is like, so that the answer says what is wrong and not only that something is.
 
 use super::port;
-use crate::finding::Finding;
-use crate::short::{self, Short, Pairs};
-use crate::kind::{Check, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::net::{self, Trouble};
 use crate::scene::Scene;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
 use openssl::asn1::Asn1Time;

@@ -5,14 +5,14 @@
 //! a thread of its own, which takes the user's groups, gid and uid, asks, and ends: a hundredth of what a child costs, and nothing of
 //! the user's ever runs.
 
-use crate::finding::Finding;
-use crate::short::{self, Short};
-use crate::kind::{Check, Type};
 use crate::accounts;
 use crate::document::Fields;
-use crate::fix::{self, Fix};
-use crate::scene::Scene;
+use crate::finding::Finding;
 use crate::fix::shell;
+use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
+use crate::scene::Scene;
+use crate::short::{self, Short};
 use base::Result;
 use base::clock::Deadline;
 use nix::unistd::{Gid, Uid, User, geteuid, getgrouplist};
@@ -145,7 +145,10 @@ impl Writable {
         if let Some(up) = blocked {
             return Finding::unmet(
                 "not_reachable",
-                format!("{who} may not pass through {}, which is above {shown}", up.display()),
+                format!(
+                    "{who} may not pass through {}, which is above {shown}",
+                    up.display()
+                ),
             )
             .found(found)
             .fix(passage(scene, &who, up));
@@ -220,7 +223,10 @@ fn acl(scene: &Scene, summary: String, entry: &str, path: &str) -> Fix {
 
 /// The account of a user of this name, or of this number; a number without an account has no groups.
 fn account(name: &str) -> Result<Option<User>, String> {
-    if let Some(uid) = fix::is_number(name).then(|| name.parse::<u32>().ok()).flatten() {
+    if let Some(uid) = fix::is_number(name)
+        .then(|| name.parse::<u32>().ok())
+        .flatten()
+    {
         let uid = Uid::from_raw(uid);
         let known = User::from_uid(uid)
             .map_err(|errno| format!("cannot look up the user {name}: {}", errno.desc()))?;

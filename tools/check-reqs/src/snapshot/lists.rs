@@ -1,13 +1,13 @@
 //! Kinds of which a host has many: distributions, packages, accounts, services, ports.
 
 use super::tables::{Table, look, table};
-use crate::check::postgres::{Connection, query_failed};
 use crate::accounts;
+use crate::check::postgres::{Connection, query_failed};
 use crate::check::{file, port, python, service};
 use crate::finding::Verdict;
 use crate::programs;
-use crate::secret::masked;
 use crate::scene::Scene;
+use crate::secret::masked;
 use base::clock::Deadline;
 use base::{Error, Result};
 use distro::Manager;
@@ -78,7 +78,10 @@ pub fn packages(scene: &Scene) -> Result<Vec<Table>> {
                 "package",
                 &[
                     ("name", Some(&package.name)),
-                    ("version", package.version.as_deref().map(at_least).as_deref()),
+                    (
+                        "version",
+                        package.version.as_deref().map(at_least).as_deref(),
+                    ),
                 ],
             )
         })
@@ -209,7 +212,10 @@ pub fn group(name: &str) -> Result<Table> {
 /// A directory with its owner, group and mode.
 pub fn directory(path: &str) -> Result<Table> {
     let meta = fs::metadata(path).map_err(|error| Error::io(path, &error))?;
-    let (owner, group) = (accounts::name_of(meta.uid()), accounts::group_name_of(meta.gid()));
+    let (owner, group) = (
+        accounts::name_of(meta.uid()),
+        accounts::group_name_of(meta.gid()),
+    );
     let mode = format!("{:04o}", meta.mode() & 0o7777);
     let kind = file::kind(meta.file_type());
     Ok(table(

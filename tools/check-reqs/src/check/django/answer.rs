@@ -70,8 +70,16 @@ fn database(err: &str) -> Option<(Verdict, &'static str, String)> {
     } else if has(&["does not exist", "Unknown database"]) && !has(TABLES) {
         (Verdict::Unmet, "no_database", "there is no such database")
     } else if has(TABLES) {
-        (Verdict::Unmet, "schema", "the database lacks what the models need")
-    } else if has(&["database is locked", "too many clients", "too many connections"]) {
+        (
+            Verdict::Unmet,
+            "schema",
+            "the database lacks what the models need",
+        )
+    } else if has(&[
+        "database is locked",
+        "too many clients",
+        "too many connections",
+    ]) {
         (Verdict::Unknown, "busy", "the database is busy")
     } else {
         (Verdict::Unknown, "database", "the database does not answer")
@@ -197,10 +205,15 @@ fn refusal(step: &str, out: &str, err: &str) -> (&'static str, Option<String>) {
         return ("usage", usage);
     }
     let migrations = first(&|line| line.starts_with("Migrations for '"));
-    let planned = lines.iter().position(|line| line.starts_with("Planned operations"));
+    let planned = lines
+        .iter()
+        .position(|line| line.starts_with("Planned operations"));
     match (step, planned) {
         ("makemigrations", _) if migrations.is_some() => ("missing_migration", migrations),
-        ("migrate", Some(at)) => ("unapplied", lines.get(at + 1).map(|line| (*line).to_string())),
+        ("migrate", Some(at)) => (
+            "unapplied",
+            lines.get(at + 1).map(|line| (*line).to_string()),
+        ),
         ("check", _) if first(&|line| line.starts_with("System check identified ")).is_some() => {
             ("warnings", warnings(&lines))
         }
@@ -255,7 +268,11 @@ mod tests {
 
     #[test]
     fn every_warning_is_counted() {
-        let lines = ["?: (security.W004) You", "app.A.x: (fields.W340) null", "System check"];
+        let lines = [
+            "?: (security.W004) You",
+            "app.A.x: (fields.W340) null",
+            "System check",
+        ];
         let text = warnings(&lines).unwrap_or_default();
         assert_eq!(
             text,

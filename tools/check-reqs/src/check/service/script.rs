@@ -16,7 +16,9 @@ struct Daemon {
 }
 
 /// Variables that name the program, in init scripts and in OpenRC's.
-const PROGRAMS: &[&str] = &["DAEMON", "EXEC", "PROG", "prog", "command", "daemon", "exec"];
+const PROGRAMS: &[&str] = &[
+    "DAEMON", "EXEC", "PROG", "prog", "command", "daemon", "exec",
+];
 const PID_FILES: &[&str] = &["PIDFILE", "PID", "PID_FILE", "pidfile", "pid_file"];
 
 impl Daemon {
@@ -129,7 +131,10 @@ pub fn state(
         (Word::Stopped, true) => State::stopped(words),
         (Word::Stopped, false) => State::Unclear(
             "contradiction",
-            format!("the init script says that the service is stopped, but {} runs", list(&processes)),
+            format!(
+                "the init script says that the service is stopped, but {} runs",
+                list(&processes)
+            ),
         ),
         (Word::Unclear, false) => State::Unclear("unclear", words),
         (_, true) => {
@@ -207,7 +212,12 @@ fn pid_of(path: &str) -> Option<i32> {
     if !trusted || meta.len() > 64 {
         return None;
     }
-    fs::read_to_string(path).ok()?.split_whitespace().next()?.parse().ok()
+    fs::read_to_string(path)
+        .ok()?
+        .split_whitespace()
+        .next()?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]

@@ -78,8 +78,7 @@ pub fn state(
     };
     let down = text(&|line| !matches!(line.state, "RUNNING" | "STARTING" | "UNKNOWN"));
     if !down.is_empty() {
-        let is_down =
-            |line: &&Line<'_>| !matches!(line.state, "RUNNING" | "STARTING" | "UNKNOWN");
+        let is_down = |line: &&Line<'_>| !matches!(line.state, "RUNNING" | "STARTING" | "UNKNOWN");
         let parts = lines.iter().filter(is_down);
         return State::Stopped {
             words: down,
@@ -109,10 +108,7 @@ pub fn state(
     }
 }
 
-fn proven(
-    lines: &[Line<'_>],
-    evidence: &Evidence,
-) -> Result<Vec<Found>, String> {
+fn proven(lines: &[Line<'_>], evidence: &Evidence) -> Result<Vec<Found>, String> {
     let has_master = |pid: i32| {
         let parent = proc::Stat::of(pid).and_then(|stat| proc::Stat::of(stat.parent));
         parent.is_ok_and(|parent| parent.comm.starts_with("supervisor"))
@@ -162,7 +158,9 @@ fn is_absent(finished: &Finished) -> bool {
     let out = finished.out();
     let mut lines = out.lines();
     lines.next().is_some_and(|line| {
-        line.contains("ERROR (no such") || line.contains("no such process") || line.contains("no such group")
+        line.contains("ERROR (no such")
+            || line.contains("no such process")
+            || line.contains("no such group")
     })
 }
 
@@ -193,7 +191,10 @@ mod tests {
         };
         assert_eq!(line, Some(wanted));
         let fatal = Line::parse("x    FATAL     Exited too quickly (process log may have details)");
-        assert_eq!(fatal.map(|line| (line.state, line.pid)), Some(("FATAL", None)));
+        assert_eq!(
+            fatal.map(|line| (line.state, line.pid)),
+            Some(("FATAL", None))
+        );
         assert_eq!(Line::parse("unix:///x.sock no such file"), None);
     }
 }

@@ -61,7 +61,9 @@ impl Unit {
 
     /// The processes of the unit: its main process, or those of its control group.
     fn processes(&self, evidence: &Evidence) -> Vec<Found> {
-        let main = (self.main > 0).then(|| evidence.of_pid(self.main)).flatten();
+        let main = (self.main > 0)
+            .then(|| evidence.of_pid(self.main))
+            .flatten();
         match (main, self.group.len() > 1) {
             (Some(main), _) => vec![main],
             (None, true) => evidence.of_cgroup(Path::new(&self.group)),
