@@ -65,6 +65,30 @@ impl Lock {
         lock.sign()
     }
 
+    /// Locks a directory itself, without a file in it: for what two users change, who share no
+    /// directory that both may write. `None` where the directory is missing or may not be read.
+    ///
+    /// # Errors
+    /// `Kind::Locked` where another process holds it.
+    pub fn directory(path: &Path, wait: Duration) -> Result<Option<Lock>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let Ok(fd) = rustix::fs::openat(rustix::fs::CWD, path, flags, Mode::empty()) else {
+            return Ok(None);
+        };
+        let lock = Lock {
+            file: fd.into(),
+            path: path.to_path_buf(),
+        };
+        match wait_for(&lock.file, Deadline::after(Some(wait))) {
+            Ok(()) => Ok(Some(lock)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(lock.held()),
+            Err(e) => Err(Error::io(
+                format!("cannot lock {}", path.display()),
+                &e.into(),
+            )),
+        }
+    }
+
     /// Whether somebody holds it: an error as [`Lock::acquire`] gives if so. Nothing is made or written, for dry runs.
     ///
     /// # Errors
@@ -197,6 +221,47 @@ pub fn existing_state_directory() -> Result<Option<PathBuf>> {
     }
     private_directory(&path)?;
     Ok(Some(path))
+}
+
+/// The directory for what has to outlive a reboot: `/var/lib/runbook-tools` for root, `$XDG_STATE_HOME/runbook-tools` or
+/// `~/.local/state/runbook-tools` for others; where that can't be written, the [`state_directory`].
+///
+/// # Errors
+/// `Kind::Permission` where it is not its owner's alone.
+pub fn lasting_directory() -> Result<PathBuf> {
+    match lasting_path().map(|path| private_directory(&path).map(|()| path)) {
+        Some(Ok(path)) => Ok(path),
+        // A read-only /var, or none at all.
+        Some(Err(error)) if error.kind != Kind::Permission || !lasting_exists() => {
+            state_directory()
+        }
+        Some(Err(error)) => Err(error),
+        None => state_directory(),
+    }
+}
+
+/// The same, if it is there: for whoever only looks.
+///
+/// # Errors
+/// As [`lasting_directory`].
+pub fn existing_lasting_directory() -> Result<Option<PathBuf>> {
+    match lasting_path().filter(|path| path.exists()) {
+        Some(path) => private_directory(&path).map(|()| Some(path)),
+        None => existing_state_directory(),
+    }
+}
+
+fn lasting_exists() -> bool {
+    lasting_path().is_some_and(|path| path.exists())
+}
+
+fn lasting_path() -> Option<PathBuf> {
+    if rustix::process::geteuid().is_root() {
+        return Some(PathBuf::from("/var/lib/runbook-tools"));
+    }
+    let home = || absolute("HOME").map(|home| home.join(".local/state"));
+    let state = absolute("XDG_STATE_HOME").or_else(home)?;
+    Some(state.join("runbook-tools"))
 }
 
 fn state_path() -> Result<PathBuf> {

@@ -124,11 +124,20 @@ fn readme() -> Page {
 /// `WANT_JSON` makes Ansible pass the options as a JSON file, whose name is the only argument.
 fn module(line: &CommandLine) -> Page {
     let tool = line.name;
+    // The same envelope as the tool's own, for hosts where there is no tool to write one.
+    let msg = format!("{tool} is not installed on this host");
+    let hint = format!("install the package {tool}");
+    let missing = serde_json::json!({
+        "schema": base::report::SCHEMA, "tool": tool, "version": line.version, "status": "failed", "changed": false,
+        "failed": true, "rc": 127, "dry_run": false, "msg": msg, "comment": msg, "warnings": [],
+        "error": {"kind": "not_found", "message": msg, "hint": hint}, "started_at": "NOW", "elapsed_ms": 0,
+    });
+    let missing = missing.to_string().replace("NOW", "%s");
     let text = format!(
         "#!/bin/sh\n# WANT_JSON\n# Hands its options to {tool}, which has to be installed, and {tool}'s report back.\n\
          PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n\
-         command -v {tool} >/dev/null || {{\n  printf '%s\\n' '{{\"failed\":true,\"changed\":false,\"rc\":127,\"msg\":\"{tool} is not installed on this host\"}}'\n  \
-         exit 127\n}}\nexec {tool} --ansible-args \"$1\"\n"
+         command -v {tool} >/dev/null || {{\n  printf '{missing}\\n' \"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"\n  exit 127\n}}\n\
+         exec {tool} --ansible-args \"$1\"\n"
     );
     Page {
         path: format!("{ROOT}/plugins/modules/{}.sh", name(line)),
@@ -341,6 +350,8 @@ fn returned(out: &mut String, tool: &Described) {
     let Some(keys) = schema.get("properties").and_then(|p| p.as_object()) else {
         return;
     };
+    let definitions = schema.get("$defs").and_then(|d| d.as_object()).cloned();
+    let definitions = definitions.unwrap_or_default();
     let required: Vec<&str> = schema
         .get("required")
         .and_then(|r| r.as_array())
@@ -352,10 +363,8 @@ fn returned(out: &mut String, tool: &Described) {
         .iter()
         .filter(|(key, _)| !["failed", "changed", "warnings", "diff"].contains(&key.as_str()))
     {
-        let text = about
-            .get("description")
-            .and_then(|d| d.as_str())
-            .unwrap_or("See the JSON Schema.");
+        let text = crate::report::shown(about, &definitions).text;
+        let found = crate::report::resolve(about, &definitions);
         let when = if required.contains(&key.as_str()) {
             "always"
         } else {
@@ -364,30 +373,23 @@ fn returned(out: &mut String, tool: &Described) {
         let _ = writeln!(
             out,
             "  {key}:\n    description: {}\n    returned: {when}\n    type: {}",
-            quoted(text),
-            kind(about)
+            quoted(&text),
+            kind(&found.kind)
         );
+        if let Some(items) = found.kind.strip_prefix("list of ") {
+            let _ = writeln!(out, "    elements: {}", kind(items.trim_end_matches('s')));
+        }
     }
 }
 
-/// Ansible's name for a JSON Schema's type.
-fn kind(schema: &serde_json::Value) -> &'static str {
-    let name = match schema.get("type") {
-        Some(serde_json::Value::String(name)) => name.as_str(),
-        Some(serde_json::Value::Array(names)) => names
-            .iter()
-            .filter_map(|n| n.as_str())
-            .find(|n| *n != "null")
-            .unwrap_or("string"),
-        _ if schema.get("$ref").is_some() || schema.get("anyOf").is_some() => "object",
-        _ => "string",
-    };
-    match name {
-        "array" => "list",
+/// Ansible's name for a type of a report.
+fn kind(kind: &str) -> &'static str {
+    match kind {
         "object" => "dict",
         "integer" => "int",
         "number" => "float",
         "boolean" => "bool",
+        kind if kind.starts_with("list") => "list",
         _ => "str",
     }
 }

@@ -33,7 +33,7 @@ mod uri;
 
 pub use environment::Environment;
 pub use error::{Error, Kind, Result};
-pub use hosts::Host;
+pub use hosts::{Host, Place};
 pub use open::{Connected, Target};
 pub use resolve::{Request, Resolved, resolve};
 pub use settings::{KEYWORDS, Keyword, Settings};

@@ -22,9 +22,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
          configuration that is code is run. A path that only code could tell is reported as dynamic_config.",
         "Problems of a log, each with a message and what to do: missing_dir, missing_file (the service runs without it), not_writable, \
          reopen_blocked (after a rotation the worker may not open it again), deleted_open (with the bytes that are held), renamed_open, \
-         path_replaced, opened_never_written (empty for a day), suspect_name (such as off), not_rotated, rotated_twice, rotation_skipped \
-         and rotation_config_ignored (by logrotate), create_owner_mismatch (logrotate makes the new file for somebody else), shared_file, \
-         symlink, fifo, unresolved_variable, dynamic_config, other_namespace, world_writable_dir.",
+         path_replaced (the service runs and does not hold the file), opened_never_written (a more specific log takes the lines), suspect_name \
+         (such as off), not_rotated, rotated_twice, rotation_refused, rotation_skipped and rotation_config_ignored (by logrotate), \
+         rotation_loses_lines (the service goes on writing the old file), rotation_never_runs (nothing runs logrotate), \
+         create_owner_mismatch (logrotate makes the new file for somebody else), shared_file, symlink, fifo, unresolved_variable, dynamic_config, other_namespace, world_writable_dir.",
         "Problems of a configuration, in errors: include_loop, include_missing, config_too_large, config_unreadable, config_invalid.",
     ],
     commands: &[],
@@ -33,7 +34,9 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         Opt::flag("plain", "Print only the names of existing files, one a line").more("A name that holds control bytes is refused: use -0."),
         Opt::flag("config-only", "Believe the configurations; look at no open files"),
         Opt::flag("open-only", "Look at open files; read no configuration"),
-        Opt::flag("check", "Exit with 1 when there are problems"),
+        Opt::flag("check", "Exit with 1 when there are problems")
+            .more("With -q only the logs that have problems are printed."),
+        Opt::flag("problems", "Report only the logs that have problems"),
         Opt::flag("create-dirs", "Make the directories that logs need and that are missing")
             .more("With -n they are only named. A directory belongs to whoever opens the log; nothing is made below a directory that others can write."),
         Opt::value("kind", Value::Choice("KIND", Kind::NAMES), "Only logs of this kind").many(),
@@ -111,6 +114,8 @@ pub struct Request {
     pub check: bool,
     /// `--create-dirs`.
     pub create_dirs: bool,
+    /// `--problems`.
+    pub problems: bool,
 }
 
 impl Request {
@@ -173,6 +178,7 @@ impl Request {
             },
             check: parsed.flag("check"),
             create_dirs: parsed.flag("create-dirs"),
+            problems: parsed.flag("problems"),
         })
     }
 

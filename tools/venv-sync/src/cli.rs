@@ -7,13 +7,15 @@ use base::error::{Error, Result};
 
 use crate::request::{Build, Depth, Goal, Level, LinkMode, Request, Upgrade};
 
-const VENV: Positional = Positional::one("VENV", Value::Dir("VENV"), "The virtual environment");
+const VENV: Positional =
+    Positional::one("VENV", Value::Dir("VENV"), "The virtual environment").fact("venv");
 
 const WANTED: &[Opt] = &[
     Opt::value("requirement", Value::File("FILE"), "A requirements file as pip reads it, or a pylock.toml")
         .short('r')
         .many()
         .required()
+        .fact("requirements")
         .more("A file named pylock.toml or pylock.NAME.toml is a lock file (PEP 751). For uv.lock, poetry.lock, Pipfile.lock and pyproject.toml the error names the export command."),
     Opt::value("constraint", Value::File("FILE"), "A constraints file").short('c').many(),
     Opt::value("extra", Value::Text("NAME"), "An extra of the lock file").many(),

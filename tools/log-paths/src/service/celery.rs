@@ -4,7 +4,7 @@
 //! file of its own.
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Evidence, Kind, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Kind, Reopen, Service, Sink, Target};
 use crate::shell::{self, Variables};
 use crate::site::{Site, normal};
 use conf::Source;
@@ -13,9 +13,20 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "celery";
+const NAME: &str = "celery";
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| program.titled("[celery") || program.is("celery"),
+    reopen: Reopen {
+        names: &["celery", "celeryd", "celerybeat"],
+        ..Reopen::RESTART
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     let asked = site.asked(NAME);
     if asked.is_empty() {
@@ -52,6 +63,15 @@ fn option(launch: &Launch, names: &[&str]) -> Option<Vec<u8>> {
 }
 
 fn one(site: &Site, launch: &Launch, out: &mut Configured) {
+    if let Some(command) = &launch.dynamic {
+        let sink = Sink::Template(command.clone().into_bytes());
+        return out.add(Target {
+            source: launch.source.clone(),
+            doubt: Some(Doubt::Dynamic(command.clone())),
+            unit: launch.unit.clone(),
+            ..Target::new(NAME, command, Kind::App, sink)
+        });
+    }
     let has = |word: &str| {
         launch
             .arguments
@@ -67,7 +87,12 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
     let logfile = option(launch, &["--logfile", "-f"]);
     let multi = has("multi");
     let nodes = if multi {
-        nodes(&launch.arguments)
+        let names = nodes(&launch.arguments);
+        if names.is_empty() {
+            vec![b"celery".to_vec()]
+        } else {
+            names
+        }
     } else {
         vec![option(launch, &["--hostname", "-n"]).unwrap_or_else(|| b"celery".to_vec())]
     };
@@ -75,6 +100,12 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
         user: user.clone().or_else(|| Some(site.own_user())),
         source: launch.source.clone(),
         pid: launch.pid,
+        claimed: launch.pid.is_some() && launch.source.is_none(),
+        unit: launch.unit.clone(),
+        // celery's handler looks whether the name still leads to its file.
+        watched: true,
+        at_start: false,
+        appends: Some(true),
         ..Target::new(NAME, instance, Kind::App, sink)
     };
     let logfile = logfile.or_else(|| multi.then(|| b"/var/log/celery/%n%I.log".to_vec()));
@@ -89,6 +120,14 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
             ..target(&instance, Sink::Stdio("stderr"))
         });
     };
+    if let Some(name) = launch::unresolved(&logfile) {
+        let sink = Sink::Template(logfile);
+        let instance = String::from_utf8_lossy(&nodes[0]).into_owned();
+        return out.add(Target {
+            doubt: Some(Doubt::Unresolved(name)),
+            ..target(&instance, sink)
+        });
+    }
     if has("beat") {
         return out.add(target(
             "beat",
@@ -96,11 +135,17 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
         ));
     }
     for node in nodes {
-        let instance = String::from_utf8_lossy(&node).into_owned();
+        let instance = instance(&node);
         for sink in sinks(&logfile, &node, &cwd) {
             out.add(target(&instance, sink));
         }
     }
+}
+
+/// A node's name without its host: `w1@vm` and `w1` are one node.
+fn instance(node: &[u8]) -> String {
+    let name = node.split(|byte| *byte == b'@').next().unwrap_or(node);
+    String::from_utf8_lossy(name).into_owned()
 }
 
 /// The names after `multi start`; a number stands for that many.
@@ -203,8 +248,9 @@ fn shell_file(site: &Site, path: &Path, out: &mut Configured) {
             .collect();
         for node in self::nodes(&words) {
             for sink in sinks(logfile, &node, Path::new("/")) {
-                let target = Target::new(NAME, String::from_utf8_lossy(&node), Kind::App, sink);
+                let target = Target::new(NAME, instance(&node), Kind::App, sink);
                 out.add(Target {
+                    watched: true,
                     user: user("CELERYD_USER"),
                     source: source("CELERYD_LOG_FILE"),
                     ..target
@@ -220,6 +266,7 @@ fn shell_file(site: &Site, path: &Path, out: &mut Configured) {
             Sink::File(normal(&Path::new("/").join(OsStr::from_bytes(logfile)))),
         );
         out.add(Target {
+            watched: true,
             user: user("CELERYBEAT_USER"),
             source: source("CELERYBEAT_LOG_FILE"),
             ..target

@@ -1,10 +1,10 @@
 //! supervisor: its own log, and what its programs print. supervisord opens these files, not the programs, and rotates them itself
 //! unless it is told not to.
 
-use crate::launch::{self, Launch};
-use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Reopen, Service, Sink, Target};
 use crate::process::Process;
 use crate::site::{Site, normal};
+use crate::start::{Language, Start};
 use conf::Source;
 use conf::supervisor::{
     Daemon, Log, Output, Process as Program, Supervisor, Surroundings, auto_prefix,
@@ -14,31 +14,52 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "supervisor";
+const NAME: &str = "supervisor";
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| program.is("supervisord") || program.runs_module("supervisor.supervisord"),
+    reopen: Reopen {
+        names: &["supervisor", "supervisord"],
+        signals: &["USR2", "HUP"],
+        reload: true,
+        command: |words| {
+            words.first().is_some_and(|word| word == "supervisorctl")
+                && words
+                    .iter()
+                    .any(|word| word == "reload" || word == "shutdown")
+        },
+        gives: false,
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for (file, user, surroundings) in instances(site) {
         configured.found = true;
         match Supervisor::read(&site.files, &file, &surroundings) {
-            Ok(supervisor) => one(site, &supervisor, user, &mut configured),
+            Ok(supervisor) => {
+                let running = site
+                    .masters(NAME)
+                    .find(|process| main_file(site, process).as_ref() == Some(&file));
+                one(site, &supervisor, user, running, &mut configured);
+            }
             Err(error) => configured.fault(NAME, error),
         }
     }
     configured
 }
 
-/// The programs of these names that a supervisor starts.
-pub fn programs(site: &Site, names: &[&str]) -> Vec<Launch> {
-    let mut launches = Vec::new();
+/// The commands of every program.
+pub fn starts(site: &Site) -> Vec<Start> {
+    let mut starts = Vec::new();
     for (file, user, surroundings) in instances(site) {
         let Ok(supervisor) = Supervisor::read(&site.files, &file, &surroundings) else {
             continue;
         };
         for program in supervisor.groups.iter().flat_map(|group| &group.processes) {
-            let Some(arguments) = launch::command(program.command.as_bytes(), names) else {
-                continue;
-            };
             let daemon_dir = supervisor
                 .daemon
                 .directory
@@ -51,8 +72,9 @@ pub fn programs(site: &Site, names: &[&str]) -> Vec<Launch> {
                     .iter()
                     .map(|(name, value)| (name.into(), value.clone())),
             );
-            launches.push(Launch {
-                arguments,
+            starts.push(Start {
+                command: program.command.as_bytes().to_vec(),
+                language: Language::Words,
                 cwd: program.directory.clone().unwrap_or(daemon_dir),
                 env,
                 user: program
@@ -60,18 +82,37 @@ pub fn programs(site: &Site, names: &[&str]) -> Vec<Launch> {
                     .clone()
                     .or_else(|| supervisor.daemon.user.clone())
                     .or_else(|| user.clone()),
-                source: Some(program.source.clone()),
-                pid: None,
+                unit: None,
+                source: program.source.clone(),
             });
         }
     }
-    launches
+    starts
+}
+
+/// Stands for the directory of a supervisord that does not run; deep enough for `../` in a name.
+const NOWHERE: &str = "/.supervisord/1/2/3/4/5/6/7/8";
+
+/// A log whose name is relative to a directory that nobody knows.
+fn placed(path: &Path) -> (Sink, Option<Doubt>) {
+    match path.strip_prefix("/.supervisord") {
+        Ok(_) => {
+            let name = path.strip_prefix(NOWHERE).unwrap_or(path);
+            (
+                Sink::Template(name.as_os_str().as_bytes().to_vec()),
+                Some(Doubt::Unresolved(
+                    "the directory that supervisord starts in".to_owned(),
+                )),
+            )
+        }
+        Err(_) => (Sink::File(path.to_path_buf()), None),
+    }
 }
 
 /// The main files, with the user of the daemon and what it takes from its surroundings.
 fn instances(site: &Site) -> Vec<(PathBuf, Option<String>, Surroundings)> {
     let own = || Surroundings {
-        cwd: PathBuf::from("/"),
+        cwd: PathBuf::from(NOWHERE),
         ..Surroundings::own()
     };
     let running: Vec<&Process> = site.masters(NAME).collect();
@@ -160,7 +201,13 @@ fn main_file(site: &Site, process: &Process) -> Option<PathBuf> {
     found.or_else(|| Supervisor::usual(&site.files))
 }
 
-fn one(site: &Site, supervisor: &Supervisor, user: Option<String>, out: &mut Configured) {
+fn one(
+    site: &Site,
+    supervisor: &Supervisor,
+    user: Option<String>,
+    running: Option<&Process>,
+    out: &mut Configured,
+) {
     for error in &supervisor.errors {
         out.fault(NAME, error.clone());
     }
@@ -182,11 +229,15 @@ fn one(site: &Site, supervisor: &Supervisor, user: Option<String>, out: &mut Con
         .unwrap_or_else(|| site.own_user());
     let target = |instance: &str, kind, sink| Target {
         user: Some(user.clone()),
+        pid: running.map(|process| process.pid),
+        claimed: running.is_some(),
+        pid_file: Some(daemon.pidfile.clone()),
+        appends: Some(true),
         ..Target::new(NAME, instance, kind, sink)
     };
-    let sink = match &daemon.logfile {
-        Log::File(path) => Sink::File(path.clone()),
-        Log::Syslog | Log::Auto | Log::None => Sink::Syslog(String::new()),
+    let (sink, doubt) = match &daemon.logfile {
+        Log::File(path) => placed(path),
+        Log::Syslog | Log::Auto | Log::None => (Sink::Syslog(String::new()), None),
     };
     let whole = Source::new(&Arc::from(supervisor.file.as_path()), 0);
     out.add(Target {
@@ -197,6 +248,7 @@ fn one(site: &Site, supervisor: &Supervisor, user: Option<String>, out: &mut Con
         },
         rotates: own_rotation(daemon.logfile_maxbytes, daemon.logfile_source.clone()),
         source: Some(daemon.logfile_source.clone().unwrap_or(whole)),
+        doubt,
         ..target("supervisord", Kind::Error, sink)
     });
     for program in supervisor.groups.iter().flat_map(|group| &group.processes) {
@@ -211,12 +263,25 @@ fn one(site: &Site, supervisor: &Supervisor, user: Option<String>, out: &mut Con
                     },
                     source: Some(output.source.clone()),
                     rotates: own_rotation(output.maxbytes, Some(output.source.clone())),
+                    at_start: running.is_some_and(|daemon| runs(site, daemon, program)),
                     doubt,
                     ..target(&name, Kind::App, sink)
                 });
             }
         }
     }
+}
+
+/// Does supervisord run this program now? It opens a program's logs with the program.
+fn runs(site: &Site, daemon: &Process, program: &Program) -> bool {
+    let Ok(words) = conf::shlex::split(program.command.as_bytes()) else {
+        return false;
+    };
+    let mut children = site
+        .processes()
+        .iter()
+        .filter(|process| process.parent == daemon.pid);
+    !words.is_empty() && children.any(|process| process.argv.ends_with(&words))
 }
 
 fn own_rotation(maxbytes: u64, source: Option<Source>) -> Option<OwnRotation> {
@@ -233,7 +298,7 @@ fn sinks(
 ) -> Vec<(Sink, Option<Doubt>)> {
     let mut sinks = Vec::new();
     match &output.log {
-        Log::File(path) => sinks.push((Sink::File(path.clone()), None)),
+        Log::File(path) => sinks.push(placed(path)),
         Log::Auto => {
             let (dir, prefix) = auto_prefix(daemon, program, stream);
             let names = site.files.list(&dir).unwrap_or_default();

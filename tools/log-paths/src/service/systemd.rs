@@ -3,14 +3,14 @@
 
 mod unit;
 
-use crate::launch::{self, Launch};
-use crate::log::{Configured, Doubt, Kind, Sink, Target};
+use crate::log::{Configured, Doubt, Kind, Reopen, Service, Sink, Target};
 use crate::site::Site;
+use crate::start::{Language, Start};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use unit::Unit;
 
-pub const NAME: &str = "systemd";
+const NAME: &str = "systemd";
 
 /// Where units stand, the strongest first.
 const PLACES: &[&str] = &[
@@ -21,7 +21,15 @@ const PLACES: &[&str] = &[
     "/usr/lib/systemd/system",
 ];
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |_| false,
+    reopen: Reopen::RESTART,
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for unit in units(site, &mut configured) {
         configured.found = true;
@@ -30,29 +38,29 @@ pub fn read(site: &Site) -> Configured {
     configured
 }
 
-/// The programs of these names that units start.
-pub fn programs(site: &Site, names: &[&str]) -> Vec<Launch> {
+/// The commands of every unit.
+pub fn starts(site: &Site) -> Vec<Start> {
     let mut ignored = Configured::default();
     let started = units(site, &mut ignored).into_iter().flat_map(|unit| {
-        let launch = |command: &(Vec<u8>, conf::Source)| {
-            let arguments = launch::command(&command.0, names)?;
-            let cwd = unit.text("WorkingDirectory").map_or_else(
-                || PathBuf::from("/"),
-                |dir| PathBuf::from(dir.trim_start_matches('-')),
-            );
-            Some(Launch {
-                arguments,
-                cwd,
-                env: unit.environment(site),
-                user: unit.text("User"),
-                source: Some(command.1.clone()),
-                pid: None,
-            })
+        let commands = unit.commands();
+        if commands.is_empty() {
+            return Vec::new();
+        }
+        let env = unit.environment(site);
+        let cwd = unit.text("WorkingDirectory").map_or_else(
+            || PathBuf::from("/"),
+            |dir| PathBuf::from(dir.trim_start_matches('-')),
+        );
+        let start = |(command, source): (Vec<u8>, conf::Source)| Start {
+            command,
+            language: Language::Systemd,
+            cwd: cwd.clone(),
+            env: env.clone(),
+            user: unit.text("User"),
+            unit: Some(unit.name.clone()),
+            source,
         };
-        unit.commands()
-            .iter()
-            .filter_map(launch)
-            .collect::<Vec<_>>()
+        commands.into_iter().map(start).collect::<Vec<_>>()
     });
     started.collect()
 }
@@ -118,9 +126,9 @@ fn one(unit: &Unit, out: &mut Configured) {
         let Some((value, source)) = setting else {
             continue;
         };
-        let (path, truncates) = match value.split_once(':') {
-            Some(("file" | "append", path)) => (path, false),
-            Some(("truncate", path)) => (path, true),
+        let (path, appends) = match value.split_once(':') {
+            Some(("append", path)) => (path, true),
+            Some(("file" | "truncate", path)) => (path, false),
             _ => continue,
         };
         let expanded = unit.expand(path);
@@ -144,7 +152,8 @@ fn one(unit: &Unit, out: &mut Configured) {
             source: Some(source),
             user: Some(user.clone()),
             by: Some("root".to_owned()),
-            held: !truncates,
+            appends: Some(appends),
+            unit: Some(unit.name.clone()),
             doubt,
             ..target
         });

@@ -7,7 +7,9 @@ mod options;
 mod syntax;
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Doubt, Evidence, Kind, Opener, OwnRotation, Sink, Target};
+use crate::log::{
+    Configured, Doubt, Evidence, Kind, Opener, OwnRotation, Reopen, Service, Sink, Target,
+};
 use crate::site::{Site, normal};
 use conf::Source;
 use options::{Opt, Options};
@@ -17,7 +19,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "uwsgi";
+const NAME: &str = "uwsgi";
 
 /// One uWSGI: how it is started.
 struct Instance {
@@ -26,15 +28,41 @@ struct Instance {
     env: std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString>,
     user: Option<String>,
     name: String,
+    pid: Option<u32>,
+    claimed: bool,
     /// Where Debian's init script sends the log of an application.
     usual: Option<PathBuf>,
 }
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| program.begins("uwsgi"),
+    reopen: Reopen {
+        names: &["uwsgi"],
+        ..Reopen::RESTART
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     let mut left = instances(site);
     // A vassal may be an emperor, even of the directory it stands in.
     let mut seen = BTreeSet::new();
+    for launch in launches(site) {
+        let Some(command) = &launch.dynamic else {
+            continue;
+        };
+        configured.found = true;
+        let sink = Sink::Template(command.clone().into_bytes());
+        configured.add(Target {
+            source: launch.source.clone(),
+            doubt: Some(Doubt::Dynamic(command.clone())),
+            unit: launch.unit.clone(),
+            ..Target::new(NAME, command, Kind::App, sink)
+        });
+    }
     while let Some(instance) = left.pop() {
         configured.found = true;
         if !seen.insert(instance.name.clone()) {
@@ -53,12 +81,13 @@ pub fn read(site: &Site) -> Configured {
     configured
 }
 
+fn launches(site: &Site) -> Vec<Launch> {
+    let names = ["uwsgi", "uwsgi-core", "uwsgi_python3", "uwsgi_python311"];
+    launch::of(site, NAME, &names)
+}
+
 fn instances(site: &Site) -> Vec<Instance> {
-    let launches = launch::of(
-        site,
-        NAME,
-        &["uwsgi", "uwsgi-core", "uwsgi_python3", "uwsgi_python311"],
-    );
+    let launches = launches(site);
     let asked = site.asked(NAME);
     if !asked.is_empty() {
         return asked
@@ -72,7 +101,8 @@ fn instances(site: &Site) -> Vec<Instance> {
             })
             .collect();
     }
-    let mut found: Vec<Instance> = launches.iter().map(of_launch).collect();
+    let understood = launches.iter().filter(|launch| launch.dynamic.is_none());
+    let mut found: Vec<Instance> = understood.map(of_launch).collect();
     for app in ["ini", "xml", "yaml", "yml", "json"]
         .iter()
         .flat_map(|end| {
@@ -106,6 +136,8 @@ fn of_launch(launch: &Launch) -> Instance {
         env: launch.env.clone(),
         user: launch.user.clone(),
         name,
+        pid: launch.pid,
+        claimed: launch.pid.is_some() && launch.source.is_none(),
         usual: None,
     }
 }
@@ -119,6 +151,8 @@ fn of_file(file: &Path, usual: Option<PathBuf>) -> Instance {
         env: std::env::vars_os().collect(),
         user: None,
         name: file.display().to_string(),
+        pid: None,
+        claimed: false,
         usual,
     }
 }
@@ -154,8 +188,7 @@ fn vassals(site: &Site, instance: &Instance, options: &Options) -> Vec<Instance>
 }
 
 fn path_of(cwd: &Path, opt: &Opt) -> Option<PathBuf> {
-    opt.unresolved
-        .is_none()
+    (opt.unresolved.is_none() && launch::unresolved(&opt.value).is_none())
         .then(|| normal(&cwd.join(OsStr::from_bytes(&opt.value))))
 }
 
@@ -180,6 +213,8 @@ fn one(site: &Site, instance: &Instance, options: &Options, out: &mut Configured
     let target = |kind, sink| Target {
         user: Some(user.clone()),
         rotates: rotates.clone(),
+        pid: instance.pid,
+        claimed: instance.claimed,
         ..Target::new(NAME, instance.name.clone(), kind, sink)
     };
     let whole = || Some(Source::new(&Arc::from(Path::new(&instance.name)), 0));
@@ -201,7 +236,11 @@ fn one(site: &Site, instance: &Instance, options: &Options, out: &mut Configured
         let Some(opt) = opt else { continue };
         any = true;
         let found = target(Kind::App, sink(&instance.cwd, opt));
-        let doubt = opt.unresolved.clone().map(Doubt::Unresolved);
+        let unresolved = opt
+            .unresolved
+            .clone()
+            .or_else(|| launch::unresolved(&opt.value));
+        let doubt = unresolved.map(Doubt::Unresolved);
         let rotates = found
             .rotates
             .clone()
@@ -211,6 +250,7 @@ fn one(site: &Site, instance: &Instance, options: &Options, out: &mut Configured
             opener,
             doubt,
             conditional: opt.conditional,
+            at_start: !opt.conditional,
             rotates,
             ..found
         });
