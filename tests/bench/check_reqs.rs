@@ -232,7 +232,7 @@ fn growth(dir: &Path) {
                 Command::new(bin("check-reqs"))
                     .args(["-q", "-f"])
                     .arg(&file),
-            )
+            );
         });
         let each = time.as_secs_f64() * 1e6 / f64::from(count);
         println!("{count:<44} {:>10} {each:>12.1}", shown(time));
@@ -251,7 +251,7 @@ fn growth(dir: &Path) {
 /// From exec to the first look, as the kernel saw it: the first stat of the file that is asked for.
 fn startup() {
     let whole = best(100, || {
-        quietly(Command::new(bin("check-reqs")).args(["-q", "file:/etc/passwd"]))
+        quietly(Command::new(bin("check-reqs")).args(["-q", "file:/etc/passwd"]));
     });
     println!("\n{:<44} {:>10}", "one check, the whole run", shown(whole));
     let Some(strace) = need("strace") else { return };

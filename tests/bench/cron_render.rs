@@ -172,7 +172,7 @@ for line in open(sys.argv[1]):
             Command::new(&python)
                 .args(["-c", script])
                 .arg(at("expressions")),
-        )
+        );
     });
     report(
         "100 expressions x 1000 next runs",
@@ -200,10 +200,10 @@ for line in open(sys.argv[1]):
             Command::new(&tool)
                 .args(["lint", "--tz", "Europe/Warsaw"])
                 .arg(at("large")),
-        )
+        );
     });
     let check = best(7, || {
-        quiet(Command::new("crontab").arg("-n").arg(at("large")))
+        quiet(Command::new("crontab").arg("-n").arg(at("large")));
     });
     report("lint 10,000 lines", lint, "crontab -n", check, 1.0);
 
@@ -213,14 +213,14 @@ for line in open(sys.argv[1]):
                 .arg("render")
                 .args(["-o", "text", "--tz", "UTC"])
                 .arg(at("large")),
-        )
+        );
     });
     let script = "import sys, crontab
 tab = crontab.CronTab(tabfile=sys.argv[1], user=False)
 sys.stdout.write(tab.render())
 ";
     let theirs = best(2, || {
-        quiet(Command::new(&python).args(["-c", script]).arg(at("large")))
+        quiet(Command::new(&python).args(["-c", script]).arg(at("large")));
     });
     report(
         "parse and render 10,000 lines",
@@ -255,7 +255,7 @@ sys.stdout.write(tab.render())
             let out = at("units");
             std::fs::create_dir(&out).unwrap();
             let theirs = best(5, || {
-                quiet(Command::new("/usr/bin/python3").arg(&program).arg(&out))
+                quiet(Command::new("/usr/bin/python3").arg(&program).arg(&out));
             });
             let made = std::fs::read_dir(&out).unwrap().count();
             assert!(made >= 200, "systemd-cron made {made} files");

@@ -88,7 +88,7 @@ fn flag_layout() -> Tally {
                 .arg(&dir)
                 .run()
                 .expect_code(0),
-        )
+        );
     };
     rounds(
         "maint-page, flag layout",
@@ -178,7 +178,7 @@ fn first_503() {
                 .args(extra)
                 .run()
                 .expect_code(0),
-        )
+        );
     };
     run("on", &[]);
     run("off", &[]);

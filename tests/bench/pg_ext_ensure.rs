@@ -180,7 +180,7 @@ fn ansible(server: &Postgres, ours: &[f64]) {
         &mut [
             runner("Ansible's postgresql_ext, one", || run(FIVE[0])),
             runner("Ansible's postgresql_ext, five times", || {
-                FIVE.iter().for_each(|name| run(name))
+                FIVE.iter().for_each(|name| run(name));
             }),
         ],
     );

@@ -441,7 +441,7 @@ fn rebuild(venvs: &Venvs, tool: &str, uv: &str) {
                     .status()
                     .unwrap()
                     .success()
-            )
+            );
         };
         quiet(&["venv", "--python", "/usr/bin/python3", &name]);
         let python = format!("{name}/bin/python");

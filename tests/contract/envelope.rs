@@ -4,7 +4,8 @@ use crate::sample;
 use harness::{scratch, tool};
 use serde_json::Value;
 
-const KEYS: [&str; 14] = [
+/// The keys of every report, whichever way a run ends.
+pub const KEYS: [&str; 14] = [
     "schema",
     "tool",
     "version",

@@ -4,8 +4,10 @@
 mod completions;
 mod envelope;
 mod hostile;
+mod house;
 mod options;
 mod pages;
 mod sample;
 mod secrets;
 mod terminal;
+mod ways_out;

@@ -83,7 +83,7 @@ fn what_a_manual_refers_to_is_in_that_section() {
                         section.is_empty() && other.name != line.name,
                         "{}: {page}: the section is in its own cli.rs",
                         line.name
-                    )
+                    );
                 }
                 None => assert!(
                     ["1)", "5)", "8)"].contains(&section),

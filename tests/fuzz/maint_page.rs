@@ -200,7 +200,7 @@ fn any_file_in_the_flags_place_is_left_alone() {
             _ => {
                 bytes = (0..dice.throw(400))
                     .map(|_| dice.throw(256) as u8)
-                    .collect()
+                    .collect();
             }
         }
         fs::write(&path, &bytes).unwrap();

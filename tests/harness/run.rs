@@ -279,7 +279,11 @@ impl Output {
     fn report(&self) -> Option<Value> {
         let text = std::str::from_utf8(&self.stdout).ok()?;
         let value: Value = serde_json::from_str(text).ok()?;
-        (value.get("schema").is_some() && value.get("tool").is_some()).then_some(value)
+        // A report of any kind, an incomplete envelope among them.
+        ["schema", "tool", "rc", "failed"]
+            .iter()
+            .any(|key| value.get(key).is_some())
+            .then_some(value)
     }
 }
 

@@ -3,40 +3,40 @@
 
 use crate::exit::Exit;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
 
 /// A result with the house's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, as programs tell it apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+/// What went wrong, for programs to tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// The command line is wrong.
+    /// The command line is wrong (exit status 2).
     Usage,
-    /// An input file is wrong.
+    /// An input file is wrong (exit status 2).
     Input,
-    /// It was tried and did not work.
+    /// The tool tried and failed (exit status 3).
     Failed,
-    /// Something that has to be there is not.
+    /// A file, user or program that has to exist does not exist (exit status 3).
     NotFound,
-    /// The system refused.
+    /// The system refused the access (exit status 3).
     Permission,
-    /// Reading or writing failed.
+    /// Reading or writing failed (exit status 3).
     Io,
-    /// It could not be told.
+    /// The tool could not find out (exit status 3).
     Unknown,
-    /// Somebody else holds the lock.
+    /// Another process holds the lock (exit status 75).
     Locked,
-    /// A server does not answer.
+    /// A server does not answer (exit status 75).
     Unreachable,
-    /// The time was up.
+    /// The deadline passed (exit status 75).
     Deadline,
-    /// COMMAND could not be executed.
+    /// COMMAND exists but could not be executed (exit status 126).
     CommandNotExecutable,
-    /// COMMAND was not found.
+    /// COMMAND does not exist (exit status 127).
     CommandNotFound,
 }
 
@@ -56,13 +56,13 @@ impl Kind {
 }
 
 /// An error as reports and terminals show it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Error {
-    /// What sort of error.
+    /// The kind of error.
     pub kind: Kind,
-    /// What and why, naming the thing and its value.
+    /// The thing that is wrong and what is wrong with that thing.
     pub message: String,
-    /// What to do or type next.
+    /// What to do or type next, or null.
     pub hint: Option<String>,
 }
 

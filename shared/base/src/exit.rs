@@ -5,11 +5,11 @@ use std::process::ExitCode;
 /// What a tool's exit status says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: it is so now, changed or not.
+    /// 0: the host is in the requested state, changed or not.
     Ok,
     /// 1: the answer is no.
     No,
-    /// 2: wrong usage or a bad input file; nothing was touched.
+    /// 2: wrong usage or a bad input file; nothing was changed.
     Usage,
     /// 3: tried and failed, or could not tell.
     Failed,
@@ -17,9 +17,9 @@ pub enum Exit {
     Retry,
     /// 125: the tool's own work failed around a COMMAND.
     AroundCommand,
-    /// 126: COMMAND was found and could not be executed.
+    /// 126: COMMAND exists and could not be executed.
     NotExecutable,
-    /// 127: COMMAND was not found.
+    /// 127: COMMAND does not exist.
     NotFound,
     /// COMMAND's own status, 128+N for signal N.
     Command(u8),
@@ -61,23 +61,23 @@ pub struct Row {
 pub const TABLE: &[Row] = &[
     Row {
         code: "0",
-        meaning: "It is so now, changed or not.",
+        meaning: "The host is in the requested state, changed or not.",
     },
     Row {
         code: "1",
-        meaning: "The answer is no: unmet, drifted, nothing found, or a dry run would change something.",
+        meaning: "The answer is no: a requirement is unmet, the state has drifted, nothing was found, or a dry run would change something.",
     },
     Row {
         code: "2",
-        meaning: "Wrong usage or a bad input file. Nothing was touched and standard output is empty.",
+        meaning: "The command line or an input file is wrong. Nothing was changed and standard output is empty.",
     },
     Row {
         code: "3",
-        meaning: "Tried and failed, or could not tell. The items say how far it came.",
+        meaning: "The tool tried and failed, or could not tell. The items of the report say what was done.",
     },
     Row {
         code: "75",
-        meaning: "Try again: a lock is held, a server cannot be reached, or the time was up.",
+        meaning: "Try again: another process holds the lock, a server does not answer, or the deadline passed.",
     },
 ];
 
@@ -85,7 +85,7 @@ pub const TABLE: &[Row] = &[
 pub const COMMAND_TABLE: &[Row] = &[
     Row {
         code: "COMMAND's own",
-        meaning: "The tool's own work succeeded. 128+N if signal N ended COMMAND.",
+        meaning: "The tool's own work succeeded, and COMMAND exited with this status; 128+N if signal N ended COMMAND.",
     },
     Row {
         code: "125",
@@ -93,11 +93,11 @@ pub const COMMAND_TABLE: &[Row] = &[
     },
     Row {
         code: "126",
-        meaning: "COMMAND was found but could not be executed.",
+        meaning: "COMMAND exists but could not be executed.",
     },
     Row {
         code: "127",
-        meaning: "COMMAND was not found.",
+        meaning: "COMMAND does not exist.",
     },
 ];
 
@@ -113,7 +113,7 @@ pub fn table(own: &'static [Row], around_command: bool) -> Vec<(&'static str, St
     for row in own {
         match rows.iter_mut().find(|(code, _)| *code == row.code) {
             Some((_, meaning)) if row.meaning.starts_with("Also") => {
-                *meaning = format!("{meaning} {}", row.meaning)
+                *meaning = format!("{meaning} {}", row.meaning);
             }
             Some((_, meaning)) => *meaning = row.meaning.to_owned(),
             None => rows.push((row.code, row.meaning.to_owned())),

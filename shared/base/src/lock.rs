@@ -57,19 +57,10 @@ impl Lock {
             path: path.to_path_buf(),
         };
         lock.trusted()?;
-        let deadline = Deadline::after(Some(wait));
-        let mut pause = Duration::from_millis(2);
-        loop {
-            match rustix::fs::flock(&lock.file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::WOULDBLOCK) if !deadline.passed() => {
-                    std::thread::sleep(deadline.slice(pause));
-                    pause = (pause * 2).min(Duration::from_millis(50));
-                }
-                Err(rustix::io::Errno::WOULDBLOCK) => return Err(lock.held()),
-                Err(e) => return Err(named(e)),
-            }
+        match wait_for(&lock.file, Deadline::after(Some(wait))) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(lock.held()),
+            Err(e) => return Err(named(e)),
         }
         lock.sign()
     }
@@ -125,6 +116,10 @@ impl Lock {
         if meta.uid() != me && meta.uid() != 0 && me != 0 {
             return refuse(&format!("belongs to uid {}", meta.uid()));
         }
+        // The holder's pid is written into it: under a second name that would be another file's content.
+        if meta.nlink() > 1 {
+            return refuse("has a second name elsewhere (a hard link)");
+        }
         if meta.mode() & 0o022 != 0 {
             return refuse(&format!(
                 "can be written by others (mode {:04o})",
@@ -155,6 +150,21 @@ impl Lock {
         // A full disk does not make the lock less held: only its message is poorer.
         let _ = written;
         Ok(self)
+    }
+}
+
+/// Takes the lock of an open file, and waits for its holder until the deadline.
+pub(crate) fn wait_for(file: &std::fs::File, deadline: Deadline) -> rustix::io::Result<()> {
+    let mut pause = Duration::from_millis(2);
+    loop {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) if !deadline.passed() => {
+                std::thread::sleep(deadline.slice(pause));
+                pause = (pause * 2).min(Duration::from_millis(50));
+            }
+            other => return other,
+        }
     }
 }
 
@@ -209,6 +219,10 @@ fn absolute(variable: &str) -> Option<PathBuf> {
         .filter(|p| p.is_absolute())
 }
 
+fn me_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// Makes a directory (and those above it) for its owner alone, or checks that it is so.
 ///
 /// # Errors
@@ -222,7 +236,10 @@ pub fn private_directory(path: &Path) -> Result<()> {
         .map_err(|e| Error::io(format!("cannot make {}", path.display()), &e))?;
     let meta = std::fs::symlink_metadata(path)
         .map_err(|e| Error::io(format!("cannot look at {}", path.display()), &e))?;
-    if !meta.is_dir()
+    // Root's directory is root's on the whole way.
+    let foreign = me_root() && !crate::trust::inspect(path)?.trusted_by(0);
+    if foreign
+        || !meta.is_dir()
         || meta.uid() != rustix::process::geteuid().as_raw()
         || meta.mode() & 0o022 != 0
     {

@@ -3,6 +3,8 @@
 //! says so in its place.
 
 use crate::child::Ending;
+use crate::cli::CommandLine;
+use crate::envelope::refusal;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::signals::Watch;
@@ -27,18 +29,18 @@ pub fn asked(args: &[OsString]) -> bool {
 }
 
 /// Runs the inner process and prints its object, or one of our own.
-pub fn outer(name: &str, args: &[OsString]) -> Exit {
+pub fn outer(line: &'static CommandLine, args: &[OsString]) -> Exit {
     let (object, exit) = match run(args) {
         Ok((object, ending)) if is_object(&object) => (object, Exit::Command(ending.shell_code())),
         Ok((_, ending)) => {
-            let error = Error::failed(format!("{name} gave no report: {ending}"))
+            let error = Error::failed(format!("{} gave no report: {ending}", line.name))
                 .hint("run it again: it takes up what was begun");
             let exit = Exit::Command(ending.shell_code().max(1));
-            (object(name, &error, exit), exit)
+            (refusal(line, &error, exit), exit)
         }
-        Err(error) => (refusal(name, &error), error.exit()),
+        Err(error) => (refusal(line, &error, error.exit()), error.exit()),
     };
-    match crate::tool::emit(&object) {
+    match crate::out::emit(&object) {
         Ok(()) => exit,
         Err(_) => Exit::Failed,
     }
@@ -49,18 +51,6 @@ fn is_object(text: &[u8]) -> bool {
         serde_json::from_slice(text),
         Ok(serde_json::Value::Object(_))
     )
-}
-
-/// The object for an error before there is a report.
-pub fn refusal(name: &str, error: &Error) -> Vec<u8> {
-    object(name, error, error.exit())
-}
-
-fn object(name: &str, error: &Error, exit: Exit) -> Vec<u8> {
-    let object = serde_json::json!({
-        "failed": true, "changed": false, "rc": exit.code(), "tool": name, "msg": error.whole(), "error": error,
-    });
-    format!("{object}\n").into_bytes()
 }
 
 fn run(args: &[OsString]) -> Result<(Vec<u8>, Ending)> {

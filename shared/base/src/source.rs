@@ -1,7 +1,10 @@
 //! Structured input: TOML or JSON, from a file or standard input. What is wrong in it is named with line and column.
 
 mod json;
+mod read;
 pub mod tree;
+
+pub use read::document as read_tree;
 
 use crate::child::Identity;
 use crate::clock::Deadline;
@@ -214,7 +217,7 @@ impl Source {
     /// The error for something wrong with the value at the end of these steps; it names the place, if the value is there.
     #[must_use]
     pub fn wrong_at(&self, steps: &[tree::Step<'_>], words: &str) -> Error {
-        let found = tree::read(&self.text)
+        let found = read::document(&self.text)
             .ok()
             .and_then(|root| root.at(steps).and_then(|node| node.at));
         match found {

@@ -2,14 +2,14 @@
 //! the one place that writes to standard output, appends to journals and decides the exit code.
 
 use crate::cli::{self, Asked, CommandLine, Parsed};
-use crate::clock::{Deadline, millis, rfc3339};
+use crate::clock::Deadline;
 use crate::document::Document;
+use crate::envelope::{self, About, stop};
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
-use crate::report::{Body, Envelope, Raw, Report, Status, Text, failed};
+pub use crate::out::{complain, emit, say};
+use crate::report::{Body, Raw, Report, Text};
 use crate::terminal;
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
@@ -129,6 +129,18 @@ impl Context {
         }
     }
 
+    /// What the envelope says about this run.
+    fn about(&self, line: &'static CommandLine) -> About {
+        About {
+            tool: line.name,
+            version: line.version,
+            dry_run: self.dry_run,
+            diff: self.diff && !self.modes.no_log,
+            ansible: self.modes.ansible,
+            started: self.started,
+        }
+    }
+
     /// How long the run has taken so far.
     pub fn elapsed(&self) -> Duration {
         self.started.1.elapsed()
@@ -144,7 +156,7 @@ pub fn main<T: Tool>() -> ExitCode {
     }
     let name = T::COMMAND_LINE.name;
     if crate::module::is_outer(&args) {
-        return crate::module::outer(name, &args).into();
+        return crate::module::outer(T::COMMAND_LINE, &args).into();
     }
     std::panic::set_hook(Box::new(|_| {}));
     let outcome = catch_unwind(AssertUnwindSafe(|| whole::<T>(std::mem::take(&mut args))));
@@ -186,7 +198,7 @@ fn whole<T: Tool>(args: Vec<OsString>) -> Exit {
         )),
         Ok(Asked::Version) => print(&format!("{name} {}\n", T::COMMAND_LINE.version)),
         Ok(Asked::Ansible(_)) => Exit::Usage,
-        Err(error) => refuse(name, &error, ansible),
+        Err(error) => refuse(T::COMMAND_LINE, &error, ansible),
     }
 }
 
@@ -196,7 +208,7 @@ fn run<T: Tool>(parsed: &Parsed) -> Exit {
     let trusted: Vec<PathBuf> = parsed.paths("trust").iter().map(PathBuf::from).collect();
     if let Err(error) = crate::trust::believe(&trusted) {
         return refuse(
-            line.name,
+            line,
             &Error {
                 kind: Kind::Usage,
                 ..error
@@ -219,97 +231,58 @@ fn run<T: Tool>(parsed: &Parsed) -> Exit {
     }
 }
 
-/// An error before there was anything to report: a held lock, a file that cannot be written. The report is the envelope alone; with exit
-/// status 2 standard output stays empty.
-fn stopped(line: &CommandLine, context: &Context, journal: Option<File>, error: Error) -> Exit {
-    let exit = error.exit();
-    if context.modes.ansible || exit == Exit::Usage || context.format != Format::Json {
-        return refuse(line.name, &error, context.modes.ansible);
+/// An error before there was anything to report: a held lock, a file that cannot be written. The report is the envelope
+/// alone; with exit status 2 standard output stays empty, and in the formats for people only standard error speaks.
+fn stopped(
+    line: &'static CommandLine,
+    context: &Context,
+    journal: Option<File>,
+    error: Error,
+) -> Exit {
+    if error.exit() == Exit::Usage {
+        return refuse(line, &error, context.modes.ansible);
     }
-    let report = Report::new(Status::Failed, error.message.clone(), Nothing {})
-        .error(error)
-        .exit(exit);
-    deliver(line, context, journal, &report, None)
-}
-
-/// The body of a report that has none.
-#[derive(Serialize, JsonSchema)]
-struct Nothing {}
-
-impl Body for Nothing {
-    fn text(&self, _: &mut Text) {}
+    deliver(line, context, journal, &stop(error), None)
 }
 
 /// An error before there is a report: standard output stays empty, but for Ansible, which needs one object.
-fn refuse(name: &str, error: &Error, ansible: bool) -> Exit {
+fn refuse(line: &'static CommandLine, error: &Error, ansible: bool) -> Exit {
     if ansible {
-        return match emit(&crate::module::refusal(name, error)) {
+        return match emit(&envelope::refusal(line, error, error.exit())) {
             Ok(()) => error.exit(),
             Err(_) => Exit::Failed,
         };
     }
-    complain(name, error);
+    complain(line.name, error);
     error.exit()
 }
 
 /// The report goes where it belongs, and the exit code comes out.
 fn deliver<B: Body>(
-    line: &CommandLine,
+    line: &'static CommandLine,
     context: &Context,
     journal: Option<File>,
     report: &Report<B>,
     body: Option<&B>,
 ) -> Exit {
     let rc = report.rc();
-    let diff = report
-        .diff
-        .as_ref()
-        .filter(|_| context.diff && !context.modes.no_log)
-        .map(crate::report::Diff::shown);
-    // Ansible's people see the message first, and often nothing else.
-    let msg = match report.error.as_ref().filter(|_| context.modes.ansible) {
-        Some(error) if report.msg.contains(&error.message) => {
-            report.msg.replace(&error.message, &error.whole())
-        }
-        Some(error) => format!("{}: {}", report.msg, error.whole()),
-        None => report.msg.clone(),
-    };
-    let envelope = Envelope {
-        schema: crate::report::SCHEMA,
-        tool: line.name,
-        version: line.version,
-        status: report.status,
-        changed: report.changed,
-        failed: failed(report.status, context.dry_run, report.changed) && !matches!(rc, Exit::Ok),
-        rc: rc.code(),
-        dry_run: context.dry_run,
-        msg: &msg,
-        comment: &msg,
-        body,
-        warnings: &report.warnings,
-        error: report.error.as_ref(),
-        diff: diff.as_ref(),
-        started_at: rfc3339(context.started.0),
-        elapsed_ms: millis(context.elapsed()),
-    };
-    let json = match crate::mask::json(&envelope) {
-        Ok(json) => json + "\n",
-        Err(e) => {
-            complain(
-                line.name,
-                &Error::failed(format!("cannot set the report: {e}")),
-            );
+    let json = match context.about(line).dress(report, body) {
+        Ok(json) => json,
+        Err(error) => {
+            complain(line.name, &error);
             return Exit::Failed;
         }
     };
-    let mut written = journal.map_or(Ok(()), |file| append(file, json.as_bytes()));
+    let mut written = journal.map_or(Ok(()), |file| {
+        append(file, json.as_bytes(), context.deadline)
+    });
     if let Some(error) = report.error.as_ref().filter(|_| !context.modes.ansible) {
         complain(line.name, error);
     }
     let nothing_to_say =
         report.error.is_none() && report.warnings.is_empty() && !report.changed && rc == Exit::Ok;
     if !(context.quiet && nothing_to_say) {
-        let out = printed(context, report, json);
+        let out = printed(context, report, body, json);
         written = written.and(emit(&out));
     }
     match written {
@@ -325,9 +298,15 @@ fn deliver<B: Body>(
     }
 }
 
-fn printed<B: Body>(context: &Context, report: &Report<B>, json: String) -> Vec<u8> {
+fn printed<B: Body>(
+    context: &Context,
+    report: &Report<B>,
+    body: Option<&B>,
+    json: String,
+) -> Vec<u8> {
     match (&report.raw, &context.format) {
         _ if context.modes.ansible => json.into_bytes(),
+        (_, Format::Text | Format::Other(_)) if body.is_none() => Vec::new(),
         (Some(Raw::Always(bytes)), _) | (Some(Raw::AsText(bytes)), Format::Text) => {
             match std::str::from_utf8(bytes) {
                 Ok(text) => crate::mask::registered(text).into_owned().into_bytes(),
@@ -357,74 +336,28 @@ fn print(text: &str) -> Exit {
     }
 }
 
-/// Writes to standard output. A reader that has gone away is no error: what was done stays done, and its exit code with it.
-///
-/// # Errors
-/// `Kind::Io` for every other failure: a full disk.
-pub fn emit(bytes: &[u8]) -> Result<()> {
-    // `io::stdout` buffers by line and would write the rest at exit, where an error is lost: straight to the descriptor.
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        match rustix::io::write(rustix::stdio::stdout(), rest) {
-            Ok(0) => {
-                return Err(Error::new(
-                    Kind::Io,
-                    "cannot write the report: nothing is taken",
-                ));
-            }
-            Ok(n) => rest = &rest[n..],
-            Err(rustix::io::Errno::INTR) => {}
-            Err(rustix::io::Errno::PIPE) => return Ok(()),
-            Err(rustix::io::Errno::AGAIN) => std::thread::sleep(Duration::from_millis(1)),
-            Err(e) => return Err(Error::io("cannot write the report", &e.into())),
-        }
-    }
-    Ok(())
-}
-
-/// An error as people read it, on standard error.
-pub fn complain(name: &str, error: &Error) {
-    let shown = |text: &str| terminal::escape_lines(&crate::mask::shown(text));
-    let mut text = format!("{name}: {}\n", shown(&error.message));
-    if let Some(hint) = &error.hint {
-        text += &format!("hint: {}\n", shown(hint));
-    }
-    say(&text);
-}
-
-/// A line of progress or a note, on standard error. Nothing can be done if that fails.
-pub fn say(text: &str) {
-    let text = crate::mask::registered(text);
-    let _ = std::io::stderr().write_all(text.as_bytes());
-}
+/// How long a run waits at its end for others who write the journal, within its own deadline.
+const JOURNAL_WAIT: Duration = Duration::from_secs(10);
 
 fn open_journal(path: &std::path::Path) -> Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .custom_flags(
-            nix::fcntl::OFlag::O_NOFOLLOW.bits()
-                | nix::fcntl::OFlag::O_NONBLOCK.bits()
-                | nix::fcntl::OFlag::O_CLOEXEC.bits(),
-        )
-        .open(path)
-        .and_then(|file| match file.metadata()?.file_type().is_dir() {
-            true => Err(std::io::ErrorKind::IsADirectory.into()),
-            false => Ok(file),
-        })
-        .map_err(|e| {
-            Error::io(format!("cannot open the journal {}", path.display()), &e)
-                .hint("nothing was done; give --journal a file you can write")
-        })
+    crate::trust::open_append(path, 0o640).map_err(|e| {
+        let message = e
+            .message
+            .replacen("cannot open", "cannot open the journal", 1);
+        let hint = "nothing was done; give --journal a file that you can write";
+        Error { message, ..e }.hint(hint)
+    })
 }
 
 /// One line, whole, however many write at once: under a lock, in one write; a line that did not fit is taken back.
-fn append(file: File, line: &[u8]) -> Result<()> {
+fn append(file: File, line: &[u8], deadline: Deadline) -> Result<()> {
     let named = |e: std::io::Error| Error::io("cannot write the journal", &e);
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
-        .map_err(|e| named(e.into()))?;
+    crate::lock::wait_for(&file, deadline.or_after(JOURNAL_WAIT)).map_err(|e| match e {
+        rustix::io::Errno::WOULDBLOCK => {
+            Error::locked("cannot write the journal: another process holds its lock")
+        }
+        e => named(e.into()),
+    })?;
     let before = file.metadata().map_err(named)?.len();
     let mut writer = &file;
     writer

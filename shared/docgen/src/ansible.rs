@@ -124,11 +124,20 @@ fn readme() -> Page {
 /// `WANT_JSON` makes Ansible pass the options as a JSON file, whose name is the only argument.
 fn module(line: &CommandLine) -> Page {
     let tool = line.name;
+    // The same envelope as the tool's own, for hosts where there is no tool to write one.
+    let msg = format!("{tool} is not installed on this host");
+    let hint = format!("install the package {tool}");
+    let missing = serde_json::json!({
+        "schema": base::report::SCHEMA, "tool": tool, "version": line.version, "status": "failed", "changed": false,
+        "failed": true, "rc": 127, "dry_run": false, "msg": msg, "comment": msg, "warnings": [],
+        "error": {"kind": "not_found", "message": msg, "hint": hint}, "started_at": "NOW", "elapsed_ms": 0,
+    });
+    let missing = missing.to_string().replace("NOW", "%s");
     let text = format!(
         "#!/bin/sh\n# WANT_JSON\n# Hands its options to {tool}, which has to be installed, and {tool}'s report back.\n\
          PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n\
-         command -v {tool} >/dev/null || {{\n  printf '%s\\n' '{{\"failed\":true,\"changed\":false,\"rc\":127,\"msg\":\"{tool} is not installed on this host\"}}'\n  \
-         exit 127\n}}\nexec {tool} --ansible-args \"$1\"\n"
+         command -v {tool} >/dev/null || {{\n  printf '{missing}\\n' \"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"\n  exit 127\n}}\n\
+         exec {tool} --ansible-args \"$1\"\n"
     );
     Page {
         path: format!("{ROOT}/plugins/modules/{}.sh", name(line)),

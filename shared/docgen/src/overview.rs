@@ -1,8 +1,9 @@
 //! `runbook-tools(7)`: the contract in one page. The keys of the envelope and the exit table come from where they are defined.
 
 use crate::{Page, TOOLS, man};
+use base::envelope::Envelope;
 use base::exit::{COMMAND_TABLE, Row, TABLE};
-use base::report::{Body, Envelope, Text};
+use base::report::{Body, Text};
 use roff::{Inline, Roff, bold, italic, roman};
 use schemars::JsonSchema;
 use serde::Serialize;

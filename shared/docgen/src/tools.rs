@@ -2,7 +2,7 @@
 
 use base::cli::CommandLine;
 use base::document::Document;
-use base::report::Envelope;
+use base::envelope::Envelope;
 use base::tool::Tool;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};

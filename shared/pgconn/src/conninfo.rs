@@ -50,21 +50,6 @@ fn plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b',' | b':')
 }
 
-/// Sets a keyword of a connection string; service files do not know the old spelling.
-pub(crate) fn store(settings: &mut Settings, name: &str, value: String) -> Result<()> {
-    match name {
-        "requiressl" => settings.set(
-            "sslmode",
-            if value.starts_with('1') {
-                "require"
-            } else {
-                "prefer"
-            },
-        ),
-        _ => settings.set(name, value),
-    }
-}
-
 /// C's `isspace` in the C locale.
 pub(crate) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\x0b' | '\x0c' | '\r')
@@ -88,7 +73,7 @@ fn pairs(text: &str) -> Result<Settings> {
             Some(quoted) => quoted_value(quoted)?,
             None => plain_value(after),
         };
-        store(&mut settings, name, value)?;
+        settings.store(name, value)?;
         rest = after.trim_start_matches(is_space);
     }
     Ok(settings)

@@ -2,7 +2,6 @@
 //! which failures go on to the next.
 
 use std::net::IpAddr;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -379,7 +378,7 @@ fn keepalives(settings: &Settings, config: &mut Config) -> Result<()> {
 /// another server in its place in between owns the directory, and could have done so before.
 fn peer_is(socket: &Path, wanted: &str) -> std::result::Result<(), String> {
     // A server that is not there is for the connection itself to report.
-    let Ok(stream) = UnixStream::connect(socket) else {
+    let Ok(stream) = base::connect::unix(socket, base::clock::Deadline::NEVER) else {
         return Ok(());
     };
     let peer = getsockopt(&stream, PeerCredentials)

@@ -1,6 +1,7 @@
 //! `~/.pgpass`: `host:port:database:user:password`, the first line that matches, and only from a
 //! file nobody else can read.
 
+use base::clock::Deadline;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -16,6 +17,9 @@ pub struct Wanted<'a> {
     /// The role.
     pub user: &'a str,
 }
+
+/// The largest password file that is read, in bytes.
+const LIMIT: u64 = 16 << 20;
 
 /// The password for a connection, and a warning if the file is there but may not be used.
 pub fn lookup(file: &Path, wanted: Wanted<'_>) -> (Option<Vec<u8>>, Option<String>) {
@@ -36,10 +40,14 @@ pub fn lookup(file: &Path, wanted: Wanted<'_>) -> (Option<Vec<u8>>, Option<Strin
         );
         return (None, Some(warning));
     }
-    let Ok(text) = std::fs::read(file) else {
-        return (None, None);
-    };
-    (find(&text, wanted), None)
+    match base::trust::read_regular(file, LIMIT, Deadline::NEVER) {
+        Ok((text, _)) => (find(&text, wanted), None),
+        Err(error) if error.kind == base::Kind::Failed => {
+            let warning = format!("password file is ignored: {}", error.message);
+            (None, Some(warning))
+        }
+        Err(_) => (None, None),
+    }
 }
 
 fn find(text: &[u8], wanted: Wanted<'_>) -> Option<Vec<u8>> {

@@ -16,6 +16,9 @@ const SYSTEM_DIRECTORIES: &[&str] = &[
     "/etc",
 ];
 
+/// The largest service file that is read, in bytes.
+const LIMIT: u64 = 16 << 20;
+
 /// Looks a service up as libpq does.
 ///
 /// # Errors
@@ -23,7 +26,8 @@ const SYSTEM_DIRECTORIES: &[&str] = &[
 pub fn lookup(service: &str, environment: &Environment) -> Result<Settings> {
     let files = candidates(environment);
     for file in &files {
-        let Ok(text) = std::fs::read(file) else {
+        let deadline = base::clock::Deadline::NEVER;
+        let Ok((text, _)) = base::trust::read_regular(file, LIMIT, deadline) else {
             continue;
         };
         let text = String::from_utf8_lossy(&text);

@@ -82,6 +82,18 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Sets a keyword of a connection string, where an old spelling is known; service files do not know that spelling.
+    ///
+    /// # Errors
+    /// As [`Settings::set`].
+    pub(crate) fn store(&mut self, name: &str, value: String) -> Result<()> {
+        match name {
+            "requiressl" if value.starts_with('1') => self.set("sslmode", "require"),
+            "requiressl" => self.set("sslmode", "prefer"),
+            _ => self.set(name, value),
+        }
+    }
+
     /// The value of a keyword, empty ones included.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

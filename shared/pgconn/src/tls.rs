@@ -299,7 +299,9 @@ impl Own {
         let failed = |error: &dyn std::fmt::Display| {
             format!("could not load private key file \"{shown}\": {error}")
         };
-        let pem = std::fs::read(&self.key).map_err(|error| failed(&error))?;
+        let deadline = base::clock::Deadline::NEVER;
+        let (pem, _) = base::trust::read_regular(&self.key, 1 << 20, deadline)
+            .map_err(|error| failed(&error))?;
         let password = self.password.as_deref().unwrap_or_default().as_bytes();
         let key = PKey::private_key_from_pem_passphrase(&pem, password)
             .or_else(|error| PKey::private_key_from_der(&pem).map_err(|_| error))

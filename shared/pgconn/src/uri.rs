@@ -1,6 +1,5 @@
 //! `postgresql://user:password@host:port,host/db?key=value`, as libpq reads it.
 
-use crate::conninfo;
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 
@@ -127,7 +126,8 @@ fn parameters(query: &str, settings: &mut Settings) -> Result<()> {
         if name == "ssl" && value == "true" {
             settings.set("sslmode", "require")?;
         } else {
-            conninfo::store(settings, &name, value)
+            settings
+                .store(&name, value)
                 .map_err(|_| Error::settings(format!("invalid URI query parameter: \"{name}\"")))?;
         }
     }

@@ -19,6 +19,7 @@ use serde::Deserialize;
 
 use crate::http::Request;
 use crate::{port, socket};
+use base::clock::Deadline;
 use proc::{Identity, Process};
 
 /// Something to ask.
@@ -216,7 +217,7 @@ struct LogMark {
 
 impl LogMark {
     fn of(path: &Path) -> Option<Self> {
-        let file = fs::File::open(path).ok()?;
+        let (file, _) = base::trust::open_regular(path).ok()?;
         let meta = file.metadata().ok()?;
         Some(Self {
             device: meta.dev(),
@@ -248,7 +249,7 @@ impl Probe {
             | Self::File(path)
             | Self::Log { path, .. } => *path = directory.join(&*path),
             Self::Http { request, .. } => {
-                request.socket = request.socket.as_ref().map(|path| directory.join(path))
+                request.socket = request.socket.as_ref().map(|path| directory.join(path));
             }
             Self::Port(_) | Self::Command(_) => {}
         }
@@ -306,7 +307,7 @@ impl Armed {
     pub fn once(&self, timeout: Duration) -> Result<(), String> {
         match &self.probe {
             Probe::Port(address) => port::connect(address, timeout),
-            Probe::Socket(path) => socket::connect(path),
+            Probe::Socket(path) => socket::connect(path, timeout),
             Probe::Http {
                 request,
                 status,
@@ -327,7 +328,7 @@ impl Armed {
 
     fn log_line(&self, path: &Path, line: &str) -> Result<(), String> {
         let failed = |error: io::Error| format!("{}: {error}", path.display());
-        let mut file = fs::File::open(path).map_err(failed)?;
+        let (mut file, _) = base::trust::open_regular(path).map_err(|error| error.message)?;
         let meta = file.metadata().map_err(failed)?;
         // Another file, or a shorter one: rotated or truncated, so all of it is new.
         let from = self
@@ -382,7 +383,9 @@ fn page(
 }
 
 fn pidfile(path: &Path) -> Result<(), String> {
-    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let (bytes, _) =
+        base::trust::read_regular(path, 4 << 10, Deadline::NEVER).map_err(|error| error.message)?;
+    let text = String::from_utf8_lossy(&bytes);
     let first = text.lines().next().unwrap_or_default().trim();
     let pid: i32 = first
         .parse()

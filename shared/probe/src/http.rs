@@ -7,6 +7,7 @@
 //! The connector and resolver traits are in the part of ureq that it may change in any release
 //! (`ureq::unversioned`), so Cargo.lock pins it and all use of it is in this file.
 
+use base::clock::Deadline;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::ToSocketAddrs;
@@ -333,7 +334,7 @@ impl Connector<()> for UnixConnector {
         details: &ConnectionDetails<'_>,
         _: Option<()>,
     ) -> Result<Option<UnixTransport>, ureq::Error> {
-        UnixTransport::connect(&self.0, details.config)
+        UnixTransport::connect(&self.0, details)
             .map(Some)
             .map_err(ureq::Error::Io)
     }
@@ -346,8 +347,10 @@ struct UnixTransport {
 }
 
 impl UnixTransport {
-    fn connect(path: &Path, config: &ureq::config::Config) -> io::Result<Self> {
-        let stream = UnixStream::connect(path)?;
+    fn connect(path: &Path, details: &ConnectionDetails<'_>) -> io::Result<Self> {
+        let config = details.config;
+        let left = details.timeout.not_zero().map(|left| *left);
+        let stream = base::connect::unix(path, Deadline::after(left))?;
         Ok(Self {
             stream,
             buffers: LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size()),

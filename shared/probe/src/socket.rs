@@ -2,15 +2,16 @@
 //!
 //! A socket file outlives its server, so the file's presence says nothing; `connect` on a leftover is refused.
 
-use std::os::unix::net::UnixStream;
+use base::clock::Deadline;
 use std::path::Path;
+use std::time::Duration;
 
-/// Whether somebody accepts connections on the unix socket at `path`.
+/// Whether somebody accepts connections on the unix socket at `path`, within `timeout`: the queue of a server that hangs is full.
 ///
 /// # Errors
 /// What `connect` said, in words.
-pub fn connect(path: &Path) -> Result<(), String> {
-    match UnixStream::connect(path) {
+pub fn connect(path: &Path, timeout: Duration) -> Result<(), String> {
+    match base::connect::unix(path, Deadline::after(Some(timeout))) {
         Ok(_) => Ok(()),
         Err(error) => Err(crate::port::why(&path.display().to_string(), &error)),
     }

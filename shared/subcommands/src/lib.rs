@@ -175,18 +175,97 @@ fn with_default(line: &'static CommandLine, mut args: Vec<OsString>) -> Vec<OsSt
     let Some(default) = line.commands.iter().find(|c| c.default) else {
         return args;
     };
-    let named = args
-        .iter()
-        .take_while(|a| *a != "--")
-        .find(|a| !a.as_encoded_bytes().starts_with(b"-"));
+    let words = words(line, &args);
+    let named = words.iter().find_map(|word| match word {
+        Word::Plain(at) => Some(&args[*at]),
+        _ => None,
+    });
     let is_command = named.is_some_and(|word| line.commands.iter().any(|c| word == c.name));
-    let asks = args
-        .iter()
-        .any(|a| a == "-h" || a == "--help" || a == "-V" || a == "--version");
-    if !(is_command || named.is_none() && asks) {
+    // Help on the tool as a whole, unless an option says which subcommand is meant.
+    let asks = words.iter().any(|word| matches!(word, Word::Asks));
+    let own = words.iter().any(|word| matches!(word, Word::Own));
+    if !(is_command || named.is_none() && asks && !own) {
         args.insert(0, default.name.into());
     }
     args
+}
+
+/// What an argument before `--` is.
+enum Word {
+    /// Neither an option nor an option's value; the number of the argument.
+    Plain(usize),
+    /// `-h`, `--help`, `-V` or `--version`.
+    Asks,
+    /// Another option that every subcommand has, or the value of an option.
+    Option,
+    /// An option that a subcommand has of its own.
+    Own,
+}
+
+/// What each argument is, before it is known which subcommand is meant: the value of an option that takes one is no word of
+/// its own, even where the value is spelt like a subcommand.
+fn words(line: &'static CommandLine, args: &[OsString]) -> Vec<Word> {
+    let mut words = Vec::with_capacity(args.len());
+    let mut is_value = false;
+    for (at, arg) in args.iter().enumerate() {
+        if std::mem::take(&mut is_value) {
+            words.push(Word::Option);
+            continue;
+        }
+        let text = arg.to_string_lossy();
+        if text == "--" {
+            break;
+        }
+        if let Some(long) = text.strip_prefix("--") {
+            let name = long.split('=').next().unwrap_or(long);
+            is_value = long == name && takes_value(line, |opt| opt.long == long);
+            words.push(match name {
+                "help" | "version" => Word::Asks,
+                _ if is_common(line, |opt| opt.long == name) => Word::Option,
+                _ => Word::Own,
+            });
+        } else if let Some(letters) = text.strip_prefix('-').filter(|rest| !rest.is_empty()) {
+            // Of letters written together the first that takes a value takes the rest, or the next argument.
+            let valued = letters
+                .char_indices()
+                .find(|(_, letter)| takes_value(line, |opt| opt.short == Some(*letter)));
+            is_value = valued.is_some_and(|(i, letter)| i + letter.len_utf8() == letters.len());
+            let flags = &letters[..valued.map_or(letters.len(), |(i, _)| i)];
+            let first = letters.chars().next();
+            words.push(if flags.contains(['h', 'V']) {
+                Word::Asks
+            } else if is_common(line, |opt| opt.short == first) {
+                Word::Option
+            } else {
+                Word::Own
+            });
+        } else {
+            words.push(Word::Plain(at));
+        }
+    }
+    words
+}
+
+/// Whether an option takes a value: as the subcommand that goes without saying has the option, or else as any does.
+fn takes_value(line: &'static CommandLine, is_meant: impl Fn(&Opt) -> bool) -> bool {
+    let default = Scope {
+        line,
+        command: None,
+    }
+    .or_default();
+    let others = line
+        .commands
+        .iter()
+        .flat_map(|command| command.options.iter().copied().flatten());
+    default
+        .all()
+        .chain(others)
+        .find(|opt| is_meant(opt))
+        .is_some_and(|opt| opt.value.is_some())
+}
+
+fn is_common(line: &'static CommandLine, is_meant: impl Fn(&Opt) -> bool) -> bool {
+    line.options.iter().chain(COMMON).any(is_meant)
 }
 
 fn count(matches: &ArgMatches, long: &str) -> usize {
@@ -243,10 +322,10 @@ fn explain(line: &'static CommandLine, args: &[OsString], error: &clap::Error) -
         .unwrap_or_default()
         .to_string();
     let value = text(ContextKind::InvalidValue).unwrap_or_default();
-    let named = args
-        .iter()
-        .filter_map(|a| a.to_str())
-        .find(|a| line.commands.iter().any(|c| c.name == *a));
+    let named = words(line, args).into_iter().find_map(|word| match word {
+        Word::Plain(at) => args[at].to_str(),
+        _ => None,
+    });
     let scope = Scope::of(line, named);
     let help = format!("{} -h says what it takes", scope.title());
     match error.kind() {
@@ -293,4 +372,113 @@ fn first_line(text: &str) -> String {
             .unwrap_or_default()
             .trim_start_matches("error: "),
     )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use base::cli::Positional;
+
+    const LINE: CommandLine = CommandLine {
+        name: "tool",
+        version: "1",
+        section: 1,
+        about: "",
+        description: &[],
+        commands: &[
+            base::cli::Command {
+                name: "ensure",
+                about: "",
+                description: &[],
+                options: &[&[
+                    Opt::value("db", Value::Text("NAME"), "").short('b').many(),
+                    Opt::flag("all", "").short('a'),
+                ]],
+                positionals: &[Positional::any("EXT", Value::Text("EXT"), "")],
+                trailing: Trailing::None,
+                default: true,
+            },
+            base::cli::Command {
+                name: "recover",
+                about: "",
+                description: &[],
+                options: &[],
+                positionals: &[],
+                trailing: Trailing::None,
+                default: false,
+            },
+        ],
+        options: &[],
+        positionals: &[],
+        exit: &[],
+        examples: &[],
+        files: &[],
+        environment: &[],
+        security: &[],
+        see_also: &[],
+    };
+
+    fn meant(words: &str) -> (String, Vec<String>, Vec<String>) {
+        let args = words.split_whitespace().map(OsString::from).collect();
+        match parse(&LINE, args) {
+            Ok(Asked::Run(parsed)) => (
+                parsed.command().unwrap_or_default().to_owned(),
+                parsed
+                    .texts("db")
+                    .iter()
+                    .map(|t| (*t).to_string())
+                    .collect(),
+                parsed
+                    .positional_texts()
+                    .iter()
+                    .map(|t| (*t).to_string())
+                    .collect(),
+            ),
+            Ok(other) => (format!("{other:?}"), vec![], vec![]),
+            Err(error) => (
+                format!("{}: {}", error.message, error.hint.unwrap_or_default()),
+                vec![],
+                vec![],
+            ),
+        }
+    }
+
+    #[test]
+    fn the_value_of_an_option_is_no_subcommand() {
+        let cases: &[(&str, &str, &[&str], &[&str])] = &[
+            ("hstore", "ensure", &[], &["hstore"]),
+            ("--db recover hstore", "ensure", &["recover"], &["hstore"]),
+            ("--db=recover hstore", "ensure", &["recover"], &["hstore"]),
+            ("-b recover hstore", "ensure", &["recover"], &["hstore"]),
+            ("-ab recover hstore", "ensure", &["recover"], &["hstore"]),
+            ("-brecover hstore", "ensure", &["recover"], &["hstore"]),
+            ("-n --journal recover hstore", "ensure", &[], &["hstore"]),
+            ("--db ensure recover", "unknown option --db", &[], &[]),
+            ("ensure --db recover", "ensure", &["recover"], &[]),
+            ("--journal x recover", "recover", &[], &[]),
+            ("recover", "recover", &[], &[]),
+            ("--db --help hstore", "ensure", &["--help"], &["hstore"]),
+            ("-h", "Help(None, Short)", &[], &[]),
+            ("--db recover -h", "Help(Some(\"ensure\"), Short)", &[], &[]),
+            (
+                "--db x --no-such hstore",
+                "unknown option --no-such",
+                &[],
+                &[],
+            ),
+        ];
+        for (typed, command, db, ext) in cases {
+            let (found, dbs, exts) = meant(typed);
+            assert!(found.starts_with(command), "{typed}: {found}");
+            assert_eq!(
+                (dbs.as_slice(), exts.as_slice()),
+                (
+                    &db.iter().map(|d| (*d).to_string()).collect::<Vec<_>>()[..],
+                    &ext.iter().map(|d| (*d).to_string()).collect::<Vec<_>>()[..]
+                ),
+                "{typed}"
+            );
+        }
+    }
 }

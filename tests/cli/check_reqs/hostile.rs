@@ -146,7 +146,7 @@ fn slow_and_broken_web_servers() {
             60
         } else {
             0
-        }))
+        }));
     });
     assert_eq!(
         answer(&check(&[

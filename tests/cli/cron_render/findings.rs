@@ -183,7 +183,7 @@ fn e10_to_e12_in_a_cron_d_directory() {
             cron_d.join("site"),
             std::os::unix::fs::PermissionsExt::from_mode(m),
         )
-        .unwrap()
+        .unwrap();
     };
     mode(0o644);
     assert!(

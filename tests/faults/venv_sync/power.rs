@@ -191,9 +191,9 @@ fn a_power_cut_in_the_middle_leaves_the_old_or_the_new_environment() {
                 }
                 let cut = site.disk.cut();
                 if site.live(&cut, &at) == target {
-                    after += 1
+                    after += 1;
                 } else {
-                    before += 1
+                    before += 1;
                 }
                 // On that disk, too, the next run brings it about.
                 drop(cut);

@@ -158,7 +158,7 @@ fn listings_of_other_servers() {
     let wait = |port: u16| {
         wait_until("the server listens", || {
             TcpStream::connect(("127.0.0.1", port)).is_ok()
-        })
+        });
     };
 
     let port = free_port();

@@ -98,7 +98,7 @@ impl Dice {
                     "@every 5m",
                     "@midnight",
                     "@weekly\t",
-                ])
+                ]);
             }
             2 => {
                 return [

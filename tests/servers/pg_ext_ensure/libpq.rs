@@ -467,7 +467,7 @@ fn host_lists_and_what_a_session_must_be() {
             dsn.clone(),
             &[("HOME", "/nonexistent")],
             Some(&format!("user=free dbname=postgres {dsn}")),
-        ))
+        ));
     };
     for attributes in [
         "any",

@@ -245,7 +245,7 @@ fn expect_reads_the_running_process() {
         site.set(&text.replace(
             "stable = \"100ms\"",
             &format!("stable = \"100ms\"\nexpect = {{ {expect} }}"),
-        ))
+        ));
     };
     let user = nix::unistd::User::from_uid(nix::unistd::geteuid())
         .unwrap()
@@ -485,7 +485,7 @@ fn readiness_answered_by_the_old_process_is_none() {
             nix::unistd::Pid::from_raw(*pid),
             nix::sys::signal::Signal::SIGKILL,
         )
-        .unwrap()
+        .unwrap();
     });
 }
 

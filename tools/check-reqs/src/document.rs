@@ -6,7 +6,6 @@ mod fields;
 pub use base::source::tree::{Key, Node, Value};
 pub use fields::{Fields, Settings, fill};
 
-use base::source::tree;
 use base::{Error, Result};
 use std::sync::OnceLock;
 
@@ -66,7 +65,7 @@ impl Origin {
 
 /// Reads a document: JSON if its first character is `{`, TOML otherwise.
 pub fn read(origin: &Origin) -> Result<Node> {
-    tree::read(&origin.text).map_err(|(at, what)| origin.error(Some(at), what))
+    base::source::read_tree(&origin.text).map_err(|(at, what)| origin.error(Some(at), what))
 }
 
 #[cfg(test)]

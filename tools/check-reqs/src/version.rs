@@ -65,7 +65,7 @@ impl Wanted {
         for alternative in &wanted.alternatives {
             match order {
                 Order::Python | Order::Postgres | Order::Plain => {
-                    drop(specifiers(alternative, order)?)
+                    drop(specifiers(alternative, order)?);
                 }
                 Order::Dpkg | Order::Rpm | Order::Alpine => drop(clauses(alternative)?),
             }

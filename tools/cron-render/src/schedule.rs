@@ -108,7 +108,7 @@ impl Schedule {
         };
         match word {
             "reboot" => {
-                (s.minute, s.hour, s.day, s.month, s.weekday, s.reboot) = (0, 0, 0, 0, 0, true)
+                (s.minute, s.hour, s.day, s.month, s.weekday, s.reboot) = (0, 0, 0, 0, 0, true);
             }
             "yearly" | "annually" => (s.day, s.month, s.weekday_star) = (2, 2, true),
             "monthly" => (s.day, s.weekday_star) = (2, true),

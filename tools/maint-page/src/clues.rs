@@ -32,7 +32,7 @@ pub fn gather(layout: &Layout) -> Clues {
         match (fs::symlink_metadata(file), fs::metadata(file)) {
             (Ok(_), Err(_)) => clues.hang(file),
             (_, Ok(meta)) if *file == html && meta.permissions().mode() & 0o004 == 0 => {
-                clues.deny(file, &meta)
+                clues.deny(file, &meta);
             }
             (Err(_), _) if *file == html => clues.missing = Some(shown(file)),
             _ => {}

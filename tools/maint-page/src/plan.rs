@@ -123,7 +123,7 @@ impl Plan {
         match found {
             Found::Foreign(_) if force => self.steps.push(Step::Aside(place)),
             Found::Foreign(why) if self.in_the_way.is_none() => {
-                self.in_the_way = Some(InTheWay { place, why })
+                self.in_the_way = Some(InTheWay { place, why });
             }
             _ => {}
         }

@@ -463,7 +463,7 @@ fn ask_to_start(service: &Service, members: &[String], deadline: Deadline) -> Re
     loop {
         match (service.backend.start)(service, members, deadline) {
             Err(error) if error.kind == Kind::Unreachable && !deadline.passed() => {
-                sleep(deadline.slice(Duration::from_millis(100)))
+                sleep(deadline.slice(Duration::from_millis(100)));
             }
             other => return other,
         }

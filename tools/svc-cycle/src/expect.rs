@@ -22,7 +22,7 @@ pub fn compare(expect: &Expect, pids: &[i32]) -> Vec<ExpectReport> {
         reports.push(ExpectReport {
             key,
             ok: ok && !pids.is_empty(),
-        })
+        });
     };
     for wanted in &expect.env {
         let name = wanted

@@ -20,6 +20,33 @@ use crate::verify::Depth;
 /// Tells the program that runs as the owner which releases are in use: `PID=ID,…`.
 const TOLD: &str = "VENV_SYNC_IN_USE";
 
+/// What an installer is configured by. Nothing else of root's environment reaches the owner's programs.
+const PASSED: &[&str] = &[
+    "PATH",
+    "PIP_*",
+    "UV_*",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "SOURCE_DATE_EPOCH",
+    "CC",
+    "CXX",
+    "CFLAGS",
+    "CXXFLAGS",
+    "LDFLAGS",
+    "MAKEFLAGS",
+    "PKG_CONFIG_PATH",
+];
+
 /// What the report that is passed on is read as.
 #[derive(Deserialize)]
 struct Passed {
@@ -67,13 +94,7 @@ pub fn to_owner(request: &Request, context: &Context) -> Result<Option<Report<Bo
         .args(arguments(request, context))
         .cap(64 << 20)
         .deadline(context.deadline);
-    run = run
-        .env("USER", &who)
-        .env("LOGNAME", &who)
-        .env(TOLD, told.join(","));
-    if let Some(home) = &owner.home {
-        run = run.env("HOME", home);
-    }
+    run = run.pass(PASSED).env(TOLD, told.join(","));
     let watch = std::sync::Arc::new(base::signals::Watch::begin()?);
     let done = run.user(Some(owner)).watch(Some(watch)).run()?;
     if done.timed_out {

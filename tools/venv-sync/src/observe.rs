@@ -303,7 +303,7 @@ fn startup(site: &Path, name: &Path) -> Option<StartupFile> {
                 }
             }
             pth::Line::Import(text) if file.executes.is_none() => {
-                file.executes = Some((number, text))
+                file.executes = Some((number, text));
             }
             pth::Line::Import(_) => {}
         }

@@ -5,9 +5,10 @@ use super::{Ending, Identity, Kill, not_started, signal_group};
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
 use crate::signals::Watch;
+use crate::trust::Trust;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::ffi::{OsStr, OsString};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -35,6 +36,7 @@ pub struct Run {
     cap: usize,
     deadline: Deadline,
     watch: Option<Arc<Watch>>,
+    opened: Option<Arc<Trust>>,
 }
 
 /// A program that was run.
@@ -101,6 +103,7 @@ impl Run {
             cap: CAP,
             deadline: Deadline::NEVER,
             watch: None,
+            opened: None,
         }
     }
 
@@ -148,10 +151,33 @@ impl Run {
         self
     }
 
-    /// As this user.
+    /// As this user, where that is not who we are: apart from everything of ours ([`Identity::isolate`]).
     #[must_use]
     pub fn user(mut self, user: Option<Identity>) -> Run {
         self.user = user;
+        self
+    }
+
+    /// Hands these variables of ours on to another user's program; `PIP_*` means all that begin so.
+    #[must_use]
+    pub fn pass(mut self, names: &[&str]) -> Run {
+        let wanted = |name: &OsStr| {
+            let name = name.to_string_lossy();
+            names.iter().any(|wanted| match wanted.strip_suffix('*') {
+                Some(start) => name.starts_with(start),
+                None => name == *wanted,
+            })
+        };
+        let ours = std::env::vars_os().filter(|(name, _)| wanted(name));
+        self.env.extend(ours);
+        self
+    }
+
+    /// Executes this very file, whatever its path leads to by then. A script is executed by its path: its interpreter opens the path
+    /// again, and who can exchange the script is who it is run as.
+    #[must_use]
+    pub fn opened(mut self, program: Trust) -> Run {
+        self.opened = Some(Arc::new(program));
         self
     }
 
@@ -194,29 +220,60 @@ impl Run {
         let Some((program, args)) = self.argv.split_first() else {
             return Err(Error::usage("there is no program to run"));
         };
-        let mut command = Command::new(program);
+        let mut command = match self.opened.as_deref().filter(|opened| !is_script(opened)) {
+            Some(opened) => {
+                let fd = opened.as_fd().as_raw_fd();
+                let mut command = Command::new(format!("/proc/self/fd/{fd}"));
+                command.arg0(program);
+                command
+            }
+            None => Command::new(program),
+        };
         command
             .args(args)
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
+            .stderr(Stdio::piped());
         command.stdin(if self.input.is_empty() {
             Stdio::null()
         } else {
             Stdio::piped()
         });
+        match self.another() {
+            Some(user) => user.isolate(&mut command, self.dir.as_deref())?,
+            None => {
+                command.process_group(0);
+                if let Some(dir) = &self.dir {
+                    command.current_dir(dir);
+                }
+                super::identity::release_signals(&mut command);
+            }
+        }
         if self.clear {
             command.env_clear();
         }
         command.envs(self.env.iter().map(|(k, v)| (k, v)));
-        if let Some(dir) = &self.dir {
-            command.current_dir(dir);
-        }
-        if let Some(user) = &self.user {
-            user.apply(&mut command);
-        }
-        super::identity::release_signals(&mut command);
         Ok(command)
+    }
+
+    /// The user, where that is not who we are.
+    fn another(&self) -> Option<&Identity> {
+        self.user.as_ref().filter(|user| !user.is_current())
+    }
+
+    fn not_started(&self, program: &OsStr, error: &std::io::Error) -> Error {
+        let dir = self.dir.as_deref();
+        if let Some(error) = self
+            .another()
+            .and_then(|user| super::identity::before_exec(error, user, dir))
+        {
+            return error;
+        }
+        match dir {
+            Some(dir) if !dir.is_dir() => {
+                Error::io(format!("cannot run in '{}'", dir.display()), error)
+            }
+            _ => not_started(program, error),
+        }
     }
 
     /// Runs it to its end, or to the deadline.
@@ -230,10 +287,8 @@ impl Run {
             .argv
             .first()
             .map_or(OsStr::new(""), OsString::as_os_str);
-        let mut child = self.command()?.spawn().map_err(|e| match &self.dir {
-            Some(dir) if !dir.is_dir() => Error::io(format!("cannot run in {}", dir.display()), &e),
-            _ => not_started(program, &e),
-        })?;
+        let mut child = super::spawn(&mut self.command()?, self.deadline)
+            .map_err(|e| self.not_started(program, &e))?;
         let broken = |e: std::io::Error| {
             Error::io(format!("cannot follow {}", program.to_string_lossy()), &e)
         };
@@ -293,6 +348,13 @@ impl Run {
             elapsed: began.elapsed(),
         })
     }
+}
+
+fn is_script(program: &Trust) -> bool {
+    let mut first = [0u8; 2];
+    program
+        .reopen(rustix::fs::OFlags::RDONLY)
+        .is_ok_and(|fd| rustix::io::read(&fd, &mut first) == Ok(2) && &first == b"#!")
 }
 
 /// TERM first, KILL after the grace.
@@ -398,6 +460,69 @@ mod tests {
         std::thread::sleep(Duration::from_millis(50));
         let state = std::fs::read_to_string(format!("/proc/{sleeper}/stat")).unwrap_or_default();
         assert!(state.is_empty() || state.contains(") Z "), "{state}");
+    }
+
+    #[test]
+    fn another_user_gets_nothing_of_ours() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let user = Identity::of_name("nobody").unwrap();
+        let secret = std::fs::File::open("/etc/shadow").unwrap();
+        // Above what std opens, without close-on-exec, as a shell leaves it.
+        let kept = rustix::io::fcntl_dupfd_cloexec(&secret, 9).unwrap();
+        rustix::io::fcntl_setfd(&kept, rustix::io::FdFlags::empty()).unwrap();
+        let script = "id -u; id -G; umask; pwd; ls /proc/self/fd | wc -l; env | cut -d= -f1 | sort | tr '\\n' ' '; echo; \
+                      ps -o pid=,sid=,tty= -p $$ | awk '{print ($1 == $2), $3}'";
+        let done = Run::new("sh")
+            .args(["-c", script])
+            .env("GIVEN", "1")
+            .user(Some(user.clone()))
+            .run()
+            .unwrap();
+        let out = done.out();
+        let lines: Vec<&str> = out.lines().collect();
+        assert_eq!(lines[0], user.uid.to_string(), "{done:?}");
+        assert_eq!(lines[1], user.gid.to_string());
+        assert_eq!(&lines[2..4], ["0022", "/"]);
+        // 0, 1, 2 and the one that ls itself opens.
+        assert_eq!(lines[4], "4");
+        let known = "GIVEN HOME LANG LANGUAGE LOGNAME PATH PWD TZ USER SHLVL OLDPWD _";
+        let known: Vec<&str> = known.split(' ').collect();
+        let mut variables = lines[5].split_whitespace();
+        assert!(
+            variables.all(|name| name.starts_with("LC_") || known.contains(&name)),
+            "{lines:?}"
+        );
+        assert_eq!(lines[6], "1 ?");
+    }
+
+    #[test]
+    fn another_user_enters_its_own_directory_only() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let user = Identity::of_name("nobody").unwrap();
+        let run = Run::new("true").user(Some(user));
+        let error = run.dir("/root").run().unwrap_err();
+        assert_eq!(
+            error.message,
+            "user 'nobody' cannot enter the directory '/root': Permission denied"
+        );
+    }
+
+    #[test]
+    fn the_opened_file_is_executed() {
+        let dir = std::env::temp_dir().join(format!("opened-{}", std::process::id()));
+        std::fs::create_dir(&dir).unwrap();
+        let program = dir.join("program");
+        std::fs::copy("/bin/echo", &program).unwrap();
+        let opened = crate::trust::inspect(&program).unwrap();
+        std::fs::remove_file(&program).unwrap();
+        std::fs::copy("/bin/false", &program).unwrap();
+        let run = Run::new(&program).arg("hi").opened(opened);
+        assert_eq!(run.run().unwrap().out(), "hi\n");
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

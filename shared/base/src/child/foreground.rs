@@ -3,7 +3,7 @@
 
 use super::captured::{pidfd, poll_until};
 use super::streams::nonblocking;
-use super::{Ending, Kill, not_started, signal_group};
+use super::{Ending, Identity, Kill, not_started, signal_group};
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -14,6 +14,7 @@ use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,9 @@ pub struct Foreground<'a> {
     grace: Duration,
     patient: bool,
     started: Option<&'a dyn Fn(u32)>,
+    user: Option<Identity>,
+    dir: Option<PathBuf>,
+    env: Vec<(OsString, OsString)>,
 }
 
 /// What became of it.
@@ -63,7 +67,31 @@ impl<'a> Foreground<'a> {
             grace: Duration::from_secs(10),
             patient: false,
             started: None,
+            user: None,
+            dir: None,
+            env: Vec::new(),
         }
+    }
+
+    /// As this user, where that is not who we are: apart from everything of ours ([`Identity::isolate`]), without a terminal.
+    #[must_use]
+    pub fn user(mut self, user: Option<Identity>) -> Foreground<'a> {
+        self.user = user;
+        self
+    }
+
+    /// In this directory.
+    #[must_use]
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Foreground<'a> {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// With one more variable.
+    #[must_use]
+    pub fn env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Foreground<'a> {
+        self.env.push((key.into(), value.into()));
+        self
     }
 
     /// A signal is handed on, and then COMMAND has all the time it needs: it may be one that puts things right before it ends, such as
@@ -109,15 +137,18 @@ impl<'a> Foreground<'a> {
         command
             .args(args)
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
-        super::identity::release_signals(&mut command);
-        let mut child = command.spawn().map_err(|e| not_started(program, &e))?;
+            .stderr(Stdio::piped());
+        self.place(&mut command)?;
+        let mut child =
+            super::spawn(&mut command, self.deadline).map_err(|e| self.not_started(program, &e))?;
         let leader = child.id();
         if let Some(started) = self.started {
             started(leader);
         }
-        let terminal = Terminal::lend(leader);
+        let terminal = match self.another() {
+            Some(_) => None,
+            None => Terminal::lend(leader),
+        };
         let pidfd = pidfd(leader)?;
         let mut pipes = [pipe(child.stdout.take()), pipe(child.stderr.take())];
         let mut seen = Outcome {
@@ -179,6 +210,40 @@ impl<'a> Foreground<'a> {
         seen.tail = tail.masked();
         seen.elapsed = began.elapsed();
         Ok(seen)
+    }
+}
+
+impl Foreground<'_> {
+    /// The user, where that is not who we are.
+    fn another(&self) -> Option<&Identity> {
+        self.user.as_ref().filter(|user| !user.is_current())
+    }
+
+    fn place(&self, command: &mut Command) -> Result<()> {
+        match self.another() {
+            Some(user) => {
+                user.isolate(command, self.dir.as_deref())?;
+                // Whoever can read a terminal can read what is typed there.
+                if rustix::termios::isatty(rustix::stdio::stdin()) {
+                    command.stdin(Stdio::null());
+                }
+            }
+            None => {
+                command.process_group(0);
+                if let Some(dir) = &self.dir {
+                    command.current_dir(dir);
+                }
+                super::identity::release_signals(command);
+            }
+        }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        Ok(())
+    }
+
+    fn not_started(&self, program: &OsString, error: &std::io::Error) -> Error {
+        self.another()
+            .and_then(|user| super::identity::before_exec(error, user, self.dir.as_deref()))
+            .unwrap_or_else(|| not_started(program, error))
     }
 }
 

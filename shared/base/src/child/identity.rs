@@ -5,9 +5,10 @@
 use crate::error::{Error, Kind, Result};
 use nix::sys::signal::SigSet;
 use nix::unistd::{Gid, Uid, User};
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A user as a process is one.
@@ -35,7 +36,7 @@ impl Identity {
             Ok(Some(user)) => Ok(Identity::of(user)),
             Ok(None) => Err(Error::new(
                 Kind::NotFound,
-                format!("there is no user \"{}\"", crate::terminal::escape(name)),
+                format!("there is no user '{}'", crate::terminal::escape(name)),
             )),
             Err(e) => Err(Error::io(
                 format!(
@@ -89,24 +90,116 @@ impl Identity {
         rustix::process::geteuid().as_raw() == self.uid
     }
 
-    /// Makes the command run as this user.
+    /// The variables that a program of this user finds: who it is, a PATH of the system's own directories, and the caller's language
+    /// and time zone. Nothing else of the caller's environment is anybody else's business.
+    pub fn environment(&self) -> Vec<(OsString, OsString)> {
+        let mut all: Vec<(OsString, OsString)> = vec![("PATH".into(), PATH.into())];
+        let name = self.name.clone().unwrap_or_else(|| self.uid.to_string());
+        let home = self.home.clone().unwrap_or_else(|| PathBuf::from("/"));
+        all.push(("HOME".into(), home.into()));
+        all.push(("USER".into(), name.clone().into()));
+        all.push(("LOGNAME".into(), name.into()));
+        all.extend(std::env::vars_os().filter(|(name, _)| {
+            name.to_str()
+                .is_some_and(|n| matches!(n, "LANG" | "LANGUAGE" | "TZ") || n.starts_with("LC_"))
+        }));
+        all
+    }
+
+    /// Makes the command run as this user, apart from everything of ours: in a session of its own (no terminal of ours can be typed
+    /// into), with [`Identity::environment`], without descriptors but 0, 1 and 2, with umask 022, all groups of the user, and an empty
+    /// signal mask. Limits (ulimit) stay. The directory is entered as that user; without one the program stands in `/`.
+    ///
+    /// What the command's environment holds before this call is forgotten. The caller adds no process group of its own: the session's
+    /// leader leads its group.
+    ///
+    /// # Errors
+    /// `Kind::Usage` for a directory's name that no system call takes.
     #[allow(unsafe_code)]
-    pub(crate) fn apply(&self, command: &mut Command) {
-        if self.is_current() {
-            return;
-        }
+    pub fn isolate(&self, command: &mut Command, dir: Option<&Path>) -> Result<()> {
+        command.env_clear().envs(self.environment());
         let groups: Vec<Gid> = self.groups.iter().map(|g| Gid::from_raw(*g)).collect();
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
-        // SAFETY: between fork and exec only async-signal-safe calls are allowed: these three are plain system calls, and the vector was
-        // built before.
+        let dir = CString::new(dir.unwrap_or(Path::new("/")).as_os_str().as_bytes())
+            .map_err(|_| Error::usage("a directory's name holds a NUL byte"))?;
+        let most = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
+            .map_or(1024, |(soft, _)| soft.min(65_536));
+        // SAFETY: between fork and exec only async-signal-safe calls are allowed: these are plain system calls, and what they need was
+        // allocated before.
         unsafe {
             command.pre_exec(move || {
-                nix::unistd::setgroups(&groups)?;
-                nix::unistd::setgid(gid)?;
-                nix::unistd::setuid(uid)?;
+                let user = |e: nix::errno::Errno| marked(USER, e);
+                SigSet::empty().thread_set_mask()?;
+                nix::unistd::setsid()?;
+                nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
+                nix::unistd::setgroups(&groups).map_err(user)?;
+                nix::unistd::setgid(gid).map_err(user)?;
+                nix::unistd::setuid(uid).map_err(user)?;
+                nix::unistd::chdir(dir.as_c_str()).map_err(|e| marked(DIR, e))?;
+                close_at_exec(most);
                 Ok(())
             });
         }
+        Ok(())
+    }
+}
+
+/// Where a program of another user finds the system's programs.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Marks an error number that [`Identity::isolate`] met before exec, for [`before_exec`]: Linux has no numbers that high.
+const USER: i32 = 1000;
+const DIR: i32 = 2000;
+
+fn marked(by: i32, errno: nix::errno::Errno) -> std::io::Error {
+    std::io::Error::from_raw_os_error(by + errno as i32)
+}
+
+/// The error of a child that could not become the user or enter the directory; `None` for what exec itself said.
+pub(super) fn before_exec(
+    error: &std::io::Error,
+    user: &Identity,
+    dir: Option<&Path>,
+) -> Option<Error> {
+    let number = error.raw_os_error()?;
+    let plain = |by: i32| std::io::Error::from_raw_os_error(number - by);
+    let who = user
+        .name
+        .clone()
+        .unwrap_or_else(|| format!("uid {}", user.uid));
+    let who = crate::terminal::escape(&who);
+    if number > DIR {
+        let shown = dir.unwrap_or(Path::new("/")).display().to_string();
+        let shown = crate::terminal::escape(&shown);
+        return Some(Error::io(
+            format!("user '{who}' cannot enter the directory '{shown}'"),
+            &plain(DIR),
+        ));
+    }
+    (number > USER).then(|| Error::io(format!("cannot run as user '{who}'"), &plain(USER)))
+}
+
+/// Every descriptor but 0, 1 and 2 is closed when the program is executed. std's own pipe, which reports a failed exec, works until then.
+fn close_at_exec(most: u64) {
+    const CLOEXEC: nix::libc::c_uint = 4;
+    // SAFETY: close_range(2) with CLOSE_RANGE_CLOEXEC touches no memory, and closes nothing that this process still uses.
+    #[allow(unsafe_code)]
+    let done = unsafe {
+        nix::libc::syscall(
+            nix::libc::SYS_close_range,
+            3 as nix::libc::c_uint,
+            nix::libc::c_uint::MAX,
+            CLOEXEC,
+        )
+    };
+    if done == 0 {
+        return;
+    }
+    // A kernel of before 5.11: one by one.
+    for fd in 3..i32::try_from(most).unwrap_or(1024) {
+        // SAFETY: F_SETFD touches no memory; a number that is no descriptor is an error that changes nothing.
+        #[allow(unsafe_code)]
+        let _ = unsafe { nix::libc::fcntl(fd, nix::libc::F_SETFD, nix::libc::FD_CLOEXEC) };
     }
 }
 

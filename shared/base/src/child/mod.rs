@@ -11,11 +11,13 @@ pub use captured::{Finished, Run};
 pub use foreground::{Foreground, Outcome};
 pub use identity::{Identity, own_session};
 
+use crate::clock::Deadline;
 use crate::error::{Error, Kind};
 use rustix::process::{Pid, Signal as Kill};
 use std::ffi::OsStr;
 use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,13 @@ impl std::fmt::Display for Ending {
 pub(crate) fn not_started(program: &OsStr, error: &std::io::Error) -> Error {
     let shown = crate::terminal::escape_bytes(program.as_encoded_bytes());
     let by_name = !program.as_encoded_bytes().contains(&b'/');
+    if is_shortage(error) {
+        return Error::new(
+            Kind::Unknown,
+            format!("cannot run '{shown}': {}", crate::error::plain(error)),
+        )
+        .hint("raise the limits on processes, memory and open files (ulimit -u, -v, -n)");
+    }
     match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied
             if by_name && !on_path(program) =>
@@ -90,6 +99,38 @@ pub(crate) fn not_started(program: &OsStr, error: &std::io::Error) -> Error {
 fn on_path(program: &OsStr) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+}
+
+/// How long a fork that the system refuses for want of processes or memory is tried again.
+const FORK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Starts a command. Where the system has no process or memory to spare just now (`EAGAIN`, `ENOMEM`), the start is tried again for two
+/// seconds, but not beyond the deadline.
+///
+/// # Errors
+/// As [`std::process::Command::spawn`].
+pub fn spawn(command: &mut Command, deadline: Deadline) -> std::io::Result<Child> {
+    let until = deadline.or_after(FORK_PATIENCE);
+    let mut pause = Duration::from_millis(10);
+    loop {
+        match command.spawn() {
+            Err(e) if is_shortage(&e) && !until.passed() => {
+                std::thread::sleep(until.slice(pause));
+                pause = (pause * 2).min(Duration::from_millis(250));
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Whether the system was short of processes, memory or descriptors: nothing is known about the program then.
+pub fn is_shortage(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let number = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(
+        number,
+        Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE)
+    )
 }
 
 /// Sends a signal to a whole process group; nobody left in it is no error.

@@ -4,17 +4,17 @@ use super::{Entry, Opt, Value};
 
 /// In the order that manuals list them.
 pub const COMMON: &[Opt] = &[
-    Opt::flag("dry-run", "Say what would be done and do nothing").short('n').more("Exit status 1 means that something would change."),
-    Opt::value("output", Value::Choice("FORMAT", &["json", "text"]), "How to report")
+    Opt::flag("dry-run", "Report what would change and change nothing").short('n').more("Exit status 1 means that something would change."),
+    Opt::value("output", Value::Choice("FORMAT", &["json", "text"]), "The form of the report")
         .short('o')
         .more("The default is text on a terminal and json, one object on one line, everywhere else."),
-    Opt::flag("diff", "Also report what changes, line by line"),
+    Opt::flag("diff", "Report what changes, line by line, too"),
     Opt::flag("quiet", "Print nothing when nothing changed and nothing is wrong").short('q').more("For cron: no output, no mail."),
-    Opt::flag("verbose", "Say more").short('v'),
-    Opt::value("timeout", Value::Duration("DURATION"), "The longest the whole run may take").more("Such as 90s or 1h 30m."),
-    Opt::value("lock-wait", Value::Duration("DURATION"), "How long to wait for a lock that somebody else holds")
-        .more("The default is not to wait: exit status 75."),
-    Opt::value("journal", Value::File("FILE"), "Append the report to FILE, too, as one line"),
+    Opt::flag("verbose", "Report details, too").short('v'),
+    Opt::value("timeout", Value::Duration("DURATION"), "End the whole run after this time, with exit status 75").more("Such as 90s or 1h 30m."),
+    Opt::value("lock-wait", Value::Duration("DURATION"), "How long to wait for a lock that another process holds")
+        .more("Without this option the tool does not wait: exit status 75."),
+    Opt::value("journal", Value::File("FILE"), "Append the report to FILE as one line, too"),
     Opt::value("trust", Value::File("FILE"), "Lend the input FILE the rights of the caller")
         .many()
         .more(
@@ -33,5 +33,5 @@ pub const COMMON: &[Opt] = &[
 /// What every tool looks at in its environment.
 pub const ENVIRONMENT: &[Entry] = &[Entry {
     name: "NO_COLOR, TERM",
-    text: "No colour where NO_COLOR is set to anything, or TERM is dumb or not set.",
+    text: "Text has no colour where NO_COLOR is set to anything, or TERM is dumb or not set.",
 }];

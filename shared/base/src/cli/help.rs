@@ -178,7 +178,7 @@ fn document(out: &mut String, document: &Document) {
                 out,
                 &format!("  {}{}", key.name, equals(&key.value)),
                 &key.text,
-            )
+            );
         });
     }
 }

@@ -5,11 +5,15 @@
 //! Two facts follow, and the rest of the house relies on both. Where the owner is root, nobody else can change the path meanwhile.
 //! Where the owner is another user, whatever is done with the path has to be done with the rights of that user, and no more.
 
+mod append;
+mod assume;
 mod open;
 mod rights;
 mod walk;
 mod writers;
 
+pub use append::open_append;
+pub use assume::with_rights_of;
 pub(crate) use open::read_all;
 pub use open::{open_dir, open_regular, read_regular};
 pub use rights::Rights;
@@ -18,7 +22,7 @@ pub(crate) use rights::{believe, rights_of};
 use crate::child::Identity;
 use crate::error::{Error, Kind, Result};
 use rustix::fs::{FileType, Stat};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -132,6 +136,8 @@ impl fmt::Display for Because {
 pub struct Trust {
     /// The least trusted user over all components.
     pub owner: Owner,
+    /// The least trusted user over the way to the object: who can put another in its place, whoever may write the object itself.
+    pub way: Owner,
     /// The component that makes it so; `None` where the owner is root.
     pub because: Option<Because>,
     /// The path with every link resolved.
@@ -145,6 +151,8 @@ pub struct Trust {
     entry: Option<(OwnedFd, OsString)>,
     /// Users other than the directory's owner can make new names in this directory.
     shared: bool,
+    /// A link was followed that a user other than root and the caller could have put there.
+    linked: bool,
 }
 
 impl AsFd for Trust {
@@ -175,15 +183,19 @@ pub fn inspect_link(path: &Path) -> Result<Trust> {
 /// # Errors
 /// As [`inspect`]; `Kind::Failed` where the path ends with `..` or is `/`.
 pub fn inspect_parent(path: &Path) -> Result<(Trust, OsString)> {
+    let (parent, name) = parent_and_name(path)?;
+    Ok((inspect(parent)?, name.to_os_string()))
+}
+
+fn parent_and_name(path: &Path) -> Result<(&Path, &OsStr)> {
     let Some(name) = path.file_name() else {
         let shown = crate::terminal::escape_bytes(path.as_os_str().as_encoded_bytes());
         return Err(Error::failed(format!("'{shown}' does not end with a name")));
     };
-    let parent = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    Ok((inspect(parent)?, name.to_os_string()))
+    Ok(match path.parent() {
+        Some(parent) if parent != Path::new("") => (parent, name),
+        _ => (Path::new("."), name),
+    })
 }
 
 /// As whom a program, a script or a directory of code may be used: the least trusted user over the path's components, where the tool runs
@@ -235,10 +247,14 @@ impl Trust {
     /// # Errors
     /// `Kind::Permission` where more than one user can change the path.
     pub fn executor(&self) -> Result<Option<Identity>> {
+        self.as_whom(self.owner)
+    }
+
+    fn as_whom(&self, owner: Owner) -> Result<Option<Identity>> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
         }
-        match self.owner {
+        match owner {
             Owner::Root => Ok(None),
             Owner::Uid(uid) => Identity::of_uid(uid, self.gid_of(uid)).map(Some),
             Owner::Anybody => Err(self.refusal()),
@@ -268,6 +284,12 @@ impl Trust {
     /// Whether users other than the directory's owner can make new names in it: /tmp, which the sticky bit protects otherwise.
     pub fn is_shared(&self) -> bool {
         self.shared
+    }
+
+    /// Whether the walk followed a link that a user other than root and the caller could have put there: what is reached then may be
+    /// anything on the host.
+    pub fn is_linked(&self) -> bool {
+        self.linked
     }
 }
 

@@ -220,3 +220,53 @@ fn two_other_users_are_more_than_one() {
     assert_eq!(a.and(Owner::caller()), a);
     assert_eq!(Owner::Anybody.and(a), Owner::Anybody);
 }
+
+#[test]
+fn a_log_is_opened_with_the_rights_of_who_can_change_its_path() {
+    use std::io::Write;
+    use std::os::unix::fs::MetadataExt;
+    if !root() {
+        return;
+    }
+    let at = Scratch::new("append");
+    let site = at.dir("site", DEP, 0o755);
+    let secret = at.file("secret", 0, 0o600);
+    let append = |path: &Path| open_append(path, 0o640);
+
+    let log = site.join("log");
+    append(&log).unwrap().write_all(b"a").unwrap();
+    append(&log).unwrap().write_all(b"b").unwrap();
+    let meta = fs::metadata(&log).unwrap();
+    assert_eq!((meta.uid(), meta.mode() & 0o777), (DEP, 0o640));
+    assert_eq!(fs::read(&log).unwrap(), b"ab");
+    // What root made there before stays root's.
+    let old = at.file("site/old", 0, 0o600);
+    append(&old).unwrap().write_all(b"!").unwrap();
+
+    let link = site.join("link");
+    symlink(&secret, &link).unwrap();
+    assert_eq!(append(&link).unwrap_err().kind, Kind::Permission);
+    let dangling = site.join("dangling");
+    symlink(at.0.join("made"), &dangling).unwrap();
+    assert!(append(&dangling).is_err() && !at.0.join("made").exists());
+    let second = site.join("second");
+    fs::hard_link(&secret, &second).unwrap();
+    assert!(append(&second).unwrap_err().message.contains("hard link"));
+    let away = site.join("away");
+    symlink(&at.0, &away).unwrap();
+    assert!(append(&away.join("new")).is_err() && !at.0.join("new").exists());
+    assert!(append(&away.join("secret")).is_err());
+    let fifo = site.join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert!(append(&fifo).unwrap_err().message.contains("a FIFO"));
+    assert_eq!(fs::read(&secret).unwrap(), b"secret");
+
+    // By a path of root's alone all of it is as ever.
+    let roots = at.0.join("roots");
+    symlink(&secret, &roots).unwrap();
+    append(&roots).unwrap().write_all(b"!").unwrap();
+    assert_eq!(fs::read(&secret).unwrap(), b"secret!");
+    append(Path::new("/dev/null")).unwrap();
+    assert_eq!(rustix::process::geteuid().as_raw(), 0);
+    assert!(fs::read("/etc/shadow").is_ok());
+}

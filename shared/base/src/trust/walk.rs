@@ -37,9 +37,12 @@ struct Walk {
     path: PathBuf,
     entry: Option<(OwnedFd, OsString)>,
     owner: Owner,
+    way: Owner,
     because: Option<Because>,
     /// Others can make names in `at`.
     shared: bool,
+    /// A link was followed that somebody else could have made.
+    linked: bool,
     links: usize,
 }
 
@@ -56,12 +59,14 @@ pub(super) fn walk(path: &Path, follow: bool) -> Result<Trust, Errno> {
     walk.through(follow)?;
     Ok(Trust {
         owner: walk.owner,
+        way: walk.way,
         because: walk.because,
         path: walk.path,
         stat: walk.stat,
         fd: walk.at,
         entry: walk.entry,
         shared: walk.shared,
+        linked: walk.linked,
     })
 }
 
@@ -75,8 +80,10 @@ impl Walk {
             path,
             entry: None,
             owner: Owner::Root,
+            way: Owner::Root,
             because: None,
             shared: false,
+            linked: false,
             links: 0,
         };
         walk.judge()?;
@@ -204,6 +211,7 @@ impl Walk {
             let place = self.path.join(name);
             self.least(Owner::of(stat.st_uid), How::Owns(stat.st_uid), place);
         }
+        self.linked |= !self.owner.trusted_by(rustix::process::geteuid().as_raw());
         let target = rustix::fs::readlinkat(link, "", Vec::new())?.into_bytes();
         if kind_of(link) == PROC {
             // Only the kernel can follow a link in /proc: the words are no path.
@@ -231,6 +239,10 @@ impl Walk {
         if in_shared && regular && self.stat.st_nlink > 1 {
             // Others can give a file of root a second name here.
             self.least(Owner::Anybody, How::World, self.path.clone());
+        }
+        self.way = self.owner;
+        if in_shared {
+            self.way = self.way.and(Owner::of(self.stat.st_uid));
         }
         self.judge()
     }

@@ -134,7 +134,7 @@ fn levels_of_sslmode_and_whose_certificate_is_trusted() {
             dsn,
             &[("HOME", "/nonexistent")],
             Some(&format!("dbname=postgres hostaddr=127.0.0.1 {dsn}")),
-        ))
+        ));
     };
     let [server, named, other] = &servers[..] else {
         unreachable!()

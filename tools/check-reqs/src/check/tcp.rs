@@ -7,7 +7,6 @@ use crate::net::{self, Trouble};
 use crate::scene::Scene;
 use base::Result;
 use base::clock::Deadline;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 /// `type = "tcp"`.
@@ -65,8 +64,7 @@ impl Check for Tcp {
             Tcp::Port { host, port } => {
                 net::connect(host, *port, deadline).map(|(_, address)| address.to_string())
             }
-            // connect(2) of a unix socket answers at once, unless the backlog is full.
-            Tcp::Socket(path) => UnixStream::connect(path)
+            Tcp::Socket(path) => base::connect::unix(path, deadline)
                 .map(|_| place.clone())
                 .map_err(|error| Trouble::of(&place, &error)),
         };

@@ -55,10 +55,10 @@ pub fn text(whole: &Whole<'_>) -> String {
                 out += &format!(
                     "><failure message=\"{msg}\" type=\"{reason}\">{}</failure></testcase>\n",
                     escaped(&fix)
-                )
+                );
             }
             Status::Unknown => {
-                out += &format!("><error message=\"{msg}\" type=\"{reason}\"/></testcase>\n")
+                out += &format!("><error message=\"{msg}\" type=\"{reason}\"/></testcase>\n");
             }
             Status::Skipped => out += &format!("><skipped message=\"{msg}\"/></testcase>\n"),
             Status::Warn => out += &format!("><system-err>{msg}</system-err></testcase>\n"),

@@ -162,7 +162,7 @@ fn fill(
             field,
             remark,
             span: span.clone(),
-        })
+        });
     };
     if set == 0 {
         note(Remark::EmptyRange);

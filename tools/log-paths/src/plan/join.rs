@@ -155,7 +155,7 @@ fn master(observed: &Observed, pid: u32) -> u32 {
         };
         match observed.processes.get(&process.parent) {
             Some(parent) if process.service.is_some() && parent.service == process.service => {
-                at = parent.pid
+                at = parent.pid;
             }
             _ => break,
         }

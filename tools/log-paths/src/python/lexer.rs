@@ -109,7 +109,7 @@ impl Lexer<'_> {
                     self.at += self.bytes[self.at..]
                         .iter()
                         .position(|byte| *byte == b'\n')
-                        .unwrap_or(self.bytes.len() - self.at)
+                        .unwrap_or(self.bytes.len() - self.at);
                 }
                 b'\\' if matches!(self.bytes.get(self.at + 1), Some(b'\n' | b'\r')) => {
                     self.at += if self.bytes[self.at..].starts_with(b"\\\r\n") {

@@ -137,7 +137,7 @@ fn targets(tokens: &[Token]) -> Option<&[Token]> {
             Token::Mark(b'(' | b'[' | b'{') => depth += 1,
             Token::Mark(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
             Token::Mark(b'=') if depth == 0 || at > 0 && tokens[at - 1] == Token::Mark(b':') => {
-                last = Some(at)
+                last = Some(at);
             }
             _ => {}
         }

@@ -169,7 +169,7 @@ fn placeholders(name: &[u8], env: &BTreeMap<OsString, OsString>) -> Result<Vec<u
                     .map_or(&b""[..], |value| value.as_bytes()),
             ),
             None if inner == b"system.hostname" => {
-                out.extend_from_slice(rustix::system::uname().nodename().to_bytes())
+                out.extend_from_slice(rustix::system::uname().nodename().to_bytes());
             }
             None => return Err(format!("{{{}}}", String::from_utf8_lossy(inner))),
         }

@@ -127,7 +127,7 @@ fn option<'a>(words: &'a [Vec<u8>], names: &[&str]) -> Option<&'a [u8]> {
                 Some(b"") => with_program = words.get(index + 1).map(Vec::as_slice),
                 Some([b'=', rest @ ..]) if name.starts_with("--") => with_program = Some(rest),
                 Some(rest) if !name.starts_with("--") && !word.starts_with(b"--") => {
-                    with_program = Some(rest)
+                    with_program = Some(rest);
                 }
                 _ => {}
             }

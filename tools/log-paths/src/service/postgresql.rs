@@ -213,7 +213,7 @@ impl View<'_> {
         let collector = self.guc.boolean("logging_collector").unwrap_or(false);
         match destination {
             "syslog" => {
-                out.add(self.target(Sink::Syslog(String::new()), self.guc.get("log_destination")))
+                out.add(self.target(Sink::Syslog(String::new()), self.guc.get("log_destination")));
             }
             "stderr" if !collector => out.add(self.standard_error()),
             "stderr" | "csvlog" | "jsonlog" if collector => self.collected(destination, out),

@@ -134,11 +134,11 @@ impl Walk<'_> {
         for node in nodes {
             match node {
                 Node::User(name) if place == Place::Main => {
-                    self.user = Some(String::from_utf8_lossy(name).into_owned())
+                    self.user = Some(String::from_utf8_lossy(name).into_owned());
                 }
                 Node::User(_) => {}
                 Node::Include(pattern, line) => {
-                    self.include(pattern, &Source::new(file, *line), place, level)
+                    self.include(pattern, &Source::new(file, *line), place, level);
                 }
                 Node::Error(args, line) => self.error_log(args, Source::new(file, *line), place),
                 Node::Access(args, line) => {
@@ -146,7 +146,7 @@ impl Walk<'_> {
                     self.access_log(args, Source::new(file, *line), place);
                 }
                 Node::Block(context, nodes, line) => {
-                    self.block(file, *context, nodes, *line, place, level)
+                    self.block(file, *context, nodes, *line, place, level);
                 }
             }
         }

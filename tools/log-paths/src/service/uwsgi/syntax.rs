@@ -85,7 +85,7 @@ fn ini(file: &Arc<Path>, bytes: &[u8], wanted: &str) -> Vec<Entry> {
                 inside = text
                     .strip_prefix(b"[")
                     .and_then(|rest| rest.strip_suffix(b"]"))
-                    == Some(wanted.as_bytes())
+                    == Some(wanted.as_bytes());
             }
             Some(_) if inside => {
                 let at = text

@@ -100,7 +100,7 @@ pub fn tokens(
                 at += bytes[at..]
                     .iter()
                     .position(|byte| *byte == b'\n')
-                    .unwrap_or(bytes.len() - at)
+                    .unwrap_or(bytes.len() - at);
             }
             b'"' | b'`' => {
                 let source = Source::new(file, line);

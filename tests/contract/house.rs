@@ -1,0 +1,276 @@
+//! The plan of the house, looked for in the sources: no import circle in any crate, and nobody but lib.rs and cli.rs imports
+//! cli.rs.
+
+use harness::source_root;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Import circles that are not removed yet. The list only shrinks: an entry that is no circle any more fails the test.
+const CIRCLES: &[(&str, &[&str])] = &[
+    ("log-paths", &["launch", "service"]),
+    (
+        "pg-ext-ensure",
+        &[
+            "act", "cli", "elevate", "ensure", "fleet", "observe", "plan",
+        ],
+    ),
+    ("svc-cycle", &["backend", "order", "set"]),
+    ("svc-cycle", &["change", "cycle"]),
+];
+
+/// Modules that import cli.rs although request.rs has what they need. The list only shrinks.
+const IMPORT_CLI: &[(&str, &str)] = &[];
+
+/// A crate's modules, each with the modules that its text refers to by `crate::` or `super::`.
+type Imports = BTreeMap<String, BTreeSet<String>>;
+
+fn crates() -> Vec<(String, Imports)> {
+    let mut crates = Vec::new();
+    for group in ["shared", "tools"] {
+        for entry in std::fs::read_dir(source_root().join(group))
+            .unwrap()
+            .flatten()
+        {
+            let src = entry.path().join("src");
+            if src.is_dir() {
+                let name = entry.file_name().into_string().unwrap();
+                crates.push((name, imports(&src)));
+            }
+        }
+    }
+    crates.sort_by(|one, other| one.0.cmp(&other.0));
+    assert!(
+        crates.len() > 14,
+        "the crates are not where this test looks"
+    );
+    crates
+}
+
+fn imports(src: &Path) -> Imports {
+    let mut texts = BTreeMap::new();
+    collect(src, &mut Vec::new(), &mut texts);
+    let names: BTreeSet<String> = texts.keys().cloned().collect();
+    texts
+        .iter()
+        .map(|(name, text)| {
+            let found = references(text)
+                .into_iter()
+                .filter_map(|path| target(name, &path, &names))
+                .filter(|to| to != name)
+                .collect();
+            (name.clone(), found)
+        })
+        .collect()
+}
+
+/// Every module's name, such as `elevate::journal`, and its text.
+fn collect(dir: &Path, above: &mut Vec<String>, texts: &mut BTreeMap<String, String>) {
+    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        let path = entry.path();
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            above.push(stem);
+            collect(&path, above, texts);
+            above.pop();
+        } else if path.extension().is_some_and(|ext| ext == "rs") && stem != "tests" {
+            let mut name = above.clone();
+            name.extend((!matches!(stem.as_str(), "mod" | "lib" | "main")).then_some(stem));
+            let text = std::fs::read_to_string(&path).unwrap();
+            texts.insert(name.join("::"), without_tests(&text));
+        }
+    }
+}
+
+/// The text without comments and without its test module.
+fn without_tests(text: &str) -> String {
+    let end = text.find("\n#[cfg(test)]").unwrap_or(text.len());
+    text[..end]
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or(""))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Every path that begins with `crate` or `super`, the braces of `use` lines written out.
+fn references(text: &str) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for start in ["crate::", "super::"] {
+        for (at, _) in text.match_indices(start) {
+            let before = text[..at].chars().next_back();
+            if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+                continue;
+            }
+            written_out(&text[at..], &mut Vec::new(), &mut all);
+        }
+    }
+    all
+}
+
+/// Reads one path, or a tree of paths in braces; gives what follows.
+fn written_out<'a>(text: &'a str, above: &mut Vec<String>, all: &mut Vec<Vec<String>>) -> &'a str {
+    let depth = above.len();
+    let mut rest = text.trim_start();
+    loop {
+        if let Some(inner) = rest.strip_prefix('{') {
+            rest = inner.trim_start();
+            while !rest.starts_with('}') && !rest.is_empty() {
+                let before = rest.len();
+                rest = written_out(rest, above, all).trim_start();
+                rest = rest.trim_start_matches(',').trim_start();
+                if rest.len() == before {
+                    break;
+                }
+            }
+            rest = rest.strip_prefix('}').unwrap_or(rest);
+            break;
+        }
+        let end = rest
+            .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .unwrap_or(rest.len());
+        above.push(rest[..end].to_owned());
+        rest = &rest[end..];
+        match rest.strip_prefix("::") {
+            Some(more) if !more.starts_with('<') => rest = more,
+            _ => {
+                all.push(above.clone());
+                if let Some(renamed) = rest.strip_prefix(" as ") {
+                    let end = renamed.find([',', '}', ';']).unwrap_or(renamed.len());
+                    rest = &renamed[end..];
+                }
+                break;
+            }
+        }
+    }
+    above.truncate(depth);
+    rest
+}
+
+/// The module that a path inside `from` leads to.
+fn target(from: &str, path: &[String], names: &BTreeSet<String>) -> Option<String> {
+    let mut base: Vec<&str> = from.split("::").filter(|part| !part.is_empty()).collect();
+    let mut rest = path;
+    if path[0] == "crate" {
+        base.clear();
+        rest = &path[1..];
+    }
+    while rest.first().is_some_and(|part| part == "super") {
+        base.pop();
+        rest = &rest[1..];
+    }
+    let whole: Vec<&str> = base
+        .into_iter()
+        .chain(rest.iter().map(String::as_str))
+        .collect();
+    (1..=whole.len())
+        .rev()
+        .map(|len| whole[..len].join("::"))
+        .find(|name| names.contains(name))
+}
+
+/// The sets of modules that reach each other.
+fn circles(imports: &Imports) -> BTreeSet<Vec<String>> {
+    let reach: BTreeMap<&String, BTreeSet<&String>> = imports
+        .keys()
+        .map(|name| {
+            let mut seen = BTreeSet::new();
+            let mut next: Vec<&String> = imports[name].iter().collect();
+            while let Some(one) = next.pop() {
+                if seen.insert(one) {
+                    next.extend(imports.get(one).into_iter().flatten());
+                }
+            }
+            (name, seen)
+        })
+        .collect();
+    imports
+        .keys()
+        .filter(|name| reach[name].contains(name))
+        .map(|name| {
+            let back = reach[name]
+                .iter()
+                .filter(|other| reach[**other].contains(name));
+            back.map(|other| (*other).clone()).collect()
+        })
+        .collect()
+}
+
+#[test]
+fn no_crate_has_an_import_circle() {
+    let found: BTreeSet<(String, Vec<String>)> = crates()
+        .iter()
+        .flat_map(|(name, imports)| {
+            circles(imports)
+                .into_iter()
+                .map(|circle| (name.clone(), circle))
+        })
+        .collect();
+    let known: BTreeSet<(String, Vec<String>)> = CIRCLES
+        .iter()
+        .map(|(name, modules)| {
+            let modules = modules.iter().map(|m| (*m).to_owned()).collect();
+            ((*name).to_owned(), modules)
+        })
+        .collect();
+    // A known circle may have become smaller; a module that was in none may not come in.
+    for (name, circle) in &found {
+        assert!(
+            known
+                .iter()
+                .any(|(of, modules)| of == name && circle.iter().all(|m| modules.contains(m))),
+            "{name}: {} import each other in a circle: let each import only what stands below it",
+            circle.join(", ")
+        );
+    }
+    for (name, modules) in &known {
+        assert!(
+            found.contains(&(name.clone(), modules.clone())),
+            "{name}: {} are no circle any more: take them from CIRCLES in tests/contract/house.rs, or write what is left",
+            modules.join(", ")
+        );
+    }
+}
+
+#[test]
+fn only_lib_and_cli_import_the_command_line() {
+    let found: BTreeSet<(String, String)> = crates()
+        .into_iter()
+        .filter(|(_, imports)| imports.contains_key("request"))
+        .flat_map(|(name, imports)| {
+            imports
+                .into_iter()
+                .filter(|(module, to)| {
+                    to.contains("cli") && !module.is_empty() && !module.starts_with("cli")
+                })
+                .map(move |(module, _)| (name.clone(), module))
+        })
+        .collect();
+    let known: BTreeSet<(String, String)> = IMPORT_CLI
+        .iter()
+        .map(|(name, module)| ((*name).to_owned(), (*module).to_owned()))
+        .collect();
+    assert_eq!(
+        found, known,
+        "a module takes what was asked for from request.rs, not from cli.rs"
+    );
+}
+
+#[test]
+fn the_reader_of_imports_reads_them() {
+    let text =
+        "use crate::{a::{b, c as d}, e};\nfn f() { super::g::h(); my_crate::x(); }\n// crate::no\n";
+    let read: Vec<String> = references(&without_tests(text))
+        .iter()
+        .map(|path| path.join("::"))
+        .collect();
+    assert_eq!(
+        read,
+        ["crate::a::b", "crate::a::c", "crate::e", "super::g::h"]
+    );
+    let imports: Imports = [("a", "b"), ("b", "c"), ("c", "a"), ("d", "a")]
+        .map(|(from, to)| (from.to_owned(), BTreeSet::from([to.to_owned()])))
+        .into();
+    assert_eq!(
+        circles(&imports),
+        BTreeSet::from([vec!["a".to_owned(), "b".to_owned(), "c".to_owned()]])
+    );
+}
