@@ -8,12 +8,6 @@ use std::path::Path;
 /// Import circles that are not removed yet. The list only shrinks: an entry that is no circle any more fails the test.
 const CIRCLES: &[(&str, &[&str])] = &[
     ("log-paths", &["launch", "service"]),
-    (
-        "pg-ext-ensure",
-        &[
-            "act", "cli", "elevate", "ensure", "fleet", "observe", "plan",
-        ],
-    ),
     ("svc-cycle", &["backend", "order", "set"]),
     ("svc-cycle", &["change", "cycle"]),
 ];

@@ -1,12 +1,18 @@
 //! The guardian's work: the tool is gone, and the right may be there.
 
-use base::clock::Deadline;
-use base::exit::Exit;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::journal::Ward;
+use base::clock::Deadline;
+use base::error::{Error, Result};
+use base::exit::Exit;
+use serde::{Deserialize, Serialize};
+
+use super::journal::Journal;
+use super::place::Place;
 use super::take_back::take_back;
 use crate::connect::resolved;
+use crate::request::Connection;
 
 /// What guardians of this tool are for.
 pub const KIND: &str = "revoke";
@@ -16,6 +22,44 @@ const PATIENCE: Duration = Duration::from_secs(900);
 
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// What a guardian watches over.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Ward {
+    /// The elevation.
+    pub journal: Journal,
+    /// Who takes the right back.
+    pub admin: Connection,
+    /// Where the tool was called.
+    pub directory: PathBuf,
+    /// Where the journal is.
+    pub state: PathBuf,
+}
+
+impl Ward {
+    /// What the guardian reads from its pipe: there a connection string is private.
+    ///
+    /// # Errors
+    /// `Kind::Failed`.
+    pub fn payload(journal: &Journal, place: &Place, admin: &Connection) -> Result<Vec<u8>> {
+        let ward = Ward {
+            journal: journal.clone(),
+            admin: admin.clone(),
+            directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+            state: place.directory().to_path_buf(),
+        };
+        serde_json::to_vec(&ward)
+            .map_err(|error| Error::failed(format!("cannot tell the guardian what to do: {error}")))
+    }
+
+    /// The journal's place, with its lock, which the tool has let go of.
+    ///
+    /// # Errors
+    /// `Kind::Locked`, `Kind::Io`.
+    pub fn place(&self, wait: Duration) -> Result<Place> {
+        Place::claim_in(self.state.clone(), &self.journal.grant().subject, wait)
+    }
+}
 
 /// Takes the right back.
 pub fn guard(payload: &[u8]) -> Exit {

@@ -1,16 +1,12 @@
 //! What is written down before a role is elevated, so that even after a power cut somebody knows that the right has to be taken back. A
 //! journal never holds a connection string.
 
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use base::clock::rfc3339;
-use base::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::place::Place;
 use super::right::{Giver, Grant, Subject};
-use crate::request::Connection;
 
 /// One elevation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,43 +67,5 @@ impl Journal {
             since: self.since,
             transaction: None,
         }
-    }
-}
-
-/// What a guardian watches over.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Ward {
-    /// The elevation.
-    pub journal: Journal,
-    /// Who takes the right back.
-    pub admin: Connection,
-    /// Where the tool was called.
-    pub directory: PathBuf,
-    /// Where the journal is.
-    pub state: PathBuf,
-}
-
-impl Ward {
-    /// What the guardian reads from its pipe: there a connection string is private.
-    ///
-    /// # Errors
-    /// `Kind::Failed`.
-    pub fn payload(journal: &Journal, place: &Place, admin: &Connection) -> Result<Vec<u8>> {
-        let ward = Ward {
-            journal: journal.clone(),
-            admin: admin.clone(),
-            directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
-            state: place.directory().to_path_buf(),
-        };
-        serde_json::to_vec(&ward)
-            .map_err(|error| Error::failed(format!("cannot tell the guardian what to do: {error}")))
-    }
-
-    /// The journal's place, with its lock, which the tool has let go of.
-    ///
-    /// # Errors
-    /// `Kind::Locked`, `Kind::Io`.
-    pub fn place(&self, wait: Duration) -> Result<Place> {
-        Place::claim_in(self.state.clone(), &self.journal.grant().subject, wait)
     }
 }

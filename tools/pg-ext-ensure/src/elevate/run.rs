@@ -17,8 +17,8 @@ use pgconn::Resolved;
 use postgres::Client;
 
 use super::aftermath::{self, Snapshot};
-use super::guardian;
-use super::journal::{Journal, Ward};
+use super::guardian::{self, Ward};
+use super::journal::Journal;
 use super::place::Place;
 use super::right::{self, Facts, Grant};
 use super::take_back::{Revocation, take_back};
