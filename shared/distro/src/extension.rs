@@ -444,10 +444,7 @@ mod tests {
             ..Distro::default()
         };
         let server = |package: &str| Packaged::Server(package.to_string());
-        assert_eq!(
-            find("hstore", "15", &debian("12")),
-            server("postgresql-15")
-        );
+        assert_eq!(find("hstore", "15", &debian("12")), server("postgresql-15"));
         assert_eq!(
             find("hstore", "9.6", &debian("9")),
             Packaged::Here("postgresql-contrib".to_string())

@@ -152,7 +152,11 @@ mod tests {
             assert!(!written.contains("secret"), "{written}");
             let again = parse(&written).unwrap();
             for keyword in KEYWORDS.iter().filter(|k| k.name != "password") {
-                assert_eq!(again.get(keyword.name), settings.get(keyword.name), "{written}");
+                assert_eq!(
+                    again.get(keyword.name),
+                    settings.get(keyword.name),
+                    "{written}"
+                );
             }
         }
     }

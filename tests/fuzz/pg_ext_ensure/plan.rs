@@ -198,12 +198,17 @@ fn a_plan_for_any_catalog_ends_and_is_in_order() {
                 Action::None => assert!(step.statements.is_empty() && step.cause.is_none(), "{at}"),
                 _ => assert!(is_there, "{at}"),
             }
-            assert!(step.action == Action::None || !step.statements.is_empty(), "{at}");
+            assert!(
+                step.action == Action::None || !step.statements.is_empty(),
+                "{at}"
+            );
             if step.action == Action::Drop && step.cause.is_none() {
                 dropped += 1;
                 let stays = |other: &Dependent| {
                     let kept = other.extension.as_ref();
-                    wants.iter().any(|want| Some(&want.name) == kept && want.state == State::Present)
+                    wants
+                        .iter()
+                        .any(|want| Some(&want.name) == kept && want.state == State::Present)
                 };
                 assert!(!step.lost.iter().any(stays), "drops what shall stay: {at}");
                 assert!(step.lost.is_empty() || policy.drop_cascade, "{at}");

@@ -3,8 +3,8 @@
 use super::{Random, rounds, write};
 use harness::scratch;
 use pg_ext_ensure::catalog::Server;
-use pg_ext_ensure::want::Want;
 use pg_ext_ensure::sql::Statement;
+use pg_ext_ensure::want::Want;
 use pg_ext_ensure::{package, packager, spec};
 
 #[test]

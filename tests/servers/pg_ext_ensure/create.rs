@@ -229,10 +229,16 @@ fn absent_goes_even_without_the_package_and_never_takes_others_along() {
         assert_eq!(refused["error"]["sqlstate"], "2BP01");
         assert_eq!(
             refused["lost"],
-            json!(["table column public.t.h", "table column public.t.hs", "view public.v"])
+            json!([
+                "table column public.t.h",
+                "table column public.t.hs",
+                "view public.v"
+            ])
         );
         assert!(
-            refused["error"]["message"].to_string().contains("3 objects depend"),
+            refused["error"]["message"]
+                .to_string()
+                .contains("3 objects depend"),
             "{refused}"
         );
     }

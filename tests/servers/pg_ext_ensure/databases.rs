@@ -177,7 +177,11 @@ fn an_administrator_of_another_server_is_not_listened_to() {
         .expect_code(3);
     // The reason stands where people look.
     let output = output.expect_err("--admin: the connection leads to another server");
-    assert!(!output.err().contains("let the tool do this"), "{}", output.err());
+    assert!(
+        !output.err().contains("let the tool do this"),
+        "{}",
+        output.err()
+    );
     assert!(installed(&there, "app").is_empty() && installed(&here, "app").is_empty());
 }
 

@@ -255,9 +255,10 @@ fn two_at_once_take_turns() {
         .expect_code(75)
         .expect_err("is locked by pid");
     stage.elevate(&["-n"], "true").run().expect_code(75);
-    let waiting = stage
-        .tool("elevate")
-        .args(["--role", &stage.role, "--lock-wait", "1m", "--", "true"]);
+    let waiting =
+        stage
+            .tool("elevate")
+            .args(["--role", &stage.role, "--lock-wait", "1m", "--", "true"]);
     assert!(stage.is_super(), "the second took the first one's right");
     std::thread::scope(|scope| {
         let second = scope.spawn(|| waiting.run().expect_code(0));
@@ -336,7 +337,10 @@ fn what_a_command_leaves_behind_is_ended_or_reported() {
     );
     let output = stage.elevate(&[], &script).run().expect_code(0);
     assert_eq!(
-        output.json()["warnings"].to_string().matches("since the elevation").count(),
+        output.json()["warnings"]
+            .to_string()
+            .matches("since the elevation")
+            .count(),
         4,
         "{}",
         output.out()

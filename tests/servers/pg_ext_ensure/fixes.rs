@@ -33,23 +33,89 @@ const fn gap(
 
 const GAPS: &[Gap] = &[
     // Nowhere to create in: nothing lands in pg_catalog.
-    gap("DROP SCHEMA public", "app", &["citext"], "3F000", &["citext public"]),
-    gap("ALTER ROLE app IN DATABASE @ SET search_path = ''", "app", &["citext"], "3F000", &["citext public"]),
+    gap(
+        "DROP SCHEMA public",
+        "app",
+        &["citext"],
+        "3F000",
+        &["citext public"],
+    ),
+    gap(
+        "ALTER ROLE app IN DATABASE @ SET search_path = ''",
+        "app",
+        &["citext"],
+        "3F000",
+        &["citext public"],
+    ),
     // Rights.
     gap("", "low", &["hstore@latest"], "42501", &["hstore public"]),
-    gap("", "low", &["--create-schema", "hstore:made"], "42501", &["hstore made"]),
+    gap(
+        "",
+        "low",
+        &["--create-schema", "hstore:made"],
+        "42501",
+        &["hstore made"],
+    ),
     gap("", "app", &["dblink"], "42501", &["dblink public"]),
     gap("", "low", &["plainly:closed"], "42501", &["plainly closed"]),
-    gap("CREATE EXTENSION hstore VERSION '1.4'", "app", &["hstore@1.8"], "42501", &["hstore public"]),
-    gap("CREATE EXTENSION hstore VERSION '1.4'", "app", &["hstore@latest"], "42501", &["hstore public"]),
-    gap("CREATE EXTENSION hstore", "app", &["--absent", "hstore"], "42501", &[]),
+    gap(
+        "CREATE EXTENSION hstore VERSION '1.4'",
+        "app",
+        &["hstore@1.8"],
+        "42501",
+        &["hstore public"],
+    ),
+    gap(
+        "CREATE EXTENSION hstore VERSION '1.4'",
+        "app",
+        &["hstore@latest"],
+        "42501",
+        &["hstore public"],
+    ),
+    gap(
+        "CREATE EXTENSION hstore",
+        "app",
+        &["--absent", "hstore"],
+        "42501",
+        &[],
+    ),
     // Requests that cannot be had as they stand.
-    gap("", "postgres", &["earthdistance"], "42704", &["cube public", "earthdistance public"]),
+    gap(
+        "",
+        "postgres",
+        &["earthdistance"],
+        "42704",
+        &["cube public", "earthdistance public"],
+    ),
     gap("", "app", &["hstore@99"], "22023", &["hstore public"]),
-    gap("CREATE EXTENSION hstore VERSION '1.4'", "postgres", &["hstore@1.1"], "22023", &["hstore public"]),
-    gap("", "app", &["hstore@latest:nowhere"], "3F000", &["hstore nowhere"]),
-    gap("", "postgres", &["fixed:public"], "0A000", &["fixed pg_catalog"]),
-    gap("CREATE EXTENSION stiff", "postgres", &["--fix-schema", "stiff:closed"], "0A000", &["stiff public"]),
+    gap(
+        "CREATE EXTENSION hstore VERSION '1.4'",
+        "postgres",
+        &["hstore@1.1"],
+        "22023",
+        &["hstore public"],
+    ),
+    gap(
+        "",
+        "app",
+        &["hstore@latest:nowhere"],
+        "3F000",
+        &["hstore nowhere"],
+    ),
+    gap(
+        "",
+        "postgres",
+        &["fixed:public"],
+        "0A000",
+        &["fixed pg_catalog"],
+    ),
+    gap(
+        "CREATE EXTENSION stiff",
+        "postgres",
+        &["--fix-schema", "stiff:closed"],
+        "0A000",
+        &["stiff public"],
+    ),
     gap(
         "CREATE EXTENSION hstore; ALTER FUNCTION hstore_in(cstring) SET SCHEMA closed",
         "postgres",
@@ -57,8 +123,20 @@ const GAPS: &[Gap] = &[
         "0A000",
         &["hstore other"],
     ),
-    gap("ALTER ROLE app IN DATABASE @ SET default_transaction_read_only = on", "app", &["isn"], "25006", &["isn public"]),
-    gap("", "app", &["--statement-timeout", "200ms", "sleepy"], "57014", &["sleepy public"]),
+    gap(
+        "ALTER ROLE app IN DATABASE @ SET default_transaction_read_only = on",
+        "app",
+        &["isn"],
+        "25006",
+        &["isn public"],
+    ),
+    gap(
+        "",
+        "app",
+        &["--statement-timeout", "200ms", "sleepy"],
+        "57014",
+        &["sleepy public"],
+    ),
 ];
 
 #[test]
@@ -90,11 +168,17 @@ fn each_fix_mends_its_cause() {
     }
     // Nobody got more rights than asked for.
     assert_eq!(
-        server.psql("postgres", "SELECT string_agg(rolname, ',') FROM pg_roles WHERE rolsuper"),
+        server.psql(
+            "postgres",
+            "SELECT string_agg(rolname, ',') FROM pg_roles WHERE rolsuper"
+        ),
         "postgres"
     );
     assert_eq!(
-        server.psql("postgres", "SELECT count(*) FROM pg_auth_members WHERE roleid::regrole::text !~ '^pg_'"),
+        server.psql(
+            "postgres",
+            "SELECT count(*) FROM pg_auth_members WHERE roleid::regrole::text !~ '^pg_'"
+        ),
         "0"
     );
 }
@@ -118,7 +202,10 @@ fn mend(server: &Postgres, gap: &Gap) {
     let fix = &failed["fix"];
     assert_eq!(fix["destructive"], json!(false), "{at}");
     let all = fix.to_string();
-    assert!(!all.contains('…') && !all.contains("CASCADE") && !all.contains("GRANT \\\"postgres"), "{at}");
+    assert!(
+        !all.contains('…') && !all.contains("CASCADE") && !all.contains("GRANT \\\"postgres"),
+        "{at}"
+    );
     apply(server, &database, fix);
     // A statement mends what was asked for; a command asks for something that can be had.
     if fix["steps"][0]["kind"] == "sql" {
@@ -136,13 +223,24 @@ fn mend(server: &Postgres, gap: &Gap) {
 fn a_lock_is_waited_for_and_a_database_is_made() {
     let server = Postgres::start();
     server.create_app("app");
-    let mut holder = Holder::begin(&server, "app", "LOCK TABLE pg_extension IN SHARE ROW EXCLUSIVE MODE;");
+    let mut holder = Holder::begin(
+        &server,
+        "app",
+        "LOCK TABLE pg_extension IN SHARE ROW EXCLUSIVE MODE;",
+    );
     let output = ensure(&server, "app", "app")
         .args(["--lock-timeout", "200ms", "isn"])
         .run()
         .expect_code(75);
     let fix = item(&output, "isn")["fix"].clone();
-    assert_eq!(fix["steps"][0]["text"].as_str().unwrap().matches("--lock-timeout").count(), 1);
+    assert_eq!(
+        fix["steps"][0]["text"]
+            .as_str()
+            .unwrap()
+            .matches("--lock-timeout")
+            .count(),
+        1
+    );
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| apply(&server, "app", &fix));
         std::thread::sleep(std::time::Duration::from_millis(300));
@@ -175,9 +273,22 @@ fn an_update_that_others_stand_in_the_way_of_drops_nothing() {
     let refused = item(&output, "pg_stat_statements");
     let error = &refused["error"];
     assert_eq!(error["sqlstate"], "2BP01");
-    assert!(error["detail"].as_str().unwrap().contains("view slow depends on"), "{error}");
-    assert_eq!((&refused["fix"]["steps"], &refused["fix"]["alternatives"]), (&json!([]), &Value::Null));
-    assert!(!output.err().contains("drop-cascade") && !output.err().contains("--absent"), "{}", output.err());
+    assert!(
+        error["detail"]
+            .as_str()
+            .unwrap()
+            .contains("view slow depends on"),
+        "{error}"
+    );
+    assert_eq!(
+        (&refused["fix"]["steps"], &refused["fix"]["alternatives"]),
+        (&json!([]), &Value::Null)
+    );
+    assert!(
+        !output.err().contains("drop-cascade") && !output.err().contains("--absent"),
+        "{}",
+        output.err()
+    );
     // The advice helps: the definition is kept.
     let kept = server.psql("postgres", "SELECT pg_get_viewdef('slow')");
     assert!(kept.contains("pg_stat_statements"));
@@ -200,13 +311,28 @@ fn other_causes_behind_the_sqlstate_of_a_missing_control_file() {
     server.add_extension(
         "bodiless",
         "trusted = true\ndefault_version = '1'\n",
-        &[("1", "CREATE FUNCTION f() RETURNS int AS '$libdir/no_such_library', 'f' LANGUAGE c;")],
+        &[(
+            "1",
+            "CREATE FUNCTION f() RETURNS int AS '$libdir/no_such_library', 'f' LANGUAGE c;",
+        )],
     );
-    let output = ensure(&server, "app", "app").arg("bodiless").run().expect_code(3);
+    let output = ensure(&server, "app", "app")
+        .arg("bodiless")
+        .run()
+        .expect_code(3);
     let error = item(&output, "bodiless")["error"].clone();
     assert_eq!(error["sqlstate"], "58P01");
-    assert!(error["cause"].as_str().unwrap().contains("another file"), "{error}");
-    assert!(error["message"].as_str().unwrap().contains("no_such_library"), "{error}");
+    assert!(
+        error["cause"].as_str().unwrap().contains("another file"),
+        "{error}"
+    );
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("no_such_library"),
+        "{error}"
+    );
     // An update that changes a type which a view uses.
     server.add_extension(
         "typed",
@@ -216,11 +342,20 @@ fn other_causes_behind_the_sqlstate_of_a_missing_control_file() {
             ("1--2", "ALTER TABLE typed ALTER a TYPE bigint;"),
         ],
     );
-    server.psql("app", "CREATE EXTENSION typed VERSION '1'; CREATE VIEW uses AS SELECT a FROM typed");
-    let output = ensure(&server, "postgres", "app").arg("typed@latest").run().expect_code(3);
+    server.psql(
+        "app",
+        "CREATE EXTENSION typed VERSION '1'; CREATE VIEW uses AS SELECT a FROM typed",
+    );
+    let output = ensure(&server, "postgres", "app")
+        .arg("typed@latest")
+        .run()
+        .expect_code(3);
     let error = item(&output, "typed")["error"].clone();
     assert_eq!(error["sqlstate"], "0A000");
-    assert!(error["detail"].as_str().unwrap().contains("view uses"), "{error}");
+    assert!(
+        error["detail"].as_str().unwrap().contains("view uses"),
+        "{error}"
+    );
     assert!(!error.to_string().contains("control file"), "{error}");
 }
 
@@ -242,7 +377,10 @@ fn an_update_is_the_first_statement_of_its_session() {
     run("app", &["strict@1"]).expect_code(0);
     let refused = server.psql_as("app", "app", "SELECT 1; ALTER EXTENSION strict UPDATE;");
     assert!(!refused.status.success(), "the extension is strict");
-    let updated = item(&run("postgres", &["--fix-schema", "strict@latest:other"]).expect_code(0), "strict");
+    let updated = item(
+        &run("postgres", &["--fix-schema", "strict@latest:other"]).expect_code(0),
+        "strict",
+    );
     assert_eq!(
         (&updated["after"]["version"], &updated["after"]["schema"]),
         (&json!("2"), &json!("other"))
@@ -251,7 +389,10 @@ fn an_update_is_the_first_statement_of_its_session() {
     run("postgres", &["--absent", "strict"]).expect_code(0);
     run("app", &["strict@1:public"]).expect_code(0);
     server.psql("app", "CREATE TABLE other.strict ()");
-    let failed = item(&run("postgres", &["--fix-schema", "strict@latest:other"]).expect_code(3), "strict");
+    let failed = item(
+        &run("postgres", &["--fix-schema", "strict@latest:other"]).expect_code(3),
+        "strict",
+    );
     assert_eq!(failed["after"]["version"], "1", "{failed}");
 }
 
@@ -280,31 +421,59 @@ fn what_is_lost_is_listed_first_and_only_the_named_option_loses_it() {
     assert_eq!(item(&kept, "hstore")["lost"], lost);
     assert_eq!(item(&kept, "earthdistance")["action"], "create");
     let fix = &item(&kept, "hstore")["fix"];
-    assert_eq!((&fix["steps"], &fix["destructive"]), (&json!([]), &json!(false)));
+    assert_eq!(
+        (&fix["steps"], &fix["destructive"]),
+        (&json!([]), &json!(false))
+    );
     let loss = &fix["alternatives"][0];
     assert_eq!(loss["destructive"], true);
-    assert!(loss["summary"].as_str().unwrap().contains("default value for public.t.n"), "{loss}");
+    assert!(
+        loss["summary"]
+            .as_str()
+            .unwrap()
+            .contains("default value for public.t.n"),
+        "{loss}"
+    );
     // A dry run lists the losses, in text as losses.
     let dry = run(&["-n", "--drop-cascade", "--absent", "hstore"]).expect_code(1);
     assert_eq!(item(&dry, "hstore")["lost"], lost);
     let text = run(&["-n", "-o", "text", "--drop-cascade", "--absent", "hstore"]).out();
     assert!(text.contains("LOST: table column public.t.h"), "{text}");
     // The server's own walk agrees: the same objects, but for those that it drops in silence.
-    let notice = server.psql_as("postgres", "shop", "BEGIN; DROP EXTENSION hstore CASCADE; ROLLBACK;");
+    let notice = server.psql_as(
+        "postgres",
+        "shop",
+        "BEGIN; DROP EXTENSION hstore CASCADE; ROLLBACK;",
+    );
     let notice = String::from_utf8_lossy(&notice.stderr).into_owned();
-    let said: Vec<&str> = notice.lines().filter_map(|l| l.split_once("drop cascades to ")).map(|(_, what)| what).collect();
+    let said: Vec<&str> = notice
+        .lines()
+        .filter_map(|l| l.split_once("drop cascades to "))
+        .map(|(_, what)| what)
+        .collect();
     assert_eq!(
         said.len() - 1,
-        ["column h of table t", "column n of table t", "view v", "view vv"]
-            .iter()
-            .filter(|what| said.contains(what))
-            .count(),
+        [
+            "column h of table t",
+            "column n of table t",
+            "view v",
+            "view vv"
+        ]
+        .iter()
+        .filter(|what| said.contains(what))
+        .count(),
         "{notice}"
     );
     apply(&server, "shop", loss);
-    assert_eq!(installed(&server, "shop"), ["btree_gist", "cube", "earthdistance"]);
+    assert_eq!(
+        installed(&server, "shop"),
+        ["btree_gist", "cube", "earthdistance"]
+    );
     let gist = run(&["--absent", "btree_gist"]).expect_code(3);
-    assert_eq!(item(&gist, "btree_gist")["lost"], json!(["table constraint apart on public.t"]));
+    assert_eq!(
+        item(&gist, "btree_gist")["lost"],
+        json!(["table constraint apart on public.t"])
+    );
     // In whatever order they are named.
     run(&["--absent", "cube", "--absent", "earthdistance"]).expect_code(0);
 }
@@ -328,7 +497,13 @@ fn an_administrator_who_cannot_be_reached_is_named() {
         .args(["--admin", admin, "dblink"])
         .run();
     let error = &output.json()["error"];
-    assert!(error["message"].as_str().unwrap().contains("--admin: connection"), "{error}");
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("--admin: connection"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -345,5 +520,12 @@ fn a_name_forges_no_line_and_a_database_may_be_called_recover() {
         .args(["--", "x\nhint: rm -rf /"])
         .run()
         .expect_code(3);
-    assert!(!output.err().lines().any(|line| line.starts_with("hint: rm")), "{}", output.err());
+    assert!(
+        !output
+            .err()
+            .lines()
+            .any(|line| line.starts_with("hint: rm")),
+        "{}",
+        output.err()
+    );
 }

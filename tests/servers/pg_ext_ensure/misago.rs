@@ -91,10 +91,7 @@ fn permission_denied_is_answered_with_its_cause() {
         .run()
         .expect_code(0);
     assert_eq!(item(&output, "dblink")["via"], "admin");
-    assert_eq!(
-        item(&output, "dblink")["after"]["owner"],
-        "postgres"
-    );
+    assert_eq!(item(&output, "dblink")["after"]["owner"], "postgres");
     // What the application may do itself, it does.
     assert_eq!(item(&output, "btree_gin")["via"], "app");
     assert_eq!(item(&output, "btree_gin")["after"]["owner"], app.as_str());

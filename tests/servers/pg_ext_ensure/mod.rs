@@ -2,8 +2,8 @@
 
 mod create;
 mod databases;
-mod fixes;
 mod elevate;
+mod fixes;
 mod foresight;
 mod libpq;
 mod misago;

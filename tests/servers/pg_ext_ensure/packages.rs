@@ -10,18 +10,31 @@ fn a_library_that_is_not_loaded_is_told_and_the_list_is_kept() {
         .set("shared_preload_libraries", "auto_explain")
         .start();
     server.create_app("app");
-    let run = |server: &Postgres, role: &str, words: &[&str]| ensure(server, role, "app").args(words).run();
+    let run = |server: &Postgres, role: &str, words: &[&str]| {
+        ensure(server, role, "app").args(words).run()
+    };
     let words = ["pgaudit", "pg_stat_statements"];
     for options in [&["-n"][..], &[]] {
         let output = run(&server, "postgres", &[options, &words].concat()).expect_code(3);
         assert_eq!(item(&output, "pgaudit")["error"]["sqlstate"], "55000");
         let statements = item(&output, "pg_stat_statements");
-        assert_eq!((&statements["loaded"], &statements["error"]), (&json!(false), &Value::Null));
-        assert!(statements["fix"]["summary"].as_str().unwrap().contains("'pg_stat_statements'"));
+        assert_eq!(
+            (&statements["loaded"], &statements["error"]),
+            (&json!(false), &Value::Null)
+        );
+        assert!(
+            statements["fix"]["summary"]
+                .as_str()
+                .unwrap()
+                .contains("'pg_stat_statements'")
+        );
     }
     // It is there now, and every use fails: that is not ok.
     let output = run(&server, "postgres", &["pg_stat_statements"]).expect_code(1);
-    assert_eq!(output.json()["msg"], "1 without the library that the server has to load");
+    assert_eq!(
+        output.json()["msg"],
+        "1 without the library that the server has to load"
+    );
     let used = server.psql_as("postgres", "app", "SELECT * FROM pg_stat_statements;");
     assert!(!used.status.success());
     // A role that cannot see the list is told what to add, not what to set.
@@ -37,7 +50,13 @@ fn a_library_that_is_not_loaded_is_told_and_the_list_is_kept() {
     }
     let pending = run(&server, "postgres", &["pgaudit"]).expect_code(3);
     let fix = &item(&pending, "pgaudit")["fix"];
-    assert!(fix["summary"].as_str().unwrap().starts_with("restart the server"), "{fix}");
+    assert!(
+        fix["summary"]
+            .as_str()
+            .unwrap()
+            .starts_with("restart the server"),
+        "{fix}"
+    );
     server.stop();
     server.start_again();
     assert_eq!(
@@ -57,7 +76,10 @@ fn pg_cron_is_created_where_it_works() {
         .start();
     server.create_app("app");
     for options in [&["-n", "pg_cron"][..], &["pg_cron"]] {
-        let output = ensure(&server, "postgres", "app").args(options).run().expect_code(3);
+        let output = ensure(&server, "postgres", "app")
+            .args(options)
+            .run()
+            .expect_code(3);
         assert_eq!(item(&output, "pg_cron")["error"]["sqlstate"], "0A000");
     }
     // The server agrees.
@@ -74,7 +96,10 @@ fn pg_cron_is_created_where_it_works() {
     apply(&server, "postgres", other);
     server.stop();
     server.start_again();
-    ensure(&server, "postgres", "app").arg("pg_cron").run().expect_code(0);
+    ensure(&server, "postgres", "app")
+        .arg("pg_cron")
+        .run()
+        .expect_code(0);
 }
 
 #[test]
@@ -85,18 +110,32 @@ fn a_whitelist_is_foreseen_and_the_application_is_tried_first() {
         .start();
     server.create_app("app");
     let admin = server.dsn("postgres", "postgres");
-    let run = |words: &[&str]| ensure(&server, "app", "app").args(["--admin", &admin]).args(words).run();
+    let run = |words: &[&str]| {
+        ensure(&server, "app", "app")
+            .args(["--admin", &admin])
+            .args(words)
+            .run()
+    };
     let foreseen = run(&["-n", "dblink", "file_fdw"]).expect_code(1);
     let done = run(&["dblink", "file_fdw"]).expect_code(0);
     for output in [&foreseen, &done] {
         let listed = item(output, "dblink");
-        assert_eq!((&listed["via"], &listed["after"]["owner"]), (&json!("app"), &json!("postgres")));
+        assert_eq!(
+            (&listed["via"], &listed["after"]["owner"]),
+            (&json!("app"), &json!("postgres"))
+        );
         assert_eq!(item(output, "file_fdw")["via"], "admin");
     }
     // Whatever is foreseen wrongly is tried all the same: a whitelist that this role's catalog does not show.
     assert_eq!(installed(&server, "app"), ["dblink", "file_fdw"]);
-    ensure(&server, "app", "app").args(["-n", "--absent", "dblink"]).run().expect_code(1);
-    ensure(&server, "app", "app").args(["--absent", "dblink"]).run().expect_code(0);
+    ensure(&server, "app", "app")
+        .args(["-n", "--absent", "dblink"])
+        .run()
+        .expect_code(1);
+    ensure(&server, "app", "app")
+        .args(["--absent", "dblink"])
+        .run()
+        .expect_code(0);
 }
 
 #[test]
@@ -110,9 +149,16 @@ fn postgis_is_updated_by_its_own_function_and_its_dependents_are_few() {
     let stopped = run(&["-n", "--absent", "postgis"]).expect_code(3);
     assert_eq!(
         item(&stopped, "postgis")["lost"],
-        json!(["table column public.places.at", "extension postgis_raster", "extension postgis_topology"])
+        json!([
+            "table column public.places.at",
+            "extension postgis_raster",
+            "extension postgis_topology"
+        ])
     );
-    let default = server.psql("maps", "SELECT default_version FROM pg_available_extensions WHERE name = 'postgis'");
+    let default = server.psql(
+        "maps",
+        "SELECT default_version FROM pg_available_extensions WHERE name = 'postgis'",
+    );
     server.psql(
         "maps",
         "UPDATE pg_extension SET extversion = (SELECT source FROM pg_extension_update_paths('postgis') p \
@@ -126,11 +172,20 @@ fn postgis_is_updated_by_its_own_function_and_its_dependents_are_few() {
     let updated = item(&output, "postgis");
     assert_eq!(
         (&updated["after"]["version"], &updated["sql"]),
-        (&json!(default), &json!(["SELECT \"public\".postgis_extensions_upgrade()"]))
+        (
+            &json!(default),
+            &json!(["SELECT \"public\".postgis_extensions_upgrade()"])
+        )
     );
-    assert!(!updated["notices"].as_array().unwrap().is_empty(), "PostGIS tells what it does: {updated}");
+    assert!(
+        !updated["notices"].as_array().unwrap().is_empty(),
+        "PostGIS tells what it does: {updated}"
+    );
     // All of one family: they have to fit together.
-    let versions = server.psql("maps", "SELECT count(DISTINCT extversion) FROM pg_extension WHERE extname LIKE 'postgis%'");
+    let versions = server.psql(
+        "maps",
+        "SELECT count(DISTINCT extversion) FROM pg_extension WHERE extname LIKE 'postgis%'",
+    );
     assert_eq!(versions, "1");
 }
 
@@ -150,7 +205,11 @@ fn the_package_of_every_control_file_here_is_known() {
             continue;
         };
         let path = std::fs::canonicalize(entry.path()).unwrap();
-        let owner = std::process::Command::new("dpkg").arg("-S").arg(path).output().unwrap();
+        let owner = std::process::Command::new("dpkg")
+            .arg("-S")
+            .arg(path)
+            .output()
+            .unwrap();
         let owner = String::from_utf8_lossy(&owner.stdout).into_owned();
         let owner = owner.split(':').next().unwrap_or_default();
         let found = match find(name, &version, &distro) {
@@ -158,7 +217,10 @@ fn the_package_of_every_control_file_here_is_known() {
             other => panic!("{name} of {owner}: {other:?}"),
         };
         // PostGIS has its scripts and control files in a package that the named one depends on.
-        assert!(owner == found || owner == format!("{found}-scripts"), "{name}: {owner}, not {found}");
+        assert!(
+            owner == found || owner == format!("{found}-scripts"),
+            "{name}: {owner}, not {found}"
+        );
         checked += 1;
     }
     assert!(checked > 40, "{checked}");

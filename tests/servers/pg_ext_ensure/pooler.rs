@@ -31,12 +31,18 @@ impl Pooler {
         std::fs::write(&config, text).unwrap();
         open(directory.path());
         let mut command = Command::new("/usr/sbin/pgbouncer");
-        command.arg("-q").arg(&config).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .arg("-q")
+            .arg(&config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         if let Some(user) = account() {
             command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
         }
         let child = command.spawn().expect("pgbouncer is installed");
-        wait_until("pgbouncer", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        wait_until("pgbouncer", || {
+            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
         Pooler {
             child,
             directory,
@@ -45,7 +51,10 @@ impl Pooler {
     }
 
     fn dsn(&self, role: &str, database: &str) -> String {
-        format!("host=127.0.0.1 port={} user={role} dbname={database} sslmode=disable", self.port)
+        format!(
+            "host=127.0.0.1 port={} user={role} dbname={database} sslmode=disable",
+            self.port
+        )
     }
 }
 
@@ -75,10 +84,18 @@ fn nothing_of_a_run_stays_in_a_pooled_session() {
         let pooler = Pooler::start(&server, mode);
         let state = scratch();
         let (app, admin) = (pooler.dsn("app", "app"), pooler.dsn("postgres", "app"));
-        let run = |words: &[&str]| bare().args(["-d", &app, "--admin", &admin]).args(words).run();
+        let run = |words: &[&str]| {
+            bare()
+                .args(["-d", &app, "--admin", &admin])
+                .args(words)
+                .run()
+        };
         let foreseen = run(&["-n", "hstore@1.4", "dblink"]).expect_code(1);
         let done = run(&["hstore@1.4", "dblink"]).expect_code(0);
-        assert_eq!(item(&foreseen, "dblink")["via"], item(&done, "dblink")["via"]);
+        assert_eq!(
+            item(&foreseen, "dblink")["via"],
+            item(&done, "dblink")["via"]
+        );
         // A pooler takes no settings with the greeting: the update goes without them.
         run(&["hstore@latest"]).expect_code(0);
         assert_eq!(installed(&server, "app"), ["dblink", "hstore"]);
@@ -89,7 +106,10 @@ fn nothing_of_a_run_stays_in_a_pooled_session() {
             .expect_code(0);
         assert_eq!(elevated.json()["elevation"]["revoke_verified"], true);
         run(&["--absent", "hstore", "--absent", "dblink"]).expect_code(0);
-        assert_eq!(server.psql("app", "SELECT rolsuper FROM pg_roles WHERE rolname = 'app'"), "f");
+        assert_eq!(
+            server.psql("app", "SELECT rolsuper FROM pg_roles WHERE rolname = 'app'"),
+            "f"
+        );
         // Whoever gets these sessions next finds them as new ones.
         for role in ["postgres", "app"] {
             let fresh = settings(&server.dsn(role, "app"));
@@ -107,6 +127,10 @@ fn settings(dsn: &str) -> String {
         .args(["-X", "-A", "-t", "-c", sql, "-d", dsn])
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

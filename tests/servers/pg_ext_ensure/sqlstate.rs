@@ -86,7 +86,10 @@ fn each_has_its_own_cause_and_fix_in_english_and_in_german() {
     assert!(said.count() >= 8, "{spoken:?}");
     for (english, german) in spoken {
         assert_eq!(english.is_some(), german.is_some());
-        assert!(english.is_none() || english != german, "not German: {german:?}");
+        assert!(
+            english.is_none() || english != german,
+            "not German: {german:?}"
+        );
     }
 }
 

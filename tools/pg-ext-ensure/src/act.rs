@@ -153,7 +153,10 @@ fn update(
             result
         }
         Err(error) => Ok(Some(Refusal {
-            sqlstate: error.sqlstate.clone().unwrap_or_else(|| "08001".to_string()),
+            sqlstate: error
+                .sqlstate
+                .clone()
+                .unwrap_or_else(|| "08001".to_string()),
             message: format!("a second session for the update: {}", error.message),
             detail: None,
             hint: error.hint,

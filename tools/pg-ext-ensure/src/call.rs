@@ -95,7 +95,9 @@ impl Call {
             ),
             (
                 "--statement-timeout",
-                delta.statement_timeout.unwrap_or(self.policy.statement_timeout),
+                delta
+                    .statement_timeout
+                    .unwrap_or(self.policy.statement_timeout),
                 STATEMENT_TIMEOUT,
             ),
         ];

@@ -168,7 +168,12 @@ const ELEVATE: Command = Command {
          belong to superusers, functions in untrusted languages.",
     ],
     options: &[&[
-        Opt::value("role", Value::Text("ROLE"), "The role that becomes a superuser").required(),
+        Opt::value(
+            "role",
+            Value::Text("ROLE"),
+            "The role that becomes a superuser",
+        )
+        .required(),
         Opt::value("admin", Value::Secret("DSN"), "A superuser's connection").required(),
         Opt::value(
             "max",

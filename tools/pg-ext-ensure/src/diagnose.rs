@@ -49,7 +49,8 @@ pub fn cause(refusal: &Refusal, denied: Option<&Cause>, step: &Step, scene: &Sce
     let sqlstate = refusal.sqlstate.as_str();
     let foreseen = step.cause.as_ref().or(denied);
     if let Some(cause) = foreseen.filter(|cause| {
-        !matches!(cause, Cause::Provider(_)) && cause.sqlstate(scene.server, step.action) == sqlstate
+        !matches!(cause, Cause::Provider(_))
+            && cause.sqlstate(scene.server, step.action) == sqlstate
     }) {
         return cause.clone();
     }

@@ -287,12 +287,12 @@ impl Setting<'_> {
             identifier(self.step.want.schema.as_deref().unwrap_or(schema)),
         );
         let owner = self.scene.database.superuser();
-        stay.or(
-            Fix::advice("drop the extension and create it again: its tables and settings are lost")
-                .sql(owner, format!("DROP EXTENSION {name} RESTRICT"))
-                .sql(owner, format!("CREATE EXTENSION {name} SCHEMA {wanted}"))
-                .destructive(),
+        stay.or(Fix::advice(
+            "drop the extension and create it again: its tables and settings are lost",
         )
+        .sql(owner, format!("DROP EXTENSION {name} RESTRICT"))
+        .sql(owner, format!("CREATE EXTENSION {name} SCHEMA {wanted}"))
+        .destructive())
     }
 
     fn primary(&self) -> Fix {

@@ -6,8 +6,8 @@ use base::shell::line;
 use distro::Manager;
 use distro::extension::{self, Packaged};
 
-use crate::cause::quoted;
 use crate::catalog::Server;
+use crate::cause::quoted;
 
 /// What makes the server see an extension.
 pub fn holding(name: &str, server: &Server) -> Fix {
@@ -25,7 +25,10 @@ pub fn holding(name: &str, server: &Server) -> Fix {
             )
         }
         Packaged::Server(package) => on_the_server(
-            format!("install the server's own package {} again: it holds the file", quoted(&package)),
+            format!(
+                "install the server's own package {} again: it holds the file",
+                quoted(&package)
+            ),
             manager.reinstall().to_vec(),
             &package,
             server,
@@ -112,7 +115,9 @@ mod tests {
         let there = holding("pg_cron", &server(debian, 150_018, false));
         assert!(there.steps.is_empty());
         assert!(
-            there.summary.ends_with("as root: apt-get install -y postgresql-15-cron"),
+            there
+                .summary
+                .ends_with("as root: apt-get install -y postgresql-15-cron"),
             "{}",
             there.summary
         );
@@ -130,9 +135,16 @@ mod tests {
         );
         let old = vector("12", 150_018);
         assert!(old.steps.is_empty() && old.summary.contains("postgresql-15-pgvector"));
-        let unknown = holding("no'pe", &server("ID=debian\nVERSION_ID=12\n", 150_018, true));
+        let unknown = holding(
+            "no'pe",
+            &server("ID=debian\nVERSION_ID=12\n", 150_018, true),
+        );
         assert!(unknown.steps.is_empty(), "{unknown:?}");
-        assert!(unknown.summary.ends_with("apt-file search '/no'\\''pe.control'"));
+        assert!(
+            unknown
+                .summary
+                .ends_with("apt-file search '/no'\\''pe.control'")
+        );
     }
 
     #[test]

@@ -203,7 +203,9 @@ impl<'a> Planner<'a> {
         let Some(to) = self.target(want, found) else {
             return false;
         };
-        let control = self.available(&want.name).and_then(|a| a.control(Some(&to)));
+        let control = self
+            .available(&want.name)
+            .and_then(|a| a.control(Some(&to)));
         control.is_some_and(|control| !control.requires.iter().any(|name| name == absent))
     }
 
@@ -397,7 +399,10 @@ impl<'a> Planner<'a> {
         step: &mut Step,
         causes: &mut Vec<Cause>,
     ) {
-        if let Some(name) = requires.iter().find(|name| self.wanted(name, State::Absent).is_some()) {
+        if let Some(name) = requires
+            .iter()
+            .find(|name| self.wanted(name, State::Absent).is_some())
+        {
             causes.push(Cause::Contradiction {
                 present: step.want.name.clone(),
                 absent: name.clone(),
@@ -512,7 +517,9 @@ impl<'a> Planner<'a> {
             });
             return;
         }
-        let control = available.control(Some(to)).or_else(|| available.control(None));
+        let control = available
+            .control(Some(to))
+            .or_else(|| available.control(None));
         if let Some(control) = control {
             step.trusted = Some(control.trusted);
             self.may_create(&want.name, control, Some(&found.schema), step);
@@ -546,7 +553,9 @@ impl<'a> Planner<'a> {
             self.make_schema(schema, step, causes);
         }
         step.need(Right::Own);
-        let scattered = self.depth().and_then(|depth| depth.scattered.get(&want.name));
+        let scattered = self
+            .depth()
+            .and_then(|depth| depth.scattered.get(&want.name));
         if !found.relocatable {
             causes.push(Cause::NotRelocatable(found.schema.clone()));
         } else if let Some(moves) = scattered.filter(|moves| !moves.is_empty()) {

@@ -33,7 +33,10 @@ pub fn denied(step: &Step, view: &Database) -> Option<Cause> {
         return None;
     }
     let missing = step.needs.iter().find_map(|need| lacks(step, need, view))?;
-    let provider = view.depth.as_ref().and_then(|d| d.settings.provider.clone());
+    let provider = view
+        .depth
+        .as_ref()
+        .and_then(|d| d.settings.provider.clone());
     Some(provider.map_or(missing, Cause::Provider))
 }
 
@@ -57,7 +60,9 @@ fn lacks(step: &Step, need: &Need, view: &Database) -> Option<Cause> {
             let found = found.filter(|found| !found.owned)?;
             Some(Cause::Owner(found.owner.clone()))
         }
-        Right::OwnMembers => found.filter(|found| found.foreign_members).map(|_| Cause::Superuser),
+        Right::OwnMembers => found
+            .filter(|found| found.foreign_members)
+            .map(|_| Cause::Superuser),
     }
 }
 
@@ -115,7 +120,12 @@ pub fn stop_after_lost(step: &mut Step, view: &Database, lost: &BTreeSet<String>
             let staying: Vec<_> = dependents
                 .into_iter()
                 .flatten()
-                .filter(|dependent| dependent.extension.as_ref().is_some_and(|e| lost.contains(e)))
+                .filter(|dependent| {
+                    dependent
+                        .extension
+                        .as_ref()
+                        .is_some_and(|e| lost.contains(e))
+                })
                 .cloned()
                 .collect();
             if !staying.is_empty() {

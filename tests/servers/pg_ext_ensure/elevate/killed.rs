@@ -43,9 +43,16 @@ fn a_killed_tool_command_or_guardian_leaves_no_superuser() {
     let temporary = stage.state.path().join(".rbt-stale");
     std::fs::write(&temporary, "").unwrap();
     let old = std::time::SystemTime::now() - Duration::from_secs(7200);
-    let file = std::fs::File::options().write(true).open(&temporary).unwrap();
+    let file = std::fs::File::options()
+        .write(true)
+        .open(&temporary)
+        .unwrap();
     file.set_modified(old).unwrap();
-    let output = stage.tool("recover").run().expect_code(3).expect_err("is no journal");
+    let output = stage
+        .tool("recover")
+        .run()
+        .expect_code(3)
+        .expect_err("is no journal");
     assert_eq!(output.json()["recovered"][0]["revoke_verified"], true);
     assert!(!stage.is_super() && !temporary.exists());
     std::fs::remove_file(&broken).unwrap();
@@ -60,10 +67,16 @@ fn a_killed_tool_command_or_guardian_leaves_no_superuser() {
     child.wait().unwrap();
     assert!(stage.is_super() && stage.journals().len() == 1);
     let dry = stage.elevate(&["-n"], "true").run().expect_code(1).json();
-    assert!(dry["warnings"].to_string().contains("was not finished"), "{dry}");
+    assert!(
+        dry["warnings"].to_string().contains("was not finished"),
+        "{dry}"
+    );
     assert!(stage.is_super());
     let report = stage.elevate(&[], "true").run().expect_code(0).json();
-    assert!(report["warnings"].to_string().contains("taken back first"), "{report}");
+    assert!(
+        report["warnings"].to_string().contains("taken back first"),
+        "{report}"
+    );
     assert_eq!(report["elevation"]["revoke_verified"], true);
     stage.expect_clean();
     // And once more, for recover alone.

@@ -136,7 +136,10 @@ pub fn seen() -> Result<Vec<Found>> {
         })
     };
     let names = names(&Dir::open(&directory)?)?;
-    Ok(names.into_iter().filter_map(|n| look(n).transpose()).collect())
+    Ok(names
+        .into_iter()
+        .filter_map(|n| look(n).transpose())
+        .collect())
 }
 
 /// All journals, each with its place and lock; elevations that are under way are waited for.
@@ -156,7 +159,10 @@ pub fn all(wait: Duration) -> Result<Vec<Found>> {
         })
     };
     let names = names(&dir)?;
-    Ok(names.into_iter().filter_map(|n| claim(n).transpose()).collect())
+    Ok(names
+        .into_iter()
+        .filter_map(|n| claim(n).transpose())
+        .collect())
 }
 
 /// Whoever held the lock may have finished meanwhile.

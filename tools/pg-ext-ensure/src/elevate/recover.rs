@@ -110,7 +110,10 @@ impl Run {
         let changed = all > 0;
         let (status, msg) = match (changed, self.dry_run) {
             (false, _) => (Status::Ok, "nothing to recover".to_string()),
-            (true, true) => (Status::No, format!("{} to be recovered", count(all, "role"))),
+            (true, true) => (
+                Status::No,
+                format!("{} to be recovered", count(all, "role")),
+            ),
             (true, false) => (Status::Ok, format!("{} recovered", count(all, "role"))),
         };
         let roles = |state: &str| {
@@ -146,5 +149,7 @@ fn still(role: &str, why: String) -> Error {
         "role '{}' may still be a superuser: {why}",
         base::terminal::escape(role)
     ))
-    .hint(format!("run as another superuser, and look at pg_roles: {statement};"))
+    .hint(format!(
+        "run as another superuser, and look at pg_roles: {statement};"
+    ))
 }

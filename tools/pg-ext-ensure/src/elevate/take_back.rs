@@ -125,7 +125,10 @@ fn attempt(client: &mut Client, grant: &Grant, revocation: &mut Revocation) -> A
     }
     end_giver(client, &grant.giver)?;
     let oid = grant.subject.oid;
-    let names = run(client, &format!("SELECT rolname FROM pg_roles WHERE oid = {oid}"))?;
+    let names = run(
+        client,
+        &format!("SELECT rolname FROM pg_roles WHERE oid = {oid}"),
+    )?;
     let Some(name) = names.iter().flatten().find_map(|row| text(row, 0)) else {
         return Ok(());
     };
@@ -140,7 +143,10 @@ fn attempt(client: &mut Client, grant: &Grant, revocation: &mut Revocation) -> A
         run(client, &revoke)?;
     }
     end_sessions(client, grant, revocation)?;
-    let rows = run(client, &format!("SELECT rolsuper FROM pg_roles WHERE oid = {oid}"))?;
+    let rows = run(
+        client,
+        &format!("SELECT rolsuper FROM pg_roles WHERE oid = {oid}"),
+    )?;
     if rows.iter().flatten().any(|row| truth(row, 0)) {
         return Err(Obstacle::plain("the role is a superuser again"));
     }

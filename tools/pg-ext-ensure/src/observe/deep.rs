@@ -56,7 +56,9 @@ impl<'a> Scope<'a> {
         let name = |want: &'a Want| want.name.as_str();
         let moves = |want: &&Want| {
             let found = database.installed.get(&want.name);
-            policy.fix_schema && found.is_some_and(|found| want.schema.as_ref().is_some_and(|s| *s != found.schema))
+            policy.fix_schema
+                && found
+                    .is_some_and(|found| want.schema.as_ref().is_some_and(|s| *s != found.schema))
         };
         Scope {
             there: wants.iter().filter(installed).map(name).collect(),
@@ -114,7 +116,9 @@ pub fn look(
         depth.dependents.insert((*name).to_string(), found);
     }
     for name in &scope.moving {
-        depth.scattered.insert((*name).to_string(), words(next()).collect());
+        depth
+            .scattered
+            .insert((*name).to_string(), words(next()).collect());
     }
     for name in &scope.there {
         let from = database.installed.get(*name).map(|found| &found.version);

@@ -135,10 +135,7 @@ fn a_whitelist_waives_rights_and_a_managed_service_leaves_them_open() {
     let settings = &mut database.depth.as_mut().unwrap().settings;
     settings.whitelist = Some(vec!["dblink".into()]);
     let lacks = |database: &Database, text| {
-        denied(
-            &planned(database, &[text], &Policy::default())[0],
-            database,
-        )
+        denied(&planned(database, &[text], &Policy::default())[0], database)
     };
     assert_eq!(lacks(&database, "dblink"), None);
     assert_eq!(lacks(&database, "hstore"), Some(Cause::CreateOnDatabase));
@@ -301,7 +298,10 @@ fn a_library_that_is_not_loaded_stops_or_is_told() {
         &Policy::default(),
     );
     assert_eq!(steps[0].cause, Some(Cause::Preload("pg_cron".into())));
-    assert_eq!((steps[1].cause.clone(), steps[1].is_unloaded()), (None, true));
+    assert_eq!(
+        (steps[1].cause.clone(), steps[1].is_unloaded()),
+        (None, true)
+    );
     settings(
         &mut database,
         Settings {
@@ -325,11 +325,7 @@ fn the_administrator_takes_what_the_application_may_not() {
         },
         ..app.clone()
     };
-    let steps = planned(
-        &app,
-        &["cube", "earthdistance", "nope"],
-        &Policy::default(),
-    );
+    let steps = planned(&app, &["cube", "earthdistance", "nope"], &Policy::default());
     let with = assign(steps.clone(), &app, Some(&admin));
     let how: Vec<(Via, bool)> = with
         .iter()
@@ -384,8 +380,7 @@ fn what_is_there_is_left_alone_without_asking_what_there_could_be() {
     let mut found = installed("0.9");
     found.schema = "other".into();
     database.installed.insert("hstore".into(), found);
-    let settled =
-        |text| is_settled(&Want::parse(text).unwrap(), &database, &Policy::default());
+    let settled = |text| is_settled(&Want::parse(text).unwrap(), &database, &Policy::default());
     assert!(settled("hstore") && !settled("hstore@1.0") && !settled("hstore@latest"));
     let drifted = planned(&database, &["hstore:public"], &Policy::default());
     assert_eq!(
