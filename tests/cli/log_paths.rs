@@ -60,7 +60,7 @@ fn a_report_says_all_there_is_to_say() {
         (Some("nginx"), Some("error"), Some("file"))
     );
     assert_eq!(first["open_by"], serde_json::json!([]));
-    let keys = "path sink service instance kind source evidence conditional exists type size mtime dev ino owner group mode service_user opener writable reopenable open_by rotated_by problems";
+    let keys = "path sink service instance kind source evidence conditional exists type size mtime dev ino owner group mode unit root service_user opener writable reopenable open_by rotated_by problems";
     let found: Vec<&String> = first.as_object().unwrap().keys().collect();
     assert_eq!(found, keys.split(' ').collect::<Vec<_>>());
     let syslog = &report["items"][3];

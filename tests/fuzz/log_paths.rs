@@ -204,6 +204,7 @@ fn damaged_configurations_are_read_or_refused() {
             let site = Site::new(
                 conf::files::Files::below(dir.path()).unwrap(),
                 vec![(service.name.to_owned(), Path::new("/").join(name))],
+                log_paths::service::identify,
             );
             let began = Instant::now();
             let configured = (service.read)(&site);
@@ -243,6 +244,7 @@ fn what_was_found_is_mended() {
         let site = Site::new(
             conf::files::Files::below(dir.path()).unwrap(),
             vec![(service.name.to_owned(), Path::new("/").join(name))],
+            log_paths::service::identify,
         );
         let began = Instant::now();
         assert!(!(service.read)(&site).targets.is_empty());
@@ -263,7 +265,9 @@ fn damaged_rotations_are_read_or_refused() {
         };
         fs::write(&path, &bytes).unwrap();
         let files = conf::files::Files::below(dir.path()).unwrap();
-        let rotation = Rotation::read(&files, Path::new("/rotate"));
-        let _ = rotation.fate(&files, Path::new("/l/c"), None);
+        let conf = vec![("logrotate".to_owned(), Path::new("/rotate").to_owned())];
+        let site = Site::new(files, conf, log_paths::service::identify);
+        let rotation = Rotation::read(&site);
+        let _ = rotation.fate(&site.files, Path::new("/l/c"), None);
     }
 }

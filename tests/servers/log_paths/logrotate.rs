@@ -62,7 +62,7 @@ impl Site {
 
     fn debug(&self) -> String {
         let out = Command::new("/usr/sbin/logrotate")
-            .args(["-d", "-s"])
+            .args(["-d", "-f", "-v", "-s"])
             .arg(self.at("state"))
             .arg(self.at("main.conf"))
             .current_dir("/")
@@ -202,7 +202,7 @@ fn the_new_file_belongs_to_somebody_else() {
         .unwrap_or_else(|| panic!("{found:#}"));
     assert!(
         problem["message"].as_str().unwrap().contains("root:adm")
-            && problem["hint"]
+            && problem["fix"]["steps"][0]["text"]
                 .as_str()
                 .unwrap()
                 .contains("create 0640 www-data"),

@@ -276,11 +276,11 @@ fn hostile_includes_end_in_clear_errors() {
         circle["message"].as_str().unwrap().contains("loop.conf > "),
         "{circle}"
     );
-    assert!(
-        errors
-            .iter()
-            .all(|error| error["hint"].as_str().is_some_and(|hint| !hint.is_empty()))
-    );
+    assert!(errors.iter().all(|error| {
+        error["fix"]["summary"]
+            .as_str()
+            .is_some_and(|fix| !fix.is_empty())
+    }));
 }
 
 /// A name of bytes that are not UTF-8 comes exactly, too.

@@ -182,7 +182,7 @@ fn a_log_moved_away_is_told() {
         .unwrap()
         .iter()
         .find(|problem| problem["code"] == "renamed_open")
-        .unwrap()["hint"]
+        .unwrap()["fix"]["steps"][0]["text"]
         .clone();
     assert_eq!(hint, format!("kill -USR2 {}", supervisor.pid()));
     let pid = nix::unistd::Pid::from_raw(supervisor.pid());

@@ -22,9 +22,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
          configuration that is code is run. A path that only code could tell is reported as dynamic_config.",
         "Problems of a log, each with a message and what to do: missing_dir, missing_file (the service runs without it), not_writable, \
          reopen_blocked (after a rotation the worker may not open it again), deleted_open (with the bytes that are held), renamed_open, \
-         path_replaced, opened_never_written (empty for a day), suspect_name (such as off), not_rotated, rotated_twice, rotation_skipped \
-         and rotation_config_ignored (by logrotate), create_owner_mismatch (logrotate makes the new file for somebody else), shared_file, \
-         symlink, fifo, unresolved_variable, dynamic_config, other_namespace, world_writable_dir.",
+         path_replaced (the service runs and does not hold the file), opened_never_written (a more specific log takes the lines), suspect_name \
+         (such as off), not_rotated, rotated_twice, rotation_refused, rotation_skipped and rotation_config_ignored (by logrotate), \
+         rotation_loses_lines (the service goes on writing the old file), rotation_never_runs (nothing runs logrotate), \
+         create_owner_mismatch (logrotate makes the new file for somebody else), shared_file, symlink, fifo, unresolved_variable, dynamic_config, other_namespace, world_writable_dir.",
         "Problems of a configuration, in errors: include_loop, include_missing, config_too_large, config_unreadable, config_invalid.",
     ],
     commands: &[],

@@ -42,7 +42,7 @@ impl Tool for LogPaths {
 
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<Logs>> {
         let request = Request::new(parsed)?;
-        let site = Site::new(files(&request)?, request.conf.clone());
+        let site = Site::new(files(&request)?, request.conf.clone(), service::identify);
         let observed = observe::observe(&request, &site);
         let mut plan = plan::plan(&request, &observed);
         if request.create_dirs {
@@ -95,7 +95,7 @@ fn report(request: &Request, context: &Context, plan: Plan, unfound: &[&str]) ->
             (
                 fault.message.clone(),
                 fault.file.clone(),
-                fault.hint.clone(),
+                fault.fix.summary.clone(),
             )
         });
     let mut report = Report::new(status, summary(count, problems, directories), logs)

@@ -1,5 +1,7 @@
 //! The words of this tool: what a log is, who opens it, and how it became known. Everything else reads or fills these.
 
+use crate::process::{Program, Root};
+use crate::site::Site;
 use conf::Source;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -125,6 +127,22 @@ pub struct Target {
     pub pid: Option<u32>,
     /// Does the service keep it open, so that a rotation needs a signal?
     pub held: bool,
+    /// Does the writer look whether the name still leads to its file, and open it again?
+    pub watched: bool,
+    /// Is it open from the start of the service on?
+    pub at_start: bool,
+    /// Whether it is opened for appending; `None` where the configuration does not decide that.
+    pub appends: Option<bool>,
+    /// How deep in the configuration it stands: what stands deeper takes its lines.
+    pub depth: u8,
+    /// The file in which the service keeps its process number.
+    pub pid_file: Option<PathBuf>,
+    /// The unit that starts the service, where that is known.
+    pub unit: Option<String>,
+    /// The file system that the path is in, where that is a container's.
+    pub root: Option<Root>,
+    /// Is a process alone, by its command line or its environment, the authority for the path?
+    pub claimed: bool,
     /// Does the service rotate it?
     pub rotates: Option<OwnRotation>,
     /// The path is code, or holds a name without a value: what the text was, and why.
@@ -157,10 +175,55 @@ impl Target {
             by: None,
             pid: None,
             held: true,
+            watched: false,
+            at_start: true,
+            appends: None,
+            depth: 0,
+            pid_file: None,
+            unit: None,
+            root: None,
+            claimed: false,
             rotates: None,
             doubt: None,
         }
     }
+}
+
+/// One service: everything that this tool knows of it begins here.
+pub struct Service {
+    /// Its name on the command line and in reports.
+    pub name: &'static str,
+    /// Is a process that calls itself so one of the service's?
+    pub owns: fn(&Program<'_>) -> bool,
+    /// How its logs are opened again.
+    pub reopen: Reopen,
+    /// Its configurations: those asked for, those of its processes, or the usual one.
+    pub read: fn(&Site) -> Configured,
+}
+
+/// How the writer of a service's logs is made to open them again.
+pub struct Reopen {
+    /// The names of its units, init scripts and processes.
+    pub names: &'static [&'static str],
+    /// The signals of the main process that do; the first is the one to send.
+    pub signals: &'static [&'static str],
+    /// Whether a reload of the service does.
+    pub reload: bool,
+    /// Whether a command of its own does, given as words.
+    pub command: fn(&[String]) -> bool,
+    /// Whether the main process stays root and gives a new file to its workers.
+    pub gives: bool,
+}
+
+impl Reopen {
+    /// A service that opens its logs once: only a restart opens them again.
+    pub const RESTART: Self = Self {
+        names: &[],
+        signals: &[],
+        reload: false,
+        command: |_| false,
+        gives: false,
+    };
 }
 
 /// All that one service's configurations said.

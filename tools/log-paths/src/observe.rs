@@ -4,17 +4,20 @@ use crate::access::{Access, Judge};
 use crate::cli::{Look, Request};
 use crate::instance::{self, Wanted};
 use crate::log::{Fault, Opener, Sink, Target};
-use crate::open::{self, Walk};
-use crate::process::{Process, in_parts};
-use crate::rotation::{Fate, Rotation, Skip, Stanza};
+use crate::open::{self, Open, Walk};
+use crate::process::{Process, Root, in_parts};
+use crate::rotation::{self, Action, Fate, Rotated, Rotation, Schedule, Stanza};
 use crate::service;
 use crate::site::Site;
 use crate::users::{Account, Users};
-use conf::Source;
+use conf::files::Files;
 use rustix::fs::{FileType, Stat};
+use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// All that was seen.
 pub struct Observed {
@@ -30,10 +33,26 @@ pub struct Observed {
     pub processes: BTreeMap<u32, Process>,
     /// Those of them that may be another instance than the one asked for.
     pub doubtful: BTreeSet<u32>,
-    /// Is there a logrotate configuration?
-    pub rotation_found: bool,
+    /// logrotate itself, without its stanzas.
+    pub logrotate: Logrotate,
     /// Names of owners.
     pub names: Names,
+}
+
+/// logrotate on this host.
+pub struct Logrotate {
+    /// Its main file.
+    pub main: PathBuf,
+    /// A directory whose files it reads.
+    pub directory: Option<PathBuf>,
+    /// The names that are taken in that directory.
+    pub taken: BTreeSet<OsString>,
+    /// Is it installed?
+    pub installed: bool,
+    /// The words before a package that is to be installed.
+    pub install: Vec<String>,
+    /// Does anything run it?
+    pub schedule: Option<Schedule>,
 }
 
 /// Owners' names, for reports.
@@ -90,19 +109,12 @@ pub struct Seen {
     pub reopenable: Access,
     /// What logrotate does.
     pub rotation: Rotated,
-}
-
-/// What logrotate does with a log.
-#[derive(Default)]
-pub struct Rotated {
-    /// The stanza, if it rotates it.
-    pub by: Option<Arc<Stanza>>,
-    /// The stanza that names it in vain, and why.
-    pub skipped: Option<(Source, Skip)>,
-    /// A second stanza that names it.
-    pub second: Option<Source>,
-    /// The new file's owner, group and mode, where the service could not write it.
-    pub unwritable_after: Option<(String, String, u32)>,
+    /// The owner and the group of the log, or of whoever would make it.
+    pub owner: Option<(String, String)>,
+    /// Could the name be looked at?
+    pub looked: bool,
+    /// Was the configuration written after the service was started?
+    pub newer: bool,
 }
 
 /// Looks at everything a request asks for.
@@ -111,6 +123,7 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
     let mut faults = Vec::new();
     let mut targets = Vec::new();
     let mut unfound = Vec::new();
+    let mut containers: Vec<(Site, Root)> = Vec::new();
     if request.look != Look::Open {
         for service in service::SERVICES
             .iter()
@@ -123,22 +136,75 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
                 unfound.push(service.name);
             }
         }
+        containers = inside(request, site);
+        for (inner, root) in &containers {
+            let services = service::SERVICES.iter().filter(|service| {
+                request.wants(service.name) && inner.running(service.name).next().is_some()
+            });
+            for service in services {
+                let configured = (service.read)(inner);
+                faults.extend(configured.faults);
+                unfound.retain(|name| *name != service.name);
+                let within = |target: Target| Target {
+                    root: Some(*root),
+                    ..settle(target)
+                };
+                targets.extend(configured.targets.into_iter().map(within));
+            }
+        }
     }
     targets.retain(|target| request.kinds.is_empty() || request.kinds.contains(&target.kind));
-    let rotation = Rotation::read(&site.files, &logrotate_conf(site));
+    let rotation = Rotation::read(site);
     faults.extend(rotation.errors.iter().cloned().map(|error| Fault {
         service: "logrotate",
         error,
         incomplete: false,
     }));
+    units(site, &mut targets);
     let judge = Judge::new(&site.files);
     let mut names = Names::default();
     let own = stats(site, &targets);
-    let logs: Vec<Seen> = targets
+    let mut views = Views::default();
+    let mut logs: Vec<Seen> = targets
         .into_iter()
         .zip(own)
-        .map(|(target, own)| see(site, &judge, &rotation, target, own, &mut names))
+        .map(|(target, own)| match target.root {
+            Some(root) => {
+                let inner = containers.iter().find(|(_, known)| *known == root);
+                let place = inner.map_or(site, |(inner, _)| inner);
+                let place = Place {
+                    site: place,
+                    files: &place.files,
+                    judge: &Judge::new(&place.files),
+                    rotation: None,
+                };
+                see(&place, target, None, &mut names)
+            }
+            None => match views.of(site, &target) {
+                Some(files) => {
+                    let judge = &Judge::new(files);
+                    let rotation = Some(&rotation);
+                    let place = Place {
+                        site,
+                        files,
+                        judge,
+                        rotation,
+                    };
+                    see(&place, target, None, &mut names)
+                }
+                None => {
+                    let place = Place {
+                        site,
+                        files: &site.files,
+                        judge: &judge,
+                        rotation: Some(&rotation),
+                    };
+                    see(&place, target, Some(own), &mut names)
+                }
+            },
+        })
         .collect();
+    newer(site, &mut logs);
     let processes = if request.look == Look::Config || site.files.is_rooted() {
         &[]
     } else {
@@ -159,7 +225,7 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
         .filter(|(_, wanted)| *wanted == Wanted::Maybe)
         .map(|(process, _)| process.pid)
         .collect();
-    let walk = (request.look != Look::Config && !site.files.is_rooted()).then(|| {
+    let mut walk = (request.look != Look::Config && !site.files.is_rooted()).then(|| {
         let wanted: HashSet<(u64, u64)> = logs
             .iter()
             .filter_map(|log| log.file.as_ref())
@@ -167,8 +233,17 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
             .collect();
         open::walk(&relevant, &wanted)
     });
-    for open in walk.iter().flat_map(|walk| &walk.open) {
+    let known: HashSet<(u64, u64)> = logs
+        .iter()
+        .filter_map(|log| log.file.as_ref())
+        .map(|stat| (stat.st_dev, stat.st_ino))
+        .collect();
+    for open in walk.iter_mut().flat_map(|walk| &mut walk.open) {
         names.note(&site.users, &open.stat);
+        // With --open-only no configuration is read, logrotate's neither.
+        if request.look == Look::Both && !known.contains(&open.identity()) {
+            open.rotation = unconfigured(site, &rotation, open);
+        }
     }
     let mut processes: BTreeMap<u32, Process> = relevant
         .into_iter()
@@ -194,16 +269,40 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
         walk,
         processes,
         doubtful,
-        rotation_found: rotation.found,
+        logrotate: Logrotate {
+            install: if rotation.installed {
+                Vec::new()
+            } else {
+                install(site)
+            },
+            main: rotation.main,
+            taken: rotation
+                .directory
+                .as_ref()
+                .and_then(|dir| site.files.list(dir).ok())
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
+            directory: rotation.directory,
+            installed: rotation.installed,
+            schedule: rotation.schedule,
+        },
         names,
     }
 }
 
-fn logrotate_conf(site: &Site) -> PathBuf {
-    site.asked("logrotate")
-        .into_iter()
-        .next()
-        .unwrap_or_else(|| PathBuf::from("/etc/logrotate.conf"))
+/// The words that install a package on this host.
+fn install(site: &Site) -> Vec<String> {
+    let text = site
+        .files
+        .read(Path::new("/etc/os-release"))
+        .unwrap_or_default();
+    let distro = distro::Distro::parse(&String::from_utf8_lossy(&text));
+    let Some(manager) = distro.manager() else {
+        return Vec::new();
+    };
+    let words = manager.install().iter().chain(manager.unasked());
+    words.map(|word| (*word).to_owned()).collect()
 }
 
 /// Names that are no files: the standard streams and /dev/null, however a configuration spells them.
@@ -220,15 +319,74 @@ fn settle(mut target: Target) -> Target {
     target
 }
 
-/// What each name itself is; many are asked for by several threads.
-fn stats(site: &Site, targets: &[Target]) -> Vec<Option<Stat>> {
-    let files = &site.files;
-    let stat = |target: &Target| {
-        if let Sink::File(path) = &target.sink {
-            files.lstat(path).ok()
-        } else {
-            None
+/// The units of the main processes: those that systemd started itself. What supervisord started is in its unit, and is another program.
+fn units(site: &Site, targets: &mut [Target]) {
+    let mut known: BTreeMap<u32, Option<String>> = BTreeMap::new();
+    for target in targets.iter_mut().filter(|target| target.unit.is_none()) {
+        let Some(pid) = target.pid else { continue };
+        let find = || {
+            let process = site.processes().iter().find(|process| process.pid == pid)?;
+            (process.parent == 1).then(|| process.find_unit()).flatten()
+        };
+        target.unit = known.entry(pid).or_insert_with(find).clone();
+    }
+}
+
+/// Which configurations were written after their service had started: the service does not know them yet.
+fn newer(site: &Site, logs: &mut [Seen]) {
+    let mut known: BTreeMap<(u32, PathBuf), bool> = BTreeMap::new();
+    for seen in logs.iter_mut() {
+        let (Some(pid), Some(source)) = (seen.target.pid, &seen.target.source) else {
+            continue;
+        };
+        let is_newer = || {
+            let process = site.processes().iter().find(|process| process.pid == pid)?;
+            let stat = site.files.stat(&source.file).ok()?;
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+            let seconds = u64::try_from(stat.st_mtime).ok()?;
+            let written = Duration::new(seconds, u32::try_from(stat.st_mtime_nsec).ok()?);
+            let age = now.checked_sub(written)?;
+            Some(age < process.age()?)
+        };
+        let key = (pid, source.file.to_path_buf());
+        seen.newer = *known
+            .entry(key)
+            .or_insert_with(|| is_newer().unwrap_or(false));
+    }
+}
+
+/// The containers whose processes belong to services that are asked for; none where a configuration is named.
+fn inside(request: &Request, site: &Site) -> Vec<(Site, Root)> {
+    if site.files.is_rooted() || !request.conf.is_empty() || request.look == Look::Config {
+        return Vec::new();
+    }
+    let open = |root: Root| Some((site.inside(root).ok()?, root));
+    site.roots().into_iter().filter_map(open).collect()
+}
+
+/// The rotation of a log that only its processes know of.
+fn unconfigured(site: &Site, rotation: &Rotation, open: &Open) -> Option<Rotated> {
+    if !open.in_place || open.foreign {
+        return None;
+    }
+    let mut rotated = Rotated::default();
+    match rotation.fate(&site.files, &open.path, Some(&open.stat)) {
+        Fate::Rotated(stanza) => {
+            rotated.actions = scripts(stanza);
+            rotated.by = Some(Arc::clone(stanza));
         }
+        Fate::Skipped(stanza, why) => rotated.skipped = Some((Arc::clone(stanza), why)),
+        Fate::Unnamed => {}
+    }
+    Some(rotated)
+}
+
+/// What each name itself is; many are asked for by several threads. The outer `None` stands for what may not be looked at.
+fn stats(site: &Site, targets: &[Target]) -> Vec<Option<Option<Stat>>> {
+    let files = &site.files;
+    let stat = |target: &Target| match &target.sink {
+        Sink::File(path) if target.root.is_none() => looked(files.lstat(path)),
+        _ => None,
     };
     in_parts(targets, 1000, |targets| {
         targets.iter().map(stat).collect::<Vec<_>>()
@@ -236,34 +394,84 @@ fn stats(site: &Site, targets: &[Target]) -> Vec<Option<Stat>> {
     .concat()
 }
 
+/// A stat that was answered, by a file or by its absence.
+fn looked(stat: Result<Stat, Errno>) -> Option<Option<Stat>> {
+    match stat {
+        Ok(stat) => Some(Some(stat)),
+        Err(Errno::NOENT | Errno::NOTDIR) => Some(None),
+        Err(_) => None,
+    }
+}
+
+/// The file systems of processes with a mount namespace of their own (PrivateTmp=), each opened once.
+#[derive(Default)]
+struct Views {
+    known: BTreeMap<u32, Option<Files>>,
+}
+
+impl Views {
+    /// The file system that a log's process sees, where that is not ours.
+    fn of(&mut self, site: &Site, target: &Target) -> Option<&Files> {
+        if !matches!(target.sink, Sink::File(_)) {
+            return None;
+        }
+        let pid = target.pid?;
+        let open = || {
+            let process = site.processes().iter().find(|process| process.pid == pid)?;
+            let elsewhere = process.elsewhere() == Some(true);
+            let root = format!("/proc/{pid}/root");
+            elsewhere
+                .then(|| Files::below(Path::new(&root)).ok())
+                .flatten()
+        };
+        self.known.entry(pid).or_insert_with(open).as_ref()
+    }
+}
+
+/// Where a log is looked at.
+struct Place<'a> {
+    site: &'a Site,
+    files: &'a Files,
+    judge: &'a Judge<'a>,
+    /// The host's logrotate; a container's logs are not its.
+    rotation: Option<&'a Rotation>,
+}
+
 fn see(
-    site: &Site,
-    judge: &Judge<'_>,
-    rotation: &Rotation,
-    target: Target,
-    own: Option<Stat>,
+    place: &Place<'_>,
+    mut target: Target,
+    own: Option<Option<Option<Stat>>>,
     names: &mut Names,
 ) -> Seen {
-    let Sink::File(path) = target.sink.clone() else {
-        let unknown = Access::Unknown;
-        return Seen {
-            target,
-            own: None,
-            file: None,
-            link: None,
-            dir: None,
-            writable: unknown.clone(),
-            reopenable: unknown,
-            rotation: Rotated::default(),
-        };
+    let (site, judge, files) = (place.site, place.judge, place.files);
+    let unseen = |target| Seen {
+        target,
+        looked: false,
+        own: None,
+        file: None,
+        link: None,
+        dir: None,
+        writable: Access::Unknown,
+        reopenable: Access::Unknown,
+        rotation: Rotated::default(),
+        owner: None,
+        newer: false,
     };
+    let Sink::File(path) = target.sink.clone() else {
+        return unseen(target);
+    };
+    let own = own.unwrap_or_else(|| looked(files.lstat(&path)));
+    let looked = own.is_some();
+    let own = own.flatten();
     let is_link =
         own.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
-    let file = if is_link {
-        site.files.stat(&path).ok()
-    } else {
-        own
-    };
+    let link = if is_link { files.link(&path) } else { None };
+    // The official images link their logs to the standard streams.
+    if let Some(stream) = link.as_deref().and_then(stream) {
+        target.sink = Sink::Stdio(stream);
+        return unseen(target);
+    }
+    let file = if is_link { files.stat(&path).ok() } else { own };
     if let Some(stat) = &file {
         names.note(&site.users, stat);
     }
@@ -282,10 +490,9 @@ fn see(
     } else {
         account.as_ref()
     };
-    let ask = |account: Option<&Account>| {
-        account.map_or(Access::Unknown, |account| {
-            judge.may_append(account, &path, own.as_ref())
-        })
+    let ask = |account: Option<&Account>| match account {
+        Some(account) if looked => judge.may_append(account, &path, own.as_ref()),
+        _ => Access::Unknown,
     };
     let writable = ask(first);
     let reopenable = match target.opener {
@@ -295,28 +502,49 @@ fn see(
         }),
         Opener::Worker | Opener::Service => writable.clone(),
     };
-    let rotated = rotated(
-        site,
-        judge,
-        rotation,
-        &path,
-        (own.as_ref(), file.as_ref()),
-        &target,
-        account.as_ref(),
-    );
+    let rotated = place.rotation.map_or_else(Rotated::default, |rotation| {
+        rotated(
+            site,
+            judge,
+            rotation,
+            &path,
+            (own.as_ref(), file.as_ref()),
+            &target,
+            account.as_ref(),
+        )
+    });
+    let owner = match (&file, first) {
+        (Some(stat), _) => Some((
+            site.users.user_name(stat.st_uid),
+            site.users.group_name(stat.st_gid),
+        )),
+        (None, Some(account)) => Some((
+            site.users.user_name(account.uid),
+            site.users.group_name(account.gid),
+        )),
+        _ => None,
+    };
     Seen {
         own,
         file,
-        link: if is_link {
-            site.files.link(&path)
-        } else {
-            None
-        },
+        link,
         dir: path.parent().and_then(|dir| judge.directory(dir)),
         writable,
         reopenable,
         rotation: rotated,
+        owner,
+        looked,
+        newer: false,
         target,
+    }
+}
+
+/// The standard stream that a link leads to.
+fn stream(target: &Path) -> Option<&'static str> {
+    match target.to_str()? {
+        "/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1" => Some("stdout"),
+        "/dev/stderr" | "/dev/fd/2" | "/proc/self/fd/2" => Some("stderr"),
+        _ => None,
     }
 }
 
@@ -338,12 +566,60 @@ fn rotated(
             if let (Some(stat), Some(account)) = (file, account) {
                 rotated.unwritable_after = unwritable(site, judge, stanza, stat, target, account);
             }
+            rotated.actions = scripts(stanza);
             rotated.by = Some(Arc::clone(stanza));
         }
-        Fate::Skipped(stanza, why) => rotated.skipped = Some((stanza.source.clone(), why)),
+        Fate::Skipped(stanza, why) => rotated.skipped = Some((Arc::clone(stanza), why)),
         Fate::Unnamed => {}
     }
+    let dir = path.parent().unwrap_or(path);
+    if let Some(stat) = judge.directory(dir).filter(rotation::insecure) {
+        rotated.insecure = true;
+        rotated.su = su(site, judge, dir, &stat, file, account);
+    }
     rotated
+}
+
+/// What the scripts of a stanza do, in the order in which they run.
+fn scripts(stanza: &Stanza) -> Vec<Action> {
+    let scripts = &stanza.scripts;
+    [&scripts.first, &scripts.pre, &scripts.post, &scripts.last]
+        .into_iter()
+        .flatten()
+        .flat_map(|text| rotation::actions(text))
+        .collect()
+}
+
+/// Who could rotate in a directory that others can write: somebody who may write the directory and the log.
+fn su(
+    site: &Site,
+    judge: &Judge<'_>,
+    dir: &Path,
+    stat: &Stat,
+    file: Option<&Stat>,
+    account: Option<&Account>,
+) -> Option<(String, String)> {
+    let file_owner = file.map(|file| file.st_uid);
+    let uids = [
+        account.map(|account| account.uid),
+        file_owner,
+        Some(stat.st_uid),
+    ];
+    uids.into_iter()
+        .flatten()
+        .filter(|uid| *uid != 0)
+        .find_map(|uid| {
+            let name = site.users.user_name(uid);
+            let account = site.users.account(&name)?;
+            let group = if account.groups.contains(&stat.st_gid) {
+                stat.st_gid
+            } else {
+                account.gid
+            };
+            let may = judge.may_create(&account, dir) == Access::Yes
+                && file.is_none_or(|file| judge.may_write(&account, file));
+            may.then(|| (name, site.users.group_name(group)))
+        })
 }
 
 /// The file that logrotate would make, if whoever opens it afterwards could not write it.
@@ -357,7 +633,8 @@ fn unwritable(
 ) -> Option<(String, String, u32)> {
     // nginx's master stays root and gives the new file to the worker itself. uwsgi's master is no longer root when it opens the file
     // again.
-    let gives = target.opener == Opener::RootThenWorker && target.service == service::nginx::NAME;
+    let gives = target.opener == Opener::RootThenWorker
+        && service::named(target.service).is_some_and(|service| service.reopen.gives);
     if gives || account.uid == 0 {
         return None;
     }

@@ -4,6 +4,7 @@
 //! more. Whether a file was deleted, renamed or replaced is told by device and inode. Memory files, O_TMPFILE and devices are no logs.
 
 use crate::process::{Process, contents, in_parts};
+use crate::rotation::Rotated;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -24,10 +25,12 @@ pub struct Open {
     pub path: PathBuf,
     /// The file itself.
     pub stat: Stat,
-    /// Does the name still lead to this file?
+    /// Does the name still lead to this file, in the file system of the process?
     pub in_place: bool,
-    /// Is the process in another mount namespace, so that the name is not ours?
-    pub elsewhere: bool,
+    /// Does the name lead to the file only in a file system of the process' own?
+    pub foreign: bool,
+    /// What is known of the log's rotation, where no configuration names the log.
+    pub rotation: Option<Rotated>,
 }
 
 impl Open {
@@ -35,6 +38,18 @@ impl Open {
     #[must_use]
     pub fn deleted(&self) -> bool {
         self.stat.st_nlink == 0
+    }
+
+    /// Is it open for appending?
+    #[must_use]
+    pub fn appends(&self) -> bool {
+        self.flags & O_APPEND != 0
+    }
+
+    /// Is it called as logs are?
+    #[must_use]
+    pub fn named_like_a_log(&self) -> bool {
+        named_like_a_log(&self.path)
     }
 
     /// Device and inode.
@@ -128,16 +143,26 @@ fn one(
     }
     if walk.open.len() > first {
         let theirs = std::fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
-        let elsewhere = theirs.is_some() && theirs.as_deref() != own;
-        for open in &mut walk.open[first..] {
-            open.elsewhere = elsewhere;
-            open.in_place &= !elsewhere;
+        if theirs.is_some() && theirs.as_deref() != own {
+            for open in &mut walk.open[first..] {
+                inside(open);
+            }
         }
     }
     if socket {
         let fds = in_journal(pid);
         walk.journal.extend((!fds.is_empty()).then_some((pid, fds)));
     }
+}
+
+/// Looks for a name in the file system of its process. Of a private namespace most names are the host's all the same.
+fn inside(open: &mut Open) {
+    let theirs = format!("/proc/{}/root", open.pid);
+    let name = open.path.strip_prefix("/").unwrap_or(&open.path);
+    let here = open.in_place;
+    open.in_place = rustix::fs::stat(Path::new(&theirs).join(name))
+        .is_ok_and(|found| (found.st_dev, found.st_ino) == open.identity());
+    open.foreign = open.in_place && !here;
 }
 
 /// A descriptor open for writing, if what it writes to is a log.
@@ -174,7 +199,8 @@ fn descriptor(
         path,
         stat,
         in_place,
-        elsewhere: false,
+        foreign: false,
+        rotation: None,
     })
 }
 

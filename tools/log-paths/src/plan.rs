@@ -1,18 +1,23 @@
 //! From what was seen to what is said: each configured log joined with the processes that hold it, then the logs that only processes
 //! know of. Pure: nothing is read here.
 
+mod advice;
 mod health;
+mod holding;
 mod join;
 mod loose;
+mod rotate;
 
 use crate::cli::Request;
-use crate::log::{Evidence, Opener, Sink, Target};
+use crate::log::{Evidence, Opener, OwnRotation, Sink, Target};
 use crate::observe::{Observed, Seen};
 use crate::open::{Open, flag_names};
 use crate::problem::Code;
 use crate::report::{Coverage, Fault, Holder, Item, Logs, Place, Rotator, SinkName};
+use crate::rotation::Rotated;
 use base::bytes::{exact, lossy};
 use base::clock::rfc3339;
+use holding::Holding;
 use rustix::fs::{FileType, Stat};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -48,7 +53,7 @@ pub fn plan(request: &Request, observed: &Observed) -> Plan {
     for (((seen, held), followed), shared) in observed
         .logs
         .iter()
-        .zip(&joined.held)
+        .zip(&joined.holding)
         .zip(&joined.followed)
         .zip(shared)
     {
@@ -143,7 +148,7 @@ fn fault(fault: &crate::log::Fault) -> Fault {
         file: lossy(fault.error.file.as_os_str()),
         line: (fault.error.line > 0).then_some(fault.error.line),
         message: fault.error.message.clone(),
-        hint: code.config_hint(fault.service).to_owned(),
+        fix: code.config_fix(&fault.error),
         incomplete: fault.incomplete,
     }
 }
@@ -181,6 +186,8 @@ fn blank(target: &Target) -> Item {
         owner: None,
         group: None,
         mode: None,
+        unit: target.unit.clone(),
+        root: target.root.map(|pid| format!("/proc/{}/root", pid.0)),
         service_user: target.user.clone(),
         opener: target.opener,
         writable: None,
@@ -196,27 +203,41 @@ fn path_of(bytes: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
-fn configured(observed: &Observed, seen: &Seen, held: &[&Open], shared: Option<&Seen>) -> Item {
+fn configured(
+    observed: &Observed,
+    seen: &Seen,
+    holding: &Holding<'_>,
+    shared: Option<&Seen>,
+) -> Item {
     let mut item = blank(&seen.target);
     if let Sink::File(_) = seen.target.sink {
-        item.exists = Some(seen.file.is_some());
+        item.exists = seen.looked.then_some(seen.file.is_some());
         item.writable = seen.writable.verdict();
         item.reopenable = if seen.target.held {
             seen.reopenable.verdict()
         } else {
             item.writable
         };
-        item.rotated_by = rotator(seen);
+        item.rotated_by = rotator(
+            &seen.rotation,
+            seen.target.rotates.as_ref(),
+            rotate::reopened(seen),
+        );
         if let Some(stat) = seen.file.as_ref().or(seen.own.as_ref()) {
             describe(&mut item, stat, observed);
         }
         item.file_type = seen.own.as_ref().map(|stat| type_name(stat.st_mode));
     }
-    if !held.is_empty() {
+    item.open_by = holding
+        .held
+        .iter()
+        .chain(&holding.away)
+        .map(|open| holder(open))
+        .collect();
+    if !item.open_by.is_empty() {
         item.evidence.push(Evidence::Open);
     }
-    item.open_by = held.iter().map(|open| holder(open)).collect();
-    item.problems = health::problems(observed, seen, held, shared);
+    item.problems = health::problems(observed, seen, holding, shared);
     item
 }
 
@@ -229,25 +250,30 @@ fn holder(open: &Open) -> Holder {
     }
 }
 
-fn rotator(seen: &Seen) -> Option<Rotator> {
-    if let Some(stanza) = &seen.rotation.by {
+fn rotator(
+    rotation: &Rotated,
+    own: Option<&OwnRotation>,
+    reopened: Option<bool>,
+) -> Option<Rotator> {
+    if let Some(stanza) = &rotation.by {
         return Some(Rotator {
             tool: "logrotate",
             file: Some(lossy(stanza.source.file.as_os_str())),
             line: Some(stanza.source.line),
-            create: stanza
-                .create
-                .as_ref()
-                .filter(|_| !stanza.copy_truncate)
-                .map(|create| create.text.clone()),
+            create: stanza.creation().map(|create| create.text.clone()),
             su: stanza
                 .su
                 .as_ref()
                 .map(|(user, group)| format!("{user} {group}")),
             copytruncate: stanza.copy_truncate,
+            reopened: if stanza.renames() {
+                reopened
+            } else {
+                Some(true)
+            },
         });
     }
-    seen.target.rotates.as_ref().map(|own| Rotator {
+    own.map(|own| Rotator {
         tool: own.by,
         file: own
             .source
@@ -261,6 +287,7 @@ fn rotator(seen: &Seen) -> Option<Rotator> {
         create: None,
         su: None,
         copytruncate: false,
+        reopened: Some(true),
     })
 }
 

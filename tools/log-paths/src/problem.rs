@@ -1,5 +1,6 @@
 //! What may be wrong with a log, each with a code for programs and a message that says what to do.
 
+use base::Fix;
 use base::terminal::escape;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -35,6 +36,12 @@ pub enum Code {
     RotationSkipped,
     /// logrotate ignores the configuration that names it.
     RotationConfigIgnored,
+    /// logrotate refuses the stanza that names it.
+    RotationRefused,
+    /// After a rotation its writer writes the old file, or leaves a hole in the new one.
+    RotationLosesLines,
+    /// A stanza of logrotate's names it, and nothing runs logrotate.
+    RotationNeverRuns,
     /// logrotate makes the new file for somebody else.
     CreateOwnerMismatch,
     /// Two services write it.
@@ -71,7 +78,7 @@ pub struct Problem {
     /// What is wrong, naming the thing.
     pub message: String,
     /// What to do.
-    pub hint: String,
+    pub fix: Fix,
     /// How many bytes a deleted file holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
@@ -80,11 +87,11 @@ pub struct Problem {
 impl Problem {
     /// A problem, and what to do about it.
     #[must_use]
-    pub fn new(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn new(code: Code, message: impl Into<String>, fix: Fix) -> Self {
         Self {
             code,
             message: message.into(),
-            hint: hint.into(),
+            fix,
             bytes: None,
         }
     }
@@ -122,37 +129,24 @@ impl Code {
 
     /// What to do about a configuration.
     #[must_use]
-    pub fn config_hint(self, service: &str) -> &'static str {
-        match self {
-            Self::IncludeMissing => "make the file, or take the include out",
-            Self::ConfigUnreadable => "run as root, or name a readable file with --conf",
-            Self::ConfigTooLarge => {
-                "a configuration of that size is a mistake; name the right file with --conf"
+    pub fn config_fix(self, error: &conf::Error) -> Fix {
+        let file = error.file.display();
+        Fix::advice(match self {
+            Self::IncludeMissing => {
+                format!("make the file that {file} names, or take the line out of {file}")
             }
-            Self::IncludeLoop => "take one of the includes out",
+            Self::ConfigUnreadable if error.message.starts_with("is ") => {
+                format!("{file} is no configuration file: name another with --conf")
+            }
+            Self::ConfigUnreadable => format!("run log-paths as a user who may read {file}"),
+            Self::ConfigTooLarge => format!("{file} is too large: name the right file with --conf"),
+            Self::IncludeLoop => format!("take one of the includes out of {file}"),
             Self::UnresolvedVariable => {
-                "set the variable where the service is started, and run this with it set"
+                format!("set the variable where {file} is read, and for log-paths")
             }
-            _ if service == "nginx" => "nginx would refuse it, too: mend that line",
-            _ => "mend that line",
-        }
-    }
-}
-
-/// How a service is told to open its logs again.
-#[must_use]
-pub fn reopen_hint(service: &str, pid: Option<u32>) -> String {
-    let pid = pid.map_or_else(|| "PID".to_owned(), |pid| pid.to_string());
-    match service {
-        "nginx" => "nginx -s reopen (or kill -USR1 of the master)".to_owned(),
-        "apache" => "apachectl graceful".to_owned(),
-        "gunicorn" => format!("kill -USR1 {pid}"),
-        "supervisor" => format!("kill -USR2 {pid}"),
-        "postgresql" => "psql -c 'SELECT pg_rotate_logfile()', or restart it where the collector is off".to_owned(),
-        "uwsgi" => "restart uwsgi; after touch-logreopen or a reload some of its processes keep the old file open".to_owned(),
-        "celery" => "restart celery: it does not open its logs again".to_owned(),
-        "caddy" => "systemctl restart caddy".to_owned(),
-        _ => format!("restart what runs as pid {pid}"),
+            _ if error.line > 0 => format!("correct line {} of {file}", error.line),
+            _ => format!("correct {file}"),
+        })
     }
 }
 

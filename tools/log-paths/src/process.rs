@@ -10,6 +10,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 /// One process.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +31,13 @@ pub struct Process {
     pub unit: Option<String>,
     /// The service it belongs to, where that is plain.
     pub service: Option<&'static str>,
+    /// Its root directory, where that is another one than ours: a container's.
+    pub root: Option<Root>,
 }
+
+/// A root directory other than ours: a process that has it, its device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Root(pub u32, u64, u64);
 
 impl Process {
     /// The command line as one text, arguments separated by blanks.
@@ -64,6 +71,19 @@ impl Process {
                 .rfind(|part| part.ends_with(".service"))
         });
         services.map(str::to_owned).next()
+    }
+
+    /// How long it has been running.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
+        let ticks = u64::try_from(ticks).ok()?.max(1);
+        let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let up = Duration::new(
+            u64::try_from(up.tv_sec).ok()?,
+            u32::try_from(up.tv_nsec).ok()?,
+        );
+        up.checked_sub(Duration::from_millis(self.started * 1000 / ticks))
     }
 
     /// Where it runs.
@@ -127,14 +147,35 @@ pub fn option<'a>(argv: &'a [Vec<u8>], names: &[&str]) -> Option<&'a [u8]> {
 
 /// Every process but the kernel's own, and how many there are.
 #[must_use]
-pub fn all() -> Vec<Process> {
+pub fn all(by: Identify) -> Vec<Process> {
     let pids: Vec<u32> = pids().collect();
     let mut processes = in_parts(&pids, 64, |pids| {
         pids.iter().copied().filter_map(read).collect::<Vec<_>>()
     })
     .concat();
-    identify(&mut processes);
+    identify(&mut processes, by);
+    roots(&mut processes);
     processes
+}
+
+/// Finds the processes of services that have a root directory of their own; what may not be looked at counts as ours.
+fn roots(processes: &mut [Process]) {
+    let of = |pid: &str| {
+        let stat = rustix::fs::stat(format!("/proc/{pid}/root")).ok()?;
+        Some((stat.st_dev, stat.st_ino))
+    };
+    let own = of("self");
+    let mut known: BTreeMap<(u64, u64), u32> = BTreeMap::new();
+    for process in processes
+        .iter_mut()
+        .filter(|process| process.service.is_some())
+    {
+        let theirs = of(&process.pid.to_string());
+        if let Some((dev, ino)) = theirs.filter(|_| theirs != own && own.is_some()) {
+            let first = *known.entry((dev, ino)).or_insert(process.pid);
+            process.root = Some(Root(first, dev, ino));
+        }
+    }
 }
 
 /// Does the work in as many parts as there are processors, up to four; the parts' results in order. A thread costs some 50 µs: lists
@@ -205,6 +246,7 @@ fn read(pid: u32) -> Option<Process> {
         started: fields.get(19)?.parse().ok()?,
         unit: None,
         service: None,
+        root: None,
     })
 }
 
@@ -226,10 +268,71 @@ fn arguments(bytes: &[u8]) -> Vec<Vec<u8>> {
     }
 }
 
+/// What a process calls itself: its program, the script or module of an interpreter, and its title.
+pub struct Program<'a> {
+    process: &'a Process,
+    program: &'a [u8],
+    script: &'a [u8],
+    module: &'a [u8],
+}
+
+impl<'a> Program<'a> {
+    /// Of a process.
+    #[must_use]
+    pub fn of(process: &'a Process) -> Self {
+        let title = process.argv.first().map_or(&b""[..], Vec::as_slice);
+        // A title that a server gave itself begins with the program and goes on with something else.
+        let program = base(title.split(|byte| *byte == b' ').next().unwrap_or(title));
+        let script = process
+            .argv
+            .iter()
+            .skip(1)
+            .find(|word| !word.starts_with(b"-"))
+            .map_or(&b""[..], |word| base(word));
+        Self {
+            process,
+            program,
+            script,
+            module: option(&process.argv, &["-m"]).unwrap_or_default(),
+        }
+    }
+
+    /// Does the title begin so?
+    #[must_use]
+    pub fn titled(&self, prefix: &str) -> bool {
+        let title = self.process.argv.first().map_or(&b""[..], Vec::as_slice);
+        title.starts_with(prefix.as_bytes())
+    }
+
+    /// Is it this program, or this script or module of an interpreter?
+    #[must_use]
+    pub fn is(&self, name: &str) -> bool {
+        let name = name.as_bytes();
+        let interpreted = self.program.starts_with(b"python") || self.program.starts_with(b"pypy");
+        self.program == name || interpreted && (self.script == name || self.module == name)
+    }
+
+    /// Does the program's name, or the kernel's name for the process, begin so?
+    #[must_use]
+    pub fn begins(&self, prefix: &str) -> bool {
+        let prefix = prefix.as_bytes();
+        self.program.starts_with(prefix) || self.process.comm.starts_with(prefix)
+    }
+
+    /// Does an interpreter run this module?
+    #[must_use]
+    pub fn runs_module(&self, name: &str) -> bool {
+        self.module == name.as_bytes()
+    }
+}
+
+/// Which service a process belongs to, by the rows of the registry.
+pub type Identify = fn(&Program<'_>) -> Option<&'static str>;
+
 /// Gives each process its service; a worker whose own name says nothing has its parent's.
-fn identify(processes: &mut [Process]) {
+fn identify(processes: &mut [Process], by: Identify) {
     for process in processes.iter_mut() {
-        process.service = service_of(process);
+        process.service = by(&Program::of(process));
     }
     let named: BTreeMap<u32, (&'static str, Vec<u8>)> = processes
         .iter()
@@ -245,63 +348,6 @@ fn identify(processes: &mut [Process]) {
             }
         }
     }
-}
-
-fn service_of(process: &Process) -> Option<&'static str> {
-    let title = process.argv.first().map_or(&b""[..], Vec::as_slice);
-    // A title that a server gave itself begins with the program and goes on with something else.
-    let program = base(title.split(|byte| *byte == b' ').next().unwrap_or(title));
-    let by_title = |prefix: &[u8]| title.starts_with(prefix);
-    let script = process
-        .argv
-        .iter()
-        .skip(1)
-        .find(|word| !word.starts_with(b"-"))
-        .map_or(&b""[..], |word| base(word));
-    let module = option(&process.argv, &["-m"]).unwrap_or_default();
-    let is = |name: &str| {
-        let name = name.as_bytes();
-        program == name || is_interpreter(program) && (script == name || module == name)
-    };
-    let found = [
-        (
-            "nginx",
-            by_title(b"nginx: ") || is("nginx") || is("openresty"),
-        ),
-        ("apache", is("apache2") || is("httpd")),
-        ("caddy", is("caddy")),
-        (
-            "uwsgi",
-            program.starts_with(b"uwsgi") || process.comm.starts_with(b"uwsgi"),
-        ),
-        (
-            "gunicorn",
-            by_title(b"gunicorn: ") || is("gunicorn") || is("gunicorn3"),
-        ),
-        (
-            "supervisor",
-            is("supervisord") || module == b"supervisor.supervisord",
-        ),
-        ("celery", by_title(b"[celery") || is("celery")),
-        (
-            "postgresql",
-            by_title(b"postgres: ") || is("postgres") || is("postmaster"),
-        ),
-        (
-            "redis",
-            program.starts_with(b"redis-server") || is("valkey-server"),
-        ),
-        ("cron", is("cron") || is("crond")),
-        ("django", is("manage.py") || is("django-admin")),
-    ];
-    found
-        .into_iter()
-        .find(|(_, matches)| *matches)
-        .map(|(service, _)| service)
-}
-
-fn is_interpreter(program: &[u8]) -> bool {
-    program.starts_with(b"python") || program.starts_with(b"pypy")
 }
 
 fn base(path: &[u8]) -> &[u8] {

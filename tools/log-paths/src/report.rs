@@ -2,6 +2,7 @@
 
 use crate::log::{Evidence, Kind, Opener};
 use crate::problem::{Code, Problem};
+use base::Fix;
 use base::report::{Body, Mark, Text};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -88,6 +89,10 @@ pub struct Item {
     pub group: Option<String>,
     /// Permissions, octal.
     pub mode: Option<String>,
+    /// The unit that starts the service, where that is known.
+    pub unit: Option<String>,
+    /// The directory that the path is below, for a process with a file system of its own; null for this host's.
+    pub root: Option<String>,
     /// The user that the service, or its worker, runs as.
     pub service_user: Option<String>,
     /// Who opens it.
@@ -150,6 +155,8 @@ pub struct Rotator {
     pub su: Option<String>,
     /// Copied and emptied, not renamed.
     pub copytruncate: bool,
+    /// Does the writer write the new file afterwards? null where a command of the script is not understood.
+    pub reopened: Option<bool>,
 }
 
 /// How much of the process table was looked at.
@@ -175,7 +182,7 @@ pub struct Fault {
     /// What is wrong.
     pub message: String,
     /// What to do.
-    pub hint: String,
+    pub fix: Fix,
     /// Whether logs may be missing from the list because of it.
     pub incomplete: bool,
 }
@@ -281,7 +288,7 @@ impl Body for Logs {
             }
             for problem in &item.problems {
                 out.note(format!("{}: {}", problem.code.name(), problem.message));
-                out.note(format!("  {}", problem.hint));
+                problem.fix.text(out);
             }
         }
         for fault in &self.errors {
@@ -296,7 +303,7 @@ impl Body for Logs {
                 },
                 &[format!("{}{line}", fault.file), fault.message.clone()],
             );
-            out.note(&fault.hint);
+            fault.fix.text(out);
         }
         for directory in self.directories.iter().flatten() {
             let mark = if directory.state == "refused" {

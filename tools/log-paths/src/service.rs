@@ -1,4 +1,4 @@
-//! The services: one file each, and one line in the table. Each reads its own configuration, by its own rules, and runs nothing.
+//! The services: one file each, and one row in the table. Each reads its own configuration, by its own rules, and runs nothing.
 
 mod apache;
 mod caddy;
@@ -6,7 +6,7 @@ mod celery;
 mod cron;
 mod django;
 mod gunicorn;
-pub(crate) mod nginx;
+mod nginx;
 mod postgresql;
 mod redis;
 mod supervisor;
@@ -14,70 +14,33 @@ mod systemd;
 mod uwsgi;
 
 use crate::launch::Launch;
-use crate::log::Configured;
-use crate::process::Process;
+use crate::log::Service;
+use crate::process::{Process, Program};
 use crate::site::Site;
 use std::path::PathBuf;
 
-/// One service.
-pub struct Service {
-    /// Its name on the command line and in reports.
-    pub name: &'static str,
-    /// Its configurations: those asked for, those of its processes, or the usual one.
-    pub read: fn(&Site) -> Configured,
-}
-
 /// Every service, in the order that reports keep.
 pub const SERVICES: &[Service] = &[
-    Service {
-        name: nginx::NAME,
-        read: nginx::read,
-    },
-    Service {
-        name: apache::NAME,
-        read: apache::read,
-    },
-    Service {
-        name: caddy::NAME,
-        read: caddy::read,
-    },
-    Service {
-        name: uwsgi::NAME,
-        read: uwsgi::read,
-    },
-    Service {
-        name: gunicorn::NAME,
-        read: gunicorn::read,
-    },
-    Service {
-        name: supervisor::NAME,
-        read: supervisor::read,
-    },
-    Service {
-        name: celery::NAME,
-        read: celery::read,
-    },
-    Service {
-        name: postgresql::NAME,
-        read: postgresql::read,
-    },
-    Service {
-        name: redis::NAME,
-        read: redis::read,
-    },
-    Service {
-        name: cron::NAME,
-        read: cron::read,
-    },
-    Service {
-        name: django::NAME,
-        read: django::read,
-    },
-    Service {
-        name: systemd::NAME,
-        read: systemd::read,
-    },
+    nginx::SERVICE,
+    apache::SERVICE,
+    caddy::SERVICE,
+    uwsgi::SERVICE,
+    gunicorn::SERVICE,
+    supervisor::SERVICE,
+    celery::SERVICE,
+    postgresql::SERVICE,
+    redis::SERVICE,
+    cron::SERVICE,
+    django::SERVICE,
+    systemd::SERVICE,
 ];
+
+/// The service that a process belongs to.
+#[must_use]
+pub fn identify(program: &Program<'_>) -> Option<&'static str> {
+    let row = SERVICES.iter().find(|service| (service.owns)(program));
+    row.map(|service| service.name)
+}
 
 /// The service of that name.
 #[must_use]
@@ -89,8 +52,8 @@ pub fn named(name: &str) -> Option<&'static Service> {
 #[must_use]
 pub fn usual(site: &Site, process: &Process, service: &str) -> Option<Vec<PathBuf>> {
     match service {
-        nginx::NAME => Some(vec![nginx::usual(site, process)]),
-        apache::NAME => Some(apache::USUAL.iter().map(PathBuf::from).collect()),
+        "nginx" => Some(vec![nginx::usual(site, process)]),
+        "apache" => Some(apache::USUAL.iter().map(PathBuf::from).collect()),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! What is looked at: the file system (or a tree that stands for one), its users, and the processes of this machine.
 
-use crate::process::{self, Process};
+use crate::process::{self, Identify, Process, Root};
 use crate::users::Users;
 use conf::files::Files;
 use std::cell::OnceCell;
@@ -13,39 +13,84 @@ pub struct Site {
     /// Its users.
     pub users: Users,
     conf: Vec<(String, PathBuf)>,
+    identify: Identify,
+    root: Option<Root>,
     processes: OnceCell<Vec<Process>>,
 }
 
 impl Site {
     /// A system whose configurations are where they are asked to be, or where they usually are.
     #[must_use]
-    pub fn new(files: Files, conf: Vec<(String, PathBuf)>) -> Self {
+    pub fn new(files: Files, conf: Vec<(String, PathBuf)>, identify: Identify) -> Self {
         let users = Users::read(&files);
         Self {
             files,
             users,
             conf,
+            identify,
+            root: None,
             processes: OnceCell::new(),
         }
+    }
+
+    /// The file system of a container, with its processes.
+    ///
+    /// # Errors
+    /// The root directory of its processes may not be opened.
+    pub fn inside(&self, root: Root) -> Result<Self, conf::Error> {
+        let files = Files::below(Path::new(&format!("/proc/{}/root", root.0)))?;
+        let members = self
+            .all()
+            .iter()
+            .filter(|process| process.root == Some(root));
+        let site = Self::new(files, Vec::new(), self.identify);
+        let _ = site.processes.set(members.cloned().collect());
+        Ok(Self {
+            root: Some(root),
+            ..site
+        })
+    }
+
+    /// The root directories of processes that are not ours.
+    #[must_use]
+    pub fn roots(&self) -> Vec<Root> {
+        let mut roots: Vec<Root> = self
+            .all()
+            .iter()
+            .filter_map(|process| process.root)
+            .collect();
+        roots.sort();
+        roots.dedup();
+        roots
+    }
+
+    /// Whether the files are another system's: a tree, or a container.
+    #[must_use]
+    pub fn is_container(&self) -> bool {
+        self.root.is_some()
+    }
+
+    fn all(&self) -> &[Process] {
+        self.processes.get_or_init(|| {
+            if self.files.is_rooted() {
+                Vec::new()
+            } else {
+                process::all(self.identify)
+            }
+        })
     }
 
     /// The processes; none where another tree is looked at, whose processes are not here.
     #[must_use]
     pub fn processes(&self) -> &[Process] {
-        self.processes.get_or_init(|| {
-            if self.files.is_rooted() {
-                Vec::new()
-            } else {
-                process::all()
-            }
-        })
+        self.all()
     }
 
     /// The processes of one service.
     pub fn running(&self, service: &'static str) -> impl Iterator<Item = &Process> {
         self.processes()
             .iter()
-            .filter(move |process| process.service == Some(service))
+            .filter(move |process| process.service == Some(service) && process.root == self.root)
     }
 
     /// Processes of one service that are not children of another of it: its masters.
@@ -102,4 +147,28 @@ pub fn normal(path: &Path) -> PathBuf {
         }
     }
     out
+}
+
+/// Does a text stand in these bytes? By Horspool's steps: a program may be a megabyte long.
+#[must_use]
+pub fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    find(bytes, text).is_some()
+}
+
+/// The place of a text in these bytes.
+#[must_use]
+pub fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
+    let last = text.len().checked_sub(1)?;
+    let mut steps = [text.len(); 256];
+    for (at, byte) in text[..last].iter().enumerate() {
+        steps[usize::from(*byte)] = last - at;
+    }
+    let mut at = 0;
+    while let Some(end) = bytes.get(at + last) {
+        if bytes[at..].starts_with(text) {
+            return Some(at);
+        }
+        at += steps[usize::from(*end)];
+    }
+    None
 }

@@ -118,6 +118,27 @@ impl Users {
         })
     }
 
+    /// The number of a group that exists, by its name or its number.
+    #[must_use]
+    pub fn known_gid(&self, name: &str) -> Option<u32> {
+        let number = name.parse::<u32>().ok();
+        let listed = self
+            .group
+            .iter()
+            .find(|(known, gid, _)| known == name || Some(*gid) == number)
+            .map(|(_, gid, _)| *gid);
+        listed.or_else(|| {
+            if self.rooted {
+                return None;
+            }
+            let found = match number {
+                Some(gid) => nix::unistd::Group::from_gid(gid.into()),
+                None => nix::unistd::Group::from_name(name),
+            };
+            found.ok().flatten().map(|group| group.gid.as_raw())
+        })
+    }
+
     /// A user's name; the number where there is none.
     #[must_use]
     pub fn user_name(&self, uid: u32) -> String {

@@ -1,8 +1,9 @@
 //! Which open files belong to which configured log: by device and inode first, then by name, then by the name a rotation would give.
 
+use super::holding::{self, Holding};
 use crate::log::Sink;
 use crate::observe::{Observed, Seen};
-use crate::open::Open;
+use crate::open::{Open, Walk};
 use crate::process::Process;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -11,8 +12,8 @@ use std::path::Path;
 
 /// The join.
 pub struct Joined<'a> {
-    /// For each configured log, who holds it.
-    pub held: Vec<Vec<&'a Open>>,
+    /// For each configured log, its writers.
+    pub holding: Vec<Holding<'a>>,
     /// For each configured log: is it a standard stream, and known where that leads?
     pub followed: Vec<bool>,
     /// Files that belong to no configured log.
@@ -27,6 +28,8 @@ pub struct Loose<'a> {
     pub service: &'static str,
     /// Which one of it.
     pub instance: String,
+    /// The unit whose journal it is.
+    pub unit: Option<String>,
     /// The descriptors; none for the journal.
     pub opens: Vec<&'a Open>,
     /// The template its name comes from, or the standard stream that leads there.
@@ -35,9 +38,8 @@ pub struct Loose<'a> {
 
 /// Joins open files with configured logs.
 pub fn join(observed: &Observed) -> Joined<'_> {
-    let none = || observed.logs.iter().map(|_| Vec::new()).collect();
     let mut joined = Joined {
-        held: none(),
+        holding: observed.logs.iter().map(|_| Holding::default()).collect(),
         followed: vec![false; observed.logs.len()],
         loose: Vec::new(),
         journal: Vec::new(),
@@ -46,7 +48,7 @@ pub fn join(observed: &Observed) -> Joined<'_> {
         return joined;
     };
     let (by_file, by_name) = (index(observed), names(observed));
-    let found: Vec<Vec<usize>> = walk
+    let found: Vec<Match> = walk
         .open
         .iter()
         .map(|open| matches(observed, &by_file, &by_name, open))
@@ -56,44 +58,222 @@ pub fn join(observed: &Observed) -> Joined<'_> {
         .open
         .iter()
         .zip(&found)
-        .filter(|(_, found)| !found.is_empty())
+        .filter(|(_, found)| !matches!(found, Match::None))
         .map(|(open, _)| master(observed, open.pid))
         .collect();
     let foreign =
         |pid: u32| observed.doubtful.contains(&pid) && !holders.contains(&master(observed, pid));
-    let mut loose: HashMap<(u64, u64), usize> = HashMap::new();
+    let mut left: Vec<&Open> = Vec::new();
     for (open, found) in walk.open.iter().zip(found) {
-        let process = observed.processes.get(&open.pid);
-        if !found.is_empty() {
-            for at in best(observed, found, process.and_then(|process| process.service)) {
-                joined.held[at].push(open);
+        let service = observed
+            .processes
+            .get(&open.pid)
+            .and_then(|process| process.service);
+        match found {
+            Match::Own(found) => {
+                for at in best(observed, found, service) {
+                    joined.holding[at].held.push(open);
+                }
             }
-        } else if !foreign(open.pid) {
-            let next = joined.loose.len();
-            let at = *loose.entry(open.identity()).or_insert(next);
-            if at == next {
-                let (service, instance) =
-                    process.map_or(("process", open.pid.to_string()), belongs);
-                joined.loose.push(Loose {
-                    service,
-                    instance,
-                    opens: Vec::new(),
-                    template: None,
-                });
+            Match::Away(found) => {
+                for at in best(observed, found, service) {
+                    joined.holding[at].away.push(open);
+                }
             }
-            let streams = process
-                .map(|process| streams(observed, process, open.fd))
-                .unwrap_or_default();
-            let template = streams
-                .first()
-                .copied()
-                .or_else(|| template(observed, open, joined.loose[at].service));
-            follow(&mut joined.followed, &streams);
-            let group = &mut joined.loose[at];
-            group.template = group.template.or_else(|| observed.logs.get(template?));
-            group.opens.push(open);
+            Match::None if foreign(open.pid) => {}
+            Match::None => left.push(open),
         }
     }
+    expect(observed, walk, &mut joined.holding, &mut left);
+    for (at, seen) in observed.logs.iter().enumerate() {
+        joined.holding[at].shadowed = holding::shadowed(observed, seen);
+    }
+    group(observed, left, &mut joined);
+    journals(observed, walk, &foreign, &mut joined);
+    joined
+}
+
+/// The one rule: a service that runs should hold the logs that it opens when it starts. A log that none of its processes holds is held
+/// under another name: of the files that they write and no configuration names, the one that is called most alike.
+fn expect<'a>(
+    observed: &'a Observed,
+    walk: &Walk,
+    holding: &mut [Holding<'a>],
+    left: &mut Vec<&'a Open>,
+) {
+    let closed: HashSet<u32> = walk
+        .closed
+        .iter()
+        .map(|pid| master(observed, *pid))
+        .collect();
+    let mut wanting: Vec<(usize, u32, &Path)> = Vec::new();
+    for (at, seen) in observed.logs.iter().enumerate() {
+        let target = &seen.target;
+        let (Some(pid), Sink::File(path)) = (target.pid, &target.sink) else {
+            continue;
+        };
+        let runs = observed
+            .processes
+            .get(&pid)
+            .is_some_and(|process| process.service.is_some());
+        if !runs || !target.held || !target.at_start || closed.contains(&pid) || !seen.looked {
+            continue;
+        }
+        holding[at].expected = Some(pid);
+        if holding[at].held.is_empty() && holding[at].away.is_empty() && !seen.newer {
+            wanting.push((at, pid, path));
+        }
+    }
+    let mut pairs: Vec<(usize, usize, usize)> = Vec::new();
+    for (place, open) in left.iter().enumerate() {
+        let main = master(observed, open.pid);
+        let service = observed
+            .processes
+            .get(&main)
+            .and_then(|process| process.service);
+        if service.is_none_or(|service| template(observed, open, service).is_some()) {
+            continue;
+        }
+        for (at, pid, path) in &wanting {
+            if main == *pid {
+                pairs.push((alike(path, &open.path), *at, place));
+            }
+        }
+    }
+    pairs.sort_by(|one, other| other.0.cmp(&one.0).then(one.2.cmp(&other.2)));
+    let mut given: HashMap<(u64, u64), usize> = HashMap::new();
+    let mut served: HashMap<usize, (u64, u64)> = HashMap::new();
+    let mut taken: HashSet<usize> = HashSet::new();
+    for (_, at, place) in pairs {
+        let file = left[place].identity();
+        // One file was one log; each process has a descriptor of it.
+        if *given.entry(file).or_insert(at) == at && *served.entry(at).or_insert(file) == file {
+            holding[at].away.push(left[place]);
+            taken.insert(place);
+        }
+    }
+    let mut place = 0;
+    left.retain(|_| {
+        place += 1;
+        !taken.contains(&(place - 1))
+    });
+}
+
+/// How much two names have in common: the directory, the beginning, the end.
+fn alike(one: &Path, other: &Path) -> usize {
+    let name = |path: &Path| {
+        path.file_name()
+            .map(OsStr::as_bytes)
+            .unwrap_or_default()
+            .to_vec()
+    };
+    let (first, second) = (name(one), name(other));
+    let begins = first
+        .iter()
+        .zip(&second)
+        .take_while(|(a, b)| a == b)
+        .count();
+    let ends = first
+        .iter()
+        .rev()
+        .zip(second.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    usize::from(one.parent() == other.parent()) + 2 * begins + ends
+}
+
+/// Files that no configuration names, each once.
+fn group<'a>(observed: &'a Observed, left: Vec<&'a Open>, joined: &mut Joined<'a>) {
+    let mut places: HashMap<(u64, u64), usize> = HashMap::new();
+    for open in left {
+        let process = observed.processes.get(&open.pid);
+        let next = joined.loose.len();
+        let at = *places.entry(open.identity()).or_insert(next);
+        if at == next {
+            let piped = process.and_then(|process| piped(observed, process));
+            let (service, instance) = match (piped, process) {
+                (Some(pipe), _) => (pipe.target.service, pipe.target.instance.clone()),
+                (None, Some(process)) => belongs(process),
+                (None, None) => ("process", open.pid.to_string()),
+            };
+            joined.loose.push(Loose {
+                service,
+                instance,
+                unit: process.and_then(|process| process.unit.clone()),
+                opens: Vec::new(),
+                template: piped,
+            });
+        }
+        let streams = process
+            .map(|process| streams(observed, process, open.fd))
+            .unwrap_or_default();
+        let template = streams
+            .first()
+            .copied()
+            .or_else(|| template(observed, open, joined.loose[at].service));
+        follow(&mut joined.followed, &streams);
+        let group = &mut joined.loose[at];
+        group.template = group
+            .template
+            .or_else(|| template.and_then(|at| observed.logs.get(at)));
+        group.opens.push(open);
+    }
+}
+
+/// The pipe of a service that a process stands at the other end of: a child of the service that runs the pipe's program.
+fn piped<'a>(observed: &'a Observed, process: &Process) -> Option<&'a Seen> {
+    if process.service.is_some() {
+        return None;
+    }
+    let parent = observed.processes.get(&process.parent)?;
+    // `|command` runs through a shell, `||command` without one.
+    let main = match parent.service {
+        Some(_) => parent,
+        None => observed.processes.get(&parent.parent)?,
+    };
+    let service = main.service?;
+    let words = process.words();
+    let program = words
+        .first()
+        .map(|word| word.rsplit(|b| *b == b'/').next().unwrap_or(word))?;
+    let runs = |command: &str| {
+        command
+            .split(|char: char| char.is_whitespace() || char == '"' || char == '\'')
+            .any(|word| word.rsplit('/').next().map(str::as_bytes) == Some(program))
+    };
+    let pipes = observed
+        .logs
+        .iter()
+        .filter(|seen| seen.target.service == service);
+    let mut fitting =
+        pipes.filter(|seen| matches!(&seen.target.sink, Sink::Pipe(command) if runs(command)));
+    let first = fitting.next()?;
+    // Of several pipes into one program, the one whose words the process has.
+    let text = String::from_utf8_lossy(&process.title()).into_owned();
+    let exact = |seen: &&Seen| matches!(&seen.target.sink, Sink::Pipe(command) if same_words(command, &text));
+    std::iter::once(first)
+        .chain(fitting)
+        .find(exact)
+        .or(Some(first))
+}
+
+fn same_words(command: &str, title: &str) -> bool {
+    let last = |text: &str| {
+        let words: Vec<String> = text
+            .split_whitespace()
+            .map(|word| word.trim_matches(['"', '\'']).to_owned())
+            .collect();
+        words.get(1..).map(<[String]>::to_vec)
+    };
+    last(command) == last(title)
+}
+
+fn journals<'a>(
+    observed: &'a Observed,
+    walk: &Walk,
+    foreign: &dyn Fn(u32) -> bool,
+    joined: &mut Joined<'a>,
+) {
     for (pid, fds) in walk.journal.iter().filter(|(pid, _)| !foreign(*pid)) {
         let Some(process) = observed.processes.get(pid) else {
             continue;
@@ -114,12 +294,12 @@ pub fn join(observed: &Observed) -> Joined<'_> {
             None => joined.journal.push(Loose {
                 service,
                 instance,
+                unit: process.unit.clone(),
                 opens: Vec::new(),
                 template,
             }),
         }
     }
-    joined
 }
 
 fn follow(followed: &mut [bool], streams: &[usize]) {
@@ -128,21 +308,45 @@ fn follow(followed: &mut [bool], streams: &[usize]) {
     }
 }
 
-fn matches(observed: &Observed, by_file: &ByFile, by_name: &ByName<'_>, open: &Open) -> Vec<usize> {
+/// What an open file is to the configured logs.
+enum Match {
+    /// The file of these.
+    Own(Vec<usize>),
+    /// A file that had the name of these before.
+    Away(Vec<usize>),
+    /// Nothing.
+    None,
+}
+
+fn matches(observed: &Observed, by_file: &ByFile, by_name: &ByName<'_>, open: &Open) -> Match {
     if let Some(found) = by_file.get(&open.identity()) {
-        return found.clone();
+        return Match::Own(found.clone());
     }
-    if open.elsewhere {
-        return Vec::new();
-    }
-    let service = observed
-        .processes
-        .get(&open.pid)
-        .and_then(|process| process.service);
-    by_name
+    let process = observed.processes.get(&open.pid);
+    let service = process.and_then(|process| process.service);
+    let root = process.and_then(|process| process.root);
+    // A name in another file system is another name, unless the log is one of the same service there.
+    let same = |at: &usize| {
+        observed.logs.get(*at).is_some_and(|seen| {
+            seen.target.root == root && (!open.foreign || Some(seen.target.service) == service)
+        })
+    };
+    let named: Vec<usize> = by_name
         .get(open.path.as_os_str())
-        .cloned()
-        .unwrap_or_else(|| renamed(observed, open, service))
+        .into_iter()
+        .flatten()
+        .copied()
+        .filter(same)
+        .collect();
+    let leaving = process.is_some_and(|process| process.title().ends_with(b"is shutting down"));
+    match named {
+        named if !named.is_empty() => Match::Away(named),
+        _ if leaving => Match::None,
+        _ => match renamed(observed, open, service) {
+            found if found.is_empty() => Match::None,
+            found => Match::Away(found),
+        },
+    }
 }
 
 /// The process that a service's process descends from; itself where it is of no service.

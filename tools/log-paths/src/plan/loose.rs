@@ -1,7 +1,7 @@
 //! Logs that only processes know of: files that no configuration names, standard streams that somebody redirected, the journal.
 
 use super::join::Loose;
-use super::{blank, describe, health, holder};
+use super::{blank, describe, holder, holding, rotate, rotator};
 use crate::log::{Evidence, Kind, Sink, Target};
 use crate::observe::Observed;
 use crate::report::Item;
@@ -29,21 +29,31 @@ pub fn file(observed: &Observed, group: &Loose<'_>) -> Item {
     describe(&mut item, &open.stat, observed);
     item.path_b64 = exact_bytes(open.path.as_os_str().as_bytes());
     item.open_by = group.opens.iter().map(|open| holder(open)).collect();
-    item.problems = health::loose(observed, &group.opens);
+    item.unit = group.unit.clone().or(item.unit);
+    item.problems = holding::loose(observed, &group.opens);
+    if let Some(rotation) = &open.rotation {
+        item.rotated_by = rotator(rotation, None, None);
+        item.problems
+            .extend(rotate::loose(observed, open, rotation));
+    }
     item
 }
 
 /// A service's journal.
 pub fn journal(group: &Loose<'_>) -> Item {
-    of(
-        group,
-        Target::new(
-            group.service,
-            group.instance.clone(),
-            Kind::App,
-            Sink::Journal,
-        ),
-    )
+    let target = Target::new(
+        group.service,
+        group.instance.clone(),
+        Kind::App,
+        Sink::Journal,
+    );
+    let mut item = of(group, target);
+    item.unit = group.unit.clone().or(item.unit);
+    item.target = item
+        .unit
+        .as_ref()
+        .map(|unit| format!("journalctl -u {unit}"));
+    item
 }
 
 /// With what the configuration says of the template or the stream that it comes from.

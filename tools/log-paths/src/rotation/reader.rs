@@ -1,5 +1,10 @@
-//! logrotate's configuration language: global directives, stanzas, scripts passed over, and which included files count.
+//! logrotate's configuration as a whole: which files are read and in which order, what a file leaves behind for the next, and which stanza
+//! has which log.
 
+use super::directive::Dialect;
+use super::machine::Machine;
+use super::stanza::{Mend, Refusal, Stanza};
+use crate::users::Users;
 use conf::files::{DEPTH, Files};
 use conf::pattern::Pattern;
 use conf::{Error, Kind, Source, pattern};
@@ -9,42 +14,6 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// `create [MODE [OWNER [GROUP]]]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Create {
-    /// The mode; the old file's unless given.
-    pub mode: Option<u32>,
-    /// The owner; the old file's unless given.
-    pub owner: Option<String>,
-    /// The group; the old file's unless given.
-    pub group: Option<String>,
-    /// As written.
-    pub text: String,
-}
-
-/// What matters of one `patterns { … }`, the global directives before it included.
-#[derive(Clone, Debug)]
-pub struct Stanza {
-    /// The patterns, in order.
-    pub patterns: Vec<PathBuf>,
-    /// The same, ready to match, a component each.
-    pub compiled: Arc<[Vec<Pattern>]>,
-    /// Where it starts.
-    pub source: Source,
-    /// `create`; `None` after `nocreate`.
-    pub create: Option<Create>,
-    /// `su USER GROUP`.
-    pub su: Option<(String, String)>,
-    /// `copytruncate`.
-    pub copy_truncate: bool,
-    /// `allowhardlink`.
-    pub allow_hard_links: bool,
-    /// `ignoreduplicates`: stanzas after this one may name its files again.
-    pub ignore_duplicates: bool,
-    /// Why logrotate ignores the file it stands in.
-    pub ignored: Option<String>,
-}
 
 /// The endings of files that an include directory leaves out (logrotate.8, tabooext).
 const TABOO: &[&str] = &[
@@ -68,14 +37,8 @@ const TABOO: &[&str] = &[
     ",v",
     "~",
 ];
-
-const SCRIPTS: &[&[u8]] = &[
-    b"prerotate",
-    b"postrotate",
-    b"firstaction",
-    b"lastaction",
-    b"preremove",
-];
+/// Those that 3.22 added.
+const TABOO_322: &[&str] = &[".new", ".old", ".orig"];
 
 /// All that was read.
 #[derive(Default)]
@@ -85,45 +48,49 @@ pub struct Reading {
     pub owners: HashMap<OsString, usize>,
     /// Files that a stanza would have, had it not met the other one before them.
     pub dropped: HashMap<OsString, (usize, PathBuf)>,
+    /// The directories whose files are read.
+    pub directories: Vec<PathBuf>,
     pub errors: Vec<Error>,
     pub found: bool,
 }
 
-struct Reader<'a> {
+pub struct Reader<'a> {
     files: &'a Files,
-    reading: Reading,
+    pub users: &'a Users,
+    pub dialect: Dialect,
+    pub reading: Reading,
     taboo: Vec<Vec<u8>>,
-    global: Stanza,
-    /// Has the file that is being read an error?
-    failed: bool,
+    /// What the files have set for the stanzas after them.
+    pub global: Stanza,
     depth: usize,
+    /// The stanzas that logrotate has in its list, by their places here.
+    queue: Vec<usize>,
+    /// Whether an error in a file that is included within a stanza has cut logrotate's list: nothing behind that is sure to be rotated.
+    cut: bool,
     /// What relative names are relative to: logrotate is started in `/`, and stands in a directory while it reads its files.
     cwd: PathBuf,
 }
 
-pub fn read(files: &Files, main: &Path) -> Reading {
-    let global = Stanza {
-        patterns: Vec::new(),
-        compiled: Arc::new([]),
-        source: Source::new(&Arc::from(main), 0),
-        create: None,
-        su: None,
-        copy_truncate: false,
-        allow_hard_links: false,
-        ignore_duplicates: false,
-        ignored: None,
+pub fn read(files: &Files, users: &Users, main: &Path, dialect: Dialect) -> Reading {
+    let more = if dialect == Dialect::V322 {
+        TABOO_322
+    } else {
+        &[]
     };
-    let taboo = TABOO
-        .iter()
-        .map(|ending| format!("*{ending}").into_bytes())
-        .collect();
     let mut reader = Reader {
         files,
+        users,
+        dialect,
         reading: Reading::default(),
-        taboo,
-        global,
-        failed: false,
+        taboo: TABOO
+            .iter()
+            .chain(more)
+            .map(|ending| format!("*{ending}").into_bytes())
+            .collect(),
+        global: Stanza::new(Source::new(&Arc::from(main), 0)),
         depth: 0,
+        queue: Vec::new(),
+        cut: false,
         cwd: PathBuf::from("/"),
     };
     if files.stat(main).is_ok() {
@@ -132,15 +99,9 @@ pub fn read(files: &Files, main: &Path) -> Reading {
     reader.reading
 }
 
-impl Reader<'_> {
-    fn path(&mut self, path: &Path) {
-        if self.depth >= DEPTH {
-            let message = format!("includes go deeper than {DEPTH}");
-            return self
-                .reading
-                .errors
-                .push(Error::new(Kind::Loop, path, 0, message));
-        }
+impl<'a> Reader<'a> {
+    /// Reads a file, or the files of a directory; whether logrotate finds an error.
+    fn path(&mut self, path: &Path) -> bool {
         let is_dir = self
             .files
             .stat(path)
@@ -148,8 +109,10 @@ impl Reader<'_> {
         if !is_dir {
             return self.file(path);
         }
+        self.reading.directories.push(path.to_path_buf());
         let names = self.files.list(path).unwrap_or_default();
         let before = std::mem::replace(&mut self.cwd, path.to_path_buf());
+        let mut failed = false;
         for name in names {
             let taboo = self
                 .taboo
@@ -161,178 +124,230 @@ impl Reader<'_> {
                 .stat(&file)
                 .is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o100_000);
             if !taboo && regular {
-                self.file(&file);
+                failed |= self.file(&file);
             }
         }
         self.cwd = before;
+        failed
     }
 
-    fn file(&mut self, path: &Path) {
+    fn file(&mut self, path: &Path) -> bool {
         let bytes = match self.files.read(path) {
             Ok(bytes) => bytes,
-            Err(error) => return self.reading.errors.push(error),
+            Err(error) => {
+                self.reading.errors.push(error);
+                return true;
+            }
         };
         self.reading.found = true;
-        self.depth += 1;
         // What a file sets for all stanzas holds for the files after it, too, unless logrotate finds an error in it.
-        let (before, failed) = (self.global.clone(), std::mem::take(&mut self.failed));
+        let before = self.global.clone();
         let refused = self.refused(path);
         self.global.ignored = refused.clone().or_else(|| before.ignored.clone());
-        self.statements(path, &bytes);
-        if refused.is_some() || self.failed {
+        let failed = Machine::new(self, path, &bytes).run();
+        if refused.is_some() || failed {
             self.global = before;
         }
-        self.failed = failed;
+        failed && refused.is_none()
+    }
+
+    /// `include PATH`, at the top level or within a stanza.
+    pub fn include(
+        &mut self,
+        file: &Arc<Path>,
+        line: usize,
+        path: &[u8],
+        inside: Option<usize>,
+    ) -> bool {
+        let target = match path.strip_prefix(b"~/") {
+            Some(rest) => Path::new("/root").join(OsStr::from_bytes(rest)),
+            None => self.cwd.join(OsStr::from_bytes(path)),
+        };
+        let source = Source::new(file, line);
+        if self.depth >= DEPTH {
+            let message = format!("includes go deeper than {DEPTH}");
+            self.reading
+                .errors
+                .push(Error::at(Kind::Loop, &source, message));
+            return true;
+        }
+        if self.files.stat(&target).is_err() {
+            let message = format!("includes {}: no such file", target.display());
+            self.reading
+                .errors
+                .push(Error::at(Kind::Missing, &source, message));
+            return true;
+        }
+        self.depth += 1;
+        // Within a stanza the stanza is what the included file's directives are for.
+        let stanza = inside.and_then(|at| self.reading.stanzas.get(at).cloned());
+        let outer = stanza.map(|stanza| std::mem::replace(&mut self.global, stanza));
+        let failed = self.path(&target);
+        if let (Some(outer), Some(at)) = (outer, inside) {
+            let stanza = std::mem::replace(&mut self.global, outer);
+            if let Some(place) = self.reading.stanzas.get_mut(at) {
+                *place = stanza;
+            }
+            if failed {
+                self.cut_at(at);
+            }
+        }
         self.depth -= 1;
+        failed
     }
 
     /// logrotate, run as root, ignores what others could have written.
     fn refused(&self, path: &Path) -> Option<String> {
         let stat = self.files.stat(path).ok()?;
-        if stat.st_uid != 0 {
-            return Some("its owner is not root".to_owned());
-        }
-        (stat.st_mode & 0o022 != 0).then(|| {
-            format!(
+        if stat.st_mode & 0o022 != 0 {
+            return Some(format!(
                 "its mode is {:04o}: its group or others can write it",
                 stat.st_mode & 0o7777
-            )
-        })
-    }
-
-    fn statements(&mut self, path: &Path, bytes: &[u8]) {
-        let file: Arc<Path> = Arc::from(path);
-        let mut inside: Option<Stanza> = None;
-        let mut names: Option<(Vec<u8>, usize)> = None;
-        let mut script: Option<usize> = None;
-        for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-            let number = index + 1;
-            let mut rest = line.trim_ascii();
-            if script.is_some() {
-                if rest.starts_with(b"endscript") {
-                    script = None;
-                }
-                continue;
-            }
-            while !rest.is_empty() && !rest.starts_with(b"#") {
-                if let Some(after) = rest.strip_prefix(b"}") {
-                    self.reading.stanzas.extend(inside.take());
-                    rest = after.trim_ascii_start();
-                } else if let Some(after) = rest.strip_prefix(b"{") {
-                    let (text, at) = names.take().unwrap_or((Vec::new(), number));
-                    let patterns: Vec<PathBuf> = words(&text)
-                        .iter()
-                        .map(|name| PathBuf::from(OsStr::from_bytes(name)))
-                        .collect();
-                    let compile = |pattern: &PathBuf| {
-                        super::components(pattern)
-                            .into_iter()
-                            .map(Pattern::new)
-                            .collect()
-                    };
-                    let compiled = patterns.iter().map(compile).collect();
-                    inside = Some(Stanza {
-                        patterns,
-                        compiled,
-                        source: Source::new(&file, at),
-                        ..self.global.clone()
-                    });
-                    inside.iter().for_each(|stanza| self.claim(stanza));
-                    rest = after.trim_ascii_start();
-                } else if let Some(stanza) = &mut inside {
-                    let (directive, after) = until_brace(rest);
-                    if SCRIPTS.contains(
-                        &directive
-                            .split(|byte| byte.is_ascii_whitespace())
-                            .next()
-                            .unwrap_or_default(),
-                    ) {
-                        script = Some(number);
-                        break;
-                    }
-                    apply(stanza, directive);
-                    rest = after;
-                } else if names.is_some() || matches!(rest[0], b'/' | b'"' | b'\'' | b'~') {
-                    let end = rest
-                        .iter()
-                        .position(|byte| matches!(byte, b'{' | b'}'))
-                        .unwrap_or(rest.len());
-                    let (text, _) = names.get_or_insert_with(|| (Vec::new(), number));
-                    text.extend_from_slice(&rest[..end]);
-                    text.push(b'\n');
-                    rest = &rest[end..];
-                } else {
-                    self.directive(path, rest);
-                    break;
-                }
-            }
-        }
-        if inside.is_some() {
-            self.failed = true;
-            let lost = self.reading.stanzas.len();
-            self.reading.owners.retain(|_, owner| *owner != lost);
-        }
-        if let Some(line) = script {
-            // The whole file's remainder is lost to logrotate, and so is a stanza that is not closed.
-            self.reading.errors.push(Error::new(
-                Kind::Syntax,
-                path,
-                line,
-                "a script without endscript",
             ));
         }
+        (stat.st_uid != 0).then(|| "its owner is not root".to_owned())
     }
 
-    /// Gives each file to the first stanza that names it. A pattern that meets a file which a stanza has is cut off there.
-    fn claim(&mut self, stanza: &Stanza) {
+    /// Begins a stanza for these names: its place in the list, and whether one of its files is taken already.
+    pub fn open(&mut self, names: &[Vec<u8>], source: Source, opened: usize) -> (usize, bool) {
+        let patterns: Vec<PathBuf> = names.iter().map(|name| path_of(name)).collect();
         let index = self.reading.stanzas.len();
-        for pattern in stanza.patterns.iter().filter(|_| stanza.ignored.is_none()) {
-            let mut duplicate: Option<PathBuf> = None;
-            for path in expand(self.files, pattern) {
-                match (&duplicate, self.reading.owners.entry(path.into_os_string())) {
-                    (Some(first), path) => {
-                        self.reading
-                            .dropped
-                            .entry(path.key().clone())
-                            .or_insert_with(|| (index, first.clone()));
-                    }
-                    (None, Entry::Occupied(path)) => {
-                        let owner = self.reading.stanzas.get(*path.get());
-                        // The stanza's own directives come after its names.
-                        let ignored = owner.map_or(self.global.ignore_duplicates, |owner| {
-                            owner.ignore_duplicates
-                        });
-                        duplicate = (!ignored).then(|| PathBuf::from(path.key()));
-                    }
-                    (None, Entry::Vacant(path)) => {
-                        path.insert(index);
-                    }
-                }
+        self.queue.push(index);
+        self.reading.stanzas.push(Stanza {
+            compiled: compile(&patterns),
+            source,
+            opened,
+            closed: None,
+            ..self.global.clone()
+        });
+        let mut failed = false;
+        if self.cut {
+            self.forget(index, None);
+        } else if self.global.ignored.is_none() {
+            for pattern in &patterns {
+                failed |= self.claim(index, pattern);
             }
-            self.failed |= duplicate.is_some();
         }
+        if let Some(stanza) = self.reading.stanzas.get_mut(index) {
+            stanza.patterns = patterns;
+        }
+        (index, failed)
     }
 
-    fn directive(&mut self, path: &Path, line: &[u8]) {
-        let (name, value) = split(line);
-        match name {
-            b"include" => {
-                let target = self.cwd.join(OsStr::from_bytes(value));
-                if self.files.stat(&target).is_ok() {
-                    self.path(&target);
-                } else {
-                    let message = format!("includes {}: no such file", target.display());
+    /// Gives each file of a pattern to the stanza. A pattern that meets a file which a stanza has is cut off there.
+    fn claim(&mut self, index: usize, pattern: &Path) -> bool {
+        let mut duplicate: Option<PathBuf> = None;
+        for path in expand(self.files, pattern) {
+            match (&duplicate, self.reading.owners.entry(path.into_os_string())) {
+                (Some(first), path) => {
                     self.reading
-                        .errors
-                        .push(Error::new(Kind::Missing, path, 0, message));
+                        .dropped
+                        .entry(path.key().clone())
+                        .or_insert_with(|| (index, first.clone()));
+                }
+                (None, Entry::Occupied(path)) => {
+                    let owner = self.reading.stanzas.get(*path.get());
+                    if owner.is_some_and(|owner| !owner.ignore_duplicates) {
+                        duplicate = Some(PathBuf::from(path.key()));
+                    }
+                }
+                (None, Entry::Vacant(path)) => {
+                    path.insert(index);
                 }
             }
-            b"tabooext" | b"taboopat" => self.set_taboo(name, value),
-            _ => apply(&mut self.global, line),
+        }
+        duplicate.is_some()
+    }
+
+    /// Forgets the last stanza of logrotate's list, which is not always the one with the error: a file that is included within a stanza
+    /// has stanzas of its own. What it named is free for the next one.
+    pub fn drop_last(&mut self, refusal: Option<&Refusal>) {
+        let Some(index) = self.queue.pop() else {
+            return;
+        };
+        self.forget(index, refusal);
+    }
+
+    /// The stanza loses its names, and logrotate no longer finds those behind it.
+    fn cut_at(&mut self, index: usize) {
+        let Some(place) = self.queue.iter().position(|queued| *queued == index) else {
+            return;
+        };
+        let behind: Vec<usize> = self.queue[place..].to_vec();
+        behind.iter().for_each(|queued| self.forget(*queued, None));
+        self.cut |= self.queue.len() > place + 1;
+    }
+
+    fn forget(&mut self, index: usize, refusal: Option<&Refusal>) {
+        self.reading.owners.retain(|_, owner| *owner != index);
+        if let Some(stanza) = self.reading.stanzas.get_mut(index) {
+            if stanza.refused.is_none() {
+                stanza.refused = refusal.cloned().or_else(|| {
+                    Some(Refusal {
+                        source: stanza.source.clone(),
+                        message: "an error in a file that is included within a stanza".to_owned(),
+                        whole_file: false,
+                        mend: None,
+                    })
+                });
+            }
         }
     }
 
-    fn set_taboo(&mut self, name: &[u8], value: &[u8]) {
+    /// Why the closing brace of a stanza with `olddir` is an error.
+    pub fn old_dir(&self, index: usize) -> Option<(String, Mend)> {
+        let stanza = self.reading.stanzas.get(index)?;
+        let old = stanza.old_dir.as_ref()?;
+        let mut files: Vec<&OsString> = self
+            .reading
+            .owners
+            .iter()
+            .filter(|(_, owner)| **owner == index)
+            .map(|(file, _)| file)
+            .collect();
+        files.sort();
+        for file in files {
+            let dir = Path::new(file).parent().unwrap_or(Path::new("/"));
+            let Ok(logs) = self.files.stat(dir) else {
+                if stanza.missing_ok {
+                    continue;
+                }
+                let message = format!("error verifying log file path {}", dir.display());
+                return Some((message, Mend::Directory(dir.to_path_buf())));
+            };
+            let old = dir.join(old);
+            let Ok(olds) = self.files.stat(&old) else {
+                if stanza.create_old_dir {
+                    continue;
+                }
+                let message = format!(
+                    "error verifying olddir path {}: No such file or directory",
+                    old.display()
+                );
+                return Some((message, Mend::Directory(old)));
+            };
+            if logs.st_dev != olds.st_dev
+                && !(stanza.copy_truncate || stanza.copy || stanza.rename_copy)
+            {
+                let message = format!(
+                    "olddir {} and log file {} are on different devices",
+                    old.display(),
+                    Path::new(file).display()
+                );
+                return Some((message, Mend::CopyTruncate));
+            }
+        }
+        None
+    }
+
+    pub fn error(&mut self, refusal: &Refusal) {
+        let error = Error::at(Kind::Syntax, &refusal.source, refusal.message.clone());
+        if self.global.ignored.is_none() && !self.reading.errors.contains(&error) {
+            self.reading.errors.push(error);
+        }
+    }
+
+    pub fn set_taboo(&mut self, endings: bool, value: &[u8]) {
         let (added, list) = value
             .strip_prefix(b"+")
             .map_or((false, value), |rest| (true, rest.trim_ascii_start()));
@@ -343,7 +358,7 @@ impl Reader<'_> {
             .split(|byte| byte.is_ascii_whitespace() || *byte == b',')
             .filter(|word| !word.is_empty());
         self.taboo.extend(words.map(|word| {
-            if name == b"tabooext" {
+            if endings {
                 [b"*", word].concat()
             } else {
                 word.to_vec()
@@ -366,39 +381,32 @@ fn expand(files: &Files, pattern: &Path) -> Vec<PathBuf> {
     }
 }
 
-fn split(line: &[u8]) -> (&[u8], &[u8]) {
-    let end = line
-        .iter()
-        .position(|byte| byte.is_ascii_whitespace() || *byte == b'=')
-        .unwrap_or(line.len());
-    let value = line[end..].trim_ascii();
-    (
-        &line[..end],
-        value.strip_prefix(b"=").map_or(value, <[u8]>::trim_ascii),
-    )
+pub fn path_of(name: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(name))
 }
 
-/// One directive within a stanza, up to the end of the line or the closing brace.
-fn until_brace(line: &[u8]) -> (&[u8], &[u8]) {
-    let end = line
-        .iter()
-        .position(|byte| matches!(byte, b'}' | b'#'))
-        .unwrap_or(line.len());
-    (line[..end].trim_ascii_end(), &line[end..])
+pub fn compile(patterns: &[PathBuf]) -> Arc<[Vec<Pattern>]> {
+    let compile = |pattern: &PathBuf| {
+        super::components(pattern)
+            .into_iter()
+            .map(Pattern::new)
+            .collect()
+    };
+    patterns.iter().map(compile).collect()
 }
 
 /// The names before a brace, as `poptParseArgvString` cuts them: quotations anywhere in a word; outside them a backslash takes the next
-/// byte as it is, inside it stays unless the mark follows.
-fn words(text: &[u8]) -> Vec<Vec<u8>> {
+/// byte as it is, inside it stays unless the mark follows. `None` where the text ends with a backslash.
+pub fn words(text: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = vec![Vec::new()];
     let mut quote: Option<u8> = None;
     let mut bytes = text.iter().copied();
     while let Some(byte) = bytes.next() {
-        let Some(word) = words.last_mut() else { break };
+        let word = words.last_mut()?;
         match (byte, quote) {
             (byte, Some(mark)) if byte == mark => quote = None,
             (b'\\', _) => {
-                let Some(next) = bytes.next() else { break };
+                let next = bytes.next()?;
                 if quote.is_some_and(|mark| mark != next) {
                     word.push(b'\\');
                 }
@@ -412,42 +420,5 @@ fn words(text: &[u8]) -> Vec<Vec<u8>> {
         }
     }
     words.retain(|word| !word.is_empty());
-    words
-}
-
-fn apply(stanza: &mut Stanza, directive: &[u8]) {
-    let (name, value) = split(directive);
-    let words: Vec<String> = value
-        .split(|byte| byte.is_ascii_whitespace())
-        .filter(|word| !word.is_empty())
-        .map(|word| String::from_utf8_lossy(word).into_owned())
-        .collect();
-    match name {
-        b"create" => {
-            // A first word that is no octal number is the owner.
-            let mode = words
-                .first()
-                .and_then(|word| u32::from_str_radix(word, 8).ok());
-            let names = &words[usize::from(mode.is_some())..];
-            let text = words.join(" ");
-            stanza.create = Some(Create {
-                mode,
-                owner: names.first().cloned(),
-                group: names.get(1).cloned(),
-                text,
-            });
-        }
-        b"nocreate" => stanza.create = None,
-        b"copytruncate" => stanza.copy_truncate = true,
-        b"nocopytruncate" => stanza.copy_truncate = false,
-        b"allowhardlink" => stanza.allow_hard_links = true,
-        b"noallowhardlink" => stanza.allow_hard_links = false,
-        b"ignoreduplicates" => stanza.ignore_duplicates = true,
-        b"su" => {
-            let user = words.first().cloned().unwrap_or_else(|| "root".to_owned());
-            let group = words.get(1).cloned().unwrap_or_else(|| "root".to_owned());
-            stanza.su = Some((user, group));
-        }
-        _ => {}
-    }
+    Some(words)
 }

@@ -5,7 +5,7 @@
 mod directives;
 mod macros;
 
-use crate::log::{Configured, Doubt, Evidence, Kind, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Kind, Reopen, Service, Sink, Target};
 use crate::process::Process;
 use crate::shell;
 use crate::site::{Site, normal};
@@ -17,7 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "apache";
+const NAME: &str = "apache";
 
 /// Where the main file is, as a rule.
 pub const USUAL: &[&str] = &[
@@ -26,7 +26,29 @@ pub const USUAL: &[&str] = &[
     "/usr/local/apache2/conf/httpd.conf",
 ];
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| program.is("apache2") || program.is("httpd"),
+    reopen: Reopen {
+        names: &["apache2", "httpd", "apache"],
+        signals: &["USR1", "HUP"],
+        reload: true,
+        command: |words| {
+            let control = ["apachectl", "apache2ctl", "httpd", "apache2"];
+            words
+                .first()
+                .is_some_and(|word| control.contains(&word.as_str()))
+                && words
+                    .iter()
+                    .any(|word| ["graceful", "restart", "reload"].contains(&word.as_str()))
+        },
+        gives: false,
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for instance in instances(site) {
         configured.found = true;
@@ -42,6 +64,11 @@ struct Instance {
     defines: Vec<Vec<u8>>,
     variables: BTreeMap<Vec<u8>, Vec<u8>>,
     user: Option<String>,
+    /// `-C` before the files, `-c` after them.
+    before: Vec<Vec<u8>>,
+    after: Vec<Vec<u8>>,
+    /// The parent process, where it runs, and its user.
+    process: Option<(u32, u32)>,
 }
 
 fn instances(site: &Site) -> Vec<Instance> {
@@ -105,6 +132,9 @@ fn of_file(site: &Site, conf: PathBuf) -> Instance {
         defines: Vec::new(),
         variables,
         user,
+        before: Vec::new(),
+        after: Vec::new(),
+        process: None,
     }
 }
 
@@ -143,7 +173,24 @@ fn of_process(site: &Site, process: &Process) -> Option<Instance> {
         .filter_map(|word| word.strip_prefix(b"-D").filter(|rest| !rest.is_empty()))
         .map(<[u8]>::to_vec);
     instance.defines = words.chain(joined).collect();
+    instance.before = all(&process.argv, b"-C");
+    instance.after = all(&process.argv, b"-c");
+    instance.process = Some((process.pid, process.uid));
     Some(instance)
+}
+
+/// The values of every `-C` or `-c`, joined or apart.
+fn all(argv: &[Vec<u8>], option: &[u8]) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    let mut words = argv.iter().skip(1);
+    while let Some(word) = words.next() {
+        match word.strip_prefix(option) {
+            Some(b"") => found.extend(words.next().cloned()),
+            Some(value) => found.push(value.to_vec()),
+            None => {}
+        }
+    }
+    found
 }
 
 fn one(site: &Site, instance: Instance, out: &mut Configured) {
@@ -155,21 +202,31 @@ fn one(site: &Site, instance: Instance, out: &mut Configured) {
         instance.variables,
         instance.defines,
     );
+    walk.lines(b"-C", &instance.before);
     walk.file(&instance.conf, None, 0);
+    walk.lines(b"-c", &instance.after);
     let Walk {
         found,
         root,
         faults,
         user,
+        pid_file,
         ..
     } = walk;
+    let found = last_error_logs(found);
+    let pid_file = pid_file
+        .map(|name| normal(&root.join(OsStr::from_bytes(&name))))
+        .or_else(|| {
+            let debian = instance.conf.starts_with("/etc/apache2");
+            debian.then(|| PathBuf::from("/var/run/apache2/apache2.pid"))
+        });
     for error in faults {
         out.fault(NAME, error);
     }
     // Without an ErrorLog of its own the main server has the compiled one.
     let main_error = found
         .iter()
-        .any(|directive| directive.name == "errorlog" && !directive.in_host);
+        .any(|directive| directive.name == "errorlog" && directive.host.is_none());
     for directive in &found {
         out.add(target(&name, &root, directive));
     }
@@ -189,17 +246,52 @@ fn one(site: &Site, instance: Instance, out: &mut Configured) {
     let user = user.or(instance.user);
     for target in &mut out.targets[first..] {
         target.user.clone_from(&user);
-        // Root opens them all, at each start and graceful restart, and hands the descriptors down.
-        target.by = if site.files.is_rooted() || rustix::process::geteuid().is_root() {
-            Some("root".to_owned())
-        } else {
-            None
+        target.pid = instance.process.map(|(pid, _)| pid);
+        target.claimed = instance.process.is_some();
+        target.pid_file.clone_from(&pid_file);
+        // The parent opens them all, at each start and graceful restart, and hands the descriptors down.
+        target.by = match instance.process {
+            Some((_, uid)) => Some(site.users.user_name(uid)),
+            None if instance.conf.starts_with("/etc") || rustix::process::geteuid().is_root() => {
+                Some("root".to_owned())
+            }
+            None => Some(site.own_user()),
         };
     }
 }
 
+/// Of several ErrorLogs of a server or a virtual host the last counts.
+fn last_error_logs(found: Vec<Directive>) -> Vec<Directive> {
+    let later = |at: usize, directive: &Directive| {
+        found[at + 1..]
+            .iter()
+            .any(|other| other.name == directive.name && other.host == directive.host)
+    };
+    let kept =
+        |at: usize, directive: &Directive| !ONCE.contains(&directive.name) || !later(at, directive);
+    let kept: Vec<bool> = found
+        .iter()
+        .enumerate()
+        .map(|(at, one)| kept(at, one))
+        .collect();
+    let pairs = found.into_iter().zip(kept);
+    pairs
+        .filter(|(_, kept)| *kept)
+        .map(|(directive, _)| directive)
+        .collect()
+}
+
+/// Directives that a later one of the same server replaces.
+const ONCE: &[&str] = &[
+    "errorlog",
+    "forensiclog",
+    "secauditlog",
+    "secauditlog2",
+    "secdebuglog",
+];
+
 fn target(instance: &str, root: &Path, directive: &Directive) -> Target {
-    let kind = if directive.name == "errorlog" {
+    let kind = if matches!(directive.name, "errorlog" | "secdebuglog") {
         Kind::Error
     } else {
         Kind::Access
@@ -224,6 +316,7 @@ fn target(instance: &str, root: &Path, directive: &Directive) -> Target {
     Target {
         source: Some(directive.source.clone()),
         conditional: directive.conditional,
+        depth: u8::from(directive.host.is_some()),
         doubt: directive.unresolved.clone().map(Doubt::Unresolved),
         ..Target::new(NAME, instance, kind, sink)
     }

@@ -4,7 +4,7 @@
 
 mod caddyfile;
 
-use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Reopen, Service, Sink, Target};
 use crate::process::Process;
 use crate::site::{Site, normal};
 use caddyfile::{Log, Output};
@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "caddy";
+const NAME: &str = "caddy";
 
 /// One Caddy: its configuration, where it stands and what its environment is.
 struct Instance {
@@ -23,9 +23,21 @@ struct Instance {
     cwd: PathBuf,
     env: BTreeMap<OsString, OsString>,
     user: Option<String>,
+    pid: Option<u32>,
 }
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| program.is("caddy"),
+    reopen: Reopen {
+        names: &["caddy"],
+        ..Reopen::RESTART
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for instance in instances(site) {
         configured.found = true;
@@ -45,6 +57,7 @@ fn instances(site: &Site) -> Vec<Instance> {
         cwd: PathBuf::from("/"),
         env: std::env::vars_os().collect(),
         user: usual_user(site),
+        pid: None,
     };
     if !asked.is_empty() {
         let absolute: Vec<PathBuf> = asked
@@ -86,6 +99,7 @@ fn of_process(site: &Site, process: &Process) -> Option<Instance> {
         cwd,
         env: process.environment().unwrap_or_default(),
         user: Some(site.users.user_name(process.uid)),
+        pid: Some(process.pid),
     })
 }
 
@@ -115,6 +129,7 @@ fn one(site: &Site, instance: &Instance, out: &mut Configured) {
             source,
             evidence: Evidence::Default,
             user: instance.user.clone(),
+            pid: instance.pid,
             ..target
         });
     }
@@ -147,6 +162,11 @@ fn target(instance: &Instance, log: &Log) -> Target {
     Target {
         source: Some(log.source.clone()),
         user: instance.user.clone(),
+        pid: instance.pid,
+        claimed: instance.pid.is_some(),
+        // A log of requests is opened with the first one.
+        at_start: false,
+        appends: Some(true),
         rotates,
         doubt,
         ..target

@@ -4,7 +4,7 @@
 //! file of its own.
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Evidence, Kind, Sink, Target};
+use crate::log::{Configured, Evidence, Kind, Reopen, Service, Sink, Target};
 use crate::shell::{self, Variables};
 use crate::site::{Site, normal};
 use conf::Source;
@@ -13,9 +13,20 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "celery";
+const NAME: &str = "celery";
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| program.titled("[celery") || program.is("celery"),
+    reopen: Reopen {
+        names: &["celery", "celeryd", "celerybeat"],
+        ..Reopen::RESTART
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     let asked = site.asked(NAME);
     if asked.is_empty() {
@@ -75,6 +86,11 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
         user: user.clone().or_else(|| Some(site.own_user())),
         source: launch.source.clone(),
         pid: launch.pid,
+        claimed: launch.pid.is_some() && launch.source.is_none(),
+        // celery's handler looks whether the name still leads to its file.
+        watched: true,
+        at_start: false,
+        appends: Some(true),
         ..Target::new(NAME, instance, Kind::App, sink)
     };
     let logfile = logfile.or_else(|| multi.then(|| b"/var/log/celery/%n%I.log".to_vec()));
@@ -205,6 +221,7 @@ fn shell_file(site: &Site, path: &Path, out: &mut Configured) {
             for sink in sinks(logfile, &node, Path::new("/")) {
                 let target = Target::new(NAME, String::from_utf8_lossy(&node), Kind::App, sink);
                 out.add(Target {
+                    watched: true,
                     user: user("CELERYD_USER"),
                     source: source("CELERYD_LOG_FILE"),
                     ..target
@@ -220,6 +237,7 @@ fn shell_file(site: &Site, path: &Path, out: &mut Configured) {
             Sink::File(normal(&Path::new("/").join(OsStr::from_bytes(logfile)))),
         );
         out.add(Target {
+            watched: true,
             user: user("CELERYBEAT_USER"),
             source: source("CELERYBEAT_LOG_FILE"),
             ..target

@@ -4,7 +4,7 @@
 
 mod line;
 
-use crate::log::{Configured, Doubt, Evidence, Kind, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Kind, Reopen, Service, Sink, Target};
 use crate::site::{Site, normal};
 use conf::Source;
 use line::{Job, Word};
@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "cron";
+const NAME: &str = "cron";
 
 /// A crontab, and whose it is: `None` where each line names its user.
 struct Table {
@@ -21,7 +21,18 @@ struct Table {
     user: Option<String>,
 }
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| program.is("cron") || program.is("crond"),
+    reopen: Reopen {
+        names: &["cron", "crond"],
+        ..Reopen::RESTART
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for table in tables(site) {
         configured.found = true;

@@ -5,7 +5,7 @@
 
 mod settings;
 
-use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Reopen, Service, Sink, Target};
 use crate::python::{Literal, Shape};
 use crate::site::{Site, normal};
 use conf::Source;
@@ -15,9 +15,20 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "django";
+const NAME: &str = "django";
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| program.is("manage.py") || program.is("django-admin"),
+    reopen: Reopen {
+        names: &["django"],
+        ..Reopen::RESTART
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for (manage, settings, user) in projects(site) {
         configured.found = true;

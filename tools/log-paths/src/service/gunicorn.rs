@@ -3,7 +3,7 @@
 //! The configuration file is Python and is not run: literal assignments count, anything else is said to be dynamic.
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Doubt, Evidence, Kind, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Kind, Reopen, Service, Sink, Target};
 use crate::python::{self, Assignment, Shape};
 use crate::site::{Site, normal};
 use conf::{Error, Source, shlex};
@@ -12,9 +12,25 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "gunicorn";
+const NAME: &str = "gunicorn";
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| {
+        program.titled("gunicorn: ") || program.is("gunicorn") || program.is("gunicorn3")
+    },
+    reopen: Reopen {
+        names: &["gunicorn"],
+        signals: &["USR1", "HUP"],
+        reload: true,
+        command: |_| false,
+        gives: false,
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for launch in launches(site) {
         configured.found = true;
@@ -77,6 +93,7 @@ const ERROR_LOG: Name = ("errorlog", &["--error-logfile", "--log-file"]);
 const CHDIR: Name = ("chdir", &["--chdir"]);
 const USER: Name = ("user", &["--user", "-u"]);
 const SYSLOG_TO: Name = ("syslog_addr", &["--log-syslog-to"]);
+const PID_FILE: Name = ("pidfile", &["--pid", "-p"]);
 const PROC_NAME: Name = ("proc_name", &["--name", "-n"]);
 const LOG_CONFIG: Name = ("logconfig", &["--log-config", "--log-config-json"]);
 
@@ -190,9 +207,15 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
         .or_else(|| launch.user.clone())
         .unwrap_or_else(|| site.own_user());
     let instance = instance(&settings, launch);
+    let pid_file = settings
+        .text(PID_FILE)
+        .map(|name| normal(&cwd.join(OsStr::from_bytes(&name))));
     let target = |kind, sink| Target {
         user: Some(user.clone()),
         pid: launch.pid,
+        claimed: launch.pid.is_some() && launch.source.is_none(),
+        pid_file: pid_file.clone(),
+        appends: Some(true),
         ..Target::new(NAME, instance.clone(), kind, sink)
     };
     let default_source = || {

@@ -7,7 +7,7 @@ mod build;
 mod file;
 mod walk;
 
-use crate::log::Configured;
+use crate::log::{Configured, Reopen, Service};
 use crate::process::Process;
 use crate::site::{Site, normal};
 use build::Build;
@@ -15,7 +15,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-pub const NAME: &str = "nginx";
+const NAME: &str = "nginx";
 
 /// One nginx: its main file, and what its command line says.
 pub struct Instance {
@@ -33,9 +33,32 @@ pub struct Instance {
     pub master: String,
     /// The program, for what is compiled into it.
     pub build: Build,
+    /// The master, where it runs.
+    pub pid: Option<u32>,
+    /// Does the master alone say which configuration it is?
+    pub claimed: bool,
 }
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| program.titled("nginx: ") || program.is("nginx") || program.is("openresty"),
+    reopen: Reopen {
+        names: &["nginx", "openresty"],
+        signals: &["USR1", "HUP"],
+        reload: true,
+        command: |words| {
+            words.first().is_some_and(|word| word == "nginx")
+                && words
+                    .windows(2)
+                    .any(|pair| pair[0] == "-s" && (pair[1] == "reopen" || pair[1] == "reload"))
+        },
+        gives: true,
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for instance in instances(site) {
         configured.found = true;
@@ -47,7 +70,17 @@ pub fn read(site: &Site) -> Configured {
 fn instances(site: &Site) -> Vec<Instance> {
     let asked = site.asked(NAME);
     if !asked.is_empty() {
-        return asked.into_iter().map(|conf| of_file(site, conf)).collect();
+        let running = |conf: &Path| {
+            site.masters(NAME)
+                .filter_map(|process| of_process(site, process))
+                .find(|instance| instance.conf == conf)
+        };
+        let one = |conf: PathBuf| {
+            let mut instance = of_file(site, conf);
+            instance.pid = running(&instance.conf).and_then(|running| running.pid);
+            instance
+        };
+        return asked.into_iter().map(one).collect();
     }
     let running: Vec<Instance> = site
         .masters(NAME)
@@ -82,6 +115,8 @@ fn of_file(site: &Site, conf: PathBuf) -> Instance {
         root,
         master,
         build: Build::usual(site),
+        pid: None,
+        claimed: false,
     }
 }
 
@@ -120,6 +155,8 @@ fn of_process(site: &Site, process: &Process) -> Option<Instance> {
         root: process.uid == 0,
         master: site.users.user_name(process.uid),
         build,
+        pid: Some(process.pid),
+        claimed: true,
     })
 }
 

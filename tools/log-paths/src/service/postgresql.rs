@@ -2,7 +2,7 @@
 
 mod guc;
 
-use crate::log::{Configured, Evidence, Kind, OwnRotation, Sink, Target};
+use crate::log::{Configured, Evidence, Kind, OwnRotation, Reopen, Service, Sink, Target};
 use crate::process::{self, Process};
 use crate::site::{Site, normal};
 use conf::{Error, Source};
@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "postgresql";
+const NAME: &str = "postgresql";
 
 /// One cluster: its main file, its data directory where the command line says it, and settings given there.
 struct Cluster {
@@ -21,9 +21,23 @@ struct Cluster {
     given: Vec<(String, Vec<u8>)>,
     user: Option<String>,
     running: bool,
+    pid: Option<u32>,
 }
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| {
+        program.titled("postgres: ") || program.is("postgres") || program.is("postmaster")
+    },
+    reopen: Reopen {
+        names: &["postgresql", "postgres"],
+        ..Reopen::RESTART
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for cluster in clusters(site) {
         configured.found = true;
@@ -47,6 +61,7 @@ fn clusters(site: &Site) -> Vec<Cluster> {
                 given: Vec::new(),
                 user: None,
                 running: false,
+                pid: None,
             })
         };
         return asked.into_iter().map(cluster).collect();
@@ -68,6 +83,7 @@ fn clusters(site: &Site) -> Vec<Cluster> {
                     given: Vec::new(),
                     user: None,
                     running: false,
+                    pid: None,
                 });
             }
         }
@@ -118,6 +134,7 @@ fn of_process(site: &Site, process: &Process) -> Option<Cluster> {
         given,
         user: Some(site.users.user_name(process.uid)),
         running: true,
+        pid: Some(process.pid),
     })
 }
 
@@ -188,6 +205,9 @@ impl View<'_> {
         let whole = || Source::new(&Arc::from(self.cluster.conf.as_path()), 0);
         Target {
             user: Some(self.user.clone()),
+            pid: self.cluster.pid,
+            claimed: self.cluster.pid.is_some(),
+            appends: Some(true),
             evidence: if said.is_some() {
                 Evidence::Config
             } else {

@@ -1,6 +1,6 @@
 //! redis: one log file, relative to `dir`, opened for every line and never held; the last directive wins, and the command line over all.
 
-use crate::log::{Configured, Evidence, Kind, Sink, Target};
+use crate::log::{Configured, Evidence, Kind, Reopen, Service, Sink, Target};
 use crate::process::Process;
 use crate::site::{Site, normal};
 use conf::files::DEPTH;
@@ -11,7 +11,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "redis";
+const NAME: &str = "redis";
+
+/// Where the server and the sentinel have their configurations.
+const USUAL: &[&str] = &[
+    "/etc/redis/redis.conf",
+    "/etc/redis.conf",
+    "/etc/valkey/valkey.conf",
+    "/etc/redis/sentinel.conf",
+    "/etc/redis-sentinel.conf",
+    "/etc/valkey/sentinel.conf",
+];
 
 /// The directives that matter.
 const WANTED: &[&str] = &[
@@ -26,7 +36,27 @@ const WANTED: &[&str] = &[
 
 type Settings = BTreeMap<String, (Vec<u8>, Option<Source>)>;
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| {
+        [
+            "redis-server",
+            "redis-sentinel",
+            "valkey-server",
+            "valkey-sentinel",
+        ]
+        .iter()
+        .any(|name| program.is(name))
+    },
+    reopen: Reopen {
+        names: &["redis", "redis-server", "redis-sentinel"],
+        ..Reopen::RESTART
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for conf in files(site) {
         configured.found = true;
@@ -61,16 +91,15 @@ fn files(site: &Site) -> Vec<PathBuf> {
     }
     let mut running: Vec<PathBuf> = site.running(NAME).filter_map(conf_of).collect();
     running.dedup();
-    if !running.is_empty() {
-        return running;
+    // A title that keeps only an address tells no file: the usual ones are read for it.
+    let untold = site.running(NAME).any(|process| conf_of(process).is_none());
+    if running.is_empty() || untold {
+        let exists = |path: &PathBuf| site.files.stat(path).is_ok();
+        running.extend(USUAL.iter().map(PathBuf::from).filter(exists));
     }
-    site.first(&[
-        "/etc/redis/redis.conf",
-        "/etc/redis.conf",
-        "/etc/valkey/valkey.conf",
-    ])
-    .into_iter()
-    .collect()
+    let mut seen = std::collections::BTreeSet::new();
+    running.retain(|path| seen.insert(path.clone()));
+    running
 }
 
 /// The file a server was started with; its title keeps only that much: `redis-server 127.0.0.1:6379`, or the words as typed.
@@ -90,7 +119,14 @@ fn serves(process: &Process, settings: &Settings) -> bool {
         return false;
     };
     let get = |name: &str| settings.get(name).map_or(&b""[..], |(value, _)| value);
-    let port = if get("port").is_empty() {
+    let sentinel = process.argv.first().is_some_and(|word| {
+        word.split(|byte| *byte == b' ')
+            .next()
+            .is_some_and(|word| word.ends_with(b"sentinel"))
+    });
+    let port = if get("port").is_empty() && sentinel {
+        b"26379"
+    } else if get("port").is_empty() {
         b"6379"
     } else {
         get("port")
@@ -277,6 +313,8 @@ fn one(
         },
         user: user.clone(),
         held: false,
+        pid: running.map(|process| process.pid),
+        claimed: running.is_some() && !USUAL.iter().any(|usual| Path::new(usual) == conf),
         ..Target::new(NAME, conf.display().to_string(), Kind::Error, sink)
     };
     match said.map_or(&b""[..], |(value, _)| value) {

@@ -2,7 +2,7 @@
 //! unless it is told not to.
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Reopen, Service, Sink, Target};
 use crate::process::Process;
 use crate::site::{Site, normal};
 use conf::Source;
@@ -14,14 +14,38 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "supervisor";
+const NAME: &str = "supervisor";
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| program.is("supervisord") || program.runs_module("supervisor.supervisord"),
+    reopen: Reopen {
+        names: &["supervisor", "supervisord"],
+        signals: &["USR2", "HUP"],
+        reload: true,
+        command: |words| {
+            words.first().is_some_and(|word| word == "supervisorctl")
+                && words
+                    .iter()
+                    .any(|word| word == "reload" || word == "shutdown")
+        },
+        gives: false,
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for (file, user, surroundings) in instances(site) {
         configured.found = true;
         match Supervisor::read(&site.files, &file, &surroundings) {
-            Ok(supervisor) => one(site, &supervisor, user, &mut configured),
+            Ok(supervisor) => {
+                let running = site
+                    .masters(NAME)
+                    .find(|process| main_file(site, process).as_ref() == Some(&file));
+                one(site, &supervisor, user, running, &mut configured);
+            }
             Err(error) => configured.fault(NAME, error),
         }
     }
@@ -160,7 +184,13 @@ fn main_file(site: &Site, process: &Process) -> Option<PathBuf> {
     found.or_else(|| Supervisor::usual(&site.files))
 }
 
-fn one(site: &Site, supervisor: &Supervisor, user: Option<String>, out: &mut Configured) {
+fn one(
+    site: &Site,
+    supervisor: &Supervisor,
+    user: Option<String>,
+    running: Option<&Process>,
+    out: &mut Configured,
+) {
     for error in &supervisor.errors {
         out.fault(NAME, error.clone());
     }
@@ -182,6 +212,10 @@ fn one(site: &Site, supervisor: &Supervisor, user: Option<String>, out: &mut Con
         .unwrap_or_else(|| site.own_user());
     let target = |instance: &str, kind, sink| Target {
         user: Some(user.clone()),
+        pid: running.map(|process| process.pid),
+        claimed: running.is_some(),
+        pid_file: Some(daemon.pidfile.clone()),
+        appends: Some(true),
         ..Target::new(NAME, instance, kind, sink)
     };
     let sink = match &daemon.logfile {
@@ -211,12 +245,25 @@ fn one(site: &Site, supervisor: &Supervisor, user: Option<String>, out: &mut Con
                     },
                     source: Some(output.source.clone()),
                     rotates: own_rotation(output.maxbytes, Some(output.source.clone())),
+                    at_start: running.is_some_and(|daemon| runs(site, daemon, program)),
                     doubt,
                     ..target(&name, Kind::App, sink)
                 });
             }
         }
     }
+}
+
+/// Does supervisord run this program now? It opens a program's logs with the program.
+fn runs(site: &Site, daemon: &Process, program: &Program) -> bool {
+    let Ok(words) = conf::shlex::split(program.command.as_bytes()) else {
+        return false;
+    };
+    let mut children = site
+        .processes()
+        .iter()
+        .filter(|process| process.parent == daemon.pid);
+    !words.is_empty() && children.any(|process| process.argv.ends_with(&words))
 }
 
 fn own_rotation(maxbytes: u64, source: Option<Source>) -> Option<OwnRotation> {

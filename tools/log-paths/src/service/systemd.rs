@@ -4,13 +4,13 @@
 mod unit;
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Doubt, Kind, Sink, Target};
+use crate::log::{Configured, Doubt, Kind, Reopen, Service, Sink, Target};
 use crate::site::Site;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use unit::Unit;
 
-pub const NAME: &str = "systemd";
+const NAME: &str = "systemd";
 
 /// Where units stand, the strongest first.
 const PLACES: &[&str] = &[
@@ -21,7 +21,15 @@ const PLACES: &[&str] = &[
     "/usr/lib/systemd/system",
 ];
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |_| false,
+    reopen: Reopen::RESTART,
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     for unit in units(site, &mut configured) {
         configured.found = true;
@@ -118,9 +126,9 @@ fn one(unit: &Unit, out: &mut Configured) {
         let Some((value, source)) = setting else {
             continue;
         };
-        let (path, truncates) = match value.split_once(':') {
-            Some(("file" | "append", path)) => (path, false),
-            Some(("truncate", path)) => (path, true),
+        let (path, appends) = match value.split_once(':') {
+            Some(("append", path)) => (path, true),
+            Some(("file" | "truncate", path)) => (path, false),
             _ => continue,
         };
         let expanded = unit.expand(path);
@@ -144,7 +152,8 @@ fn one(unit: &Unit, out: &mut Configured) {
             source: Some(source),
             user: Some(user.clone()),
             by: Some("root".to_owned()),
-            held: !truncates,
+            appends: Some(appends),
+            unit: Some(unit.name.clone()),
             doubt,
             ..target
         });

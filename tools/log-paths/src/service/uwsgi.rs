@@ -7,7 +7,9 @@ mod options;
 mod syntax;
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Doubt, Evidence, Kind, Opener, OwnRotation, Sink, Target};
+use crate::log::{
+    Configured, Doubt, Evidence, Kind, Opener, OwnRotation, Reopen, Service, Sink, Target,
+};
 use crate::site::{Site, normal};
 use conf::Source;
 use options::{Opt, Options};
@@ -17,7 +19,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const NAME: &str = "uwsgi";
+const NAME: &str = "uwsgi";
 
 /// One uWSGI: how it is started.
 struct Instance {
@@ -26,11 +28,24 @@ struct Instance {
     env: std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString>,
     user: Option<String>,
     name: String,
+    pid: Option<u32>,
+    claimed: bool,
     /// Where Debian's init script sends the log of an application.
     usual: Option<PathBuf>,
 }
 
-pub fn read(site: &Site) -> Configured {
+/// The row of the registry.
+pub const SERVICE: Service = Service {
+    name: NAME,
+    owns: |program| program.begins("uwsgi"),
+    reopen: Reopen {
+        names: &["uwsgi"],
+        ..Reopen::RESTART
+    },
+    read,
+};
+
+fn read(site: &Site) -> Configured {
     let mut configured = Configured::default();
     let mut left = instances(site);
     // A vassal may be an emperor, even of the directory it stands in.
@@ -106,6 +121,8 @@ fn of_launch(launch: &Launch) -> Instance {
         env: launch.env.clone(),
         user: launch.user.clone(),
         name,
+        pid: launch.pid,
+        claimed: launch.pid.is_some() && launch.source.is_none(),
         usual: None,
     }
 }
@@ -119,6 +136,8 @@ fn of_file(file: &Path, usual: Option<PathBuf>) -> Instance {
         env: std::env::vars_os().collect(),
         user: None,
         name: file.display().to_string(),
+        pid: None,
+        claimed: false,
         usual,
     }
 }
@@ -180,6 +199,8 @@ fn one(site: &Site, instance: &Instance, options: &Options, out: &mut Configured
     let target = |kind, sink| Target {
         user: Some(user.clone()),
         rotates: rotates.clone(),
+        pid: instance.pid,
+        claimed: instance.claimed,
         ..Target::new(NAME, instance.name.clone(), kind, sink)
     };
     let whole = || Some(Source::new(&Arc::from(Path::new(&instance.name)), 0));
@@ -211,6 +232,7 @@ fn one(site: &Site, instance: &Instance, options: &Options, out: &mut Configured
             opener,
             doubt,
             conditional: opt.conditional,
+            at_start: !opt.conditional,
             rotates,
             ..found
         });

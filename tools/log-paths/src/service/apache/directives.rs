@@ -19,8 +19,8 @@ pub struct Directive {
     pub value: Vec<u8>,
     /// `env=` or `expr=` decides for each request.
     pub conditional: bool,
-    /// In a virtual host?
-    pub in_host: bool,
+    /// The virtual host, by a number of its own; `None` in the main server.
+    pub host: Option<usize>,
     /// A variable without a value.
     pub unresolved: Option<String>,
     /// Where.
@@ -33,6 +33,9 @@ const LOGS: &[&str] = &[
     "transferlog",
     "globallog",
     "forensiclog",
+    "secauditlog",
+    "secauditlog2",
+    "secdebuglog",
 ];
 
 /// One reading of a server's files.
@@ -47,6 +50,8 @@ pub struct Walk<'a> {
     stack: Vec<PathBuf>,
     files: usize,
     macros: BTreeMap<Vec<u8>, Macro>,
+    /// Apache's own version.
+    version: String,
     /// The macro whose body is being read.
     defining: Option<(Vec<u8>, Macro)>,
     /// The macros whose bodies are being put in.
@@ -56,6 +61,10 @@ pub struct Walk<'a> {
     pub found: Vec<Directive>,
     /// `User`.
     pub user: Option<String>,
+    /// `PidFile`.
+    pub pid_file: Option<Vec<u8>>,
+    /// How many virtual hosts were opened.
+    hosts: usize,
     /// What could not be read.
     pub faults: Vec<Error>,
 }
@@ -64,7 +73,7 @@ pub struct Walk<'a> {
 struct Section {
     name: Vec<u8>,
     counts: bool,
-    host: bool,
+    host: Option<usize>,
 }
 
 impl<'a> Walk<'a> {
@@ -83,16 +92,27 @@ impl<'a> Walk<'a> {
             stack: Vec::new(),
             files: 0,
             macros: BTreeMap::new(),
+            version: version(site),
             defining: None,
             using: Vec::new(),
             uses: 0,
             found: Vec::new(),
             user: None,
+            pid_file: None,
+            hosts: 0,
             faults: Vec::new(),
         }
     }
 
-    /// Reads a file; `hosts` virtual hosts are open around it.
+    /// Directives of the command line.
+    pub fn lines(&mut self, option: &[u8], lines: &[Vec<u8>]) {
+        let file: Arc<Path> = Arc::from(Path::new(OsStr::from_bytes(option)));
+        for line in lines {
+            self.line(line.trim_ascii(), Source::new(&file, 0), &mut Vec::new(), 0);
+        }
+    }
+
+    /// Reads a file; `host` is the virtual host around it, 0 where there is none.
     pub fn file(&mut self, path: &Path, from: Option<&Source>, hosts: usize) {
         self.files += 1;
         let looped = self.stack.iter().any(|open| open == path);
@@ -183,12 +203,17 @@ impl<'a> Walk<'a> {
                 ));
                 return;
             }
-            let counts = !counts || self.applies(&name, words.get(1).map_or(b"", |word| word));
-            sections.push(Section {
-                host: name == b"virtualhost",
-                name,
-                counts,
+            let counts = !counts
+                || if name == b"ifversion" {
+                    self.version_fits(words.get(1..).unwrap_or_default())
+                } else {
+                    self.applies(&name, words.get(1).map_or(b"", |word| word))
+                };
+            let host = (name == b"virtualhost").then(|| {
+                self.hosts += 1;
+                self.hosts
             });
+            sections.push(Section { host, name, counts });
             return;
         }
         let is_use = line
@@ -197,8 +222,8 @@ impl<'a> Walk<'a> {
         if counts && is_use && line.get(3).is_none_or(u8::is_ascii_whitespace) {
             self.put_in(&line[3..], &source, sections, hosts);
         } else if counts {
-            let in_host = hosts + sections.iter().filter(|section| section.host).count();
-            self.directive(line, source, in_host);
+            let inner = sections.iter().rev().find_map(|section| section.host);
+            self.directive(line, source, inner.unwrap_or(hosts));
         }
     }
 
@@ -266,10 +291,18 @@ impl<'a> Walk<'a> {
             "mod_watchdog.c",
             "log_config_module",
         ];
-        let as_module = name
-            .strip_prefix(b"mod_")
-            .and_then(|rest| rest.strip_suffix(b".c"))
-            .map(|stem| [stem, b"_module"].concat());
+        // The processing models and util_ldap are called otherwise than their source files.
+        let as_module = match name {
+            b"event.c" => Some(b"mpm_event_module".to_vec()),
+            b"worker.c" => Some(b"mpm_worker_module".to_vec()),
+            b"prefork.c" => Some(b"mpm_prefork_module".to_vec()),
+            b"util_ldap.c" => Some(b"ldap_module".to_vec()),
+            name if name.starts_with(b"mod_mpm_") || name == b"mod_ldap.c" => None,
+            name => name
+                .strip_prefix(b"mod_")
+                .and_then(|rest| rest.strip_suffix(b".c"))
+                .map(|stem| [stem, b"_module"].concat()),
+        };
         INSIDE.iter().any(|inside| inside.as_bytes() == name)
             || self.modules.contains(name)
             || as_module.is_some_and(|module| self.modules.contains(&module))
@@ -298,6 +331,7 @@ impl<'a> Walk<'a> {
             "undefmacro" => drop(self.macros.remove(&value.to_ascii_lowercase())),
             "serverroot" => self.root = normal(&self.root.join(OsStr::from_bytes(&value))),
             "loadmodule" => drop(self.modules.insert(value)),
+            "pidfile" => self.pid_file = Some(value),
             "user" => self.user = Some(String::from_utf8_lossy(&value).into_owned()),
             "include" => self.include(&value, &source, hosts, true),
             "includeoptional" => self.include(&value, &source, hosts, false),
@@ -311,7 +345,7 @@ impl<'a> Walk<'a> {
                         name,
                         value,
                         conditional,
-                        in_host: hosts > 0,
+                        host: (hosts > 0).then_some(hosts),
                         unresolved,
                         source,
                     });
@@ -329,19 +363,11 @@ impl<'a> Walk<'a> {
                 .stat(path)
                 .is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o040_000)
         };
-        if let [only] = matched.as_slice() {
-            if is_dir(self.site, only) {
-                let only = only.clone();
-                matched = self
-                    .site
-                    .files
-                    .list(&only)
-                    .unwrap_or_default()
-                    .iter()
-                    .map(|name| only.join(name))
-                    .collect();
-            }
+        let mut found = Vec::new();
+        for path in matched {
+            self.descend(&path, 0, &mut found);
         }
+        matched = found;
         if matched.is_empty() && required {
             let message = format!("includes {}: no such file", path.display());
             self.faults.push(Error::at(Kind::Missing, source, message));
@@ -351,6 +377,54 @@ impl<'a> Walk<'a> {
                 self.file(&file, Some(source), hosts);
             }
         }
+    }
+
+    /// A directory stands for every file below it, in the order of their names.
+    fn descend(&self, path: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+        let is_dir = self
+            .site
+            .files
+            .stat(path)
+            .is_ok_and(|stat| stat.st_mode & 0o170_000 == 0o040_000);
+        if !is_dir || depth >= DEPTH || found.len() > MOST {
+            return found.push(path.to_path_buf());
+        }
+        for name in self.site.files.list(path).unwrap_or_default() {
+            self.descend(&path.join(name), depth + 1, found);
+        }
+    }
+
+    /// `<IfVersion >= 2.4>`: as mod_version compares; a pattern in slashes or after `~` counts as true, since it is not read here.
+    fn version_fits(&self, words: &[Vec<u8>]) -> bool {
+        let text = |word: &Vec<u8>| String::from_utf8_lossy(word).into_owned();
+        let (operator, wanted) = match words {
+            [wanted] => ("=".to_owned(), text(wanted)),
+            [operator, wanted, ..] => (text(operator), text(wanted)),
+            [] => return true,
+        };
+        let (negated, operator) = match operator.strip_prefix('!') {
+            Some(rest) => (true, rest),
+            None => (false, operator.as_str()),
+        };
+        let number = |text: &str| -> Option<[u32; 3]> {
+            let mut parts = [0; 3];
+            for (at, part) in text.split('.').enumerate() {
+                *parts.get_mut(at)? = part.parse().ok()?;
+            }
+            Some(parts)
+        };
+        let (Some(own), Some(wanted)) = (number(&self.version), number(&wanted)) else {
+            return true;
+        };
+        let holds = match operator {
+            "=" | "==" => own == wanted,
+            ">" => own > wanted,
+            ">=" => own >= wanted,
+            "<" => own < wanted,
+            "<=" => own <= wanted,
+            _ => return true,
+        };
+        holds != negated
     }
 
     /// `${NAME}`; one without a value stays as it is, and is named.
@@ -378,6 +452,33 @@ impl<'a> Walk<'a> {
         out.extend_from_slice(rest);
         (out, unresolved)
     }
+}
+
+/// The version of the installed program, from its own text; 2.4 where it is not found.
+fn version(site: &Site) -> String {
+    const PROGRAMS: &[&str] = &[
+        "/usr/sbin/apache2",
+        "/usr/sbin/httpd",
+        "/usr/local/apache2/bin/httpd",
+    ];
+    const MARK: &[u8] = b"Apache/";
+    let program = site
+        .first(PROGRAMS)
+        .and_then(|program| site.files.read(&program).ok());
+    let bytes = program.unwrap_or_default();
+    let mut rest = bytes.as_slice();
+    while let Some(at) = crate::site::find(rest, MARK) {
+        rest = &rest[at + MARK.len()..];
+        let width = rest
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit() || **byte == b'.')
+            .count();
+        let text = String::from_utf8_lossy(&rest[..width]);
+        if text.split('.').count() == 3 {
+            return text.into_owned();
+        }
+    }
+    "2.4".to_owned()
 }
 
 /// Lines with continuations joined, without comments and blanks, with the number each begins on.

@@ -67,6 +67,11 @@ impl Build {
         self.path(site, "--error-log-path", "logs/error.log")
     }
 
+    /// Where the master keeps its process number.
+    pub fn pid_path(&self, site: &Site) -> PathBuf {
+        self.path(site, "--pid-path", "logs/nginx.pid")
+    }
+
     /// The user that workers become where none is named.
     pub fn user(&self, site: &Site) -> String {
         self.path(site, "--user", "nobody")
@@ -95,7 +100,7 @@ impl Build {
 /// `configure arguments: --prefix=/usr --with-cc-opt='-g -O2'`, up to the end of the line.
 fn configure_arguments(program: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     const MARK: &[u8] = b"configure arguments:";
-    let Some(at) = find(program, MARK) else {
+    let Some(at) = crate::site::find(program, MARK) else {
         return Vec::new();
     };
     let rest = &program[at + MARK.len()..];
@@ -127,23 +132,6 @@ fn configure_arguments(program: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
             Some((word[..at].to_vec(), word[at + 1..].to_vec()))
         })
         .collect()
-}
-
-/// The place of a text, by Horspool's steps: the program is a megabyte long.
-fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
-    let last = text.len() - 1;
-    let mut steps = [text.len(); 256];
-    for (at, byte) in text[..last].iter().enumerate() {
-        steps[usize::from(*byte)] = last - at;
-    }
-    let mut at = 0;
-    while let Some(end) = bytes.get(at + last) {
-        if bytes[at..].starts_with(text) {
-            return Some(at);
-        }
-        at += steps[usize::from(*end)];
-    }
-    None
 }
 
 /// Where a relative name leads.

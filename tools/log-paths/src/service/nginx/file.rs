@@ -29,6 +29,8 @@ pub enum Node {
     Include(Vec<u8>, usize),
     /// `user`.
     User(Vec<u8>),
+    /// `pid`.
+    Pid(Vec<u8>),
     /// A block, with what is in it.
     Block(Context, Vec<Node>, usize),
 }
@@ -130,7 +132,10 @@ fn context(name: &[u8]) -> Option<Context> {
 }
 
 fn wanted(name: &[u8]) -> bool {
-    matches!(name, b"access_log" | b"error_log" | b"include" | b"user")
+    matches!(
+        name,
+        b"access_log" | b"error_log" | b"include" | b"user" | b"pid"
+    )
 }
 
 fn node(statement: &Statement<'_>) -> Option<Node> {
@@ -147,6 +152,7 @@ fn node(statement: &Statement<'_>) -> Option<Node> {
         b"error_log" if !statement.arguments.is_empty() => Node::Error(owned(), statement.line),
         b"include" => Node::Include(first()?, statement.line),
         b"user" => Node::User(first()?),
+        b"pid" => Node::Pid(first()?),
         _ => return None,
     })
 }

@@ -26,7 +26,9 @@ struct Walk<'a> {
     files: HashMap<OsString, Arc<Parsed>>,
     stack: Vec<Arc<Path>>,
     includes: usize,
+    depth: u8,
     user: Option<String>,
+    pid_file: Option<Vec<u8>>,
     /// Does the main level name an error log?
     main_error: bool,
     out: &'a mut Configured,
@@ -58,7 +60,9 @@ pub fn read(site: &Site, instance: &Instance, out: &mut Configured) {
         files: HashMap::new(),
         stack: Vec::new(),
         includes: 0,
+        depth: 0,
         user: None,
+        pid_file: None,
         main_error: false,
         out,
     };
@@ -74,6 +78,15 @@ pub fn read(site: &Site, instance: &Instance, out: &mut Configured) {
     let conf = instance.conf.clone();
     walk.file(&conf, None, Place::Main, &mut Level::default());
     walk.default_error_log();
+    let pid_file = walk.pid_file.take().map_or_else(
+        || instance.build.pid_path(site),
+        |name| PathBuf::from(OsStr::from_bytes(&name)),
+    );
+    let pid_file = if pid_file.is_absolute() {
+        pid_file
+    } else {
+        under(&instance.prefix(site), pid_file.as_os_str().as_bytes())
+    };
     let user = walk.user.take();
     let user = user.unwrap_or_else(|| {
         if instance.root {
@@ -83,6 +96,9 @@ pub fn read(site: &Site, instance: &Instance, out: &mut Configured) {
         }
     });
     for target in &mut out.targets[first..] {
+        target.pid = instance.pid;
+        target.claimed = instance.claimed;
+        target.pid_file = Some(pid_file.clone());
         // A master that is not root cannot change its workers' user, whatever `user` says.
         target.user = Some(if instance.root {
             user.clone()
@@ -137,6 +153,8 @@ impl Walk<'_> {
                     self.user = Some(String::from_utf8_lossy(name).into_owned());
                 }
                 Node::User(_) => {}
+                Node::Pid(name) if place == Place::Main => self.pid_file = Some(name.clone()),
+                Node::Pid(_) => {}
                 Node::Include(pattern, line) => {
                     self.include(pattern, &Source::new(file, *line), place, level);
                 }
@@ -174,16 +192,27 @@ impl Walk<'_> {
             }
             (Place::HttpServer | Place::HttpBelow { .. }, Context::If) => below(true),
             (Place::Stream | Place::Mail, Context::Server) => place,
-            // nginx would refuse the block; nothing in it is believed.
-            _ => return,
+            // nginx refuses the block; nothing in it is believed, and what is missing has to be said.
+            _ => return self.misplaced(context, &Source::new(file, line)),
         };
+        self.depth += 1;
         self.nodes(file, nodes, place, &mut inner);
+        self.depth -= 1;
         match place {
             Place::HttpServer if !inner.access => level.bare.push(Source::new(file, line)),
             // With a log at the http level, no server is bare; with no server, nobody inherits.
             Place::Http if !inner.access => self.default_access_log(inner.bare),
             _ => {}
         }
+    }
+
+    fn misplaced(&mut self, context: Context, source: &Source) {
+        let name = format!("{context:?}").to_lowercase();
+        let message = format!(
+            "a {name} block is not allowed here: is this a part of a configuration, and not the main file?"
+        );
+        self.out
+            .fault(NAME, Error::at(conf::Kind::Syntax, source, message));
     }
 
     fn include(&mut self, pattern: &[u8], source: &Source, place: Place, level: &mut Level) {
@@ -255,6 +284,7 @@ impl Walk<'_> {
             source,
             evidence,
             conditional,
+            depth: self.depth,
             ..Target::new(NAME, instance, kind, sink)
         };
         self.out.add(target);
