@@ -4,6 +4,7 @@
 #
 #   tests/setup.sh              everything the tests need, and target/test-venv
 #   tests/setup.sh --demo       the demo's smaller set, no Python environment
+#   tests/setup.sh --build      what a build needs, no servers
 #   tests/setup.sh --packages   what makes and reads packages, no servers
 #
 # It refuses to replace what is there already: a program found on PATH is good,
@@ -66,6 +67,7 @@ file:/usr/lib/postgresql/*/lib/pg_cron.so  postgresql-N-cron
 file:/usr/lib/postgresql/*/lib/pgaudit.so  postgresql-N-pgaudit
 file:/usr/lib/postgresql/*/lib/pgextwlist.so  postgresql-N-pgextwlist
 file:/usr/share/postgresql/*/extension/postgis.control  postgresql-N-postgis-3
+file:/usr/lib/python3/dist-packages/pip/__init__.py  python3-pip
 file:/usr/lib/python3/dist-packages/psycopg2/__init__.py  python3-psycopg2
 file:/usr/lib/python3/dist-packages/rcssmin.py  python3-rcssmin
 file:/usr/lib/python3/dist-packages/rjsmin.py  python3-rjsmin
@@ -293,10 +295,11 @@ main() {
         return
         ;;
     --demo) ;;
+    --build) tables=$needed_to_build ;;
     --packages) tables=$needed_to_build$needed_by_packages ;;
     '') tables=$tables$needed_by_tests ;;
     *)
-        printf '%s\n' "setup: $1: no such option" 'hint: tests/setup.sh [--demo | --packages]' >&2
+        printf '%s\n' "setup: $1: no such option" 'hint: tests/setup.sh [--build | --demo | --packages]' >&2
         exit 2
         ;;
     esac

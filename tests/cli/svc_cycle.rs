@@ -29,7 +29,7 @@ fn what_is_wrong_is_usage_and_touches_nothing() {
         (vec!["start", "upstart:web"], "no backend"),
         (
             vec!["start", "no-such-service-here"],
-            "no systemd runs here",
+            "systemd is not running here",
         ),
         (
             vec!["status", "supervisor:web", "-c", "/no/such.conf"],
@@ -211,22 +211,86 @@ fn a_reused_pid_is_never_signalled() {
         .set_modified(old)
         .unwrap();
     let service = format!("pidfile:{}", path.display());
-    let report = tool("svc-cycle")
-        .args(["stop", &service])
-        .run()
-        .expect_code(0)
-        .json();
-    assert_eq!(report["changed"], false);
-    assert!(server.runs());
-    let status = tool("svc-cycle")
-        .args(["status", &service])
-        .run()
-        .expect_code(1)
-        .json();
+    // Either the number was given to another process, or the clock was set: nothing is signalled and nothing is started.
+    for verb in ["stop", "start", "restart", "status"] {
+        let report = tool("svc-cycle")
+            .args([verb, &service])
+            .run()
+            .expect_code(3)
+            .json();
+        assert_eq!(
+            (&report["changed"], &report["error"]["kind"]),
+            (&json!(false), &json!("unknown")),
+            "{report}"
+        );
+        assert!(server.runs());
+    }
+    // What the process is tells the two apart.
+    for (exe, code) in [("/*/sleep", 0), ("/usr/bin/other", 3)] {
+        let file = set(
+            &dir,
+            &format!(
+                "[service.idle]\nbackend = \"pidfile\"\nname = \"sleep.pid\"\nexpect = {{ exe = \"{exe}\" }}\n"
+            ),
+        );
+        tool("svc-cycle")
+            .args(["status", "-f", &file])
+            .run()
+            .expect_code(code);
+    }
+}
+
+/// A program that takes longer to end than the set gives it is started again when it has ended, and not before.
+#[test]
+fn a_stop_that_takes_longer_is_followed_by_the_start() {
+    let dir = scratch();
+    let script = "setsid sh -c 'trap \\\"sleep 3; exit\\\" TERM; while :; do sleep 0.1; done' </dev/null >/dev/null 2>&1 & echo $! > slow.pid";
+    let text = format!(
+        "[service.slow]\nbackend = \"pidfile\"\nname = \"slow.pid\"\nstart = [\"sh\", \"-c\", \"{script}\"]\nstable = \"50ms\"\nstop_timeout = \"500ms\"\n"
+    );
+    let file = set(&dir, &text);
+    let run = |verb: &[&str], code: i32| {
+        tool("svc-cycle")
+            .args(verb)
+            .args(["-f", &file])
+            .env("XDG_RUNTIME_DIR", dir.path())
+            .run()
+            .expect_code(code)
+            .json()
+    };
+    let first = run(&["start"], 0)["services"][0]["pids"].clone();
+    let report = run(&["restart"], 3);
+    assert_eq!(
+        (&report["outcome"], &report["restored"]),
+        (&json!("left_down"), &json!(false)),
+        "{report}"
+    );
     assert!(
-        status["warnings"][0].as_str().unwrap().contains("younger"),
+        report["msg"]
+            .as_str()
+            .unwrap()
+            .contains("a guardian process starts"),
+        "{report}"
+    );
+    let status = run(&["status"], 0);
+    assert!(
+        status["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("told to stop"),
         "{status}"
     );
+    let mut pids = first.clone();
+    harness::wait_until("a new process runs", || {
+        let report = tool("svc-cycle").args(["status", "-f", &file]).run().json();
+        pids = report["services"][0]["pids"].clone();
+        report["services"][0]["after"] == "running"
+            && pids != first
+            && report["warnings"] == json!([])
+    });
+    let text = text.replace("500ms", "10s");
+    fs::write(&file, text).unwrap();
+    run(&["stop"], 0);
 }
 
 #[test]
@@ -263,9 +327,9 @@ fn services_that_are_busy_are_locked() {
 }
 
 #[test]
-fn a_command_that_is_not_there_is_127_and_the_service_is_back() {
+fn a_command_that_is_not_there_is_127_before_anything_is_stopped() {
     let dir = scratch();
-    let _server = daemon(dir.path());
+    let mut server = daemon(dir.path());
     let file = set(
         &dir,
         "[service.idle]\nbackend = \"pidfile\"\nname = \"sleep.pid\"\nstart = [\"sh\", \"-c\", \"setsid sleep 600 </dev/null >/dev/null 2>&1 & echo $! > sleep.pid\"]\nstable = \"10ms\"\n",
@@ -277,9 +341,10 @@ fn a_command_that_is_not_there_is_127_and_the_service_is_back() {
             .expect_code(code)
             .json();
         assert_eq!(
-            (&report["restored"], &report["command"]),
-            (&json!(true), &Value::Null)
+            (&report["outcome"], &report["changed"], &report["command"]),
+            (&json!("refused"), &json!(false), &Value::Null)
         );
+        assert!(server.runs());
     }
     tool("svc-cycle")
         .args(["stop", "-f", &file])

@@ -73,7 +73,7 @@ impl Ward {
     fn run(&self, strace: &[&str], words: &[&str]) -> Output {
         let state = self.top.path().join("state");
         let mut command = if nix::unistd::geteuid().is_root() {
-            let script = "mkdir -p -m 700 /run/runbook-tools && mount --bind \"$0\" /run/runbook-tools && exec \"$@\"";
+            let script = "for dir in run var/lib; do mkdir -p -m 700 /$dir/runbook-tools && mount --bind \"$0\" /$dir/runbook-tools || exit; done; exec \"$@\"";
             let mut command = Command::new("unshare");
             command.args(["--mount", "sh", "-c", script]).arg(state);
             command

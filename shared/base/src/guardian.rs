@@ -10,6 +10,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 const WORD: &str = "--guardian";
 const DISARM: u8 = b'.';
+const LEAVE: u8 = b'l';
 
 /// The guardian's other end.
 #[derive(Debug)]
@@ -24,7 +25,12 @@ pub struct Guardian {
 /// `Kind::Io` where the process cannot be started or does not answer: then nothing may be begun that needs it.
 pub fn start(kind: &str, payload: &[u8]) -> Result<Guardian> {
     let io = |e: &std::io::Error| Error::io("cannot start the guardian process", e);
-    let mut child = Command::new("/proc/self/exe")
+    let mut command = Command::new("/proc/self/exe");
+    // ps(1) shows who it is, not how it was found.
+    if let Some(own) = std::env::args_os().next() {
+        std::os::unix::process::CommandExt::arg0(&mut command, own);
+    }
+    let mut child = command
         .arg(WORD)
         .arg(kind)
         .current_dir("/")
@@ -68,6 +74,14 @@ impl Guardian {
         let _ = self.child.wait();
     }
 
+    /// The guardian is to do its work once this process has ended; nobody waits for it, and it lets go of standard error, on which
+    /// cron and ssh would wait.
+    pub fn leave(mut self) {
+        if let Some(mut pipe) = self.pipe.take() {
+            let _ = pipe.write_all(&[LEAVE]);
+        }
+    }
+
     /// The guardian is to do its work now; true if it said that it succeeded.
     pub fn release(mut self) -> bool {
         drop(self.pipe.take());
@@ -83,9 +97,19 @@ pub fn asked(args: &[OsString]) -> Option<String> {
     }
 }
 
+/// The kernel calls a program that was executed through /proc/self/exe "exe".
+fn name_ourselves() {
+    let own = std::env::args_os().next().map(std::path::PathBuf::from);
+    let name = own.as_deref().and_then(std::path::Path::file_name);
+    if let Some(name) = name.and_then(|name| std::ffi::CString::new(name.as_encoded_bytes()).ok()) {
+        let _ = nix::sys::prctl::set_name(&name);
+    }
+}
+
 /// A guardian's whole life.
 pub fn serve(kind: &str, act: fn(&str, &[u8]) -> Exit) -> Exit {
     let _ = nix::unistd::setsid();
+    name_ourselves();
     let Ok(_held) = crate::signals::Watch::begin() else {
         return Exit::Failed;
     };
@@ -113,6 +137,11 @@ pub fn serve(kind: &str, act: fn(&str, &[u8]) -> Exit) -> Exit {
     let _ = pipe.read_to_end(&mut said);
     if said.first() == Some(&DISARM) {
         return Exit::Ok;
+    }
+    if said.first() == Some(&LEAVE) {
+        if let Ok(nowhere) = std::fs::File::options().write(true).open("/dev/null") {
+            let _ = rustix::stdio::dup2_stderr(&nowhere);
+        }
     }
     act(kind, &payload)
 }

@@ -199,6 +199,47 @@ pub fn existing_state_directory() -> Result<Option<PathBuf>> {
     Ok(Some(path))
 }
 
+/// The directory for what has to outlive a reboot: `/var/lib/runbook-tools` for root, `$XDG_STATE_HOME/runbook-tools` or
+/// `~/.local/state/runbook-tools` for others; where that can't be written, the [`state_directory`].
+///
+/// # Errors
+/// `Kind::Permission` where it is not its owner's alone.
+pub fn lasting_directory() -> Result<PathBuf> {
+    match lasting_path().map(|path| private_directory(&path).map(|()| path)) {
+        Some(Ok(path)) => Ok(path),
+        // A read-only /var, or none at all.
+        Some(Err(error)) if error.kind != Kind::Permission || !lasting_exists() => {
+            state_directory()
+        }
+        Some(Err(error)) => Err(error),
+        None => state_directory(),
+    }
+}
+
+/// The same, if it is there: for whoever only looks.
+///
+/// # Errors
+/// As [`lasting_directory`].
+pub fn existing_lasting_directory() -> Result<Option<PathBuf>> {
+    match lasting_path().filter(|path| path.exists()) {
+        Some(path) => private_directory(&path).map(|()| Some(path)),
+        None => existing_state_directory(),
+    }
+}
+
+fn lasting_exists() -> bool {
+    lasting_path().is_some_and(|path| path.exists())
+}
+
+fn lasting_path() -> Option<PathBuf> {
+    if rustix::process::geteuid().is_root() {
+        return Some(PathBuf::from("/var/lib/runbook-tools"));
+    }
+    let home = || absolute("HOME").map(|home| home.join(".local/state"));
+    let state = absolute("XDG_STATE_HOME").or_else(home)?;
+    Some(state.join("runbook-tools"))
+}
+
 fn state_path() -> Result<PathBuf> {
     let me = rustix::process::geteuid();
     if me.is_root() {

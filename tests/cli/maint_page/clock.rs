@@ -467,3 +467,57 @@ fn a_clock_that_jumps_never_takes_the_page_away_or_brings_it_back() {
         "off"
     );
 }
+
+#[test]
+fn a_window_that_is_over_is_refused_and_one_that_has_begun_is_not() {
+    let site = Site::new();
+    let now = jiff::Timestamp::now();
+    let at = |seconds: i64| (now + jiff::SignedDuration::from_secs(seconds)).to_string();
+    let over = site
+        .tool("on")
+        .args(["--start", &at(-5 * 86_400), "--for", "1h"])
+        .run()
+        .expect_code(2);
+    over.expect_err("the window is over").expect_silence();
+    site.tool("on")
+        .args(["--start", &at(-7200)])
+        .run()
+        .expect_code(2)
+        .expect_err("is in the past");
+    assert!(!site.has("on"));
+    let begun = site
+        .tool("on")
+        .args(["--start", &at(-600), "--for", "1h", "--tz", "UTC"])
+        .run()
+        .expect_code(0)
+        .json();
+    // An hour from the start that was typed, not from now.
+    let ends: jiff::Timestamp = begun["ends_at"].as_str().unwrap().parse().unwrap();
+    assert_eq!(ends.duration_since(now).as_secs() / 60, 49, "{begun}");
+}
+
+#[test]
+fn a_date_and_time_without_an_offset_is_on_the_clocks_of_the_zone() {
+    let site = Site::new();
+    let on = site
+        .tool("on")
+        .args(["--start", "2099-01-02T03:04", "--tz", "Europe/Berlin"])
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(on["starts_at"], "2099-01-02T03:04:00+01:00");
+}
+
+#[test]
+fn a_mistyped_directory_is_no_page_that_is_off() {
+    let site = Site::new();
+    let missing = site.top.path().join("maintenence");
+    for command in ["off", "tick"] {
+        harness::tool("maint-page")
+            .args([command, "--dir"])
+            .arg(&missing)
+            .run()
+            .expect_code(3)
+            .expect_err("there is no such directory");
+    }
+}

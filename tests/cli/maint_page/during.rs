@@ -196,11 +196,24 @@ fn a_command_that_puts_things_right_is_not_killed_over_it() {
 }
 
 #[test]
-fn killed_during_command_the_guardian_takes_the_page_away() {
+fn killed_during_command_the_guardian_takes_the_page_away_when_command_has_ended() {
     let site = Site::new();
+    let go = site.top.path().join("go");
+    // COMMAND's first process ends before the rest of its group.
+    let first = site.top.path().join("first");
+    let until = |path: &std::path::Path| {
+        format!("while ! test -e '{}'; do sleep 0.05; done", path.display())
+    };
+    let began = site.top.path().join("began");
+    let script = format!(
+        "touch '{}'; ({}) & {}",
+        began.display(),
+        until(&go),
+        until(&first)
+    );
     let mut during = site
         .tool("during")
-        .args(["--on-failure", "off", "--", "sleep", "2"]);
+        .args(["--on-failure", "off", "--", "sh", "-c", &script]);
     let mut child = during
         .command()
         .stdout(std::process::Stdio::null())
@@ -208,8 +221,17 @@ fn killed_during_command_the_guardian_takes_the_page_away() {
         .spawn()
         .unwrap();
     wait_until("the page", || site.has("on"));
+    // At once, perhaps before the hold names COMMAND.
+    wait_until("COMMAND", || began.exists());
     child.kill().unwrap();
     child.wait().unwrap();
+    std::fs::write(&first, "").unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(900));
+    assert!(site.has("on"), "a process of COMMAND still runs");
+    // Neither does the clock's work release a hold whose COMMAND runs.
+    site.tool("tick").run().expect_code(0);
+    assert!(site.has("on"));
+    std::fs::write(&go, "").unwrap();
     wait_until("the guardian", || !site.has("on"));
     wait_until("the hold's end", || {
         site.tool("status").arg("--off").run().code() == 0
@@ -281,4 +303,53 @@ fn requests_under_way_get_a_moment_before_the_command_begins() {
     // Where the page is up already there is nothing to wait for.
     site.on();
     assert!(during(&["--drain", "10m"]) < std::time::Duration::from_secs(300));
+}
+
+/// The power fails while COMMAND runs: the hold is of an earlier boot.
+#[test]
+fn after_a_reboot_tick_releases_a_hold_that_was_to_go_and_keeps_the_other() {
+    for (policy, code, up) in [("off", 0, false), ("keep", 0, true)] {
+        let site = Site::new();
+        let script = format!(
+            "kill -STOP $PPID; cp -r '{0}' '{0}.copy'",
+            site.dir().display()
+        );
+        let copy = site.dir().with_extension("copy");
+        let mut during = site.tool("during").args([
+            "--id",
+            "deploy",
+            "--on-failure",
+            policy,
+            "--",
+            "sh",
+            "-c",
+            &script,
+        ]);
+        let mut child = during
+            .command()
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let hold = copy.join("holds/deploy.json");
+        wait_until("the copy", || hold.exists());
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT).unwrap();
+        child.wait().unwrap();
+        let text = std::fs::read_to_string(&hold).unwrap();
+        let mut value: Value = serde_json::from_str(&text).unwrap();
+        value["run"]["boot"] = json!("of another boot");
+        std::fs::write(&hold, value.to_string()).unwrap();
+        let tick = harness::tool("maint-page")
+            .args(["tick", "--dir"])
+            .arg(&copy)
+            .run()
+            .expect_code(code)
+            .json();
+        assert_eq!(tick["up"], up, "{policy}: {tick}");
+        let said = tick["warnings"]
+            .to_string()
+            .contains("the hold is released");
+        assert_eq!(said, !up, "{policy}: {tick}");
+    }
 }

@@ -96,13 +96,20 @@ fn off_says_what_it_would_do_then_does_it_then_has_nothing_to_do() {
 #[test]
 fn off_where_nothing_ever_was_makes_nothing() {
     let site = Site::new();
-    assert_eq!(
-        site.tool("off").run().expect_code(0).json()["changed"],
-        false
-    );
-    site.tool("tick").run().expect_code(0);
+    site.tool("off").run().expect_code(3);
+    site.tool("tick").run().expect_code(3);
     site.tool("status").run().expect_code(0);
     assert!(!site.dir().exists());
+    std::fs::create_dir(site.dir()).unwrap();
+    let off = site.tool("off").run().expect_code(0).json();
+    assert_eq!(off["changed"], false);
+    site.tool("tick").run().expect_code(0);
+    let left: Vec<_> = std::fs::read_dir(site.dir())
+        .unwrap()
+        .flatten()
+        .map(|e| e.file_name())
+        .collect();
+    assert_eq!(left, [".lock"]);
 }
 
 #[test]
@@ -461,4 +468,31 @@ fn what_root_makes_for_another_user_is_that_users() {
     let mut on = theirs("on").args(["--id", "y"]);
     on.command().uid(65534).gid(65534);
     on.run().expect_code(0);
+}
+
+#[test]
+fn the_page_speaks_the_languages_asked_for() {
+    let site = Site::new();
+    site.tool("on")
+        .args([
+            "--lang", "ar", "--lang", "de", "--lang", "en", "--for", "30m",
+        ])
+        .run()
+        .expect_code(0);
+    let page = fs::read_to_string(site.dir().join("page/page.html")).unwrap();
+    assert!(
+        page.starts_with("<!doctype html>\n<html lang=\"ar\" dir=\"rtl\">"),
+        "{page}"
+    );
+    assert!(page.contains("<section lang=\"de\" dir=\"ltr\"><h2>Wartungsarbeiten</h2>"));
+    assert!(page.contains("<section lang=\"en\" dir=\"ltr\"><h2>Down for maintenance</h2>"));
+    site.tool("on")
+        .args(["--lang", "de", "--lang", "tlh"])
+        .run()
+        .expect_code(2)
+        .expect_err("there are no words in 'tlh'");
+    // Another language later: what nobody typed is said in that.
+    site.tool("on").args(["--lang", "fr"]).run().expect_code(0);
+    let page = fs::read_to_string(site.dir().join("page/page.html")).unwrap();
+    assert!(page.contains("<title>Maintenance en cours</title>") && !page.contains("<section"));
 }

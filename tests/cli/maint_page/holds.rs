@@ -244,3 +244,65 @@ fn many_at_once_disturb_nothing() {
         .collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+/// Two root shells on two terminals: script(1) gives each a terminal and a session of its own.
+#[test]
+fn two_people_of_one_name_do_not_undo_each_other() {
+    let site = Site::new();
+    let tool = harness::program("maint-page");
+    let tool = std::path::PathBuf::from(tool.get_program());
+    let on = |message: &str| {
+        format!(
+            "SUDO_USER= SSH_CONNECTION= '{}' on --dir '{}' --message '{message}' -o json >'{}/said' 2>'{}/error'; echo $? >'{}/rc'",
+            tool.display(),
+            site.dir().display(),
+            site.top.path().display(),
+            site.top.path().display(),
+            site.top.path().display()
+        )
+    };
+    let read = |name: &str| fs::read_to_string(site.top.path().join(name)).unwrap_or_default();
+    let person = |line: &str| {
+        let mut child = std::process::Command::new("script")
+            .args(["-qec", line, "/dev/null"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        (child.stdin.take().unwrap(), child)
+    };
+    // The first person's shell stays open.
+    let first = format!("sh -c \"{}; cat\"", on("the first").replace('$', "\\$"));
+    let (input, mut shell) = person(&first);
+    harness::wait_until("the first hold", || read("rc") == "0\n");
+    fs::remove_file(site.top.path().join("rc")).unwrap();
+    let (_, mut second) = person(&on("the second"));
+    second.wait().unwrap();
+    harness::wait_until("the answer", || !read("rc").is_empty());
+    assert_eq!(read("rc"), "75\n", "{}", read("error"));
+    let said = read("error");
+    assert!(
+        said.contains("is somebody else's") && said.contains(" on pts/"),
+        "{said}"
+    );
+    let page = fs::read_to_string(site.dir().join("page/page.html")).unwrap();
+    assert!(page.contains("the first") && !page.contains("the second"));
+    let off = format!(
+        "SUDO_USER= SSH_CONNECTION= '{}' off --dir '{}' >/dev/null 2>&1; echo $? >'{}/off'",
+        tool.display(),
+        site.dir().display(),
+        site.top.path().display()
+    );
+    let (_, mut third) = person(&off);
+    third.wait().unwrap();
+    harness::wait_until("the refusal", || read("off") == "1\n");
+    assert!(site.has("on"));
+    drop(input);
+    shell.wait().unwrap();
+    // The first person's session is over: whoever is root may take the page away.
+    let (_, mut last) = person(&off.replace("/off'", "/last'"));
+    last.wait().unwrap();
+    harness::wait_until("off", || read("last") == "0\n");
+    assert!(!site.has("on"));
+}

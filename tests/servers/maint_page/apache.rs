@@ -1,6 +1,6 @@
 //! Apache with the printed configuration, mod_proxy in front of nginx.
 
-use super::site::{Site, ask, keeps_every_promise, loses_nothing};
+use super::site::{PAST, Site, ask, keeps_every_promise, lets_past, loses_nothing};
 use harness::nginx::{Nginx, WWW_DATA};
 use harness::{Server, free_port, need};
 use std::fs;
@@ -103,4 +103,12 @@ fn flips_under_load_lose_and_damage_nothing() {
     let backend = Nginx::serving("location / { return 200 'app'; }");
     let (_apache, port) = apache(&site, &backend);
     loses_nothing(&site, port);
+}
+
+#[test]
+fn what_is_allowed_is_let_past() {
+    let site = Site::allowing(&PAST);
+    let backend = Nginx::serving("location / { return 200 'app'; }");
+    let (_apache, port) = apache(&site, &backend);
+    lets_past(&site, port);
 }

@@ -1,6 +1,6 @@
 //! Caddy with the printed configuration.
 
-use super::site::{Site, ask, keeps_every_promise, loses_nothing};
+use super::site::{PAST, Site, ask, keeps_every_promise, lets_past, loses_nothing};
 use harness::nginx::{Nginx, WWW_DATA};
 use harness::{Server, free_port, need};
 use std::fs;
@@ -72,4 +72,15 @@ fn flips_under_load_lose_and_damage_nothing() {
     let site = Site::new();
     let (_caddy, port) = caddy(&site, "\trespond \"app\"");
     loses_nothing(&site, port);
+}
+
+#[test]
+fn what_is_allowed_is_let_past() {
+    let site = Site::allowing(&PAST);
+    let backend = Nginx::serving("location / { return 200 'app'; }");
+    let (_caddy, port) = caddy(
+        &site,
+        &format!("\treverse_proxy 127.0.0.1:{}", backend.port()),
+    );
+    lets_past(&site, port);
 }

@@ -154,7 +154,8 @@ fn a_browser_sees_language_title_and_words_and_no_markup_of_the_operators() {
     let done = browser.run(&["--dump-dom"], &nginx.url("/"));
     let dom = String::from_utf8_lossy(&done.stdout).into_owned();
     assert!(
-        dom.contains("<html lang=\"en\">") && dom.contains("<title>Down for maintenance</title>"),
+        dom.contains("<html lang=\"en\" dir=\"ltr\">")
+            && dom.contains("<title>Down for maintenance</title>"),
         "{dom}"
     );
     assert!(dom.contains("name=\"viewport\"") && dom.matches("<h1>").count() == 1);

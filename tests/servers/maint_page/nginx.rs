@@ -1,6 +1,6 @@
 //! nginx with the printed configuration.
 
-use super::site::{Site, ask, keeps_every_promise, loses_nothing};
+use super::site::{PAST, Site, ask, keeps_every_promise, lets_past, loses_nothing};
 use harness::nginx::Nginx;
 use std::fs;
 
@@ -193,4 +193,95 @@ fn flips_under_load_lose_and_damage_nothing() {
         ))
         .start();
     loses_nothing(&site, nginx.port());
+}
+
+#[test]
+fn what_is_allowed_is_let_past() {
+    let site = Site::allowing(&PAST);
+    let http = fs::read_to_string(site.snippet("nginx-http")).unwrap();
+    let nginx = Nginx::new()
+        .http(&http)
+        .server(&format!(
+            "include {};\nlocation / {{ proxy_pass http://127.0.0.1:@PORT2@; }}",
+            site.snippet("nginx").display()
+        ))
+        .server("location / { return 200 'app'; }")
+        .start();
+    lets_past(&site, nginx.port());
+}
+
+/// Behind a proxy the address is the one that ngx_http_realip_module took from its header, IPv6 too.
+#[test]
+fn behind_a_proxy_the_clients_own_address_counts() {
+    let site = Site::allowing(&["--allow-from", "2001:db8::/32", "--allow-from", "192.0.2.7"]);
+    let http = fs::read_to_string(site.snippet("nginx-http")).unwrap();
+    let nginx = Nginx::new()
+        .http(&http)
+        .server(&format!(
+            "set_real_ip_from 127.0.0.1;\nreal_ip_header X-Forwarded-For;\ninclude {};\nlocation / {{ return 200 'app'; }}",
+            site.snippet("nginx").display()
+        ))
+        .start();
+    site.tool("on").run().expect_code(0);
+    for (client, status) in [
+        ("2001:db8::5", 200),
+        ("192.0.2.7", 200),
+        ("192.0.2.8", 503),
+        ("2001:db9::5", 503),
+    ] {
+        let header = format!("X-Forwarded-For: {client}");
+        assert_eq!(
+            ask(nginx.port(), "GET", "/", &[&header]).status,
+            status,
+            "{client}"
+        );
+    }
+}
+
+/// error_page is inherited only by a level that has none.
+#[test]
+fn error_pages_of_the_http_block_hold_outside_of_maintenance() {
+    let site = Site::new();
+    let nginx = Nginx::new()
+        .http("error_page 404 /not-here; error_page 503 /busy-here;")
+        .server(&format!(
+            "include {};\nlocation = /not-here {{ internal; return 404 'the site says 404'; }}\n\
+             location = /busy-here {{ internal; return 503 'the site says 503'; }}\n\
+             location = /busy {{ return 503; }}\nlocation = /gone {{ return 404; }}\nlocation / {{ return 200 'app'; }}",
+            site.snippet("nginx").display()
+        ))
+        .start();
+    let own = |path: &str| {
+        let answer = ask(nginx.port(), "GET", path, &[]);
+        (answer.status, answer.body)
+    };
+    assert_eq!(own("/gone"), (404, "the site says 404".to_owned()));
+    assert_eq!(own("/busy"), (503, "the site says 503".to_owned()));
+    site.tool("on")
+        .args(["--verify", &nginx.url("/gone")])
+        .run()
+        .expect_code(0);
+    site.tool("off").run().expect_code(0);
+    assert_eq!(own("/gone"), (404, "the site says 404".to_owned()));
+}
+
+#[test]
+fn the_cookie_of_a_bypass_link_ends_with_the_key() {
+    let site = Site::new();
+    let nginx = nginx(&site, "");
+    let added = site
+        .tool("bypass")
+        .args(["add", "--ttl", "90m"])
+        .run()
+        .expect_code(0)
+        .json();
+    let path = added["keys"][0]["path"].as_str().unwrap();
+    let answer = ask(nginx.port(), "GET", path, &[]);
+    let cookie = answer.header("set-cookie").unwrap();
+    assert!(cookie.contains("; Max-Age=5400"), "{cookie}");
+    assert_eq!(
+        answer.header("location"),
+        Some("/"),
+        "relative: a proxy in front ends TLS"
+    );
 }

@@ -15,13 +15,26 @@ use std::time::Duration;
 /// A directory for the page of one site.
 pub struct Site {
     top: TempDir,
+    allow: Vec<String>,
 }
 
 impl Site {
     pub fn new() -> Site {
         let top = scratch();
         fs::set_permissions(top.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        Site { top }
+        Site {
+            top,
+            allow: Vec::new(),
+        }
+    }
+
+    /// One whose configuration lets this past the page: `--allow-path`, `--allow-from`.
+    pub fn allowing(words: &[&str]) -> Site {
+        let allow = words.iter().map(|word| (*word).to_owned()).collect();
+        Site {
+            allow,
+            ..Site::new()
+        }
     }
 
     pub fn top(&self) -> &Path {
@@ -46,7 +59,12 @@ impl Site {
         let path = self.top.path().join(format!("maint-page.{server}"));
         fs::write(
             &path,
-            self.tool("snippet").arg(server).run().expect_code(0).stdout,
+            self.tool("snippet")
+                .arg(server)
+                .args(&self.allow)
+                .run()
+                .expect_code(0)
+                .stdout,
         )
         .unwrap();
         path
@@ -112,11 +130,11 @@ pub fn ask(port: u16, method: &str, path: &str, headers: &[&str]) -> Answer {
         .split_once("\r\n\r\n")
         .unwrap_or_else(|| panic!("no whole answer to {method} {path}: {text:?}"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    if let Some(length) = head.to_ascii_lowercase().lines().find_map(|l| {
-        l.strip_prefix("content-length:")
+    let length = head.to_ascii_lowercase().lines().find_map(|line| {
+        line.strip_prefix("content-length:")
             .map(|n| n.trim().to_owned())
-    }) && method != "HEAD"
-    {
+    });
+    if let Some(length) = length.filter(|_| method != "HEAD") {
         assert_eq!(
             body.len().to_string(),
             length,
@@ -369,4 +387,96 @@ pub fn loses_nothing(site: &Site, port: u16) {
     let tally = crowd.leave();
     assert_eq!(tally.wrong, 0, "{tally:?}");
     assert!(tally.site > 0 && tally.page > 0, "{tally:?}");
+}
+
+/// What `Site::allowing(PAST)` lets past: one path, everything below another, and one network that
+/// the request says it comes from.
+pub const PAST: [&str; 6] = [
+    "--allow-path",
+    "/healthz",
+    "--allow-path",
+    "/hooks/",
+    "--allow-from",
+    "127.0.0.7/32",
+];
+
+/// Allowed paths and networks reach the site while the page is up, and nothing else does; `verify`
+/// tells the one from the other.
+pub fn lets_past(site: &Site, port: u16) {
+    let up = |path: &str| {
+        (
+            ask(port, "GET", path, &[]).status,
+            ask(port, "POST", path, &[]).status,
+        )
+    };
+    site.tool("on").run().expect_code(0);
+    for path in ["/healthz", "/hooks/pay"] {
+        assert_eq!(up(path), (200, 200), "{path}");
+    }
+    for path in [
+        "/",
+        "/healthz/x",
+        "/healthzz",
+        "/hooks",
+        "/Healthz",
+        "/x/healthz",
+        "/hooks/../admin",
+    ] {
+        assert_eq!(up(path), (503, 503), "{path}");
+    }
+    let from = ask_from("127.0.0.7", port, "/");
+    assert_eq!(from.status, 200, "the allowed address");
+    assert_eq!(
+        ask_from("127.0.0.8", port, "/").status,
+        503,
+        "another address"
+    );
+    let verify = |path: &str| {
+        site.tool("verify")
+            .args([
+                "--on",
+                "--within",
+                "50ms",
+                &format!("http://127.0.0.1:{port}{path}"),
+            ])
+            .run()
+    };
+    verify("/").expect_code(0);
+    let past = verify("/healthz").expect_code(1).json();
+    assert_eq!(past["verified"][0]["cause"], "let_past", "{past}");
+    site.tool("off").run().expect_code(0);
+    assert_eq!(up("/"), (200, 200));
+    let off = verify("/").expect_code(1).json();
+    assert_ne!(off["verified"][0]["cause"], "let_past", "{off}");
+}
+
+/// A request from one of this machine's loopback addresses.
+fn ask_from(address: &str, port: u16, path: &str) -> Answer {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
+    use std::os::fd::AsRawFd;
+    let fd = socket(
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::empty(),
+        None,
+    )
+    .unwrap();
+    let from: std::net::SocketAddrV4 = format!("{address}:0").parse().unwrap();
+    bind(fd.as_raw_fd(), &SockaddrIn::from(from)).unwrap();
+    let to: std::net::SocketAddrV4 = format!("127.0.0.1:{port}").parse().unwrap();
+    connect(fd.as_raw_fd(), &SockaddrIn::from(to)).unwrap();
+    let mut stream = TcpStream::from(fd);
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    Answer {
+        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+        head: head.to_owned(),
+        body: body.to_owned(),
+    }
 }

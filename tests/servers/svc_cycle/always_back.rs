@@ -208,7 +208,7 @@ fn killed_with_its_guardian_recover_does_it() {
 }
 
 #[test]
-fn leave_down_is_125_and_recover_starts_it() {
+fn leave_down_is_125_and_recover_starts_it_by_name() {
     let Some(site) = Site::start() else { return };
     let report = site
         .cycle("cycle", &["--on-failure", "leave-down", "--", "false"])
@@ -220,7 +220,21 @@ fn leave_down_is_125_and_recover_starts_it() {
         (&json!("left_down"), &json!(false))
     );
     assert_eq!(site.running().len(), 0);
-    site.recover().run().expect_code(0);
+    // Left down on purpose: neither the first line of another runbook nor the whole set starts it.
+    for words in [&[][..], &["-f", &site.file()][..]] {
+        let report = site.recover().args(words).run().expect_code(0).json();
+        assert_eq!(report["changed"], false);
+        assert!(
+            report["warnings"][0]
+                .as_str()
+                .unwrap()
+                .contains("on purpose"),
+            "{report}"
+        );
+    }
+    assert_eq!(site.running().len(), 0);
+    let names = ["recover", "-f", &site.file(), "worker", "gunicorn"];
+    site.recover().args(&names[1..]).run().expect_code(0);
     all_back(&site, Duration::from_secs(1));
     // A COMMAND that succeeds starts them as ever.
     site.cycle("cycle", &["--on-failure", "leave-down", "--", "true"])
@@ -232,7 +246,7 @@ fn leave_down_is_125_and_recover_starts_it() {
 #[test]
 fn a_closed_stdout_and_a_full_disk_change_nothing_of_it() {
     let Some(site) = Site::start() else { return };
-    let (reader, writer) = std::io::pipe().unwrap();
+    let (reader, writer) = nix::unistd::pipe().unwrap();
     drop(reader);
     let mut tool = site.cycle("cycle", &["--", "true"]);
     let status = tool
@@ -349,8 +363,8 @@ fn a_full_disk_is_found_before_anything_is_stopped() {
     }
     let Some(site) = Site::start() else { return };
     let before = site.running();
-    let script = "mkdir -p -m 700 /run/runbook-tools && mount -t tmpfs -o size=8k,mode=700 none /run/runbook-tools && \
-                  (svc=$0; touch /run/runbook-tools/x; cat /dev/zero > /run/runbook-tools/x 2>/dev/null; exec \"$svc\" \"$@\")";
+    let script = "mkdir -p -m 700 /var/lib/runbook-tools && mount -t tmpfs -o size=8k,mode=700 none /var/lib/runbook-tools && \
+                  (svc=$0; touch /var/lib/runbook-tools/x; cat /dev/zero > /var/lib/runbook-tools/x 2>/dev/null; exec \"$svc\" \"$@\")";
     let output = std::process::Command::new("unshare")
         .args(["--mount", "sh", "-c", script])
         .arg(harness::bin("svc-cycle"))

@@ -7,3 +7,4 @@ mod compose;
 mod supervisor;
 mod systemd;
 mod sysv;
+mod units;

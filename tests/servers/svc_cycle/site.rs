@@ -155,9 +155,11 @@ impl Site {
 /// A tool whose state directory is `state` and nobody else's: recover looks at all journals there are.
 pub fn private(name: &str, state: &Path) -> Tool {
     if !nix::unistd::geteuid().is_root() {
-        return tool(name).env("XDG_RUNTIME_DIR", state);
+        return tool(name)
+            .env("XDG_RUNTIME_DIR", state)
+            .env("XDG_STATE_HOME", state);
     }
-    let script = "mkdir -p -m 700 /run/runbook-tools && mount --bind \"$0\" /run/runbook-tools && exec \"$@\"";
+    let script = "for dir in run var/lib; do mkdir -p -m 700 /$dir/runbook-tools && mount --bind \"$0\" /$dir/runbook-tools || exit; done; exec \"$@\"";
     let mut wrapped = tool(name);
     let program = wrapped.command().get_program().to_owned();
     *wrapped.command() = harness::from_a_terminal(Command::new("unshare"));

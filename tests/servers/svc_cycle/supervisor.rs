@@ -59,7 +59,10 @@ fn stop_start_restart_status_in_order() {
         .run()
         .expect_code(0)
         .json();
-    assert_eq!(steps(&restarted, "gunicorn"), ["stop", "start", "ready"]);
+    assert_eq!(
+        steps(&restarted, "gunicorn"),
+        ["preflight", "stop", "start", "ready"]
+    );
     assert!(site.running().iter().all(|each| !before.contains(each)));
     assert!(restarted["downtime_ms"].as_u64().is_some());
 }
@@ -184,7 +187,7 @@ fn dying_after_ready_within_stable_is_seen() {
     };
     let text = fs::read_to_string(site.file())
         .unwrap()
-        .replace("stable = \"100ms\"", "stable = \"3s\"");
+        .replace("stable = \"100ms\"", "stable = \"3s\"\npreflight = []");
     site.set(&text);
     // It answers, and dies a second after.
     let app = super::site::APP.replace(
@@ -417,7 +420,7 @@ fn a_hup_with_broken_code_kills_gunicorn_and_is_caught() {
     site.cycle("start", &["gunicorn"]).run().expect_code(0);
     fs::write(site.dir().join("app.py"), "import no_such_module\n").unwrap();
     // Without one, the HUP ends the master, and that is said.
-    site.set(&text.replace("stable = \"100ms\"", "stable = \"3s\""));
+    site.set(&text.replace("stable = \"100ms\"", "stable = \"3s\"\npreflight = []"));
     let report = site
         .cycle("reload", &["gunicorn"])
         .run()

@@ -72,7 +72,23 @@ fn nginx_and_uwsgi_in_order_under_an_empty_environment() {
     // nginx's own script says 0 or 1 as it likes; a broken configuration is found because nothing runs.
     machine.write("/etc/nginx/nginx.conf", "nonsense;\n");
     let report = run(&machine, &["restart", "-f", "/root/set.toml", "nginx"], 3);
-    assert_eq!(report["outcome"], "left_down");
+    assert_eq!(
+        (
+            &report["outcome"],
+            &report["changed"],
+            &service(&report, "nginx")["after"]
+        ),
+        (&json!("refused"), &json!(false), &json!("running"))
+    );
+    assert!(
+        report["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("unknown directive")
+    );
+    run(&machine, &["stop", "-f", "/root/set.toml"], 0);
+    let report = run(&machine, &["start", "-f", "/root/set.toml", "nginx"], 3);
+    assert_eq!(report["outcome"], "not_ready");
     run(&machine, &["stop", "-f", "/root/set.toml"], 0);
 
     // Set in the shell and not in the script: it doesn't reach the daemon, and that is said.
@@ -120,6 +136,45 @@ fn debian_s_own_uwsgi_script() {
     run(&machine, &["restart", "-f", "/root/set.toml"], 0);
     run(&machine, &["stop", "-f", "/root/set.toml"], 0);
     run(&machine, &["status", "-f", "/root/set.toml"], 1);
+    // Without a pid file: the script's own status exits 0 of nothing, the processes of its program are what counts.
+    run(&machine, &["status", "sysv:uwsgi"], 1);
+    let report = run(&machine, &["start", "sysv:uwsgi"], 0);
+    let pid = service(&report, "sysv:uwsgi")["pids"][0].as_i64().unwrap();
+    machine.must(&["test", "-d", &format!("/proc/{pid}")]);
+    machine.must(&["sh", "-c", "kill -9 $(pidof uwsgi-core uwsgi)"]);
+    run(&machine, &["status", "sysv:uwsgi"], 1);
+    run(&machine, &["start", "sysv:uwsgi"], 0);
+    run(&machine, &["restart", "sysv:uwsgi"], 0);
+    run(&machine, &["stop", "sysv:uwsgi"], 0);
+    assert!(
+        !machine
+            .run(&["pidof", "uwsgi-core", "uwsgi"])
+            .status
+            .success()
+    );
+    // A script that has no status, a pid file nowhere and a shell for a program: nobody knows, and the start's own processes speak.
+    machine.script(
+        "/etc/init.d/blind",
+        "#!/bin/sh\ncase $1 in\n start) setsid sleep 600.5 </dev/null >/dev/null 2>&1 & ;;\n stop) pkill -f 'sleep 600.5' ;;\n *) echo usage; exit 3 ;;\nesac\n",
+    );
+    let report = run(&machine, &["status", "sysv:blind"], 3);
+    assert_eq!(report["outcome"], "unknown");
+    let report = run(&machine, &["start", "sysv:blind"], 0);
+    assert!(
+        report["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("left behind"),
+        "{report}"
+    );
+    machine.must(&["pgrep", "-f", "sleep 600.5"]);
+    run(&machine, &["stop", "sysv:blind"], 0);
+    assert!(
+        !machine
+            .run(&["pgrep", "-f", "sleep 600.5"])
+            .status
+            .success()
+    );
 }
 
 #[test]

@@ -183,7 +183,7 @@ impl Body for CronReport {
                         out.row(
                             Mark::Plain,
                             &[
-                                &start.local.as_str().replace('T', " "),
+                                start.local.as_str().replace('T', " ").as_str(),
                                 start.utc.as_str(),
                                 note,
                             ],
@@ -197,7 +197,7 @@ impl Body for CronReport {
                     out.row(
                         Mark::Plain,
                         &[
-                            &item.schedule,
+                            item.schedule.as_str(),
                             item.explanation.as_deref().unwrap_or_default(),
                             id,
                         ],

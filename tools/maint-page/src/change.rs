@@ -3,15 +3,12 @@
 //! Files are nobody's business here; `plan` compares the holds' consequences with the disk.
 
 use crate::hold::{Asked, Hold, SCHEMA, State};
+use crate::person::{Run, Seat};
 use crate::when::{self, When};
+use crate::words;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::time::Duration;
-
-/// What visitors read when the operator said nothing.
-pub const MESSAGE: &str = "We are doing some maintenance and will be back shortly.";
-/// The heading when the operator said nothing.
-pub const TITLE: &str = "Down for maintenance";
 
 /// What `on` was asked; what was not said keeps its value in a hold that exists.
 #[derive(Debug, Clone, Default)]
@@ -22,8 +19,8 @@ pub struct Wish {
     pub message: Option<String>,
     /// The heading, cleaned.
     pub title: Option<String>,
-    /// The message's language.
-    pub lang: Option<String>,
+    /// The page's languages, the message's own first.
+    pub langs: Vec<String>,
     /// The zone for clock times.
     pub tz: Option<String>,
     /// `--start`, and as typed.
@@ -40,6 +37,12 @@ pub struct Wish {
     pub template: Option<String>,
     /// Who asks.
     pub by: String,
+    /// Where they sit.
+    pub seat: Option<Seat>,
+    /// Whether the id is the caller's name and not one that was given.
+    pub implied: bool,
+    /// The run of `during`.
+    pub run: Option<Run>,
     /// For a hold that is new.
     pub token: String,
 }
@@ -69,23 +72,44 @@ pub fn on(holds: &mut Vec<Hold>, wish: &Wish, now: Timestamp) -> Result<(), Stri
     }
 }
 
+/// The hold that the wish would change although another person made it: both go by the caller's name.
+pub fn anothers<'a>(holds: &'a [Hold], wish: &Wish) -> Option<&'a Hold> {
+    let hold = holds
+        .iter()
+        .find(|hold| wish.implied && hold.id == wish.id)?;
+    let (there, here) = (hold.seat.as_ref()?, wish.seat.as_ref()?);
+    there.is_anothers(here).then_some(hold)
+}
+
 fn begin(wish: &Wish, now: Timestamp, zone: &TimeZone) -> Result<Hold, String> {
     let starts_at = match &wish.start {
         Some((start, _)) => when::resolve(start, now, zone)?,
         None => now,
     };
+    let lang = wish
+        .langs
+        .first()
+        .cloned()
+        .unwrap_or_else(|| "en".to_owned());
+    let words = words::of(&lang);
     let mut hold = Hold {
         schema: SCHEMA,
         id: wish.id.clone(),
         token: wish.token.clone(),
-        message: wish.message.clone().unwrap_or_else(|| MESSAGE.to_owned()),
-        title: wish.title.clone().unwrap_or_else(|| TITLE.to_owned()),
-        lang: wish.lang.clone().unwrap_or_else(|| "en".to_owned()),
+        message: wish
+            .message
+            .clone()
+            .unwrap_or_else(|| words.message.to_owned()),
+        title: wish.title.clone().unwrap_or_else(|| words.title.to_owned()),
+        lang,
+        more_langs: wish.langs.iter().skip(1).cloned().collect(),
         tz: wish
             .tz
             .clone()
             .or_else(|| zone.iana_name().map(str::to_owned)),
         created_by: wish.by.clone(),
+        seat: wish.seat.clone(),
+        run: wish.run.clone(),
         created_at: now,
         asked: wish.asked(),
         starts_at,
@@ -110,7 +134,10 @@ fn update(hold: &mut Hold, wish: &Wish, now: Timestamp, zone: &TimeZone) -> Resu
     };
     say(&mut hold.message, &wish.message);
     say(&mut hold.title, &wish.title);
-    say(&mut hold.lang, &wish.lang);
+    if let Some((first, more)) = wish.langs.split_first() {
+        relabel(hold, first);
+        hold.more_langs = more.to_vec();
+    }
     if wish.tz.is_some() {
         hold.tz.clone_from(&wish.tz);
     }
@@ -143,8 +170,37 @@ fn update(hold: &mut Hold, wish: &Wish, now: Timestamp, zone: &TimeZone) -> Resu
     set_warning(hold, wish, now)
 }
 
+/// The hold in another language; a message or title that nobody typed is said in that language.
+fn relabel(hold: &mut Hold, lang: &str) {
+    let (old, new) = (words::of(&hold.lang), words::of(lang));
+    if hold.message == old.message {
+        hold.message = new.message.to_owned();
+    }
+    if hold.title == old.title {
+        hold.title = new.title.to_owned();
+    }
+    hold.lang = lang.to_owned();
+}
+
+/// How far in the past a start may lie that no end follows: a script takes the time before it
+/// calls.
+const SLACK_SECONDS: i64 = 60;
+
 fn set_end(hold: &mut Hold, wish: &Wish, now: Timestamp, zone: &TimeZone) -> Result<(), String> {
-    let from = hold.starts_at.max(now);
+    let typed = matches!(wish.start, Some((When::At(_) | When::Local(_), _)));
+    // A start that was typed in full is where the window begins, also when it has passed.
+    let from = if typed {
+        hold.starts_at
+    } else {
+        hold.starts_at.max(now)
+    };
+    let past = now.duration_since(hold.starts_at).as_secs() > SLACK_SECONDS;
+    if typed && past && wish.until.is_none() && wish.lasting.is_none() {
+        return Err(format!(
+            "the start {} is in the past",
+            when::rfc3339(hold.starts_at, zone)
+        ));
+    }
     let end = match (&wish.until, wish.lasting) {
         (Some((until, _)), _) => Some(when::resolve(until, from, zone)?),
         (None, Some(length)) => Some(when::plus(from, length)?),
@@ -152,6 +208,12 @@ fn set_end(hold: &mut Hold, wish: &Wish, now: Timestamp, zone: &TimeZone) -> Res
     };
     if end.is_some_and(|end| end <= from) {
         return Err("the end is not after the start".to_owned());
+    }
+    if let Some(end) = end.filter(|end| *end <= now) {
+        return Err(format!(
+            "the window is over: it ended at {}",
+            when::rfc3339(end, zone)
+        ));
     }
     hold.ends_at = end;
     Ok(())
@@ -166,6 +228,20 @@ fn set_warning(hold: &mut Hold, wish: &Wish, now: Timestamp) -> Result<(), Strin
             .min(now.max(hold.created_at)),
     };
     Ok(())
+}
+
+/// Releases the holds of runs that are over and were to take the page away whatever happens. A run
+/// that was to keep the page after a failure did not say that it succeeded: its hold stays.
+pub fn end_runs(holds: &mut Vec<Hold>, over: &[String]) -> Vec<Event> {
+    let mut events = Vec::new();
+    holds.retain(|hold| {
+        let ends = over.contains(&hold.id) && hold.run.as_ref().is_some_and(|run| !run.keep);
+        if ends {
+            events.push(Event::Abandoned(hold.id.clone()));
+        }
+        !ends
+    });
+    events
 }
 
 /// Releases the holds with these ids; says which there were.
@@ -188,6 +264,8 @@ pub enum Event {
     Lapsed(String),
     /// Its end came, and the page is still up for it.
     Overdue(String),
+    /// Its run ended without releasing it, and was to take the page away.
+    Abandoned(String),
 }
 
 /// Moves every hold, or the only one that is to be moved, on to `now`. Said once: a second call at the same instant says nothing.
@@ -264,7 +342,7 @@ mod tests {
         on(&mut holds, &wish(None, Some("15m")), now).unwrap();
         assert_eq!(holds[0].state(now), State::Active);
         assert_eq!(holds[0].ends_at, Some(at("2026-11-21T20:15:00Z")));
-        assert_eq!(holds[0].message, MESSAGE);
+        assert_eq!(holds[0].message, words::of("en").message);
     }
 
     #[test]

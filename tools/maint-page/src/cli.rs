@@ -31,10 +31,12 @@ const WISH: &[Opt] = &[
         .more("maintenance.json appears then."),
     Opt::value("message", Value::Text("TEXT"), "What visitors are told").more("Plain text; markup is shown as typed."),
     Opt::value("title", Value::Text("TEXT"), "The page's heading"),
-    Opt::value("lang", Value::Text("TAG"), "The language the message is written in, such as de or pt-BR"),
+    Opt::value("lang", Value::Text("TAG"), "The page's language, such as de or pt-BR; given again, the page repeats its own words in that language")
+        .many()
+        .more("The page's own words exist in English, German, French, Spanish, Portuguese, Italian, Dutch, Polish, Swedish, Czech, Turkish, Russian, Ukrainian, Japanese, Chinese, Arabic and Hebrew, in the direction of each. --message and --title are in the first language and are not translated."),
     Opt::value("tz", Value::Text("ZONE"), "The time zone of clock times, typed and shown; the system's unless told"),
     Opt::value("template", Value::Dir("DIR"), "A page of your own: DIR/page.html and what it needs")
-        .more("The directory is copied whole. {{title}}, {{message}}, {{lang}}, {{expected}}, {{starts}}, {{ends}}, {{retry_after}}, {{tokens}} and {{assets}} (the path its other files are served at) are filled in."),
+        .more("The directory is copied whole. {{title}}, {{message}}, {{lang}}, {{dir}}, {{expected}}, {{again}}, {{more}}, {{starts}}, {{ends}}, {{retry_after}}, {{tokens}} and {{assets}} (the path its other files are served at) are filled in."),
     Opt::flag("auto-off", "Let tick and wait take the page away at its end"),
     FORCE,
 ];
@@ -123,6 +125,15 @@ const KEYS: &[Opt] = &[Opt::value(
     Value::Duration("DURATION"),
     "How long a new key is good for; 8h unless told",
 )];
+
+const ALLOW: &[Opt] = &[
+    Opt::value("allow-path", Value::Text("PATH"), "Let requests for this path past the page; with a final slash for everything below it")
+        .many()
+        .more("For health checks and webhooks. `verify` on such a path says that the request is let past."),
+    Opt::value("allow-from", Value::Text("NETWORK"), "Let requests from this address or network past the page")
+        .many()
+        .more("192.0.2.7, 192.0.2.0/24, 2001:db8::/32. nginx reads networks in its http block alone: `maint-page snippet nginx-http` with the same options prints that part. Behind a proxy the server has to know the client's address (ngx_http_realip_module, mod_remoteip); Caddy 2.6 compares the proxy's."),
+];
 
 const fn command(
     name: &'static str,
@@ -221,11 +232,11 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             description: &[
                 "Printed as it is, to be included in the site's own configuration once.",
             ],
-            options: &[PLACE],
+            options: &[PLACE, ALLOW],
             positionals: &[Positional::one(
                 "SERVER",
                 Value::Choice("SERVER", &snippet::SERVERS),
-                "Which web server: nginx, apache or caddy",
+                "Which web server: nginx, apache or caddy; nginx-http for the part of nginx's http block",
             )],
             trailing: Trailing::None,
             default: false,
@@ -234,7 +245,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             name: "bypass",
             about: "Let somebody see the site behind the page",
             description: &[
-                "`add` makes a key and says the path that sets it as a cookie: follow it once in a browser. `list` says which keys there are by their first eight digits, and `revoke` takes one by those, or all.",
+                "`add` makes a key and prints the path that sets it as a cookie: follow that link once in a browser, which keeps the cookie until the key's end. The web server only looks whether the key's file exists: the first maint-page command after the end removes it, so a `tick` every minute, from cron or the timer, ends a key within a minute. `list` says which keys there are by their first eight digits, and `revoke` takes one by those, or all.",
             ],
             options: &[PLACE, KEYS],
             positionals: &[

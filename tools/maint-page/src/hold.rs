@@ -4,6 +4,7 @@
 //! longer maintenance, never undo each other. A hold says only what was asked and what has
 //! happened to it; what the site shows for all holds together is `standing`'s affair.
 
+use crate::person::{Run, Seat};
 use crate::when;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -63,14 +64,23 @@ pub struct Hold {
     pub message: String,
     /// The page's heading.
     pub title: String,
-    /// The language `message` is written in (BCP 47).
+    /// The language `message` is written in (BCP 47), and of the page's own words.
     pub lang: String,
+    /// Further languages in which the page repeats its own words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more_langs: Vec<String>,
     /// The zone in which times are shown. Kept by name, because the page must read the same whoever
     /// looks at it next; a system zone without a name is shown as UTC.
     #[serde(default)]
     pub tz: Option<String>,
     /// Who asked, as the system names them.
     pub created_by: String,
+    /// Where they sat: tells two people apart who are both root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat: Option<Seat>,
+    /// The run of `during` that made the hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Run>,
     /// When the hold was made.
     #[serde(with = "instant")]
     pub created_at: Timestamp,
@@ -195,8 +205,11 @@ pub mod tests {
             message: "Back soon.".to_owned(),
             title: "Down for maintenance".to_owned(),
             lang: "en".to_owned(),
+            more_langs: Vec::new(),
             tz: Some("UTC".to_owned()),
             created_by: "root".to_owned(),
+            seat: None,
+            run: None,
             created_at: start,
             asked: Asked::default(),
             starts_at: start,

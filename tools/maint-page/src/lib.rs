@@ -20,6 +20,7 @@ mod layout;
 mod notice;
 mod observe;
 mod page;
+mod person;
 mod plain;
 mod plan;
 mod report;
@@ -32,6 +33,7 @@ mod verdict;
 mod verify;
 mod wait;
 mod when;
+mod words;
 
 use base::Result;
 use base::cli::{Asked, CommandLine, Parsed};
@@ -124,7 +126,9 @@ impl Tool for MaintPage {
                 on,
                 proof,
             } => command::verify::run(layout.as_ref(), id.as_deref(), on, &proof, context),
-            Request::Snippet { server, dir } => Ok(command::snippet::run(&server, &dir)),
+            Request::Snippet { server, dir, allow } => {
+                Ok(command::snippet::run(&server, &dir, &allow))
+            }
             Request::Bypass { layout, action } => command::bypass::run(&layout, &action, context),
         }
     }

@@ -11,6 +11,7 @@ use crate::hold::{Hold, SCHEMA, State};
 use crate::plain;
 use crate::standing::Standing;
 use crate::when;
+use crate::words::{self, Words};
 use base64::Engine;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -31,11 +32,16 @@ const HTML_STEP: usize = 4096;
 /// The lengths of JSON pages are multiples of this.
 const JSON_STEP: usize = 1024;
 
-/// The places a template can fill; `assets` is where its other files are served from.
-pub const SLOTS: [&str; 9] = [
+/// The places a template can fill; `assets` is where its other files are served from, `dir` the
+/// direction of the language, `again` the words of the link that loads the page again, `more` the
+/// page's own words in further languages.
+pub const SLOTS: [&str; 12] = [
     "title",
     "message",
     "lang",
+    "dir",
+    "again",
+    "more",
     "expected",
     "starts",
     "ends",
@@ -53,6 +59,8 @@ pub fn html(standing: &Standing, template: Option<&str>) -> Option<String> {
     let mut page = fill(template.unwrap_or(TEMPLATE), |slot| match slot {
         "style" if template.is_none() => Some(Cow::Borrowed(style.as_str())),
         "style_hash" if template.is_none() => Some(hash(&style).into()),
+        "page_lang" if template.is_none() => Some(page_lang(hold).to_owned().into()),
+        "message_dir" if template.is_none() => Some(words::direction(&hold.lang).into()),
         "assets" => hold
             .template
             .as_ref()
@@ -86,7 +94,14 @@ fn value(slot: &str, hold: &Hold, standing: &Standing) -> Option<String> {
         "title" => plain::html(&hold.title),
         "message" => plain::html_lines(&hold.message),
         "lang" => plain::html(&hold.lang),
-        "expected" => expected(hold, standing.state == State::Overdue),
+        "dir" => words::direction(page_lang(hold)).to_owned(),
+        "again" => plain::html(words::of(&hold.lang).again),
+        "more" => more(hold, standing.state == State::Overdue),
+        "expected" => expected(
+            hold,
+            words::of(&hold.lang),
+            standing.state == State::Overdue,
+        ),
         "starts" => plain::html(&when::for_people(hold.starts_at, &zone)),
         "ends" => hold
             .ends_at
@@ -100,23 +115,53 @@ fn value(slot: &str, hold: &Hold, standing: &Standing) -> Option<String> {
 
 /// The sentence about the end; nothing where no end was said. An end that has passed is not
 /// promised any longer.
-fn expected(hold: &Hold, overdue: bool) -> String {
+fn expected(hold: &Hold, words: &Words, overdue: bool) -> String {
     let Some(end) = hold.ends_at else {
         return String::new();
     };
     let zone = hold.zone();
+    // Names of days and months are English: the other languages have the date in digits.
+    let shown = match words.lang {
+        "en" => when::for_people(end, &zone),
+        _ => when::in_digits(end, &zone),
+    };
     let time = format!(
-        "<time datetime=\"{}\">{}</time>",
+        "<time dir=\"ltr\" datetime=\"{}\">{}</time>",
         when::rfc3339(end, &zone),
-        plain::html(&when::for_people(end, &zone))
+        plain::html(&shown)
     );
-    if overdue {
-        format!(
-            "<p class=\"expected\">We expected to be back by {time}. It is taking longer; we are working on it.</p>"
-        )
+    let sentence = if overdue {
+        words.overdue
     } else {
-        format!("<p class=\"expected\">We expect to be back by {time}.</p>")
+        words.expected
+    };
+    let sentence = plain::html(sentence).replace("{}", &time);
+    format!("<p class=\"expected\">{sentence}</p>")
+}
+
+/// The language of the page's own words: English where there are none in the hold's.
+fn page_lang(hold: &Hold) -> &str {
+    if words::is_known(&hold.lang) {
+        &hold.lang
+    } else {
+        "en"
     }
+}
+
+/// The page's own words in the further languages, a section each.
+fn more(hold: &Hold, overdue: bool) -> String {
+    let section = |lang: &String| {
+        let words = words::of(lang);
+        format!(
+            "<section lang=\"{}\" dir=\"{}\"><h2>{}</h2><p>{}</p>{}</section>\n",
+            plain::html(lang),
+            words::direction(lang),
+            plain::html(words.title),
+            plain::html(words.message),
+            expected(hold, words, overdue),
+        )
+    };
+    hold.more_langs.iter().map(section).collect()
 }
 
 /// Replaces each `{{ slot }}`; what is not a slot stays as it is.
@@ -229,7 +274,7 @@ mod tests {
     #[test]
     fn the_page_says_what_and_until_when_and_carries_its_token() {
         let page = page(|_| (), None);
-        assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">"));
+        assert!(page.starts_with("<!doctype html>\n<html lang=\"en\" dir=\"ltr\">"));
         assert!(page.contains("<title>Down for maintenance</title>"));
         assert!(
             page.contains(
@@ -249,6 +294,24 @@ mod tests {
         );
         assert!(page.contains("We expected to be back by <time"), "{page}");
         assert!(page.contains("It is taking longer"));
+    }
+
+    #[test]
+    fn the_page_speaks_each_language_in_its_direction() {
+        let arabic = page(
+            |hold| {
+                hold.lang = "ar".into();
+                hold.more_langs = vec!["de".into(), "en".into()];
+            },
+            None,
+        );
+        assert!(arabic.starts_with("<!doctype html>\n<html lang=\"ar\" dir=\"rtl\">"));
+        assert!(arabic.contains(words::of("ar").again));
+        assert!(arabic.contains("<section lang=\"de\" dir=\"ltr\"><h2>Wartungsarbeiten</h2>"));
+        assert!(arabic.contains("bis <time dir=\"ltr\" datetime=\"2026-11-21T22:30:00Z\">2026-11-21, 22:30 UTC</time> zurück."));
+        let esperanto = page(|hold| hold.lang = "eo".into(), None);
+        assert!(esperanto.contains("<html lang=\"en\" dir=\"ltr\">"));
+        assert!(esperanto.contains("<p class=\"message\" lang=\"eo\" dir=\"ltr\">"));
     }
 
     #[test]

@@ -16,12 +16,12 @@ pub fn clean(text: &str) -> String {
     kept.trim().to_owned()
 }
 
-/// Characters that show nothing themselves but change what is shown around them.
+/// Characters that show nothing themselves but change what is shown around them. The marks U+061C,
+/// U+200E and U+200F stay: Arabic and Hebrew need them, and they reorder nothing but themselves.
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{061C}' | '\u{200E}' | '\u{200F}'        // marks
-            | '\u{202A}'..='\u{202E}'                   // embeddings, overrides
+            '\u{202A}'..='\u{202E}'                   // embeddings, overrides
             | '\u{2066}'..='\u{2069}'                   // isolates
             | '\u{2028}' | '\u{2029}'                   // line and paragraph separators
             | '\u{FEFF}' | '\u{200B}' | '\u{2060}'      // zero width
@@ -65,6 +65,7 @@ mod tests {
             clean("Zażółć gęślą jaźń 日本語 🛠"),
             "Zażółć gęślą jaźń 日本語 🛠"
         );
+        assert_eq!(clean("\u{200F}שלום\u{200E} x"), "\u{200F}שלום\u{200E} x");
     }
 
     #[test]

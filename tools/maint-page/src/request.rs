@@ -3,10 +3,12 @@
 use crate::change::Wish;
 use crate::hold;
 use crate::layout::Layout;
+use crate::person::{Run, Seat};
 use crate::plain;
-use crate::snippet;
+use crate::snippet::{self, Allow};
 use crate::verify::Expectation;
 use crate::when;
+use crate::words;
 use base::cli::Parsed;
 use base::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -68,7 +70,11 @@ pub enum Request {
         proof: Proof,
     },
     /// `snippet`.
-    Snippet { server: String, dir: PathBuf },
+    Snippet {
+        server: String,
+        dir: PathBuf,
+        allow: Allow,
+    },
     /// `bypass`.
     Bypass { layout: Layout, action: Action },
 }
@@ -117,7 +123,10 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
         },
         "during" => Request::During {
             layout: layout(parsed)?,
-            wish: wish(parsed, own_run()?)?,
+            wish: Wish {
+                run: Run::begin(parsed.text("on-failure") == Some("keep")),
+                ..wish(parsed, own_run()?)?
+            },
             template: template(parsed)?,
             force: parsed.flag("force"),
             keep: parsed.text("on-failure") == Some("keep"),
@@ -256,12 +265,7 @@ fn wish(parsed: &Parsed, default_id: String) -> Result<Wish> {
         Error::usage(format!("--tz: {why}"))
             .hint("zones are named as in /usr/share/zoneinfo: Europe/Berlin")
     })?;
-    let lang = parsed.text("lang").map(str::to_owned);
-    if lang.as_deref().is_some_and(|tag| {
-        tag.is_empty() || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    }) {
-        return Err(Error::usage("--lang: not a language tag").hint("such as de, pt-BR or zh-Hant"));
-    }
+    let langs = languages(parsed)?;
     let token = base::atomic::random::<8>()?
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -270,7 +274,7 @@ fn wish(parsed: &Parsed, default_id: String) -> Result<Wish> {
         id: id(parsed)?.unwrap_or(default_id),
         message: words(parsed, "message", hold::MESSAGE_MAX)?,
         title: words(parsed, "title", 200)?.map(|title| title.replace('\n', " ")),
-        lang,
+        langs,
         tz,
         start: time(parsed, "start")?,
         until: time(parsed, "until")?,
@@ -279,8 +283,39 @@ fn wish(parsed: &Parsed, default_id: String) -> Result<Wish> {
         auto_off: parsed.flag("auto-off"),
         template: None,
         by: caller(),
+        seat: Seat::here(),
+        implied: parsed.text("id").is_none() && parsed.command() == Some("on"),
+        run: None,
         token,
     })
+}
+
+/// The page's languages, the message's own first; each once.
+fn languages(parsed: &Parsed) -> Result<Vec<String>> {
+    let mut langs: Vec<String> = Vec::new();
+    for tag in parsed.texts("lang") {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if tag.is_empty() || !tag.bytes().all(plain) {
+            return Err(Error::usage(format!(
+                "--lang: '{}' is not a language tag",
+                plain::clean(tag)
+            ))
+            .hint("such as de, pt-BR or zh-Hant"));
+        }
+        if !langs.iter().any(|other| other.eq_ignore_ascii_case(tag)) {
+            langs.push(tag.to_owned());
+        }
+    }
+    // A first language without words of its own has the operator's message; a further one would
+    // repeat the English words.
+    if let Some(unknown) = langs.iter().skip(1).find(|tag| !words::is_known(tag)) {
+        let known: Vec<&str> = words::WORDS.iter().map(|words| words.lang).collect();
+        return Err(
+            Error::usage(format!("--lang: there are no words in '{unknown}'"))
+                .hint(format!("one of: {}", known.join(", "))),
+        );
+    }
+    Ok(langs)
 }
 
 fn words(parsed: &Parsed, option: &str, most: usize) -> Result<Option<String>> {
@@ -374,7 +409,31 @@ fn snippet_request(parsed: &Parsed) -> Result<Request> {
         .copied()
         .unwrap_or_default()
         .to_owned();
-    Ok(Request::Snippet { server, dir })
+    let allow = allow(parsed)?;
+    Ok(Request::Snippet { server, dir, allow })
+}
+
+fn allow(parsed: &Parsed) -> Result<Allow> {
+    let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect();
+    let allow = Allow {
+        paths: owned(parsed.texts("allow-path")),
+        networks: owned(parsed.texts("allow-from")),
+    };
+    if let Some(path) = allow.paths.iter().find(|path| !snippet::is_path(path)) {
+        return Err(Error::usage(format!(
+            "--allow-path: '{}' cannot be let past the page",
+            plain::clean(path)
+        ))
+        .hint("a path such as /healthz, or /static/ for everything below: letters, digits and / . _ ~ -"));
+    }
+    if let Some(network) = allow.networks.iter().find(|net| !snippet::is_network(net)) {
+        return Err(Error::usage(format!(
+            "--allow-from: '{}' is neither an address nor a network",
+            plain::clean(network)
+        ))
+        .hint("such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32"));
+    }
+    Ok(allow)
 }
 
 fn action(parsed: &Parsed) -> Result<Action> {

@@ -7,6 +7,7 @@ use crate::difference::difference;
 use crate::hold::{Hold, State};
 use crate::layout::{Layout, Place};
 use crate::observe::{self, Found, Observed, Opened};
+use crate::person::Run;
 use crate::plan::{self, Plan};
 use crate::report::{Did, FlagShown, HoldShown, Item, Maintenance};
 use crate::standing::standing;
@@ -104,7 +105,8 @@ impl<'a> Settling<'a> {
             .filter(|key| key.is_good(now))
             .cloned()
             .collect();
-        let events = change::tick(&mut holds, self.only, now);
+        let mut events = change::end_runs(&mut holds, &self.over(&observed));
+        events.extend(change::tick(&mut holds, self.only, now));
         let foreign = matches!(observed.flag, Found::Foreign(_)) && !self.force;
         if !alter(&mut holds, &mut keys, now)? && !foreign {
             let holds = observed.holds.clone();
@@ -112,6 +114,39 @@ impl<'a> Settling<'a> {
         }
         let plan = plan::plan(self.layout, &observed, &holds, &keys, now, self.force);
         self.carry_out(plan, observed, holds, events, now)
+    }
+
+    /// The holds whose run is over; only the one that the clock moves, where it is one.
+    fn over(&self, observed: &Observed) -> Vec<String> {
+        let over = |hold: &&Hold| hold.run.as_ref().is_some_and(Run::is_over);
+        let counts = |hold: &&Hold| self.only.is_none_or(|id| id == hold.id);
+        let holds = observed.holds.iter().filter(counts).filter(over);
+        holds.map(|hold| hold.id.clone()).collect()
+    }
+
+    /// A command that only releases or ticks has nothing to do where there is no directory: that is
+    /// a mistyped path, and the page elsewhere is still up.
+    ///
+    /// # Errors
+    /// `Kind::NotFound`.
+    pub fn must_exist(&self) -> Result<()> {
+        // In single-file mode the directory of the holds comes with the first of them.
+        let dir = match self.layout.one_file() {
+            Some(_) => self
+                .layout
+                .flag_path()
+                .parent()
+                .map(std::path::Path::to_path_buf),
+            None => Some(self.layout.dir().to_path_buf()),
+        };
+        match dir.filter(|dir| !dir.is_dir()) {
+            Some(dir) => Err(Error::new(
+                base::Kind::NotFound,
+                format!("'{}': there is no such directory", dir.display()),
+            )
+            .hint("give the directory of the maintenance page; `maint-page on` makes it")),
+            None => Ok(()),
+        }
     }
 
     fn lock(&self) -> Result<Option<Lock>> {

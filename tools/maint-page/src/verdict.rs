@@ -41,6 +41,8 @@ pub struct Clues {
     pub flag: Option<bool>,
     /// What the server answered for `/_maint-page/seen`.
     pub seen: Option<u16>,
+    /// What the server answered for `/_maint-page/flag`: 423 while it sees the flag, whoever asks.
+    pub server_flag: Option<u16>,
 }
 
 /// Why it is not as it should be: a word for programs and a sentence for people.
@@ -154,6 +156,14 @@ fn flag_unseen(answer: &Answer, clues: &Clues) -> Option<Cause> {
             "cache",
             format!(
                 "{status} from a cache in front of the server ({cached}): purge it, or ask the server itself"
+            ),
+        );
+    }
+    if clues.server_flag == Some(423) {
+        return cause(
+            "let_past",
+            format!(
+                "{status}: the server sees the flag and lets this request past the page: its path or its address is allowed in the server's configuration"
             ),
         );
     }

@@ -162,6 +162,12 @@ impl Asker<'_> {
                 .ok()
                 .map(|answer| answer.status)
         });
+        clues.server_flag = origin(self.url).and_then(|origin| {
+            self.deadline = Deadline::after(Some(Duration::from_secs(2)));
+            self.ask("GET", &format!("{origin}/_maint-page/flag"))
+                .ok()
+                .map(|answer| answer.status)
+        });
         verdict::on(last, &clues)
     }
 

@@ -5,7 +5,7 @@
 //! way here and another way there. Clock times go through the time-zone database, so a night
 //! in which the clock is put back or forward gives the instant people's clocks show.
 
-use jiff::civil::Time;
+use jiff::civil::{DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 use std::time::Duration;
@@ -15,6 +15,8 @@ use std::time::Duration;
 pub enum When {
     /// One instant, said in full.
     At(Timestamp),
+    /// A date and time on clocks in the operator's zone.
+    Local(DateTime),
     /// The next time the clock shows this.
     Clock(Time),
     /// So long from the reference time.
@@ -36,9 +38,23 @@ pub fn parse(text: &str) -> Result<When, String> {
             .map(When::Clock)
             .map_err(|_| "no such time of day: hours go to 23, minutes to 59".to_owned());
     }
-    text.parse::<Timestamp>().map(When::At).map_err(|_| {
-        "expected 2026-11-21T22:00:00+01:00 (RFC 3339), 22:00 (the next one) or +15m".to_owned()
-    })
+    let wrong = |_| {
+        "expected 2026-11-21T22:00:00+01:00 (RFC 3339), 2026-11-21T22:00 (on clocks in --tz), 22:00 (the next one) or +15m"
+            .to_owned()
+    };
+    text.parse::<Timestamp>()
+        .map(When::At)
+        .or_else(|_| local(text).map(When::Local))
+        .map_err(wrong)
+}
+
+/// `2026-11-21T22:00`, with a blank for the T, with or without seconds.
+fn local(text: &str) -> Result<DateTime, jiff::Error> {
+    let text = text.trim();
+    DateTime::strptime("%Y-%m-%dT%H:%M", text)
+        .or_else(|_| DateTime::strptime("%Y-%m-%d %H:%M", text))
+        .or_else(|_| DateTime::strptime("%Y-%m-%dT%H:%M:%S", text))
+        .or_else(|_| DateTime::strptime("%Y-%m-%d %H:%M:%S", text))
 }
 
 fn clock_part(digits: &str) -> Option<i8> {
@@ -50,6 +66,11 @@ fn clock_part(digits: &str) -> Option<i8> {
 pub fn resolve(when: &When, reference: Timestamp, zone: &TimeZone) -> Result<Timestamp, String> {
     match when {
         When::At(instant) => Ok(*instant),
+        When::Local(time) => zone
+            .to_ambiguous_zoned(*time)
+            .compatible()
+            .map(|shown| shown.timestamp())
+            .map_err(|_| "that is beyond the calendar".to_owned()),
         When::In(duration) => plus(reference, *duration),
         When::Clock(time) => next_clock(*time, reference, zone),
     }
@@ -124,6 +145,12 @@ pub fn rfc3339(instant: Timestamp, zone: &TimeZone) -> String {
 pub fn for_people(instant: Timestamp, zone: &TimeZone) -> String {
     let shown: Zoned = instant.to_zoned(zone.clone());
     shown.strftime("%A %-d %B %Y, %H:%M %Z").to_string()
+}
+
+/// In every language: `2026-11-21, 22:00 CET`.
+pub fn in_digits(instant: Timestamp, zone: &TimeZone) -> String {
+    let shown: Zoned = instant.to_zoned(zone.clone());
+    shown.strftime("%Y-%m-%d, %H:%M %Z").to_string()
 }
 
 #[cfg(test)]

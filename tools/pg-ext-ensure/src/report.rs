@@ -248,7 +248,7 @@ impl Elevation {
             Some(false) => (Mark::Bad, "may still be a superuser"),
             None => (Mark::Unknown, "was not elevated"),
         };
-        out.row(mark, &[&self.role, state]);
+        out.row(mark, &[self.role.as_str(), state]);
         for role in &self.new_superusers {
             out.note(format!("new superuser: {role}"));
         }

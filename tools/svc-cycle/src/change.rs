@@ -1,199 +1,306 @@
-//! start, stop, restart, reload and cycle: locked, observed, planned, done, reported.
+//! start, stop, restart, reload and cycle: locked, observed, planned, checked, done.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
-use base::report::{Report, Status};
+use base::clock::Deadline;
 use base::tool::Context;
-use base::{Error, Exit, Result};
+use base::{Error, Kind, Result};
 
-use crate::act::{Hands, Task};
-use crate::backend::{self, Done, State};
-use crate::cli::{Action, Request};
+use crate::act::Executor;
+use crate::backend::{self, row::Related};
+use crate::cycle::{self, Facts};
+use crate::id::ServiceId;
 use crate::interrupt::Interrupt;
 use crate::journal::Journal;
+use crate::plan::{self, Intent};
 use crate::ready::{self, Watchers};
-use crate::report::{Cycle, Outcome, StepReport};
-use crate::set::{Service, Set};
-use crate::{cycle, lock, plan, reload};
+use crate::request::{Action, Request};
+use crate::service::{Role, Service, Spec};
+use crate::set::Set;
+use crate::state::{Done, State};
+use crate::task::Task;
+use crate::{lock, preflight, reload};
+
+/// What a run came to, for the verdict.
+#[derive(Debug)]
+pub struct Changed {
+    /// Each service of the run.
+    pub tasks: Vec<Task>,
+    /// What happened around COMMAND.
+    pub facts: Facts,
+    /// Dry run: nothing was done.
+    pub planned: bool,
+    /// A check before the first change failed.
+    pub refused: bool,
+    /// The signal that cut the run short.
+    pub interrupted: Option<nix::sys::signal::Signal>,
+}
 
 /// The whole run.
 ///
 /// # Errors
 /// What is wrong before anything was touched: usage, a held lock, a supervisord that doesn't answer.
-pub fn run(request: &Request, set: &Set, context: &Context) -> Result<Report<Cycle>> {
+pub fn run(request: &Request, set: Set, context: &Context) -> Result<Changed> {
     let interrupt = Interrupt::begin()?;
-    let _locks = if context.dry_run {
-        Vec::new()
-    } else {
-        lock::acquire(&set.services, context.lock_wait)?
-    };
+    let mut locks = Vec::new();
+    if !context.dry_run {
+        locks.extend(lock::acquire(&set.services, context.lock_wait)?);
+    }
+    if request.reload_units && !context.dry_run {
+        backend::reread(&set.services)?;
+    }
+    let (set, along) = with_related(request.action, set)?;
+    if !context.dry_run {
+        let mut related = set.services.clone();
+        related.retain(|service| service.role != Role::Asked);
+        locks.extend(lock::acquire(&related, context.lock_wait)?);
+    }
     let services: Vec<&Service> = set.services.iter().collect();
     let states: Vec<State> = backend::observe(&services)
         .into_iter()
         .collect::<Result<_>>()?;
-    let (owed, past) = owed(set)?;
-    let intents = plan::make(request.action, set, &states, &owed);
-    for (service, intent) in set.services.iter().zip(&intents) {
-        startable(service, !intent.start.is_empty())?;
+    let ids: Vec<ServiceId> = services
+        .iter()
+        .map(|service| backend::id(service))
+        .collect();
+    let (journals, broken) = Journal::interrupted()?;
+    let owed = cycle::owed_by(&journals);
+    let mut intents = plan::make(request.action, &set, &ids, &states, &owed);
+    if matches!(
+        request.action,
+        Action::Restart | Action::Cycle | Action::Stop
+    ) {
+        plan::bring_along(&mut intents, &states, &places(&ids, &along));
     }
-    let mut tasks: Vec<Task> = set
+    for (service, intent) in set.services.iter().zip(&intents) {
+        let missing =
+            service.backend == backend::pidfile::BACKEND.name && service.spec.start.is_none();
+        if missing && !intent.start.is_empty() {
+            return Err(backend::pidfile::no_start(service));
+        }
+    }
+    let mut tasks = tasks(&set, states, intents, &along);
+    if let Some(first) = tasks.first_mut() {
+        first
+            .warnings
+            .extend(broken.into_iter().map(|error| error.whole()));
+    }
+    let mut changed = Changed {
+        tasks: Vec::new(),
+        facts: Facts::default(),
+        planned: context.dry_run,
+        refused: false,
+        interrupted: None,
+    };
+    changed.refused = !checked(
+        request,
+        &set,
+        &mut tasks,
+        &mut changed.facts,
+        context.deadline,
+    );
+    if !changed.refused && !context.dry_run {
+        let how = (context.deadline, context.progress);
+        match request.action {
+            Action::Restart | Action::Cycle => {
+                changed.facts = cycle::run(request, &set, &interrupt, how, &mut tasks)?;
+            }
+            action => {
+                let exec = Executor {
+                    set: &set,
+                    interrupt: &interrupt,
+                    deadline: context.deadline,
+                    progress: context.progress,
+                    journal: None,
+                    revival: false,
+                };
+                simple(action, &exec, &mut tasks);
+            }
+        }
+        forgive(journals, &tasks);
+        changed.interrupted = interrupt.seen();
+    }
+    changed.tasks = tasks;
+    Ok(changed)
+}
+
+/// The set with what the managers of its services stop together with them and what starts them again, and the identities of all that
+/// comes along.
+fn with_related(action: Action, set: Set) -> Result<(Set, Vec<Related>)> {
+    if !matches!(
+        action,
+        Action::Start | Action::Stop | Action::Restart | Action::Cycle
+    ) {
+        return Ok((set, Vec::new()));
+    }
+    let touched: Vec<&Service> = set
         .services
+        .iter()
+        .filter(|service| action == Action::Start || !set.only_ensures(service))
+        .collect();
+    let mut related = backend::related(&touched)?;
+    related.retain(|each| match (action, each.role) {
+        (Action::Start, Role::Trigger) => {
+            each.enabled && !each.up && each.id.unit.ends_with(".socket")
+        }
+        (Action::Start, _) | (Action::Restart, Role::Trigger) => false,
+        _ => each.up,
+    });
+    let known: Vec<ServiceId> = set.services.iter().map(backend::id).collect();
+    let mut more = Vec::new();
+    for each in related.iter().filter(|each| !known.contains(&each.id)) {
+        more.push(service_of(each, &set));
+    }
+    let mut set = set;
+    for trigger in related.iter().filter(|each| each.role == Role::Trigger) {
+        // The socket is there before the service that wants to inherit it.
+        let name = more
+            .iter()
+            .find(|service| backend::id(service) == trigger.id);
+        if let Some(name) = name.map(|service| service.name.clone()) {
+            for service in set
+                .services
+                .iter_mut()
+                .filter(|each| trigger.of.contains(&each.name))
+            {
+                service.spec.after.push(name.clone());
+            }
+        }
+    }
+    Ok((set.with(more)?, related))
+}
+
+/// The service of the file where the file has it, else the bare unit.
+fn service_of(related: &Related, set: &Set) -> Service {
+    let described = set
+        .others
+        .iter()
+        .find(|service| backend::id(service) == related.id);
+    let mut service = described
+        .cloned()
+        .unwrap_or_else(|| bare(&related.id, &related.id.unit));
+    service.role = related.role;
+    if related.role == Role::Dependent {
+        service.spec.after.extend(related.of.iter().cloned());
+    }
+    service
+}
+
+/// A service of which nothing is known but its identity.
+#[must_use]
+pub fn bare(id: &ServiceId, name: &str) -> Service {
+    let backend = backend::named(&id.backend).unwrap_or(backend::ALL[0]);
+    let uid = id
+        .manager
+        .strip_prefix("user:")
+        .and_then(|uid| uid.parse().ok());
+    let user = uid.and_then(|uid: u32| base::child::Identity::of_uid(uid, uid).ok()?.name);
+    Service {
+        name: name.to_owned(),
+        backend: backend.name,
+        unit: id.unit.clone(),
+        directory: "/".into(),
+        spec: Spec {
+            config: id.config.clone().map(crate::service::Files::One),
+            user,
+            ..Spec::default()
+        },
+        role: Role::Asked,
+        owner: None,
+    }
+}
+
+fn places(ids: &[ServiceId], along: &[Related]) -> Vec<usize> {
+    let comes = |id: &ServiceId| {
+        along
+            .iter()
+            .any(|each| each.id == *id && each.role == Role::Dependent)
+    };
+    (0..ids.len()).filter(|at| comes(&ids[*at])).collect()
+}
+
+fn tasks(set: &Set, states: Vec<State>, intents: Vec<Intent>, along: &[Related]) -> Vec<Task> {
+    set.services
         .iter()
         .zip(states)
         .zip(intents)
-        .map(|((service, state), intent)| Task::new(service, state, intent))
-        .collect();
-    if context.dry_run {
-        return Ok(planned(request, tasks));
-    }
-    let hands = Hands {
-        set,
-        interrupt: &interrupt,
-        deadline: context.deadline,
-        progress: context.progress,
-    };
-    let mut report = match request.action {
-        Action::Restart | Action::Cycle => cycle::run(request, &hands, &mut tasks)?,
-        action => {
-            simple(action, &hands, &mut tasks);
-            Cycle::default()
-        }
-    };
-    forgive(&past, &tasks);
-    report.action = request.action.name().to_owned();
-    Ok(finish(request, report, tasks, &interrupt))
-}
-
-/// A service that is to be started and can't be is found out before anything is stopped.
-fn startable(service: &Service, wanted: bool) -> Result<()> {
-    let needs = service.backend.name == "pidfile" && service.spec.start.is_none();
-    if wanted && needs {
-        Err(backend::pidfile::no_start(service))
-    } else {
-        Ok(())
-    }
-}
-
-/// What runs that were killed left down, of the services in hand.
-type Owed = BTreeMap<String, Vec<String>>;
-
-fn owed(set: &Set) -> Result<(Owed, Vec<Journal>)> {
-    let (now, _) = Journal::owed()?;
-    let mut owed: Owed = BTreeMap::new();
-    for journal in &now {
-        let Ok(theirs) = journal.entry().origin.set() else {
-            continue;
-        };
-        for (name, members) in &journal.entry().up {
-            let Some(their) = theirs.services.iter().find(|service| &service.name == name) else {
-                continue;
-            };
-            if let Some(mine) = set
-                .services
-                .iter()
-                .find(|service| service.backend == their.backend && service.unit == their.unit)
-            {
-                owed.entry(mine.name.clone())
-                    .or_default()
-                    .extend(members.iter().cloned());
-            }
-        }
-    }
-    Ok((owed, now))
-}
-
-/// A journal whose services this run has brought up again owes nothing any more.
-fn forgive(journals: &[Journal], tasks: &[Task]) {
-    for journal in journals {
-        let Ok(theirs) = journal.entry().origin.set() else {
-            continue;
-        };
-        let back = journal.entry().up.keys().all(|name| {
-            let unit = theirs
-                .services
-                .iter()
-                .find(|service| &service.name == name)
-                .map(|service| (service.backend.name, service.name.clone()));
-            unit.is_some_and(|(backend, _)| {
-                tasks.iter().any(|task| {
-                    task.up && task.report.name == *name && task.report.backend == backend
-                })
-            })
-        });
-        if back {
-            // Failing that, the next run finds it and sees that all is up.
-            let _ = journal.end();
-        }
-    }
-}
-
-fn planned(request: &Request, tasks: Vec<Task>) -> Report<Cycle> {
-    let changes =
-        tasks.iter().any(|task| !task.intent.is_nothing()) || request.action == Action::Cycle;
-    let mut names = Vec::new();
-    let services = tasks
-        .into_iter()
-        .map(|mut task| {
-            task.report.changed = !task.intent.is_nothing();
-            for (op, detail) in task.intent.steps() {
-                names.push(format!("{op} {}", task.report.name));
-                task.report.steps.push(StepReport {
-                    op: op.to_owned(),
-                    ms: 0,
-                    ok: true,
-                    detail: (!detail.is_empty()).then_some(detail),
-                });
-            }
-            task.report
+        .map(|((service, state), intent)| {
+            let mut task = Task::new(service, state, intent);
+            let because = along.iter().find(|each| each.id == task.report.id);
+            task.report.because = because.map(|each| each.because.clone());
+            task
         })
-        .collect();
-    let outcome = if changes {
-        Outcome::Planned
-    } else {
-        Outcome::Unchanged
-    };
-    let body = Cycle {
-        action: request.action.name().to_owned(),
-        outcome,
-        services,
-        ..Cycle::default()
-    };
-    let msg = if names.is_empty() {
-        "nothing to do".to_owned()
-    } else {
-        format!("would {}", names.join(", "))
-    };
-    let diff = body.difference();
-    Report::new(if changes { Status::No } else { Status::Ok }, msg, body)
-        .changed(changes)
-        .diff(diff)
+        .collect()
+}
+
+/// Everything that can be found out before the first change. False where something speaks against it.
+fn checked(
+    request: &Request,
+    set: &Set,
+    tasks: &mut [Task],
+    facts: &mut Facts,
+    deadline: Deadline,
+) -> bool {
+    if let Err(error) = preflight::command(&request.command) {
+        facts.failure = Some(error);
+        return false;
+    }
+    for (service, task) in set.services.iter().zip(tasks.iter_mut()) {
+        if !task.intent.is_nothing() && service.role == Role::Asked {
+            preflight::check(service, task, deadline);
+        }
+    }
+    tasks.iter().all(|task| task.error.is_none())
+}
+
+/// What this run has brought up again is owed no more, service by service.
+fn forgive(journals: Vec<Journal>, tasks: &[Task]) {
+    for mut journal in journals {
+        let is_back = |id: &ServiceId| tasks.iter().any(|task| task.up && task.report.id == *id);
+        let owed = &journal.entry().owed;
+        let still: Vec<ServiceId> = owed
+            .iter()
+            .map(|owed| owed.id.clone())
+            .filter(|id| !is_back(id))
+            .collect();
+        if still.len() < owed.len() {
+            // Failing that, the next run finds it and sees that all is up.
+            let _ = journal.keep(&still, false);
+        }
+    }
 }
 
 /// start, stop and reload: one wave after another, in one direction.
-fn simple(action: Action, hands: &Hands<'_>, tasks: &mut [Task]) {
-    let uninterrupted = |_: &[Task]| hands.interrupt.seen().is_none();
+fn simple(action: Action, exec: &Executor<'_>, tasks: &mut [Task]) {
+    let uninterrupted = |_: &[Task]| exec.interrupt.seen().is_none();
     match action {
-        Action::Stop => hands.waves(tasks, true, uninterrupted, |hands, service, task| {
-            let members = task.intent.stop.clone();
-            if !members.is_empty() {
-                hands.stop(service, task, &members);
-            }
-        }),
-        Action::Reload => hands.waves(tasks, false, uninterrupted, |hands, service, task| {
+        Action::Stop => stop(exec, tasks),
+        Action::Reload => exec.waves(tasks, false, uninterrupted, |exec, service, task| {
             if task.intent.reload {
-                reload::one(hands, service, task);
+                reload::one(exec, service, task);
             }
         }),
-        _ => start(hands, tasks),
+        _ => start(exec, tasks),
     }
 }
 
+fn stop(exec: &Executor<'_>, tasks: &mut [Task]) {
+    let work = |exec: &Executor<'_>, service: &Service, task: &mut Task| {
+        let members = task.intent.stop.clone();
+        if !members.is_empty() && !task.touched {
+            exec.stop(service, task, &members);
+        }
+    };
+    let services = &exec.set.services;
+    exec.at_once(tasks, |at| services[at].role == Role::Trigger, &work);
+    exec.waves(tasks, true, |_| exec.interrupt.seen().is_none(), work);
+}
+
 /// What waits for a service that isn't ready isn't started.
-fn start(hands: &Hands<'_>, tasks: &mut [Task]) {
-    for wave in &hands.set.waves {
+fn start(exec: &Executor<'_>, tasks: &mut [Task]) {
+    for wave in &exec.set.waves {
         for at in wave {
-            let after = &hands.set.services[*at].spec.after;
+            let after = &exec.set.services[*at].spec.after;
             let missing = tasks
                 .iter()
                 .find(|task| after.contains(&task.report.name) && !task.up)
@@ -207,24 +314,17 @@ fn start(hands: &Hands<'_>, tasks: &mut [Task]) {
                 tasks[*at].intent.start.clear();
             }
         }
-        // One wave of the whole: the others have nothing to do in it.
-        let only = |task: &Task| {
-            wave.iter()
-                .any(|at| hands.set.services[*at].name == task.report.name)
-        };
-        std::thread::scope(|scope| {
-            for (at, task) in tasks.iter_mut().enumerate().filter(|(_, task)| only(task)) {
-                let service = &hands.set.services[at];
-                scope.spawn(move || bring_up(hands, service, task));
-            }
-        });
+        if exec.interrupt.seen().is_some() {
+            return;
+        }
+        exec.at_once(tasks, |at| wave.contains(&at), &bring_up);
     }
 }
 
-fn bring_up(hands: &Hands<'_>, service: &Service, task: &mut Task) {
+fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task) {
     let members = task.intent.start.clone();
     if !members.is_empty() {
-        hands.start(service, task, &members, false);
+        exec.start(service, task, &members, false);
     } else if task.up {
         let began = Instant::now();
         let mut watchers = Watchers::look(service);
@@ -232,124 +332,14 @@ fn bring_up(hands: &Hands<'_>, service: &Service, task: &mut Task) {
         task.report.ready = watchers.reports();
         let before = task.before.clone();
         task.up = task.keep("ready", began, asked.map(|()| Done::default()))
-            && hands.expect(service, task, &before);
+            && exec.expect(service, task, &before);
     } else if !task.before.up().is_empty() {
-        hands.await_start(service, task);
+        exec.await_start(service, task);
     }
 }
 
-/// Puts the tasks into the report, and the worst of them into its verdict.
-fn finish(
-    request: &Request,
-    mut body: Cycle,
-    tasks: Vec<Task>,
-    interrupt: &Interrupt,
-) -> Report<Cycle> {
-    let mut warnings = Vec::new();
-    let mut error = None;
-    for task in tasks {
-        warnings.extend(task.warnings);
-        body.leftovers.extend(task.leftovers);
-        // What cycle found stands; otherwise one failure outweighs any number of successes.
-        if matches!(body.outcome, Outcome::Unchanged | Outcome::Done) {
-            let drifted = task.report.expect.iter().any(|each| !each.ok);
-            let this = if drifted {
-                Outcome::Drifted
-            } else {
-                outcome(request.action, &task.error, task.report.changed)
-            };
-            if this != Outcome::Unchanged {
-                body.outcome = this;
-            }
-        }
-        error = error.or(task.error);
-        body.services.push(task.report);
-    }
-    if let (Some(signal), true) = (interrupt.seen(), error.is_none() && body.command.is_none()) {
-        error = Some(Error::new(
-            base::Kind::Deadline,
-            format!("interrupted by {signal}"),
-        ));
-    }
-    let changed = body.services.iter().any(|service| service.changed);
-    let failed = error.is_some()
-        || matches!(
-            body.outcome,
-            Outcome::LeftDown | Outcome::NotReady | Outcome::NotStopped | Outcome::CommandFailed
-        );
-    let exit = cycle::exit(request, &body, error.as_ref());
-    let msg = summary(&body);
-    let status = if failed { Status::Failed } else { Status::Ok };
-    let diff = body.difference();
-    let report = Report::new(status, msg, body)
-        .changed(changed)
-        .warnings(warnings)
-        .diff(diff);
-    let report = match error {
-        Some(error) => report.error(error),
-        None => report,
-    };
-    match exit {
-        Some(exit) => report.exit(exit),
-        None => report,
-    }
-}
-
-fn outcome(action: Action, error: &Option<Error>, changed: bool) -> Outcome {
-    match (error.is_some(), action) {
-        (true, Action::Stop) => Outcome::NotStopped,
-        (true, Action::Reload) => Outcome::NotReloaded,
-        (true, _) => Outcome::NotReady,
-        (false, _) if changed => Outcome::Done,
-        (false, _) => Outcome::Unchanged,
-    }
-}
-
-fn summary(body: &Cycle) -> String {
-    let names = |wanted: bool| -> String {
-        let found: Vec<&str> = body
-            .services
-            .iter()
-            .filter(|service| service.changed == wanted)
-            .map(|service| service.name.as_str())
-            .collect();
-        found.join(", ")
-    };
-    match body.outcome {
-        Outcome::Unchanged => format!("{}: nothing to do", body.action),
-        Outcome::Done => match body.downtime_ms {
-            Some(ms) => format!(
-                "{}: {} down for {:.1} s",
-                body.action,
-                names(true),
-                ms as f64 / 1000.0
-            ),
-            None => format!("{}: {}", body.action, names(true)),
-        },
-        Outcome::CommandFailed => "COMMAND failed; the services are back".to_owned(),
-        Outcome::LeftDown => {
-            let down: Vec<&str> = body
-                .services
-                .iter()
-                .filter(|service| !matches!(service.after.as_str(), "running" | "finished"))
-                .map(|service| service.name.as_str())
-                .collect();
-            format!("left down: {}", down.join(", "))
-        }
-        Outcome::NotReady => "not ready".to_owned(),
-        Outcome::NotStopped => "not stopped".to_owned(),
-        Outcome::NotReloaded => "not reloaded".to_owned(),
-        Outcome::Drifted => "not what was expected".to_owned(),
-        Outcome::Planned | Outcome::NotRunning => String::new(),
-    }
-}
-
-/// Whether an error means that the tool's own work around a COMMAND failed.
+/// The error of a run that a signal cut short.
 #[must_use]
-pub fn around(request: &Request) -> Exit {
-    if request.action == Action::Cycle {
-        Exit::AroundCommand
-    } else {
-        Exit::Failed
-    }
+pub fn interrupted(signal: nix::sys::signal::Signal) -> Error {
+    Error::new(Kind::Deadline, format!("interrupted by {signal}"))
 }

@@ -1,15 +1,13 @@
 //! The one definition of this command line, and what was typed as a typed request.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use base::cli::{Command, CommandLine, Entry, Example, Opt, Parsed, Positional, Trailing, Value};
 use base::exit::Row;
 use base::source::Source;
 use base::{Error, Result};
 
-use crate::journal::Origin;
+use crate::request::{Action, Origin, Request};
 
 const SELECTION: &[Opt] = &[
     Opt::value("file", Value::File("FILE"), "Read the services from FILE (TOML or JSON, - for standard input)").short('f').more(
@@ -21,12 +19,17 @@ const SELECTION: &[Opt] = &[
     Opt::value("only", Value::Text("GLOB"), "Only the services whose name matches"),
 ];
 
+const UNITS: &[Opt] = &[Opt::flag(
+    "reload-units",
+    "Have systemd read unit files that changed on disk first (daemon-reload)",
+)];
+
 const ROLLING: &[Opt] = &[Opt::flag("rolling", "One member after another, each ready before the next")
     .more("For the processes of a supervisord group, and for services: the others go on answering meanwhile.")];
 
 const AROUND: &[Opt] = &[
     Opt::value("on-failure", Value::Choice("WHAT", &["start", "leave-down"]), "What to do when COMMAND fails: start is the default")
-        .more("leave-down keeps the services stopped, exit status 125; `svc-cycle recover` starts them later."),
+        .more("leave-down keeps the services stopped, exit status 125; `svc-cycle recover SERVICE` starts them later, and only by their names."),
     Opt::value("command-timeout", Value::Duration("DURATION"), "End COMMAND after this time, and count it as failed"),
 ];
 
@@ -73,7 +76,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             "start",
             "Start what isn't running, and wait until it is ready",
             &[],
-            &[SELECTION],
+            &[SELECTION, UNITS],
         ),
         verb(
             "stop",
@@ -85,7 +88,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             "restart",
             "Stop all in reverse order, then start all",
             &[],
-            &[SELECTION, ROLLING],
+            &[SELECTION, ROLLING, UNITS],
         ),
         verb(
             "reload",
@@ -116,17 +119,22 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
                 "On a terminal COMMAND has the keyboard, so Ctrl-C goes to COMMAND alone, as it would without svc-cycle. For one that does not end \
                  on it (a database driver that waits for a lock), give --command-timeout, or send TERM to svc-cycle.",
             ],
-            options: &[SELECTION, AROUND],
+            options: &[SELECTION, AROUND, UNITS],
             positionals: SERVICES,
             trailing: Trailing::Required,
             default: false,
         },
         Command {
             name: "recover",
-            about: "Start what a killed run left down",
-            description: &["Does nothing where nothing is owed, so it may be run at any time."],
-            options: &[],
-            positionals: &[],
+            about: "Start what an interrupted run left down",
+            description: &[
+                "Without a selection, the services of every interrupted run; with one, only those. Services that a run left down on purpose \
+                 (--on-failure leave-down) are started only when they are named one by one. After a reboot the services that a run had stopped \
+                 before it are started, too, where the init system has not started them.",
+                "Without an interrupted run it does nothing, so it may be run at any time.",
+            ],
+            options: &[SELECTION],
+            positionals: SERVICES,
             trailing: Trailing::None,
             default: false,
         },
@@ -167,8 +175,8 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     ],
     files: &[
         Entry {
-            name: "/run/runbook-tools/svc-cycle.*.journal",
-            text: "What a run has stopped and not yet started again; recover reads it.",
+            name: "/var/lib/runbook-tools/svc-cycle.*.journal",
+            text: "What a run has stopped and not yet started again; recover reads it, after a reboot too.",
         },
         Entry {
             name: "/run/runbook-tools/svc-cycle.*.lock",
@@ -176,8 +184,8 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
     ],
     environment: &[Entry {
-        name: "XDG_RUNTIME_DIR, HOME",
-        text: "For others than root: locks and journals are in $XDG_RUNTIME_DIR/runbook-tools or ~/.local/state/runbook-tools.",
+        name: "XDG_RUNTIME_DIR, XDG_STATE_HOME, HOME",
+        text: "For others than root: locks are in $XDG_RUNTIME_DIR/runbook-tools, journals in ~/.local/state/runbook-tools.",
     }],
     security: &[
         "Processes are signalled only through a pidfd whose start time was checked; a pid file that its group or others can write is \
@@ -192,113 +200,58 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     ],
 };
 
-/// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Start what is down.
-    Start,
-    /// Stop what is up.
-    Stop,
-    /// Both.
-    Restart,
-    /// Read the configuration anew.
-    Reload,
-    /// Look.
-    Status,
-    /// Look closely.
-    Check,
-    /// Stop, COMMAND, start.
-    Cycle,
-    /// Bring back what a killed run left down.
-    Recover,
-}
-
-impl Action {
-    const ALL: &[(&'static str, Action)] = &[
-        ("start", Action::Start),
-        ("stop", Action::Stop),
-        ("restart", Action::Restart),
-        ("reload", Action::Reload),
-        ("status", Action::Status),
-        ("check", Action::Check),
-        ("cycle", Action::Cycle),
-        ("recover", Action::Recover),
-    ];
-
-    /// As typed.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(_, action)| *action == self)
-            .map_or("", |(name, _)| name)
+/// Understands what was typed, and reads the set file's text.
+///
+/// # Errors
+/// Usage, or input where the file can't be read.
+pub fn request(parsed: &Parsed) -> Result<Request> {
+    let typed = parsed.command().unwrap_or_default();
+    let action = Action::ALL
+        .iter()
+        .find(|(name, _)| *name == typed)
+        .map(|(_, action)| *action);
+    let action = action.ok_or_else(|| {
+        Error::usage(
+            "say what to do: start, stop, restart, reload, status, check, cycle or recover",
+        )
+    })?;
+    let here =
+        std::env::current_dir().map_err(|error| Error::io("the working directory", &error))?;
+    let source = parsed.path("file").map(Source::read).transpose()?;
+    if source.is_some() && parsed.path("config").is_some() {
+        return Err(Error::usage("--config is for services named without -f")
+            .hint("say config = \"FILE\" in the set file"));
     }
-}
-
-/// The command line, understood.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// What is to be done.
-    pub action: Action,
-    /// With which services.
-    pub origin: Origin,
-    /// One member after another.
-    pub rolling: bool,
-    /// Services stay down when COMMAND fails.
-    pub leave_down: bool,
-    /// The longest that COMMAND may run.
-    pub command_timeout: Option<Duration>,
-    /// COMMAND.
-    pub command: Vec<OsString>,
-}
-
-impl Request {
-    /// Understands what was typed, and reads the set file's text.
-    ///
-    /// # Errors
-    /// Usage, or input where the file can't be read.
-    pub fn read(parsed: &Parsed) -> Result<Self> {
-        let typed = parsed.command().unwrap_or_default();
-        let action = Action::ALL
-            .iter()
-            .find(|(name, _)| *name == typed)
-            .map(|(_, action)| *action);
-        let action = action.ok_or_else(|| {
-            Error::usage(
-                "say what to do: start, stop, restart, reload, status, check, cycle or recover",
-            )
-        })?;
-        let here =
-            std::env::current_dir().map_err(|error| Error::io("the working directory", &error))?;
-        let source = parsed.path("file").map(Source::read).transpose()?;
-        if source.is_some() && parsed.path("config").is_some() {
-            return Err(Error::usage("--config is for services named without -f")
-                .hint("say config = \"FILE\" in the set file"));
-        }
-        let directory = match parsed.path("file") {
-            Some(path) if path != Path::new("-") => directory_of(path, &here),
-            _ => here,
-        };
-        let origin = Origin {
-            file: source.map(|source| (source.name, source.text)),
-            directory,
-            config: parsed.path("config").map(PathBuf::from),
-            names: parsed
-                .positional_texts()
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
-            only: parsed.text("only").map(str::to_owned),
-        };
-        Ok(Self {
-            action,
-            origin,
-            rolling: parsed.flag("rolling"),
-            leave_down: parsed.text("on-failure") == Some("leave-down"),
-            command_timeout: parsed.duration("command-timeout"),
-            command: parsed.trailing().unwrap_or_default().to_vec(),
-        })
+    let directory = match parsed.path("file") {
+        Some(path) if path != Path::new("-") => directory_of(path, &here),
+        _ => here,
+    };
+    let owner = match &source {
+        Some(source) => source.rights().executor(&source.name)?,
+        None => None,
     }
+    .map(|user| (user.uid, user.gid));
+    let origin = Origin {
+        file: source.map(|source| (source.name, source.text)),
+        directory,
+        config: parsed.path("config").map(PathBuf::from),
+        names: parsed
+            .positional_texts()
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
+        only: parsed.text("only").map(str::to_owned),
+        owner,
+    };
+    Ok(Request {
+        action,
+        origin,
+        rolling: parsed.flag("rolling"),
+        reload_units: parsed.flag("reload-units"),
+        leave_down: parsed.text("on-failure") == Some("leave-down"),
+        command_timeout: parsed.duration("command-timeout"),
+        command: parsed.trailing().unwrap_or_default().to_vec(),
+    })
 }
 
 fn directory_of(path: &Path, here: &Path) -> PathBuf {

@@ -2,29 +2,60 @@
 //!
 //! Before the first stop there are a synced journal and a guardian process. From then on no path leads out of
 //! [`run`] but through [`restore`]; signals are held back and looked at, COMMAND gets them, and a panic or a KILL
-//! leaves the guardian to do the same with the same code.
+//! leaves the guardian to do the same with the same code. A service whose stop was asked for is owed until its new process
+//! is ready: where that is not so when the run ends, the guardian goes on.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use base::child::{Ending, Foreground};
-use base::clock::{Deadline, millis};
+use base::clock::millis;
 use base::guardian;
-use base::{Error, Exit, Kind, Result};
+use base::{Error, Result};
 
-use crate::act::{self, Hands, Task};
-use crate::change::around;
-use crate::cli::{Action, Request};
-use crate::journal::Journal;
-use crate::report::{CommandReport, Cycle, Outcome};
+use crate::act::{self, Executor};
+use crate::backend;
+use crate::id::ServiceId;
+use crate::interrupt::Interrupt;
+use crate::journal::{Journal, Owed, Stop};
+use crate::plan;
+use crate::report::CommandReport;
+use crate::request::{Action, Request};
+use crate::service::{Role, Service};
+use crate::set::Set;
+use crate::state::State;
+use crate::task::Task;
+
+/// What a run over stopped services came to, besides its tasks.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// COMMAND, where it ran.
+    pub command: Option<CommandReport>,
+    /// Why COMMAND counts as failed.
+    pub failure: Option<Error>,
+    /// Whether everything that ran before runs again.
+    pub restored: Option<bool>,
+    /// From the first stop to the last service ready again.
+    pub downtime_ms: Option<u64>,
+    /// The services were left down because the caller wanted it so.
+    pub left: bool,
+    /// The guardian is still at work.
+    pub guarded: bool,
+}
 
 /// The whole of restart and cycle. Its errors come before anything was touched; later ones are in the tasks.
 ///
 /// # Errors
 /// The journal can't be written or the guardian not started: then nothing was stopped.
-pub fn run(request: &Request, hands: &Hands<'_>, tasks: &mut [Task]) -> Result<Cycle> {
-    let mut journal = Journal::begin(&request.origin, owes(tasks))?;
+pub fn run(
+    request: &Request,
+    set: &Set,
+    interrupt: &Interrupt,
+    (deadline, progress): (base::clock::Deadline, bool),
+    tasks: &mut [Task],
+) -> Result<Facts> {
+    let journal = Journal::begin(&request.origin, owes(set, tasks))?;
     let guardian = match guardian::start("restore", journal.name().as_bytes()) {
         Ok(guardian) => guardian,
         Err(error) => {
@@ -32,135 +63,261 @@ pub fn run(request: &Request, hands: &Hands<'_>, tasks: &mut [Task]) -> Result<C
             return Err(error);
         }
     };
+    let journal = Mutex::new(journal);
+    let exec = Executor {
+        set,
+        interrupt,
+        deadline,
+        progress,
+        journal: Some(&journal),
+        revival: request.action == Action::Restart,
+    };
     let began = Instant::now();
-    let mut body = Cycle::default();
-    let mut failure = None;
+    let mut facts = Facts::default();
     if request.rolling {
-        rolling(hands, tasks);
+        rolling(&exec, tasks);
     } else {
-        stop_all(hands, tasks);
+        stop_all(&exec, tasks);
         let stopped = tasks.iter().all(|task| task.error.is_none());
-        if request.action == Action::Cycle && stopped && hands.interrupt.seen().is_none() {
-            let ran = command(request, hands, &mut journal);
-            body.command = ran.as_ref().ok().cloned();
-            failure = ran.err().or_else(|| body.command.as_ref().and_then(failed));
+        if request.action == Action::Cycle && stopped && interrupt.seen().is_none() {
+            match command(request, &exec, &journal) {
+                Ok(report) => {
+                    facts.failure = failed(&report);
+                    facts.command = Some(report);
+                }
+                Err(error) => facts.failure = Some(error),
+            }
         }
-        let leave = request.leave_down && failure.is_some();
-        if !leave {
-            restore(hands, tasks);
+        facts.left = request.leave_down && facts.failure.is_some();
+        if !facts.left {
+            restore(&exec, tasks);
         }
     }
-    let touched = tasks.iter().any(|task| task.touched);
-    body.downtime_ms = touched.then(|| millis(began.elapsed()));
+    let touched: Vec<&Task> = tasks.iter().filter(|task| task.touched).collect();
+    let down = !request.rolling && touched.iter().any(|task| !task.revived);
+    facts.downtime_ms = down.then(|| millis(began.elapsed()));
     let missing = missing(tasks);
-    body.restored = Some(missing.is_empty());
-    settle_accounts(&mut journal, missing, tasks);
-    guardian.disarm();
-    if let Some(error) = failure {
-        if let Some(task) = tasks.first_mut() {
-            task.error.get_or_insert(error);
-        }
-        body.outcome = Outcome::CommandFailed;
+    facts.restored = Some(missing.is_empty());
+    facts.guarded = !facts.left && needs_guardian(tasks);
+    let mut journal = journal.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let (Err(error), Some(task)) = (journal.keep(&missing, facts.left), tasks.first_mut()) {
+        task.warnings.push(error.message);
     }
-    if hands.interrupt.seen().is_some()
-        && body.command.is_none()
-        && body.outcome == Outcome::Unchanged
-        && request.action == Action::Cycle
-    {
-        body.outcome = Outcome::NotStopped;
+    if facts.guarded {
+        guardian.leave();
+    } else {
+        guardian.disarm();
     }
-    if body.restored == Some(false) {
-        body.outcome = Outcome::LeftDown;
-    }
-    Ok(body)
+    Ok(facts)
 }
 
 /// What has to run again: everything that is about to be stopped, and what an earlier run owes.
-fn owes(tasks: &[Task]) -> BTreeMap<String, Vec<String>> {
-    let owed = |task: &&Task| !task.intent.stop.is_empty();
-    tasks
-        .iter()
-        .filter(owed)
-        .map(|task| (task.report.name.clone(), task.intent.start.clone()))
+fn owes(set: &Set, tasks: &[Task]) -> Vec<Owed> {
+    let services = set.services.iter().zip(tasks);
+    services
+        .filter(|(_, task)| !task.intent.stop.is_empty() && !task.intent.start.is_empty())
+        .map(|(service, task)| Owed {
+            id: task.report.id.clone(),
+            name: service.name.clone(),
+            members: task.intent.start.clone(),
+            after: service.spec.after.clone(),
+            before: task.before.generation(),
+            old: proc::identities(&task.before.pids()).unwrap_or_default(),
+            stop: Stop::No,
+        })
         .collect()
 }
 
-fn stop_all(hands: &Hands<'_>, tasks: &mut [Task]) {
+/// Sockets and timers first: they would start their service again as soon as it is down.
+fn stop_all(exec: &Executor<'_>, tasks: &mut [Task]) {
     let go_on = |tasks: &[Task]| {
-        tasks.iter().all(|task| task.error.is_none()) && hands.interrupt.seen().is_none()
+        tasks.iter().all(|task| task.error.is_none()) && exec.interrupt.seen().is_none()
     };
-    hands.waves(tasks, true, go_on, |hands, service, task| {
+    let stop = |exec: &Executor<'_>, service: &Service, task: &mut Task| {
         let members = task.intent.stop.clone();
-        if !members.is_empty() {
-            hands.stop(service, task, &members);
+        if !members.is_empty() && !task.touched {
+            exec.stop(service, task, &members);
         }
-    });
+    };
+    if go_on(tasks) {
+        let services = &exec.set.services;
+        exec.at_once(tasks, |at| services[at].role == Role::Trigger, &stop);
+    }
+    exec.waves(tasks, true, go_on, stop);
 }
 
-/// Starts everything that is to run and doesn't, in order, without asking anybody.
-fn restore(hands: &Hands<'_>, tasks: &mut [Task]) {
-    hands.waves(
+/// Starts everything that is to run, in order, without asking anybody. What runs already although it was stopped was started by
+/// something else while COMMAND ran, perhaps with the code of before COMMAND: it is started anew.
+fn restore(exec: &Executor<'_>, tasks: &mut [Task]) {
+    let services: Vec<&Service> = exec.set.services.iter().collect();
+    let seen = backend::observe(&services);
+    for (task, state) in tasks.iter_mut().zip(seen) {
+        let up = |state: &State| !state.only(&task.intent.start).is_down();
+        let revived = task.down && state.as_ref().is_ok_and(up);
+        task.revived = revived && !exec.revival;
+    }
+    exec.waves(
         tasks,
         false,
         |_| true,
-        |hands, service, task| {
+        |exec, service, task| {
             if task.intent.start.is_empty() {
                 return;
             }
-            // After a stop that failed, or was never begun, it may well be up: started again it would run twice.
-            let look = (!task.down).then(|| act::settled(service));
-            let members = match look {
-                Some(Ok(state)) => {
-                    task.saw(&state);
-                    state.only(&task.intent.start).down()
-                }
-                Some(Err(_)) | None => task.intent.start.clone(),
-            };
-            if members.is_empty() {
-                task.up = true;
+            if task.revived && service.role != Role::Trigger {
+                anew(exec, service, task);
                 return;
             }
-            hands.start(service, task, &members, true);
+            bring_up(exec, service, task);
         },
     );
 }
 
-/// Member by member: stopped, started and ready before the next is touched. The first that fails ends it.
-fn rolling(hands: &Hands<'_>, tasks: &mut [Task]) {
-    let order: Vec<usize> = hands.set.waves.iter().flatten().copied().collect();
+fn anew(exec: &Executor<'_>, service: &Service, task: &mut Task) {
+    task.warnings.push(format!(
+        "{}: something started it while COMMAND ran, so it was not down; it is started anew",
+        service.name
+    ));
+    let before = backend::observe_one(service);
+    if let Ok(state) = before {
+        task.before = state;
+    }
+    let members = task.before.only(&task.intent.start).up();
+    let revival = Executor {
+        revival: true,
+        ..*exec
+    };
+    revival.stop(service, task, &members);
+    bring_up(&revival, service, task);
+}
+
+fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task) {
+    let wanted = task.intent.start.clone();
+    let members = match act::settled(service) {
+        // The system had no descriptor or process left for the stop: it was never told, and runs on.
+        Ok(state) if never_told(task) && is_old(task, &state) => {
+            task.saw(&state);
+            task.up = service.is_up(&state);
+            return;
+        }
+        // Told to stop and still there: it can't be started before it is gone, and the guardian waits for that.
+        Ok(state) if task.touched && !task.down && is_old(task, &state) => {
+            task.saw(&state);
+            task.stuck = true;
+            return;
+        }
+        Ok(state) => {
+            let state = state.only(&wanted);
+            // Up without a stop that succeeded: never asked, or started again by its own manager.
+            if !task.down && !task.touched && state.is_done_or_running() {
+                task.saw(&state);
+                task.up = true;
+                return;
+            }
+            wanted
+        }
+        Err(_) => wanted,
+    };
+    exec.start(service, task, &members, true);
+}
+
+/// Whether the stop failed for want of a descriptor or a process, before anybody was told.
+fn never_told(task: &Task) -> bool {
+    task.touched && !task.down && task.error.as_ref().is_some_and(act::is_shortage)
+}
+
+/// Whether it is still the process that was told to stop.
+fn is_old(task: &Task, state: &State) -> bool {
+    state.holds_one_of(&task.before.generation())
+}
+
+/// Member by member: stopped, started and ready before the next is touched. The first that fails ends it. What systemd stops with a
+/// service is stopped before and started after it.
+fn rolling(exec: &Executor<'_>, tasks: &mut [Task]) {
+    let order: Vec<usize> = exec.set.waves.iter().flatten().copied().collect();
+    let role = |at: usize| exec.set.services[at].role;
+    let along: Vec<usize> = order
+        .iter()
+        .copied()
+        .filter(|at| role(*at) == Role::Dependent)
+        .collect();
+    let mut stopped_along = false;
     for at in order {
-        let service = &hands.set.services[at];
-        let task = &mut tasks[at];
-        for member in task.intent.start.clone() {
+        if role(at) != Role::Asked {
+            continue;
+        }
+        let service = &exec.set.services[at];
+        for member in tasks[at].intent.start.clone() {
             let member = std::slice::from_ref(&member);
+            if !stopped_along {
+                stopped_along = true;
+                each(exec, tasks, &along, true);
+            }
+            let task = &mut tasks[at];
             let was_up = task.intent.stop.contains(&member[0]);
             // A stop that failed is still followed by the start: what ran has to run.
-            let stopped = !was_up || hands.stop(service, task, member);
-            let started = hands.start(service, task, member, true);
+            let stopped = !was_up || exec.stop(service, task, member);
+            let old = !stopped
+                && act::settled(service).is_ok_and(|state| is_old(task, &state.only(member)));
+            task.stuck = old && !never_told(task);
+            let started = !old && exec.start(service, task, member, true);
             if !(stopped && started) {
                 task.up = false;
+                each(exec, tasks, &along, false);
                 return;
             }
-            if hands.interrupt.seen().is_some() {
+            if exec.interrupt.seen().is_some() {
+                each(exec, tasks, &along, false);
                 return;
             }
+        }
+    }
+    each(exec, tasks, &along, false);
+}
+
+fn each(exec: &Executor<'_>, tasks: &mut [Task], places: &[usize], stop: bool) {
+    let mut places = places.to_vec();
+    if stop {
+        places.reverse();
+    }
+    for at in places {
+        let (service, task) = (&exec.set.services[at], &mut tasks[at]);
+        let members = if stop {
+            task.intent.stop.clone()
+        } else {
+            task.intent.start.clone()
+        };
+        if members.is_empty() || !stop && !task.touched {
+            continue;
+        }
+        if stop {
+            exec.stop(service, task, &members);
+        } else {
+            exec.start(service, task, &members, true);
         }
     }
 }
 
 /// COMMAND, as whoever called us, with the signals handed on to it.
-fn command(request: &Request, hands: &Hands<'_>, journal: &mut Journal) -> Result<CommandReport> {
+fn command(
+    request: &Request,
+    exec: &Executor<'_>,
+    journal: &Mutex<Journal>,
+) -> Result<CommandReport> {
     let deadline = match request.command_timeout {
-        Some(time) => hands.deadline.or_after(time),
-        None => hands.deadline,
+        Some(time) => exec.deadline.or_after(time),
+        None => exec.deadline,
     };
-    let noted = std::cell::RefCell::new(journal);
-    let note = |pid: u32| noted.borrow_mut().note_command(pid);
+    let note = |pid: u32| {
+        if let Ok(mut journal) = journal.lock() {
+            journal.note_command(pid);
+        }
+    };
     let outcome = Foreground::new(&request.command)
         .deadline(deadline)
         .grace(Duration::from_secs(10))
         .started(&note)
-        .run(hands.interrupt.watch())?;
+        .run(exec.interrupt.watch())?;
     let (exit, signal) = match outcome.ending {
         Ending::Exit(code) => (Some(code), None),
         Ending::Signal(number) => (None, Some(number)),
@@ -179,12 +336,8 @@ fn command(request: &Request, hands: &Hands<'_>, journal: &mut Journal) -> Resul
 }
 
 fn shown(argv: &[OsString]) -> Vec<String> {
-    base::mask::argv(
-        &argv
-            .iter()
-            .map(|word| word.to_string_lossy())
-            .collect::<Vec<_>>(),
-    )
+    let words: Vec<_> = argv.iter().map(|word| word.to_string_lossy()).collect();
+    base::mask::argv(&words)
 }
 
 fn failed(command: &CommandReport) -> Option<Error> {
@@ -197,78 +350,33 @@ fn failed(command: &CommandReport) -> Option<Error> {
     }
 }
 
-/// What ran before and doesn't run now, by service.
-fn missing(tasks: &[Task]) -> BTreeMap<String, Vec<String>> {
-    let down = |task: &&Task| {
-        !task.intent.stop.is_empty()
-            && !matches!(task.report.after.as_str(), "running" | "finished")
+/// What ran before and does not run now, or only as the process that was told to stop.
+fn missing(tasks: &[Task]) -> Vec<ServiceId> {
+    let owed = |task: &&Task| {
+        let runs = matches!(task.report.after.as_str(), "running" | "finished") && !task.stuck;
+        !task.intent.stop.is_empty() && !task.intent.start.is_empty() && !task.ready && !runs
     };
-    tasks
-        .iter()
-        .filter(down)
-        .map(|task| (task.report.name.clone(), task.intent.start.clone()))
-        .collect()
+    let found = tasks.iter().filter(owed);
+    found.map(|task| task.report.id.clone()).collect()
 }
 
-fn settle_accounts(
-    journal: &mut Journal,
-    missing: BTreeMap<String, Vec<String>>,
-    tasks: &mut [Task],
-) {
-    let written = if missing.is_empty() {
-        journal.end()
-    } else {
-        journal.owe(missing)
-    };
-    if let (Err(error), Some(task)) = (written, tasks.first_mut()) {
-        task.warnings.push(error.message);
-    }
+/// Whether somebody has to go on after the run: a stop is under way, or the system had no room for a start.
+fn needs_guardian(tasks: &[Task]) -> bool {
+    tasks.iter().any(|task| {
+        let owed = !task.intent.start.is_empty() && task.touched && !task.ready;
+        let stopping = task.stuck
+            || !task.down && !never_told(task) && task.old.iter().any(proc::Identity::lives);
+        owed && (stopping || task.error.as_ref().is_some_and(act::is_shortage))
+    })
 }
 
-/// The exit code around a COMMAND: its own, unless something of ours failed.
+/// The owed members by identity, for the plan of another run over the same services.
 #[must_use]
-pub fn exit(request: &Request, body: &Cycle, error: Option<&Error>) -> Option<Exit> {
-    if body.outcome == Outcome::LeftDown {
-        return Some(around(request));
+pub fn owed_by(journals: &[Journal]) -> plan::Owed {
+    let mut owed = plan::Owed::new();
+    for each in journals.iter().flat_map(|journal| &journal.entry().owed) {
+        let members = owed.entry(each.id.clone()).or_default();
+        members.extend(each.members.iter().cloned());
     }
-    if request.action != Action::Cycle {
-        return None;
-    }
-    match (&body.command, body.outcome, error) {
-        (Some(command), Outcome::CommandFailed, _) => {
-            let ours = body
-                .services
-                .iter()
-                .any(|service| service.steps.iter().any(|step| !step.ok));
-            let ending = command
-                .exit
-                .map(Ending::Exit)
-                .or(command.signal.map(Ending::Signal))
-                .unwrap_or(Ending::Exit(1));
-            Some(if ours {
-                Exit::AroundCommand
-            } else {
-                Exit::Command(ending.shell_code())
-            })
-        }
-        (None, Outcome::CommandFailed, Some(error))
-            if matches!(
-                error.kind,
-                Kind::CommandNotFound | Kind::CommandNotExecutable
-            ) =>
-        {
-            Some(error.exit())
-        }
-        (_, _, Some(_)) => Some(Exit::AroundCommand),
-        (_, _, None) => None,
-    }
-}
-
-/// As long as COMMAND's group is given to end after a killed run, before it is killed too.
-pub const GRACE: Duration = Duration::from_secs(2);
-
-/// A deadline of that length.
-#[must_use]
-pub fn grace() -> Deadline {
-    Deadline::after(Some(GRACE))
+    owed
 }

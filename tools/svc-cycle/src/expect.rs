@@ -1,28 +1,32 @@
 //! Is the running process what it was meant to be?
 //!
 //! A variable set in the administrator's shell, in a unit, in an init script: whether it reached the daemon is seen in
-//! the daemon alone. The environment a process was started with is read from /proc; uwsgi and gunicorn can be told more on
-//! their command line (`--env`), which they set in themselves where /proc doesn't show it, so that counts too.
+//! the daemon alone. The environment that counts is the one which the process has now (`proc::live`): uwsgi's and gunicorn's
+//! `--env` and a program's own os.environ come after exec, and /proc/PID/environ never shows them. Where a program keeps no
+//! table that can be read (a static Go binary), what exec was given is all there is to know.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::path::Path;
 
+use base::{Error, Kind, Result};
 use nix::unistd::User;
-use proc::{Identity, arguments, environment};
+use proc::{Identity, Snapshot, arguments, environment, live};
 
 use crate::report::ExpectReport;
-use crate::set::Expect;
+use crate::service::Expect;
 
-/// Compares these processes with what is expected. No process at all meets no expectation.
+/// Compares these processes with what is expected of them. No process at all meets no expectation.
 #[must_use]
 pub fn compare(expect: &Expect, pids: &[i32]) -> Vec<ExpectReport> {
     let mut reports = Vec::new();
-    let mut say = |key: String, ok: bool| {
-        reports.push(ExpectReport {
-            key,
-            ok: ok && !pids.is_empty(),
-        });
+    let mut report = |key: String, ok: Option<bool>| {
+        let ok = if pids.is_empty() { Some(false) } else { ok };
+        reports.push(ExpectReport { key, ok });
+    };
+    let found: Vec<Option<Variables>> = if expect.env.is_empty() {
+        Vec::new()
+    } else {
+        pids.iter().map(|pid| variables(*pid)).collect()
     };
     for wanted in &expect.env {
         let name = wanted
@@ -30,19 +34,18 @@ pub fn compare(expect: &Expect, pids: &[i32]) -> Vec<ExpectReport> {
             .split('=')
             .next()
             .unwrap_or_default();
-        say(
-            format!("env {name}"),
-            pids.iter()
-                .all(|pid| variables(*pid).is_ok_and(|found| holds(wanted, &found))),
-        );
+        let each = found
+            .iter()
+            .zip(pids)
+            .map(|(found, pid)| Some(holds(wanted, found.as_ref()?) || workers_hold(wanted, *pid)));
+        report(format!("env {name}"), all(each));
     }
     if let Some(user) = &expect.user {
         let uid = uid_of(user);
-        say(
-            "user".to_owned(),
-            pids.iter()
-                .all(|pid| Identity::of(*pid).is_ok_and(|found| Some(found.uid) == uid)),
-        );
+        let each = pids
+            .iter()
+            .map(|pid| Some(Identity::of(*pid).is_ok_and(|found| Some(found.uid) == uid)));
+        report("user".to_owned(), all(each));
     }
     if let Some(pattern) = &expect.exe {
         let pattern = glob::Pattern::new(pattern).ok();
@@ -51,13 +54,57 @@ pub fn compare(expect: &Expect, pids: &[i32]) -> Vec<ExpectReport> {
                 .as_ref()
                 .is_some_and(|pattern| pattern.matches_path(path))
         };
-        say(
-            "exe".to_owned(),
-            pids.iter()
-                .all(|pid| executables(*pid).iter().any(|path| fits(path))),
-        );
+        let each = pids.iter().map(|pid| {
+            let found = executables(*pid);
+            (!found.is_empty()).then(|| found.iter().any(|path| fits(path)))
+        });
+        report("exe".to_owned(), all(each));
     }
     reports
+}
+
+/// All of them; None where one can't be told and none is false.
+fn all(each: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let answers: Vec<Option<bool>> = each.collect();
+    if answers.contains(&Some(false)) {
+        Some(false)
+    } else if answers.contains(&None) {
+        None
+    } else {
+        Some(true)
+    }
+}
+
+/// The error for expectations that are not met, or that can't be told.
+///
+/// # Errors
+/// One isn't met.
+pub fn verdict(name: &str, found: &[ExpectReport]) -> Result<()> {
+    let keys = |ok: Option<bool>| -> Vec<&str> {
+        let found = found.iter().filter(|each| each.ok == ok);
+        found.map(|each| each.key.as_str()).collect()
+    };
+    let (wrong, hidden) = (keys(Some(false)), keys(None));
+    if !wrong.is_empty() {
+        return Err(Error::failed(format!(
+            "{name}: the running process is not what was expected: {}",
+            wrong.join(", ")
+        ))
+        .hint(
+            "what is set in a shell does not reach a daemon: set it where the daemon is started",
+        ));
+    }
+    if hidden.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Unknown,
+        format!(
+            "{name}: the running process cannot be looked into: {}",
+            hidden.join(", ")
+        ),
+    )
+    .hint("root may look into every process"))
 }
 
 fn uid_of(user: &str) -> Option<u32> {
@@ -101,39 +148,25 @@ fn holds(wanted: &str, found: &[(OsString, OsString)]) -> bool {
     }
 }
 
-fn variables(pid: i32) -> io::Result<Vec<(OsString, OsString)>> {
-    let mut found = environment(pid)?;
-    found.extend(from_arguments(&arguments(pid)?));
-    Ok(found)
+type Variables = Vec<(OsString, OsString)>;
+
+fn variables(pid: i32) -> Option<Variables> {
+    live::environment(pid).or_else(|| environment(pid).ok())
 }
 
-/// `--env NAME=VALUE` of uwsgi (uwsgi --help) and gunicorn (`-e`, `--env`).
-fn from_arguments(arguments: &[OsString]) -> Vec<(OsString, OsString)> {
-    let words: Vec<String> = arguments
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let knows = words.iter().take(2).any(|word| {
-        let name = Path::new(word)
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        name.starts_with("uwsgi") || name.starts_with("gunicorn")
-    });
-    if !knows {
-        return Vec::new();
+/// A worker imports the application; a master that does not preload it never sees what the application sets.
+fn workers_hold(wanted: &str, pid: i32) -> bool {
+    if wanted.starts_with('!') {
+        return false;
     }
-    let mut found = Vec::new();
-    for (at, word) in words.iter().enumerate() {
-        let value = match word.as_str() {
-            "--env" | "-e" => words.get(at + 1).map(String::as_str),
-            other => other.strip_prefix("--env="),
-        };
-        if let Some((name, value)) = value.and_then(|value| value.split_once('=')) {
-            found.push((name.into(), value.into()));
-        }
-    }
-    found
+    let Ok(snapshot) = Snapshot::take() else {
+        return false;
+    };
+    let workers = snapshot.children(pid);
+    !workers.is_empty()
+        && workers
+            .iter()
+            .all(|worker| variables(*worker).is_some_and(|found| holds(wanted, &found)))
 }
 
 #[cfg(test)]
@@ -163,17 +196,16 @@ mod tests {
     }
 
     #[test]
-    fn variables_that_servers_set_in_themselves() {
-        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
-        assert_eq!(
-            from_arguments(&words("/usr/bin/uwsgi --env PRODUCTION=1 --env=B=2")),
-            found(&[("PRODUCTION", "1"), ("B", "2")])
-        );
-        assert_eq!(
-            from_arguments(&words("/v/bin/python /v/bin/gunicorn -e A=1 app")),
-            found(&[("A", "1")])
-        );
-        assert_eq!(from_arguments(&words("/bin/sh -e A=1")), found(&[]));
+    fn one_unknown_is_no_yes_and_one_no_is_no() {
+        let of = |each: &[Option<bool>]| all(each.iter().copied());
+        assert_eq!(of(&[Some(true), Some(true)]), Some(true));
+        assert_eq!(of(&[Some(true), None]), None);
+        assert_eq!(of(&[None, Some(false)]), Some(false));
+        let hidden = [ExpectReport {
+            key: "exe".into(),
+            ok: None,
+        }];
+        assert_eq!(verdict("a", &hidden).unwrap_err().kind, Kind::Unknown);
     }
 
     #[test]
@@ -184,8 +216,16 @@ mod tests {
             user: Some(rustix::process::geteuid().as_raw().to_string()),
             exe: Some("/*".into()),
         };
-        assert!(compare(&expect, &me).iter().all(|each| each.ok));
-        assert!(compare(&expect, &[]).iter().all(|each| !each.ok));
+        assert!(
+            compare(&expect, &me)
+                .iter()
+                .all(|each| each.ok == Some(true))
+        );
+        assert!(
+            compare(&expect, &[])
+                .iter()
+                .all(|each| each.ok == Some(false))
+        );
         let wrong = Expect {
             exe: Some("/no/such/*".into()),
             ..Expect::default()
@@ -194,7 +234,7 @@ mod tests {
             compare(&wrong, &me),
             [ExpectReport {
                 key: "exe".into(),
-                ok: false
+                ok: Some(false)
             }]
         );
     }

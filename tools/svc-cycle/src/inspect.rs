@@ -1,23 +1,26 @@
-//! status and check: what is so, changing nothing and locking nothing.
+//! status and check: looks, changes nothing, locks nothing.
 
 use std::time::Instant;
 
 use base::report::{Report, Status};
-use base::{Error, Exit, Kind, Result};
+use base::{Error, Kind, Result};
 
-use crate::act::Task;
-use crate::backend::{self, Done};
-use crate::cli::{Action, Request};
+use crate::backend;
 use crate::expect;
+use crate::journal::{Journal, Stop};
 use crate::plan::Intent;
 use crate::ready::{self, Watchers};
 use crate::report::{Cycle, Outcome};
-use crate::set::{Service, Set};
+use crate::request::{Action, Request};
+use crate::service::Service;
+use crate::set::Set;
+use crate::state::{Done, State};
+use crate::task::Task;
 
-/// Looks at every service; `check` asks its probes and expectations too.
+/// Looks at every service; `check` asks its probes and expectations too. What can't be told of one hides nothing of the others.
 ///
 /// # Errors
-/// A service that doesn't exist: usage.
+/// A name of which nothing is known, where it is the only one.
 pub fn run(request: &Request, set: &Set) -> Result<Report<Cycle>> {
     let services: Vec<&Service> = set.services.iter().collect();
     let answers = backend::observe(&services);
@@ -27,20 +30,29 @@ pub fn run(request: &Request, set: &Set) -> Result<Report<Cycle>> {
     };
     let (mut warnings, mut error, mut down, mut drifted) =
         (Vec::new(), None, Vec::new(), Vec::new());
+    let mut usage = None;
     for (service, answer) in set.services.iter().zip(answers) {
         let state = match answer {
             Ok(state) => state,
-            Err(wrong) if wrong.exit() == Exit::Usage => return Err(wrong),
             Err(wrong) => {
-                let mut task = Task::new(service, backend::State::default(), Intent::default());
+                let mut task = Task::new(service, State::default(), Intent::default());
                 task.keep("observe", Instant::now(), Err(wrong.clone()));
                 cycle.services.push(task.report);
-                error.get_or_insert(wrong);
+                match wrong.kind {
+                    Kind::Usage | Kind::Input => usage = usage.or(Some(wrong)),
+                    _ => error = error.or(Some(wrong)),
+                }
                 continue;
             }
         };
         let mut task = Task::new(service, state, Intent::default());
-        if !task.up {
+        if task.before.is_unknown() {
+            let why = format!("{}: {}", service.name, task.before.why());
+            error.get_or_insert(
+                Error::new(Kind::Unknown, why)
+                    .hint("pidfile = \"FILE\" in the set tells where its process is"),
+            );
+        } else if !task.up {
             down.push(service.name.clone());
             warnings.push(format!("{}: {}", service.name, task.before.why()));
         } else if request.action == Action::Check && !closely(service, &mut task) {
@@ -49,15 +61,31 @@ pub fn run(request: &Request, set: &Set) -> Result<Report<Cycle>> {
         warnings.append(&mut task.warnings);
         cycle.services.push(task.report);
     }
-    cycle.outcome = match (error.is_some() || !down.is_empty(), drifted.is_empty()) {
-        (true, _) => Outcome::NotRunning,
-        (false, false) => Outcome::Drifted,
-        (false, true) => Outcome::Unchanged,
+    if let Some(wrong) = usage {
+        // All names are wrong: that is the caller's mistake and nothing else.
+        if cycle
+            .services
+            .iter()
+            .all(|service| service.before == "unknown")
+        {
+            return Err(wrong);
+        }
+        error = error.or(Some(Error {
+            kind: Kind::NotFound,
+            ..wrong
+        }));
+    }
+    warnings.extend(owed(set));
+    cycle.outcome = match (error.is_some(), down.is_empty(), drifted.is_empty()) {
+        (_, false, _) => Outcome::NotRunning,
+        (true, ..) => Outcome::Unknown,
+        (false, true, false) => Outcome::Drifted,
+        (false, true, true) => Outcome::Unchanged,
     };
     let msg = match cycle.outcome {
-        _ if error.is_some() => "could not tell".to_owned(),
         Outcome::NotRunning => format!("not running: {}", down.join(", ")),
         Outcome::Drifted => format!("not as expected: {}", drifted.join(", ")),
+        Outcome::Unknown => "could not tell".to_owned(),
         _ => format!("{} running", set.services.len()),
     };
     let status = if cycle.outcome == Outcome::Unchanged {
@@ -72,6 +100,41 @@ pub fn run(request: &Request, set: &Set) -> Result<Report<Cycle>> {
     })
 }
 
+/// What an interrupted run stopped, of these services. Others than the owner of the journals can't see them, and are told nothing.
+fn owed(set: &Set) -> Vec<String> {
+    let Ok((journals, _)) = Journal::interrupted() else {
+        return Vec::new();
+    };
+    let ids: Vec<_> = set.services.iter().map(backend::id).collect();
+    let mut found = Vec::new();
+    for journal in &journals {
+        for owed in journal
+            .entry()
+            .owed
+            .iter()
+            .filter(|owed| ids.contains(&owed.id))
+        {
+            if owed.stop == Stop::Asked && !journal.is_past() {
+                found.push(format!(
+                    "{}: it was told to stop and its old process is still there; it is started again as soon as that is gone",
+                    owed.name
+                ));
+                continue;
+            }
+            let why = match (journal.entry().left, journal.is_past()) {
+                (true, _) => "was left down on purpose after COMMAND failed",
+                (false, true) => "was stopped by a run that a reboot interrupted",
+                (false, false) => "was stopped by a run that was interrupted",
+            };
+            found.push(format!(
+                "{}: it {why}; `svc-cycle recover {}` starts it",
+                owed.name, owed.id
+            ));
+        }
+    }
+    found
+}
+
 /// Probes and expectations, once each.
 fn closely(service: &Service, task: &mut Task) -> bool {
     let began = Instant::now();
@@ -80,23 +143,8 @@ fn closely(service: &Service, task: &mut Task) -> bool {
     task.report.ready = watchers.reports();
     let answered = task.keep("ready", began, asked.map(|()| Done::default()));
     task.report.expect = expect::compare(&service.spec.expect, &task.before.pids());
-    let wrong: Vec<&str> = task
-        .report
-        .expect
-        .iter()
-        .filter(|each| !each.ok)
-        .map(|each| each.key.as_str())
-        .collect();
-    if !wrong.is_empty() {
-        let error = Error::new(
-            Kind::Failed,
-            format!(
-                "{}: the running process is not what was expected: {}",
-                service.name,
-                wrong.join(", ")
-            ),
-        );
-        return task.keep("expect", began, Err(error));
+    match expect::verdict(&service.name, &task.report.expect) {
+        Ok(()) => answered,
+        Err(error) => task.keep("expect", began, Err(error)),
     }
-    answered
 }

@@ -1,55 +1,52 @@
-//! What a run has taken down, written where a killed run's successor finds it.
+//! What a run has taken down, written where its successor finds it: after a kill, and after a power cut.
 //!
 //! The file is written and synced before the first stop and removed after the last start, in a directory that only its
-//! owner can enter. It holds the whole set as it was then: what `git pull` makes of the set file in between must not
-//! change what is brought back. It is keyed by the boot: after a reboot the init has started what it starts.
+//! owner can enter and that outlives a reboot. It holds the whole set as it was then: what `git pull` makes of the set file
+//! in between must not change what is brought back. Every service stands in it by its own identity, so that it is recovered
+//! by itself, and a set of another site that calls its service by the same name never touches it.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base::atomic::{Access, Dir};
-use base::source::Source;
 use base::{Error, Result};
 use proc::Identity;
 use serde::{Deserialize, Serialize};
 
-use crate::set::Set;
+use crate::id::ServiceId;
+use crate::request::Origin;
 
-/// Where the services of a run came from: enough to read the same set again.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// The set file's name and text.
-    pub file: Option<(String, String)>,
-    /// Where its paths start.
-    pub directory: PathBuf,
-    /// supervisord's or compose's configuration for services named without a file.
-    pub config: Option<PathBuf>,
-    /// The services that were named.
-    pub names: Vec<String>,
-    /// The pattern they had to match.
-    pub only: Option<String>,
+/// A service that has to run again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owed {
+    /// Which.
+    pub id: ServiceId,
+    /// What the run called it.
+    pub name: String,
+    /// The members that ran.
+    pub members: Vec<String>,
+    /// The names of the services that start before it.
+    pub after: Vec<String>,
+    /// What each member was before: its invocation, or its pid with its start time.
+    pub before: Vec<(String, String)>,
+    /// The processes it had.
+    pub old: Vec<Identity>,
+    /// How far its stop came, where its backend does not show that.
+    pub stop: Stop,
 }
 
-impl Origin {
-    /// The set.
-    ///
-    /// # Errors
-    /// As [`Set::read`].
-    pub fn set(&self) -> Result<Set> {
-        let source = self
-            .file
-            .as_ref()
-            .map(|(name, text)| Source::new(name.clone(), text.clone()));
-        Set::read(
-            source.as_ref(),
-            &self.directory,
-            self.config.as_deref(),
-            &self.names,
-            self.only.as_deref(),
-        )
-    }
+/// How far a stop came that the backend does not show.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// Not begun.
+    #[default]
+    No,
+    /// About to be told, or just told: to tell it once more does no harm.
+    Begun,
+    /// Told, and still there when the time was up: it takes its time.
+    Asked,
 }
 
 /// What was up, and who is to be waited for or ended before it is brought back.
@@ -59,12 +56,15 @@ pub struct Entry {
     pub boot: String,
     /// The run.
     pub run: Identity,
-    /// The services.
+    /// Where the services came from.
     pub origin: Origin,
-    /// The members that have to run again, by service.
-    pub up: BTreeMap<String, Vec<String>>,
+    /// What has to run again.
+    pub owed: Vec<Owed>,
     /// COMMAND, once it runs: the leader of its process group.
     pub command: Option<Identity>,
+    /// COMMAND failed and the services were left down on purpose.
+    #[serde(default)]
+    pub left: bool,
 }
 
 /// An entry on disk.
@@ -83,20 +83,23 @@ impl Journal {
     ///
     /// # Errors
     /// It can't be written.
-    pub fn begin(origin: &Origin, up: BTreeMap<String, Vec<String>>) -> Result<Self> {
+    pub fn begin(origin: &Origin, owed: Vec<Owed>) -> Result<Self> {
         let pid = rustix::process::getpid().as_raw_nonzero().get();
         let run = Identity::of(pid).map_err(|error| Error::io("/proc", &error))?;
-        let directory = Dir::open(&crate::lock::directory()?)?;
-        let name = format!("{PREFIX}{}-{}{SUFFIX}", run.pid, run.start);
+        let directory = Dir::open(&base::lock::lasting_directory()?)?;
+        let boot = boot()?;
+        let first = boot.split('-').next().unwrap_or_default();
+        let name = format!("{PREFIX}{first}-{}-{}{SUFFIX}", run.pid, run.start);
         let journal = Self {
             directory,
             name,
             entry: Entry {
-                boot: boot()?,
+                boot,
                 run,
                 origin: origin.clone(),
-                up,
+                owed,
                 command: None,
+                left: false,
             },
         };
         journal.write().map(|()| journal)
@@ -116,14 +119,32 @@ impl Journal {
         let _ = self.write();
     }
 
+    /// Notes that a service is about to be told to stop. Failing that, a successor takes an old process for one that stays.
+    pub fn note_stop(&mut self, id: &ServiceId) {
+        for owed in self.entry.owed.iter_mut().filter(|owed| owed.id == *id) {
+            owed.stop = Stop::Begun;
+        }
+        let _ = self.write();
+    }
+
     /// Only these are still owed.
     ///
     /// # Errors
     /// It can't be written.
-    pub fn owe(&mut self, up: BTreeMap<String, Vec<String>>) -> Result<()> {
-        self.entry.up = up;
+    pub fn keep(&mut self, still: &[ServiceId], left: bool) -> Result<()> {
+        self.entry.owed.retain(|owed| still.contains(&owed.id));
+        for owed in &mut self.entry.owed {
+            if owed.stop == Stop::Begun {
+                owed.stop = Stop::Asked;
+            }
+        }
         self.entry.command = None;
-        self.write()
+        self.entry.left |= left;
+        if self.entry.owed.is_empty() {
+            self.end()
+        } else {
+            self.write()
+        }
     }
 
     /// Its file name, for the guardian.
@@ -138,6 +159,12 @@ impl Journal {
         &self.entry
     }
 
+    /// Whether it is from before the last boot.
+    #[must_use]
+    pub fn is_past(&self) -> bool {
+        boot().is_ok_and(|boot| boot != self.entry.boot)
+    }
+
     /// All is back.
     ///
     /// # Errors
@@ -149,23 +176,28 @@ impl Journal {
     /// The one of this name.
     ///
     /// # Errors
-    /// It is gone, or nonsense.
+    /// It is nonsense.
     pub fn named(name: &str) -> Result<Option<Self>> {
-        let directory = Dir::open(&crate::lock::directory()?)?;
-        Self::load(directory, name)
+        match base::lock::existing_lasting_directory()? {
+            Some(path) => Self::load(&path, name),
+            None => Ok(None),
+        }
     }
 
-    fn load(directory: Dir, name: &str) -> Result<Option<Self>> {
+    fn load(path: &Path, name: &str) -> Result<Option<Self>> {
+        let directory = Dir::open(path)?;
         let Some(bytes) = directory.read(name, 16 << 20)? else {
             return Ok(None);
         };
-        let path = directory.path().join(name);
         let entry = serde_json::from_slice(&bytes).map_err(|error| {
             Error::failed(format!(
-                "{}: not a journal of svc-cycle: {error}",
-                path.display()
+                "{}: not a journal of this svc-cycle: {error}",
+                path.join(name).display()
             ))
-            .hint("look into it, and remove it")
+            .hint(format!(
+                "look into it, start what it names, and: rm {}",
+                base::shell::quoted(&path.join(name).display().to_string())
+            ))
         })?;
         Ok(Some(Self {
             directory,
@@ -174,27 +206,27 @@ impl Journal {
         }))
     }
 
-    /// Everything that is owed by runs which are no more: those of this boot, and those of an earlier one.
+    /// Every journal whose run is over, and what is wrong with those that can't be read.
     ///
     /// # Errors
     /// The directory can't be read.
-    pub fn owed() -> Result<(Vec<Self>, Vec<Self>)> {
-        let (mut now, mut past) = (Vec::new(), Vec::new());
-        let Some(path) = base::lock::existing_state_directory()? else {
-            return Ok((now, past));
+    pub fn interrupted() -> Result<(Vec<Self>, Vec<Error>)> {
+        let (mut found, mut wrong) = (Vec::new(), Vec::new());
+        let Some(path) = base::lock::existing_lasting_directory()? else {
+            return Ok((found, wrong));
         };
-        let boot = boot()?;
         for name in names(&path)? {
-            let Some(journal) = Self::load(Dir::open(&path)?, &name)? else {
-                continue;
-            };
-            if journal.entry.boot != boot {
-                past.push(journal);
-            } else if !journal.entry.run.lives() {
-                now.push(journal);
+            match Self::load(&path, &name) {
+                Ok(Some(journal)) => {
+                    if journal.is_past() || !journal.entry.run.lives() {
+                        found.push(journal);
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => wrong.push(error),
             }
         }
-        Ok((now, past))
+        Ok((found, wrong))
     }
 }
 

@@ -1,26 +1,33 @@
 //! svc-cycle: stop, start, restart, reload or inspect a set of services in order, and tell the truth about the result.
 //!
-//! A run reads the request, observes every service, makes a plan, and acts on it; `cycle` and `restart` keep a journal
-//! and a guardian meanwhile, so that what ran before runs again whatever happens. This tool refuses to believe exit
-//! codes, pid files and its own success: each of them is looked at again afterwards.
+//! A run reads the request, observes every service, makes a plan, checks what can be checked, and acts; `cycle` and `restart`
+//! keep a journal and a guardian meanwhile, so that what ran before runs again whatever happens. This tool refuses to believe
+//! exit codes, pid files and its own success: each of them is looked at again afterwards.
 
-pub mod act;
-pub mod backend;
-pub mod change;
-pub mod cli;
-pub mod cycle;
-pub mod expect;
-pub mod inspect;
-pub mod interrupt;
-pub mod journal;
-pub mod lock;
-pub mod order;
-pub mod plan;
-pub mod ready;
-pub mod recover;
-pub mod reload;
-pub mod report;
+mod act;
+mod backend;
+mod change;
+mod cli;
+mod cycle;
+mod expect;
+mod id;
+mod inspect;
+mod interrupt;
+mod journal;
+mod lock;
+mod order;
+mod plan;
+mod preflight;
+mod ready;
+mod recover;
+mod reload;
+mod report;
+mod request;
+mod service;
 pub mod set;
+mod state;
+mod task;
+mod verdict;
 pub mod xmlrpc;
 
 use std::ffi::OsString;
@@ -31,7 +38,8 @@ use base::report::Report;
 use base::tool::{Context, Tool};
 use base::{Exit, Result};
 
-use cli::{Action, Request};
+use request::Action;
+use set::Set;
 
 /// The program.
 #[derive(Debug)]
@@ -50,14 +58,18 @@ impl Tool for SvcCycle {
     }
 
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<Self::Body>> {
-        let request = Request::read(parsed)?;
-        if request.action == Action::Recover {
-            return recover::run(context);
-        }
-        let set = request.origin.set()?;
+        let request = cli::request(parsed)?;
         match request.action {
-            Action::Status | Action::Check => inspect::run(&request, &set),
-            _ => change::run(&request, &set, context),
+            Action::Recover => recover::run(&request, context),
+            Action::Status | Action::Check => {
+                let set = Set::of_origin(&request.origin)?;
+                inspect::run(&request, &set)
+            }
+            _ => {
+                let set = Set::of_origin(&request.origin)?;
+                let changed = change::run(&request, set, context)?;
+                Ok(verdict::of_change(&request, changed))
+            }
         }
     }
 

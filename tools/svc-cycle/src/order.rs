@@ -5,7 +5,7 @@
 
 use base::{Error, Result};
 
-use crate::set::Service;
+use crate::service::Service;
 
 /// The waves, in starting order, as indices; within a wave by name.
 ///

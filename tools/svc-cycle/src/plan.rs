@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::backend::State;
-use crate::cli::Action;
-use crate::set::{Service, Set};
+use crate::id::ServiceId;
+use crate::request::Action;
+use crate::service::{Role, Service};
+use crate::set::Set;
+use crate::state::State;
 
 /// What is to be done with one service, by its members' names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,41 +43,46 @@ impl Intent {
     }
 }
 
-/// The intent for each service of the set, in its order. `owed` are members that a killed run took down and nobody
+/// What an interrupted run left down: the members by the identity of their service.
+pub type Owed = BTreeMap<ServiceId, Vec<String>>;
+
+/// The intent for each service of the set, in its order. `owed` are members that an interrupted run took down and nothing
 /// brought back: to a cycle they count as having been up.
 #[must_use]
 pub fn make(
     action: Action,
     set: &Set,
+    ids: &[ServiceId],
     states: &[State],
-    owed: &BTreeMap<String, Vec<String>>,
+    owed: &Owed,
 ) -> Vec<Intent> {
     set.services
         .iter()
+        .zip(ids)
         .zip(states)
-        .map(|(service, state)| intent(action, set, service, state, owed))
+        .map(|((service, id), state)| {
+            let owed = owed.get(id).map_or(&[][..], Vec::as_slice);
+            match service.role {
+                Role::Asked => asked(action, set.only_ensures(service), service, state, owed),
+                Role::Dependent => dependent(action, state, owed),
+                Role::Trigger => trigger(action, state, owed),
+            }
+        })
         .collect()
 }
 
-fn intent(
+fn asked(
     action: Action,
-    set: &Set,
+    ensures: bool,
     service: &Service,
     state: &State,
-    owed: &BTreeMap<String, Vec<String>>,
+    owed: &[String],
 ) -> Intent {
-    let all = || {
-        state
-            .members
-            .iter()
-            .map(|member| member.name.clone())
-            .collect::<Vec<_>>()
-    };
-    let ensures = set.only_ensures(service);
+    let all = || state.names(|_| true);
     let missing = if service.is_up(state) {
         Vec::new()
     } else {
-        state.down()
+        state.names(|member| !member.run.is_up() || member.dormant)
     };
     match action {
         Action::Status | Action::Check | Action::Recover => Intent::default(),
@@ -103,18 +110,62 @@ fn intent(
             ..Intent::default()
         },
         // What was down stays down.
-        Action::Cycle => {
-            let mut start = state.up();
-            let back = owed.get(&service.name).into_iter().flatten();
-            start.extend(
-                back.filter(|name| all().contains(name) && !state.up().contains(name))
-                    .cloned(),
-            );
-            Intent {
-                stop: state.up(),
-                start,
-                ..Intent::default()
-            }
+        Action::Cycle => restored(state, owed),
+    }
+}
+
+/// Stopped where it is up, and started again; what an interrupted run owes is started, too.
+fn restored(state: &State, owed: &[String]) -> Intent {
+    let up = state.up();
+    let known = state.names(|_| true);
+    let back = owed
+        .iter()
+        .filter(|name| known.contains(name) && !up.contains(name));
+    let mut start = up.clone();
+    start.extend(back.cloned());
+    Intent {
+        stop: up,
+        start,
+        ..Intent::default()
+    }
+}
+
+/// The manager stops it with the service that was asked for, so it has to come back with that one.
+fn dependent(action: Action, state: &State, owed: &[String]) -> Intent {
+    match action {
+        Action::Stop => Intent {
+            stop: state.up(),
+            ..Intent::default()
+        },
+        Action::Restart | Action::Cycle => restored(state, owed),
+        _ => Intent::default(),
+    }
+}
+
+/// What starts the service by itself: in the way of a stop and of COMMAND, and wanted again afterwards. A restart leaves it alone,
+/// so that no connection is refused.
+fn trigger(action: Action, state: &State, owed: &[String]) -> Intent {
+    match action {
+        Action::Stop => Intent {
+            stop: state.up(),
+            ..Intent::default()
+        },
+        Action::Cycle => restored(state, owed),
+        Action::Start => Intent {
+            start: state.down(),
+            ..Intent::default()
+        },
+        _ => Intent::default(),
+    }
+}
+
+/// What the manager stops along with another service of the set must come back, too, whatever the set says of it.
+pub fn bring_along(intents: &mut [Intent], states: &[State], along: &[usize]) {
+    for at in along {
+        let (intent, state) = (&mut intents[*at], &states[*at]);
+        if intent.stop.is_empty() && !state.up().is_empty() {
+            intent.stop = state.up();
+            intent.start = state.up();
         }
     }
 }
@@ -123,7 +174,7 @@ fn intent(
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
-    use crate::backend::{Member, Run};
+    use crate::state::{Member, Run};
     use base::source::Source;
     use std::path::Path;
 
@@ -155,11 +206,10 @@ mod tests {
     }
 
     fn plan(action: Action, set: &Set, state: &State, owed: &[&str]) -> (Vec<String>, Vec<String>) {
-        let owed = BTreeMap::from([(
-            "web".to_owned(),
-            owed.iter().map(|name| (*name).to_owned()).collect(),
-        )]);
-        let intent = make(action, set, std::slice::from_ref(state), &owed)
+        let id = ServiceId::system("systemd", "web.service");
+        let owed = names(owed);
+        let owed = BTreeMap::from([(id.clone(), owed)]);
+        let intent = make(action, set, &[id], std::slice::from_ref(state), &owed)
             .pop()
             .unwrap();
         (intent.stop, intent.start)
@@ -192,6 +242,53 @@ mod tests {
         assert_eq!(
             plan(Action::Stop, &all, &half, &[]),
             (names(&["a"]), names(&[]))
+        );
+    }
+
+    #[test]
+    fn what_comes_along_comes_back_and_a_socket_stays_through_a_restart() {
+        let mut set = set("cycle", &[]);
+        let up = state(&[("a", Run::Running)]);
+        for (role, action, expected) in [
+            (
+                Role::Dependent,
+                Action::Restart,
+                (names(&["a"]), names(&["a"])),
+            ),
+            (Role::Dependent, Action::Stop, (names(&["a"]), names(&[]))),
+            (Role::Dependent, Action::Start, (names(&[]), names(&[]))),
+            (Role::Trigger, Action::Cycle, (names(&["a"]), names(&["a"]))),
+            (Role::Trigger, Action::Restart, (names(&[]), names(&[]))),
+            (Role::Trigger, Action::Stop, (names(&["a"]), names(&[]))),
+        ] {
+            set.services[0].role = role;
+            assert_eq!(
+                plan(action, &set, &up, &[]),
+                expected,
+                "{role:?} {action:?}"
+            );
+        }
+        // A service that the set only ensures, and that systemd stops all the same.
+        let mut intents = vec![Intent::default()];
+        bring_along(&mut intents, &[up], &[0]);
+        assert_eq!(intents[0].start, names(&["a"]));
+    }
+
+    #[test]
+    fn nobody_knows_is_tried() {
+        let unknown = state(&[("a", Run::Unknown)]);
+        let all = set("cycle", &[]);
+        assert_eq!(
+            plan(Action::Start, &all, &unknown, &[]),
+            (names(&[]), names(&["a"]))
+        );
+        assert_eq!(
+            plan(Action::Stop, &all, &unknown, &[]),
+            (names(&["a"]), names(&[]))
+        );
+        assert_eq!(
+            plan(Action::Cycle, &all, &unknown, &[]),
+            (names(&["a"]), names(&["a"]))
         );
     }
 

@@ -14,10 +14,11 @@ use probe::{Armed, Probe, port};
 use proc::Snapshot;
 use proc::{Identity, Process, wait_any};
 
-use crate::backend::{self, Run, State};
+use crate::backend;
 use crate::interrupt::Interrupt;
 use crate::report::ReadyReport;
-use crate::set::Service;
+use crate::service::Service;
+use crate::state::{Run, State};
 
 /// Between two questions at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(100));
@@ -25,7 +26,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(4), Duration::from_mi
 /// The longest that one question may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// So many ends within one wait are a crash loop.
+/// Exits before it counts as a crash loop.
 const DEATHS: u32 = 3;
 
 /// What has to answer, armed before the start.
@@ -162,14 +163,16 @@ fn own(
         return Ok(());
     };
     let pids = state.pids();
-    if pids.is_empty() {
+    // A container's port is held here by whatever forwards it.
+    let elsewhere = |pid: &i32| proc::Namespace::Network.shared_with(*pid) == Some(false);
+    if pids.is_empty() || pids.iter().all(elsewhere) {
         return Ok(());
     }
     let Ok(snapshot) = Snapshot::take() else {
         return Ok(());
     };
     let mut tree: BTreeSet<i32> = pids.iter().flat_map(|pid| snapshot.tree(*pid)).collect();
-    tree.extend((service.backend.processes)(state));
+    tree.extend((backend::of(service).processes)(state));
     let stale: BTreeSet<i32> = old
         .iter()
         .filter(|identity| identity.lives())
@@ -208,21 +211,61 @@ pub fn named(pid: i32) -> String {
     }
 }
 
-/// How it went.
+/// How a wait ended.
 #[derive(Debug)]
 pub struct Waited {
     /// The last state that was seen.
     pub state: State,
-    /// When everything answered and had been stable.
+    /// Everything answered and was stable.
     pub result: Result<()>,
+    /// What a person should know although it worked.
+    pub warnings: Vec<String>,
+}
+
+impl Waited {
+    fn over(state: State, result: Result<()>) -> Self {
+        Self {
+            state,
+            result,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Of<'a> {
+    /// The members that have to be up.
+    pub members: &'a [String],
+    /// Processes of before the stop, whose answers don't count.
+    pub old: &'a [Identity],
+    /// Processes that the start left behind: all there is to go by where the backend can't tell.
+    pub left: &'a [Identity],
+}
+
+impl Of<'_> {
+    fn observe(&self, service: &Service) -> Result<State> {
+        let mut state = backend::observe_one(service)?.only(self.members);
+        for member in state
+            .members
+            .iter_mut()
+            .filter(|member| member.run == Run::Unknown)
+        {
+            if let Some(process) = self.left.iter().find(|identity| identity.lives()) {
+                member.run = Run::Running;
+                member.pid = Some(process.pid);
+                member.generation = format!("{}@{}", process.pid, process.start);
+            }
+        }
+        Ok(state)
+    }
 }
 
 /// Waits until the members are up, answer, and stay. `interrupt` is None where nothing may interrupt.
 #[must_use]
 pub fn wait(
     service: &Service,
-    members: &[String],
-    old: &[Identity],
+    of: Of<'_>,
     watchers: &mut Watchers,
     deadline: Deadline,
     interrupt: Option<&Interrupt>,
@@ -232,27 +275,25 @@ pub fn wait(
     let mut deaths = 0;
     let mut last = State::default();
     loop {
-        match backend::observe_one(service).map(|state| state.only(members)) {
+        match of.observe(service) {
             Err(error)
                 if deadline.passed()
                     || matches!(error.kind, Kind::Permission | Kind::Usage | Kind::Input) =>
             {
-                return Waited {
-                    state: last,
-                    result: Err(error),
-                };
+                return Waited::over(last, Err(error));
             }
             // supervisord restarts, a bus is busy: asked again until the time is up.
             Err(_) => {}
             Ok(state) => {
                 let up = state.is_done_or_running();
                 last = state;
-                if up && watchers.ask(service, &last, old, began, deadline.slice(PATIENCE)) {
-                    match stays(service, members, &last, interrupt) {
-                        Ok(state) => {
+                if up && watchers.ask(service, &last, of.old, began, deadline.slice(PATIENCE)) {
+                    match stays(service, of, &last, deadline, interrupt) {
+                        Ok((state, warnings)) => {
                             return Waited {
                                 state,
                                 result: Ok(()),
+                                warnings,
                             };
                         }
                         Err((state, why)) => {
@@ -261,30 +302,23 @@ pub fn wait(
                             let over = state.is_down() || deaths >= DEATHS;
                             last = state;
                             if over {
-                                return Waited {
-                                    result: Err(Error::failed(format!(
-                                        "{}: it was ready, and then {why}",
-                                        service.name
-                                    ))),
-                                    state: last,
-                                };
+                                let error = Error::failed(format!(
+                                    "{}: it was ready, and then {why}",
+                                    service.name
+                                ));
+                                return Waited::over(last, Err(error));
                             }
                         }
                     }
                 }
                 if let Some(why) = given_up(service, &last, began.elapsed()) {
-                    return Waited {
-                        result: Err(Error::failed(format!("{}: {why}", service.name))),
-                        state: last,
-                    };
+                    let error = Error::failed(format!("{}: {why}", service.name));
+                    return Waited::over(last, Err(error));
                 }
             }
         }
         if let Some(Err(error)) = interrupt.map(Interrupt::check) {
-            return Waited {
-                state: last,
-                result: Err(error),
-            };
+            return Waited::over(last, Err(error));
         }
         if deadline.passed() {
             let why = watchers
@@ -296,10 +330,7 @@ pub fn wait(
                 service.name,
                 began.elapsed().as_secs_f64()
             ));
-            return Waited {
-                state: last,
-                result: Err(error),
-            };
+            return Waited::over(last, Err(error));
         }
         rest(&last.pids(), deadline.slice(pause));
         pause = (pause * 3 / 2).min(PAUSE.1);
@@ -308,28 +339,27 @@ pub fn wait(
 
 /// Why nothing more is to be expected of it; None while it may still come up.
 fn given_up(service: &Service, state: &State, waited: Duration) -> Option<String> {
-    if let Some(member) = state
-        .members
-        .iter()
-        .find(|member| member.run == Run::Failed)
-    {
-        return Some(format!(
-            "it failed: {}",
-            State {
-                members: vec![member.clone()],
-                warnings: Vec::new()
-            }
-            .why()
-        ));
+    let only = |run: Run| state.members.iter().find(|member| member.run == run);
+    if let Some(member) = only(Run::Failed) {
+        return Some(format!("it failed: {}", State::one(member.clone()).why()));
     }
     if state.members.iter().any(|member| member.restarts >= DEATHS) {
         return Some(format!("it ends again and again: {}", state.why()));
     }
-    let down = state
-        .members
-        .iter()
-        .any(|member| member.run == Run::Stopped);
-    (down && waited >= service.backend.late)
+    if let Some(member) = state.members.iter().find(|member| member.dormant) {
+        return Some(format!(
+            "it ended, and its next start is not soon: {}",
+            State::one(member.clone()).why()
+        ));
+    }
+    let late = waited >= backend::of(service).late;
+    if late && only(Run::Unknown).is_some() {
+        return Some(format!(
+            "nothing shows that it runs, neither a pid file nor a process: {}",
+            state.why()
+        ));
+    }
+    (late && only(Run::Stopped).is_some())
         .then(|| format!("it ended as soon as it was started: {}", state.why()))
 }
 
@@ -346,10 +376,11 @@ fn rest(pids: &[i32], time: Duration) {
     }
 }
 
-/// How long it has to stay: as the set says; else a moment where something spoke for it, and a second where nothing did.
+/// How long it has to stay: as the set says; else a moment where a probe spoke for it, and a second where nothing did.
 fn stable(service: &Service, state: &State) -> Duration {
     service.spec.stable.unwrap_or_else(|| {
-        let vouched = !service.spec.ready.is_empty() || (service.backend.vouches)(service, state);
+        let vouched =
+            !service.spec.ready.is_empty() || (backend::of(service).vouches)(service, state);
         if vouched {
             Duration::from_millis(50)
         } else {
@@ -358,24 +389,33 @@ fn stable(service: &Service, state: &State) -> Duration {
     })
 }
 
+/// How often the watch over a service begins anew because a child of it ended, before the service is believed all the same.
+const CHILDREN: u32 = 4;
+
+/// Watches it for `stable`. A master that says it is ready and whose workers then die (gunicorn with broken code under Type=notify) dies
+/// a moment after them: so the end of a child makes the watch begin anew, a few times.
 fn stays(
     service: &Service,
-    members: &[String],
+    of: Of<'_>,
     state: &State,
+    deadline: Deadline,
     interrupt: Option<&Interrupt>,
-) -> std::result::Result<State, (State, String)> {
-    let until = Deadline::after(Some(stable(service, state)));
+) -> std::result::Result<(State, Vec<String>), (State, String)> {
+    let time = stable(service, state);
     let pids = state.pids();
     let held: Vec<Process> = pids
         .iter()
         .filter_map(|pid| Process::open(*pid).ok())
         .collect();
     let began = Instant::now();
+    let mut rounds = 0;
+    let mut until = Deadline::after(Some(time));
+    let mut children = workers(&pids);
     while held.len() == pids.len()
         && !until.passed()
         && interrupt.is_none_or(|interrupt| interrupt.seen().is_none())
     {
-        let slice = until.slice(Duration::from_millis(250));
+        let slice = until.slice(Duration::from_millis(100));
         if held.is_empty() {
             sleep(slice);
         } else if wait_any(&held.iter().collect::<Vec<_>>(), slice)
@@ -383,13 +423,27 @@ fn stays(
         {
             break;
         }
+        let now = workers(&pids);
+        if children.iter().any(|child| !now.contains(child)) && rounds < CHILDREN {
+            rounds += 1;
+            until = deadline.or_after(time.max(Duration::from_millis(500)));
+        }
+        children = now;
     }
-    let after = match backend::observe_one(service) {
-        Ok(after) => after.only(members),
+    let after = match of.observe(service) {
+        Ok(after) => after,
         Err(error) => return Err((state.clone(), error.message)),
     };
     if after.is_done_or_running() && after.generation() == state.generation() {
-        return Ok(after);
+        let warnings = if rounds >= CHILDREN && service.spec.ready.is_empty() {
+            vec![format!(
+                "{}: its main process stays, but its children end again and again; a probe (ready = ...) shows whether it works",
+                service.name
+            )]
+        } else {
+            Vec::new()
+        };
+        return Ok((after, warnings));
     }
     let ms = millis(began.elapsed());
     let why = if after.is_done_or_running() {
@@ -398,6 +452,17 @@ fn stays(
         after.why()
     };
     Err((after, format!("it ended within {ms} ms ({why})")))
+}
+
+fn workers(pids: &[i32]) -> BTreeSet<i32> {
+    Snapshot::take().map_or_else(
+        |_| BTreeSet::new(),
+        |snapshot| {
+            pids.iter()
+                .flat_map(|pid| snapshot.children(*pid))
+                .collect()
+        },
+    )
 }
 
 /// Asks everything once, of a service that should be up: `check`, and a start that found it running.

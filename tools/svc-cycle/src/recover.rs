@@ -1,92 +1,169 @@
-//! Bringing back what a killed run left down: the guardian does it at once, `recover` later, both with this code.
+//! Bringing back what an interrupted run left down: the guardian does it at once, `recover` later, both with this code.
 //!
-//! It is idempotent. What runs again already is left alone, a start that is still in flight is waited for, and what
-//! is left of COMMAND is ended first, because it was promised that nothing runs while it does.
+//! It is idempotent, and it goes service by service: one that can't be started keeps no other from being started. What runs
+//! again already is left alone, a start that is still in flight is waited for, what was told to stop is waited for, and what is
+//! left of COMMAND is ended first, because it was promised that nothing runs while it does. What was left down on purpose is
+//! started only by name.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use base::clock::Deadline;
 use base::report::{Report, Status};
+use base::source::Source;
 use base::tool::Context;
 use base::{Error, Exit, Result};
 use proc::Snapshot;
 use proc::{Identity, Process};
 use rustix::process::Signal;
 
-use crate::act::{self, Hands, Task};
+use crate::act::{self, Executor};
 use crate::backend;
-use crate::cycle::{GRACE, grace};
+use crate::change::bare;
+use crate::id::ServiceId;
 use crate::interrupt::Interrupt;
-use crate::journal::Journal;
+use crate::journal::{Journal, Owed, Stop};
 use crate::lock;
 use crate::plan::Intent;
 use crate::report::{Cycle, Outcome, StepReport};
+use crate::request::Request;
+use crate::service::Service;
 use crate::set::Set;
+use crate::state::{Run, State};
+use crate::task::Task;
 
 /// How long to wait for the locks of a run that is just ending.
 const LOCKS: Duration = Duration::from_secs(30);
 
+/// As long as COMMAND's group is given to end after a killed run, before it is killed too.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The longest that the guardian waits for a process that was told to stop.
+const LEAVING: Duration = Duration::from_secs(24 * 3600);
+
+/// Which services a recovery is about.
+struct Selection {
+    /// Only these; None for all.
+    only: Option<BTreeSet<ServiceId>>,
+    /// Services that were named one by one: what was left down on purpose is started for them.
+    named: BTreeSet<ServiceId>,
+}
+
+impl Selection {
+    fn of(request: &Request) -> Result<Self> {
+        if request.origin.is_empty() {
+            return Ok(Self {
+                only: None,
+                named: BTreeSet::new(),
+            });
+        }
+        let set = Set::of_origin(&request.origin)?;
+        let named = set
+            .services
+            .iter()
+            .filter(|service| set.named.contains(&service.name));
+        Ok(Self {
+            named: named.map(backend::id).collect(),
+            only: Some(set.services.iter().map(backend::id).collect()),
+        })
+    }
+
+    fn wants(&self, id: &ServiceId) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(id))
+    }
+}
+
 /// The command.
 ///
 /// # Errors
-/// A lock is held; the journals can't be read.
-pub fn run(context: &Context) -> Result<Report<Cycle>> {
+/// The journals can't be read, or the selection is wrong.
+pub fn run(request: &Request, context: &Context) -> Result<Report<Cycle>> {
+    let selection = Selection::of(request)?;
     let interrupt = Interrupt::begin()?;
-    let (now, past) = Journal::owed()?;
+    let (journals, broken) = Journal::interrupted()?;
     let mut body = Cycle {
         action: "recover".to_owned(),
         ..Cycle::default()
     };
-    let (mut warnings, mut error) = (Vec::new(), None);
-    for journal in &past {
-        warnings.push(format!(
-            "{}: from before the last boot, forgotten",
-            journal.name()
-        ));
-        if !context.dry_run {
-            journal.end()?;
+    let mut warnings: Vec<String> = broken.iter().map(Error::whole).collect();
+    let mut error = broken.into_iter().next();
+    for mut journal in journals {
+        let chosen = chosen(&journal, &selection, &mut warnings);
+        if chosen.is_empty() {
+            continue;
         }
-    }
-    for journal in now {
-        let set = journal.entry().origin.set()?;
-        let _locks = if context.dry_run {
-            Vec::new()
-        } else {
-            lock::acquire(&set.services, context.lock_wait)?
-        };
-        if !context.dry_run {
-            end_command(journal.entry().command.as_ref())?;
-        }
-        let mut tasks = tasks(&journal, &set)?;
-        if !context.dry_run {
-            bring_back(&journal, &set, &mut tasks, &interrupt, context.progress);
-        }
-        for task in tasks {
-            warnings.extend(task.warnings);
-            error = error.or(task.error);
-            let mut report = task.report;
-            if context.dry_run {
-                report.changed = !task.intent.start.is_empty();
-                for (op, detail) in task.intent.steps() {
-                    report.steps.push(StepReport {
-                        op: op.to_owned(),
-                        ms: 0,
-                        ok: true,
-                        detail: Some(detail),
-                    });
+        match one(&mut journal, &chosen, &interrupt, context) {
+            Ok(tasks) => {
+                for mut task in tasks {
+                    if context.dry_run {
+                        plan(&mut task);
+                    }
+                    warnings.extend(task.warnings);
+                    error = error.or(task.error);
+                    body.services.push(task.report);
                 }
             }
-            body.services.push(report);
+            // One journal's trouble is no reason to leave the others' services down.
+            Err(wrong) => {
+                warnings.push(wrong.whole());
+                error = error.or(Some(wrong));
+            }
         }
     }
+    Ok(report(body, warnings, error, context.dry_run))
+}
+
+/// The services of a journal that this recovery is about.
+fn chosen(journal: &Journal, selection: &Selection, warnings: &mut Vec<String>) -> Vec<Owed> {
+    let mut chosen = Vec::new();
+    for owed in &journal.entry().owed {
+        if !selection.wants(&owed.id) {
+            continue;
+        }
+        if journal.entry().left && !selection.named.contains(&owed.id) {
+            warnings.push(format!(
+                "{}: left down on purpose after COMMAND failed; `svc-cycle recover {}` starts it",
+                owed.name, owed.id
+            ));
+            continue;
+        }
+        if journal.is_past() {
+            warnings.push(format!(
+                "{}: was stopped by a run that a reboot interrupted",
+                owed.name
+            ));
+        }
+        chosen.push(owed.clone());
+    }
+    chosen
+}
+
+fn plan(task: &mut Task) {
+    task.report.changed = !task.intent.start.is_empty();
+    for (op, detail) in task.intent.steps() {
+        task.report.steps.push(StepReport {
+            op: op.to_owned(),
+            ms: 0,
+            ok: true,
+            detail: Some(detail),
+        });
+    }
+}
+
+fn report(
+    mut body: Cycle,
+    warnings: Vec<String>,
+    error: Option<Error>,
+    dry_run: bool,
+) -> Report<Cycle> {
     let changed = body.services.iter().any(|service| service.changed);
-    body.outcome = match (&error, changed, context.dry_run) {
+    body.outcome = match (&error, changed, dry_run) {
         (Some(_), ..) => Outcome::LeftDown,
         (None, true, true) => Outcome::Planned,
         (None, true, false) => Outcome::Done,
         (None, false, _) => Outcome::Unchanged,
     };
-    body.restored = Some(error.is_none() && !(changed && context.dry_run));
+    body.restored = Some(error.is_none() && !(changed && dry_run));
     let names: Vec<&str> = body
         .services
         .iter()
@@ -94,7 +171,7 @@ pub fn run(context: &Context) -> Result<Report<Cycle>> {
         .map(|service| service.name.as_str())
         .collect();
     let msg = match body.outcome {
-        Outcome::Unchanged => "nothing is owed".to_owned(),
+        Outcome::Unchanged => "no interrupted run to recover".to_owned(),
         Outcome::Planned => format!("would start {}", names.join(", ")),
         Outcome::LeftDown => "something is still down".to_owned(),
         _ => format!("started {}", names.join(", ")),
@@ -109,10 +186,72 @@ pub fn run(context: &Context) -> Result<Report<Cycle>> {
         .changed(changed)
         .warnings(warnings)
         .diff(diff);
-    Ok(match error {
+    match error {
         Some(error) => report.error(error),
         None => report,
-    })
+    }
+}
+
+/// The services of one journal.
+fn one(
+    journal: &mut Journal,
+    chosen: &[Owed],
+    interrupt: &Interrupt,
+    context: &Context,
+) -> Result<Vec<Task>> {
+    let set = set(journal, chosen)?;
+    let _locks = if context.dry_run {
+        Vec::new()
+    } else {
+        lock::acquire(&set.services, context.lock_wait)?
+    };
+    if !context.dry_run {
+        end_command(journal)?;
+    }
+    let mut tasks = tasks(chosen, &set, journal.is_past());
+    if !context.dry_run {
+        bring_back(&set, chosen, &mut tasks, interrupt, context.progress);
+        settle_accounts(journal, &mut tasks);
+    }
+    Ok(tasks)
+}
+
+/// What is brought back is owed no more.
+fn settle_accounts(journal: &mut Journal, tasks: &mut [Task]) {
+    let back: Vec<ServiceId> = tasks
+        .iter()
+        .filter(|task| task.error.is_none())
+        .map(|task| task.report.id.clone())
+        .collect();
+    let owed = journal.entry().owed.iter().map(|owed| owed.id.clone());
+    let still: Vec<ServiceId> = owed.filter(|id| !back.contains(id)).collect();
+    if let (Err(error), Some(task)) = (journal.keep(&still, false), tasks.first_mut()) {
+        task.warnings.push(error.message);
+    }
+}
+
+/// The owed services as a set: as the journal's file describes them where it does, else by their identity alone.
+fn set(journal: &Journal, chosen: &[Owed]) -> Result<Set> {
+    let origin = &journal.entry().origin;
+    let source = origin
+        .file
+        .as_ref()
+        .map(|(name, text)| Source::new(name.clone(), text.clone()));
+    let described = match &source {
+        Some(source) => Set::recall(Some(source), &origin.directory, None).unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let services = chosen.iter().map(|owed| {
+        let known = described
+            .iter()
+            .find(|service| backend::id(service) == owed.id);
+        let mut service = known.cloned().unwrap_or_else(|| bare(&owed.id, &owed.name));
+        service.name.clone_from(&owed.name);
+        service.spec.after.clone_from(&owed.after);
+        service.owner = origin.owner;
+        service
+    });
+    Set::of(services.collect())
 }
 
 /// The guardian's work: the journal it was given, once the run is no more.
@@ -139,126 +278,184 @@ fn restore(name: &str) -> Result<()> {
     if let Ok(process) = Process::reopen(&journal.entry().run) {
         let _ = process.wait(LOCKS);
     }
-    let set = journal.entry().origin.set()?;
-    let _locks = lock::acquire(&set.services, LOCKS)?;
-    // Somebody else may have brought everything back, and the journal may be gone, while the locks were waited for.
+    // What takes its time holds up nothing else.
+    let first = restore_some(name, &interrupt, |owed| owed.stop != Stop::Asked);
+    wait_for_the_old(name)?;
+    restore_some(name, &interrupt, |_| true).and(first)
+}
+
+fn restore_some(name: &str, interrupt: &Interrupt, which: impl Fn(&Owed) -> bool) -> Result<()> {
+    let owed = |journal: &Journal| -> Vec<Owed> {
+        let owed = journal.entry().owed.iter();
+        owed.filter(|owed| which(owed)).cloned().collect()
+    };
     let Some(journal) = Journal::named(name)? else {
         return Ok(());
     };
-    end_command(journal.entry().command.as_ref())?;
-    let mut tasks = tasks(&journal, &set)?;
-    bring_back(&journal, &set, &mut tasks, &interrupt, false);
+    let services = set(&journal, &owed(&journal))?;
+    let _locks = lock::acquire(&services.services, LOCKS)?;
+    // Somebody else may have brought everything back, and the journal may be gone, while the locks were waited for.
+    let Some(mut journal) = Journal::named(name)? else {
+        return Ok(());
+    };
+    end_command(&journal)?;
+    let owed = owed(&journal);
+    if owed.is_empty() {
+        return Ok(());
+    }
+    let services = set(&journal, &owed)?;
+    let mut tasks = tasks(&owed, &services, false);
+    bring_back(&services, &owed, &mut tasks, interrupt, false);
+    settle_accounts(&mut journal, &mut tasks);
     match tasks.into_iter().find_map(|task| task.error) {
         Some(error) => Err(error),
         None => Ok(()),
     }
 }
 
+/// Waits, without a lock, until everything that was told to stop is gone: somebody may make it go sooner, or run svc-cycle meanwhile.
+fn wait_for_the_old(name: &str) -> Result<()> {
+    let until = Deadline::after(Some(LEAVING));
+    while !until.passed() {
+        let Some(journal) = Journal::named(name)? else {
+            return Ok(());
+        };
+        let asked = journal
+            .entry()
+            .owed
+            .iter()
+            .filter(|owed| owed.stop == Stop::Asked);
+        let old: Vec<Identity> = asked.flat_map(|owed| owed.old.clone()).collect();
+        if act::gone(&old, until.or_after(Duration::from_secs(1))) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
 /// What is still down of what the journal says was up.
-fn tasks(journal: &Journal, set: &Set) -> Result<Vec<Task>> {
-    let owed = |name: &str| journal.entry().up.get(name).cloned().unwrap_or_default();
+fn tasks(chosen: &[Owed], set: &Set, past: bool) -> Vec<Task> {
     set.services
         .iter()
         .map(|service| {
-            let members = owed(&service.name);
-            if !members.is_empty() {
-                (service.backend.settle)(service, Deadline::after(Some(service.start_timeout())));
-            }
-            let state = match backend::observe_one(service) {
-                Ok(state) => state,
-                Err(error) if members.is_empty() || error.exit() != Exit::Retry => {
-                    return Err(error);
-                }
+            let owed = chosen.iter().find(|owed| owed.name == service.name);
+            let members = owed.map(|owed| owed.members.clone()).unwrap_or_default();
+            (backend::of(service).settle)(service, Deadline::after(Some(service.start_timeout())));
+            let began = Instant::now();
+            let (state, error) = match backend::observe_one(service) {
+                Ok(state) => (state, None),
                 // The start itself waits for a supervisord that doesn't answer.
-                Err(_) => backend::State {
-                    members: members
-                        .iter()
-                        .map(|name| backend::Member::of_process(name, None))
-                        .collect(),
-                    warnings: Vec::new(),
-                },
+                Err(error) if error.exit() == Exit::Retry => (absent(&members), None),
+                Err(error) => (State::default(), Some(error)),
             };
-            let start: Vec<String> = state
-                .only(&members)
-                .members
-                .iter()
-                .filter(|member| !is_coming(member.run))
-                .map(|member| member.name.clone())
-                .collect();
-            Ok(Task::new(
-                service,
-                state,
-                Intent {
-                    start,
-                    ..Intent::default()
-                },
-            ))
+            let stopping = owed.is_some_and(|owed| {
+                owed.stop != Stop::No && !past && state.holds_one_of(&owed.before)
+            });
+            let start = state.only(&members).names(|member| {
+                stopping || !matches!(member.run, Run::Running | Run::Starting | Run::Finished)
+            });
+            let intent = Intent {
+                start,
+                ..Intent::default()
+            };
+            let mut task = Task::new(service, state, intent);
+            task.stuck = stopping;
+            if let Some(error) = error {
+                task.keep("observe", began, Err(error));
+            }
+            task
         })
         .collect()
 }
 
-/// Running, or on its way there without us.
-fn is_coming(run: backend::Run) -> bool {
-    matches!(
-        run,
-        backend::Run::Running | backend::Run::Starting | backend::Run::Finished
-    )
+fn absent(members: &[String]) -> State {
+    State {
+        members: members
+            .iter()
+            .map(|name| crate::state::Member::of_process(name, None))
+            .collect(),
+        warnings: Vec::new(),
+    }
 }
 
 fn bring_back(
-    journal: &Journal,
     set: &Set,
+    chosen: &[Owed],
     tasks: &mut [Task],
     interrupt: &Interrupt,
     progress: bool,
 ) {
-    let hands = Hands {
+    let exec = Executor {
         set,
         interrupt,
         deadline: Deadline::NEVER,
         progress,
+        journal: None,
+        revival: true,
     };
-    hands.waves(
+    exec.waves(
         tasks,
         false,
         |_| true,
-        |hands, service, task| {
-            let mut members = task.intent.start.clone();
-            // A stop that the run had asked for may still be under way.
-            if task
-                .before
-                .members
-                .iter()
-                .any(|member| member.run == backend::Run::Stopping)
-            {
-                if let Ok(state) = act::settled(service) {
-                    let owed = journal
-                        .entry()
-                        .up
-                        .get(&service.name)
-                        .cloned()
-                        .unwrap_or_default();
-                    members = state.only(&owed).down();
-                    task.before = state;
-                }
-            }
-            if !members.is_empty() {
-                hands.start(service, task, &members, true);
+        |exec, service, task| {
+            let owed = chosen.iter().find(|owed| owed.name == service.name);
+            if let Some(owed) = owed.filter(|_| task.error.is_none()) {
+                bring_up(exec, service, task, owed);
             }
         },
     );
-    if tasks.iter().all(|task| task.error.is_none()) {
-        if let (Err(error), Some(task)) = (journal.end(), tasks.first_mut()) {
-            task.warnings.push(error.message);
+}
+
+fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task, owed: &Owed) {
+    let mut members = task.intent.start.clone();
+    if task.stuck && owed.stop == Stop::Begun {
+        let up = task.before.only(&owed.members).up();
+        if !exec.stop(service, task, &up) {
+            return;
         }
+    } else if task.stuck {
+        let began = Instant::now();
+        let time = Deadline::after(Some(service.stop_timeout(&task.before)));
+        if !act::gone(&owed.old, time) {
+            let error = Error::failed(format!(
+                "{}: it was told to stop, and its old process is still there",
+                service.name
+            ))
+            .hint("it is started once that is gone: svc-cycle recover");
+            task.keep("start", began, Err(error));
+            return;
+        }
+    }
+    // A stop that the run had asked for may still be under way.
+    let stopping = |member: &crate::state::Member| member.run == Run::Stopping;
+    if task.stuck || task.before.members.iter().any(stopping) {
+        let began = Instant::now();
+        match act::settled(service) {
+            Ok(state) if state.members.iter().any(stopping) => {
+                let error = Error::failed(format!("{}: its stop is still under way", service.name));
+                task.keep("start", began, Err(error));
+                return;
+            }
+            Ok(state) => {
+                members = state.only(&owed.members).down();
+                task.before = state;
+            }
+            Err(_) => {}
+        }
+    }
+    if !members.is_empty() {
+        exec.start(service, task, &members, true);
     }
 }
 
-/// Ends what is left of COMMAND: its whole process group, each member through its pidfd.
-fn end_command(command: Option<&Identity>) -> Result<()> {
-    let Some(command) = command else {
+/// Ends what is left of COMMAND: its whole process group, each member through its pidfd. After a reboot nothing is left of it.
+fn end_command(journal: &Journal) -> Result<()> {
+    let Some(command) = journal.entry().command.as_ref() else {
         return Ok(());
     };
+    if journal.is_past() {
+        return Ok(());
+    }
     let members = || -> Result<Vec<Process>> {
         let snapshot = Snapshot::take().map_err(|error| Error::io("/proc", &error))?;
         let mine = snapshot.iter().filter(|stat| {
@@ -268,7 +465,7 @@ fn end_command(command: Option<&Identity>) -> Result<()> {
             .filter_map(|stat| Process::open(stat.pid).ok())
             .collect())
     };
-    let until = grace();
+    let until = Deadline::after(Some(GRACE));
     let tell = |held: &[Process], signal: Signal| {
         held.iter().for_each(|process| {
             let _ = process.signal(signal);

@@ -12,16 +12,18 @@ use base::{Error, Result};
 use proc::Identity;
 use proc::Snapshot;
 
-use crate::act::{Hands, Task};
-use crate::backend::{self, Done, State};
+use crate::act::Executor;
+use crate::backend;
 use crate::ready::{self, Watchers};
-use crate::set::Service;
+use crate::service::Service;
+use crate::state::{Done, State};
+use crate::task::Task;
 
 /// How long new workers have to live before the reload is believed, unless the set says `stable`.
 const BELIEVED: Duration = Duration::from_secs(1);
 
 /// Reloads one service.
-pub fn one(hands: &Hands<'_>, service: &Service, task: &mut Task) {
+pub fn one(exec: &Executor<'_>, service: &Service, task: &mut Task) {
     let began = Instant::now();
     if !task.up {
         let why = task.before.why();
@@ -35,12 +37,9 @@ pub fn one(hands: &Hands<'_>, service: &Service, task: &mut Task) {
         );
         return;
     }
-    let deadline = hands.deadline.or_after(service.start_timeout());
-    if !hands.preflight(service, task, deadline) {
-        return;
-    }
+    let deadline = exec.deadline.or_after(service.start_timeout());
     task.report.changed = true;
-    let outcome = reload(hands, service, &task.before, deadline);
+    let outcome = reload(exec, service, &task.before, deadline);
     if let Ok(state) = backend::observe_one(service) {
         task.saw(&state);
         task.up = service.is_up(&state);
@@ -56,20 +55,22 @@ pub fn one(hands: &Hands<'_>, service: &Service, task: &mut Task) {
     let state = asked.as_ref().ok().cloned();
     if task.keep("ready", began, asked.map(|_| Done::default())) {
         if let Some(state) = state {
-            hands.expect(service, task, &state);
+            exec.expect(service, task, &state);
         }
     }
 }
 
 fn reload(
-    hands: &Hands<'_>,
+    exec: &Executor<'_>,
     service: &Service,
     before: &State,
     deadline: Deadline,
 ) -> Result<Done> {
     let old = workers(before)?;
-    let mut done = (service.backend.reload)(service, before, deadline)?;
+    let replaces = state_replaces(before);
+    let mut done = (backend::of(service).reload)(service, before, deadline)?;
     let believed = service.spec.stable.unwrap_or(BELIEVED);
+    let began = Instant::now();
     let mut new: Option<(BTreeSet<Identity>, Instant)> = None;
     loop {
         let state = backend::observe_one(service)?;
@@ -92,8 +93,17 @@ fn reload(
             }
             Some((seen, since)) if *seen == fresh && !fresh.is_empty() => {
                 if since.elapsed() >= believed {
+                    second_master(service, before, &fresh)?;
                     return Ok(done);
                 }
+            }
+            // PostgreSQL's processes read the new values and stay.
+            _ if fresh.is_empty() && !replaces && began.elapsed() >= believed => {
+                done.warnings.push(format!(
+                    "{}: its processes stayed, so nothing shows that the reload took",
+                    service.name
+                ));
+                return Ok(done);
             }
             _ if fresh.is_empty() => new = None,
             _ => new = Some((fresh, Instant::now())),
@@ -104,8 +114,58 @@ fn reload(
                 service.name
             )));
         }
-        hands.interrupt.check()?;
+        exec.interrupt.check()?;
         sleep(Duration::from_millis(10));
+    }
+}
+
+/// Programs whose master replaces its workers on a reload, so that old workers mean that the reload did not take.
+const REPLACING: &[&str] = &[
+    "nginx",
+    "uwsgi",
+    "uwsgi-core",
+    "apache2",
+    "httpd",
+    "gunicorn",
+    "haproxy",
+];
+
+fn state_replaces(state: &State) -> bool {
+    state.pids().iter().any(|pid| {
+        let exe = proc::executable(*pid);
+        let script = proc::arguments(*pid)
+            .ok()
+            .and_then(|words| words.get(1).cloned());
+        let title = proc::arguments(*pid)
+            .ok()
+            .and_then(|words| words.first().cloned());
+        let named = |name: &std::ffi::OsStr| REPLACING.iter().any(|each| name == *each);
+        exe.as_deref()
+            .and_then(std::path::Path::file_name)
+            .is_some_and(named)
+            || script
+                .as_deref()
+                .map(std::path::Path::new)
+                .and_then(std::path::Path::file_name)
+                .is_some_and(named)
+            || title.is_some_and(|title| title.to_string_lossy().starts_with("gunicorn: master"))
+    })
+}
+
+/// A new child that is the same program and has workers of its own is a second master: USR2 of gunicorn and nginx leaves both up.
+fn second_master(service: &Service, before: &State, fresh: &BTreeSet<Identity>) -> Result<()> {
+    let snapshot = Snapshot::take().map_err(|error| Error::io("/proc", &error))?;
+    let exe = before.pids().first().and_then(|pid| proc::executable(*pid));
+    let second = fresh.iter().find(|identity| {
+        identity.exe.is_some() && identity.exe == exe && !snapshot.children(identity.pid).is_empty()
+    });
+    match second {
+        Some(second) => Err(Error::failed(format!(
+            "{}: the reload started a second main process ({}) beside the old one, and both answer",
+            service.name, second.pid
+        ))
+        .hint("reload_signal = \"HUP\" reloads in place; after USR2 the old main process has to be told to QUIT")),
+        None => Ok(()),
     }
 }
 

@@ -4,6 +4,8 @@ use base::report::{Body, Diff, Mark, Text};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::id::ServiceId;
+
 /// The tool's part of the report.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Cycle {
@@ -27,26 +29,30 @@ pub struct Cycle {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It was so already.
+    /// Every service was in the requested state already.
     #[default]
     Unchanged,
-    /// It was done and is so.
+    /// Every service is in the requested state.
     Done,
-    /// A dry run: it would be done.
+    /// Dry run: no changes were made.
     Planned,
-    /// status, check: not everything is up.
+    /// status, check: a service is not up.
     NotRunning,
-    /// check: up, but not what was expected.
+    /// status, check: nothing shows whether a service runs.
+    Unknown,
+    /// check: a service is up, but is not what was expected.
     Drifted,
-    /// Started, and not ready in time or not for long.
+    /// A check before the first change failed: nothing was changed.
+    Refused,
+    /// A service was started, and was not ready in time or not for long.
     NotReady,
-    /// Something did not go, or its place is still taken.
+    /// A service did not stop, or its place is still taken.
     NotStopped,
     /// The reload did not take.
     NotReloaded,
     /// COMMAND failed; the services are back.
     CommandFailed,
-    /// Something that ran before is down.
+    /// A service that ran before is down.
     LeftDown,
 }
 
@@ -55,8 +61,12 @@ pub enum Outcome {
 pub struct ServiceReport {
     /// Its name in the set, or as typed.
     pub name: String,
+    /// Its identity: the same in every set that names this service.
+    pub id: ServiceId,
     /// Who runs it.
     pub backend: String,
+    /// Why it is in the run although nobody named it; null for the services that were named.
+    pub because: Option<String>,
     /// How it was: running, stopped, failed, starting, stopping, finished, partly running, unknown.
     pub before: String,
     /// How it is.
@@ -71,6 +81,9 @@ pub struct ServiceReport {
     pub expect: Vec<ExpectReport>,
     /// What was done, in order.
     pub steps: Vec<StepReport>,
+    /// The last lines that the service wrote to its log, where it failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
 }
 
 /// A probe.
@@ -93,8 +106,8 @@ pub struct ReadyReport {
 pub struct ExpectReport {
     /// `env NAME`, `user` or `exe`.
     pub key: String,
-    /// It is so.
-    pub ok: bool,
+    /// Whether the process meets it; null where the process cannot be looked into.
+    pub ok: Option<bool>,
 }
 
 /// A step.
@@ -226,11 +239,20 @@ impl ServiceReport {
         }
     }
 
+    /// Whether it runs, as a process that was not told to stop.
+    pub(crate) fn is_back(&self) -> bool {
+        matches!(self.after.as_str(), "running" | "finished")
+            && self
+                .steps
+                .last()
+                .is_none_or(|step| step.ok || step.op == "expect")
+    }
+
     fn failed(&self) -> bool {
         let bad = |ok: bool| !ok;
         self.steps.iter().any(|step| bad(step.ok))
             || self.ready.iter().any(|each| bad(each.ok))
-            || self.expect.iter().any(|each| bad(each.ok))
+            || self.expect.iter().any(|each| each.ok != Some(true))
     }
 
     fn mark(&self, action: &str) -> Mark {
@@ -269,17 +291,24 @@ impl ServiceReport {
                 if each.ok { "answers" } else { "is not ready" }
             ));
         }
-        for each in self.expect.iter().filter(|each| verbose || !each.ok) {
+        for each in self
+            .expect
+            .iter()
+            .filter(|each| verbose || each.ok != Some(true))
+        {
             out.note(format!(
                 "{}: {} {}",
                 self.name,
                 each.key,
-                if each.ok {
-                    "is as expected"
-                } else {
-                    "is not as expected"
+                match each.ok {
+                    Some(true) => "is as expected",
+                    Some(false) => "is not as expected",
+                    None => "cannot be looked at",
                 }
             ));
+        }
+        for line in &self.log {
+            out.note(format!("{}: log: {line}", self.name));
         }
     }
 }

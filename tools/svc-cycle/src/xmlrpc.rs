@@ -135,6 +135,12 @@ impl Client {
         }
     }
 
+    /// The port, where it is spoken to over TCP on this machine.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.url.as_deref()?.rsplit(':').next()?.parse().ok()
+    }
+
     /// One call.
     ///
     /// # Errors
@@ -156,7 +162,7 @@ impl Client {
             ),
             headers,
             timeout,
-            body_limit: 64 << 20,
+            body_limit: 4 << 20,
             ..Request::get(&url)
         };
         let answer = request

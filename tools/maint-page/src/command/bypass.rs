@@ -50,7 +50,10 @@ pub fn run(layout: &Layout, action: &Action, context: &Context) -> Result<Report
     })?;
     let mut body = settled.body("bypass", layout);
     let msg = match (action, shown.last()) {
-        (Action::Add(_), Some(key)) => format!("key {} is good until {}", key.key, key.expires_at),
+        (Action::Add(_), Some(key)) => format!(
+            "key {} is good until {}; the first maint-page command after that ends it",
+            key.key, key.expires_at
+        ),
         _ if revoked == 1 => "1 key revoked".to_owned(),
         _ => format!("{revoked} keys revoked"),
     };
@@ -62,6 +65,20 @@ pub fn run(layout: &Layout, action: &Action, context: &Context) -> Result<Report
         Some(error) => report.error(error),
         None => report,
     })
+}
+
+/// The link that sets the cookie, with the seconds that a browser keeps it.
+fn link(key: &Key) -> String {
+    let times = key
+        .kept
+        .created_at
+        .parse()
+        .ok()
+        .zip(key.kept.expires_at.parse().ok());
+    let age = times.map_or(0, |(from, to): (Timestamp, Timestamp)| {
+        to.duration_since(from).as_secs()
+    });
+    format!("/_maint-page/bypass/{}?age={}", key.name, age.max(0))
 }
 
 fn list(layout: &Layout, context: &Context) -> Result<Report<Maintenance>> {
@@ -97,7 +114,7 @@ fn show(key: &Key, new: bool) -> KeyShown {
         key: key.short().to_owned(),
         expires_at: expires.unwrap_or_default(),
         created_by: key.kept.created_by.clone(),
-        path: new.then(|| format!("/_maint-page/bypass/{}", key.name)),
+        path: new.then(|| link(key)),
         cookie: new.then(|| format!("maint_bypass={}", key.name)),
     }
 }

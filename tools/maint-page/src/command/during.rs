@@ -5,6 +5,8 @@ use super::{disproved, prove, remarks};
 use crate::change;
 use crate::hold::State;
 use crate::layout::{Layout, Place};
+use crate::observe::{self, Opened};
+use crate::person::{self, Run};
 use crate::report::{Item, Maintenance, Ran, Verified};
 use crate::settle::{Settled, Settling};
 use crate::wait::{self, Waited};
@@ -17,6 +19,7 @@ use base::signals::Watch;
 use base::tool::Context;
 use base::{Error, Result};
 use nix::sys::signal::Signal;
+use proc::Identity;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -102,11 +105,34 @@ pub fn guardian(kind: &str, payload: &[u8]) -> Exit {
         None => Ok(Layout::flag(&charge.dir)),
     };
     match layout {
-        Ok(layout) if kind == RELEASE => match release(&layout, &charge.id) {
-            Ok(settled) if settled.error.is_none() => Exit::Ok,
-            _ => Exit::Failed,
-        },
+        Ok(layout) if kind == RELEASE => {
+            match outlast(&layout, &charge.id).and_then(|()| release(&layout, &charge.id)) {
+                Ok(settled) if settled.error.is_none() => Exit::Ok,
+                _ => Exit::Failed,
+            }
+        }
         _ => Exit::Usage,
+    }
+}
+
+/// How often the guardian looks whether COMMAND's group has ended: its first process is gone by
+/// then, and of the others there is no event to wait for.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Waits until no process of COMMAND runs: the site is not the visitors' before. Ends, too, when
+/// somebody else has released the hold.
+fn outlast(layout: &Layout, id: &str) -> Result<()> {
+    loop {
+        let observed = observe::observe(layout, &Opened::new(layout)?)?;
+        let run = observed
+            .holds
+            .iter()
+            .find(|hold| hold.id == id)
+            .and_then(|hold| hold.run.as_ref());
+        match run {
+            Some(run) if run.command_runs() => std::thread::sleep(LOOK),
+            _ => return Ok(()),
+        }
     }
 }
 
@@ -168,8 +194,11 @@ impl Story<'_> {
                 .take_back(items, verified, error)?
                 .exit(signal_code(signal)));
         }
+        let note = |pid| self.note_command(pid);
         match Foreground::new(self.argv)
             .patient()
+            .started(&note)
+            .env(person::MARK, self.mark())
             .deadline(self.context.deadline)
             .run(self.watch)
         {
@@ -177,6 +206,32 @@ impl Story<'_> {
             Ok(outcome) => Ok(self.afterwards(&settled, items, &outcome)),
             Err(error) => self.take_back(items, verified, error),
         }
+    }
+
+    fn mark(&self) -> String {
+        self.on.wish.run.as_ref().map(Run::mark).unwrap_or_default()
+    }
+
+    /// Writes COMMAND's process into the hold: the guardian leaves the page up while it runs. Where
+    /// that fails the guardian knows COMMAND by its mark alone.
+    fn note_command(&self, pid: u32) {
+        let Some(command) = i32::try_from(pid)
+            .ok()
+            .and_then(|pid| Identity::of(pid).ok())
+        else {
+            return;
+        };
+        let settling = Settling {
+            lock_wait: PATIENCE,
+            ..Settling::new(&self.on.layout, self.context)
+        };
+        let _ = settling.run(|holds, _, _| {
+            let mine = holds.iter_mut().find(|hold| hold.id == self.on.wish.id);
+            if let Some(run) = mine.and_then(|hold| hold.run.as_mut()) {
+                run.command = Some(command);
+            }
+            Ok(())
+        });
     }
 
     /// The hold is made, its start waited for.

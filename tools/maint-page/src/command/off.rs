@@ -2,7 +2,9 @@
 
 use super::{disproved, prove, remarks, report};
 use crate::change;
+use crate::hold::Hold;
 use crate::layout::Layout;
+use crate::person::Seat;
 use crate::report::Maintenance;
 use crate::request::{Proof, Whose};
 use crate::settle::{Settled, Settling};
@@ -22,10 +24,16 @@ pub fn run(
         force,
         ..Settling::new(layout, context)
     };
+    settling.must_exist()?;
     let mut gone = Vec::new();
     let settled = settling.run_if(|holds, _, now| {
         let ids: Vec<String> = match whose {
-            Whose::Own(id) | Whose::Id(id) => vec![id.clone()],
+            Whose::Id(id) => vec![id.clone()],
+            Whose::Own(id) => holds
+                .iter()
+                .filter(|hold| hold.id == *id && (force || !is_anothers(hold)))
+                .map(|hold| hold.id.clone())
+                .collect(),
             Whose::All => holds.iter().map(|hold| hold.id.clone()).collect(),
         };
         gone = change::release(holds, &ids);
@@ -33,6 +41,13 @@ pub fn run(
         Ok(!gone.is_empty() || !holds.iter().any(|hold| hold.state(now).is_up()))
     })?;
     Ok(finish(layout, settled, whose, &gone, proof, context))
+}
+
+/// Whether another person of the same name made it: two people are both root.
+fn is_anothers(hold: &Hold) -> bool {
+    let here = Seat::here();
+    let both = hold.seat.as_ref().zip(here.as_ref());
+    both.is_some_and(|(there, here)| there.is_anothers(here))
 }
 
 /// Proves it, and reports it.

@@ -3,13 +3,15 @@
 use super::{disproved, prove, remarks, report};
 use crate::change::{self, Wish};
 use crate::clues;
-use crate::hold::State;
+use crate::hold::{Hold, State};
 use crate::layout::Layout;
+use crate::person::Seat;
 use crate::report::{Item, Maintenance};
 use crate::request::Proof;
 use crate::settle::{Settled, Settling};
 use crate::template;
 use crate::wait::{self, Waited};
+use crate::when;
 use base::report::{Report, Status};
 use base::signals::Watch;
 use base::tool::Context;
@@ -77,9 +79,26 @@ pub fn begin(on: &On, context: &Context) -> Result<Settled> {
         makes: true,
         ..Settling::new(&on.layout, context)
     };
-    let mut settled = settling.run(|holds, _, now| change::on(holds, &wish, now).map_err(wrong))?;
+    let mut settled = settling.run(|holds, _, now| {
+        if let Some(hold) = change::anothers(holds, &wish).filter(|_| !on.force) {
+            return Err(held(hold));
+        }
+        change::on(holds, &wish, now).map_err(wrong)
+    })?;
     settled.warnings.extend(warnings(on, &settled));
     Ok(settled)
+}
+
+/// Somebody else holds the page under the same name.
+fn held(hold: &Hold) -> Error {
+    let seat = hold.seat.as_ref().map(Seat::shown).unwrap_or_default();
+    Error::locked(format!(
+        "the hold '{}' is somebody else's: {} took it at {}{seat}",
+        hold.id,
+        hold.created_by,
+        when::rfc3339(hold.created_at, &hold.zone()),
+    ))
+    .hint("give --id NAME for a hold of your own, or --force to change theirs")
 }
 
 fn warnings(on: &On, settled: &Settled) -> Vec<String> {
@@ -187,10 +206,14 @@ fn finish(
         .cloned()
         .chain(remarks(&body.verified))
         .collect();
-    let msg = settled.error.as_ref().map_or_else(
-        || message(&settled, &body, id, context.dry_run),
-        |error| error.message.clone(),
-    );
+    let msg = match (&settled.error, &error) {
+        (Some(error), _) => error.message.clone(),
+        (None, Some(_)) => format!(
+            "{}; not proved over HTTP",
+            message(&settled, &body, id, context.dry_run)
+        ),
+        (None, None) => message(&settled, &body, id, context.dry_run),
+    };
     let report = report(body, msg, changed, context)
         .warnings(warnings)
         .diff(settled.diff);

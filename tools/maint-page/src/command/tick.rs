@@ -16,12 +16,13 @@ pub fn run(
     force: bool,
     context: &Context,
 ) -> Result<Report<Maintenance>> {
-    let settled = Settling {
+    let settling = Settling {
         only: id,
         force,
         ..Settling::new(layout, context)
-    }
-    .run(|_, _, _| Ok(()))?;
+    };
+    settling.must_exist()?;
+    let settled = settling.run(|_, _, _| Ok(()))?;
     let body = settled.body("tick", layout);
     let mut warnings = settled.warnings.clone();
     let mut said = Vec::new();
@@ -29,6 +30,9 @@ pub fn run(
         match event {
             Event::Began(id) => said.push(format!("up for {id}")),
             Event::Ended(id) => said.push(format!("{id} ended")),
+            Event::Abandoned(id) => warnings.push(format!(
+                "the run of '{id}' ended without releasing its hold: the hold is released"
+            )),
             Event::Lapsed(id) => warnings.push(format!(
                 "{id} is over before the page was put up for it; tick did not run in between"
             )),

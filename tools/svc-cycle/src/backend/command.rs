@@ -16,14 +16,19 @@ use base::{Error, Result};
 use proc::Snapshot;
 use proc::{Identity, arguments, executable, is_of_this_machine};
 
-use super::spawn::{Launch, signal_named};
-use super::{Backend, Done, Member, Run, State, pidfile};
-use crate::set::Service;
+use super::pidfile;
+use super::row::{Backend, itself};
+use super::spawn::{self, Launch, signal_named};
+use crate::id::ServiceId;
+use crate::service::Service;
+use crate::state::{Done, Member, Run, State};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
     name: "command",
     check,
+    id,
+    locks: |service| itself(id(service)),
     observe,
     start,
     stop,
@@ -32,6 +37,11 @@ pub const BACKEND: Backend = Backend {
     late: Duration::from_millis(300),
     settle: |_, _| {},
     vouches: |_, _| false,
+    allowed: |_, _| Ok(Vec::new()),
+    related: None,
+    reread: None,
+    shows_stopping: false,
+    log: |service, _| spawn::log_of(service),
 };
 
 fn check(service: &Service) -> Result<()> {
@@ -63,6 +73,15 @@ fn argv(service: &Service) -> Vec<String> {
         .unwrap_or_else(|| vec![service.unit.clone()])
 }
 
+fn id(service: &Service) -> ServiceId {
+    let file = service.spec.pidfile.as_ref();
+    let file = file.map(|file| service.path(file).display().to_string());
+    ServiceId {
+        matching: service.spec.matching.clone().or(file),
+        ..ServiceId::system(BACKEND.name, program(service))
+    }
+}
+
 fn observe(services: &[&Service]) -> Vec<Result<State>> {
     let snapshot = Snapshot::take().map_err(|error| Error::io("/proc", &error));
     services
@@ -78,7 +97,7 @@ fn observe(services: &[&Service]) -> Vec<Result<State>> {
 
 fn state(service: &Service, snapshot: &Snapshot) -> Result<State> {
     if let Some(file) = &service.spec.pidfile {
-        let found = pidfile::read(&service.path(file))?;
+        let found = pidfile::read(&service.path(file), &pidfile::Proof::of(service))?;
         return Ok(State::one(Member::of_process(
             &service.unit,
             found.identity.as_ref(),
@@ -107,6 +126,7 @@ fn state(service: &Service, snapshot: &Snapshot) -> Result<State> {
 
 /// The processes of the program whose parent isn't one: masters, not workers.
 fn roots(service: &Service, snapshot: &Snapshot) -> io::Result<Vec<i32>> {
+    // Not our descendants: a copy that COMMAND or the start just made is one of them, and is what is looked for.
     let me = i32::try_from(std::process::id()).unwrap_or_default();
     let own = rustix::process::geteuid();
     let mut mine = Vec::new();

@@ -1,9 +1,14 @@
-//! Services of a compose file, through `docker compose`.
+//! Services of compose files, through `docker compose`.
 //!
-//! `up --wait` fails when a one-shot (a migration) has done its work and gone; here such a service counts as
-//! finished. States come from `ps --all --format json`, which older versions print as one array and newer ones
-//! as a line for each container.
+//! States come from `ps --all --format json`, which older versions print as one array and newer ones as a line for each
+//! container; when a container was started, how often the engine restarted it and which process it is come from `inspect`,
+//! because a container that dies and comes back every two seconds is called running. `up --wait` fails when a one-shot (a
+//! migration) has done its work and gone: a service with `oneshot = true` counts as finished then, and any other as down.
+//! How long a stop may take is the file's own stop_grace_period.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use base::child::{Finished, Run as Child};
@@ -11,13 +16,17 @@ use base::clock::Deadline;
 use base::{Error, Kind, Result};
 use serde::Deserialize;
 
-use super::{Backend, Done, Member, Run, State};
-use crate::set::Service;
+use super::row::{Backend, itself};
+use crate::id::ServiceId;
+use crate::service::{KillPolicy, Service};
+use crate::state::{Done, Member, Run, State};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
     name: "compose",
     check,
+    id,
+    locks: |service| itself(id(service)),
     observe,
     start,
     stop,
@@ -26,37 +35,85 @@ pub const BACKEND: Backend = Backend {
     late: Duration::ZERO,
     settle: |_, _| {},
     vouches: |_, _| false,
+    allowed: |_, _| Ok(Vec::new()),
+    related: None,
+    reread: None,
+    shows_stopping: true,
+    log,
 };
 
 /// `ps` talks to the engine and may have to wait for it.
 const ASKING: Duration = Duration::from_secs(30);
 
+/// What docker gives a container to stop where the file says nothing.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// For the engine's own work around a stop.
+const MARGIN: Duration = Duration::from_secs(15);
+
 fn check(service: &Service) -> Result<()> {
     if service.unit.is_empty() || service.unit.starts_with('-') {
         return Err(Error::usage(format!(
-            "{:?} is not a compose service",
+            "'{}' is not a compose service",
             service.unit
         )));
     }
     Ok(())
 }
 
+fn files(service: &Service) -> Vec<PathBuf> {
+    let files = service.spec.config.iter().flat_map(|files| files.all());
+    files.map(|file| service.path(file)).collect()
+}
+
+fn id(service: &Service) -> ServiceId {
+    let canonical = |path: PathBuf| path.canonicalize().unwrap_or(path);
+    let first = files(service).into_iter().next();
+    ServiceId {
+        config: Some(canonical(
+            first.unwrap_or_else(|| service.directory.clone()),
+        )),
+        matching: service.spec.project.clone(),
+        ..ServiceId::system(BACKEND.name, &service.unit)
+    }
+}
+
 fn compose(service: &Service, arguments: &[&str], deadline: Deadline) -> Result<Finished> {
     let mut child = Child::new("docker").arg("compose");
-    if let Some(file) = &service.spec.config {
-        child = child.arg("--file").arg(service.path(file));
+    for file in files(service) {
+        child = child.arg("--file").arg(file);
     }
-    let run = child
+    if let Some(project) = &service.spec.project {
+        child = child.arg("--project-name").arg(project);
+    }
+    let done = child
         .args(arguments)
         .dir(&service.directory)
         .deadline(deadline)
-        .run();
-    run.map_err(|error| match error.kind {
-        Kind::CommandNotFound => {
-            Error::failed("docker is not on PATH").hint("the compose backend runs `docker compose`")
-        }
-        _ => error,
-    })
+        .run()
+        .map_err(|error| match error.kind {
+            Kind::CommandNotFound => Error::failed("'docker' is not on PATH")
+                .hint("apt-get install docker.io; the compose backend runs `docker compose`"),
+            _ => error,
+        })?;
+    // docker without the plugin takes the words for its own.
+    let said = done.err();
+    let missing = !done.success()
+        && [
+            "is not a docker command",
+            "unknown docker command",
+            "unknown flag: --file",
+            "unknown flag: --project-name",
+            "unknown shorthand flag: 'f' in -f",
+        ]
+        .iter()
+        .any(|words| said.contains(words));
+    if missing {
+        return Err(Error::failed("docker has no compose plugin").hint(
+            "apt-get install docker-compose-plugin (docker.com), docker-compose-v2 (Ubuntu) or docker-compose (Debian 13)",
+        ));
+    }
+    Ok(done)
 }
 
 /// A container as `ps` prints it; other keys vary with the version.
@@ -71,6 +128,16 @@ struct Container {
     health: String,
     #[serde(default)]
     exit_code: i32,
+    #[serde(skip)]
+    seen: Inspected,
+}
+
+/// What `ps` does not tell of it.
+#[derive(Debug, Default, Clone)]
+struct Inspected {
+    started: String,
+    restarts: String,
+    pid: Option<i32>,
 }
 
 fn observe(services: &[&Service]) -> Vec<Result<State>> {
@@ -87,24 +154,128 @@ fn state(service: &Service) -> Result<State> {
         let words = done.last_words();
         return Err(if words.contains("no such service") {
             Error::usage(format!(
-                "{}: the compose file has no such service",
+                "'{}': the compose file has no such service",
                 service.unit
             ))
         } else {
             Error::unreachable(format!("docker compose ps: {words}"))
         });
     }
-    let containers =
+    let mut containers =
         parse(&done.out()).map_err(|error| Error::failed(format!("docker compose ps: {error}")))?;
+    inspect(&mut containers)?;
+    let grace = grace(service);
+    let mut whole = if containers.is_empty() {
+        Member {
+            word: "no container".to_owned(),
+            ..Member::of_process(&service.unit, None)
+        }
+    } else {
+        let members = containers
+            .into_iter()
+            .map(|each| member(each, service.spec.oneshot));
+        whole(&service.unit, members.collect())
+    };
+    whole.stop_time = Some(grace.saturating_add(MARGIN));
+    Ok(State::one(whole))
+}
+
+/// Since when each container runs, how often the engine restarted it, and its first process.
+fn inspect(containers: &mut [Container]) -> Result<()> {
     if containers.is_empty() {
-        let mut member = Member::of_process(&service.unit, None);
-        member.word = "no container".to_owned();
-        return Ok(State::one(member));
+        return Ok(());
     }
-    Ok(State::one(whole(
-        &service.unit,
-        containers.into_iter().map(member).collect(),
-    )))
+    let ids: Vec<&str> = containers.iter().map(|each| each.id.as_str()).collect();
+    let done = Child::new("docker")
+        .args(["inspect", "--type", "container", "--format"])
+        .arg("{{.Id}} {{.State.StartedAt}} {{.RestartCount}} {{.State.Pid}}")
+        .args(&ids)
+        .timeout(ASKING)
+        .run()?;
+    if !done.success() {
+        return Err(Error::unreachable(format!(
+            "docker inspect: {}",
+            done.last_words()
+        )));
+    }
+    for line in done.out().lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [id, started, restarts, pid] = words[..] else {
+            continue;
+        };
+        let mine = containers
+            .iter_mut()
+            .find(|each| !each.id.is_empty() && id.starts_with(each.id.as_str()));
+        if let Some(container) = mine {
+            container.seen = Inspected {
+                started: started.to_owned(),
+                restarts: restarts.to_owned(),
+                pid: pid.parse().ok().filter(|pid| is_in_container(*pid, id)),
+            };
+        }
+    }
+    Ok(())
+}
+
+/// Whether the number is that of a process here: an engine on another machine counts its own.
+fn is_in_container(pid: i32, id: &str) -> bool {
+    pid > 0
+        && proc::View::of(pid)
+            .and_then(|view| view.cgroup())
+            .is_ok_and(|group| group.is_some_and(|group| group.to_string_lossy().contains(id)))
+}
+
+type Place = (Vec<PathBuf>, Option<String>, PathBuf);
+
+/// The grace periods of the files that were read in this run, by service.
+static GRACES: Mutex<Option<HashMap<Place, HashMap<String, Duration>>>> = Mutex::new(None);
+
+/// stop_grace_period as docker compose reads the files.
+fn grace(service: &Service) -> Duration {
+    let place = (
+        files(service),
+        service.spec.project.clone(),
+        service.directory.clone(),
+    );
+    let Ok(mut known) = GRACES.lock() else {
+        return GRACE;
+    };
+    let known = known.get_or_insert_with(HashMap::new);
+    let graces = known
+        .entry(place)
+        .or_insert_with(|| graces(service).unwrap_or_default());
+    graces.get(&service.unit).copied().unwrap_or(GRACE)
+}
+
+#[derive(Debug, Deserialize)]
+struct Config {
+    #[serde(default)]
+    services: HashMap<String, ConfiguredService>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ConfiguredService {
+    stop_grace_period: Option<String>,
+}
+
+fn graces(service: &Service) -> Result<HashMap<String, Duration>> {
+    let done = compose(
+        service,
+        &["config", "--format", "json"],
+        Deadline::after(Some(ASKING)),
+    )?;
+    let config: Config = serde_json::from_slice(&done.stdout)
+        .map_err(|error| Error::failed(format!("docker compose config: {error}")))?;
+    Ok(config
+        .services
+        .into_iter()
+        .filter_map(|(name, service)| Some((name, go_duration(&service.stop_grace_period?)?)))
+        .collect())
+}
+
+/// `2m0s`, as Go prints durations: humantime's form without blanks.
+fn go_duration(text: &str) -> Option<Duration> {
+    base::cli::parse_duration(text).ok()
 }
 
 /// The containers of a service as one: compose starts and stops them together, and names them anew as it likes.
@@ -117,7 +288,8 @@ fn whole(unit: &str, containers: Vec<Member>) -> Member {
             Run::Starting => 2,
             Run::Stopping => 3,
             Run::Stopped => 4,
-            Run::Failed => 5,
+            Run::Unknown => 5,
+            Run::Failed => 6,
         });
     let generation: Vec<String> = containers
         .iter()
@@ -143,34 +315,35 @@ fn parse(text: &str) -> std::result::Result<Vec<Container>, serde_json::Error> {
         .collect()
 }
 
-fn member(container: Container) -> Member {
+fn member(container: Container, oneshot: bool) -> Member {
     let run = match (container.state.as_str(), container.health.as_str()) {
         ("running", "unhealthy") => Run::Failed,
         ("running", "starting") | ("restarting" | "created", _) => Run::Starting,
+        // A one-shot is done when it has ended, and not before.
+        ("running", _) if oneshot => Run::Starting,
         ("running", _) => Run::Running,
-        ("exited", _) if container.exit_code == 0 => Run::Finished,
+        ("exited", _) if container.exit_code == 0 && oneshot => Run::Finished,
         // 143 and 137: ended by the stop itself.
-        ("exited", _) if matches!(container.exit_code, 137 | 143) => Run::Stopped,
+        ("exited", _) if matches!(container.exit_code, 0 | 137 | 143) => Run::Stopped,
         ("exited" | "dead", _) => Run::Failed,
         ("removing" | "paused", _) => Run::Stopping,
         _ => Run::Stopped,
     };
     let word = if container.health.is_empty() {
-        container.state
+        container.state.clone()
     } else {
         format!("{} ({})", container.state, container.health)
     };
-    let detail = (run == Run::Failed && container.exit_code != 0)
-        .then(|| format!("exit status {}", container.exit_code));
+    let ended = container.state == "exited" && !oneshot || run == Run::Failed;
+    let detail = ended.then(|| format!("exit status {}", container.exit_code));
+    let seen = container.seen;
     Member {
-        name: container.name,
         run,
         word,
-        pid: None,
-        generation: container.id,
+        pid: seen.pid.filter(|_| run.is_up() || run == Run::Failed),
+        generation: format!("{}@{}/{}", container.id, seen.started, seen.restarts),
         detail,
-        restarts: 0,
-        cgroup: None,
+        ..Member::of_process(&container.name, None)
     }
 }
 
@@ -190,7 +363,8 @@ fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
     let mut answer = Done::default();
     if !done.success() {
         let state = state(service)?;
-        if !state.is_done_or_running() {
+        let still = service.spec.oneshot && !state.is_down();
+        if !state.is_done_or_running() && !still {
             return Err(Error::failed(format!(
                 "{}: {}; docker compose up: {}",
                 service.name,
@@ -198,19 +372,33 @@ fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
                 done.last_words()
             )));
         }
-        answer.detail = Some("it has ended, and well".to_owned());
-        answer.finished = !state.is_running();
+        answer.finished = !state.is_running() && !still;
+        answer.detail = answer.finished.then(|| "it has ended, and well".to_owned());
     }
     Ok(answer)
 }
 
 fn stop(service: &Service, _: &State, _: &[String], deadline: Deadline) -> Result<Done> {
-    let seconds = service.stop_timeout().as_secs().to_string();
-    let done = compose(
-        service,
-        &["stop", "--timeout", &seconds, &service.unit],
-        deadline,
-    )?;
+    let mut words = vec!["stop".to_owned()];
+    // The file's own grace period holds, unless the set wants a kill after its own time.
+    let time = service.spec.stop_timeout;
+    if let (KillPolicy::Escalate, Some(time)) = (service.spec.kill, time) {
+        words.extend(["--timeout".to_owned(), time.as_secs().to_string()]);
+    }
+    words.push(service.unit.clone());
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let margin = match service.spec.kill {
+        KillPolicy::Escalate => Deadline::after(time.map(|time| time.saturating_add(MARGIN))),
+        KillPolicy::Report => deadline,
+    };
+    let done = compose(service, &words, margin)?;
+    if done.timed_out {
+        return Err(Error::failed(format!(
+            "{}: docker compose stop is not done in time",
+            service.name
+        ))
+        .hint("the engine goes on with it; stop_grace_period in the compose file says how long it waits before it kills"));
+    }
     if !done.success() {
         return Err(Error::failed(format!(
             "{}: docker compose stop: {}",
@@ -218,7 +406,19 @@ fn stop(service: &Service, _: &State, _: &[String], deadline: Deadline) -> Resul
             done.last_words()
         )));
     }
-    Ok(Done::default())
+    let mut answer = Done::default();
+    let after = state(service)?;
+    if after
+        .members
+        .iter()
+        .any(|member| member.detail.as_deref() == Some("exit status 137"))
+    {
+        answer.warnings.push(format!(
+            "{}: did not stop by itself, docker killed it: what it was doing is lost",
+            service.name
+        ));
+    }
+    Ok(answer)
 }
 
 fn reload(service: &Service, _: &State, deadline: Deadline) -> Result<Done> {
@@ -239,10 +439,26 @@ fn reload(service: &Service, _: &State, deadline: Deadline) -> Result<Done> {
             done.last_words()
         )));
     }
-    Ok(Done {
-        detail: Some(format!("signal {signal}")),
-        ..Done::default()
-    })
+    Ok(Done::saying(format!("signal {signal}")))
+}
+
+/// The last lines that the containers wrote.
+fn log(service: &Service, _: &State) -> Vec<String> {
+    let words = [
+        "logs",
+        "--no-color",
+        "--no-log-prefix",
+        "--tail",
+        "10",
+        &service.unit,
+    ];
+    compose(
+        service,
+        &words,
+        Deadline::after(Some(Duration::from_secs(10))),
+    )
+    .map(|done| done.out().lines().map(str::to_owned).collect())
+    .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -255,15 +471,18 @@ mod tests {
         let lines = "{\"ID\":\"1\",\"Name\":\"a-web-1\",\"State\":\"running\",\"Health\":\"healthy\"}\n\
             {\"ID\":\"2\",\"Name\":\"a-migrate-1\",\"State\":\"exited\",\"ExitCode\":0}\n";
         let array = "[{\"ID\":\"3\",\"Name\":\"a-web-1\",\"State\":\"exited\",\"ExitCode\":1}]";
-        let runs = |text: &str| {
+        let runs = |text: &str, oneshot: bool| {
             parse(text)
                 .unwrap()
                 .into_iter()
-                .map(|each| member(each).run)
+                .map(|each| member(each, oneshot).run)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(runs(lines), [Run::Running, Run::Finished]);
-        assert_eq!(runs(array), [Run::Failed]);
-        assert_eq!(runs(""), []);
+        assert_eq!(runs(lines, true), [Run::Starting, Run::Finished]);
+        // A server that exits 0 at once is down.
+        assert_eq!(runs(lines, false), [Run::Running, Run::Stopped]);
+        assert_eq!(runs(array, false), [Run::Failed]);
+        assert_eq!(runs("", false), []);
+        assert_eq!(go_duration("2m0s"), Some(Duration::from_secs(120)));
     }
 }

@@ -1,8 +1,10 @@
 //! A daemon that is known by the file it writes its pid into.
 //!
-//! The number in the file is a claim. It is believed only when the file can't have been written by just anybody, and
-//! a process of that number is not younger than the file: a daemon writes its pid after it has started, so a
-//! process that started after the file was written got the number later. Signals go through a pidfd.
+//! The number in the file is a claim. It is believed only when the file can't have been written by somebody who may not signal
+//! that process anyway, and when the process is not younger than the file: a daemon writes its pid after it has started, so a
+//! process that started after the file was written got the number later. A clock that was set forward in between looks the
+//! same; then only a proof that it is the right program counts (it holds the file open, it is the executable that was expected,
+//! it has the command line of `start`), and without one nothing is started and nothing is signalled. Signals go through a pidfd.
 
 use std::fs;
 use std::io;
@@ -15,14 +17,18 @@ use base::clock::Deadline;
 use base::{Error, Kind, Result};
 use proc::{Identity, Process, arguments};
 
-use super::spawn::{Launch, signal_named};
-use super::{Backend, Done, Member, State};
-use crate::set::Service;
+use super::row::{Backend, itself};
+use super::spawn::{self, Launch, signal_named};
+use crate::id::ServiceId;
+use crate::service::Service;
+use crate::state::{Done, Member, State};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
     name: "pidfile",
     check,
+    id,
+    locks: |service| itself(id(service)),
     observe,
     start,
     stop,
@@ -31,10 +37,15 @@ pub const BACKEND: Backend = Backend {
     late: Duration::from_secs(5),
     settle,
     vouches: |_, _| false,
+    allowed: |_, _| Ok(Vec::new()),
+    related: None,
+    reread: None,
+    shows_stopping: false,
+    log: |service, _| spawn::log_of(service),
 };
 
-/// How much younger than its pid file a process may be: clock ticks are 10 ms, file times may lag by a tick of the kernel.
-const SLACK: Duration = Duration::from_secs(2);
+/// How much younger than its pid file a process may look: its start is known to 10 ms, and file times lag by a tick of the kernel.
+const SLACK: Duration = Duration::from_millis(50);
 
 fn check(service: &Service) -> Result<()> {
     for signal in [&service.spec.reload_signal, &service.spec.stop_signal]
@@ -54,10 +65,24 @@ fn file(service: &Service) -> PathBuf {
     service.path(Path::new(&service.unit))
 }
 
+fn id(service: &Service) -> ServiceId {
+    let path = file(service);
+    // The file comes and goes; the directory stays.
+    let parent = path.parent().and_then(|dir| dir.canonicalize().ok());
+    let whole = match (parent, path.file_name()) {
+        (Some(dir), Some(name)) => dir.join(name),
+        _ => path,
+    };
+    ServiceId::system(BACKEND.name, whole.display().to_string())
+}
+
 fn observe(services: &[&Service]) -> Vec<Result<State>> {
     services
         .iter()
-        .map(|service| read(&file(service)).map(|found| State::one(found.member(&service.unit))))
+        .map(|service| {
+            let found = read(&file(service), &Proof::of(service))?;
+            Ok(State::one(found.member(&service.unit)))
+        })
         .collect()
 }
 
@@ -71,6 +96,13 @@ pub struct Found {
 }
 
 impl Found {
+    fn nobody(why: String) -> Self {
+        Self {
+            identity: None,
+            why: Some(why),
+        }
+    }
+
     fn member(self, name: &str) -> Member {
         let mut member = Member::of_process(name, self.identity.as_ref());
         member.detail = self.why;
@@ -78,19 +110,84 @@ impl Found {
     }
 }
 
+/// What proves that a process is the service's own, whatever the clock says.
+#[derive(Debug, Default)]
+pub struct Proof {
+    /// The executable, as a pattern.
+    pub exe: Option<String>,
+    /// The program that is started.
+    pub program: Option<PathBuf>,
+    /// The arguments after it.
+    pub arguments: Vec<String>,
+}
+
+impl Proof {
+    /// By what the set says of the service.
+    #[must_use]
+    pub fn of(service: &Service) -> Self {
+        let start = service.spec.start.clone().unwrap_or_default();
+        Self {
+            exe: service.spec.expect.exe.clone(),
+            program: start.first().map(PathBuf::from),
+            arguments: start.get(1..).unwrap_or_default().to_vec(),
+        }
+    }
+
+    /// Whether this is proved of the process.
+    fn holds(&self, pid: i32, file: &fs::Metadata) -> bool {
+        let Ok(view) = proc::View::of(pid) else {
+            return false;
+        };
+        let open = || {
+            view.open_files().is_ok_and(|files| {
+                files
+                    .iter()
+                    .any(|each| (each.dev, each.ino) == (file.dev(), file.ino()))
+            })
+        };
+        let exe = view.exe().ok();
+        let expected = self.exe.as_ref().is_some_and(|pattern| {
+            let pattern = glob::Pattern::new(pattern).ok();
+            pattern
+                .zip(exe.as_ref())
+                .is_some_and(|(pattern, exe)| pattern.matches_path(&exe.path))
+        });
+        expected || self.is_started(&view) || open()
+    }
+
+    /// The program's own file runs, or its script is run by an interpreter, with the same arguments.
+    fn is_started(&self, view: &proc::View) -> bool {
+        let (Some(program), Ok(argv)) = (&self.program, view.argv()) else {
+            return false;
+        };
+        let argv: Vec<String> = argv
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        let mut command = vec![program.display().to_string()];
+        command.extend(self.arguments.iter().cloned());
+        let whole = argv.len() >= command.len()
+            && argv.len() <= command.len() + 1
+            && argv[argv.len() - command.len()..] == command[..];
+        let same_file = || {
+            let meta = fs::metadata(program).ok();
+            meta.zip(view.exe().ok())
+                .is_some_and(|(meta, exe)| (meta.dev(), meta.ino()) == (exe.dev, exe.ino))
+        };
+        whole || program.is_absolute() && same_file()
+    }
+}
+
 /// Reads a pid file and looks at the process.
 ///
 /// # Errors
-/// Permission: others than its owner may write the file, so that a signal would go wherever they like.
-pub fn read(path: &Path) -> Result<Found> {
-    let nobody = |why: String| Found {
-        identity: None,
-        why: Some(why),
-    };
+/// Permission: whoever can write the file may not signal that process. Unknown: the process is younger than the file, and nothing proves
+/// that it is the right one all the same.
+pub fn read(path: &Path, proof: &Proof) -> Result<Found> {
     let meta = match fs::metadata(path) {
         Ok(meta) => meta,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(nobody(format!("{}: no such file", path.display())));
+            return Ok(Found::nobody(format!("{}: no such file", path.display())));
         }
         Err(error) => return Err(Error::io(path.display(), &error)),
     };
@@ -107,12 +204,12 @@ pub fn read(path: &Path) -> Result<Found> {
     let text = fs::read_to_string(path).map_err(|error| Error::io(path.display(), &error))?;
     let first = text.lines().next().unwrap_or_default().trim();
     let Some(pid) = first.parse::<i32>().ok().filter(|pid| *pid > 1) else {
-        return Ok(nobody(format!("{}: no pid in it", path.display())));
+        return Ok(Found::nobody(format!("{}: no pid in it", path.display())));
     };
     let identity = match Identity::of(pid) {
         Ok(identity) => identity,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(nobody(format!(
+            return Ok(Found::nobody(format!(
                 "{}: process {pid} isn't running",
                 path.display()
             )));
@@ -125,33 +222,66 @@ pub fn read(path: &Path) -> Result<Found> {
             ));
         }
     };
-    if identity.uid != meta.uid()
-        && meta.uid() != 0
-        && identity.uid != effective_user()
-        && effective_user() != meta.uid()
-    {
-        return Ok(nobody(format!(
-            "{}: process {pid} belongs to uid {}, the file to uid {}",
-            path.display(),
-            identity.uid,
-            meta.uid()
+    written_by_its_like(path, &meta, &identity)?;
+    let written = meta.modified().unwrap_or(UNIX_EPOCH);
+    let younger = started(&identity).is_some_and(|begun| begun > written + SLACK);
+    if younger && !proof.holds(pid, &meta) {
+        return Err(Error::new(
+            Kind::Unknown,
+            format!(
+                "{}: process {pid} started after the file was written: either the number was given to another process, or the clock was set",
+                path.display()
+            ),
+        )
+        .hint(format!(
+            "look at process {pid}; if it is another, rm {}; expect = {{ exe = \"/path/of/the/program\" }} in the set tells them apart",
+            base::shell::quoted(&path.display().to_string())
         )));
     }
-    let written = meta.modified().unwrap_or(UNIX_EPOCH);
-    match started(&identity) {
-        Some(begun) if begun > written + SLACK => Ok(nobody(format!(
-            "{}: process {pid} is younger than the file: the number was given to another",
-            path.display()
-        ))),
-        _ => Ok(Found {
-            identity: Some(identity),
-            why: None,
-        }),
-    }
+    Ok(Found {
+        identity: Some(identity),
+        why: None,
+    })
 }
 
-fn effective_user() -> u32 {
-    rustix::process::geteuid().as_raw()
+/// A pid file of an ordinary user, or in such a user's directory, may only name that user's processes: otherwise the user would have
+/// root signal whatever the user likes. start-stop-daemon(8) has the same rule.
+fn written_by_its_like(path: &Path, meta: &fs::Metadata, identity: &Identity) -> Result<()> {
+    let whole = path
+        .canonicalize()
+        .map_err(|error| Error::io(path.display(), &error))?;
+    let mut owners = vec![meta.uid()];
+    for start in [whole.as_path(), path] {
+        for dir in start.ancestors().skip(1) {
+            let Ok(meta) = fs::symlink_metadata(dir) else {
+                continue;
+            };
+            owners.push(meta.uid());
+            if meta.is_dir() && meta.mode() & 0o1002 == 0o002 {
+                return Err(Error::new(
+                    Kind::Permission,
+                    format!(
+                        "{}: everybody can replace files in {}",
+                        path.display(),
+                        dir.display()
+                    ),
+                ));
+            }
+        }
+    }
+    match owners.iter().find(|uid| **uid != 0 && **uid != identity.uid) {
+        None => Ok(()),
+        Some(uid) => Err(Error::new(
+            Kind::Permission,
+            format!(
+                "{}: uid {uid} can write it, and it names process {} of uid {}",
+                path.display(),
+                identity.pid,
+                identity.uid
+            ),
+        )
+        .hint("whoever can write it chooses which process is signalled: let root own the file and its directory")),
+    }
 }
 
 /// When a process started, by the wall clock.
@@ -255,7 +385,7 @@ fn settle(service: &Service, deadline: Deadline) {
         return;
     };
     settle_command(argv, deadline, || {
-        read(&file(service)).is_ok_and(|found| found.identity.is_some())
+        read(&file(service), &Proof::of(service)).is_ok_and(|found| found.identity.is_some())
     });
 }
 
@@ -299,23 +429,54 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         };
         write(&format!("{}\n", std::process::id()));
-        assert!(read(&path).unwrap().identity.is_some());
-        // The same number in a file from before this process began: somebody else's claim.
-        let old = SystemTime::now() - Duration::from_secs(3600);
-        fs::File::options()
-            .write(true)
-            .open(&path)
-            .unwrap()
-            .set_modified(old)
-            .unwrap();
-        assert!(read(&path).unwrap().why.unwrap().contains("younger"));
+        let none = Proof::default();
+        assert!(read(&path, &none).unwrap().identity.is_some());
+        // The clock was set forward by an hour, or the number was given to another: nobody can tell.
+        let set = |seconds: u64| {
+            fs::File::options()
+                .write(true)
+                .open(&path)
+                .unwrap()
+                .set_modified(SystemTime::now() - Duration::from_secs(seconds))
+                .unwrap();
+        };
+        set(3600);
+        assert_eq!(read(&path, &none).unwrap_err().kind, Kind::Unknown);
+        let exe = std::env::current_exe().unwrap();
+        for proof in [
+            Proof {
+                exe: Some(exe.display().to_string()),
+                ..Proof::default()
+            },
+            Proof {
+                program: Some(exe),
+                ..Proof::default()
+            },
+        ] {
+            assert!(read(&path, &proof).unwrap().identity.is_some(), "{proof:?}");
+        }
+        let held = fs::File::open(&path).unwrap();
+        assert!(read(&path, &none).unwrap().identity.is_some());
+        drop(held);
+        // A process of another user than the file's.
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
+            assert_eq!(read(&path, &none).unwrap_err().kind, Kind::Permission);
+            std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+        }
         for text in ["", "0", "1", "-1", "x", "4194999"] {
             write(text);
-            assert!(read(&path).unwrap().identity.is_none(), "{text}");
+            assert!(read(&path, &none).unwrap().identity.is_none(), "{text}");
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
-        assert_eq!(read(&path).unwrap_err().kind, Kind::Permission);
+        assert_eq!(read(&path, &none).unwrap_err().kind, Kind::Permission);
         fs::remove_file(&path).unwrap();
-        assert!(read(&path).unwrap().why.unwrap().contains("no such file"));
+        assert!(
+            read(&path, &none)
+                .unwrap()
+                .why
+                .unwrap()
+                .contains("no such file")
+        );
     }
 }

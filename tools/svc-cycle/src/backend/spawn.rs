@@ -1,25 +1,27 @@
 //! Starting a program that outlives us: an init script, a command that daemonizes, or the daemon itself.
 //!
-//! The new process gets a session of its own, standard input from /dev/null, and a memory file for its output: never
-//! a pipe, because a daemon inherits it and whoever reads until the end waits for ever. When the command has ended
-//! the memory file is sealed against growing, so a daemon that keeps it can't fill the memory: its writes fail, and
-//! no SIGPIPE ends it. What the command says is only for the report; its exit code is only a hint.
+//! The new process gets a session of its own and standard input from /dev/null. Its output goes to its log; without one, that
+//! of the daemon itself goes to /dev/null, and that of a command which comes back to a memory file: never to a pipe, because a
+//! daemon inherits it and whoever reads until the end waits for ever. When the command has ended the memory file is sealed
+//! against growing, so a daemon that keeps it can't fill the memory. What the command says is only for the report; its exit
+//! code is only a hint.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use base::child::Identity as User;
 use base::clock::Deadline;
-use base::{Error, Result};
+use base::{Error, Kind, Result};
 use proc::Process;
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::process::Signal;
 
-use super::Done;
-use crate::set::Service;
+use crate::service::Service;
+use crate::state::Done;
 
 /// The most of a command's output that is kept, in bytes.
 const KEPT: u64 = 4 << 10;
@@ -32,6 +34,7 @@ pub struct Launch {
     directory: PathBuf,
     environment: Environment,
     log: Option<PathBuf>,
+    user: Result<Option<User>>,
 }
 
 /// What the program finds in its environment.
@@ -57,6 +60,7 @@ impl Launch {
             directory,
             environment: Environment::With(service.spec.environment.clone()),
             log: service.spec.log.as_ref().map(|log| service.path(log)),
+            user: service.runs_as(),
         }
     }
 
@@ -74,20 +78,26 @@ impl Launch {
             directory: directory.into(),
             environment: Environment::Only(environment),
             log: None,
+            user: Ok(None),
         }
     }
 
-    fn spawn(&self) -> Result<(Child, Output)> {
+    fn spawn(&self, comes_back: bool) -> Result<(Child, Output)> {
         let (program, arguments) = self
             .argv
             .split_first()
             .ok_or_else(|| Error::input(format!("{}: the command is empty", self.name)))?;
-        let output = Output::new(self.log.as_ref())?;
+        let user = self.user.clone()?.filter(|user| !user.is_current());
+        let output = Output::new(self.log.as_deref(), user.as_ref(), comes_back)?;
         let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .current_dir(&self.directory)
-            .stdin(Stdio::null());
+        command.args(arguments).stdin(Stdio::null());
+        match &user {
+            Some(user) => user.isolate(&mut command, Some(&self.directory))?,
+            None => {
+                command.current_dir(&self.directory);
+                base::child::own_session(&mut command);
+            }
+        }
         command.stdout(output.stream()?).stderr(output.stream()?);
         match &self.environment {
             Environment::With(more) => command.envs(more),
@@ -95,7 +105,6 @@ impl Launch {
                 .env_clear()
                 .envs(these.iter().map(|(name, value)| (name, value))),
         };
-        base::child::own_session(&mut command);
         let child = command
             .spawn()
             .map_err(|error| Error::io(format!("{}: cannot run {program}", self.name), &error))?;
@@ -107,7 +116,7 @@ impl Launch {
     /// # Errors
     /// It can't be started, or hasn't come back at the deadline.
     pub fn and_wait(&self, deadline: Deadline) -> Result<Done> {
-        let (mut child, output) = self.spawn()?;
+        let (mut child, output) = self.spawn(true)?;
         let pid = i32::try_from(child.id()).unwrap_or_default();
         if let Ok(process) = Process::open(pid) {
             let left = deadline.left().unwrap_or(Duration::from_secs(3600));
@@ -144,8 +153,7 @@ impl Launch {
     /// # Errors
     /// It can't be started.
     pub fn and_leave(&self) -> Result<i32> {
-        let (child, output) = self.spawn()?;
-        output.seal_later();
+        let (child, _) = self.spawn(false)?;
         // Collected by init once we are gone; until then a zombie counts as ended everywhere here.
         i32::try_from(child.id()).map_err(|_| Error::failed("a process has no pid"))
     }
@@ -159,12 +167,12 @@ enum Output {
 }
 
 impl Output {
-    fn new(log: Option<&PathBuf>) -> Result<Self> {
+    fn new(log: Option<&Path>, user: Option<&User>, comes_back: bool) -> Result<Self> {
         if let Some(path) = log {
-            let file = File::options().append(true).create(true).open(path);
-            return file
-                .map(Self::Log)
-                .map_err(|error| Error::io(path.display(), &error));
+            return open_log(path, user).map(Self::Log);
+        }
+        if !comes_back {
+            return Ok(Self::Nowhere);
         }
         // Without memory files (a kernel of before 3.17) the words are lost, not the start.
         Ok(
@@ -187,11 +195,6 @@ impl Output {
         if let Self::Memory(file) = self {
             let _ = fcntl_add_seals(file, SealFlags::GROW | SealFlags::SHRINK);
         }
-    }
-
-    /// A daemon started directly writes to nowhere unless it has a log: what it says in its first moments isn't waited for.
-    fn seal_later(&self) {
-        self.seal();
     }
 
     fn last_line(&self) -> String {
@@ -218,6 +221,75 @@ impl Output {
             .unwrap_or_default()
             .to_owned()
     }
+}
+
+/// Opens a log to append to. Whoever can change the path decides where it leads, so nothing of root's may be reached that way: no link
+/// is followed at its end, a FIFO is not waited for, a file with a second name is refused, and a directory on another user's way has to
+/// be that user's own.
+fn open_log(path: &Path, user: Option<&User>) -> Result<File> {
+    let named = |errno: rustix::io::Errno| Error::io(path.display(), &errno.into());
+    let refused = |why: &str| Error::new(Kind::Permission, format!("{}: {why}", path.display()));
+    let (dir, name) = base::trust::inspect_parent(path)?;
+    let me = rustix::process::geteuid().as_raw();
+    let owner = rustix::fs::fstat(&dir).map_err(named)?.st_uid;
+    if !dir.trusted_by(me) && (owner == 0 || owner == me) {
+        return Err(dir.refusal());
+    }
+    let flags = OFlags::WRONLY
+        | OFlags::APPEND
+        | OFlags::CREATE
+        | OFlags::NOFOLLOW
+        | OFlags::NONBLOCK
+        | OFlags::NOCTTY
+        | OFlags::CLOEXEC;
+    let fd =
+        rustix::fs::openat(&dir, &name, flags, Mode::from_raw_mode(0o640)).map_err(|errno| {
+            match errno {
+                rustix::io::Errno::LOOP => refused("the log is a symbolic link"),
+                rustix::io::Errno::NXIO => refused("the log is a FIFO that nobody reads"),
+                _ => named(errno),
+            }
+        })?;
+    let stat = rustix::fs::fstat(&fd).map_err(named)?;
+    if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::RegularFile {
+        return Err(refused("the log is not a regular file"));
+    }
+    if stat.st_nlink != 1 {
+        return Err(refused("the log has a second name (hard link)"));
+    }
+    // Made just now for a service of another user: that user's own.
+    if let (Some(user), true, true) = (user, stat.st_size == 0, stat.st_uid == me) {
+        let (uid, gid) = (
+            rustix::fs::Uid::from_raw(user.uid),
+            rustix::fs::Gid::from_raw(user.gid),
+        );
+        rustix::fs::fchown(&fd, Some(uid), Some(gid)).map_err(named)?;
+    }
+    Ok(File::from(fd))
+}
+
+/// The last lines of the log that the set names.
+#[must_use]
+pub fn log_of(service: &Service) -> Vec<String> {
+    let Some(log) = service.spec.log.as_ref().map(|log| service.path(log)) else {
+        return Vec::new();
+    };
+    let Ok((mut file, _)) = base::trust::open_regular(&log) else {
+        return Vec::new();
+    };
+    let from = file
+        .metadata()
+        .map_or(0, |meta| meta.len().saturating_sub(KEPT));
+    let mut text = Vec::new();
+    if file.seek(std::io::SeekFrom::Start(from)).is_err()
+        || file.take(KEPT).read_to_end(&mut text).is_err()
+    {
+        return Vec::new();
+    }
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    let last = &lines[lines.len().saturating_sub(10)..];
+    last.iter().map(|line| (*line).to_owned()).collect()
 }
 
 /// A signal by its name, with or without SIG.

@@ -5,7 +5,9 @@
 //! seen when it happens and not when supervisord's loop comes round. There is no restartProcess in the protocol, and
 //! `startProcess` says yes to a program that dies a second later: the states afterwards are what counts.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -15,14 +17,18 @@ use conf::files::Files;
 use conf::supervisor::{Address, Supervisor, Surroundings};
 use proc::{Identity, Process, wait_any};
 
-use super::{Backend, Done, Member, Run, State};
-use crate::set::Service;
+use super::row::Backend;
+use crate::id::ServiceId;
+use crate::service::Service;
+use crate::state::{Done, Member, Run, State};
 use crate::xmlrpc::{ALREADY_STARTED, Answer, BAD_NAME, Client, NOT_RUNNING, Value};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
     name: "supervisor",
     check,
+    id,
+    locks,
     observe,
     start,
     stop,
@@ -31,6 +37,11 @@ pub const BACKEND: Backend = Backend {
     late: Duration::ZERO,
     settle: |_, _| {},
     vouches,
+    allowed,
+    related: None,
+    reread: None,
+    shows_stopping: true,
+    log,
 };
 
 /// One exchange with supervisord takes a millisecond or two; it is single-threaded, so it can be held up by its own work.
@@ -38,10 +49,10 @@ const EXCHANGE: Duration = Duration::from_secs(10);
 
 /// A supervisord: how to reach it, and what its configuration says of its processes.
 #[derive(Debug, Clone)]
-pub struct Connection {
+struct Connection {
     client: Client,
     file: PathBuf,
-    startsecs: Vec<(String, u64)>,
+    processes: Vec<conf::supervisor::Process>,
 }
 
 fn check(service: &Service) -> Result<()> {
@@ -54,39 +65,124 @@ fn check(service: &Service) -> Result<()> {
     Ok(())
 }
 
-/// Reads the configuration once for each service.
-fn connection(service: &Service) -> Result<&Connection> {
-    if let Some(known) = service.connection.get() {
+/// The configurations that were read in this run, by path.
+static KNOWN: Mutex<Option<HashMap<PathBuf, Arc<Connection>>>> = Mutex::new(None);
+
+fn known(file: &PathBuf) -> Option<Arc<Connection>> {
+    let guard = KNOWN.lock().ok()?;
+    guard.as_ref()?.get(file).cloned()
+}
+
+fn file(service: &Service) -> Result<PathBuf> {
+    match &service.spec.config {
+        Some(file) => Ok(service.path(file.first())),
+        None => Supervisor::usual(&Files::new()).ok_or_else(|| {
+            Error::input("supervisord has no configuration in its usual places")
+                .hint("config = \"FILE\" in the set, or --config FILE, names the file")
+        }),
+    }
+}
+
+/// Reads the configuration, once in each run.
+fn connection(service: &Service) -> Result<Arc<Connection>> {
+    let file = file(service)?;
+    if let Some(known) = known(&file) {
         return Ok(known);
     }
+    let connection = Arc::new(read(&file)?);
+    if let Ok(mut guard) = KNOWN.lock() {
+        let table = guard.get_or_insert_with(HashMap::new);
+        table.insert(file, Arc::clone(&connection));
+    }
+    Ok(connection)
+}
+
+fn read(file: &std::path::Path) -> Result<Connection> {
     let files = Files::new();
-    let file = match &service.spec.config {
-        Some(file) => service.path(file),
-        None => Supervisor::usual(&files).ok_or_else(|| {
-            Error::input("supervisord has no configuration in its usual places")
-                .hint("say config = \"FILE\" in the set, or --config FILE")
-        })?,
-    };
-    let read = Supervisor::read(&files, &file, &Surroundings::own()).map_err(|error| {
+    let read = Supervisor::read(&files, file, &Surroundings::own()).map_err(|error| {
         Error::input(format!("{error}")).hint("config is supervisord's own configuration file")
     })?;
-    let startsecs = read
-        .groups
-        .iter()
-        .flat_map(|group| &group.processes)
-        .map(|process| (process.namespec(), process.startsecs))
-        .collect();
     let client = client(&read).ok_or_else(|| {
         Error::input(format!(
-            "{}: neither [unix_http_server] nor [inet_http_server]: supervisord can't be spoken to",
+            "{}: neither [unix_http_server] nor [inet_http_server]: supervisord cannot be asked",
             file.display()
         ))
     })?;
-    Ok(service.connection.get_or_init(|| Connection {
+    let groups = read.groups.into_iter();
+    Ok(Connection {
         client,
-        file,
-        startsecs,
-    }))
+        file: file.to_path_buf(),
+        processes: groups.flat_map(|group| group.processes).collect(),
+    })
+}
+
+fn id(service: &Service) -> ServiceId {
+    let file = file(service).ok();
+    let config = file.map(|file| file.canonicalize().unwrap_or(file));
+    ServiceId {
+        config,
+        ..ServiceId::system(BACKEND.name, spelled(&service.unit))
+    }
+}
+
+/// `web:web` is `web`, and `web:` is all of the group.
+fn spelled(unit: &str) -> String {
+    match unit.split_once(':') {
+        Some((group, name)) if group == name => group.to_owned(),
+        Some((group, "" | "*")) => format!("{group}:*"),
+        _ => unit.to_owned(),
+    }
+}
+
+/// The processes that the configuration has under this name, so that a group and its member exclude each other.
+fn locks(service: &Service) -> Vec<ServiceId> {
+    let whole = id(service);
+    let Ok(connection) = connection(service) else {
+        return vec![whole];
+    };
+    let names: Vec<(String, String)> = connection
+        .processes
+        .iter()
+        .map(|process| (process.group.clone(), process.name.clone()))
+        .collect();
+    let mut found: Vec<ServiceId> = selected(&service.unit, &names)
+        .into_iter()
+        .map(|(group, name)| ServiceId {
+            unit: namespec_of(&group, &name),
+            ..whole.clone()
+        })
+        .collect();
+    if found.is_empty() {
+        found.push(whole);
+    }
+    found
+}
+
+fn namespec_of(group: &str, name: &str) -> String {
+    if group == name {
+        name.to_owned()
+    } else {
+        format!("{group}:{name}")
+    }
+}
+
+/// The processes that a name means, as supervisorctl reads it: `NAME` is the process NAME of the group NAME, and only where there is
+/// no such process all of the group.
+fn selected(unit: &str, all: &[(String, String)]) -> Vec<(String, String)> {
+    let unit = spelled(unit);
+    let exact: Vec<(String, String)> = all
+        .iter()
+        .filter(|(group, name)| namespec_of(group, name) == unit)
+        .cloned()
+        .collect();
+    if !exact.is_empty() {
+        return exact;
+    }
+    let group = unit.strip_suffix(":*").unwrap_or(&unit);
+    all.iter()
+        .filter(|(each, _)| each == group)
+        .cloned()
+        .collect()
 }
 
 /// The unix socket before a port; the login that the administrator's own client has before the server's, whose password may be a digest.
@@ -149,6 +245,12 @@ fn client(read: &Supervisor) -> Option<Client> {
     })
 }
 
+fn look(service: &Service) -> Result<State> {
+    observe(&[service])
+        .pop()
+        .unwrap_or_else(|| Err(Error::failed("supervisord gave no answer")))
+}
+
 /// One question for each supervisord, however many services it has.
 fn observe(services: &[&Service]) -> Vec<Result<State>> {
     let mut asked: Vec<(Client, Result<Vec<Value>>)> = Vec::new();
@@ -166,7 +268,7 @@ fn observe(services: &[&Service]) -> Vec<Result<State>> {
             answer
                 .as_ref()
                 .map_err(Clone::clone)
-                .and_then(|processes| state(service, connection, processes))
+                .and_then(|processes| state(service, &connection, processes))
         });
         states.push(state);
     }
@@ -189,10 +291,18 @@ fn everything(client: &Client) -> Result<Vec<Value>> {
 }
 
 fn state(service: &Service, connection: &Connection, processes: &[Value]) -> Result<State> {
-    let members: Vec<Member> = processes
-        .iter()
-        .filter_map(|info| member(&service.unit, info))
-        .collect();
+    let pairs: Vec<(String, String)> = processes.iter().filter_map(pair).collect();
+    let wanted = selected(&service.unit, &pairs);
+    let server = Server::of(&connection.client);
+    let mut members = Vec::new();
+    for info in processes {
+        if pair(info).is_some_and(|pair| wanted.contains(&pair)) {
+            members.extend(member(service, connection, info));
+        }
+    }
+    for pid in members.iter().filter_map(|member| member.pid) {
+        server.owns(&connection.client, pid)?;
+    }
     if members.is_empty() {
         let mut known: Vec<String> = processes.iter().filter_map(namespec).collect();
         known.sort();
@@ -217,27 +327,84 @@ fn state(service: &Service, connection: &Connection, processes: &[Value]) -> Res
     })
 }
 
-fn namespec(info: &Value) -> Option<String> {
+fn pair(info: &Value) -> Option<(String, String)> {
     let group = info.get("group")?.text()?;
     let name = info.get("name")?.text()?;
-    Some(if group == name {
-        name.to_owned()
-    } else {
-        format!("{group}:{name}")
-    })
+    Some((group.to_owned(), name.to_owned()))
 }
 
-/// The process, if it belongs to what the service names: itself, its group, `GROUP:*`.
-fn member(unit: &str, info: &Value) -> Option<Member> {
-    let name = namespec(info)?;
-    let group = info.get("group")?.text()?;
-    if !(unit == name
-        || unit == group
-        || unit.strip_suffix(":*") == Some(group)
-        || unit == format!("{group}:{name}"))
-    {
-        return None;
+fn namespec(info: &Value) -> Option<String> {
+    pair(info).map(|(group, name)| namespec_of(&group, &name))
+}
+
+/// Who answers at the socket: a pid is believed only from root, or where it is the server's own.
+enum Server {
+    Root,
+    User(u32),
+    Unseen,
+}
+
+impl Server {
+    fn of(client: &Client) -> Server {
+        let uid = match (&client.socket, client.port()) {
+            (Some(path), _) => peer(path),
+            (None, Some(port)) => match probe::port::holders(port) {
+                Ok(probe::port::Holders::Processes(pids)) => pids
+                    .first()
+                    .and_then(|pid| Identity::of(*pid).ok())
+                    .map(|identity| identity.uid),
+                _ => None,
+            },
+            (None, None) => None,
+        };
+        match uid {
+            Some(0) => Server::Root,
+            Some(uid) => Server::User(uid),
+            None => Server::Unseen,
+        }
     }
+
+    /// A server of an ordinary user that names another user's process would have root signal that process.
+    fn owns(&self, client: &Client, pid: i32) -> Result<()> {
+        let uid = match self {
+            Server::Root => return Ok(()),
+            Server::User(uid) => *uid,
+            Server::Unseen if !rustix::process::geteuid().is_root() => return Ok(()),
+            Server::Unseen => {
+                return Err(Error::new(
+                    base::Kind::Permission,
+                    format!("supervisord at {}: its user cannot be seen, so the processes that it names are not believed", client.place()),
+                )
+                .hint("give it a [unix_http_server]"));
+            }
+        };
+        let parent = proc::Stat::of(pid).map(|stat| stat.parent).unwrap_or(0);
+        let of = |pid: i32| Identity::of(pid).map(|identity| identity.uid).ok();
+        if of(pid).is_none() || of(pid) == Some(uid) || of(parent) == Some(uid) {
+            return Ok(());
+        }
+        Err(Error::new(
+            base::Kind::Permission,
+            format!(
+                "supervisord at {}: it belongs to uid {uid} and names process {pid}, which is neither its child nor its user's",
+                client.place()
+            ),
+        )
+        .hint("whoever runs that server chooses which process is signalled"))
+    }
+}
+
+/// The user of the process that listens at a unix socket (unix(7): SO_PEERCRED).
+fn peer(path: &std::path::Path) -> Option<u32> {
+    let stream = std::os::unix::net::UnixStream::connect(path).ok()?;
+    rustix::net::sockopt::socket_peercred(&stream)
+        .ok()
+        .map(|peer| peer.uid.as_raw())
+}
+
+/// The process as a member.
+fn member(service: &Service, connection: &Connection, info: &Value) -> Option<Member> {
+    let name = namespec(info)?;
     let code = info.get("state")?.int()?;
     let word = info
         .get("statename")
@@ -255,22 +422,27 @@ fn member(unit: &str, info: &Value) -> Option<Member> {
         10 | 30 => Run::Starting,
         40 => Run::Stopping,
         0 => Run::Stopped,
+        100 if exit == 0 && service.spec.oneshot => Run::Finished,
         100 if exit == 0 => Run::Stopped,
         _ => Run::Failed,
     };
+    let known = connection
+        .processes
+        .iter()
+        .find(|process| process.namespec() == name);
     let generation = pid
         .and_then(|pid| Identity::of(pid).ok())
         .map(|identity| format!("{}@{}", identity.pid, identity.start))
         .unwrap_or_else(|| pid.map(|pid| pid.to_string()).unwrap_or_default());
     Some(Member {
-        name,
         run,
         word,
         pid,
         generation,
         detail: reason(info, run, exit),
-        restarts: 0,
-        cgroup: None,
+        // After stopwaitsecs supervisord kills, and notices that within a second or two.
+        stop_time: known.map(|process| Duration::from_secs(process.stopwaitsecs.saturating_add(5))),
+        ..Member::of_process(&name, None)
     })
 }
 
@@ -333,7 +505,7 @@ fn stop(service: &Service, _: &State, members: &[String], deadline: Deadline) ->
         .call_all(&calls, deadline.slice(EXCHANGE))?;
     refused(members, &answers, NOT_RUNNING)?;
     loop {
-        let state = super::observe_one(service)?.only(members);
+        let state = look(service)?.only(members);
         if state.is_down() {
             return Ok(Done::default());
         }
@@ -415,14 +587,91 @@ fn refused(members: &[String], answers: &[Answer], harmless: i64) -> Result<()> 
 
 /// RUNNING means that it stayed up for `startsecs`; with `startsecs = 0` it means nothing.
 fn vouches(service: &Service, state: &State) -> bool {
-    service.connection.get().is_some_and(|connection| {
+    connection(service).is_ok_and(|connection| {
         state.members.iter().all(|member| {
             connection
-                .startsecs
+                .processes
                 .iter()
-                .any(|(name, seconds)| name == &member.name && *seconds > 0)
+                .any(|process| process.namespec() == member.name && process.startsecs > 0)
         })
     })
+}
+
+/// What the file says and supervisord has not read yet: a restart would start the old command.
+fn allowed(service: &Service, state: &State) -> Result<Vec<String>> {
+    let connection = connection(service)?;
+    let Ok(Value::Array(running)) =
+        connection
+            .client
+            .call("supervisor.getAllConfigInfo", &[], EXCHANGE)?
+    else {
+        // An older supervisord does not tell.
+        return Ok(Vec::new());
+    };
+    let mut warnings = Vec::new();
+    for member in &state.members {
+        let theirs = running
+            .iter()
+            .find(|info| namespec(info).as_deref() == Some(&member.name));
+        let ours = connection
+            .processes
+            .iter()
+            .find(|process| process.namespec() == member.name);
+        let changed = match (theirs, ours) {
+            (Some(theirs), Some(ours)) => theirs
+                .get("command")
+                .and_then(Value::text)
+                .is_some_and(|command| command != ours.command),
+            (Some(_), None) => true,
+            _ => false,
+        };
+        if changed {
+            warnings.push(format!(
+                "{}: {} says another command than the one that supervisord has read: supervisorctl -c {} update {}",
+                member.name,
+                connection.file.display(),
+                base::shell::quoted(&connection.file.display().to_string()),
+                base::shell::quoted(member.name.split(':').next().unwrap_or_default())
+            ));
+        }
+    }
+    Ok(warnings)
+}
+
+/// The last lines of the program's own log: standard error first.
+fn log(service: &Service, state: &State) -> Vec<String> {
+    let Ok(connection) = connection(service) else {
+        return Vec::new();
+    };
+    let failed = state
+        .members
+        .iter()
+        .find(|member| member.run != Run::Running)
+        .or(state.members.first());
+    let Some(member) = failed else {
+        return Vec::new();
+    };
+    for method in [
+        "supervisor.tailProcessStderrLog",
+        "supervisor.tailProcessStdoutLog",
+    ] {
+        let arguments = [
+            Value::Text(member.name.clone()),
+            Value::Int(0),
+            Value::Int(4096),
+        ];
+        let Ok(Ok(Value::Array(answer))) = connection.client.call(method, &arguments, EXCHANGE)
+        else {
+            continue;
+        };
+        let text = answer.first().and_then(Value::text).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let last = &lines[lines.len().saturating_sub(10)..];
+        if !last.is_empty() {
+            return last.iter().map(|line| (*line).to_owned()).collect();
+        }
+    }
+    Vec::new()
 }
 
 #[cfg(test)]
@@ -443,34 +692,66 @@ mod tests {
 
     #[test]
     fn a_service_names_a_process_a_group_or_all_of_one() {
-        for (unit, group, name, expected) in [
-            ("web", "web", "web", Some("web")),
-            ("web", "web", "web_0", Some("web:web_0")),
-            ("web:*", "web", "web_0", Some("web:web_0")),
-            ("web:web_0", "web", "web_0", Some("web:web_0")),
-            ("web:web_1", "web", "web_0", None),
-            ("web:web", "web", "web", Some("web")),
-            ("we", "web", "web", None),
+        let all = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs
+                .iter()
+                .map(|(group, name)| ((*group).to_owned(), (*name).to_owned()))
+                .collect()
+        };
+        let workers = all(&[("web", "web_0"), ("web", "web_1"), ("db", "db")]);
+        // A group whose first program has the group's name: supervisorctl means that program alone.
+        let site = all(&[("site", "site"), ("site", "worker")]);
+        for (unit, known, expected) in [
+            ("db", &workers, 1),
+            ("db:db", &workers, 1),
+            ("web", &workers, 2),
+            ("web:*", &workers, 2),
+            ("web:", &workers, 2),
+            ("web:web_0", &workers, 1),
+            ("web:web_2", &workers, 0),
+            ("we", &workers, 0),
+            ("site", &site, 1),
+            ("site:site", &site, 1),
+            ("site:*", &site, 2),
         ] {
-            assert_eq!(
-                member(unit, &info(group, name, 20, 0))
-                    .map(|member| member.name)
-                    .as_deref(),
-                expected,
-                "{unit}"
-            );
+            assert_eq!(selected(unit, known).len(), expected, "{unit}");
         }
     }
 
     #[test]
     fn the_states_by_name() {
-        let run = |state, exit| member("a", &info("a", "a", state, exit)).unwrap().run;
+        let set = |oneshot: bool| Service {
+            name: "a".into(),
+            backend: "supervisor",
+            unit: "a".into(),
+            directory: "/".into(),
+            spec: crate::service::Spec {
+                oneshot,
+                ..crate::service::Spec::default()
+            },
+            role: crate::service::Role::Asked,
+            owner: None,
+        };
+        let connection = Connection {
+            client: Client {
+                socket: None,
+                url: None,
+                login: None,
+            },
+            file: "/x".into(),
+            processes: Vec::new(),
+        };
+        let of = |oneshot, state, exit| {
+            member(&set(oneshot), &connection, &info("a", "a", state, exit)).unwrap()
+        };
+        let run = |state, exit| of(false, state, exit).run;
         assert_eq!(run(20, 0), Run::Running);
         assert_eq!(run(30, 1), Run::Starting);
         assert_eq!(run(100, 0), Run::Stopped);
         assert_eq!(run(100, 3), Run::Failed);
         assert_eq!(run(200, 0), Run::Failed);
-        let failed = member("a", &info("a", "a", 200, 3)).unwrap();
+        assert_eq!(of(true, 100, 0).run, Run::Finished);
+        let failed = of(false, 200, 3);
         assert_eq!(
             failed.detail.as_deref(),
             Some("exit status 3; its log is /var/log/x")

@@ -1,26 +1,33 @@
 //! Units of systemd, asked with `systemctl show`, many at once.
 //!
 //! `systemctl start` says 0 for a Type=simple unit whose program dies at once, for one that dies again and again, and
-//! `stop` says 0 when systemd had to kill. What counts here is what `show` has afterwards: the state, the
-//! invocation, the number of restarts, the main process, the result; and after a stop, that the control group is empty.
+//! `stop` says 0 when systemd had to kill. What counts here is what `show` has afterwards: the state, the invocation, the
+//! number of restarts, the main process, the result; that a process is there, and after a stop, that the control group is empty.
 
-use std::collections::HashMap;
+mod relations;
+mod show;
+mod state;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use base::child::Run as Child;
+use base::child::Identity as User;
 use base::clock::Deadline;
-use base::{Error, Kind, Result};
-use proc::Identity;
+use base::{Error, Result};
 
-use super::{Backend, Done, Member, Run, State};
-use crate::set::Service;
+use super::row::{Backend, Related, itself};
+use crate::id::ServiceId;
+use crate::service::{Role, Service};
+use crate::state::{Done, Run, State};
+use show::{Manager, Unit, show, systemctl};
 
-/// Its line in the table.
+/// The system's units.
 pub const BACKEND: Backend = Backend {
     name: "systemd",
     check,
+    id,
+    locks: |service| itself(id(service)),
     observe,
     start,
     stop,
@@ -28,15 +35,19 @@ pub const BACKEND: Backend = Backend {
     processes,
     late: Duration::ZERO,
     settle: |_, _| {},
-    vouches,
+    vouches: |_, _| false,
+    allowed,
+    related: Some(related),
+    reread: Some(reread),
+    shows_stopping: true,
+    log,
 };
 
-/// What is asked of each unit.
-const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,Result,Type,MainPID,ControlGroup,InvocationID,NRestarts,TriggeredBy,\
-    CanReload,ExecMainCode,ExecMainStatus,LoadError,Job";
-
-/// Types whose `active` means more than that a process was forked: the service itself, or its end, told systemd.
-const VOUCHED: &[&str] = &["notify", "notify-reload", "forking", "dbus", "oneshot"];
+/// The units of a user's own manager.
+pub const USER_BACKEND: Backend = Backend {
+    name: "systemd-user",
+    ..BACKEND
+};
 
 fn check(service: &Service) -> Result<()> {
     let unit = &service.unit;
@@ -45,193 +56,188 @@ fn check(service: &Service) -> Result<()> {
         && unit
             .chars()
             .all(|each| each.is_ascii_alphanumeric() || ":-_.\\@".contains(each));
-    if fine {
-        Ok(())
-    } else {
-        Err(Error::usage(format!("{unit:?} is not the name of a unit")))
+    if !fine {
+        return Err(Error::usage(format!("'{unit}' is not the name of a unit")));
+    }
+    match manager(service) {
+        Manager::System => Ok(()),
+        Manager::User(name) => User::of_name(&name).map(|_| ()),
     }
 }
 
+fn manager(service: &Service) -> Manager {
+    if service.backend != USER_BACKEND.name {
+        return Manager::System;
+    }
+    let own = || {
+        let uid = rustix::process::geteuid().as_raw();
+        User::of_uid(uid, uid)
+            .ok()
+            .and_then(|user| user.name)
+            .unwrap_or_else(|| uid.to_string())
+    };
+    Manager::User(service.spec.user.clone().unwrap_or_else(own))
+}
+
+fn with_suffix(unit: &str) -> String {
+    let suffixes = [
+        ".service",
+        ".socket",
+        ".target",
+        ".timer",
+        ".path",
+        ".mount",
+        ".automount",
+        ".slice",
+        ".scope",
+        ".swap",
+        ".device",
+    ];
+    if suffixes.iter().any(|suffix| unit.ends_with(suffix)) {
+        unit.to_owned()
+    } else {
+        format!("{unit}.service")
+    }
+}
+
+/// The unit's name with its suffix; an alias is a link in one of systemd's directories, and the link's end is the name.
 fn unit(service: &Service) -> String {
-    if service.unit.contains('.') {
-        service.unit.clone()
-    } else {
-        format!("{}.service", service.unit)
+    let name = with_suffix(&service.unit);
+    if manager(service) != Manager::System {
+        return name;
+    }
+    let places = [
+        "/etc/systemd/system",
+        "/run/systemd/system",
+        "/usr/lib/systemd/system",
+        "/lib/systemd/system",
+    ];
+    for place in places {
+        let path = Path::new(place).join(&name);
+        let Ok(meta) = fs::symlink_metadata(&path) else {
+            continue;
+        };
+        let end = meta
+            .is_symlink()
+            .then(|| fs::canonicalize(&path).ok())
+            .flatten();
+        let real = end
+            .as_deref()
+            .and_then(Path::file_name)
+            .and_then(|name| name.to_str());
+        return match real {
+            // A template's link names the template, a mask leads to /dev/null.
+            Some(real) if real != "null" && !real.contains("@.") => real.to_owned(),
+            _ => name,
+        };
+    }
+    name
+}
+
+fn id(service: &Service) -> ServiceId {
+    let manager = match manager(service) {
+        Manager::System => "system".to_owned(),
+        Manager::User(name) => match User::of_name(&name) {
+            Ok(user) => format!("user:{}", user.uid),
+            Err(_) => format!("user:{name}"),
+        },
+    };
+    ServiceId {
+        manager,
+        ..ServiceId::system(service.backend, unit(service))
     }
 }
 
-fn systemctl(arguments: &[&str], deadline: Deadline) -> Result<base::child::Finished> {
-    Child::new("systemctl")
-        .args(arguments)
-        .env("SYSTEMD_PAGER", "")
-        .env("LC_ALL", "C.UTF-8")
-        .deadline(deadline)
-        .run()
-        .map_err(|error| match error.kind {
-            Kind::CommandNotFound => Error::failed("systemctl is not installed")
-                .hint("say who runs the service: supervisor:, sysv:, pidfile:, command:"),
-            _ => error,
-        })
-}
-
-type Properties = HashMap<String, String>;
-
-fn show(units: &[String]) -> Result<Vec<Properties>> {
-    let property = format!("--property={PROPERTIES}");
-    let mut arguments = vec!["show", property.as_str(), "--"];
-    arguments.extend(units.iter().map(String::as_str));
-    let shown = systemctl(&arguments, Deadline::after(Some(Duration::from_secs(25))))?;
-    if !shown.success() {
-        let words = shown.last_words();
-        return Err(Error::unreachable(format!(
-            "systemd doesn't answer: {words}"
-        )));
+/// Managers in the order in which they come, each with the places of its services.
+fn by_manager(services: &[&Service]) -> Vec<(Manager, Vec<usize>)> {
+    let mut found: Vec<(Manager, Vec<usize>)> = Vec::new();
+    for (at, service) in services.iter().enumerate() {
+        let manager = manager(service);
+        match found.iter_mut().find(|(each, _)| *each == manager) {
+            Some((_, places)) => places.push(at),
+            None => found.push((manager, vec![at])),
+        }
     }
-    let blocks: Vec<Properties> = parse(&shown.out());
-    if blocks.len() != units.len() {
-        return Err(Error::failed(format!(
-            "systemctl show told of {} units, {} were asked for",
-            blocks.len(),
-            units.len()
-        )));
-    }
-    Ok(blocks)
-}
-
-/// One block for each unit, in the order asked, an empty line between them.
-fn parse(text: &str) -> Vec<Properties> {
-    text.split("\n\n")
-        .map(|block| {
-            block
-                .lines()
-                .filter_map(|line| line.split_once('='))
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .collect()
-        })
-        .filter(|block: &Properties| !block.is_empty())
-        .collect()
+    found
 }
 
 fn observe(services: &[&Service]) -> Vec<Result<State>> {
-    let units: Vec<String> = services.iter().map(|service| unit(service)).collect();
-    match show(&units) {
-        Ok(blocks) => units
-            .iter()
-            .zip(&blocks)
-            .map(|(unit, properties)| state(unit, properties))
-            .collect(),
-        Err(error) => services.iter().map(|_| Err(error.clone())).collect(),
-    }
-}
-
-fn get<'a>(properties: &'a Properties, key: &str) -> &'a str {
-    properties.get(key).map_or("", String::as_str)
-}
-
-fn state(unit: &str, properties: &Properties) -> Result<State> {
-    match get(properties, "LoadState") {
-        "not-found" => {
-            return Err(Error::usage(format!("{unit}: systemd knows no such unit"))
-                .hint("`systemctl list-unit-files` shows those it knows"));
-        }
-        "masked" => {
-            return Err(Error::usage(format!("{unit}: the unit is masked"))
-                .hint(format!("systemctl unmask {unit}")));
-        }
-        "loaded" | "" => {}
-        other => {
-            return Err(Error::failed(format!(
-                "{unit}: {other}: {}",
-                get(properties, "LoadError")
-            )));
+    let mut states: Vec<Result<State>> = services
+        .iter()
+        .map(|_| Err(Error::failed("systemd gave no answer")))
+        .collect();
+    for (manager, places) in by_manager(services) {
+        let names: Vec<String> = places.iter().map(|at| unit(services[*at])).collect();
+        let shown = show(&manager, &names);
+        for (number, at) in places.iter().enumerate() {
+            states[*at] = match &shown {
+                Ok(units) => state_of(&manager, &names[number], &units[number]),
+                Err(error) => Err(error.clone()),
+            };
         }
     }
-    let (active, sub, result) = (
-        get(properties, "ActiveState"),
-        get(properties, "SubState"),
-        get(properties, "Result"),
-    );
-    let run = match (active, sub) {
-        ("active" | "reloading", _) => Run::Running,
-        ("activating", _) => Run::Starting,
-        ("deactivating", _) => Run::Stopping,
-        ("failed", _) => Run::Failed,
-        // A one-shot that has run in this boot (it has an invocation) and ended well.
-        ("inactive", _)
-            if get(properties, "Type") == "oneshot"
-                && result == "success"
-                && !get(properties, "InvocationID").is_empty() =>
-        {
-            Run::Finished
-        }
-        _ => Run::Stopped,
-    };
-    let pid = get(properties, "MainPID")
-        .parse::<i32>()
-        .ok()
-        .filter(|pid| *pid > 0);
-    let start = pid
-        .and_then(|pid| Identity::of(pid).ok())
-        .map(|identity| identity.start)
-        .unwrap_or_default();
-    let restarts = get(properties, "NRestarts").parse().unwrap_or(0);
-    let invocation = get(properties, "InvocationID");
-    let generation = format!(
-        "{invocation}/{restarts}/{}@{start}",
-        pid.unwrap_or_default()
-    );
-    let group = get(properties, "ControlGroup");
-    let detail = reason(unit, run, sub, result, properties);
-    Ok(State::one(Member {
-        name: unit.to_owned(),
-        run,
-        word: format!("{active} ({sub})"),
-        pid,
-        generation,
-        detail,
-        restarts,
-        cgroup: (!group.is_empty()).then(|| group.to_owned()),
-    }))
+    states
 }
 
-fn reason(
-    unit: &str,
-    run: Run,
-    sub: &str,
-    result: &str,
-    properties: &Properties,
-) -> Option<String> {
-    if matches!(run, Run::Running | Run::Finished) || run == Run::Stopped && result == "success" {
-        return None;
-    }
-    let status = get(properties, "ExecMainStatus");
-    // After restarts the result stays that of the last end; that it is not restarted any more says the rest.
-    let restarts: u32 = get(properties, "NRestarts").parse().unwrap_or(0);
-    if run == Run::Failed && restarts > 0 && matches!(result, "exit-code" | "signal" | "core-dump")
-    {
-        return Some(format!(
-            "it ended {} times ({result} {status}) and systemd gave up (start limit); systemctl reset-failed {unit}",
-            restarts + 1
+fn look(service: &Service) -> Result<State> {
+    observe(&[service])
+        .pop()
+        .unwrap_or_else(|| Err(Error::failed("systemd gave no answer")))
+}
+
+fn state_of(manager: &Manager, name: &str, unit: &Unit) -> Result<State> {
+    state::usable(name, unit)?;
+    let mut found = State::one(state::member(name, unit));
+    if unit.get("NeedDaemonReload") == "yes" {
+        found.warnings.push(format!(
+            "{name}: the unit file or a drop-in changed on disk and systemd has not read it: systemctl daemon-reload, or --reload-units"
         ));
     }
-    Some(match result {
-        "start-limit-hit" => format!(
-            "it was started too often and systemd gave up (start limit); systemctl reset-failed {unit}"
-        ),
-        "exit-code" => format!("its main process ended with status {status}"),
-        "signal" | "core-dump" => format!("its main process was ended by signal {status}"),
-        "timeout" => "it took too long and systemd killed it".to_owned(),
-        "success" if sub == "auto-restart" => {
-            "it ended, and systemd is about to start it again".to_owned()
-        }
-        "success" => return None,
-        other => format!("result {other}"),
-    })
+    if state::is_umbrella(unit) {
+        let members = relations::members(manager, unit)?;
+        found.members.extend(
+            members
+                .iter()
+                .map(|member| state::member(member.id(), member)),
+        );
+    }
+    Ok(found)
 }
 
-fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
-    let unit = unit(service);
-    let done = systemctl(&["start", "--no-ask-password", "--", &unit], deadline)?;
+fn start(service: &Service, members: &[String], deadline: Deadline) -> Result<Done> {
+    let (manager, unit) = (manager(service), unit(service));
+    let before = show(&manager, members)?;
+    let first = before.first().cloned().unwrap_or_default();
+    // systemd takes a unit without a process for started, and leaves one alone that it starts again later.
+    let stuck = |unit: &Unit| {
+        unit.get("SubState") == "auto-restart"
+            || state::member(unit.id(), unit).run == Run::Failed && unit.is_active()
+    };
+    let verb = if before.iter().any(stuck) {
+        "restart"
+    } else {
+        "start"
+    };
+    let mut arguments = vec![verb, "--no-ask-password"];
+    if service.role == Role::Dependent && unit.ends_with(".target") {
+        // What the target wants and nobody stopped stays as it is.
+        arguments.push("--job-mode=ignore-dependencies");
+    }
+    arguments.push("--");
+    arguments.extend(members.iter().map(String::as_str));
+    let mut done = systemctl(&manager, &arguments, deadline)?;
+    let mut answer = Done::default();
+    if !done.success() && !done.timed_out && first.get("Result") == "success" {
+        // It ended well before: only the starts by hand are too many, and nothing crashed.
+        let limited = |unit: &Unit| unit.get("Result") == "start-limit-hit";
+        if show(&manager, members)?.iter().any(limited) {
+            let mut reset = vec!["reset-failed", "--"];
+            reset.extend(members.iter().map(String::as_str));
+            systemctl(&manager, &reset, deadline)?;
+            done = systemctl(&manager, &arguments, deadline)?;
+            answer.detail = Some("the start limit was reset first".to_owned());
+        }
+    }
     if done.timed_out {
         return Err(Error::failed(format!(
             "{unit}: its start job is not done in time"
@@ -239,151 +245,236 @@ fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
     }
     if done.success() {
         // The job of a one-shot ends with it and fails with it; afterwards systemd may forget that it ever ran.
-        let shown = show(std::slice::from_ref(&unit))?;
-        let once = |properties: &Properties| {
-            get(properties, "Type") == "oneshot" && get(properties, "ActiveState") == "inactive"
-        };
-        return Ok(Done {
-            finished: shown.first().is_some_and(once),
-            ..Done::default()
-        });
+        let once =
+            |unit: &Unit| unit.get("Type") == "oneshot" && unit.get("ActiveState") == "inactive";
+        answer.finished = show(&manager, members)?.iter().all(once);
+        return Ok(answer);
     }
-    // systemctl's words name the log to read; systemd's own state says why.
-    let why = super::observe_one(service).map_or_else(|error| error.message, |state| state.why());
+    let words = refusal(&done.err());
+    let why = look(service).map_or_else(|error| error.message, |state| state.why());
     Err(
-        Error::failed(format!("{unit}: systemd could not start it: {why}"))
-            .hint(format!("journalctl -u {unit} -n 20")),
+        Error::failed(format!("{unit}: systemd could not start it: {words}{why}")).hint(
+            match &manager {
+                Manager::System => format!("journalctl -u {unit} -n 20"),
+                Manager::User(_) => format!("journalctl --user -u {unit} -n 20"),
+            },
+        ),
     )
 }
 
-fn stop(service: &Service, before: &State, _: &[String], deadline: Deadline) -> Result<Done> {
-    let unit = unit(service);
-    let done = systemctl(&["stop", "--no-ask-password", "--", &unit], deadline)?;
+/// What systemctl says of a refusal, without its advice where to read more.
+fn refusal(text: &str) -> String {
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| {
+            !line.is_empty() && !line.starts_with("See ") && !line.starts_with("Warning:")
+        })
+        .map(|line| line.split(" See ").next().unwrap_or(line))
+        .collect();
+    if lines.is_empty() {
+        String::new()
+    } else {
+        format!("{}; ", lines.join(" "))
+    }
+}
+
+fn stop(service: &Service, before: &State, members: &[String], deadline: Deadline) -> Result<Done> {
+    let (manager, unit) = (manager(service), unit(service));
+    // An umbrella and the parts that it takes along, so that the job waits for them, too. What a target only wants stays up when systemd
+    // stops the target, and is seen afterwards.
+    let first = show(&manager, std::slice::from_ref(&unit))?;
+    let parts = first.first().map(|unit| unit.list("ConsistsOf"));
+    let parts = parts.unwrap_or_default();
+    let whole = members.contains(&unit);
+    let names: Vec<&str> = members
+        .iter()
+        .filter(|name| !whole || **name == unit || parts.contains(name))
+        .map(String::as_str)
+        .collect();
+    let mut arguments = vec!["stop", "--no-ask-password", "--"];
+    arguments.extend(&names);
+    let done = systemctl(&manager, &arguments, deadline)?;
     if done.timed_out {
         return Err(
-            Error::failed(format!("{unit}: its stop job is not done in time"))
-                .hint("TimeoutStopSec= of the unit, and stop_timeout here"),
+            Error::failed(format!("{unit}: its stop job is not done in time")).hint(
+                "the stop goes on; stop_timeout here is shorter than TimeoutStopSec= of the unit",
+            ),
         );
     }
     if !done.success() {
         return Err(Error::failed(format!(
             "{unit}: systemd could not stop it: {}",
-            done.last_words()
+            refusal(&done.err()).trim_end_matches("; ")
         )));
     }
     let mut answer = Done::default();
-    let after = show(std::slice::from_ref(&unit))?;
-    if let Some(properties) = after.first() {
-        let result = get(properties, "Result");
+    let units: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    for after in show(&manager, &units)? {
+        let result = after.get("Result");
         // CLD_KILLED and CLD_DUMPED, with SIGKILL: nobody asked politely, or it didn't listen.
-        let killed = matches!(get(properties, "ExecMainCode"), "2" | "3")
-            && get(properties, "ExecMainStatus") == "9";
-        if before.members.iter().any(|member| member.pid.is_some())
-            && (result == "timeout" || killed)
-        {
+        let killed =
+            matches!(after.get("ExecMainCode"), "2" | "3") && after.get("ExecMainStatus") == "9";
+        let ran = before.members.iter().any(|member| member.pid.is_some());
+        if ran && (result == "timeout" || killed) {
             answer.detail = Some(format!("systemd had to kill it (result {result})"));
-            answer.warnings.push(format!("{unit}: didn't stop by itself, systemd killed it (result {result}): what it was doing is lost"));
+            answer.warnings.push(format!(
+                "{unit}: did not stop by itself, systemd killed it (result {result}): what it was doing is lost"
+            ));
         }
-        answer
-            .warnings
-            .extend(revivers(&unit, get(properties, "TriggeredBy")));
     }
     Ok(answer)
 }
 
-/// Units that start it again whenever somebody connects, or the time comes.
-fn revivers(unit: &str, triggered_by: &str) -> Vec<String> {
-    let triggers: Vec<String> = triggered_by
-        .split_ascii_whitespace()
-        .map(str::to_owned)
-        .collect();
-    if triggers.is_empty() {
-        return Vec::new();
-    }
-    let Ok(shown) = show(&triggers) else {
-        return Vec::new();
-    };
-    triggers
-        .iter()
-        .zip(&shown)
-        .filter(|(_, properties)| get(properties, "ActiveState") == "active")
-        .map(|(trigger, _)| format!("{unit}: {trigger} is active and will start it again; systemctl stop {trigger} keeps it down"))
-        .collect()
-}
-
 fn reload(service: &Service, _: &State, deadline: Deadline) -> Result<Done> {
-    let unit = unit(service);
-    let shown = show(std::slice::from_ref(&unit))?;
+    let (manager, unit) = (manager(service), unit(service));
+    let shown = show(&manager, std::slice::from_ref(&unit))?;
     if shown
         .first()
-        .is_some_and(|properties| get(properties, "CanReload") == "no")
+        .is_some_and(|unit| unit.get("CanReload") == "no")
     {
         return Err(
             Error::failed(format!("{unit}: the unit has no ExecReload="))
-                .hint("restart it instead"),
+                .hint(format!("svc-cycle restart {unit}")),
         );
     }
-    let done = systemctl(&["reload", "--no-ask-password", "--", &unit], deadline)?;
+    let done = systemctl(
+        &manager,
+        &["reload", "--no-ask-password", "--", &unit],
+        deadline,
+    )?;
     if done.success() {
         Ok(Done::default())
     } else {
         Err(Error::failed(format!(
             "{unit}: the reload failed: {}",
-            done.last_words()
+            refusal(&done.err()).trim_end_matches("; ")
         )))
     }
 }
 
-fn vouches(_: &Service, state: &State) -> bool {
-    let units: Vec<String> = state
-        .members
-        .iter()
-        .map(|member| member.name.clone())
-        .collect();
-    show(&units).is_ok_and(|shown| {
-        shown
-            .iter()
-            .all(|properties| VOUCHED.contains(&get(properties, "Type")))
-    })
-}
-
-/// Everything in the unit's control group and the groups below it (cgroups(7): `cgroup.procs`).
 fn processes(state: &State) -> Vec<i32> {
-    let mut found = Vec::new();
-    for group in state
+    let groups = state
         .members
         .iter()
-        .filter_map(|member| member.cgroup.as_ref())
-    {
-        for root in [
-            "/sys/fs/cgroup",
-            "/sys/fs/cgroup/systemd",
-            "/sys/fs/cgroup/unified",
-        ] {
-            let path = Path::new(root).join(group.trim_start_matches('/'));
-            if path.join("cgroup.procs").exists() {
-                below(path, &mut found);
-                break;
-            }
-        }
-    }
+        .filter_map(|member| member.cgroup.as_ref());
+    let mut found: Vec<i32> = groups
+        .flat_map(|group| state::processes_of(group))
+        .collect();
     found.sort_unstable();
     found.dedup();
     found
 }
 
-fn below(path: PathBuf, found: &mut Vec<i32>) {
-    let text = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
-    found.extend(
-        text.lines()
-            .filter_map(|line| line.trim().parse::<i32>().ok())
-            .filter(|pid| *pid > 0),
-    );
-    for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            below(entry.path(), found);
+fn reread(services: &[&Service]) -> Result<()> {
+    for (manager, _) in by_manager(services) {
+        let time = Deadline::after(Some(Duration::from_secs(90)));
+        let done = systemctl(&manager, &["daemon-reload", "--no-ask-password"], time)?;
+        if !done.success() {
+            return Err(Error::failed(format!(
+                "systemctl daemon-reload: {}",
+                done.last_words()
+            )));
         }
     }
+    Ok(())
+}
+
+/// Root may; others only where polkit says so.
+fn allowed(service: &Service, state: &State) -> Result<Vec<String>> {
+    let refused = state
+        .members
+        .iter()
+        .find_map(|member| member.refusal.as_ref());
+    if let Some(why) = refused {
+        return Err(Error::failed(format!(
+            "{}: systemd refuses: {why}",
+            service.name
+        )));
+    }
+    if manager(service) != Manager::System || rustix::process::geteuid().is_root() {
+        return Ok(Vec::new());
+    }
+    let me = std::process::id().to_string();
+    let asked = base::child::Run::new("pkcheck")
+        .args([
+            "--action-id",
+            "org.freedesktop.systemd1.manage-units",
+            "--process",
+            &me,
+        ])
+        .timeout(Duration::from_secs(10))
+        .run();
+    match asked {
+        Ok(done) if done.success() => Ok(Vec::new()),
+        _ => Err(Error::new(
+            base::Kind::Permission,
+            format!(
+                "{}: only root may start and stop units of the system",
+                service.name
+            ),
+        )
+        .hint("run it with sudo; units of your own are systemd-user:NAME")),
+    }
+}
+
+fn related(services: &[&Service]) -> Result<Vec<Related>> {
+    let mut found = Vec::new();
+    for (manager, places) in by_manager(services) {
+        let asked: Vec<(String, String)> = places
+            .iter()
+            .map(|at| (unit(services[*at]), services[*at].name.clone()))
+            .collect();
+        let names: Vec<String> = asked.iter().map(|(unit, _)| unit.clone()).collect();
+        let mut units = show(&manager, &names)?;
+        let mut own = names.clone();
+        for umbrella in units.clone().iter().filter(|unit| state::is_umbrella(unit)) {
+            let members = relations::members(&manager, umbrella)?;
+            own.extend(members.iter().map(|unit| unit.id().to_owned()));
+            units.extend(members);
+        }
+        let dependents = relations::dependents(&manager, &units, &own)?;
+        let mut all = units.clone();
+        all.extend(dependents.iter().map(|each| each.unit.clone()));
+        let triggers = relations::triggers(&manager, &all)?;
+        let backend = services[places[0]].backend;
+        let user = id(services[places[0]]).manager;
+        let related = |each: &relations::Relative, role: Role| Related {
+            id: ServiceId {
+                manager: user.clone(),
+                ..ServiceId::system(backend, each.unit.id())
+            },
+            role,
+            of: asked.iter().map(|(_, name)| name.clone()).collect(),
+            because: each.because.clone(),
+            up: each.unit.is_active(),
+            enabled: each.unit.get("UnitFileState").starts_with("enabled"),
+        };
+        found.extend(dependents.iter().map(|each| related(each, Role::Dependent)));
+        let loaded = triggers
+            .iter()
+            .filter(|each| !own.contains(&each.unit.id().to_owned()));
+        found.extend(loaded.map(|each| related(each, Role::Trigger)));
+    }
+    Ok(found)
+}
+
+/// The last lines that the unit wrote to systemd's journal.
+fn log(service: &Service, _: &State) -> Vec<String> {
+    let mut child = base::child::Run::new("journalctl").args([
+        "--no-pager",
+        "--quiet",
+        "--output=cat",
+        "--lines=10",
+    ]);
+    let unit = unit(service);
+    child = match manager(service) {
+        Manager::System => child.arg("--unit").arg(&unit),
+        Manager::User(_) => child.arg("--user-unit").arg(&unit),
+    };
+    let done = child.timeout(Duration::from_secs(5)).run();
+    done.map(|done| done.out().lines().map(str::to_owned).collect())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -392,30 +483,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_told_apart_and_states_translated() {
-        let text = "Id=a.service\nLoadState=loaded\nActiveState=active\nSubState=running\nMainPID=0\nNRestarts=2\nInvocationID=abc\n\n\
-            Id=b.service\nLoadState=loaded\nActiveState=failed\nSubState=failed\nResult=start-limit-hit\n\n\
-            Id=c.service\nLoadState=not-found\n";
-        let blocks = parse(text);
-        assert_eq!(blocks.len(), 3);
-        let a = state("a.service", &blocks[0]).unwrap();
+    fn a_name_without_a_suffix_is_a_service() {
+        assert_eq!(with_suffix("aa"), "aa.service");
+        assert_eq!(with_suffix("aa.service"), "aa.service");
+        assert_eq!(with_suffix("a.b"), "a.b.service");
+        assert_eq!(with_suffix("site.target"), "site.target");
+    }
+
+    #[test]
+    fn a_refusal_is_passed_on_without_the_advice() {
+        let text = "Job for a.service failed because the control process exited with error code.\nSee \"systemctl status a.service\" and \"journalctl -xeu a.service\" for details.\n";
         assert_eq!(
-            (
-                a.members[0].run,
-                a.members[0].restarts,
-                a.members[0].generation.as_str()
-            ),
-            (Run::Running, 2, "abc/2/0@0")
+            refusal(text),
+            "Job for a.service failed because the control process exited with error code.; "
         );
-        let b = state("b.service", &blocks[1]).unwrap();
-        assert!(
-            b.is_down() && b.why().contains("start limit"),
-            "{}",
-            b.why()
-        );
-        assert_eq!(
-            state("c.service", &blocks[2]).unwrap_err().kind,
-            Kind::Usage
-        );
+        assert_eq!(refusal(""), "");
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! That is the point of this backend: `/` as the directory, and nothing in the environment but the locale, PATH and
 //! TERM, so a variable that was set in the administrator's shell is as absent as it will be after a reboot. Where the
-//! init is systemd, service(8) hands over to systemctl, and so does this (`systemd:NAME.service`). Exit codes of
-//! scripts are not believed: Debian's own nginx script says 0 while nginx's configuration is broken.
-//! The main process is found by the pid file the script's header or body names, or as `pidfile` says.
+//! init is systemd, service(8) hands over to systemctl, and so does this (`systemd:NAME.service`). Neither exit codes of
+//! scripts are believed (Debian's own nginx script says 0 while nginx's configuration is broken) nor their `status` (Debian's
+//! own uwsgi script says 0 of nothing at all). What runs is seen by the pid file that the script's header or body names, or as
+//! `pidfile` says; else by the processes of the program that the script calls DAEMON; else nobody knows.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,14 +16,19 @@ use base::clock::Deadline;
 use base::{Error, Result};
 use proc::Identity;
 
+use super::pidfile;
+use super::row::{Backend, itself};
 use super::spawn::Launch;
-use super::{Backend, Done, Member, Run, State, pidfile};
-use crate::set::Service;
+use crate::id::ServiceId;
+use crate::service::Service;
+use crate::state::{Done, Member, Run, State};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
     name: "sysv",
     check,
+    id,
+    locks: |service| itself(id(service)),
     observe,
     start,
     stop,
@@ -31,6 +37,11 @@ pub const BACKEND: Backend = Backend {
     late: Duration::from_secs(5),
     settle,
     vouches: |_, _| false,
+    allowed: |_, _| Ok(Vec::new()),
+    related: None,
+    reread: None,
+    shows_stopping: false,
+    log: |_, _| Vec::new(),
 };
 
 /// What service(8) lets through (init-system-helpers 1.65): in this order, empty where unset.
@@ -78,12 +89,24 @@ fn observe(services: &[&Service]) -> Vec<Result<State>> {
     services.iter().map(|service| state(service)).collect()
 }
 
-/// By the pid file where one is known. Otherwise the script's own `status`, which is only its word.
+fn id(service: &Service) -> ServiceId {
+    let path = script(service);
+    let whole = path.canonicalize().unwrap_or(path);
+    ServiceId::system(BACKEND.name, whole.display().to_string())
+}
+
+/// By the pid file where one is known, by the processes of the script's program where that is known, else unknown.
 fn state(service: &Service) -> Result<State> {
     let name = &service.unit;
+    let script = Script::read(service);
+    let proof = pidfile::Proof {
+        exe: service.spec.expect.exe.clone(),
+        program: script.daemon.clone(),
+        arguments: Vec::new(),
+    };
     let mut stale = None;
-    for file in pidfiles(service) {
-        let found = pidfile::read(&file)?;
+    for file in &script.pidfiles {
+        let found = pidfile::read(file, &proof)?;
         if found.identity.is_some() {
             return Ok(State::one(Member::of_process(
                 name,
@@ -92,65 +115,116 @@ fn state(service: &Service) -> Result<State> {
         }
         stale = stale.or(found.why);
     }
+    // A set that names the file knows better than the script's name for its program.
+    let named = service.spec.pidfile.is_some();
+    if let Some(daemon) = script.daemon.as_ref().filter(|_| !named) {
+        let found = processes_of(daemon)?;
+        let mut member = Member::of_process(name, found.first());
+        if found.is_empty() {
+            member.detail =
+                Some(stale.unwrap_or_else(|| format!("no process of {} runs", daemon.display())));
+        }
+        return Ok(State {
+            members: vec![member],
+            warnings: several(service, &found),
+        });
+    }
+    let mut member = Member::of_process(name, None);
     if let Some(why) = stale {
-        let mut member = Member::of_process(name, None);
         member.detail = Some(why);
         return Ok(State::one(member));
     }
     let done =
         command(service, "status").and_wait(Deadline::after(Some(Duration::from_secs(10))))?;
-    let up = done.warnings.is_empty();
-    let mut member = Member::of_process(name, None);
-    member.run = if up { Run::Running } else { Run::Stopped };
-    member.word = if up {
-        "running, says its script"
+    member.run = Run::Unknown;
+    member.word = if done.warnings.is_empty() {
+        "its script says that it runs"
     } else {
-        "not running, says its script"
+        "its script says that it does not run"
     }
     .to_owned();
+    member.detail =
+        Some("neither a pid file nor a program is known: pidfile = \"FILE\" in the set".to_owned());
     Ok(State::one(member))
 }
 
-/// The pid files that are known: the one the set names, else those of the script.
-fn pidfiles(service: &Service) -> Vec<PathBuf> {
-    if let Some(file) = &service.spec.pidfile {
-        return vec![service.path(file)];
+fn several(service: &Service, found: &[Identity]) -> Vec<String> {
+    if found.len() < 2 {
+        return Vec::new();
     }
-    let text = fs::read(script(service)).unwrap_or_default();
-    let name = Path::new(&service.unit)
+    let pids: Vec<String> = found
+        .iter()
+        .map(|identity| identity.pid.to_string())
+        .collect();
+    vec![format!(
+        "{}: several processes of its program run ({}); pidfile = \"FILE\" in the set names the one that is meant",
+        service.name,
+        pids.join(", ")
+    )]
+}
+
+/// The processes of this machine that execute this very file and whose parent does not, masters before workers.
+fn processes_of(daemon: &Path) -> Result<Vec<Identity>> {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(meta) = fs::metadata(daemon) else {
+        return Ok(Vec::new());
+    };
+    let snapshot = proc::Snapshot::take().map_err(|error| Error::io("/proc", &error))?;
+    let is_daemon = |pid: i32| {
+        fs::metadata(format!("/proc/{pid}/exe"))
+            .is_ok_and(|exe| (exe.dev(), exe.ino()) == (meta.dev(), meta.ino()))
+            && proc::is_of_this_machine(pid)
+    };
+    let mine: Vec<i32> = snapshot
+        .iter()
+        .filter(|stat| !stat.is_dead() && is_daemon(stat.pid))
+        .map(|stat| stat.pid)
+        .collect();
+    let roots = mine.iter().filter(|pid| {
+        snapshot
+            .get(**pid)
+            .is_none_or(|stat| !mine.contains(&stat.parent))
+    });
+    Ok(roots.filter_map(|pid| Identity::of(*pid).ok()).collect())
+}
+
+/// What a script says of its daemon.
+struct Script {
+    pidfiles: Vec<PathBuf>,
+    daemon: Option<PathBuf>,
+}
+
+impl Script {
+    fn read(service: &Service) -> Self {
+        let text = fs::read(script(service)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let daemon = daemon_of(&text, &service_name(service));
+        let pidfiles = match &service.spec.pidfile {
+            Some(file) => vec![service.path(file)],
+            None => written_pidfiles(&text, &service_name(service)),
+        };
+        Self { pidfiles, daemon }
+    }
+}
+
+fn service_name(service: &Service) -> String {
+    Path::new(&service.unit)
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    written_pidfiles(&String::from_utf8_lossy(&text), &name)
+        .unwrap_or_default()
 }
 
 /// `# pidfile: PATH` of the header (chkconfig), and `PIDFILE=PATH` (Debian's nginx: `PID=PATH`) of the body, where only the service's own name is a variable in it.
 fn written_pidfiles(text: &str, name: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut variables = vec![("NAME".to_owned(), name.to_owned())];
-    for line in text.lines() {
-        let line = line.trim();
-        if let Some(path) = line.strip_prefix("# pidfile:") {
-            found.push(path.trim().to_owned());
-            continue;
-        }
-        let Some((variable, value)) = line.split_once('=') else {
-            continue;
-        };
-        if variable.is_empty()
-            || !variable
-                .chars()
-                .all(|each| each.is_ascii_alphanumeric() || each == '_')
-        {
-            continue;
-        }
-        let Some(value) = expand(value, &variables) else {
-            continue;
-        };
+    let mut found: Vec<String> = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("# pidfile:"))
+        .map(|path| path.trim().to_owned())
+        .collect();
+    for (variable, value) in variables(text, name) {
         if variable.eq_ignore_ascii_case("pidfile") || variable == "PID" {
-            found.push(value.clone());
+            found.push(value);
         }
-        variables.push((variable.to_owned(), value));
     }
     let mut paths: Vec<PathBuf> = found
         .into_iter()
@@ -159,6 +233,44 @@ fn written_pidfiles(text: &str, name: &str) -> Vec<PathBuf> {
         .collect();
     paths.dedup();
     paths
+}
+
+/// `DAEMON=PATH`, as Debian's scripts have it. A shell or an interpreter is no daemon's own program.
+fn daemon_of(text: &str, name: &str) -> Option<PathBuf> {
+    let found = variables(text, name)
+        .into_iter()
+        .filter(|(variable, _)| variable == "DAEMON")
+        .map(|(_, value)| PathBuf::from(value))
+        .next_back()?;
+    let whole = found.canonicalize().ok()?;
+    let mut start = [0; 4];
+    let file = fs::File::open(&whole).ok()?;
+    std::os::unix::fs::FileExt::read_exact_at(&file, &mut start, 0).ok()?;
+    let interpreter = whole.file_name()?.to_str()?;
+    let general = [
+        "python", "perl", "ruby", "node", "java", "bash", "dash", "sh",
+    ];
+    let is_program =
+        start == *b"\x7fELF" && !general.iter().any(|each| interpreter.starts_with(each));
+    is_program.then_some(whole)
+}
+
+/// The plain assignments of a script, where only the service's own name and earlier ones are variables in them.
+fn variables(text: &str, name: &str) -> Vec<(String, String)> {
+    let mut variables = vec![("NAME".to_owned(), name.to_owned())];
+    for line in text.lines() {
+        let Some((variable, value)) = line.trim().split_once('=') else {
+            continue;
+        };
+        let plain = !variable.is_empty()
+            && variable
+                .chars()
+                .all(|each| each.is_ascii_alphanumeric() || each == '_');
+        if let (true, Some(value)) = (plain, expand(value, &variables)) {
+            variables.push((variable.to_owned(), value));
+        }
+    }
+    variables
 }
 
 /// A plain word of sh, with known variables put in; None for anything more.
@@ -200,7 +312,35 @@ fn command(service: &Service, action: &str) -> Launch {
 }
 
 fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
-    command(service, "start").and_wait(deadline)
+    // Where nothing else will show what runs, the kernel hands over to us whatever the script leaves behind.
+    let watched = Script::read(service);
+    let blind = watched.pidfiles.is_empty() && watched.daemon.is_none();
+    if blind {
+        let _ = nix::sys::prctl::set_child_subreaper(true);
+    }
+    let mut done = command(service, "start").and_wait(deadline)?;
+    if blind {
+        let me = i32::try_from(std::process::id()).unwrap_or_default();
+        let left = proc::Snapshot::take().map(|snapshot| snapshot.children(me));
+        done.left = left
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|pid| Identity::of(pid).ok())
+            .filter(|identity| !is_guardian(identity.pid))
+            .collect();
+        done.warnings.push(format!(
+            "{}: neither a pid file nor a program is known, so only the processes that the start left behind speak for it; pidfile = \"FILE\" in the set",
+            service.name
+        ));
+        let _ = nix::sys::prctl::set_child_subreaper(false);
+    }
+    Ok(done)
+}
+
+/// This program once more.
+fn is_guardian(pid: i32) -> bool {
+    let exe = |pid: &str| fs::read_link(format!("/proc/{pid}/exe")).ok();
+    exe(&pid.to_string()) == exe("self")
 }
 
 fn stop(service: &Service, state: &State, _: &[String], deadline: Deadline) -> Result<Done> {

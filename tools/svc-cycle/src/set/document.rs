@@ -1,10 +1,7 @@
 //! The set file as the manual describes it: the keys that [`super`] reads, by its own types, and those that it takes apart by hand.
 
-use base::document::Document;
-use probe::Written;
-use schemars::JsonSchema;
-
 use super::Written as Set;
+use base::document::Document;
 
 /// A set file, whole; a test reads it.
 pub const EXAMPLE: &str = r#"[service.redis]
@@ -29,26 +26,6 @@ after = ["redis"]
 ready = [{ log = "/srv/site/log/worker.log", line = "ready." }]
 stop_timeout = "10m"
 "#;
-
-/// A probe that says when the service is ready; it names exactly one of port, socket, http, pidfile, file, log and command.
-#[derive(JsonSchema)]
-#[allow(dead_code, reason = "described, not read: see Ready's Deserialize")]
-pub struct ReadyKeys {
-    #[serde(flatten)]
-    probe: Written,
-    /// Whose answer counts: service, the service's own processes, unless told otherwise; any, anybody's, for what stands in front of it.
-    holder: Option<String>,
-}
-
-/// A probe that no longer answers once the service is down (a command, on the contrary, has to succeed), or tree alone.
-#[derive(JsonSchema)]
-#[allow(dead_code, reason = "described, not read: see Stopped's Deserialize")]
-pub struct StoppedKeys {
-    /// Whether every process that the service had has to be gone; true unless told otherwise.
-    tree: Option<bool>,
-    #[serde(flatten)]
-    probe: Written,
-}
 
 /// The manual's description of a set file.
 #[must_use]

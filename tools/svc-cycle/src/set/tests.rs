@@ -1,4 +1,5 @@
 use super::*;
+use std::time::Duration;
 
 fn read(text: &str, names: &[&str]) -> Result<Set> {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -75,7 +76,10 @@ fn the_same_set_in_json() {
     )
     .unwrap();
     assert!(!set.services[0].checks_tree());
-    assert_eq!(set.services[0].stop_timeout(), Duration::from_secs(2));
+    assert_eq!(
+        set.services[0].stop_timeout(&crate::state::State::default()),
+        Duration::from_secs(2)
+    );
 }
 
 #[test]

@@ -1,0 +1,75 @@
+//! What a backend can do: the row that each backend's file fills in.
+
+use std::time::Duration;
+
+use base::Result;
+use base::clock::Deadline;
+
+use crate::id::ServiceId;
+use crate::service::{Role, Service};
+use crate::state::{Done, State};
+
+/// What is asked about many services at once.
+pub type ForMany<T> = fn(&[&Service]) -> Result<T>;
+
+/// A backend. Every function is about one service, but for `observe` and `related`, which are asked about many at once.
+#[derive(Debug)]
+pub struct Backend {
+    /// Its name in set files and before the colon.
+    pub name: &'static str,
+    /// Whether the service is written so that it could work; touches nothing.
+    pub check: fn(&Service) -> Result<()>,
+    /// The identity of a service.
+    pub id: fn(&Service) -> ServiceId,
+    /// The names that a run has to lock before it changes the service.
+    pub locks: fn(&Service) -> Vec<ServiceId>,
+    /// The state now.
+    pub observe: fn(&[&Service]) -> Vec<Result<State>>,
+    /// Asks for these members to be started; returns when the backend took it as done, which proves nothing.
+    pub start: fn(&Service, &[String], Deadline) -> Result<Done>,
+    /// Asks for these members to be stopped.
+    pub stop: fn(&Service, &State, &[String], Deadline) -> Result<Done>,
+    /// Asks for a reload.
+    pub reload: fn(&Service, &State, Deadline) -> Result<Done>,
+    /// Processes that belong to it besides the trees of its main ones: those of its cgroup. Asked before a stop and after it.
+    pub processes: fn(&State) -> Vec<i32>,
+    /// How long after a start it may still look as if nothing had been started: a pid file comes late.
+    pub late: Duration,
+    /// Waits for a start that another run of ours left in flight.
+    pub settle: fn(&Service, Deadline),
+    /// What speaks for readiness when the set names no probe.
+    pub vouches: fn(&Service, &State) -> bool,
+    /// Whether the caller may change this service, and what to know before it is changed; asked before the first change.
+    pub allowed: fn(&Service, &State) -> Result<Vec<String>>,
+    /// What the manager stops together with these services, and what starts them again.
+    pub related: Option<ForMany<Vec<Related>>>,
+    /// Whether the backend itself shows that a stop is under way; where it does not, the journal remembers.
+    pub shows_stopping: bool,
+    /// Has the manager of these services read what changed on disk.
+    pub reread: Option<ForMany<()>>,
+    /// The last lines of the service's own log, where the backend knows where they are.
+    pub log: fn(&Service, &State) -> Vec<String>,
+}
+
+/// A service that a run has to care for although nobody named it.
+#[derive(Debug, Clone)]
+pub struct Related {
+    /// The service.
+    pub id: ServiceId,
+    /// As what.
+    pub role: Role,
+    /// The services of the run that it belongs to, by name.
+    pub of: Vec<String>,
+    /// How it belongs to them, in words.
+    pub because: String,
+    /// Whether it is up now.
+    pub up: bool,
+    /// Whether the host starts it by itself at boot.
+    pub enabled: bool,
+}
+
+/// The locks of most backends: the service itself.
+#[must_use]
+pub fn itself(id: ServiceId) -> Vec<ServiceId> {
+    vec![id]
+}
