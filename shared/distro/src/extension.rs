@@ -304,7 +304,7 @@ fn contrib(series: &str, distro: &Distro) -> Option<String> {
 }
 
 /// The PostgreSQL that a release of Debian or Ubuntu comes with.
-fn own_version(distro: &Distro) -> Option<&'static str> {
+pub fn own_version(distro: &Distro) -> Option<&'static str> {
     Some(match (distro.family, distro.release.as_deref()?) {
         (Family::Debian, "8") => "9.4",
         (Family::Debian, "9") => "9.6",
@@ -317,7 +317,8 @@ fn own_version(distro: &Distro) -> Option<&'static str> {
         (Family::Ubuntu, "18.04") => "10",
         (Family::Ubuntu, "20.04") => "12",
         (Family::Ubuntu, "22.04") => "14",
-        (Family::Ubuntu, "24.04") => "16",
+        (Family::Ubuntu, "24.04" | "24.10") => "16",
+        (Family::Ubuntu, "25.04" | "25.10") => "17",
         _ => return None,
     })
 }

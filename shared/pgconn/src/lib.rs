@@ -34,7 +34,7 @@ mod uri;
 
 pub use environment::Environment;
 pub use error::{Error, Kind, Result};
-pub use hosts::Host;
+pub use hosts::{Host, Place};
 pub use notice::{Notice, Notices};
 pub use open::{Connected, Target};
 pub use resolve::{Request, Resolved, resolve};
