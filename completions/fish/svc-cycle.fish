@@ -11,7 +11,7 @@ function __fish_svc_cycle_which
             continue
         end
         switch $word
-            case -f --file -c --config --only -o --output --timeout --lock-wait --journal --trust --color --ansible-args --on-failure --command-timeout
+            case -f --file -c --config --only -o --output --timeout --lock-wait --journal --site --trust --color --ansible-args --on-failure --command-timeout --as --env-file
                 set skip yes
             case start stop restart reload status check cycle recover
                 echo $word
@@ -53,6 +53,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in none' -s v -l verbose -d 'Report d
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c svc-cycle -n '__fish_svc_cycle_in none' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -70,6 +71,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in start' -s v -l verbose -d 'Report 
 complete -c svc-cycle -n '__fish_svc_cycle_in start' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c svc-cycle -n '__fish_svc_cycle_in start' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in start' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c svc-cycle -n '__fish_svc_cycle_in start' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c svc-cycle -n '__fish_svc_cycle_in start' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in start' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in start' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -86,6 +88,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in stop' -s v -l verbose -d 'Report d
 complete -c svc-cycle -n '__fish_svc_cycle_in stop' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c svc-cycle -n '__fish_svc_cycle_in stop' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in stop' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c svc-cycle -n '__fish_svc_cycle_in stop' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c svc-cycle -n '__fish_svc_cycle_in stop' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in stop' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in stop' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -104,6 +107,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in restart' -s v -l verbose -d 'Repor
 complete -c svc-cycle -n '__fish_svc_cycle_in restart' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c svc-cycle -n '__fish_svc_cycle_in restart' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in restart' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c svc-cycle -n '__fish_svc_cycle_in restart' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c svc-cycle -n '__fish_svc_cycle_in restart' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in restart' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in restart' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -120,6 +124,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in reload' -s v -l verbose -d 'Report
 complete -c svc-cycle -n '__fish_svc_cycle_in reload' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c svc-cycle -n '__fish_svc_cycle_in reload' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in reload' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c svc-cycle -n '__fish_svc_cycle_in reload' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c svc-cycle -n '__fish_svc_cycle_in reload' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in reload' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in reload' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -136,6 +141,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in status' -s v -l verbose -d 'Report
 complete -c svc-cycle -n '__fish_svc_cycle_in status' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c svc-cycle -n '__fish_svc_cycle_in status' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in status' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c svc-cycle -n '__fish_svc_cycle_in status' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c svc-cycle -n '__fish_svc_cycle_in status' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in status' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in status' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -152,6 +158,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in check' -s v -l verbose -d 'Report 
 complete -c svc-cycle -n '__fish_svc_cycle_in check' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c svc-cycle -n '__fish_svc_cycle_in check' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in check' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c svc-cycle -n '__fish_svc_cycle_in check' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c svc-cycle -n '__fish_svc_cycle_in check' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in check' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in check' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -163,6 +170,9 @@ complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l only -r -f -d 'Only the 
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l on-failure -r -f -a 'start leave-down' -d 'What to do when COMMAND fails: start is the default'
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l command-timeout -r -f -d 'End COMMAND after this time, and count it as failed'
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l reload-units -d 'Have systemd read unit files that changed on disk first (daemon-reload)'
+complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l as -r -f -a '(__fish_complete_users)' -d 'Run COMMAND as USER'
+complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l env-file -r -F -d 'Give COMMAND the variables in FILE'
+complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l as-site -d 'Run COMMAND as the site\'s own code runs'
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -s n -l dry-run -d 'Report what would change and change nothing'
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -s o -l output -r -f -a 'json text' -d 'The form of the report'
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l diff -d 'Report what changes, line by line, too'
@@ -171,6 +181,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -s v -l verbose -d 'Report 
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in cycle' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -187,6 +198,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in recover' -s v -l verbose -d 'Repor
 complete -c svc-cycle -n '__fish_svc_cycle_in recover' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c svc-cycle -n '__fish_svc_cycle_in recover' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c svc-cycle -n '__fish_svc_cycle_in recover' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c svc-cycle -n '__fish_svc_cycle_in recover' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c svc-cycle -n '__fish_svc_cycle_in recover' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c svc-cycle -n '__fish_svc_cycle_in recover' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c svc-cycle -n '__fish_svc_cycle_in recover' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
