@@ -112,7 +112,7 @@ packages:
 install: $(if $(filter file,$(origin BUILT)),$(BUILT)/.runbook-tools)
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(docdir) $(DESTDIR)$(schemadir)
 	install -d $(DESTDIR)$(bashdir) $(DESTDIR)$(zshdir) $(DESTDIR)$(fishdir)
-	install -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man7 $(DESTDIR)$(mandir)/man8
+	install -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man7 $(DESTDIR)$(mandir)/man8
 	install -d $(DESTDIR)$(ansibledir)/meta $(DESTDIR)$(ansibledir)/plugins/modules
 	for tool in $(TOOLS); do \
 	  install -m 755 $(BUILT)/$$tool $(DESTDIR)$(bindir)/$$tool || exit; \
@@ -121,7 +121,8 @@ install: $(if $(filter file,$(origin BUILT)),$(BUILT)/.runbook-tools)
 	  install -m 644 completions/fish/$$tool.fish $(DESTDIR)$(fishdir)/$$tool.fish || exit; \
 	  install -m 644 shared/schemas/$$tool.schema.json $(DESTDIR)$(schemadir)/$$tool.schema.json || exit; \
 	done
-	for page in man/*.[178]; do \
+	install -m 644 shared/schemas/site.schema.json $(DESTDIR)$(schemadir)
+	for page in man/*.[1578]; do \
 	  install -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit; \
 	done
 	install -m 644 $(DOCS) $(DESTDIR)$(docdir)
@@ -136,7 +137,8 @@ uninstall:
 	  rm -f $(DESTDIR)$(bindir)/$$tool $(DESTDIR)$(bashdir)/$$tool $(DESTDIR)$(zshdir)/_$$tool \
 	    $(DESTDIR)$(fishdir)/$$tool.fish $(DESTDIR)$(schemadir)/$$tool.schema.json; \
 	done
-	for page in man/*.[178]; do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
+	rm -f $(DESTDIR)$(schemadir)/site.schema.json
+	for page in man/*.[1578]; do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 	for file in $(DOCS); do rm -f $(DESTDIR)$(docdir)/$$file; done
 	for file in README.md galaxy.yml meta/runtime.yml $(MODULES:shared/ansible/%=%); do rm -f $(DESTDIR)$(ansibledir)/$$file; done
 	for dir in $(docdir) $(schemadir) $(datadir)/runbook-tools $(ansibledir)/plugins/modules $(ansibledir)/plugins \

@@ -11,7 +11,11 @@ function __fish_maint_page_which
             continue
         end
         switch $word
-            case --dir --page --id --start --for --until --warn --message --title --lang --tz --template --verify --host --connect --within -o --output --timeout --lock-wait --journal --trust --color --ansible-args --expect --count --on-failure --drain --ttl
+<<<<<<< HEAD
+            case --dir --page --id --start --for --until --warn --message --title --lang --tz --template --verify --host --connect --within -o --output --timeout --lock-wait --journal --trust --color --ansible-args --expect --count --on-failure --drain --allow-path --allow-from --ttl
+=======
+            case --dir --page --id --start --for --until --warn --message --title --lang --tz --template --verify --host --connect --within -o --output --timeout --lock-wait --journal --site --trust --color --ansible-args --expect --count --on-failure --drain --as --env-file --ttl
+>>>>>>> main
                 set skip yes
             case on off status wait tick during verify snippet bypass
                 echo $word
@@ -54,6 +58,7 @@ complete -c maint-page -n '__fish_maint_page_in none' -s v -l verbose -d 'Report
 complete -c maint-page -n '__fish_maint_page_in none' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in none' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in none' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in none' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in none' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in none' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in none' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -68,7 +73,7 @@ complete -c maint-page -n '__fish_maint_page_in on' -l until -r -f -d 'When it i
 complete -c maint-page -n '__fish_maint_page_in on' -l warn -r -f -d 'How long before the start users are warned; from now unless told'
 complete -c maint-page -n '__fish_maint_page_in on' -l message -r -f -d 'What visitors are told'
 complete -c maint-page -n '__fish_maint_page_in on' -l title -r -f -d 'The page\'s heading'
-complete -c maint-page -n '__fish_maint_page_in on' -l lang -r -f -d 'The language the message is written in, such as de or pt-BR'
+complete -c maint-page -n '__fish_maint_page_in on' -l lang -r -f -d 'The page\'s language, such as de or pt-BR; given again, the page repeats its own words in that language'
 complete -c maint-page -n '__fish_maint_page_in on' -l tz -r -f -d 'The time zone of clock times, typed and shown; the system\'s unless told'
 complete -c maint-page -n '__fish_maint_page_in on' -l template -r -f -a '(__fish_complete_directories)' -d 'A page of your own: DIR/page.html and what it needs'
 complete -c maint-page -n '__fish_maint_page_in on' -l auto-off -d 'Let tick and wait take the page away at its end'
@@ -86,6 +91,7 @@ complete -c maint-page -n '__fish_maint_page_in on' -s v -l verbose -d 'Report d
 complete -c maint-page -n '__fish_maint_page_in on' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in on' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in on' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in on' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in on' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in on' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in on' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -110,6 +116,7 @@ complete -c maint-page -n '__fish_maint_page_in off' -s v -l verbose -d 'Report 
 complete -c maint-page -n '__fish_maint_page_in off' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in off' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in off' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in off' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in off' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in off' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in off' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -128,6 +135,7 @@ complete -c maint-page -n '__fish_maint_page_in status' -s v -l verbose -d 'Repo
 complete -c maint-page -n '__fish_maint_page_in status' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in status' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in status' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in status' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in status' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in status' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in status' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -149,6 +157,7 @@ complete -c maint-page -n '__fish_maint_page_in wait' -s v -l verbose -d 'Report
 complete -c maint-page -n '__fish_maint_page_in wait' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in wait' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in wait' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in wait' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in wait' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in wait' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in wait' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -166,6 +175,7 @@ complete -c maint-page -n '__fish_maint_page_in tick' -s v -l verbose -d 'Report
 complete -c maint-page -n '__fish_maint_page_in tick' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in tick' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in tick' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in tick' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in tick' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in tick' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in tick' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -180,7 +190,7 @@ complete -c maint-page -n '__fish_maint_page_in during' -l until -r -f -d 'When 
 complete -c maint-page -n '__fish_maint_page_in during' -l warn -r -f -d 'How long before the start users are warned; from now unless told'
 complete -c maint-page -n '__fish_maint_page_in during' -l message -r -f -d 'What visitors are told'
 complete -c maint-page -n '__fish_maint_page_in during' -l title -r -f -d 'The page\'s heading'
-complete -c maint-page -n '__fish_maint_page_in during' -l lang -r -f -d 'The language the message is written in, such as de or pt-BR'
+complete -c maint-page -n '__fish_maint_page_in during' -l lang -r -f -d 'The page\'s language, such as de or pt-BR; given again, the page repeats its own words in that language'
 complete -c maint-page -n '__fish_maint_page_in during' -l tz -r -f -d 'The time zone of clock times, typed and shown; the system\'s unless told'
 complete -c maint-page -n '__fish_maint_page_in during' -l template -r -f -a '(__fish_complete_directories)' -d 'A page of your own: DIR/page.html and what it needs'
 complete -c maint-page -n '__fish_maint_page_in during' -l auto-off -d 'Let tick and wait take the page away at its end'
@@ -188,6 +198,9 @@ complete -c maint-page -n '__fish_maint_page_in during' -l force -d 'Rename a pa
 complete -c maint-page -n '__fish_maint_page_in during' -l wait -d 'Wait for the start, then put the page up'
 complete -c maint-page -n '__fish_maint_page_in during' -l on-failure -r -f -a 'keep off' -d 'What happens to the page if COMMAND fails'
 complete -c maint-page -n '__fish_maint_page_in during' -l drain -r -f -d 'How long requests under way get to finish before COMMAND begins; 1s unless told'
+complete -c maint-page -n '__fish_maint_page_in during' -l as -r -f -a '(__fish_complete_users)' -d 'Run COMMAND as USER'
+complete -c maint-page -n '__fish_maint_page_in during' -l env-file -r -F -d 'Give COMMAND the variables in FILE'
+complete -c maint-page -n '__fish_maint_page_in during' -l as-site -d 'Run COMMAND as the site\'s own code runs'
 complete -c maint-page -n '__fish_maint_page_in during' -l verify -r -f -d 'Prove it over HTTP at this URL'
 complete -c maint-page -n '__fish_maint_page_in during' -l host -r -f -d 'The Host to ask for, where the URL names an address'
 complete -c maint-page -n '__fish_maint_page_in during' -l connect -r -f -d 'Ask at this address, whatever the URL\'s name resolves to'
@@ -202,6 +215,7 @@ complete -c maint-page -n '__fish_maint_page_in during' -s v -l verbose -d 'Repo
 complete -c maint-page -n '__fish_maint_page_in during' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in during' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in during' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in during' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in during' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in during' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in during' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -225,6 +239,7 @@ complete -c maint-page -n '__fish_maint_page_in verify' -s v -l verbose -d 'Repo
 complete -c maint-page -n '__fish_maint_page_in verify' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in verify' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in verify' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in verify' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in verify' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in verify' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in verify' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -232,6 +247,8 @@ complete -c maint-page -n '__fish_maint_page_in verify' -s h -l help -d 'Print h
 complete -c maint-page -n '__fish_maint_page_in verify' -s V -l version -d 'Print the version'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory the page and its flag live in'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l page -r -F -d 'Single-file mode: this one file is page and flag'
+complete -c maint-page -n '__fish_maint_page_in snippet' -l allow-path -r -f -d 'Let requests for this path past the page; with a final slash for everything below it'
+complete -c maint-page -n '__fish_maint_page_in snippet' -l allow-from -r -f -d 'Let requests from this address or network past the page'
 complete -c maint-page -n '__fish_maint_page_in snippet' -s n -l dry-run -d 'Report what would change and change nothing'
 complete -c maint-page -n '__fish_maint_page_in snippet' -s o -l output -r -f -a 'json text' -d 'The form of the report'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l diff -d 'Report what changes, line by line, too'
@@ -240,12 +257,13 @@ complete -c maint-page -n '__fish_maint_page_in snippet' -s v -l verbose -d 'Rep
 complete -c maint-page -n '__fish_maint_page_in snippet' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in snippet' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c maint-page -n '__fish_maint_page_in snippet' -s h -l help -d 'Print help: -h a summary, --help the whole'
 complete -c maint-page -n '__fish_maint_page_in snippet' -s V -l version -d 'Print the version'
-complete -c maint-page -n '__fish_maint_page_in snippet' -f -a 'nginx apache caddy'
+complete -c maint-page -n '__fish_maint_page_in snippet' -f -a 'nginx apache caddy nginx-http'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory the page and its flag live in'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l page -r -F -d 'Single-file mode: this one file is page and flag'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l ttl -r -f -d 'How long a new key is good for; 8h unless told'
@@ -257,6 +275,7 @@ complete -c maint-page -n '__fish_maint_page_in bypass' -s v -l verbose -d 'Repo
 complete -c maint-page -n '__fish_maint_page_in bypass' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in bypass' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'

@@ -21,10 +21,10 @@ const TEMPLATE: Positional = Positional::one(
 const SITE: &[Opt] = &[
     Opt::value("site", Value::File("FACTS"), "Read the site's facts from FACTS (TOML or JSON)")
         .more("The keys are those of the options below, with _ for -. A [site] table in the template counts less, the command line more."),
-    Opt::value("name", Value::Text("ID"), "The site's name: of the block, the file, the units"),
-    Opt::value("dir", Value::Dir("DIR"), "The directory with manage.py"),
+    Opt::value("name", Value::Text("ID"), "The site's name: of the block, the file, the units").fact("name"),
+    Opt::value("dir", Value::Dir("DIR"), "The directory with manage.py").fact("dir"),
     Opt::value("venv", Value::Dir("DIR"), "The virtual environment, from / or from --dir").more("The default is venv."),
-    Opt::value("user", Value::User("USER"), "Who runs the jobs"),
+    Opt::value("user", Value::User("USER"), "Who runs the jobs").fact("user"),
     Opt::value("env", Value::Text("K=V"), "Set a variable for the jobs").many(),
     Opt::value("mailto", Value::Text("ADDRESS"), "Who gets the jobs' output by mail; empty for nobody"),
     Opt::value("path", Value::Text("PATH"), "The jobs' PATH"),
@@ -80,7 +80,9 @@ const EXPRESSION: &[Opt] = &[Opt::value(
 .many()];
 
 const REMOVE: &[Opt] = &[
-    Opt::value("name", Value::Text("ID"), "The site's name").required(),
+    Opt::value("name", Value::Text("ID"), "The site's name")
+        .required()
+        .fact("name"),
     Opt::value(
         "user",
         Value::User("USER"),
