@@ -137,7 +137,9 @@ impl Talk {
             .map(|part| part[2]);
         match code {
             Some(0) => Ok(()),
-            Some(code) => Err(refused(&format!("the server refuses StartTLS (result {code})"))),
+            Some(code) => Err(refused(&format!(
+                "the server refuses StartTLS (result {code})"
+            ))),
             None => Err(refused("the server does not speak LDAP")),
         }
     }
@@ -151,7 +153,11 @@ mod tests {
 
     /// A server that says its lines in turn, each after something was read, the first at once if it
     /// begins the talk.
-    fn served(protocol: Protocol, answers: &'static [&'static [u8]], greets: bool) -> io::Result<()> {
+    fn served(
+        protocol: Protocol,
+        answers: &'static [&'static [u8]],
+        greets: bool,
+    ) -> io::Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = std::thread::spawn(move || {
@@ -171,7 +177,11 @@ mod tests {
 
     #[test]
     fn each_protocol_asks_in_its_own_words() {
-        let mail: &[&[u8]] = &[b"220-a\r\n220 b\r\n", b"250-x\r\n250 STARTTLS\r\n", b"220 go\r\n"];
+        let mail: &[&[u8]] = &[
+            b"220-a\r\n220 b\r\n",
+            b"250-x\r\n250 STARTTLS\r\n",
+            b"220 go\r\n",
+        ];
         served(Protocol::Smtp, mail, true).unwrap();
         served(Protocol::Postgres, &[b"S"], false).unwrap();
         let yes: &[&[u8]] = &[b"\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00"];
@@ -181,7 +191,11 @@ mod tests {
     #[test]
     fn a_no_is_told_from_silence() {
         for (protocol, answers, greets) in [
-            (Protocol::Smtp, &[b"554 no\r\n" as &[u8]] as &'static [&'static [u8]], true),
+            (
+                Protocol::Smtp,
+                &[b"554 no\r\n" as &[u8]] as &'static [&'static [u8]],
+                true,
+            ),
             (Protocol::Postgres, &[b"N"], false),
             (
                 Protocol::Ldap,

@@ -77,16 +77,22 @@ fn listing(body: &[u8], names: &[String]) -> Option<&'static str> {
         return Some("it is a listing for programs");
     }
     // S3 and what speaks like S3, Google's store, Azure's.
-    if ["<listbucketresult", "<listversionsresult", "<enumerationresults"]
-        .iter()
-        .any(|element| text.contains(element))
+    if [
+        "<listbucketresult",
+        "<listversionsresult",
+        "<enumerationresults",
+    ]
+    .iter()
+    .any(|element| text.contains(element))
     {
         return Some("it is an object store's listing");
     }
     // Apache's column heads sort the listing, whatever HeaderName and SuppressHTMLPreamble leave out;
     // the plain form links the directory above.
     let sorts = ["?c=n;o=", "?c=m;o=", "?c=n&amp;o=", "?n=d", "?n=a"];
-    if sorts.iter().any(|link| text.contains(&format!("href=\"{link}")))
+    if sorts
+        .iter()
+        .any(|link| text.contains(&format!("href=\"{link}")))
         || text.contains(">parent directory</a>")
         || text.contains("alt=\"[parentdir]\"")
     {

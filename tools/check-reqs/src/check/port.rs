@@ -137,7 +137,8 @@ impl Check for Port {
         // Whether a wildcard of IPv6 serves IPv4, too, is not in the table; the kernel tells who asks
         // for the address.
         let only_v6 = ours.iter().all(|listener| listener.address.is_ipv6());
-        if let (Some(wanted @ IpAddr::V4(_)), true, false) = (self.address, only_v6, ours.is_empty())
+        if let (Some(wanted @ IpAddr::V4(_)), true, false) =
+            (self.address, only_v6, ours.is_empty())
         {
             match is_taken(wanted, self.port) {
                 Some(true) => {}
@@ -163,7 +164,11 @@ impl Check for Port {
         };
         match (ours.first(), self.free) {
             // A socket that is bound and does not listen stands in no table.
-            (None, true) if self.addresses().any(|one| is_taken(one, self.port) == Some(true)) => {
+            (None, true)
+                if self
+                    .addresses()
+                    .any(|one| is_taken(one, self.port) == Some(true)) =>
+            {
                 Finding::unmet(
                     "taken",
                     format!("port {} is bound, although nobody listens", self.text()),
@@ -225,9 +230,7 @@ impl Port {
             IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         ];
         let own = self.address;
-        any.into_iter()
-            .filter(move |_| own.is_none())
-            .chain(own)
+        any.into_iter().filter(move |_| own.is_none()).chain(own)
     }
 }
 

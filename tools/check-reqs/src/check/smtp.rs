@@ -25,7 +25,10 @@ pub const TYPE: Type = Type {
     keys: &[
         ("host", "the mail server (localhost)"),
         ("port", "its port (25)"),
-        ("starttls", "true: the server has to speak TLS after STARTTLS"),
+        (
+            "starttls",
+            "true: the server has to speak TLS after STARTTLS",
+        ),
         (
             "tls",
             "true: the connection begins with TLS (what port 465 is for)",
@@ -290,7 +293,11 @@ impl Smtp {
                         text
                     }
                 };
-                let how = if self.tls { "from the beginning" } else { "after STARTTLS" };
+                let how = if self.tls {
+                    "from the beginning"
+                } else {
+                    "after STARTTLS"
+                };
                 match talk.hello()? {
                     Ok(_) => {
                         let _ = talk.say("QUIT");

@@ -9,9 +9,9 @@ use crate::kind::{Check, Type};
 use crate::net::{self, Trouble};
 use crate::scene::Scene;
 use crate::short::{self, Pairs, Short};
+use crate::starttls::Protocol;
 use base::Result;
 use base::clock::Deadline;
-use crate::starttls::Protocol;
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::error::ErrorStack;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslVerifyMode};
@@ -134,7 +134,10 @@ impl Tls {
             .ok_or("the server shows no certificate")?;
         let verify = stream.ssl().verify_result();
         // A server may send more than it needs; what counts is the chain that was verified.
-        let chain: Vec<X509> = match (verify == X509VerifyResult::OK, stream.ssl().verified_chain()) {
+        let chain: Vec<X509> = match (
+            verify == X509VerifyResult::OK,
+            stream.ssl().verified_chain(),
+        ) {
             (true, Some(chain)) => chain.iter().map(ToOwned::to_owned).collect(),
             _ => vec![certificate.clone()],
         };
@@ -204,7 +207,9 @@ impl Tls {
                 .evidence(evidence),
                 false => Finding::unmet(
                     "expires_soon",
-                    format!("the certificate of {place}{of_chain} expires in {days} days, on {until}"),
+                    format!(
+                        "the certificate of {place}{of_chain} expires in {days} days, on {until}"
+                    ),
                 )
                 .found(found)
                 .evidence(evidence)
