@@ -1,5 +1,6 @@
 # make            the seven tools, in target/release
 # make check      formatting, lints, generated pages: what a change must pass first
+# make quick      check, unit, cli and contract tests: no root, no servers
 # make test       installs what the tests need (tests/setup.sh), then runs them all
 # make demo       a whole update of a small real site, end to end
 # make install    DESTDIR= PREFIX=/usr/local
@@ -31,9 +32,11 @@ MODULES = $(wildcard shared/ansible/plugins/modules/*)
 # rustup puts cargo where a fresh shell does not look.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: all build check docs test bench faults fuzz demo install uninstall deb rpm packages clean help setup
+.PHONY: all build check quick docs test fresh trixie trixie-quick bench faults fuzz demo install uninstall deb rpm packages clean help setup
 all: build
 
+# One set of flags for every release build (build, demo, bench, deb, rpm), so that none of them builds again what another built; tests
+# and checks use cargo's dev profile without flags.
 # The same sources make the same bytes: the newest release's date is every file's, and no path of this machine is in a program.
 export SOURCE_DATE_EPOCH ?= $(shell date -u -d "$$(sed -n 's/^## .* - //p' CHANGELOG.md | head -n 1)" +%s)
 reproducible = CARGO_ENCODED_RUSTFLAGS="$$(sh shared/packaging/rustflags.sh)"
@@ -54,12 +57,33 @@ check:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) run --locked --quiet -p runbook-docgen -- --check
 
+# What a contributor runs before each commit: no root, no servers, no network.
+quick: check
+	$(CARGO) build --locked --workspace
+	$(CARGO) test --locked --workspace --exclude runbook-tests --no-fail-fast
+	SKIP_SERVERS=1 $(CARGO) test --locked -p runbook-tests --test cli --test contract --no-fail-fast
+
 docs:
 	$(CARGO) run --locked --quiet -p runbook-docgen
 
 test: setup
 	$(CARGO) build --locked --workspace
 	$(CARGO) test --locked --workspace --no-fail-fast
+
+# The README's two commands, word for word, in a bare Debian 12 and a bare Debian 13 (tests/root.sh). As root.
+fresh:
+	for suite in bookworm trixie; do \
+	  ROOT_FRESH_TARGET=1 sh tests/root.sh run $$suite sh -ec 'make demo && make test' || exit; \
+	done
+
+# The whole suite in a Debian 13 with that release's compiler, Rust 1.85. As root.
+trixie:
+	sh tests/root.sh run trixie make test
+
+# The part of it that each change has to pass: built with Rust 1.85, the contract and the command lines tested.
+trixie-quick:
+	sh tests/root.sh run trixie sh -ec 'sh tests/setup.sh --build; cargo build --locked --workspace --all-targets; \
+	  SKIP_SERVERS=1 cargo test --locked -p runbook-tests --test contract --test cli'
 
 # The long forms of what `make test` runs short.
 faults: setup
@@ -76,7 +100,7 @@ bench: setup build
 demo:
 	sh tests/setup.sh --demo
 	$(MAKE) build
-	sh tests/demo/run.sh
+	RUNBOOK_TOOLS=$(abspath $(BUILT)) sh tests/demo/run.sh
 
 # The long form of tests/packages: the packages built twice, read by lintian, installed, used, upgraded and purged.
 packages:
@@ -88,7 +112,7 @@ packages:
 install: $(if $(filter file,$(origin BUILT)),$(BUILT)/.runbook-tools)
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(docdir) $(DESTDIR)$(schemadir)
 	install -d $(DESTDIR)$(bashdir) $(DESTDIR)$(zshdir) $(DESTDIR)$(fishdir)
-	install -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man7 $(DESTDIR)$(mandir)/man8
+	install -d $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(mandir)/man7 $(DESTDIR)$(mandir)/man8
 	install -d $(DESTDIR)$(ansibledir)/meta $(DESTDIR)$(ansibledir)/plugins/modules
 	for tool in $(TOOLS); do \
 	  install -m 755 $(BUILT)/$$tool $(DESTDIR)$(bindir)/$$tool || exit; \
@@ -97,7 +121,8 @@ install: $(if $(filter file,$(origin BUILT)),$(BUILT)/.runbook-tools)
 	  install -m 644 completions/fish/$$tool.fish $(DESTDIR)$(fishdir)/$$tool.fish || exit; \
 	  install -m 644 shared/schemas/$$tool.schema.json $(DESTDIR)$(schemadir)/$$tool.schema.json || exit; \
 	done
-	for page in man/*.[178]; do \
+	install -m 644 shared/schemas/site.schema.json $(DESTDIR)$(schemadir)
+	for page in man/*.[1578]; do \
 	  install -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit; \
 	done
 	install -m 644 $(DOCS) $(DESTDIR)$(docdir)
@@ -112,7 +137,8 @@ uninstall:
 	  rm -f $(DESTDIR)$(bindir)/$$tool $(DESTDIR)$(bashdir)/$$tool $(DESTDIR)$(zshdir)/_$$tool \
 	    $(DESTDIR)$(fishdir)/$$tool.fish $(DESTDIR)$(schemadir)/$$tool.schema.json; \
 	done
-	for page in man/*.[178]; do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
+	rm -f $(DESTDIR)$(schemadir)/site.schema.json
+	for page in man/*.[1578]; do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 	for file in $(DOCS); do rm -f $(DESTDIR)$(docdir)/$$file; done
 	for file in README.md galaxy.yml meta/runtime.yml $(MODULES:shared/ansible/%=%); do rm -f $(DESTDIR)$(ansibledir)/$$file; done
 	for dir in $(docdir) $(schemadir) $(datadir)/runbook-tools $(ansibledir)/plugins/modules $(ansibledir)/plugins \
@@ -162,6 +188,8 @@ help:
 	@echo 'make deb        a .deb for each tool and one that depends on all, in dist/'
 	@echo 'make rpm        the same as .rpm'
 	@echo 'make packages   the long test of both: built twice, lintian, installed, used, upgraded, purged'
+	@echo 'make fresh      the README in a bare Debian 12 and 13, made for it'
+	@echo 'make trixie     the whole suite in a Debian 13 with its own compiler'
 	@echo 'make bench      each tool beside its peers, in one run'
 	@echo 'make faults     the long sweep of kills and failures at each step'
 	@echo 'make fuzz       the long sweep over every parser'

@@ -11,7 +11,7 @@ function __fish_maint_page_which
             continue
         end
         switch $word
-            case --dir --page --id --start --for --until --warn --message --title --lang --tz --template --verify --host --connect --within -o --output --timeout --lock-wait --journal --trust --color --ansible-args --expect --count --on-failure --drain --ttl
+            case --dir --page --id --start --for --until --warn --message --title --lang --tz --template --verify --host --connect --within -o --output --timeout --lock-wait --journal --site --trust --color --ansible-args --expect --count --on-failure --drain --as --env-file --ttl
                 set skip yes
             case on off status wait tick during verify snippet bypass
                 echo $word
@@ -54,6 +54,7 @@ complete -c maint-page -n '__fish_maint_page_in none' -s v -l verbose -d 'Report
 complete -c maint-page -n '__fish_maint_page_in none' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in none' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in none' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in none' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in none' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in none' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in none' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -86,6 +87,7 @@ complete -c maint-page -n '__fish_maint_page_in on' -s v -l verbose -d 'Report d
 complete -c maint-page -n '__fish_maint_page_in on' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in on' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in on' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in on' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in on' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in on' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in on' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -110,6 +112,7 @@ complete -c maint-page -n '__fish_maint_page_in off' -s v -l verbose -d 'Report 
 complete -c maint-page -n '__fish_maint_page_in off' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in off' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in off' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in off' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in off' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in off' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in off' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -128,6 +131,7 @@ complete -c maint-page -n '__fish_maint_page_in status' -s v -l verbose -d 'Repo
 complete -c maint-page -n '__fish_maint_page_in status' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in status' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in status' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in status' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in status' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in status' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in status' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -149,6 +153,7 @@ complete -c maint-page -n '__fish_maint_page_in wait' -s v -l verbose -d 'Report
 complete -c maint-page -n '__fish_maint_page_in wait' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in wait' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in wait' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in wait' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in wait' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in wait' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in wait' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -166,6 +171,7 @@ complete -c maint-page -n '__fish_maint_page_in tick' -s v -l verbose -d 'Report
 complete -c maint-page -n '__fish_maint_page_in tick' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in tick' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in tick' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in tick' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in tick' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in tick' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in tick' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -188,6 +194,9 @@ complete -c maint-page -n '__fish_maint_page_in during' -l force -d 'Rename a pa
 complete -c maint-page -n '__fish_maint_page_in during' -l wait -d 'Wait for the start, then put the page up'
 complete -c maint-page -n '__fish_maint_page_in during' -l on-failure -r -f -a 'keep off' -d 'What happens to the page if COMMAND fails'
 complete -c maint-page -n '__fish_maint_page_in during' -l drain -r -f -d 'How long requests under way get to finish before COMMAND begins; 1s unless told'
+complete -c maint-page -n '__fish_maint_page_in during' -l as -r -f -a '(__fish_complete_users)' -d 'Run COMMAND as USER'
+complete -c maint-page -n '__fish_maint_page_in during' -l env-file -r -F -d 'Give COMMAND the variables in FILE'
+complete -c maint-page -n '__fish_maint_page_in during' -l as-site -d 'Run COMMAND as the site\'s own code runs'
 complete -c maint-page -n '__fish_maint_page_in during' -l verify -r -f -d 'Prove it over HTTP at this URL'
 complete -c maint-page -n '__fish_maint_page_in during' -l host -r -f -d 'The Host to ask for, where the URL names an address'
 complete -c maint-page -n '__fish_maint_page_in during' -l connect -r -f -d 'Ask at this address, whatever the URL\'s name resolves to'
@@ -202,6 +211,7 @@ complete -c maint-page -n '__fish_maint_page_in during' -s v -l verbose -d 'Repo
 complete -c maint-page -n '__fish_maint_page_in during' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in during' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in during' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in during' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in during' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in during' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in during' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -225,6 +235,7 @@ complete -c maint-page -n '__fish_maint_page_in verify' -s v -l verbose -d 'Repo
 complete -c maint-page -n '__fish_maint_page_in verify' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in verify' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in verify' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in verify' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in verify' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in verify' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in verify' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -240,6 +251,7 @@ complete -c maint-page -n '__fish_maint_page_in snippet' -s v -l verbose -d 'Rep
 complete -c maint-page -n '__fish_maint_page_in snippet' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in snippet' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -257,6 +269,7 @@ complete -c maint-page -n '__fish_maint_page_in bypass' -s v -l verbose -d 'Repo
 complete -c maint-page -n '__fish_maint_page_in bypass' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c maint-page -n '__fish_maint_page_in bypass' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'

@@ -11,7 +11,7 @@ function __fish_pg_ext_ensure_which
             continue
         end
         switch $word
-            case -d --dsn --service --db --db-exclude --spec --admin --lock-timeout --statement-timeout --absent -o --output --timeout --lock-wait --journal --trust --color --ansible-args --role --max
+            case -d --dsn --service --db --db-exclude --spec --admin --lock-timeout --statement-timeout --absent -o --output --timeout --lock-wait --journal --site --trust --color --ansible-args --role --max
                 set skip yes
             case ensure elevate recover
                 echo $word
@@ -62,6 +62,7 @@ complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -s v -l verbo
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -78,6 +79,7 @@ complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -s v -l verbose -
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -92,6 +94,7 @@ complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -s v -l verbose -
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in recover' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'

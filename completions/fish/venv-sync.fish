@@ -11,7 +11,7 @@ function __fish_venv_sync_which
             continue
         end
         switch $word
-            case -r --requirement -c --constraint --extraneous --allow --verify --vendor -o --output --timeout --lock-wait --journal --trust --color --ansible-args --python --installer --wheelhouse --keep --post-check --to
+            case -r --requirement -c --constraint --extraneous --allow --verify --vendor -o --output --timeout --lock-wait --journal --site --trust --color --ansible-args --python --installer --wheelhouse --keep --post-check --to
                 set skip yes
             case check apply rollback list
                 echo $word
@@ -42,6 +42,7 @@ complete -c venv-sync -n '__fish_venv_sync_in none' -s v -l verbose -d 'Report d
 complete -c venv-sync -n '__fish_venv_sync_in none' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c venv-sync -n '__fish_venv_sync_in none' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c venv-sync -n '__fish_venv_sync_in none' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c venv-sync -n '__fish_venv_sync_in none' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c venv-sync -n '__fish_venv_sync_in none' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c venv-sync -n '__fish_venv_sync_in none' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c venv-sync -n '__fish_venv_sync_in none' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -61,6 +62,7 @@ complete -c venv-sync -n '__fish_venv_sync_in check' -s v -l verbose -d 'Report 
 complete -c venv-sync -n '__fish_venv_sync_in check' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c venv-sync -n '__fish_venv_sync_in check' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c venv-sync -n '__fish_venv_sync_in check' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c venv-sync -n '__fish_venv_sync_in check' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c venv-sync -n '__fish_venv_sync_in check' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c venv-sync -n '__fish_venv_sync_in check' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c venv-sync -n '__fish_venv_sync_in check' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -87,6 +89,7 @@ complete -c venv-sync -n '__fish_venv_sync_in apply' -s v -l verbose -d 'Report 
 complete -c venv-sync -n '__fish_venv_sync_in apply' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c venv-sync -n '__fish_venv_sync_in apply' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c venv-sync -n '__fish_venv_sync_in apply' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c venv-sync -n '__fish_venv_sync_in apply' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c venv-sync -n '__fish_venv_sync_in apply' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c venv-sync -n '__fish_venv_sync_in apply' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -102,6 +105,7 @@ complete -c venv-sync -n '__fish_venv_sync_in rollback' -s v -l verbose -d 'Repo
 complete -c venv-sync -n '__fish_venv_sync_in rollback' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c venv-sync -n '__fish_venv_sync_in rollback' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c venv-sync -n '__fish_venv_sync_in rollback' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c venv-sync -n '__fish_venv_sync_in rollback' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c venv-sync -n '__fish_venv_sync_in rollback' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c venv-sync -n '__fish_venv_sync_in rollback' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c venv-sync -n '__fish_venv_sync_in rollback' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -116,6 +120,7 @@ complete -c venv-sync -n '__fish_venv_sync_in list' -s v -l verbose -d 'Report d
 complete -c venv-sync -n '__fish_venv_sync_in list' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c venv-sync -n '__fish_venv_sync_in list' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c venv-sync -n '__fish_venv_sync_in list' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c venv-sync -n '__fish_venv_sync_in list' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c venv-sync -n '__fish_venv_sync_in list' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c venv-sync -n '__fish_venv_sync_in list' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c venv-sync -n '__fish_venv_sync_in list' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'

@@ -65,6 +65,7 @@ TOML
 done
 printf '/srv/site/logs/*.log {\n weekly\n rotate 8\n missingok\n}\n' >/etc/logrotate.d/site
 /usr/bin/python3 -m venv /srv/site/venv
+touch /srv/site/manage.py
 mkdir -p /srv/held/venv.d
 ln -s /srv/site/venv /srv/wrong/venv
 sed -i 's/nginx/no-such-command/' /etc/wrong/requirements.toml

@@ -6,5 +6,6 @@ mod cron_render;
 mod log_paths;
 mod maint_page;
 mod pg_ext_ensure;
+mod site;
 mod svc_cycle;
 mod venv_sync;

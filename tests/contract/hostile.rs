@@ -11,7 +11,7 @@ fn a_reader_that_went_away_does_not_change_what_was_done() {
     for sample in sample::all() {
         let mut tool = sample.tool();
         let command = tool.command().stdin(Stdio::null()).stderr(Stdio::piped());
-        let (reader, writer) = std::io::pipe().unwrap();
+        let (reader, writer) = nix::unistd::pipe().unwrap();
         drop(reader);
         let done = command.stdout(writer).output().unwrap();
         assert_eq!(

@@ -50,6 +50,7 @@ fn every_section_a_manual_needs_is_there() {
             "SYNOPSIS",
             "DESCRIPTION",
             "OPTIONS",
+            "REPORT",
             "EXIT STATUS",
             "EXAMPLES",
             "FILES",
@@ -138,6 +139,61 @@ fn the_shells_accept_their_completions() {
                 path.display(),
                 String::from_utf8_lossy(&done.stderr)
             );
+        }
+    }
+}
+
+/// The type of a JSON value in Ansible's words.
+fn kind(value: &serde_json::Value) -> &'static str {
+    match value {
+        serde_json::Value::Object(_) => "dict",
+        serde_json::Value::Array(_) => "list",
+        serde_json::Value::Bool(_) => "bool",
+        serde_json::Value::Number(number) if number.is_f64() => "float",
+        serde_json::Value::Number(_) => "int",
+        _ => "str",
+    }
+}
+
+#[test]
+fn a_real_report_is_what_the_manual_and_ansible_say() {
+    for sample in crate::sample::all() {
+        let report = sample.tool().run().json();
+        let tool = runbook_docgen::TOOLS
+            .iter()
+            .find(|tool| tool.line.name == sample.name)
+            .unwrap();
+        let page = format!("man/{}.{}", tool.line.name, tool.line.section);
+        let manual = std::fs::read_to_string(source_root().join(page)).unwrap();
+        let common = std::fs::read_to_string(source_root().join("man/runbook-tools.7")).unwrap();
+        let (_, manual) = manual.split_once(".SH REPORT\n").unwrap();
+        let (manual, _) = manual.split_once("\n.SH ").unwrap();
+        let file = format!(
+            "shared/ansible/plugins/modules/{}.yml",
+            sample.name.replace('-', "_")
+        );
+        let documented = std::fs::read_to_string(source_root().join(file)).unwrap();
+        let (_, returned) = documented.split_once("\nRETURN:\n").unwrap();
+        for (key, value) in report.as_object().unwrap() {
+            let tag = format!("\n\\fB{key}\\fR (");
+            let own = !crate::envelope::KEYS.contains(&key.as_str());
+            let page = if own { manual } else { &common };
+            assert!(
+                page.contains(&tag),
+                "{}: {key} stands in no manual",
+                sample.name
+            );
+            if value.is_null() || ["changed", "failed", "warnings", "diff"].contains(&key.as_str())
+            {
+                continue;
+            }
+            let (_, entry) = format!("\n{returned}")
+                .split_once(&format!("\n  {key}:\n"))
+                .map(|(before, entry)| (before.to_owned(), entry.to_owned()))
+                .unwrap_or_else(|| panic!("{}: RETURN lacks {key}", sample.name));
+            let (_, told) = entry.split_once("    type: ").unwrap();
+            let told = told.lines().next().unwrap();
+            assert_eq!(told, kind(value), "{}: {key}", sample.name);
         }
     }
 }

@@ -6,7 +6,7 @@
 # client.py, and take everything away again. Root is used for the installation
 # only: the site belongs to whoever called sudo, or to nobody.
 #
-#   RUNBOOK_TOOLS=DIR   use the tools in DIR and build nothing
+#   RUNBOOK_TOOLS=DIR   use the tools in DIR and build nothing (make demo sets it)
 #   RUNBOOK_KEEP=1      leave the directory for a look around
 #   run.sh --hold       only the site as it was yesterday: prints "ready DIRECTORY USER"
 #                       and stands until standard input ends (the tests use it)
@@ -20,12 +20,7 @@ the_seven='check-reqs pg-ext-ensure venv-sync maint-page svc-cycle cron-render l
 sh "$top/tests/setup.sh" --demo
 tools=${RUNBOOK_TOOLS-}
 if [ -z "$tools" ]; then
-    (
-        cd "$top"
-        # The same words as in the Makefile: other ones would build everything again.
-        # shellcheck disable=SC2046
-        cargo build --locked --release $(printf -- '-p %s ' $the_seven)
-    )
+    make -C "$top" build
     tools=${CARGO_TARGET_DIR:-$top/target}/release
 fi
 

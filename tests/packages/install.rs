@@ -54,6 +54,10 @@ fn expected(prefix: &str) -> BTreeSet<String> {
         ));
     }
     all.insert(format!("{prefix}/share/man/man7/runbook-tools.7"));
+    all.insert(format!("{prefix}/share/man/man5/runbook-tools.site.5"));
+    all.insert(format!(
+        "{prefix}/share/runbook-tools/schemas/site.schema.json"
+    ));
     for document in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
         all.insert(format!("{prefix}/share/doc/runbook-tools/{document}"));
     }

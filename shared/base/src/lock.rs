@@ -65,6 +65,30 @@ impl Lock {
         lock.sign()
     }
 
+    /// Locks a directory itself, without a file in it: for what two users change, who share no
+    /// directory that both may write. `None` where the directory is missing or may not be read.
+    ///
+    /// # Errors
+    /// `Kind::Locked` where another process holds it.
+    pub fn directory(path: &Path, wait: Duration) -> Result<Option<Lock>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let Ok(fd) = rustix::fs::openat(rustix::fs::CWD, path, flags, Mode::empty()) else {
+            return Ok(None);
+        };
+        let lock = Lock {
+            file: fd.into(),
+            path: path.to_path_buf(),
+        };
+        match wait_for(&lock.file, Deadline::after(Some(wait))) {
+            Ok(()) => Ok(Some(lock)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(lock.held()),
+            Err(e) => Err(Error::io(
+                format!("cannot lock {}", path.display()),
+                &e.into(),
+            )),
+        }
+    }
+
     /// Whether somebody holds it: an error as [`Lock::acquire`] gives if so. Nothing is made or written, for dry runs.
     ///
     /// # Errors

@@ -350,6 +350,8 @@ fn returned(out: &mut String, tool: &Described) {
     let Some(keys) = schema.get("properties").and_then(|p| p.as_object()) else {
         return;
     };
+    let definitions = schema.get("$defs").and_then(|d| d.as_object()).cloned();
+    let definitions = definitions.unwrap_or_default();
     let required: Vec<&str> = schema
         .get("required")
         .and_then(|r| r.as_array())
@@ -361,10 +363,8 @@ fn returned(out: &mut String, tool: &Described) {
         .iter()
         .filter(|(key, _)| !["failed", "changed", "warnings", "diff"].contains(&key.as_str()))
     {
-        let text = about
-            .get("description")
-            .and_then(|d| d.as_str())
-            .unwrap_or("See the JSON Schema.");
+        let text = crate::report::shown(about, &definitions).text;
+        let found = crate::report::resolve(about, &definitions);
         let when = if required.contains(&key.as_str()) {
             "always"
         } else {
@@ -373,30 +373,23 @@ fn returned(out: &mut String, tool: &Described) {
         let _ = writeln!(
             out,
             "  {key}:\n    description: {}\n    returned: {when}\n    type: {}",
-            quoted(text),
-            kind(about)
+            quoted(&text),
+            kind(&found.kind)
         );
+        if let Some(items) = found.kind.strip_prefix("list of ") {
+            let _ = writeln!(out, "    elements: {}", kind(items.trim_end_matches('s')));
+        }
     }
 }
 
-/// Ansible's name for a JSON Schema's type.
-fn kind(schema: &serde_json::Value) -> &'static str {
-    let name = match schema.get("type") {
-        Some(serde_json::Value::String(name)) => name.as_str(),
-        Some(serde_json::Value::Array(names)) => names
-            .iter()
-            .filter_map(|n| n.as_str())
-            .find(|n| *n != "null")
-            .unwrap_or("string"),
-        _ if schema.get("$ref").is_some() || schema.get("anyOf").is_some() => "object",
-        _ => "string",
-    };
-    match name {
-        "array" => "list",
+/// Ansible's name for a type of a report.
+fn kind(kind: &str) -> &'static str {
+    match kind {
         "object" => "dict",
         "integer" => "int",
         "number" => "float",
         "boolean" => "bool",
+        kind if kind.starts_with("list") => "list",
         _ => "str",
     }
 }

@@ -6,7 +6,10 @@ mod changelog;
 mod completions;
 mod man;
 mod overview;
+mod report;
 mod schema;
+mod sentence;
+mod site;
 mod tools;
 
 pub use tools::{Described, TOOLS};
@@ -37,6 +40,8 @@ pub fn pages(top: &Path) -> Result<Vec<Page>> {
         pages.push(schema::page(tool));
     }
     pages.push(overview::page(&release));
+    pages.push(site::page(&release));
+    pages.push(site::schema());
     pages.extend(ansible::pages());
     pages.push(changelog::debian(&releases)?);
     Ok(pages)

@@ -1,5 +1,6 @@
 //! Manual pages, set in man(7)'s macros.
 
+use crate::sentence::sentence;
 use crate::{Described, Page};
 use base::cli::{
     COMMON, Command, CommandLine, ENVIRONMENT, Entry, Opt, Positional, Scope, Trailing,
@@ -70,6 +71,7 @@ pub fn page(tool: &Described, date: &str) -> Page {
     (tool.documents)()
         .iter()
         .for_each(|d| document(&mut roff, d));
+    crate::report::section(&mut roff, tool);
     exit_status(&mut roff, line);
     examples(&mut roff, line);
     entries(&mut roff, "FILES", line.files);
@@ -149,7 +151,13 @@ fn synopsis(roff: &mut Roff, line: &'static CommandLine) {
             words.extend([roman(" "), bold(format!("--{}", opt.long)), roman(" ")]);
             words.extend(opt.value.map(|v| italic(v.name())));
         }
-        words.extend([roman(" ["), italic("OPTION"), roman("...]")]);
+        for opt in scope.own().filter(|o| !o.required) {
+            words.extend([roman(" ["), bold(format!("--{}", opt.long))]);
+            words.extend(opt.value.map(|_| roman(" ")));
+            words.extend(opt.value.map(|v| italic(v.name())));
+            words.push(roman(if opt.many { "]..." } else { "]" }));
+        }
+        words.extend([roman(" ["), italic("COMMON-OPTION"), roman("...]")]);
         for place in scope.positionals() {
             let dots = if place.many { "..." } else { "" };
             let (open, close) = if place.required {
@@ -334,7 +342,7 @@ fn document(roff: &mut Roff, document: &Document) {
 }
 
 /// Lines that are shown as they are.
-fn as_is(roff: &mut Roff, text: &str) {
+pub(crate) fn as_is(roff: &mut Roff, text: &str) {
     roff.control("RS", ["4"]);
     roff.control("nf", []);
     for line in text.lines() {
@@ -375,20 +383,6 @@ pub(crate) fn item(roff: &mut Roff, tag: Vec<Inline>, text: &str) {
     roff.control("TP", []);
     roff.text(tag);
     roff.text([roman(sentence(text))]);
-}
-
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars
-        .next()
-        .map(|c| c.to_uppercase().to_string())
-        .unwrap_or_default();
-    let text = first + chars.as_str();
-    if text.ends_with(['.', ':', '!', '?']) || text.is_empty() {
-        text
-    } else {
-        text + "."
-    }
 }
 
 fn exit_status(roff: &mut Roff, line: &CommandLine) {

@@ -161,12 +161,46 @@ fn reports(roff: &mut Roff) {
     let Some(keys) = schema.get("properties").and_then(|p| p.as_object()) else {
         return;
     };
+    let definitions = schema.get("$defs").and_then(|d| d.as_object()).cloned();
+    let definitions = definitions.unwrap_or_default();
     for (key, about) in keys {
-        let text = about
-            .get("description")
-            .and_then(|d| d.as_str())
-            .unwrap_or_default();
-        man::item(roff, vec![bold(key.as_str())], text);
+        let shown = crate::report::shown(about, &definitions);
+        let tag = vec![bold(key.as_str()), roman(format!(" ({})", shown.kind))];
+        man::item(roff, tag, &shown.text);
+    }
+    for name in ["Error", "Diff"] {
+        let Some(object) = definitions.get(name) else {
+            continue;
+        };
+        roff.control("SS", [format!("Keys of {}", name.to_lowercase()).as_str()]);
+        for (key, about) in object
+            .get("properties")
+            .and_then(|p| p.as_object())
+            .into_iter()
+            .flatten()
+        {
+            let shown = crate::report::shown(about, &definitions);
+            let tag = vec![bold(key.as_str()), roman(format!(" ({})", shown.kind))];
+            man::item(roff, tag, &shown.text);
+        }
+    }
+    for name in ["Status", "Kind"] {
+        let words = definitions
+            .get(name)
+            .and_then(|d| d.get("oneOf"))
+            .and_then(|o| o.as_array());
+        roff.control(
+            "SS",
+            [if name == "Kind" {
+                "Words of error.kind"
+            } else {
+                "Words of status"
+            }],
+        );
+        for word in words.into_iter().flatten() {
+            let text = |key: &str| word.get(key).and_then(|t| t.as_str()).unwrap_or_default();
+            man::item(roff, vec![bold(text("const"))], text("description"));
+        }
     }
 }
 

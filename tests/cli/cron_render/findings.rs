@@ -8,7 +8,8 @@ fn findings(output: &Output) -> Vec<(String, u64, u64)> {
     let all = report["findings"].as_array().unwrap();
     for f in all {
         assert!(
-            !f["message"].as_str().unwrap().is_empty() && !f["fix"].as_str().unwrap().is_empty(),
+            !f["message"].as_str().unwrap().is_empty()
+                && !f["fix"]["summary"].as_str().unwrap().is_empty(),
             "{f}"
         );
         let severity = if f["code"].as_str().unwrap().starts_with('E') {
@@ -283,9 +284,9 @@ fn w08_not_found() {
     finds(
         "--dir /usr --venv nothing",
         "0 0 * * * python manage.py x\n",
-        "W08",
-        0,
-        0,
+        "E14",
+        1,
+        11,
     );
 }
 

@@ -52,12 +52,12 @@ fn json_says_where_each_line_came_from() {
 
 #[test]
 fn lock_log_and_limit_are_added_where_they_are_asked_for() {
-    let all = format!("{SITE} --lock-dir /run/lock --log-dir /var/log/forum --timeout 5m");
-    let text = text(&all, "0 3 * * * python3 manage.py clearsessions --all\n");
+    let all = format!("{SITE} --lock-dir /run/lock --log-dir /var/log/forum --job-timeout 5m");
+    let text = text(&all, "0 3 * * * python3 manage.py clearsessions\n");
     assert_eq!(
         text,
         "0 3 * * * cd /home/myforumorg/ && flock -n /run/lock/forum-clearsessions.lock timeout 300 \
-         venv/bin/python manage.py clearsessions --all >>/var/log/forum/forum-clearsessions.log 2>&1\n"
+         venv/bin/python manage.py clearsessions >>/var/log/forum/forum-clearsessions.log 2>&1\n"
     );
 }
 
@@ -86,7 +86,7 @@ fn what_is_compound_or_knows_its_directory_stays() {
         .iter()
         .filter(|f| f["code"] == "W21")
         .collect();
-    assert_eq!(left.len(), 2, "{report}");
+    assert_eq!(left.len(), 3, "{report}");
 }
 
 #[test]
@@ -99,6 +99,12 @@ fn settings_of_the_command_line_replace_the_templates() {
     assert_eq!(
         text,
         "PATH=/usr/bin:/bin\nMAILTO=new@example.org\nX=1\nY=a#b\nA=b\n0 1 * * * /usr/bin/true\n"
+    );
+    // In a block the variables would hold for other people's lines, too.
+    let text = self::text("--name n --mailto new@example.org --env Y=a#b", template);
+    assert_eq!(
+        text,
+        "MAILTO=new@example.org\n0 1 * * * export PATH=/bin A=b Y='a#b'; /usr/bin/true\n"
     );
 }
 
@@ -247,11 +253,9 @@ shell = "date +%F > a && b"
 "#;
     let expected = "\
 MAILTO=ops@example.org
-DJANGO_SETTINGS_MODULE=forum.settings
-B=2
-25 0 * * * cd /srv/forum && /srv/venv/bin/python manage.py clearsessions --all
-@daily cd /srv/forum && flock -n /run/lock/dump timeout 3600 /usr/bin/pg_dump '--file=/var/backups/my forum \\%.sql'
-0 4 * * * cd /srv/forum && { date +\\%F > a && b; }
+25 0 * * * cd /srv/forum && env DJANGO_SETTINGS_MODULE=forum.settings B=2 /srv/venv/bin/python manage.py clearsessions --all
+@daily cd /srv/forum && env DJANGO_SETTINGS_MODULE=forum.settings B=2 flock -n /run/lock/dump timeout 3600 /usr/bin/pg_dump '--file=/var/backups/my forum \\%.sql'
+0 4 * * * cd /srv/forum && export DJANGO_SETTINGS_MODULE=forum.settings B=2 && { date +\\%F > a && b; }
 ";
     assert_eq!(text("", toml), expected);
     let json = r#"{"site": {"name": "forum", "dir": "/srv/forum"}, "job": [{"schedule": "25 0 * * *", "manage": "clearsessions"}]}"#;
@@ -359,7 +363,14 @@ fn a_system_table_stays_one() {
         "6 0 * * * nobody cd /srv/f && venv/bin/python manage.py y"
     );
     assert_eq!(
-        run(&["--format", "crontab"]).lines().nth(1).unwrap(),
-        "5 0 * * * /bin/true x"
+        run(&["--format", "crontab", "--user", "root"]),
+        "A=b\n5 0 * * * /bin/true x\n",
+        "the jobs of that user alone"
     );
+    tool("cron-render")
+        .args(["render", "--format", "crontab"])
+        .arg(cron_d.join("site"))
+        .run()
+        .expect_code(2)
+        .expect_err("name the users nobody, root");
 }

@@ -37,7 +37,14 @@ fn a_listing_that_fails_is_not_an_empty_crontab() {
         let script = format!("case \"$*\" in *-l*) {script};; esac");
         let path = shim(dir.path(), &script);
         let out = with("install", MISAGO)
-            .args(["--user", name, "--name", "forum", "--dir", "/srv/f"])
+            .args([
+                "--user",
+                name,
+                "--name",
+                "forum",
+                "--dir",
+                &super::site_of(&person),
+            ])
             .env("PATH", &path)
             .run();
         out.expect_code(3).expect_err("cannot be read");
@@ -58,7 +65,14 @@ fn a_change_between_look_and_install_stops_it() {
     );
     let path = shim(dir.path(), &script);
     let out = with("install", MISAGO)
-        .args(["--user", &person.name, "--name", "forum", "--dir", "/srv/f"])
+        .args([
+            "--user",
+            &person.name,
+            "--name",
+            "forum",
+            "--dir",
+            &super::site_of(&person),
+        ])
         .env("PATH", path)
         .run();
     let report = out
@@ -74,11 +88,18 @@ fn an_install_that_does_not_hold_is_not_called_a_success() {
     let Some(person) = Person::new() else { return };
     person.set(MINE);
     let dir = scratch();
-    let install = "case \"$*\" in *-l*|*-n*|*-e*) ;; *) exit 0;; esac";
+    let install = "case \"$*\" in *-l*|*-n*|*-e*|*-V*) ;; *) exit 0;; esac";
     let path = shim(dir.path(), install);
     let run = |path: &str| {
         with("install", MISAGO)
-            .args(["--user", &person.name, "--name", "forum", "--dir", "/srv/f"])
+            .args([
+                "--user",
+                &person.name,
+                "--name",
+                "forum",
+                "--dir",
+                &super::site_of(&person),
+            ])
             .env("PATH", path)
             .run()
     };
@@ -87,7 +108,7 @@ fn an_install_that_does_not_hold_is_not_called_a_success() {
         .expect_err("not what was installed");
     let path = shim(
         dir.path(),
-        "case \"$*\" in *-l*|*-n*|*-e*) ;; *) echo 'disk full' >&2; exit 1;; esac",
+        "case \"$*\" in *-l*|*-n*|*-e*|*-V*) ;; *) echo 'disk full' >&2; exit 1;; esac",
     );
     let report = run(&path).expect_code(3).expect_err("disk full").json();
     assert_eq!(report["changed"], false);
@@ -104,7 +125,14 @@ fn crons_own_parser_has_the_last_word() {
         "case \"$*\" in *-n*) echo '\"x\":1: bad minute' >&2; exit 1;; esac",
     );
     let out = with("install", MISAGO)
-        .args(["--user", &person.name, "--name", "forum", "--dir", "/srv/f"])
+        .args([
+            "--user",
+            &person.name,
+            "--name",
+            "forum",
+            "--dir",
+            &super::site_of(&person),
+        ])
         .env("PATH", path)
         .run();
     out.expect_code(3).expect_err("bad minute");
@@ -123,7 +151,7 @@ fn many_at_once_each_get_their_block() {
             "--name",
             site,
             "--dir",
-            "/srv/f",
+            &super::site_of(&person),
             "--lock-wait",
             wait,
         ];
@@ -152,7 +180,8 @@ fn a_held_lock_is_75_and_names_the_holder() {
     std::fs::set_permissions("/run/runbook-tools", std::fs::Permissions::from_mode(0o700)).unwrap();
     let lock = std::path::PathBuf::from(format!("/run/runbook-tools/crontab-{}.lock", person.name));
     let held = base::lock::Lock::acquire(&lock, std::time::Duration::ZERO).unwrap();
-    let words = ["--user", &person.name, "--name", "forum", "--dir", "/srv/f"];
+    let dir = super::site_of(&person);
+    let words = ["--user", &person.name, "--name", "forum", "--dir", &dir];
     let out = with("install", MISAGO).args(words).run().expect_code(75);
     out.expect_err(&format!("pid {}", std::process::id()));
     with("install", MISAGO)

@@ -369,3 +369,251 @@ fn missing_directories_are_made() {
     run(&[]).expect_code(3).expect_err("links are not followed");
     assert!(!dir.path().join("a/y").exists());
 }
+
+/// A process name is not believed: nothing is made for a configuration that another user could have written, or that only a process of
+/// another user asks for.
+#[test]
+fn directories_are_not_made_for_strangers() {
+    if !need_root() {
+        return;
+    }
+    let dir = site();
+    let (conf, wanted) = (dir.path().join("n.conf"), dir.path().join("made/here"));
+    write(
+        &conf,
+        format!("error_log {}/x.log; events {{}}", wanted.display()),
+    );
+    let run = || log_paths("nginx", &conf, &["--config-only", "--create-dirs"]);
+    chown(&conf, Some(33), Some(33)).unwrap();
+    run().expect_code(3);
+    assert!(!wanted.exists());
+    chown(&conf, Some(0), Some(0)).unwrap();
+    // The same by the title of another user's process, whose configuration is root's.
+    let title = format!(
+        "nginx: master process /usr/sbin/nginx -c {}",
+        conf.display()
+    );
+    let script = format!("exec -a '{title}' sleep 600");
+    let fake = Server::start(
+        Command::new("setpriv").args([
+            "--reuid=33",
+            "--regid=33",
+            "--clear-groups",
+            "bash",
+            "-c",
+            &script,
+        ]),
+        &dir.path().join("said"),
+    );
+    wait_until("the title", || {
+        fs::read(format!("/proc/{}/cmdline", fake.pid()))
+            .is_ok_and(|line| line.starts_with(b"nginx: "))
+    });
+    let report = harness::tool("log-paths")
+        .args(["--config-only", "--create-dirs", "nginx"])
+        .run()
+        .json();
+    let refused = report["directories"].as_array().unwrap();
+    let ours = refused
+        .iter()
+        .find(|made| made["path"] == wanted.to_str().unwrap())
+        .unwrap();
+    assert_eq!(ours["state"], "refused", "{report:#}");
+    assert!(!wanted.exists());
+    drop(fake);
+    run().expect_code(0);
+    assert!(wanted.exists());
+}
+
+/// The advice for a log that nothing rotates: typed, it makes the verdict change, logrotate takes it, and no line is lost.
+#[test]
+fn advice_for_rotation_works() {
+    if !need_root() || harness::need("logrotate").is_none() {
+        return;
+    }
+    let Some(running) = nginx::start(SITE, &[]) else {
+        return;
+    };
+    let (conf, log) = (
+        running.dir.path().join("nginx.conf"),
+        running.dir.path().join("logs/a.log"),
+    );
+    let rotation = site();
+    fs::create_dir(rotation.path().join("d")).unwrap();
+    let main = rotation.path().join("main.conf");
+    write(&main, format!("include {}/d\n", rotation.path().display()));
+    let logrotate = format!("--conf=logrotate={}", main.display());
+    let run = || log_paths("nginx", &conf, &[&logrotate, "--check"]).json();
+    apply(&problem(&run(), &log, "not_rotated")["fix"]);
+    let after = item(&run(), &log);
+    assert_eq!(codes(&after), [""; 0], "{after:#}");
+    assert_eq!(after["rotated_by"]["reopened"], true);
+    let request = || {
+        let port = fs::read_to_string(&conf).unwrap();
+        let port = port.split("127.0.0.1:").nth(1).unwrap();
+        let port: u16 = port.split(';').next().unwrap().trim().parse().unwrap();
+        use std::io::{Read, Write};
+        let mut socket = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        socket.write_all(b"GET /line HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).unwrap();
+    };
+    request();
+    fs::write(log.with_file_name("kept"), fs::read(&log).unwrap()).unwrap();
+    let forced = Command::new("/usr/sbin/logrotate")
+        .args(["-f", "-s"])
+        .arg(rotation.path().join("state"))
+        .arg(&main)
+        .output()
+        .unwrap();
+    assert!(
+        forced.status.success(),
+        "{}",
+        String::from_utf8_lossy(&forced.stderr)
+    );
+    wait_until("nginx has opened the new log", || {
+        codes(&item(&run(), &log)).is_empty()
+    });
+    request();
+    assert!(fs::read_to_string(&log).unwrap().contains("GET /line"));
+    assert!(
+        fs::read_to_string(log.with_file_name("a.log.1"))
+            .unwrap()
+            .contains("GET /line")
+    );
+    // Without the script lines go to the old file: that is told, and mended.
+    let stanza = fs::read_dir(rotation.path().join("d"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let text = fs::read_to_string(&stanza).unwrap();
+    let bare: String = text
+        .lines()
+        .filter(|line| {
+            !["postrotate", "endscript", "kill"]
+                .iter()
+                .any(|word| line.contains(word))
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    fs::write(&stanza, bare).unwrap();
+    apply(&problem(&run(), &log, "rotation_loses_lines")["fix"]);
+    assert_eq!(codes(&item(&run(), &log)), [""; 0]);
+    // And what logrotate refuses is mended, too.
+    fs::write(
+        &stanza,
+        format!(
+            "{} {{ weekly rotate 8 missingok copytruncate }}\n",
+            log.display()
+        ),
+    )
+    .unwrap();
+    apply(&problem(&run(), &log, "rotation_refused")["fix"]);
+    assert_eq!(
+        codes(&item(&run(), &log)),
+        [""; 0],
+        "{}",
+        fs::read_to_string(&stanza).unwrap()
+    );
+    fs::write(
+        &stanza,
+        format!(
+            "{} {{\n create 0640 nobody-here adm\n copytruncate\n}}\n",
+            log.display()
+        ),
+    )
+    .unwrap();
+    apply(&problem(&run(), &log, "rotation_refused")["fix"]);
+    assert_eq!(
+        codes(&item(&run(), &log)),
+        [""; 0],
+        "{}",
+        fs::read_to_string(&stanza).unwrap()
+    );
+}
+
+/// Whatever a log is called after it was moved away: the service runs, should hold it, and does not.
+#[test]
+fn every_way_of_renaming_is_seen() {
+    let Some(running) = nginx::start(SITE, &[]) else {
+        return;
+    };
+    let (conf, logs) = (
+        running.dir.path().join("nginx.conf"),
+        running.dir.path().join("logs"),
+    );
+    let log = logs.join("a.log");
+    fs::create_dir(running.dir.path().join("away")).unwrap();
+    for name in [
+        "a.log.1",
+        "a.log_20261126",
+        "a-20261126.log",
+        "a.log.bak",
+        "old",
+        "zzz.txt",
+        "../away/a.log",
+        "../away/b",
+    ] {
+        for new in [false, true] {
+            fs::rename(&log, logs.join(name)).unwrap();
+            if new {
+                fs::write(&log, "").unwrap();
+            }
+            let report = log_paths("nginx", &conf, &["--check"]).json();
+            assert!(
+                codes(&item(&report, &log)).contains(&"renamed_open".to_owned()),
+                "{name}: {:#}",
+                item(&report, &log)
+            );
+            fs::rename(logs.join(name), &log).unwrap();
+        }
+    }
+    let report = log_paths("nginx", &conf, &[]).json();
+    assert_eq!(codes(&item(&report, &log)), ["not_rotated"]);
+}
+
+/// A service with a mount namespace of its own (PrivateTmp=) is judged like any other.
+#[test]
+fn a_private_namespace_is_not_another_file() {
+    if !need_root() || harness::need("nginx").is_none() {
+        return;
+    }
+    let dir = site();
+    let at = dir.path().display().to_string();
+    fs::create_dir_all(dir.path().join("t")).unwrap();
+    fs::create_dir_all(dir.path().join("logs")).unwrap();
+    let conf = dir.path().join("nginx.conf");
+    write(
+        &conf,
+        format!(
+            "daemon off; pid {at}/nginx.pid; events {{}} error_log {at}/logs/e.log; http {{ client_body_temp_path {at}/t/c; proxy_temp_path {at}/t/p; fastcgi_temp_path {at}/t/f; uwsgi_temp_path {at}/t/u; scgi_temp_path {at}/t/s; access_log {at}/logs/a.log; server {{ listen unix:{at}/s; }} }}\n"
+        ),
+    );
+    let _server = Server::start(
+        Command::new("unshare")
+            .args(["-m", "nginx", "-c"])
+            .arg(&conf),
+        &dir.path().join("said"),
+    );
+    wait_until("the pid file", || dir.path().join("nginx.pid").exists());
+    let log = dir.path().join("logs/a.log");
+    let run = |more: &[&str]| log_paths("nginx", &conf, more);
+    let healthy = run(&[]).json();
+    assert_eq!(codes(&item(&healthy, &log)), ["not_rotated"]);
+    assert!(
+        !item(&healthy, &log)["open_by"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    let plain = harness::tool("log-paths")
+        .args(["--open-only", "--plain"])
+        .run();
+    assert!(plain.out().contains(log.to_str().unwrap()));
+    fs::rename(&log, dir.path().join("logs/other")).unwrap();
+    problem(&run(&["--check"]).json(), &log, "renamed_open");
+    fs::remove_file(dir.path().join("logs/other")).unwrap();
+    problem(&run(&["--check"]).json(), &log, "deleted_open");
+}

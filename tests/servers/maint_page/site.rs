@@ -130,11 +130,11 @@ pub fn ask(port: u16, method: &str, path: &str, headers: &[&str]) -> Answer {
         .split_once("\r\n\r\n")
         .unwrap_or_else(|| panic!("no whole answer to {method} {path}: {text:?}"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    if let Some(length) = head.to_ascii_lowercase().lines().find_map(|l| {
-        l.strip_prefix("content-length:")
+    let length = head.to_ascii_lowercase().lines().find_map(|line| {
+        line.strip_prefix("content-length:")
             .map(|n| n.trim().to_owned())
-    }) && method != "HEAD"
-    {
+    });
+    if let Some(length) = length.filter(|_| method != "HEAD") {
         assert_eq!(
             body.len().to_string(),
             length,

@@ -246,7 +246,7 @@ fn leave_down_is_125_and_recover_starts_it_by_name() {
 #[test]
 fn a_closed_stdout_and_a_full_disk_change_nothing_of_it() {
     let Some(site) = Site::start() else { return };
-    let (reader, writer) = std::io::pipe().unwrap();
+    let (reader, writer) = nix::unistd::pipe().unwrap();
     drop(reader);
     let mut tool = site.cycle("cycle", &["--", "true"]);
     let status = tool

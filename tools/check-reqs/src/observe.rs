@@ -4,29 +4,16 @@
 
 mod workers;
 
-use crate::check::{Finding, Verdict};
+use crate::finding::{Finding, Verdict};
 use crate::plan::Order;
+use crate::request::Manner;
 use crate::requirement::Requirement;
 use crate::scene::Scene;
-use base::clock::Deadline;
 use base::signals::Watch;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 use workers::{Event, Workers};
-
-/// How to look.
-#[derive(Clone, Copy, Debug)]
-pub struct Manner {
-    /// How many at a time.
-    pub jobs: usize,
-    /// How long one look may take, where the requirement does not say.
-    pub each: Option<Duration>,
-    /// The end of the whole run.
-    pub deadline: Deadline,
-    /// How long to look again until all is met, and how often.
-    pub wait: Option<(Duration, Duration)>,
-}
 
 /// What a requirement came to.
 #[derive(Clone, Debug)]
@@ -67,6 +54,8 @@ pub fn look_at(
 ) -> Vec<Outcome> {
     // Held back, so that the programs a look has started are ended with us.
     let signals = Watch::begin().ok();
+    // What a program of ours leaves behind stays our descendant, and so no evidence for other checks.
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     let mut outcomes: Vec<Option<Outcome>> = vec![None; requirements.len()];
     let until = manner.wait.map(|(wait, _)| manner.deadline.or_after(wait));
     loop {

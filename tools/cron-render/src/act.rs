@@ -8,87 +8,17 @@ use base::mask;
 use base::report::{Diff, Report, Status};
 use base::tool::Context;
 
-use crate::backend::cron_d::CronD;
-use crate::backend::crontab::Crontab;
-use crate::backend::systemd::Units;
 use crate::block::sha256;
-use crate::cli::Request;
-use crate::plan::{self, Plan};
+use crate::crontab::refusal;
+use crate::finding::Code;
+use crate::host::Cron;
+use crate::plan::Plan;
+use crate::registry;
 use crate::report::{CronReport, Target};
+use crate::request::Request;
 use crate::site::{Facts, Format, Site};
-use crate::verbs::{Work, count};
-
-/// Where it goes.
-enum Place {
-    Crontab(Crontab),
-    CronD(CronD),
-    Systemd(Units),
-}
-
-impl Place {
-    fn of(site: &Site, context: &Context) -> Result<Place> {
-        let user = site.facts.user.as_deref();
-        Ok(match site.format {
-            Format::Crontab => Place::Crontab(Crontab::of(user, site.dialect, context.deadline)?),
-            Format::CronD => Place::CronD(CronD::named(site.name())?),
-            Format::Systemd => Place::Systemd(Units::of(site.name(), context.deadline)?),
-        })
-    }
-
-    fn path(&self) -> String {
-        match self {
-            Place::Crontab(crontab) => crontab.path(),
-            Place::CronD(file) => file.path(),
-            Place::Systemd(units) => units.path(),
-        }
-    }
-
-    fn lock(&self, wait: std::time::Duration) -> Result<base::lock::Lock> {
-        match self {
-            Place::Crontab(crontab) => crontab.lock(wait),
-            Place::CronD(file) => file.lock(wait),
-            Place::Systemd(units) => units.lock(wait),
-        }
-    }
-
-    fn read(&self) -> Result<Option<Vec<u8>>> {
-        match self {
-            Place::Crontab(crontab) => crontab.read(),
-            Place::CronD(file) => file.read(),
-            Place::Systemd(units) => units.read(),
-        }
-    }
-
-    /// Whether what holds the schedule is as cron (or systemd) wants it, whatever is in it.
-    fn sound(&self, plan: &Plan) -> Result<bool> {
-        match (self, &plan.after) {
-            (Place::CronD(file), Some(_)) => file.sound(),
-            (Place::Systemd(units), Some(after)) => units.sound(after),
-            _ => Ok(true),
-        }
-    }
-
-    fn back_up(&self, bytes: &[u8]) -> Result<String> {
-        match self {
-            Place::Crontab(crontab) => crontab.back_up(bytes),
-            Place::CronD(file) => file.back_up(bytes),
-            Place::Systemd(units) => units.back_up(bytes),
-        }
-    }
-
-    fn write(&self, plan: &Plan) -> Result<Vec<String>> {
-        let before = plan.before.as_deref();
-        match self {
-            Place::Crontab(crontab) => crontab
-                .write(before, plan.after.as_deref().unwrap_or_default())
-                .map(|()| Vec::new()),
-            Place::CronD(file) => file
-                .write(before, plan.after.as_deref())
-                .map(|()| Vec::new()),
-            Place::Systemd(units) => units.write(before, plan.after.as_deref()),
-        }
-    }
-}
+use crate::target::Target as Place;
+use crate::work::{Work, count, found};
 
 /// What an install needs beside a template without errors.
 fn demand_target(work: &Work) -> Result<()> {
@@ -110,32 +40,25 @@ fn demand_target(work: &Work) -> Result<()> {
     Ok(())
 }
 
-fn planned(work: &Work, place: &Place, body: &[u8], force: bool) -> Result<Plan> {
-    let before = place.read()?;
-    match place {
-        Place::Crontab(_) => plan::install_block(before, work.site.name(), body, force),
-        Place::CronD(_) => plan::install_file(before, work.site.name(), body, force),
-        Place::Systemd(units) => units.plan(before, body, force),
-    }
-}
-
 /// `diff`.
 ///
 /// # Errors
 /// As the backends.
 pub fn diff(work: Work, context: &Context) -> Result<Report<CronReport>> {
-    work.demand(|_| true)?;
+    // What is installed is compared even where it could not run: the findings say that.
+    work.demand(|code| code != Code::E14)?;
     demand_target(&work)?;
-    let place = Place::of(&work.site, context)?;
+    let place = open(&work.site, &work.cron, context)?;
+    let place = place.as_ref();
     let (jobs, text) = work.finished()?;
-    let plan = planned(&work, &place, &text, true)?;
+    let plan = place.plan(place.read()?, &text, true)?;
     let differs = plan.changes() || !place.sound(&plan)?;
     let items = work.items(Some(&masked(&jobs)));
     let shown = difference(&plan, &place.path());
     let body = CronReport {
         items,
         findings: work.findings,
-        target: Some(target(&plan, &place, None)),
+        target: Some(target(&plan, place, None)),
         diff: (differs && !context.modes.no_log).then_some(shown),
         ..CronReport::default()
     };
@@ -158,28 +81,40 @@ pub fn diff(work: Work, context: &Context) -> Result<Report<CronReport>> {
 /// # Errors
 /// As the backends.
 pub fn install(work: Work, request: &Request, context: &Context) -> Result<Report<CronReport>> {
-    work.demand(|_| true)?;
+    work.demand_rights()?;
+    work.demand(|code| code != Code::E14 || !request.force)?;
     demand_target(&work)?;
-    let place = Place::of(&work.site, context)?;
+    let place = open(&work.site, &work.cron, context)?;
+    let place = place.as_ref();
     let (jobs, text) = work.finished()?;
+    let form = registry::row(work.site.format).form;
+    if let Some((line, _)) = form.and_then(|form| refusal(&text, form, work.site.dialect)) {
+        return Err(Error::failed(format!(
+            "{} would refuse line {line} of the finished schedule",
+            work.site.dialect.name()
+        ))
+        .hint("cron-render render prints it"));
+    }
     let _lock = if context.dry_run {
         None
     } else {
         Some(place.lock(context.lock_wait)?)
     };
-    let plan = planned(&work, &place, &text, request.force)?;
+    let plan = place.plan(place.read()?, &text, request.force)?;
     let body = CronReport {
         items: work.items(Some(&masked(&jobs))),
         findings: work.findings,
         ..CronReport::default()
     };
+    let mut plan = plan;
+    plan.warnings.extend(work.warnings);
     let what = format!(
         "{} of {}",
         count(jobs.len(), "job"),
         work.site.facts.name.as_deref().unwrap_or_default()
     );
     change(
-        &place,
+        place,
         plan,
         body,
         context,
@@ -204,25 +139,22 @@ pub fn remove(request: &Request, context: &Context) -> Result<Report<CronReport>
         dialect: request.facts.dialect,
         ..Facts::default()
     };
-    let (site, findings) = Site::new(facts)?;
-    let place = Place::of(&site, context)?;
+    let cron = found(&facts, context)?;
+    let (site, findings) = Site::new(facts, cron.dialect().unwrap_or_default())?;
+    let place = open(&site, &cron, context)?;
+    let place = place.as_ref();
     let _lock = if context.dry_run {
         None
     } else {
         Some(place.lock(context.lock_wait)?)
     };
-    let before = place.read()?;
-    let plan = match &place {
-        Place::Crontab(_) => plan::remove_block(before, site.name(), request.force)?,
-        Place::CronD(_) => plan::remove_file(before, site.name(), request.force)?,
-        Place::Systemd(units) => units.plan_removal(before, request.force)?,
-    };
+    let plan = place.plan_removal(place.read()?, request.force)?;
     let body = CronReport {
         findings,
         ..CronReport::default()
     };
     change(
-        &place,
+        place,
         plan,
         body,
         context,
@@ -235,6 +167,10 @@ pub fn remove(request: &Request, context: &Context) -> Result<Report<CronReport>
     )
 }
 
+fn open(site: &Site, cron: &Cron, context: &Context) -> Result<Box<dyn Place>> {
+    (registry::row(site.format).open)(site, cron, context)
+}
+
 struct Words {
     done: &'static str,
     would: &'static str,
@@ -242,7 +178,7 @@ struct Words {
 }
 
 fn change(
-    place: &Place,
+    place: &dyn Place,
     plan: Plan,
     mut body: CronReport,
     context: &Context,
@@ -267,15 +203,13 @@ fn change(
                 .diff(shown),
         );
     }
+    warnings.extend(place.check(&plan)?);
     let backup = plan
         .before
         .as_deref()
         .filter(|b| !b.is_empty())
         .map(|b| place.back_up(b))
         .transpose()?;
-    if let (Place::Crontab(crontab), Some(after)) = (place, plan.after.as_deref()) {
-        crontab.check(after)?;
-    }
     let written = place.write(&plan);
     body.target = Some(target(&plan, place, backup));
     match written {
@@ -302,7 +236,7 @@ fn masked(jobs: &[String]) -> Vec<String> {
     jobs.iter().map(|job| mask::text(job)).collect()
 }
 
-fn target(plan: &Plan, place: &Place, backup: Option<String>) -> Target {
+fn target(plan: &Plan, place: &dyn Place, backup: Option<String>) -> Target {
     Target {
         path: place.path(),
         sha_before: plan.before.as_deref().map(sha256),

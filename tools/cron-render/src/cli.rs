@@ -5,8 +5,12 @@ use std::path::PathBuf;
 use base::cli::{Command, CommandLine, Entry, Example, Opt, Parsed, Positional, Trailing, Value};
 use base::error::{Error, Result};
 
-use crate::dialect::Dialect;
-use crate::site::{Facts, Format};
+use crate::crontab::Form;
+use crate::dialect::{self, Dialect};
+use crate::finding;
+use crate::registry;
+use crate::request::{Asked, Request, Window};
+use crate::site::Facts;
 
 const TEMPLATE: Positional = Positional::one(
     "TEMPLATE",
@@ -17,10 +21,10 @@ const TEMPLATE: Positional = Positional::one(
 const SITE: &[Opt] = &[
     Opt::value("site", Value::File("FACTS"), "Read the site's facts from FACTS (TOML or JSON)")
         .more("The keys are those of the options below, with _ for -. A [site] table in the template counts less, the command line more."),
-    Opt::value("name", Value::Text("ID"), "The site's name: of the block, the file, the units"),
-    Opt::value("dir", Value::Dir("DIR"), "The directory with manage.py"),
+    Opt::value("name", Value::Text("ID"), "The site's name: of the block, the file, the units").fact("name"),
+    Opt::value("dir", Value::Dir("DIR"), "The directory with manage.py").fact("dir"),
     Opt::value("venv", Value::Dir("DIR"), "The virtual environment, from / or from --dir").more("The default is venv."),
-    Opt::value("user", Value::User("USER"), "Who runs the jobs"),
+    Opt::value("user", Value::User("USER"), "Who runs the jobs").fact("user"),
     Opt::value("env", Value::Text("K=V"), "Set a variable for the jobs").many(),
     Opt::value("mailto", Value::Text("ADDRESS"), "Who gets the jobs' output by mail; empty for nobody"),
     Opt::value("path", Value::Text("PATH"), "The jobs' PATH"),
@@ -28,12 +32,20 @@ const SITE: &[Opt] = &[
     Opt::value("tz", Value::Text("ZONE"), "The time zone that cron runs by").more("The default is the machine's."),
     Opt::value("log-dir", Value::Dir("DIR"), "Append each job's output to a file in DIR"),
     Opt::value("lock-dir", Value::Dir("DIR"), "Let no job run twice at a time: flock -n on a file in DIR"),
-    Opt::value("timeout", Value::Duration("DURATION"), "End each job after this long")
-        .more("Written into the schedule as timeout(1). The run of cron-render itself is given no longer, either."),
+    Opt::value("env-file", Value::File("FILE"), "Read the jobs' variables from FILE, NAME=VALUE lines")
+        .more("Its values stand neither in the schedule nor in arguments, which every user of the host can read."),
+    Opt::value("job-timeout", Value::Duration("DURATION"), "End each job after this long")
+        .more("Written into the schedule as timeout(1)."),
+    Opt::flag("sequence", "Let the jobs wait for each other: no two of the site run at a time"),
+    Opt::value("on-failure", Value::Text("UNIT"), "Start this systemd unit when a job fails")
+        .more("With --format systemd, which sends no mail."),
     Opt::value("spread", Value::Duration("DURATION"), "Move jobs that start together apart, within this long")
         .more("Where a job goes depends on the site's name and the job's id alone."),
-    Opt::value("format", Value::Choice("FORMAT", &["crontab", "cron.d", "systemd"]), "What to make: crontab is the default"),
-    Opt::value("dialect", Value::Choice("CRON", &["debian", "cronie"]), "Whose rules: debian is the default"),
+    Opt::value("form", Value::Choice("FORM", &["user", "system"]), "Whether each line of TEMPLATE names a user, as in /etc/crontab")
+        .more("The default is system for /etc/crontab, files in a directory cron.d and files called NAME.cron.d, and where the first word of each command is a user and no program."),
+    Opt::value("format", Value::Choice("FORMAT", registry::NAMES), "What to make: crontab is the default"),
+    Opt::value("dialect", Value::Choice("CRON", dialect::NAMES), "Whose rules; those of the cron of this host are the default")
+        .more("For a schedule that is rendered for another host: debian is cron 3.0pl1 to -186 (Debian 11 and 12), debian-13 a later one, cronie-1.5 a cronie before 1.6."),
 ];
 
 const FORCE: &[Opt] = &[Opt::flag(
@@ -55,17 +67,22 @@ const NEXT: &[Opt] = &[
     )
     .more("2026-03-29T02:30:00+01:00, or 2026-03-29 02:30 or 2026-03-29 in the zone of --tz."),
     Opt::value("until", Value::Text("TIME"), "Runs before TIME"),
+    Opt::flag("merged", "All jobs in one list, in the order of time")
+        .more("Without TEMPLATE: those of /etc/crontab, /etc/cron.d and the crontabs of all users that you may read."),
 ];
 
-const EXPRESSION: &[Opt] =
-    &[
-        Opt::value("expression", Value::Text("EXPR"), "Explain this schedule")
-            .short('e')
-            .many(),
-    ];
+const EXPRESSION: &[Opt] = &[Opt::value(
+    "expression",
+    Value::Text("EXPR"),
+    "A schedule in place of TEMPLATE",
+)
+.short('e')
+.many()];
 
 const REMOVE: &[Opt] = &[
-    Opt::value("name", Value::Text("ID"), "The site's name").required(),
+    Opt::value("name", Value::Text("ID"), "The site's name")
+        .required()
+        .fact("name"),
     Opt::value(
         "user",
         Value::User("USER"),
@@ -73,13 +90,13 @@ const REMOVE: &[Opt] = &[
     ),
     Opt::value(
         "format",
-        Value::Choice("FORMAT", &["crontab", "cron.d", "systemd"]),
+        Value::Choice("FORMAT", registry::NAMES),
         "Where it was installed: crontab is the default",
     ),
     Opt::value(
         "dialect",
-        Value::Choice("CRON", &["debian", "cronie"]),
-        "Whose rules: debian is the default",
+        Value::Choice("CRON", dialect::NAMES),
+        "Whose rules; those of the cron of this host are the default",
     ),
 ];
 
@@ -100,10 +117,6 @@ const fn command(
     }
 }
 
-/// The catalogue, as the manual has it; a test compares.
-const FINDINGS_ERRORS: &str = "Errors stop an install: E01 field syntax; E02 value out of range; E03 empty set; E04 impossible date; E05 no command; E06 no newline at the end of the file; E07 command too long; E08 too many lines; E09 NUL, carriage return or newline in a value; E10 unknown user; E11 file name that cron.d ignores; E12 mode, owner or links that cron refuses; E13 duplicate id.";
-const FINDINGS_WARNINGS: &str = "Warnings: W01 day of month or day of week; W02 day of month and day of week; W03 ignored bytes after a value; W04 step beyond the range; W05 unescaped percent sign; W06 doubled backslash; W07 relative path without cd; W08 command not found on cron's PATH; W09 variable that is not expanded; W10 note that becomes part of a value; W11 environment line cut; W12 jobs at the same minute; W13 duplicate job; W14 change of time; W15 setting this cron does not know; W16 leading minus; W17 export, or a setting after the jobs that need it; W18 number that wraps; W19 uneven step; W20 systemd runs it at other times; W21 left as it is.";
-
 /// The whole of it.
 pub const COMMAND_LINE: CommandLine = CommandLine {
     name: "cron-render",
@@ -114,8 +127,8 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         "Turns a cron template and the facts of a site into a schedule that is right, says what is wrong with it, and keeps it installed without touching anyone else's lines.",
         "A template is a crontab such as the cron.txt that an application ships, or TOML or JSON. A command that is `python manage.py …` is written for the site: its directory, its virtual environment, and a lock, a log and a time limit where they are asked for. Every other command stays as it is.",
         "Schedules mean exactly what they mean to the daemon: Debian's cron, or cronie with --dialect cronie. H in a field stands for a value that is hashed from the site's name and the job's id, as in Jenkins.",
-        FINDINGS_ERRORS,
-        FINDINGS_WARNINGS,
+        finding::ERRORS,
+        finding::WARNINGS,
     ],
     commands: &[
         command(
@@ -130,12 +143,19 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             &[SITE],
             &[TEMPLATE],
         ),
-        command(
-            "next",
-            "List the next runs, with local time, UTC and what a change of time does",
-            &[NEXT, SITE],
-            &[TEMPLATE],
-        ),
+        Command {
+            name: "next",
+            about: "List the next runs, with local time, UTC and what a change of time does",
+            description: &[],
+            options: &[NEXT, EXPRESSION, SITE],
+            positionals: &[Positional::optional(
+                "TEMPLATE",
+                Value::File("TEMPLATE"),
+                "A crontab, or TOML or JSON; - for standard input",
+            )],
+            trailing: Trailing::None,
+            default: false,
+        },
         Command {
             name: "explain",
             about: "Say each schedule in plain English",
@@ -231,129 +251,98 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     ],
 };
 
-/// What is asked for.
-#[derive(Debug)]
-pub enum Asked {
-    /// `render`.
-    Render,
-    /// `lint`.
-    Lint,
-    /// `next`.
-    Next(Window),
-    /// `explain`, of these schedules if there are any.
-    Explain(Vec<String>),
-    /// `diff`.
-    Diff,
-    /// `install`.
-    Install,
-    /// `remove`.
-    Remove,
-}
-
-/// Which runs `next` lists. Times are as typed: the zone is not known yet.
-#[derive(Debug, Default)]
-pub struct Window {
-    /// How many of each job, at most.
-    pub count: Option<u64>,
-    /// The first moment.
-    pub from: Option<String>,
-    /// The moment after the last.
-    pub until: Option<String>,
-}
-
-/// A command line, typed.
-#[derive(Debug)]
-pub struct Request {
-    /// What to do.
-    pub asked: Asked,
-    /// The template.
-    pub template: Option<PathBuf>,
-    /// A file of facts.
-    pub site: Option<PathBuf>,
-    /// Facts of the command line.
-    pub facts: Facts,
-    /// `--force`.
-    pub force: bool,
-}
-
-impl Request {
-    /// From the checked command line.
-    ///
-    /// # Errors
-    /// A usage error.
-    pub fn new(parsed: &Parsed) -> Result<Request> {
-        let name = parsed.command().unwrap_or_default();
-        let asked = match name {
-            "render" => Asked::Render,
-            "lint" => Asked::Lint,
-            "next" => Asked::Next(Window {
-                count: parsed.count("count"),
-                from: parsed.text("from").map(str::to_owned),
-                until: parsed.text("until").map(str::to_owned),
-            }),
-            "explain" => Asked::Explain(
-                parsed
-                    .texts("expression")
-                    .into_iter()
-                    .map(str::to_owned)
-                    .collect(),
-            ),
-            "diff" => Asked::Diff,
-            "install" => Asked::Install,
-            "remove" => Asked::Remove,
-            _ => {
-                return Err(Error::usage("no command was named")
-                    .hint("render, lint, next, explain, diff, install or remove"));
-            }
-        };
-        let template = parsed.positionals().first().map(PathBuf::from);
-        match (&asked, &template) {
-            (Asked::Explain(expressions), None) if expressions.is_empty() => {
-                return Err(Error::usage("there is nothing to explain")
-                    .hint("give a TEMPLATE, or -e '*/5 * * * *'"));
-            }
-            (Asked::Explain(expressions), Some(_)) if !expressions.is_empty() => {
-                return Err(Error::usage(
-                    "explain takes a TEMPLATE or -e EXPR, not both",
-                ));
-            }
-            _ => {}
+/// The request of a checked command line.
+///
+/// # Errors
+/// `Kind::Usage`.
+pub fn request(parsed: &Parsed) -> Result<Request> {
+    let name = parsed.command().unwrap_or_default();
+    let expressions: Vec<String> = parsed
+        .texts("expression")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let asked = match name {
+        "render" => Asked::Render,
+        "lint" => Asked::Lint,
+        "next" => Asked::Next(Window {
+            count: parsed.count("count"),
+            from: parsed.text("from").map(str::to_owned),
+            until: parsed.text("until").map(str::to_owned),
+            merged: parsed.flag("merged"),
+            expressions,
+        }),
+        "explain" => Asked::Explain(expressions),
+        "diff" => Asked::Diff,
+        "install" => Asked::Install,
+        "remove" => Asked::Remove,
+        _ => {
+            return Err(Error::usage("no command was named")
+                .hint("render, lint, next, explain, diff, install or remove"));
         }
-        let timeout = if name == "remove" {
+    };
+    let template = parsed.positionals().first().map(PathBuf::from);
+    match (&asked, &template) {
+        (Asked::Explain(expressions), None) if expressions.is_empty() => {
+            return Err(Error::usage("there is nothing to explain")
+                .hint("give a TEMPLATE, or -e '*/5 * * * *'"));
+        }
+        (Asked::Next(window), None) if window.expressions.is_empty() && !window.merged => {
+            return Err(Error::usage("next needs a TEMPLATE")
+                .hint("TEMPLATE, -e '*/5 * * * *', or --merged for everything on this host"));
+        }
+        (Asked::Next(window), Some(_)) if !window.expressions.is_empty() => {
+            return Err(Error::usage("next takes a TEMPLATE or -e EXPR, not both"));
+        }
+        (Asked::Explain(expressions), Some(_)) if !expressions.is_empty() => {
+            return Err(Error::usage(
+                "explain takes a TEMPLATE or -e EXPR, not both",
+            ));
+        }
+        _ => {}
+    }
+    let remove = name == "remove";
+    let text = |option: &str| parsed.text(option).map(str::to_owned);
+    let facts = Facts {
+        name: text("name"),
+        dir: text("dir"),
+        venv: text("venv"),
+        user: text("user"),
+        env: parsed
+            .texts("env")
+            .into_iter()
+            .map(pair)
+            .collect::<Result<_>>()?,
+        mailto: text("mailto"),
+        path: text("path"),
+        shell: text("shell"),
+        tz: text("tz"),
+        log_dir: text("log-dir"),
+        lock_dir: text("lock-dir"),
+        env_file: text("env-file"),
+        job_timeout: if remove {
             None
         } else {
-            parsed.duration("timeout")
-        };
-        let text = |option: &str| parsed.text(option).map(str::to_owned);
-        let facts = Facts {
-            name: text("name"),
-            dir: text("dir"),
-            venv: text("venv"),
-            user: text("user"),
-            env: parsed
-                .texts("env")
-                .into_iter()
-                .map(pair)
-                .collect::<Result<_>>()?,
-            mailto: text("mailto"),
-            path: text("path"),
-            shell: text("shell"),
-            tz: text("tz"),
-            log_dir: text("log-dir"),
-            lock_dir: text("lock-dir"),
-            timeout,
-            spread: parsed.duration("spread"),
-            format: parsed.text("format").and_then(format),
-            dialect: parsed.text("dialect").and_then(dialect),
-        };
-        Ok(Request {
-            asked,
-            template,
-            site: parsed.path("site").map(PathBuf::from),
-            facts,
-            force: parsed.flag("force"),
-        })
-    }
+            parsed.duration("job-timeout")
+        },
+        sequence: (!remove && parsed.flag("sequence")).then_some(true),
+        on_failure: text("on-failure"),
+        spread: parsed.duration("spread"),
+        format: parsed.text("format").and_then(registry::format),
+        dialect: parsed.text("dialect").and_then(Dialect::named),
+    };
+    Ok(Request {
+        asked,
+        template,
+        site: parsed.path("site").map(PathBuf::from),
+        facts,
+        form: parsed.text("form").and_then(|form| match form {
+            "user" => Some(Form::User),
+            "system" => Some(Form::System),
+            _ => None,
+        }),
+        force: parsed.flag("force"),
+    })
 }
 
 fn pair(text: &str) -> Result<(String, String)> {
@@ -364,44 +353,5 @@ fn pair(text: &str) -> Result<(String, String)> {
             base::terminal::escape(text)
         ))
         .hint("--env NAME=VALUE")),
-    }
-}
-
-fn format(text: &str) -> Option<Format> {
-    match text {
-        "crontab" => Some(Format::Crontab),
-        "cron.d" => Some(Format::CronD),
-        "systemd" => Some(Format::Systemd),
-        _ => None,
-    }
-}
-
-fn dialect(text: &str) -> Option<Dialect> {
-    match text {
-        "debian" => Some(Dialect::Debian),
-        "cronie" => Some(Dialect::Cronie),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_manual_has_every_finding() {
-        for (code, meaning) in crate::finding::Code::ALL {
-            let text = if code.name().starts_with('E') {
-                FINDINGS_ERRORS
-            } else {
-                FINDINGS_WARNINGS
-            };
-            assert!(
-                text.contains(&format!("{} {meaning}", code.name())),
-                "{}",
-                code.name()
-            );
-        }
     }
 }

@@ -1,12 +1,9 @@
 //! A job's command: what is done, told from how cron writes it.
 //!
-//! Only `python manage.py X` is rewritten for the site, because only there is it certain what is
-//! meant; a command that is compound, or already knows its directory, is the administrator's own
-//! and stays as it is.
+//! Only `python manage.py X` is rewritten for the site, because only that is certain to mean the
+//! site's own. A command that is compound, or names a directory or another program, stays as it is.
 
-use crate::escape::shell_word;
 use crate::piece::Piece;
-use crate::site::Site;
 
 /// What a job does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +36,7 @@ pub enum Shape {
         /// Where the first word ends.
         python_end: usize,
     },
-    /// Runs `manage.py`, but is compound or says `cd` itself.
+    /// Runs `manage.py` in a way that a rewrite would change.
     OwnWay(OwnWay),
     /// Anything else.
     Other,
@@ -54,11 +51,28 @@ pub enum OwnWay {
     Compound,
     /// `%` gives it standard input.
     Input,
+    /// Another program than a bare `python` starts it.
+    Starter,
+    /// The `manage.py` of a path, which need not be the site's.
+    Elsewhere,
+}
+
+impl OwnWay {
+    /// The reason, for a person.
+    pub fn reason(self) -> &'static str {
+        match self {
+            OwnWay::Cd => "the command changes its directory itself",
+            OwnWay::Compound => "the line is more than one command",
+            OwnWay::Input => "an unescaped % gives the command standard input",
+            OwnWay::Starter => "the first word is not a bare python",
+            OwnWay::Elsewhere => "the command names the path of its manage.py",
+        }
+    }
 }
 
 /// What `command` (crontab text) looks like.
 pub fn shape(command: &[u8]) -> Shape {
-    if find(command, b"manage.py").is_none() {
+    if !runs_manage(command) {
         return Shape::Other;
     }
     let first = word_at(command, 0);
@@ -70,10 +84,11 @@ pub fn shape(command: &[u8]) -> Shape {
     }
     let second = word_at(command, first.1);
     let script = &command[second.0..second.1];
-    if !is_python(&command[first.0..first.1])
-        || !(script == b"manage.py" || script.ends_with(b"/manage.py"))
-    {
-        return Shape::Other;
+    if !is_python(&command[first.0..first.1]) || script.starts_with(b"-") {
+        return Shape::OwnWay(OwnWay::Starter);
+    }
+    if script != b"manage.py" && script != b"./manage.py" {
+        return Shape::OwnWay(OwnWay::Elsewhere);
     }
     if crate::escape::bare_percent(command).is_some() {
         return Shape::OwnWay(OwnWay::Input);
@@ -81,6 +96,37 @@ pub fn shape(command: &[u8]) -> Shape {
     Shape::Manage {
         python_end: first.1,
     }
+}
+
+/// Whether a word of the command, its note left out, is `manage.py` or a path that ends in it.
+pub fn runs_manage(command: &[u8]) -> bool {
+    if find(command, b"manage.py").is_none() {
+        return false;
+    }
+    let code = &command[..comment(command).unwrap_or(command.len())];
+    let mut words = code.split(|b| b" \t;&|<>()\"'`".contains(b));
+    words.any(|w| w == b"manage.py" || w.ends_with(b"/manage.py"))
+}
+
+/// Where a note begins for the shell: a `#` that begins a word, outside of quotes.
+pub fn comment(command: &[u8]) -> Option<usize> {
+    let (mut quote, mut escaped, mut previous) = (None, false, b' ');
+    for (at, &byte) in command.iter().enumerate() {
+        let before = std::mem::replace(&mut previous, byte);
+        if escaped {
+            escaped = false;
+            continue;
+        }
+        match (quote, byte) {
+            (Some(q), b) if q == b => quote = None,
+            (Some(b'\''), _) => {}
+            (_, b'\\') => escaped = true,
+            (None, b'\'' | b'"') => quote = Some(byte),
+            (None, b'#') if b" \t;&|()".contains(&before) => return Some(at),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Where `word` stands. Its last byte is looked for first: a `y` is rarer than what a window costs.
@@ -187,10 +233,24 @@ pub fn is_compound(command: &[u8]) -> bool {
     false
 }
 
-/// Whether a shell would send its standard output elsewhere.
-pub fn is_redirected(command: &[u8]) -> bool {
+/// Where a command's output goes that its own text sends elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Redirected {
+    /// Standard output.
+    pub output: bool,
+    /// Standard error; `2>&1` is not counted, since it follows standard output.
+    pub errors: bool,
+}
+
+/// Which outputs a shell would send elsewhere.
+pub fn redirected(command: &[u8]) -> Redirected {
+    let code = &command[..comment(command).unwrap_or(command.len())];
     let (mut quote, mut escaped) = (None, false);
-    for &byte in command {
+    let mut found = Redirected::default();
+    let mut at = 0;
+    while let Some(&byte) = code.get(at) {
+        let here = at;
+        at += 1;
         if escaped {
             escaped = false;
             continue;
@@ -200,116 +260,27 @@ pub fn is_redirected(command: &[u8]) -> bool {
             (Some(b'\''), _) => {}
             (_, b'\\') => escaped = true,
             (None, b'\'' | b'"') => quote = Some(byte),
-            (None, b'>') => return true,
+            (None, b'>') => {
+                let before = here.checked_sub(1).and_then(|n| code.get(n)).copied();
+                let starts = here < 2 || b" \t;&|(".contains(&code[here - 2]);
+                let rest = code[at..].strip_prefix(b">").unwrap_or(&code[at..]);
+                at = code.len() - rest.len();
+                match before {
+                    Some(b'&') => {
+                        found = Redirected {
+                            output: true,
+                            errors: true,
+                        }
+                    }
+                    Some(b'2') if starts => found.errors |= !rest.starts_with(b"&1"),
+                    Some(b'0' | b'3'..=b'9') if starts => {}
+                    _ => found.output = true,
+                }
+            }
             _ => {}
         }
     }
-    false
-}
-
-/// What a job adds to the site's facts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Extras {
-    /// A lock, if not where the site says.
-    pub lock: Option<Place>,
-    /// A log, if not where the site says.
-    pub log: Option<Place>,
-    /// A limit of its own.
-    pub timeout: Option<std::time::Duration>,
-}
-
-/// What stands around a command, resolved for one job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Around {
-    /// `cd` here first.
-    pub dir: Option<String>,
-    /// `flock -n` on this.
-    pub lock: Option<String>,
-    /// `timeout` of so many seconds.
-    pub timeout: Option<u64>,
-    /// Append both outputs here.
-    pub log: Option<String>,
-}
-
-impl Around {
-    /// For the job `id` of a site.
-    pub fn new(site: &Site, id: &str, extras: &Extras) -> Around {
-        let stem = match &site.facts.name {
-            Some(name) => format!("{name}-{id}"),
-            None => id.to_owned(),
-        };
-        let place =
-            |own: &Option<Place>, dir: &Option<String>, suffix: &str, fallback: &str| match own {
-                Some(Place::Switch(false)) => None,
-                Some(Place::Path(path)) => Some(path.clone()),
-                Some(Place::Switch(true)) => Some(format!(
-                    "{}/{stem}.{suffix}",
-                    dir.as_deref().unwrap_or(fallback).trim_end_matches('/')
-                )),
-                None => dir
-                    .as_ref()
-                    .map(|d| format!("{}/{stem}.{suffix}", d.trim_end_matches('/'))),
-            };
-        let seconds = |d: std::time::Duration| d.as_secs().max(1);
-        Around {
-            dir: site.facts.dir.clone(),
-            lock: place(&extras.lock, &site.facts.lock_dir, "lock", "/tmp"),
-            timeout: extras.timeout.or(site.facts.timeout).map(seconds),
-            log: place(&extras.log, &site.facts.log_dir, "log", "/tmp"),
-        }
-    }
-
-    /// What stands before the command.
-    pub fn prefix(&self) -> String {
-        let mut out = String::new();
-        if let Some(dir) = &self.dir {
-            out.push_str(&format!("cd {} && ", shell_word(dir)));
-        }
-        if let Some(lock) = &self.lock {
-            out.push_str(&format!("flock -n {} ", shell_word(lock)));
-        }
-        if let Some(seconds) = self.timeout {
-            out.push_str(&format!("timeout {seconds} "));
-        }
-        out
-    }
-
-    /// What stands after it.
-    pub fn suffix(&self) -> String {
-        self.log
-            .as_ref()
-            .map(|log| format!(" >>{} 2>&1", shell_word(log)))
-            .unwrap_or_default()
-    }
-
-    /// The shell command that runs `inner`, whatever it is.
-    pub fn wrap(&self, inner: &str) -> String {
-        let compound = is_compound(inner.as_bytes());
-        let prefixed = self.lock.is_some() || self.timeout.is_some();
-        let alone = self.dir.is_none() && self.log.is_none();
-        let inner = match (compound, prefixed, alone) {
-            (true, true, _) => format!("sh -c {}", shell_word(inner)),
-            (true, false, false) => format!("{{ {inner}; }}"),
-            _ => inner.to_owned(),
-        };
-        let suffix = if !compound && is_redirected(inner.as_bytes()) {
-            String::new()
-        } else {
-            self.suffix()
-        };
-        format!("{}{inner}{suffix}", self.prefix())
-    }
-}
-
-/// The interpreter of the site's virtual environment, as written after `cd DIR`.
-pub fn interpreter(site: &Site) -> String {
-    let venv = site
-        .facts
-        .venv
-        .as_deref()
-        .unwrap_or("venv")
-        .trim_end_matches('/');
-    format!("{venv}/bin/python")
+    found
 }
 
 #[cfg(test)]
@@ -347,9 +318,27 @@ mod tests {
             of("python manage.py a 'x; y'"),
             Shape::Manage { python_end: 6 }
         );
-        assert_eq!(of("/usr/bin/python manage.py a"), Shape::Other);
+        for text in [
+            "/usr/bin/python manage.py a",
+            "flock -n /run/x python manage.py a",
+            "exec python manage.py a",
+            "uv run manage.py a",
+            "python -u manage.py a",
+            "./manage.py a",
+            "pythonx manage.py a",
+        ] {
+            assert_eq!(of(text), Shape::OwnWay(OwnWay::Starter), "{text}");
+        }
+        assert_eq!(
+            of("python /opt/old/manage.py a"),
+            Shape::OwnWay(OwnWay::Elsewhere)
+        );
+        assert_eq!(
+            of("python $HOME/m/manage.py a"),
+            Shape::OwnWay(OwnWay::Elsewhere)
+        );
+        assert_eq!(of("backup # not manage.py"), Shape::Other);
         assert_eq!(of("python2.7 manage.py a"), Shape::Manage { python_end: 9 });
-        assert_eq!(of("pythonx manage.py a"), Shape::Other);
         assert_eq!(of("backup.sh"), Shape::Other);
     }
 
@@ -363,26 +352,26 @@ mod tests {
     }
 
     #[test]
-    fn wrapping() {
-        let around = Around {
-            dir: Some("/home/myforumorg/".into()),
-            lock: Some("/run/lock/f-x.lock".into()),
-            timeout: Some(300),
-            log: Some("/var/log/f x.log".into()),
+    fn redirections() {
+        let of = |text: &str| {
+            let found = redirected(text.as_bytes());
+            (found.output, found.errors)
         };
-        assert_eq!(
-            around.wrap("venv/bin/python manage.py x"),
-            "cd /home/myforumorg/ && flock -n /run/lock/f-x.lock timeout 300 venv/bin/python manage.py x >>'/var/log/f x.log' 2>&1"
-        );
-        assert_eq!(
-            Around {
-                lock: None,
-                timeout: None,
-                log: None,
-                ..around
-            }
-            .wrap("a; b"),
-            "cd /home/myforumorg/ && { a; b; }"
-        );
+        assert_eq!(of("x >/dev/null"), (true, false));
+        assert_eq!(of("x 2>/dev/null"), (false, true));
+        assert_eq!(of("x 2>&1"), (false, false));
+        assert_eq!(of("x >>a 2>&1"), (true, false));
+        assert_eq!(of("x &>a"), (true, true));
+        assert_eq!(of("x 1>a 2>b"), (true, true));
+        assert_eq!(of("x '>a' # >b"), (false, false));
+        assert_eq!(of("x y2>a"), (true, false));
+        assert_eq!(of("x 3>a"), (false, false));
+    }
+
+    #[test]
+    fn notes_begin_at_a_word() {
+        assert_eq!(comment(b"a # b"), Some(2));
+        assert_eq!(comment(b"a#b '# c'"), None);
+        assert_eq!(comment(b"a;# b"), Some(2));
     }
 }

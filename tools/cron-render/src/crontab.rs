@@ -109,7 +109,7 @@ pub fn line(text: &[u8], indent: usize, form: Form, reading: Reading<'_>) -> Wha
         }
     }
     // cronie: a minus before the schedule, for root's jobs, keeps them out of the log.
-    let minus = usize::from(reading.dialect == Dialect::Cronie && text[indent] == b'-');
+    let minus = usize::from(reading.dialect.is_cronie() && text[indent] == b'-');
     match schedule::read(text, indent + minus, reading).map(|w| Written {
         span: indent..w.span.end,
         ..w
@@ -140,20 +140,28 @@ fn job(text: &[u8], written: Written, form: Form) -> JobLine {
     }
 }
 
-/// Why the daemon would not take a user's crontab, and at which line; `None` if it would.
+/// Why the daemon would not take a file, and at which line; `None` if it would.
 ///
-/// This is `crontab -n FILE` (cronie: `-T`), and nothing more: what is accepted may still be
-/// foolish. Files with a NUL are not asked about; they are an error before it comes to this.
-pub fn refusal(file: &[u8], dialect: Dialect) -> Option<(usize, Refused)> {
+/// For a user's crontab this is `crontab -n FILE` (cronie: `-T`), and nothing more: what is accepted
+/// may still be foolish. Some daemons have no such checker, and none has one for /etc/cron.d. Files
+/// with a NUL are not asked about; they are an error before it comes to this.
+pub fn refusal(file: &[u8], form: Form, dialect: Dialect) -> Option<(usize, Refused)> {
     let reading = Reading {
         dialect,
         seed: None,
     };
     let mut count = 0;
-    for line in lines(file, Form::User, reading) {
+    for line in lines(file, form, reading) {
         count = line.number;
         let refused = match &line.what {
             What::Bad(_) => Some(Refused::Syntax),
+            What::Setting(setting)
+                if dialect.refuses_unsafe_mail()
+                    && matches!(&setting.name[..], b"MAILTO" | b"MAILFROM")
+                    && !dialect.mails_to(&String::from_utf8_lossy(&setting.value)) =>
+            {
+                Some(Refused::Mail)
+            }
             What::Job(job) => {
                 command_refusal(&file[line.span.clone()][job.command.clone()], dialect)
             }
@@ -179,16 +187,27 @@ pub enum Refused {
     Syntax,
     /// The command is missing, begins with `*`, or is too long.
     Command,
+    /// An address that the mailer does not get.
+    Mail,
     /// The last line has no newline.
     NoNewline,
     /// Too many lines.
     TooLong,
 }
 
+/// cronie's own option before a command, `-n`: the command after it; `None` where cronie refuses it.
+pub fn command_option(command: &[u8]) -> Option<&[u8]> {
+    let rest = command.strip_prefix(b"-n")?;
+    let blank = rest.first().is_some_and(|b| matches!(b, b' ' | b'\t'));
+    let rest = rest.trim_ascii_start();
+    (blank && !rest.is_empty() && !rest.starts_with(b"-")).then_some(rest)
+}
+
 fn command_refusal(command: &[u8], dialect: Dialect) -> Option<Refused> {
-    let refused = match (command.first(), dialect) {
-        (Some(b'*'), _) | (None, Dialect::Cronie) => true,
-        (_, Dialect::Debian) => command.len() > dialect.command_limit(),
+    let refused = match (command.first(), dialect.is_cronie()) {
+        (Some(b'*'), _) | (None, true) => true,
+        (Some(b'-'), _) if dialect.has_command_options() => command_option(command).is_none(),
+        (_, false) => command.len() > dialect.command_limit(),
         _ => false,
     };
     refused.then_some(Refused::Command)
@@ -201,7 +220,7 @@ mod tests {
 
     #[test]
     fn refusals() {
-        let d = |text: &str| refusal(text.as_bytes(), Dialect::Debian);
+        let d = |text: &str| refusal(text.as_bytes(), Form::User, Dialect::Debian);
         assert_eq!(d("# only\n\n  A=b\n*/5 * * * * true\n"), None);
         assert_eq!(
             d("* * * * * true\n61 * * * * true\n"),
@@ -218,7 +237,7 @@ mod tests {
         assert_eq!(d(&"# x\n".repeat(10_000)), None);
         assert_eq!(d(&"# x\n".repeat(10_001)), Some((10_001, Refused::TooLong)));
         assert_eq!(
-            refusal(b"@daily\n", Dialect::Cronie),
+            refusal(b"@daily\n", Form::User, Dialect::Cronie),
             Some((1, Refused::Command))
         );
     }

@@ -1,8 +1,8 @@
-//! Which cron will read the file: Debian's 3.0pl1 or cronie.
+//! The rules of the cron that reads the schedule.
 //!
-//! The two descend from one program and differ where it hurts: how long a command may be, what a
-//! backslash means, whether `@daily` may stand without a command. Every such difference is asked of
-//! this type, so that no other module compares names.
+//! Debian's cron and cronie descend from one program and differ where a job depends on it: how long
+//! a command may be, what a backslash means, whether `@daily` may stand without a command. Versions
+//! differ, too. Every difference is a question to this type, so that no other module compares names.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,59 +10,178 @@ use serde::{Deserialize, Serialize};
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
 )]
-#[serde(rename_all = "lowercase")]
 pub enum Dialect {
-    /// Debian's cron 3.0pl1, also Ubuntu's.
+    /// Debian's cron 3.0pl1 before -187: Debian 11 and 12, Ubuntu to 24.04.
     #[default]
+    #[serde(rename = "debian")]
     Debian,
-    /// cronie 1.7, as on Fedora, RHEL, Arch and SUSE.
+    /// Debian's cron 3.0pl1-187 and later: Debian 13.
+    #[serde(rename = "debian-13")]
+    Debian13,
+    /// cronie before 1.6, as on RHEL 8 and 9.
+    #[serde(rename = "cronie-1.5")]
+    Cronie15,
+    /// cronie 1.6 and later, as on Fedora and Arch.
+    #[serde(rename = "cronie")]
     Cronie,
 }
 
+/// The program that a dialect is a version of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Debian's cron.
+    Debian,
+    /// cronie.
+    Cronie,
+}
+
+/// The names that `--dialect` takes, in the order of [`Dialect::ALL`].
+pub const NAMES: &[&str] = &["debian", "debian-13", "cronie-1.5", "cronie"];
+
 impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Dialect; 4] = [
+        Dialect::Debian,
+        Dialect::Debian13,
+        Dialect::Cronie15,
+        Dialect::Cronie,
+    ];
+
+    /// The dialect that `--dialect` calls by this name.
+    pub fn named(name: &str) -> Option<Dialect> {
+        let at = NAMES.iter().position(|known| *known == name)?;
+        Dialect::ALL.get(at).copied()
+    }
+
+    /// The name that `--dialect` takes.
+    pub fn option(self) -> &'static str {
+        NAMES.get(self as usize).copied().unwrap_or_default()
+    }
+
+    /// The program.
+    pub fn family(self) -> Family {
+        match self {
+            Dialect::Debian | Dialect::Debian13 => Family::Debian,
+            Dialect::Cronie15 | Dialect::Cronie => Family::Cronie,
+        }
+    }
+
+    /// Whether the rules are those of cronie.
+    pub fn is_cronie(self) -> bool {
+        self.family() == Family::Cronie
+    }
+
     /// The longest command, in bytes, that the daemon takes whole (`MAX_COMMAND`, less its
     /// terminator; Debian refuses one byte earlier, to be sure that nothing was cut).
     pub fn command_limit(self) -> usize {
-        match self {
-            Dialect::Debian => 998,
-            Dialect::Cronie => 131_071,
+        match self.family() {
+            Family::Debian => 998,
+            Family::Cronie => 131_071,
         }
     }
 
     /// The longest environment line, in bytes, that is read whole (`MAX_ENVSTR`).
     pub fn environment_limit(self) -> usize {
-        match self {
-            Dialect::Debian => 998,
-            Dialect::Cronie => 131_071,
-        }
+        self.command_limit()
     }
 
     /// The longest number or name inside a field (`MAX_TEMPSTR`).
     pub fn token_limit(self) -> usize {
-        match self {
-            Dialect::Debian => 999,
-            Dialect::Cronie => 131_071,
+        match self.family() {
+            Family::Debian => 999,
+            Family::Cronie => 131_071,
         }
     }
 
     /// The most lines a crontab may have; cronie has no such limit.
     pub fn line_limit(self) -> Option<usize> {
+        (self.family() == Family::Debian).then_some(10_000)
+    }
+
+    /// The most jobs that crontab(1) installs (`MAX_USER_ENTRIES`).
+    pub fn job_limit(self) -> Option<usize> {
         match self {
-            Dialect::Debian => Some(10_000),
-            Dialect::Cronie => None,
+            Dialect::Cronie15 => Some(1_000),
+            Dialect::Cronie => Some(10_000),
+            _ => None,
         }
+    }
+
+    /// The most settings that crontab(1) installs (`MAX_USER_ENVS`).
+    pub fn setting_limit(self) -> Option<usize> {
+        self.is_cronie().then_some(1_000)
+    }
+
+    /// Whether `NAME=` is an empty value; the older Debian wants `NAME=""`.
+    pub fn takes_empty_values(self) -> bool {
+        self != Dialect::Debian
+    }
+
+    /// Whether a command may begin with cronie's own option `-n`.
+    pub fn has_command_options(self) -> bool {
+        self == Dialect::Cronie
+    }
+
+    /// Whether a backslash before a backslash disappears.
+    pub fn folds_backslashes(self) -> bool {
+        self.family() == Family::Debian
     }
 
     /// Whether `CRON_TZ` and `RANDOM_DELAY` mean anything to the daemon.
     pub fn has_zones(self) -> bool {
-        self == Dialect::Cronie
+        self.is_cronie()
     }
 
-    /// How messages call it.
-    pub fn name(self) -> &'static str {
+    /// The PATH of jobs whose crontab sets none.
+    pub fn path(self) -> &'static str {
         match self {
-            Dialect::Debian => "Debian's cron",
-            Dialect::Cronie => "cronie",
+            Dialect::Cronie => "/usr/bin:/bin:/usr/sbin:/sbin",
+            _ => "/usr/bin:/bin",
+        }
+    }
+
+    /// Whether the daemon hands this address to the mailer: printable letters and a few signs, and a
+    /// letter or digit first. The empty address is one, too: no mail.
+    pub fn mails_to(self, address: &str) -> bool {
+        let signs: &[u8] = if self.is_cronie() {
+            b"@!:%-.,_+"
+        } else {
+            b"@!:%-.,_+=/"
+        };
+        address
+            .bytes()
+            .enumerate()
+            .all(|(at, b)| b.is_ascii_alphanumeric() || (at > 0 && signs.contains(&b)))
+    }
+
+    /// Whether crontab(1) refuses an address that the daemon would not use.
+    pub fn refuses_unsafe_mail(self) -> bool {
+        self == Dialect::Debian13
+    }
+
+    /// Whether the daemon runs a job whose home directory does not exist; cronie does not.
+    pub fn runs_without_home(self) -> bool {
+        self.family() == Family::Debian
+    }
+
+    /// The name in messages.
+    pub fn name(self) -> &'static str {
+        match self.family() {
+            Family::Debian => "Debian's cron",
+            Family::Cronie => "cronie",
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_dialects_agree() {
+        for dialect in Dialect::ALL {
+            assert_eq!(Dialect::named(dialect.option()), Some(dialect));
         }
     }
 }

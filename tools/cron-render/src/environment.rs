@@ -102,15 +102,15 @@ pub fn read(whole: &[u8], start: usize, dialect: Dialect) -> Option<Setting> {
                 value.pop();
             }
         }
-        // cronie takes `NAME=` for an empty value; Debian wants `NAME=""`.
-        State::BeforeValue if dialect == Dialect::Cronie => value_start = end,
+        // The older Debian wants `NAME=""` for an empty value.
+        State::BeforeValue if dialect.takes_empty_values() => value_start = end,
         _ => return None,
     }
     let mut stop = end;
     while stop > value_start && is_space(line[stop - 1]) {
         stop -= 1;
     }
-    if dialect == Dialect::Debian {
+    if !dialect.is_cronie() {
         strip_again(&mut value);
     }
     Some(Setting {

@@ -22,12 +22,12 @@ pub fn encode(command: &[u8], dialect: Dialect) -> Option<Vec<u8>> {
             continue;
         }
         let before_percent = rest.get(slashes) == Some(&b'%');
-        let written = match (dialect, before_percent) {
-            (Dialect::Debian, true) => 2 * slashes,
-            (Dialect::Debian, false) if slashes == 1 => 1,
-            (Dialect::Debian, false) => 2 * slashes,
-            (Dialect::Cronie, true) if slashes % 2 == 1 => return None,
-            (Dialect::Cronie, _) => slashes,
+        let written = match (dialect.folds_backslashes(), before_percent) {
+            (true, true) => 2 * slashes,
+            (true, false) if slashes == 1 => 1,
+            (true, false) => 2 * slashes,
+            (false, true) if slashes % 2 == 1 => return None,
+            (false, _) => slashes,
         };
         out.resize(out.len() + written, b'\\');
         rest = &rest[slashes..];
@@ -43,7 +43,7 @@ pub fn decode(text: &[u8], dialect: Dialect) -> (Vec<u8>, Option<Vec<u8>>) {
     for (at, &byte) in text.iter().enumerate() {
         if escaped {
             escaped = false;
-            if byte == b'%' || (byte == b'\\' && dialect == Dialect::Debian) {
+            if byte == b'%' || (byte == b'\\' && dialect.folds_backslashes()) {
                 command.pop();
             }
             command.push(byte);

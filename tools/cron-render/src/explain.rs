@@ -1,11 +1,12 @@
 //! A schedule in plain English, as one would say it on the telephone.
 //!
-//! It speaks of what the schedule amounts to, not of how it is written: `0,30` and `*/30` are both
-//! every 30 minutes. Only where the daemon's own rules decide (either day field, or both) does the
-//! way of writing show.
+//! The text says what the schedule amounts to, not how it is written: `0,30` and `*/30` are both
+//! every 30 minutes. "Every N" is said only where the gap is N every time: where N divides the hour
+//! or the day. Only where the daemon's own rules decide (either day field, or both) does the way of
+//! writing show.
 
 use crate::field::Field;
-use crate::schedule::{Schedule, WEEK};
+use crate::schedule::{Schedule, WEEK, Written};
 
 /// In English, a sentence without its full stop.
 pub fn english(schedule: &Schedule) -> String {
@@ -13,7 +14,15 @@ pub fn english(schedule: &Schedule) -> String {
         return "Once, when the machine starts".to_owned();
     }
     if !schedule.ever() {
-        return "Never: there is no such date".to_owned();
+        let s = schedule;
+        let empty = [s.minute, s.hour, s.month].contains(&0)
+            || (s.needs_both_days() && (s.day == 0 || s.weekday == 0))
+            || (s.day == 0 && s.weekday == 0);
+        return if empty {
+            "Never: a field selects nothing".to_owned()
+        } else {
+            "Never: there is no such date".to_owned()
+        };
     }
     match times(schedule) {
         Times::At(list) => match days(schedule) {
@@ -27,6 +36,24 @@ pub fn english(schedule: &Schedule) -> String {
     }
 }
 
+/// In English, cronie's random values included.
+pub fn written(written: &Written) -> String {
+    let mut picks = Vec::new();
+    let mut note = |field: Field, low: i32, high: i32| {
+        picks.push(format!("the {} between {low} and {high}", field.name()));
+        low
+    };
+    let schedule = written.picked(&mut note);
+    let text = english(&schedule);
+    if picks.is_empty() {
+        return text;
+    }
+    format!(
+        "{text}, but with {}, which cronie picks whenever it loads the file",
+        and(&picks)
+    )
+}
+
 /// When within a day.
 enum Times {
     /// A few times, listed.
@@ -36,7 +63,10 @@ enum Times {
 }
 
 fn times(s: &Schedule) -> Times {
-    let (minutes, hours) = (Set::of(s.minute, 60), Set::of(s.hour, 24));
+    let (minutes, hours) = (
+        Set::of(s.minute, 60, Gaps::Divide),
+        Set::of(s.hour, 24, Gaps::Divide),
+    );
     let few = minutes.values.len() * hours.values.len() <= 6;
     let rhythm = minutes.is_rhythm(3)
         || hours.is_rhythm(4)
@@ -126,6 +156,12 @@ fn hourly(minute: u32, hours: &Set) -> String {
             clock(*first, minute),
             clock(hours.last(), minute)
         ),
+        Shape::List if hours.even().is_some() => format!(
+            "every {} hours from {} to {}",
+            hours.even().unwrap_or(1),
+            clock(hours.values[0], minute),
+            clock(hours.last(), minute)
+        ),
         _ => {
             let each: Vec<String> = hours.values.iter().map(|h| clock(*h, minute)).collect();
             format!("at {}", and(&each))
@@ -135,7 +171,7 @@ fn hourly(minute: u32, hours: &Set) -> String {
 
 fn in_hours(hours: &Set) -> String {
     if let Shape::Every(step) = hours.shape {
-        return format!("in every {} hour", ordinal(step));
+        return format!("in every {} hour, from 00:00", ordinal(step));
     }
     let mut runs: Vec<(u32, u32)> = Vec::new();
     for hour in &hours.values {
@@ -224,7 +260,7 @@ fn days(s: &Schedule) -> Option<Days> {
 }
 
 fn dates(s: &Schedule, every_month: bool) -> String {
-    let days = Set::of(s.day >> 1, 31);
+    let days = Set::of(s.day >> 1, 31, Gaps::Reach);
     let months: Vec<u32> = (1..=12).filter(|m| s.month >> m & 1 == 1).collect();
     if let ([day], [month]) = (&days.values[..], &months[..]) {
         return format!("{} {}", day + 1, MONTHS[*month as usize - 1]);
@@ -272,7 +308,7 @@ const DAYS: [&str; 7] = [
 ];
 
 fn month_list(months: u64) -> String {
-    let set = Set::of(months >> 1, 12);
+    let set = Set::of(months >> 1, 12, Gaps::Reach);
     match &set.shape {
         Shape::Range(from, to) if to - from > 1 => {
             format!("{} to {}", MONTHS[*from as usize], MONTHS[*to as usize])
@@ -293,7 +329,7 @@ fn weekday_list(weekdays: u64) -> String {
         } else {
             weekdays
         };
-        let set = Set::of(bits, 7);
+        let set = Set::of(bits, 7, Gaps::Reach);
         let name = |d: u32| DAYS[(d as usize + usize::from(from_monday)) % 7].to_owned();
         let range = match &set.shape {
             Shape::Range(from, to) if to - from > 1 => {
@@ -325,9 +361,28 @@ struct Set {
     shape: Shape,
 }
 
+/// When values with equal gaps are a rhythm.
+#[derive(Clone, Copy, PartialEq)]
+enum Gaps {
+    /// Where the last gap, over the end, is the same.
+    Divide,
+    /// Where no further value would fit: what comes after the end is another month.
+    Reach,
+}
+
 impl Set {
+    /// The gap of more than two values that lie evenly.
+    fn even(&self) -> Option<u32> {
+        let [first, second, _, ..] = self.values[..] else {
+            return None;
+        };
+        let step = second - first;
+        let even = self.values.windows(2).all(|p| p[1] - p[0] == step);
+        even.then_some(step)
+    }
+
     /// Of `count` values from 0.
-    fn of(bits: u64, count: u32) -> Set {
+    fn of(bits: u64, count: u32, gaps: Gaps) -> Set {
         let values: Vec<u32> = (0..count).filter(|n| bits >> n & 1 == 1).collect();
         let shape = match values[..] {
             [one] => Shape::One(one),
@@ -335,7 +390,10 @@ impl Set {
                 let step = second - first;
                 let even = values.windows(2).all(|p| p[1] - p[0] == step);
                 let last = values.last().copied().unwrap_or(first);
-                let to_the_end = last + step >= count;
+                let to_the_end = match gaps {
+                    Gaps::Divide => count % step == 0 && last + step >= count,
+                    Gaps::Reach => last + step >= count,
+                };
                 match (even, first, to_the_end) {
                     (true, 0, true) if step == 1 || values.len() > 1 => Shape::Every(step),
                     (true, ..) if step == 1 => Shape::Range(first, last),
@@ -394,4 +452,48 @@ fn capital(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(chars).collect()
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::dialect::Dialect;
+    use crate::field::Reading;
+
+    fn of(text: &str) -> String {
+        let reading = Reading {
+            dialect: Dialect::Debian,
+            seed: None,
+        };
+        english(
+            &crate::schedule::read(text.as_bytes(), 0, reading)
+                .unwrap()
+                .schedule,
+        )
+    }
+
+    #[test]
+    fn every_n_is_said_where_the_gap_is_n_every_time() {
+        for (schedule, text) in [
+            ("0,45 * * * *", "At 0 and 45 minutes past every hour"),
+            ("*/40 * * * *", "At 0 and 40 minutes past every hour"),
+            ("*/15 * * * *", "Every 15 minutes"),
+            (
+                "0 */5 * * *",
+                "Every day at 00:00, 05:00, 10:00, 15:00 and 20:00",
+            ),
+            ("0 */6 * * *", "Every day at 00:00, 06:00, 12:00 and 18:00"),
+            ("0 */2 * * *", "Every 2 hours"),
+            (
+                "*/10 0,15 * * *",
+                "Every 10 minutes from 00:00 to 00:59 and from 15:00 to 15:59",
+            ),
+            ("0 0 * * fri-sun", "Never: a field selects nothing"),
+            ("0 0 31 2 *", "Never: there is no such date"),
+            ("@reboot", "Once, when the machine starts"),
+        ] {
+            assert_eq!(of(schedule), text, "{schedule}");
+        }
+    }
 }

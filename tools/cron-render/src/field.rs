@@ -107,6 +107,8 @@ pub enum Refusal {
     Trailing,
     /// cronie only: `50~10`.
     RandomBackwards,
+    /// cronie before 1.6: `fri-sun`, `22-2`.
+    Backwards,
     /// `H` used in a way that has no meaning.
     BadHash,
 }
@@ -161,4 +163,7 @@ pub struct CronField {
     pub span: Range<usize>,
     /// Whether an `H` stood in it, so that its text is not what cron can read.
     pub hashed: bool,
+    /// Ranges of which cronie picks one value each when it loads the file; [`CronField::set`] holds
+    /// the lowest.
+    pub random: Vec<(i32, i32)>,
 }

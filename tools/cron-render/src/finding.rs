@@ -1,7 +1,9 @@
 //! What is wrong with a schedule, or will surprise: one type, one catalogue of codes.
 //!
-//! Codes never change their meaning. `E` is an error, which stops an install; `W` a warning.
+//! Codes never change their meaning. `E` is an error, which stops an install; `W` a warning. The
+//! manual's list is made of the catalogue.
 
+use base::Fix;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -16,6 +18,17 @@ pub enum Severity {
 }
 
 macro_rules! codes {
+    (errors: $($error:ident $what:literal),+ ; warnings: $($warning:ident $why:literal),+ ;) => {
+        /// Every error, for the manual.
+        pub const ERRORS: &str = concat!(
+            "Errors stop an install:", $(" ", stringify!($error), " ", $what, ";"),+
+        );
+        /// Every warning, for the manual.
+        pub const WARNINGS: &str = concat!(
+            "Warnings:", $(" ", stringify!($warning), " ", $why, ";"),+
+        );
+        codes!($($error $what),+ , $($warning $why),+);
+    };
     ($($code:ident $meaning:literal),+ $(,)?) => {
         /// The catalogue.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -34,6 +47,7 @@ macro_rules! codes {
 }
 
 codes! {
+    errors:
     E01 "field syntax",
     E02 "value out of range",
     E03 "empty set",
@@ -47,6 +61,9 @@ codes! {
     E11 "file name that cron.d ignores",
     E12 "mode, owner or links that cron refuses",
     E13 "duplicate id",
+    E14 "cannot run on this host",
+    E15 "cron reads it back differently";
+    warnings:
     W01 "day of month or day of week",
     W02 "day of month and day of week",
     W03 "ignored bytes after a value",
@@ -68,6 +85,13 @@ codes! {
     W19 "uneven step",
     W20 "systemd runs it at other times",
     W21 "left as it is",
+    W22 "may not run on this host",
+    W23 "no daemon runs the schedule",
+    W24 "every minute of an hour",
+    W25 "systemd does not do this",
+    W26 "mail that is not sent",
+    W27 "other users can read it or hold it up",
+    W28 "setting that does nothing";
 }
 
 impl Code {
@@ -94,8 +118,32 @@ pub struct Finding {
     pub column: usize,
     /// What is so.
     pub message: String,
-    /// What to write instead.
-    pub fix: String,
+    /// What closes the gap.
+    pub fix: Fix,
+}
+
+/// Words become advice; a fix with steps stays what it is.
+pub trait IntoFix {
+    /// As a fix.
+    fn into_fix(self) -> Fix;
+}
+
+impl IntoFix for Fix {
+    fn into_fix(self) -> Fix {
+        self
+    }
+}
+
+impl IntoFix for &str {
+    fn into_fix(self) -> Fix {
+        Fix::advice(self)
+    }
+}
+
+impl IntoFix for String {
+    fn into_fix(self) -> Fix {
+        Fix::advice(self)
+    }
 }
 
 impl Finding {
@@ -104,7 +152,7 @@ impl Finding {
         code: Code,
         place: (usize, usize),
         message: impl Into<String>,
-        fix: impl Into<String>,
+        fix: impl IntoFix,
     ) -> Finding {
         let (line, column) = place;
         Finding {
@@ -113,12 +161,12 @@ impl Finding {
             line,
             column,
             message: message.into(),
-            fix: fix.into(),
+            fix: fix.into_fix(),
         }
     }
 
     /// A finding about a fact of the site.
-    pub fn of_site(code: Code, message: impl Into<String>, fix: impl Into<String>) -> Finding {
+    pub fn of_site(code: Code, message: impl Into<String>, fix: impl IntoFix) -> Finding {
         Finding::at(code, (0, 0), message, fix)
     }
 

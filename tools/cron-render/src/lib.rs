@@ -3,35 +3,45 @@
 //! The story: a request (command line, facts, template), a look at the machine, findings and a
 //! rendered schedule (pure), and for `install` and `remove` one change under a lock.
 
-pub mod act;
-pub mod backend;
-pub mod block;
-pub mod calendar;
-pub mod cli;
-pub mod command;
-pub mod crontab;
-pub mod dialect;
-pub mod environment;
-pub mod escape;
-pub mod explain;
-pub mod field;
-pub mod finding;
-pub mod hashed;
-pub mod lint;
-pub mod observe;
-pub mod piece;
-pub mod plan;
-pub mod render;
-pub mod report;
-pub mod runs;
-pub mod schedule;
-pub mod site;
-pub mod spread;
-pub mod systemd;
-pub mod template;
-pub mod unified;
-pub mod verbs;
-pub mod zone;
+mod act;
+mod around;
+mod block;
+mod calendar;
+mod cli;
+mod command;
+mod crontab;
+mod dialect;
+mod environment;
+mod escape;
+mod explain;
+mod field;
+mod finding;
+mod hashed;
+mod host;
+mod identity;
+mod judge;
+mod lint;
+mod look;
+mod needs;
+mod observe;
+mod piece;
+mod plan;
+mod registry;
+mod render;
+mod report;
+mod request;
+mod runs;
+mod schedule;
+mod settings;
+mod site;
+mod spread;
+mod target;
+mod template;
+mod unified;
+mod upcoming;
+mod verbs;
+mod work;
+mod zone;
 
 use std::ffi::OsString;
 
@@ -41,9 +51,9 @@ use base::error::Result;
 use base::report::Report;
 use base::tool::{Context, Tool};
 
-use crate::cli::{Asked, Request};
 use crate::report::CronReport;
-use crate::verbs::Work;
+use crate::request::Asked;
+use crate::work::Work;
 
 /// The program.
 #[derive(Debug)]
@@ -62,14 +72,20 @@ impl Tool for CronRender {
     }
 
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<CronReport>> {
-        let request = Request::new(parsed)?;
+        let request = cli::request(parsed)?;
         match &request.asked {
             Asked::Remove => act::remove(&request, context),
             Asked::Explain(expressions) if !expressions.is_empty() => {
-                verbs::explain_expressions(expressions, &request)
+                verbs::explain_expressions(expressions, &request, context)
+            }
+            Asked::Next(window) if !window.expressions.is_empty() => {
+                upcoming::of_expressions(&window.expressions, window, &request, context)
+            }
+            Asked::Next(window) if window.merged && request.template.is_none() => {
+                upcoming::of_this_host(window, &request, context)
             }
             _ => {
-                let work = Work::new(&request)?;
+                let work = Work::new(&request, context)?;
                 match &request.asked {
                     Asked::Render => work.render(context),
                     Asked::Lint => work.lint(),

@@ -6,19 +6,23 @@
 mod clock;
 mod commands;
 mod file;
+mod here;
 mod schedules;
 mod settings;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, IntoFix};
+use crate::host::Daemon;
+use crate::look::Unmet;
 use crate::site::Site;
 use crate::spread::Placed;
 use crate::template::Template;
 use crate::zone::Zone;
 
 pub use commands::lookups;
+pub use schedules::refusal;
 
 /// A program's name and the PATH it is looked for on.
 pub type Lookup = (Vec<u8>, Vec<u8>);
@@ -32,19 +36,29 @@ pub struct Facts {
     pub users: HashMap<String, bool>,
     /// The template's own file, where it lies in `cron.d`.
     pub file: Option<FileFacts>,
-    /// An interpreter that the site names and that is not there.
-    pub no_python: Option<String>,
+    /// What the jobs need on this host and do not get.
+    pub unmet: Vec<Unmet>,
+    /// Users whose account stops their jobs, and why.
+    pub accounts: Vec<(String, &'static str)>,
+    /// Directories of logs and locks that every user may write.
+    pub shared: Vec<String>,
+    /// The daemon, where it matters.
+    pub daemon: Option<(Daemon, &'static str)>,
+    /// Rendering, for what is wrong with the result alone.
+    pub result: Vec<Finding>,
     /// The machine's own time zone.
     pub zone: Option<Zone>,
     /// Seconds since 1970.
     pub now: i64,
 }
 
-/// A file in `/etc/cron.d`, as cron looks at it.
+/// A file in a directory `cron.d`, as cron looks at it.
 #[derive(Clone, Debug)]
 pub struct FileFacts {
     /// Its name.
     pub name: String,
+    /// Its path.
+    pub path: String,
     /// Permission bits.
     pub mode: u32,
     /// Owner.
@@ -61,6 +75,8 @@ pub fn all(template: &Template, site: &Site, placed: &[Placed], facts: &Facts) -
     settings::look(template, site, &mut found);
     file::look(template, site, facts, &mut found);
     clock::look(template, site, placed, facts, &mut found);
+    here::look(template, site, facts, &mut found);
+    found.extend(facts.result.iter().cloned());
     found.sort_by_key(|f| (f.line, f.column, f.code));
     found.dedup();
     found
@@ -87,7 +103,7 @@ fn push(
     code: Code,
     place: (usize, usize),
     message: impl Into<String>,
-    fix: impl Into<String>,
+    fix: impl IntoFix,
 ) {
     found.push(Finding::at(code, place, message, fix));
 }

@@ -1,16 +1,20 @@
 //! What the machine says: programs, users, files. Reads only.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::command::{self, Action, Shape};
+use base::clock::Deadline;
+use base::error::Result;
+
 use crate::crontab::Form;
+use crate::host::{self, Cron};
 use crate::lint::{self, Facts, FileFacts};
-use crate::render;
+use crate::look;
+use crate::needs::{self, Use};
 use crate::site::Site;
 use crate::template::Template;
 use crate::zone::Zone;
@@ -31,10 +35,54 @@ pub fn facts(template: &Template, site: &Site) -> Facts {
             .collect(),
         users: users(template, site),
         file: file(template),
-        no_python: no_python(template, site),
         zone: Some(Zone::system()),
         now: now(),
+        ..Facts::default()
     }
+}
+
+/// Asks, besides, what a run on this host depends on.
+///
+/// # Errors
+/// `Kind::Deadline`.
+pub fn here(
+    template: &Template,
+    site: &Site,
+    cron: Option<&Cron>,
+    deadline: Deadline,
+    facts: &mut Facts,
+) -> Result<()> {
+    let needs = needs::of_jobs(template, site);
+    let dirs: BTreeSet<&str> = needs
+        .keys()
+        .filter(|(_, need)| need.how == Use::Append && !need.guessed)
+        .filter_map(|(_, need)| need.path.rsplit_once('/').map(|(dir, _)| dir))
+        .collect();
+    facts.shared = dirs
+        .into_iter()
+        .filter(|dir| {
+            Path::new(dir)
+                .metadata()
+                .is_ok_and(|m| m.is_dir() && m.mode() & 0o002 != 0)
+        })
+        .map(str::to_owned)
+        .collect();
+    let users: BTreeSet<String> = needs.keys().filter_map(|(user, _)| user.clone()).collect();
+    facts.accounts = users
+        .into_iter()
+        .filter_map(|user| look::account(&user).map(|why| (user, why)))
+        .collect();
+    facts.unmet = look::at(needs, deadline)?;
+    facts.daemon = cron.map(|cron| (host::daemon(cron), site.dialect.family().service()));
+    Ok(())
+}
+
+/// Whether `name` is a user's name here and not that of a program, too.
+pub fn is_plainly_a_user(name: &str) -> bool {
+    !name.is_empty()
+        && !name.contains('/')
+        && !found(name.as_bytes(), b"/usr/bin:/bin:/usr/sbin:/sbin")
+        && matches!(nix::unistd::User::from_name(name), Ok(Some(_)))
 }
 
 fn executable(path: &Path) -> bool {
@@ -72,31 +120,16 @@ fn file(template: &Template) -> Option<FileFacts> {
         .path
         .as_deref()
         .filter(|_| template.form == Form::System)?;
-    if path == Path::new("/etc/crontab") {
+    let in_cron_d = path.parent().and_then(Path::file_name) == Some(OsStr::new("cron.d"));
+    if !in_cron_d {
         return None;
     }
     let meta = path.metadata().ok()?;
     Some(FileFacts {
         name: path.file_name()?.to_string_lossy().into_owned(),
+        path: path.display().to_string(),
         mode: meta.mode() & 0o7777,
         uid: meta.uid(),
         links: meta.nlink(),
     })
-}
-
-/// The interpreter that jobs would be written with, where the site is on this machine and it is not.
-fn no_python(template: &Template, site: &Site) -> Option<String> {
-    let needed = template.jobs.iter().any(|job| match &job.action {
-        Action::Raw(_) => matches!(job.shape, Shape::Manage { .. }),
-        Action::Manage(_) => true,
-        _ => false,
-    });
-    let dir = site.facts.dir.as_deref().map(Path::new);
-    if !needed || !render::rewrites(site) || dir.is_some_and(|d| !d.is_dir()) {
-        return None;
-    }
-    let python = dir
-        .map_or_else(PathBuf::new, Path::to_path_buf)
-        .join(command::interpreter(site));
-    (!python.exists()).then(|| python.display().to_string())
 }

@@ -3,6 +3,18 @@
 use base::error::{Error, Result};
 
 use crate::block;
+use crate::dialect::Dialect;
+use crate::environment;
+use crate::settings::is_daemons_own;
+
+/// Whose crontab it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner<'a> {
+    /// The user.
+    pub name: &'a str,
+    /// The home directory.
+    pub home: &'a str,
+}
 
 /// The file before and after.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +43,7 @@ pub fn install_block(
     before: Option<Vec<u8>>,
     name: &str,
     body: &[u8],
+    owner: &Owner<'_>,
     force: bool,
 ) -> Result<Plan> {
     refuse_markers(name, body)?;
@@ -39,14 +52,18 @@ pub fn install_block(
     if let Some(block) = &found {
         refuse_edited(block.intact, name, force)?;
     }
-    let after = block::splice(file, found.as_ref(), &block::wrap(name, body));
+    let head = found.as_ref().map_or(file, |b| &file[..b.whole.start]);
+    let (lines, lost) = restored(head, body, owner);
+    let body = [body, &lines].concat();
+    let after = block::splice(file, found.as_ref(), &block::wrap(name, &body));
     let mut warnings = Vec::new();
-    if found
+    let follow = found
         .as_ref()
-        .is_some_and(|b| jobs_follow(&file[b.whole.end..]))
-    {
+        .is_some_and(|b| jobs_follow(&file[b.whole.end..]));
+    if follow && !lost.is_empty() {
         warnings.push(format!(
-            "jobs stand after the block of {name}: they get its environment lines, too"
+            "jobs stand after the block of {name}: they get its {}, too",
+            lost.join(", ")
         ));
     }
     Ok(Plan {
@@ -142,6 +159,60 @@ fn refuse_foreign(before: Option<&[u8]>, name: &str, force: bool) -> Result<()> 
     }
 }
 
+/// A setting holds to the end of the file. The lines that give what stands after the block its own
+/// settings back, and the names for which no line can.
+fn restored(head: &[u8], body: &[u8], owner: &Owner<'_>) -> (Vec<u8>, Vec<String>) {
+    let before = daemons_settings(head);
+    let (mut lines, mut lost) = (Vec::new(), Vec::new());
+    for (name, value) in daemons_settings(body) {
+        let old = before
+            .iter()
+            .rev()
+            .find(|(n, _)| *n == name)
+            .map(|(_, value)| value.as_str());
+        let usual = match &name[..] {
+            "SHELL" => Some("/bin/sh"),
+            "MAILTO" => Some(owner.name),
+            "HOME" => Some(owner.home),
+            "RANDOM_DELAY" => Some("0"),
+            _ => None,
+        };
+        match old.or(usual) {
+            Some(old) if old == value => {}
+            Some(old) => match environment::write(&name, old) {
+                Some(line) => lines.extend_from_slice(format!("{line}\n").as_bytes()),
+                None => lost.push(name),
+            },
+            None => lost.push(name),
+        }
+    }
+    (lines, lost)
+}
+
+/// The last value of each name that the daemon reads itself.
+fn daemons_settings(text: &[u8]) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    for line in text.split(|b| *b == b'\n') {
+        let start = line
+            .iter()
+            .take_while(|b| matches!(b, b' ' | b'\t'))
+            .count();
+        if !line.contains(&b'=') || line.get(start) == Some(&b'#') {
+            continue;
+        }
+        let Some(setting) = environment::read(line, start, Dialect::Debian13) else {
+            continue;
+        };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let name = text(&setting.name);
+        if is_daemons_own(&name) {
+            all.retain(|(n, _)| *n != name);
+            all.push((name, text(&setting.value)));
+        }
+    }
+    all
+}
+
 fn jobs_follow(rest: &[u8]) -> bool {
     let mut lines = rest.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
     lines.any(|line| !line.is_empty() && !line.starts_with(b"#"))
@@ -152,17 +223,43 @@ fn jobs_follow(rest: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    const ME: Owner<'_> = Owner {
+        name: "me",
+        home: "/home/me",
+    };
+
+    #[test]
+    fn a_block_gives_back_the_settings_that_it_changes() {
+        let body = b"MAILTO=a@example.org\nSHELL=/bin/bash\n1 0 * * * y\n";
+        let plan = install_block(None, "a", body, &ME, false).unwrap();
+        let text = String::from_utf8(plan.after.unwrap()).unwrap();
+        assert!(
+            text.contains("y\nMAILTO=me\nSHELL=/bin/sh\n# END"),
+            "{text}"
+        );
+        let before = b"MAILTO=\"\"\n5 0 * * * x\n".to_vec();
+        let plan = install_block(Some(before), "a", body, &ME, false).unwrap();
+        let text = String::from_utf8(plan.after.clone().unwrap()).unwrap();
+        assert!(
+            text.contains("y\nMAILTO=\"\"\nSHELL=/bin/sh\n# END"),
+            "{text}"
+        );
+        let again = install_block(plan.after, "a", body, &ME, false).unwrap();
+        assert!(!again.changes());
+    }
+
     #[test]
     fn installing_twice_changes_nothing() {
         let first = install_block(
             Some(b"5 0 * * * x\n".to_vec()),
             "forum",
             b"1 0 * * * y\n",
+            &ME,
             false,
         )
         .unwrap();
         assert!(first.changes());
-        let second = install_block(first.after, "forum", b"1 0 * * * y\n", false).unwrap();
+        let second = install_block(first.after, "forum", b"1 0 * * * y\n", &ME, false).unwrap();
         assert!(!second.changes());
         let gone = remove_block(second.after, "forum", false).unwrap();
         assert_eq!(gone.after.as_deref(), Some(&b"5 0 * * * x\n"[..]));
@@ -171,8 +268,8 @@ mod tests {
     #[test]
     fn a_block_within_the_block_is_refused() {
         let body = block::wrap("forum", b"1 0 * * * y\n");
-        assert!(install_block(None, "forum", &body, true).is_err());
-        assert!(install_block(None, "other", &body, true).is_ok());
+        assert!(install_block(None, "forum", &body, &ME, true).is_err());
+        assert!(install_block(None, "other", &body, &ME, true).is_ok());
     }
 
     #[test]

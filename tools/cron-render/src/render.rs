@@ -4,10 +4,12 @@
 
 use base::error::{Error, Result};
 
-use crate::command::{self, Action, Around, Shape};
+use crate::around::{self, Around};
+use crate::command::{Action, Shape};
 use crate::crontab::What;
 use crate::environment;
 use crate::escape::{encode, shell_word};
+use crate::settings;
 use crate::site::{Format, Site};
 use crate::spread::Placed;
 use crate::template::{Job, Template};
@@ -46,28 +48,30 @@ pub fn jobs(template: &Template, site: &Site, placed: &[Placed]) -> Result<Vec<R
         Format::CronD => site.facts.user.clone().or_else(|| job.user.clone()),
         _ => None,
     };
-    let each = template.jobs.iter().zip(placed).map(|(job, placed)| {
+    let settings = settings::of_jobs(template, site);
+    let each = template.jobs.iter().zip(placed).zip(&settings);
+    each.map(|((job, placed), settings)| {
+        let around = around(job, site, settings);
         Ok(RenderedJob {
             when: placed.when.clone(),
             user: user(job),
-            command: command_text(job, site)?,
+            command: command_text(job, site, &around)?,
         })
-    });
-    each.collect()
+    })
+    .collect()
 }
 
-/// What the shell is to run, before it is written for cron; `None` for a crontab's own command,
-/// which is written already.
-pub fn shell_text(job: &Job, site: &Site) -> Option<String> {
-    let around = Around::new(site, &job.id, &job.extras);
-    match &job.action {
-        Action::Raw(_) => None,
-        Action::Manage(words) => {
-            Some(around.wrap(&format!("{} manage.py {words}", command::interpreter(site))))
-        }
-        Action::Argv(argv) => Some(around.wrap(&words(argv))),
-        Action::Shell(text) => Some(around.wrap(text)),
-    }
+/// What stands around a job in a crontab.
+pub fn around(job: &Job, site: &Site, settings: &[(String, String)]) -> Around {
+    let env = if around::carries_environment(site) {
+        let carried = settings
+            .iter()
+            .filter(|(n, _)| !settings::is_daemons_own(n));
+        carried.cloned().collect()
+    } else {
+        Vec::new()
+    };
+    Around::new(site, &job.id, &job.extras, env)
 }
 
 /// An argument vector as a shell reads it.
@@ -83,7 +87,15 @@ pub fn rewrites(site: &Site) -> bool {
     site.facts.dir.is_some() || site.facts.venv.is_some()
 }
 
-fn command_text(job: &Job, site: &Site) -> Result<Vec<u8>> {
+/// Whether a job is written by us rather than taken over as it stands.
+pub fn is_ours(job: &Job, site: &Site) -> bool {
+    match &job.action {
+        Action::Raw(_) => matches!(job.shape, Shape::Manage { .. }) && rewrites(site),
+        _ => true,
+    }
+}
+
+fn command_text(job: &Job, site: &Site, around: &Around) -> Result<Vec<u8>> {
     let encoded = |text: &str| {
         encode(text.as_bytes(), site.dialect).ok_or_else(|| {
             let what = format!(
@@ -93,41 +105,42 @@ fn command_text(job: &Job, site: &Site) -> Result<Vec<u8>> {
             Error::input(what).hint("put the command into a script and run that")
         })
     };
-    let Action::Raw(raw) = &job.action else {
-        return encoded(&shell_text(job, site).unwrap_or_default());
-    };
-    let Shape::Manage { python_end } = job.shape else {
-        return Ok(raw.to_vec());
-    };
-    if !rewrites(site) {
-        return Ok(raw.to_vec());
+    match (&job.action, job.shape) {
+        (Action::Raw(raw), Shape::Manage { python_end }) if rewrites(site) => {
+            let (head, body, tail, note) =
+                around.split(raw, python_end, &around::interpreter(site));
+            Ok([&encoded(&head)?[..], body, &encoded(&tail)?, note].concat())
+        }
+        (Action::Raw(raw), _) => Ok([&encoded(&around.exports())?[..], raw].concat()),
+        (action, _) => encoded(&around.wrap(&inner(action, site))),
     }
-    let around = Around::new(site, &job.id, &job.extras);
-    let mut out = encoded(&format!(
-        "{}{}",
-        around.prefix(),
-        shell_word(&command::interpreter(site))
-    ))?;
-    out.extend_from_slice(&raw[python_end..]);
-    if !command::is_redirected(raw) {
-        out.extend_from_slice(&encoded(&around.suffix())?);
-    }
-    Ok(out)
 }
 
-/// The site's environment lines: name and line.
-pub fn settings(site: &Site) -> Vec<(String, String)> {
-    let named = [
-        ("SHELL", &site.facts.shell),
-        ("PATH", &site.facts.path),
-        ("MAILTO", &site.facts.mailto),
-    ];
-    let named = named
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
-    let all = named.chain(site.facts.env.iter().cloned());
-    all.filter_map(|(name, value)| environment::write(&name, &value).map(|line| (name, line)))
+/// The command of a job that is no crontab text, as a shell reads it.
+pub fn inner(action: &Action, site: &Site) -> String {
+    match action {
+        Action::Raw(raw) => String::from_utf8_lossy(raw).into_owned(),
+        Action::Manage(words) => {
+            let python = shell_word(&around::interpreter(site));
+            format!("{python} manage.py {words}")
+        }
+        Action::Argv(argv) => words(argv),
+        Action::Shell(text) => text.clone(),
+    }
+}
+
+/// The setting lines that the site's facts give: those that the daemon reads, and in a file of our
+/// own all others, too.
+fn setting_lines(site: &Site) -> Vec<(&str, String)> {
+    settings::of_site(site)
+        .filter(|(name, _)| keeps_line(name, site))
+        .filter_map(|(name, value)| Some((name, environment::write(name, value)?)))
         .collect()
+}
+
+/// Whether a setting of this name stands on a line of its own.
+fn keeps_line(name: &str, site: &Site) -> bool {
+    !around::carries_environment(site) || settings::is_daemons_own(name)
 }
 
 /// The whole text: settings, the template's other lines, the jobs.
@@ -137,7 +150,7 @@ pub fn text(template: &Template, site: &Site, jobs: &[RenderedJob]) -> Vec<u8> {
         out.extend_from_slice(line);
         out.push(b'\n');
     };
-    let settings = settings(site);
+    let settings = setting_lines(site);
     settings.iter().for_each(|(_, line)| push(line.as_bytes()));
     let mut of_line = template.jobs.iter().zip(jobs).peekable();
     for (index, line) in template.lines.iter().enumerate() {
@@ -150,11 +163,14 @@ pub fn text(template: &Template, site: &Site, jobs: &[RenderedJob]) -> Vec<u8> {
                     push(&job_line(job, rendered, bytes));
                 }
             }
-            // The command line wins: a later line of the same name would undo it.
-            What::Setting(setting)
-                if settings
-                    .iter()
-                    .any(|(name, _)| name.as_bytes() == setting.name) => {}
+            What::Setting(setting) => {
+                let name = String::from_utf8_lossy(&setting.name);
+                // The command line wins: a later line of the same name would undo it.
+                let given = settings.iter().any(|(n, _)| *n == name);
+                if !given && keeps_line(&name, site) {
+                    push(bytes);
+                }
+            }
             _ => push(bytes),
         }
     }

@@ -1,10 +1,13 @@
 //! The report's own part, and how it is set for a person.
 
+use std::collections::HashMap;
+
 use base::report::{Body, Diff, Mark, Text};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::calendar;
+use crate::field::WEEKDAYS;
 use crate::finding::Finding;
 use crate::runs::{Dst, Run};
 use crate::schedule::Kind;
@@ -54,14 +57,19 @@ impl JsonSchema for Stamp {
 }
 
 /// One start of a job.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Start {
     /// What the clock on the wall shows (RFC 3339).
     pub local: Stamp,
     /// The same moment in UTC.
     pub utc: Stamp,
+    /// The day of the week of the local time.
+    pub weekday: &'static str,
     /// What a change of time did to it; null on every other day.
     pub dst: Option<String>,
+    /// The last moment of the range in which cronie picks the start; `local` is the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latest: Option<Stamp>,
 }
 
 impl Start {
@@ -94,13 +102,38 @@ impl Start {
         Start {
             local: Stamp::new(minute, Some(run.offset)),
             utc: Stamp::new(run.utc.div_euclid(60), None),
+            weekday: WEEKDAYS[calendar::weekday(minute.div_euclid(calendar::DAY)) as usize % 7],
             dst,
+            latest: None,
         }
+    }
+
+    /// A start that cronie picks between this one and `last`.
+    #[must_use]
+    pub fn until(mut self, last: &Run) -> Start {
+        self.latest = Some(Stamp::new(last.local_minute(), Some(last.offset)));
+        self
     }
 }
 
-/// One job.
+/// One run in the list of all.
 #[derive(Debug, Serialize, JsonSchema)]
+pub struct Upcoming {
+    /// When.
+    #[serde(flatten)]
+    pub start: Start,
+    /// The job's id.
+    pub id: String,
+    /// The file of the job.
+    pub source: String,
+    /// Its line there.
+    pub line: usize,
+    /// Who runs it.
+    pub user: Option<String>,
+}
+
+/// One job.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Item {
     /// Its id.
     pub id: String,
@@ -116,6 +149,9 @@ pub struct Item {
     pub next: Vec<Start>,
     /// Its schedule before it was moved apart from others.
     pub moved_from: Option<String>,
+    /// Who runs it, where that is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// Its schedule in English.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<String>,
@@ -158,6 +194,9 @@ pub struct CronReport {
     /// What is installed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
+    /// The runs of all jobs in the order of time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upcoming: Option<Vec<Upcoming>>,
     /// The finished schedule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rendered: Option<String>,
@@ -175,6 +214,19 @@ pub struct CronReport {
 impl Body for CronReport {
     fn text(&self, out: &mut Text) {
         match self.voice {
+            Voice::Next if self.upcoming.is_some() => {
+                for run in self.upcoming.iter().flatten() {
+                    let start = &run.start;
+                    let place = format!("{}:{}", run.source, run.line);
+                    let user = run.user.as_deref().unwrap_or_default();
+                    let dst = start.dst.as_deref().unwrap_or_default();
+                    let local = start.local.as_str().replace('T', " ");
+                    out.row(
+                        Mark::Plain,
+                        &[start.weekday, &local, user, &run.id, &place, dst],
+                    );
+                }
+            }
             Voice::Next => {
                 for item in &self.items {
                     out.heading(format!("{}  {}", item.schedule, item.id));
@@ -183,9 +235,15 @@ impl Body for CronReport {
                         out.row(
                             Mark::Plain,
                             &[
-                                &start.local.as_str().replace('T', " "),
+                                start.weekday,
+                                start.local.as_str().replace('T', " ").as_str(),
                                 start.utc.as_str(),
-                                note,
+                                &match &start.latest {
+                                    Some(latest) => {
+                                        format!("to {}, as cronie picks", latest.as_str())
+                                    }
+                                    None => note.to_owned(),
+                                },
                             ],
                         );
                     }
@@ -197,7 +255,7 @@ impl Body for CronReport {
                     out.row(
                         Mark::Plain,
                         &[
-                            &item.schedule,
+                            item.schedule.as_str(),
                             item.explanation.as_deref().unwrap_or_default(),
                             id,
                         ],
@@ -207,23 +265,49 @@ impl Body for CronReport {
             Voice::Lint | Voice::Plain => {}
         }
         if self.voice == Voice::Lint || self.voice == Voice::Plain {
-            for finding in &self.findings {
+            for group in grouped(&self.findings) {
+                let finding = group[0];
                 let mark = if finding.is_error() {
                     Mark::Bad
                 } else {
                     Mark::Warn
                 };
-                let place = if finding.line == 0 {
-                    "site".to_owned()
-                } else {
-                    format!("{}:{}", finding.line, finding.column)
+                let place = match finding.line {
+                    0 => "site".to_owned(),
+                    line => format!("{line}:{}", finding.column),
                 };
                 out.row(mark, &[finding.code.name(), &place, &finding.message]);
-                out.note(format!("fix: {}", finding.fix));
+                finding.fix.text(out);
+                if group.len() > 1 {
+                    let lines: Vec<String> =
+                        group[1..].iter().map(|f| f.line.to_string()).collect();
+                    out.note(format!("the same on lines {}", lines.join(", ")));
+                }
             }
         }
         if let Some(diff) = &self.diff {
             out.line(unified(diff).trim_end());
         }
     }
+}
+
+/// Findings that say the same of several lines, together, in the order of their first lines.
+fn grouped(findings: &[Finding]) -> Vec<Vec<&Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    let mut of: HashMap<(&str, &str, &str), usize> = HashMap::new();
+    for finding in findings {
+        let key = (
+            finding.code.name(),
+            finding.message.as_str(),
+            finding.fix.summary.as_str(),
+        );
+        match of.get(&key) {
+            Some(at) if finding.line > 0 => groups[*at].push(finding),
+            _ => {
+                of.insert(key, groups.len());
+                groups.push(vec![finding]);
+            }
+        }
+    }
+    groups
 }

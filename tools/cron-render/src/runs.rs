@@ -75,6 +75,8 @@ pub struct Runs<'a> {
     /// Local minutes above this come again after the stretch.
     comes_again: i64,
     barren_since: i64,
+    /// Whether what comes a second time is left out.
+    once: bool,
 }
 
 impl<'a> Runs<'a> {
@@ -97,6 +99,7 @@ impl<'a> Runs<'a> {
             missed: None,
             comes_again: FOREVER,
             barren_since: minute,
+            once: false,
         };
         runs.measure();
         // Nothing before `from` is wanted: where this stretch reaches it, begin there.
@@ -110,6 +113,15 @@ impl<'a> Runs<'a> {
     #[must_use]
     pub fn following(mut self, follows: bool) -> Self {
         self.wildcard |= follows;
+        self
+    }
+
+    /// For a timer of systemd, whose calendar knows each local time once: what falls into a gap is
+    /// left out, and what comes twice runs the first time.
+    #[must_use]
+    pub fn by_calendar(mut self, calendar: bool) -> Self {
+        self.wildcard |= calendar;
+        self.once = calendar;
         self
     }
 
@@ -142,7 +154,7 @@ impl<'a> Runs<'a> {
         if jump > FAR || jump <= -FAR {
             self.virtual_minute = first - 1;
         } else if jump > 1 {
-            if !self.wildcard || jump <= LATE {
+            if !self.once && (!self.wildcard || jump <= LATE) {
                 self.missed = Some((behind + 1, first - 1));
             }
         } else if !self.wildcard {
@@ -266,7 +278,8 @@ impl Iterator for Runs<'_> {
                 Some(minute) => {
                     self.cursor = minute + 1;
                     let run = self.run(minute);
-                    if run.utc >= self.from {
+                    let again = self.once && run.dst == Dst::Second;
+                    if run.utc >= self.from && !again {
                         self.barren_since = minute;
                         return Some(run);
                     }

@@ -11,9 +11,10 @@ use serde::Serialize;
 use crate::field::{self, CronField, Cursor, Field, FieldError, Note, Reading};
 
 /// How the daemon treats a job when the clock changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
+    #[default]
     /// Neither minute nor hour begins with `*`: not lost in a gap, not repeated in an overlap.
     Fixed,
     /// Minute or hour begins with `*`: follows the clock.
@@ -62,6 +63,8 @@ pub enum ScheduleError {
     Field(FieldError),
     /// `@fortnightly`: not a word cron knows.
     Nickname(Range<usize>),
+    /// Text after a schedule that is not followed by a command.
+    Rest(Range<usize>),
 }
 
 /// A schedule as it stands in a line.
@@ -85,6 +88,24 @@ impl Written {
         self.fields.as_ref().map_or(&[], |fields| fields)
     }
 
+    /// Whether cronie picks a value of it when it loads the file.
+    pub fn is_random(&self) -> bool {
+        self.fields().iter().any(|field| !field.random.is_empty())
+    }
+
+    /// The schedule with `pick` of each random range, in place of the lowest value.
+    pub fn picked(&self, mut pick: impl FnMut(Field, i32, i32) -> i32) -> Schedule {
+        let mut schedule = self.schedule.clone();
+        for (field, kind) in self.fields().iter().zip(Field::ALL) {
+            // The lowest value may stand in the field by itself, too: sets cannot tell.
+            for (low, high) in &field.random {
+                let value = pick(kind, *low, *high);
+                schedule.replace(kind, *low, value);
+            }
+        }
+        schedule
+    }
+
     /// Whether an `H` stands in it.
     pub fn is_hashed(&self) -> bool {
         self.fields().iter().any(|field| field.hashed)
@@ -92,6 +113,20 @@ impl Written {
 }
 
 impl Schedule {
+    fn replace(&mut self, field: Field, old: i32, new: i32) {
+        let set = match field {
+            Field::Minute => &mut self.minute,
+            Field::Hour => &mut self.hour,
+            Field::Day => &mut self.day,
+            Field::Month => &mut self.month,
+            Field::Weekday => &mut self.weekday,
+        };
+        *set = *set & !(1 << old) | 1 << new;
+        if field == Field::Weekday {
+            *set = (*set | *set >> 7) & WEEK;
+        }
+    }
+
     /// What an `@` word stands for, without the `@`.
     pub fn nickname(word: &str) -> Option<Schedule> {
         let mut s = Schedule {
@@ -118,6 +153,16 @@ impl Schedule {
             _ => return None,
         }
         Some(s)
+    }
+
+    /// Whether both start at the same times, those at a change of time included, however they are
+    /// written.
+    pub fn same_times(&self, other: &Schedule) -> bool {
+        let sets = |s: &Schedule| (s.minute, s.hour, s.day, s.month, s.weekday);
+        let every_day = self.day == Field::Day.full() && self.weekday == WEEK;
+        sets(self) == sets(other)
+            && self.kind() == other.kind()
+            && (every_day || self.needs_both_days() == other.needs_both_days())
     }
 
     /// Fixed, wildcard or reboot.
@@ -222,6 +267,20 @@ pub fn read(line: &[u8], at: usize, reading: Reading<'_>) -> Result<Written, Sch
         span,
         rest: cursor.at(),
     })
+}
+
+/// Reads a schedule that stands alone: `schedule = "…"` and `-e`.
+///
+/// # Errors
+/// Also for text after it, which no daemon would see.
+pub fn read_alone(text: &[u8], reading: Reading<'_>) -> Result<Written, ScheduleError> {
+    let indent = text.iter().take_while(|b| b.is_ascii_whitespace()).count();
+    let end = text.trim_ascii_end().len().max(indent);
+    let written = read(&text[..end], indent, reading)?;
+    if written.rest < end {
+        return Err(ScheduleError::Rest(written.rest..end));
+    }
+    Ok(written)
 }
 
 fn read_nickname(line: &[u8], at: usize) -> Result<Written, ScheduleError> {

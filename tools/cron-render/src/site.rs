@@ -60,17 +60,30 @@ pub struct Facts {
     /// Where each job's lock is.
     #[serde(alias = "lock-dir")]
     pub lock_dir: Option<String>,
+    /// A file of NAME=VALUE lines that each job's environment is read from.
+    #[serde(alias = "env-file")]
+    pub env_file: Option<String>,
     /// After how long a job is ended.
-    #[serde(default, deserialize_with = "duration")]
+    #[serde(
+        default,
+        alias = "job-timeout",
+        alias = "timeout",
+        deserialize_with = "duration"
+    )]
     #[schemars(with = "Option<String>")]
-    pub timeout: Option<Duration>,
+    pub job_timeout: Option<Duration>,
+    /// Whether the jobs of the site wait for each other, so that no two run at a time.
+    pub sequence: Option<bool>,
+    /// The systemd unit that is started when a job fails.
+    #[serde(alias = "on-failure")]
+    pub on_failure: Option<String>,
     /// How far jobs may be moved apart.
     #[serde(default, deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub spread: Option<Duration>,
     /// What is made of it; a crontab unless given.
     pub format: Option<Format>,
-    /// Whose rules; Debian's unless given.
+    /// Whose rules; those of the cron of this host unless given.
     pub dialect: Option<Dialect>,
 }
 
@@ -97,7 +110,10 @@ impl Facts {
             tz: self.tz.or(under.tz),
             log_dir: self.log_dir.or(under.log_dir),
             lock_dir: self.lock_dir.or(under.lock_dir),
-            timeout: self.timeout.or(under.timeout),
+            env_file: self.env_file.or(under.env_file),
+            job_timeout: self.job_timeout.or(under.job_timeout),
+            sequence: self.sequence.or(under.sequence),
+            on_failure: self.on_failure.or(under.on_failure),
             spread: self.spread.or(under.spread),
             format: self.format.or(under.format),
             dialect: self.dialect.or(under.dialect),
@@ -117,6 +133,8 @@ impl Facts {
             ("tz", &self.tz),
             ("log-dir", &self.log_dir),
             ("lock-dir", &self.lock_dir),
+            ("env-file", &self.env_file),
+            ("on-failure", &self.on_failure),
         ];
         let env = self
             .env
@@ -147,7 +165,7 @@ impl Site {
     ///
     /// # Errors
     /// A usage error for a fact that could not be written anywhere.
-    pub fn new(facts: Facts) -> Result<(Site, Vec<Finding>)> {
+    pub fn new(facts: Facts, dialect: Dialect) -> Result<(Site, Vec<Finding>)> {
         let mut findings = Vec::new();
         for (option, text) in facts.texts() {
             if let Some(byte) = text.bytes().find(|b| b.is_ascii_control() && *b != b'\t') {
@@ -162,6 +180,7 @@ impl Site {
             ("dir", &facts.dir),
             ("log-dir", &facts.log_dir),
             ("lock-dir", &facts.lock_dir),
+            ("env-file", &facts.env_file),
         ] {
             if let Some(text) = directory.as_deref().filter(|t| !t.starts_with('/')) {
                 return Err(
@@ -183,6 +202,13 @@ impl Site {
         if let Some(user) = &facts.user {
             check_user(user)?;
         }
+        if let Some(unit) = &facts.on_failure {
+            check_unit(unit)?;
+        }
+        if facts.sequence == Some(true) && facts.lock_dir.is_none() {
+            return Err(Error::usage("--sequence needs a lock that the jobs share")
+                .hint("--lock-dir DIR, a directory that the jobs' user alone may write"));
+        }
         for (name, value) in &facts.env {
             check_variable(name)?;
             if crate::environment::write(name, value).is_none() {
@@ -198,12 +224,13 @@ impl Site {
         };
         let site = Site {
             format: facts.format.unwrap_or_default(),
-            dialect: facts.dialect.unwrap_or_default(),
+            dialect: facts.dialect.unwrap_or(dialect),
             zone,
             facts,
         };
         if site.format == Format::CronD {
-            if let Some(name) = site.facts.name.as_deref().filter(|n| !cron_d_reads(n)) {
+            let name = site.facts.name.as_deref();
+            if let Some(name) = name.filter(|n| !cron_d_reads(n, site.dialect)) {
                 findings.push(Finding::of_site(
                     Code::E11,
                     format!("cron ignores /etc/cron.d/{name}: only letters, digits, _ and - may be in the name"),
@@ -218,10 +245,22 @@ impl Site {
     pub fn name(&self) -> &str {
         self.facts.name.as_deref().unwrap_or("site")
     }
+
+    /// Whether the jobs wait for each other.
+    pub fn sequence(&self) -> bool {
+        self.facts.sequence == Some(true)
+    }
 }
 
-/// Whether Debian's cron reads a file of this name in `/etc/cron.d` (without `-l`).
-pub fn cron_d_reads(name: &str) -> bool {
+/// Whether cron reads a file of this name in `/etc/cron.d`. cronie leaves out only hidden files and
+/// what editors and package managers put aside; Debian's cron runs without `-l`.
+pub fn cron_d_reads(name: &str, dialect: Dialect) -> bool {
+    if dialect.is_cronie() {
+        let aside = ["~", ".rpmsave", ".rpmorig", ".rpmnew"];
+        return !name.is_empty()
+            && !name.starts_with(['.', '#'])
+            && !aside.iter().any(|end| name.ends_with(end));
+    }
     !name.is_empty()
         && name
             .bytes()
@@ -272,6 +311,18 @@ fn check_user(user: &str) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+fn check_unit(unit: &str) -> Result<()> {
+    let good = |b: u8| b.is_ascii_alphanumeric() || b":-_.\\@%".contains(&b);
+    if unit.contains('.') && unit.bytes().all(good) && !unit.starts_with('-') {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "--on-failure {}: not the name of a unit",
+        base::terminal::escape(unit)
+    ))
+    .hint("such as --on-failure notify@%n.service"))
 }
 
 fn check_variable(name: &str) -> Result<()> {

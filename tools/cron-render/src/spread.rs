@@ -4,6 +4,7 @@
 //! job leaves the others where they are unless it wants one of their minutes. A job never leaves its
 //! day, and runs as often as before; what begins with `*` in its minute field is never moved.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::field::Field;
@@ -37,7 +38,11 @@ pub fn place(jobs: &[Job], site: &str, window: Option<Duration>) -> Vec<Placed> 
         table.add(index, &job.schedule);
     }
     let crowded: Vec<usize> = (0..jobs.len())
-        .filter(|i| windows[*i] >= 2 && table.is_taken(&placed, &placed[*i].schedule, Some(*i)))
+        .filter(|i| {
+            windows[*i] >= 2
+                && !jobs[*i].written.is_random()
+                && table.is_taken(&placed, &placed[*i].schedule, Some(*i))
+        })
         .filter(|i| shifted(&placed[*i].schedule, 0).is_some())
         .collect();
     for index in &crowded {
@@ -213,31 +218,33 @@ impl Table {
     }
 
     /// The groups of jobs that start together on some day, each once, with the minute of the day.
+    /// A group is a job and all that share a day with it at that minute.
     pub fn groups(&self, schedules: &[&Schedule]) -> Vec<(usize, Vec<usize>)> {
-        let mut seen = vec![false; schedules.len()];
-        let mut groups = Vec::new();
+        let mut seen: HashSet<Vec<usize>> = HashSet::new();
+        let mut groups: Vec<(usize, Vec<usize>)> = Vec::new();
         for (slot, jobs) in self.slots.iter().enumerate() {
-            let Some((first, rest)) = jobs.split_first() else {
-                continue;
-            };
-            if rest.iter().all(|j| seen[*j]) {
-                continue;
+            let mut of_slot: Vec<Vec<usize>> = Vec::new();
+            for job in jobs.iter().filter(|_| jobs.len() > 1) {
+                // A job that stands in a group of this minute is spoken of already.
+                if of_slot.iter().any(|group| group.contains(job)) {
+                    continue;
+                }
+                let same = |other: &&usize| {
+                    **other == *job || schedules[**other].shares_a_day(schedules[*job])
+                };
+                let group: Vec<usize> = jobs.iter().filter(same).copied().collect();
+                if group.len() > 1 {
+                    of_slot.push(group);
+                }
             }
-            let mut group = vec![*first];
-            group.extend(rest.iter().filter(|j| group_shares(schedules, jobs, **j)));
-            if group.len() > 1 && !group[1..].iter().all(|j| seen[*j]) {
-                group[1..].iter().for_each(|j| seen[*j] = true);
-                groups.push((slot, group));
+            for group in of_slot {
+                if seen.insert(group.clone()) {
+                    groups.push((slot, group));
+                }
             }
         }
         groups
     }
-}
-
-fn group_shares(schedules: &[&Schedule], jobs: &[usize], job: usize) -> bool {
-    jobs.iter()
-        .take_while(|j| **j != job)
-        .any(|j| schedules[*j].shares_a_day(schedules[job]))
 }
 
 fn starts(schedule: &Schedule, mut each: impl FnMut(usize)) {

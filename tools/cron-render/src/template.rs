@@ -9,21 +9,23 @@ mod places;
 
 pub use document::documents;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use base::error::{Error, Result};
 use base::source::{self, Source};
+use base::trust::Rights;
 use places::Places;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::command::{self, Action, Extras, Place, Shape};
+use crate::around::Extras;
+use crate::command::{self, Action, Place, Shape};
 use crate::crontab::{self, Form, Line, What};
 use crate::field::Reading;
 use crate::hashed::Seed;
+use crate::identity::{self, Names};
 use crate::piece::Piece;
 use crate::schedule::{self, ScheduleError, Written};
 use crate::site::{Facts, Site};
@@ -35,6 +37,8 @@ pub struct Draft {
     pub name: String,
     /// Where it is, unless it came by standard input.
     pub path: Option<PathBuf>,
+    /// Whose rights it has.
+    pub rights: Rights,
     content: Content,
 }
 
@@ -152,6 +156,18 @@ pub struct BadSchedule {
     pub error: ScheduleError,
 }
 
+impl BadSchedule {
+    /// Of a schedule that stands by itself.
+    pub fn alone(text: &str, error: ScheduleError) -> BadSchedule {
+        BadSchedule {
+            line: 1,
+            shift: 0,
+            text: Piece::from(text.as_bytes().to_vec()),
+            error,
+        }
+    }
+}
+
 /// A template, understood.
 #[derive(Debug)]
 pub struct Template {
@@ -179,7 +195,7 @@ impl Draft {
     /// # Errors
     /// `Kind::Input`.
     pub fn read(path: &Path) -> Result<Draft> {
-        let bytes = source::read_bytes(path)?;
+        let (bytes, rights) = source::read_judged(path)?;
         let stdin = path == Path::new("-");
         let name = if stdin {
             "standard input".to_owned()
@@ -188,7 +204,18 @@ impl Draft {
         };
         let mut draft = Draft::new(name, bytes)?;
         draft.path = (!stdin).then(|| path.to_path_buf());
+        draft.rights = rights;
         Ok(draft)
+    }
+
+    /// A crontab that was read by other means than a path.
+    pub fn of_crontab(name: String, bytes: Vec<u8>) -> Draft {
+        Draft {
+            name,
+            path: None,
+            rights: Rights::caller(),
+            content: Content::Crontab(bytes),
+        }
     }
 
     /// From bytes that are there already.
@@ -200,6 +227,7 @@ impl Draft {
             return Ok(Draft {
                 name,
                 path: None,
+                rights: Rights::caller(),
                 content: Content::Crontab(bytes),
             });
         }
@@ -213,7 +241,11 @@ impl Draft {
                 line: places.line(index),
                 column: 1,
             };
-            if let Some(id) = job.id.as_deref().filter(|id| slug(id.as_bytes()) != *id) {
+            if let Some(id) = job
+                .id
+                .as_deref()
+                .filter(|id| identity::slug(id.as_bytes()) != *id)
+            {
                 let words = format!(
                     "the id {id:?} is no name: letters, digits, _ and -, at most 60, of which files are named"
                 );
@@ -227,6 +259,15 @@ impl Draft {
             if ways.iter().filter(|w| **w).count() > 1 {
                 return Err(source.wrong(place, "a job has one of manage, argv and shell"));
             }
+            if let Some(words) = job
+                .manage
+                .as_deref()
+                .filter(|w| command::runs_manage(w.as_bytes()))
+            {
+                let rest = words.rsplit("manage.py").next().unwrap_or_default().trim();
+                let words = format!("manage is what follows manage.py: manage = {rest:?}");
+                return Err(source.wrong(place, &words));
+            }
         }
         let content = Content::Jobs {
             text: source.text,
@@ -236,6 +277,7 @@ impl Draft {
         Ok(Draft {
             name,
             path: None,
+            rights: Rights::caller(),
             content,
         })
     }
@@ -248,14 +290,17 @@ impl Draft {
         }
     }
 
-    /// Whether its lines name a user: by where it lies.
-    pub fn form(&self) -> Form {
-        self.path.as_deref().map_or(Form::User, form_of)
+    /// Whether its lines name a user: by where it lies, else by what stands there.
+    pub fn form(&self, is_user: impl Fn(&str) -> bool) -> Form {
+        match (&self.content, self.path.as_deref().and_then(form_of)) {
+            (_, Some(form)) => form,
+            (Content::Crontab(bytes), None) => form_of_lines(bytes, is_user),
+            _ => Form::User,
+        }
     }
 
     /// Reads its schedules by the site's rules.
-    pub fn resolve(self, site: &Site) -> Template {
-        let form = self.form();
+    pub fn resolve(self, form: Form, site: &Site) -> Template {
         let mut template = Template {
             name: self.name,
             path: self.path,
@@ -295,7 +340,7 @@ impl Template {
                     let text = Piece::of(&bytes, line.span.clone());
                     let command = text.part(job.command.clone());
                     let shape = command::shape(&command);
-                    let id = names.unique(&id_of(&command, shape));
+                    let id = names.unique(&identity::of_command(&command));
                     let hashed = job.written.is_hashed();
                     let written = if hashed {
                         reread(&text, line.indent, job.written, site, &id)
@@ -346,13 +391,17 @@ impl Template {
             };
             let id = match given.id {
                 Some(id) => {
-                    if names.seen.contains_key(&id) {
+                    if !names.claim(&id) {
                         self.doubled.push((id.clone(), line));
                     }
-                    names.seen.insert(id.clone(), 1);
                     id
                 }
-                None => names.unique(&id_of_action(&action)),
+                None => names.unique(&match &action {
+                    Action::Manage(words) => identity::of_manage(words),
+                    Action::Argv(argv) => identity::of_argv(argv),
+                    Action::Shell(text) => identity::of_command(text.as_bytes()),
+                    Action::Raw(text) => identity::of_command(text),
+                }),
             };
             let text = Piece::from(given.schedule.into_bytes());
             let reading = Reading {
@@ -362,7 +411,7 @@ impl Template {
                     job: &id,
                 }),
             };
-            match schedule::read(&text, 0, reading) {
+            match schedule::read_alone(&text, reading) {
                 Ok(written) => self.jobs.push(Job {
                     id,
                     line,
@@ -404,17 +453,38 @@ fn reread(text: &[u8], indent: usize, written: Written, site: &Site, id: &str) -
     schedule::read(text, indent, reading).unwrap_or(written)
 }
 
-/// Files in a directory `cron.d`, and `/etc/crontab`, name a user in each line.
-fn form_of(path: &Path) -> Form {
+/// Files in a directory `cron.d`, files called `NAME.cron.d` (as packages keep them) and
+/// `/etc/crontab` name a user in each line; `crontab` files of a user's do not.
+fn form_of(path: &Path) -> Option<Form> {
+    let name = path.file_name()?.to_str()?;
     let in_cron_d = path
         .parent()
         .and_then(Path::file_name)
         .is_some_and(|d| d == "cron.d");
-    if in_cron_d || path == Path::new("/etc/crontab") {
-        Form::System
-    } else {
-        Form::User
+    let packaged = name.ends_with(".cron.d") || name.contains(".cron.d.");
+    (in_cron_d || packaged || path == Path::new("/etc/crontab")).then_some(Form::System)
+}
+
+/// Lines that each begin with the name of a user, where a program's name would stand, name a user.
+fn form_of_lines(bytes: &[u8], is_user: impl Fn(&str) -> bool) -> Form {
+    let reading = Reading {
+        dialect: crate::dialect::Dialect::default(),
+        seed: Some(Seed { site: "", job: "" }),
+    };
+    let mut jobs = 0;
+    for line in crontab::lines(bytes, Form::System, reading) {
+        let What::Job(job) = &line.what else { continue };
+        let text = &bytes[line.span.clone()];
+        let name = job
+            .user
+            .clone()
+            .and_then(|u| std::str::from_utf8(&text[u]).ok());
+        if job.command.is_empty() || !name.is_some_and(&is_user) {
+            return Form::User;
+        }
+        jobs += 1;
     }
+    if jobs > 0 { Form::System } else { Form::User }
 }
 
 /// TOML or JSON rather than a crontab: by its name, else by what its first line of sense looks like.
@@ -427,73 +497,4 @@ fn is_document(name: &str, bytes: &[u8]) -> bool {
     let mut lines = bytes.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with(b"#"));
     first.is_some_and(|line| line.starts_with(b"{") || line.starts_with(b"["))
-}
-
-#[derive(Default)]
-struct Names {
-    seen: HashMap<String, usize>,
-}
-
-impl Names {
-    fn unique(&mut self, wanted: &str) -> String {
-        let count = self.seen.entry(wanted.to_owned()).or_insert(0);
-        *count += 1;
-        if *count == 1 {
-            return wanted.to_owned();
-        }
-        let numbered = format!("{wanted}-{count}");
-        self.unique(&numbered)
-    }
-}
-
-/// An id from a crontab's command: what `manage.py` is told, else the program's name.
-fn id_of(command: &[u8], shape: Shape) -> String {
-    let told = || {
-        let at = command::find(command, b"manage.py")? + 9;
-        let mut words = command[at..]
-            .split(|b| b" \t;&|<>\"'".contains(b))
-            .filter(|w| !w.is_empty());
-        words.next()
-    };
-    let word = match shape {
-        Shape::Other => None,
-        _ => told(),
-    };
-    let program =
-        || command::program(command).map(|p| p.rsplit(|b| *b == b'/').next().unwrap_or(p));
-    slug(word.or_else(program).unwrap_or_default())
-}
-
-fn id_of_action(action: &Action) -> String {
-    match action {
-        Action::Raw(text) => id_of(text, command::shape(text)),
-        Action::Manage(words) => slug(
-            words
-                .split_whitespace()
-                .next()
-                .unwrap_or_default()
-                .as_bytes(),
-        ),
-        Action::Argv(argv) => slug(
-            argv.first()
-                .map_or("", |p| p.rsplit('/').next().unwrap_or(p))
-                .as_bytes(),
-        ),
-        Action::Shell(text) => id_of(text.as_bytes(), command::shape(text.as_bytes())),
-    }
-}
-
-fn slug(word: &[u8]) -> String {
-    let good = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || *b == b'-';
-    let text: String = word
-        .iter()
-        .take(60)
-        .map(|b| if good(b) { char::from(*b) } else { '-' })
-        .collect();
-    let text = text.trim_matches('-');
-    if text.is_empty() {
-        "job".to_owned()
-    } else {
-        text.to_owned()
-    }
 }

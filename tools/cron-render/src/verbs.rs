@@ -1,161 +1,29 @@
-//! The commands that only read: render, lint, next, explain. Also what all commands begin with.
-
-use std::path::Path;
+//! The commands that only read a template: render, lint, explain.
 
 use base::error::{Error, Result};
 use base::report::{Raw, Report, Status};
-use base::source::Source;
 use base::tool::{Context, Format as Output};
 
-use crate::backend;
-use crate::cli::{Request, Window};
-use crate::crontab::{Form, What};
 use crate::explain;
 use crate::field::Reading;
-use crate::finding::{Code, Finding};
+use crate::finding::Code;
 use crate::hashed::Seed;
+use crate::host;
 use crate::lint;
-use crate::observe;
-use crate::render;
-use crate::report::{CronReport, Item, Start, Voice};
-use crate::runs::Runs;
-use crate::schedule;
-use crate::site::{Facts, Format, Site};
-use crate::spread::{self, Placed};
-use crate::systemd;
-use crate::template::{Draft, Template};
-use crate::zone::Zone;
-
-/// How many runs of a job `next` lists unless told otherwise.
-const COUNT: usize = 5;
-/// And how many it lists at the most: a million runs are not read by anybody.
-const MOST: u64 = 1_000_000;
-/// The year 10000, which RFC 3339 cannot write.
-const END_OF_TIME: i64 = 253_402_300_800 - 86_400;
-
-/// A template with its site, looked at.
-#[derive(Debug)]
-pub struct Work {
-    /// The site.
-    pub site: Site,
-    /// The template.
-    pub template: Template,
-    /// Where each job is after spreading.
-    pub placed: Vec<Placed>,
-    /// Everything that is wrong.
-    pub findings: Vec<Finding>,
-}
-
-/// The facts of `--site FACTS`.
-fn facts_of(path: Option<&Path>) -> Result<Facts> {
-    path.map_or_else(|| Ok(Facts::default()), |p| Source::read(p)?.parse())
-}
+use crate::report::{CronReport, Item, Voice};
+use crate::request::Request;
+use crate::schedule::{self, Written};
+use crate::template::BadSchedule;
+use crate::work::{Work, count};
 
 impl Work {
-    /// Reads the template and the facts, asks the machine, and judges.
-    ///
-    /// # Errors
-    /// A usage error for facts that cannot be, `Kind::Input` for a file that cannot be read.
-    pub fn new(request: &Request) -> Result<Work> {
-        let path = request
-            .template
-            .as_deref()
-            .ok_or_else(|| Error::usage("TEMPLATE is missing"))?;
-        let draft = Draft::read(path)?;
-        let given = facts_of(request.site.as_deref())?.over(draft.facts());
-        let mut facts = request.facts.clone().over(given);
-        // What names users stays what names users, unless something else is asked for.
-        if draft.form() == Form::System {
-            facts.format = facts.format.or(Some(Format::CronD));
-        }
-        let (site, mut findings) = Site::new(facts)?;
-        let template = draft.resolve(&site);
-        let placed = spread::place(&template.jobs, site.name(), site.facts.spread);
-        let facts = observe::facts(&template, &site);
-        findings.extend(lint::all(&template, &site, &placed, &facts));
-        Ok(Work {
-            site,
-            template,
-            placed,
-            findings,
-        })
-    }
-
-    /// Stops where the template has errors.
-    ///
-    /// # Errors
-    /// `Kind::Input`, every error on a line of its own.
-    pub fn demand(&self, stops: impl Fn(Code) -> bool) -> Result<()> {
-        let errors: Vec<&Finding> = self
-            .findings
-            .iter()
-            .filter(|f| f.is_error() && stops(f.code))
-            .collect();
-        if errors.is_empty() {
-            return Ok(());
-        }
-        let lines = errors.iter().map(|f| {
-            let place = if f.line == 0 {
-                "site".to_owned()
-            } else {
-                format!("{}:{}:{}", self.template.name, f.line, f.column)
-            };
-            format!("{place}: {} {} ({})", f.code.name(), f.message, f.fix)
-        });
-        let text = lines.collect::<Vec<_>>().join("\n");
-        Err(Error::input(text).hint(format!("cron-render lint {} -o text", self.template.name)))
-    }
-
-    /// The finished jobs, a text each, and the finished text of all.
-    ///
-    /// # Errors
-    /// `Kind::Input` for a command this cron cannot be told.
-    pub fn finished(&self) -> Result<(Vec<String>, Vec<u8>)> {
-        if self.site.format == Format::Systemd {
-            let units = systemd::units(&self.template, &self.site, &self.placed);
-            let pairs = units.chunks(2).map(|pair| {
-                pair.iter()
-                    .map(|u| u.text.as_str())
-                    .collect::<Vec<_>>()
-                    .join("\n")
-            });
-            return Ok((
-                pairs.collect(),
-                backend::systemd::text(self.site.name(), &units).into_bytes(),
-            ));
-        }
-        let jobs = render::jobs(&self.template, &self.site, &self.placed)?;
-        let text = render::text(&self.template, &self.site, &jobs);
-        let lines = jobs
-            .iter()
-            .map(|job| String::from_utf8_lossy(&job.line()).into_owned());
-        Ok((lines.collect(), text))
-    }
-
-    /// The jobs as reports list them.
-    pub fn items(&self, finished: Option<&[String]>) -> Vec<Item> {
-        let each = self.template.jobs.iter().zip(&self.placed).enumerate().map(
-            |(index, (job, placed))| Item {
-                id: job.id.clone(),
-                line: job.line,
-                schedule: placed.when.clone(),
-                rendered: finished.and_then(|f| f.get(index)).cloned(),
-                kind: placed.schedule.kind(),
-                next: Vec::new(),
-                moved_from: placed.moved_from.clone(),
-                explanation: None,
-            },
-        );
-        each.collect()
-    }
-
     /// `render`.
     ///
     /// # Errors
     /// `Kind::Input` for a template with errors.
     pub fn render(self, context: &Context) -> Result<Report<CronReport>> {
         // Whether user and file exist is asked where it is installed.
-        self.demand(|code| !matches!(code, Code::E10 | Code::E12))?;
+        self.demand(|code| !matches!(code, Code::E10 | Code::E12 | Code::E14))?;
         let (jobs, text) = self.finished()?;
         if context.format == Output::Text {
             self.mention();
@@ -176,7 +44,9 @@ impl Work {
             findings: self.findings,
             ..CronReport::default()
         };
-        Ok(Report::new(Status::Ok, msg, body).raw(Raw::AsText(text)))
+        Ok(Report::new(Status::Ok, msg, body)
+            .warnings(self.warnings)
+            .raw(Raw::AsText(text)))
     }
 
     /// Findings for a person who asked for the text alone: on standard error.
@@ -218,89 +88,6 @@ impl Work {
         Ok(Report::new(status, msg, body))
     }
 
-    /// `next`.
-    ///
-    /// # Errors
-    /// A usage error for a time that is none, `Kind::Input` for a schedule that is none.
-    pub fn next(self, window: &Window) -> Result<Report<CronReport>> {
-        self.demand(|code| matches!(code, Code::E01 | Code::E02))?;
-        let moment = |text: &Option<String>, option| {
-            text.as_deref()
-                .map(|t| self.site.zone.moment(t, option))
-                .transpose()
-        };
-        let from = moment(&window.from, "from")?.unwrap_or_else(|| observe::now() / 60 * 60 + 60);
-        let until = moment(&window.until, "until")?;
-        let end = until.unwrap_or(END_OF_TIME).min(END_OF_TIME);
-        let most = match window.count {
-            Some(n) if n > MOST => {
-                return Err(Error::usage(format!("--count {n}: at most {MOST}")));
-            }
-            Some(n) => usize::try_from(n).unwrap_or(COUNT),
-            None if until.is_some() => usize::try_from(MOST).unwrap_or(COUNT),
-            None => COUNT,
-        };
-        let mut items = self.items(None);
-        let mut total = 0;
-        for (item, placed) in items.iter_mut().zip(&self.placed) {
-            let own = self.own_zone(item.line);
-            let runs = Runs::new(
-                &placed.schedule,
-                own.as_ref().unwrap_or(&self.site.zone),
-                from,
-            )
-            .following(own.is_some())
-            .take(most);
-            item.next = runs
-                .take_while(|run| run.utc < end)
-                .map(|run| Start::new(&run))
-                .collect();
-            total += item.next.len();
-        }
-        let msg = format!(
-            "{} of {} in {}",
-            count(total, "run"),
-            count(items.len(), "job"),
-            self.site.zone.name()
-        );
-        let body = CronReport {
-            items,
-            findings: self.findings,
-            voice: Voice::Next,
-            ..CronReport::default()
-        };
-        Ok(Report::new(Status::Ok, msg, body))
-    }
-
-    /// The zone that a `CRON_TZ` gives the job on that line, where the daemon knows it.
-    fn own_zone(&self, line: usize) -> Option<Zone> {
-        if !self.site.dialect.has_zones() {
-            return None;
-        }
-        let settings = self
-            .template
-            .lines
-            .iter()
-            .take_while(|l| l.number < line)
-            .filter_map(|l| match &l.what {
-                What::Setting(setting) if setting.name == b"CRON_TZ" => {
-                    std::str::from_utf8(&setting.value).ok()
-                }
-                _ => None,
-            });
-        let mut given = self
-            .site
-            .facts
-            .env
-            .iter()
-            .filter(|(name, _)| name == "CRON_TZ")
-            .map(|(_, value)| value.as_str());
-        given
-            .next_back()
-            .or_else(|| settings.last())
-            .and_then(|name| Zone::named(name).ok())
-    }
-
     /// `explain`.
     ///
     /// # Errors
@@ -308,8 +95,12 @@ impl Work {
     pub fn explain(self) -> Result<Report<CronReport>> {
         self.demand(|code| matches!(code, Code::E01 | Code::E02))?;
         let mut items = self.items(None);
-        for (item, placed) in items.iter_mut().zip(&self.placed) {
-            item.explanation = Some(explain::english(&placed.schedule));
+        for ((item, placed), job) in items.iter_mut().zip(&self.placed).zip(&self.template.jobs) {
+            item.explanation = Some(if job.written.is_random() {
+                explain::written(&job.written)
+            } else {
+                explain::english(&placed.schedule)
+            });
         }
         let msg = count(items.len(), "schedule");
         let body = CronReport {
@@ -329,36 +120,15 @@ impl Work {
 pub fn explain_expressions(
     expressions: &[String],
     request: &Request,
+    context: &Context,
 ) -> Result<Report<CronReport>> {
-    let dialect = request.facts.dialect.unwrap_or_default();
-    let name = request.facts.name.as_deref().unwrap_or("site");
     let mut items = Vec::new();
-    for text in expressions {
-        let reading = Reading {
-            dialect,
-            seed: Some(Seed {
-                site: name,
-                job: "",
-            }),
-        };
-        let text = text.trim();
-        let written = schedule::read(text.as_bytes(), 0, reading)
-            .ok()
-            .filter(|w| w.rest >= text.len())
-            .ok_or_else(|| {
-                Error::input(format!("{text}: not a schedule")).hint(format!(
-                    "five fields or an @ word; echo '{text} true' | cron-render lint - says more"
-                ))
-            })?;
+    for (text, written) in expressions_of(expressions, request, context)? {
         items.push(Item {
-            id: String::new(),
-            line: 0,
-            schedule: text.to_owned(),
-            rendered: None,
+            schedule: text,
             kind: written.schedule.kind(),
-            next: Vec::new(),
-            moved_from: None,
-            explanation: Some(explain::english(&written.schedule)),
+            explanation: Some(explain::written(&written)),
+            ..Item::default()
         });
     }
     let msg = count(items.len(), "schedule");
@@ -373,11 +143,35 @@ pub fn explain_expressions(
     ))
 }
 
-/// `3 jobs`, `1 job`.
-pub fn count(number: usize, what: &str) -> String {
-    if number == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{number} {what}s")
-    }
+/// The schedules of `-e EXPR`.
+///
+/// # Errors
+/// `Kind::Usage` for a schedule that is none.
+pub fn expressions_of(
+    expressions: &[String],
+    request: &Request,
+    context: &Context,
+) -> Result<Vec<(String, Written)>> {
+    let dialect = request
+        .facts
+        .dialect
+        .unwrap_or_else(|| host::usual(context.deadline));
+    let seed = Seed {
+        site: request.facts.name.as_deref().unwrap_or("site"),
+        job: "",
+    };
+    let reading = Reading {
+        dialect,
+        seed: Some(seed),
+    };
+    let each = expressions.iter().map(|text| {
+        let text = text.trim();
+        let written = schedule::read_alone(text.as_bytes(), reading).map_err(|error| {
+            let bad = BadSchedule::alone(text, error);
+            let (_, message, fix) = lint::refusal(&bad);
+            Error::usage(format!("-e '{text}': {message}")).hint(fix.summary)
+        })?;
+        Ok((text.to_owned(), written))
+    });
+    each.collect()
 }

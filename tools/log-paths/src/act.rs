@@ -3,7 +3,7 @@
 //! The way down is walked with openat and O_NOFOLLOW, a component at a time; only what was made here is given away. Nothing is made
 //! below a directory that somebody else could change, since he could put a link where the walk goes.
 
-use crate::plan::MissingDir;
+use crate::plan::{Claim, MissingDir};
 use crate::report::Directory;
 use crate::site::Site;
 use base::bytes::exact;
@@ -24,9 +24,16 @@ pub fn create_dirs(site: &Site, missing: &[MissingDir], dry_run: bool) -> Vec<Di
 }
 
 fn one(site: &Site, dir: &MissingDir, dry_run: bool) -> Directory {
-    let account = dir
-        .user
-        .as_deref()
+    let mut why = None;
+    let claim = dir.claims.iter().find(|claim| match trusted(site, claim) {
+        Ok(()) => true,
+        Err(reason) => {
+            why.get_or_insert(reason);
+            false
+        }
+    });
+    let account = claim
+        .and_then(|claim| claim.user.as_deref())
         .and_then(|user| site.users.account(user));
     // Only root can give anything away; everybody else keeps what he makes.
     let owner = if geteuid().is_root() {
@@ -35,13 +42,19 @@ fn one(site: &Site, dir: &MissingDir, dry_run: bool) -> Directory {
         None
     };
     let (uid, gid) = owner.unwrap_or((geteuid().as_raw(), rustix::process::getegid().as_raw()));
-    let outcome = descend(site, &dir.path, uid).and_then(|walk| {
-        if dry_run {
-            Ok("would_create")
-        } else {
-            walk.make(owner)
-        }
-    });
+    let allowed = match (claim, why) {
+        (None, Some(why)) => Err(why),
+        _ => Ok(()),
+    };
+    let outcome = allowed
+        .and_then(|()| descend(site, &dir.path, uid))
+        .and_then(|walk| {
+            if dry_run {
+                Ok("would_create")
+            } else {
+                walk.make(owner)
+            }
+        });
     let (state, reason) = match outcome {
         Ok(state) => (state, None),
         Err(why) => ("refused", Some(why)),
@@ -55,6 +68,33 @@ fn one(site: &Site, dir: &MissingDir, dry_run: bool) -> Directory {
         group: made.then(|| site.users.group_name(gid)),
         mode: made.then(|| format!("{MODE:04o}")),
         reason,
+    }
+}
+
+/// A directory is made only for what root, or whoever runs this, alone could have asked for: a configuration that nobody else can change,
+/// and where a process says which one that is, a process of root's with a program of root's. A name or a command line proves nothing.
+fn trusted(site: &Site, claim: &Claim) -> Result<(), String> {
+    let me = geteuid().as_raw();
+    if let Some(pid) = claim.pid {
+        let view = i32::try_from(pid)
+            .ok()
+            .and_then(|pid| proc::View::of(pid).ok());
+        let uids = view.as_ref().and_then(|view| view.uids().ok());
+        let program = view.as_ref().and_then(|view| view.exe().ok());
+        let good = |uid: u32| uid == 0 || uid == me;
+        let is_roots = uids.is_some_and(|uids| good(uids.real) && good(uids.effective))
+            && program.is_some_and(|program| good(program.owner));
+        if !is_roots {
+            return Err(format!(
+                "only pid {pid} asks for it, which is not a process of root with a program of root"
+            ));
+        }
+    }
+    match &claim.file {
+        Some(file) if !site.files.is_rooted() => base::trust::inspect(file)
+            .and_then(|trust| trust.require(me))
+            .map_err(|error| error.message),
+        _ => Ok(()),
     }
 }
 

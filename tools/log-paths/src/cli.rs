@@ -34,7 +34,9 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         Opt::flag("plain", "Print only the names of existing files, one a line").more("A name that holds control bytes is refused: use -0."),
         Opt::flag("config-only", "Believe the configurations; look at no open files"),
         Opt::flag("open-only", "Look at open files; read no configuration"),
-        Opt::flag("check", "Exit with 1 when there are problems"),
+        Opt::flag("check", "Exit with 1 when there are problems")
+            .more("With -q only the logs that have problems are printed."),
+        Opt::flag("problems", "Report only the logs that have problems"),
         Opt::flag("create-dirs", "Make the directories that logs need and that are missing")
             .more("With -n they are only named. A directory belongs to whoever opens the log; nothing is made below a directory that others can write."),
         Opt::value("kind", Value::Choice("KIND", Kind::NAMES), "Only logs of this kind").many(),
@@ -112,6 +114,8 @@ pub struct Request {
     pub check: bool,
     /// `--create-dirs`.
     pub create_dirs: bool,
+    /// `--problems`.
+    pub problems: bool,
 }
 
 impl Request {
@@ -174,6 +178,7 @@ impl Request {
             },
             check: parsed.flag("check"),
             create_dirs: parsed.flag("create-dirs"),
+            problems: parsed.flag("problems"),
         })
     }
 

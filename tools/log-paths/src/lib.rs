@@ -19,6 +19,7 @@ pub mod rotation;
 pub mod service;
 pub mod shell;
 pub mod site;
+pub mod start;
 pub mod users;
 
 use base::cli::{CommandLine, Parsed};
@@ -42,7 +43,8 @@ impl Tool for LogPaths {
 
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<Logs>> {
         let request = Request::new(parsed)?;
-        let site = Site::new(files(&request)?, request.conf.clone(), service::identify);
+        let site = Site::new(files(&request)?, request.conf.clone(), service::identify)
+            .starting(service::starts);
         let observed = observe::observe(&request, &site);
         let mut plan = plan::plan(&request, &observed);
         if request.create_dirs {
@@ -66,7 +68,7 @@ fn files(request: &Request) -> Result<Files> {
 
 fn report(request: &Request, context: &Context, plan: Plan, unfound: &[&str]) -> Report<Logs> {
     let Plan {
-        logs,
+        mut logs,
         closed,
         names,
         ..
@@ -75,6 +77,8 @@ fn report(request: &Request, context: &Context, plan: Plan, unfound: &[&str]) ->
     let problems = plan::problems(&logs);
     let unread = logs.errors.iter().filter(|fault| fault.incomplete).count();
     let directories = logs.directories.as_deref().unwrap_or_default();
+    let directories = directories.to_vec();
+    let directories = directories.as_slice();
     let diff = difference(directories);
     let changed = directories.iter().any(|dir| dir.state != "refused");
     let refused = directories
@@ -98,7 +102,12 @@ fn report(request: &Request, context: &Context, plan: Plan, unfound: &[&str]) ->
                 fault.fix.summary.clone(),
             )
         });
-    let mut report = Report::new(status, summary(count, problems, directories), logs)
+    let text = summary(count, problems, directories);
+    // Mail from cron holds what is wrong, and nothing else.
+    if request.problems || request.check && context.quiet {
+        logs.items.retain(|item| !item.problems.is_empty());
+    }
+    let mut report = Report::new(status, text, logs)
         .changed(changed)
         .warnings(warnings(request, unfound))
         .diff(diff);

@@ -346,7 +346,8 @@ fn newer(site: &Site, logs: &mut [Seen]) {
             let seconds = u64::try_from(stat.st_mtime).ok()?;
             let written = Duration::new(seconds, u32::try_from(stat.st_mtime_nsec).ok()?);
             let age = now.checked_sub(written)?;
-            Some(age < process.age()?)
+            // A process' start is known to a hundredth of a second.
+            Some(age + Duration::from_millis(15) < process.age()?)
         };
         let key = (pid, source.file.to_path_buf());
         seen.newer = *known

@@ -39,8 +39,19 @@ pub struct Plan {
 pub struct MissingDir {
     /// The directory.
     pub path: PathBuf,
-    /// Who opens the log in it.
+    /// Who asks for it, one after the other.
+    pub claims: Vec<Claim>,
+}
+
+/// A configuration that names a log in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Who opens the log.
     pub user: Option<String>,
+    /// The file that names it.
+    pub file: Option<PathBuf>,
+    /// The process that says which file that is.
+    pub pid: Option<u32>,
 }
 
 /// Judges everything that was seen.
@@ -124,17 +135,29 @@ fn missing(observed: &Observed) -> Vec<MissingDir> {
         let (Sink::File(path), None) = (&seen.target.sink, &seen.dir) else {
             continue;
         };
-        let Some(dir) = path.parent() else { continue };
-        if missing.iter().all(|known| known.path != dir) {
-            let user = if seen.target.opener == Opener::RootThenWorker {
-                None
-            } else {
-                seen.target.user.clone()
-            };
-            missing.push(MissingDir {
+        let Some(dir) = path.parent().filter(|_| seen.target.root.is_none()) else {
+            continue;
+        };
+        let user = if seen.target.opener == Opener::RootThenWorker {
+            None
+        } else {
+            seen.target.user.clone()
+        };
+        let claim = Claim {
+            user,
+            file: seen
+                .target
+                .source
+                .as_ref()
+                .map(|source| source.file.to_path_buf()),
+            pid: seen.target.pid.filter(|_| seen.target.claimed),
+        };
+        match missing.iter_mut().find(|known| known.path == dir) {
+            Some(known) => known.claims.push(claim),
+            None => missing.push(MissingDir {
                 path: dir.to_path_buf(),
-                user,
-            });
+                claims: vec![claim],
+            }),
         }
     }
     missing

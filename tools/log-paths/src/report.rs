@@ -188,7 +188,7 @@ pub struct Fault {
 }
 
 /// A directory that a log needs.
-#[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Directory {
     /// Its path.
     pub path: String,

@@ -13,10 +13,10 @@ mod supervisor;
 mod systemd;
 mod uwsgi;
 
-use crate::launch::Launch;
 use crate::log::Service;
 use crate::process::{Process, Program};
 use crate::site::Site;
+use crate::start::Start;
 use std::path::PathBuf;
 
 /// Every service, in the order that reports keep.
@@ -58,10 +58,11 @@ pub fn usual(site: &Site, process: &Process, service: &str) -> Option<Vec<PathBu
     }
 }
 
-/// The programs of these names that something else starts: supervisor's programs, and systemd's units.
+/// The commands that something else starts: supervisor's programs, systemd's units, and cron's lines.
 #[must_use]
-pub fn supervised(site: &Site, names: &[&str]) -> Vec<Launch> {
-    let mut launches = supervisor::programs(site, names);
-    launches.extend(systemd::programs(site, names));
-    launches
+pub fn starts(site: &Site) -> Vec<Start> {
+    let mut starts = supervisor::starts(site);
+    starts.extend(systemd::starts(site));
+    starts.extend(cron::starts(site));
+    starts
 }

@@ -1,6 +1,7 @@
 //! What is looked at: the file system (or a tree that stands for one), its users, and the processes of this machine.
 
 use crate::process::{self, Identify, Process, Root};
+use crate::start::Start;
 use crate::users::Users;
 use conf::files::Files;
 use std::cell::OnceCell;
@@ -16,6 +17,8 @@ pub struct Site {
     identify: Identify,
     root: Option<Root>,
     processes: OnceCell<Vec<Process>>,
+    starting: Option<fn(&Site) -> Vec<Start>>,
+    starts: OnceCell<Vec<Start>>,
 }
 
 impl Site {
@@ -30,7 +33,28 @@ impl Site {
             identify,
             root: None,
             processes: OnceCell::new(),
+            starting: None,
+            starts: OnceCell::new(),
         }
+    }
+
+    /// With whoever knows what starts programs here.
+    #[must_use]
+    pub fn starting(self, starting: fn(&Site) -> Vec<Start>) -> Self {
+        Self {
+            starting: Some(starting),
+            ..self
+        }
+    }
+
+    /// The commands that units, supervisors and crontabs start.
+    #[must_use]
+    pub fn starts(&self) -> &[Start] {
+        self.starts.get_or_init(|| {
+            self.starting
+                .map(|starting| starting(self))
+                .unwrap_or_default()
+        })
     }
 
     /// The file system of a container, with its processes.
@@ -47,6 +71,7 @@ impl Site {
         let _ = site.processes.set(members.cloned().collect());
         Ok(Self {
             root: Some(root),
+            starting: self.starting,
             ..site
         })
     }

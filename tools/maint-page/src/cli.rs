@@ -2,7 +2,7 @@
 //! [`crate::request`].
 
 use crate::snippet;
-use base::cli::{Command, CommandLine, Entry, Example, Opt, Positional, Trailing, Value};
+use base::cli::{Command, CommandLine, Entry, Example, Opt, Positional, RUN_AS, Trailing, Value};
 use base::exit::Row;
 
 const PLACE: &[Opt] = &[
@@ -210,7 +210,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             description: &[
                 "TERM, INT, HUP and QUIT go to COMMAND's process group, and COMMAND is waited for, however long it takes to put things right. If maint-page itself is killed, a guardian process does what --on-failure says.",
             ],
-            options: &[PLACE, WISH, WAIT, FAILURE, VERIFY, PROOF, PROOF_OFF],
+            options: &[PLACE, WISH, WAIT, FAILURE, RUN_AS, VERIFY, PROOF, PROOF_OFF],
             positionals: &[],
             trailing: Trailing::Required,
             default: false,

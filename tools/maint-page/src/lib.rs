@@ -99,6 +99,7 @@ impl Tool for MaintPage {
                     keep,
                     drain,
                     parsed.trailing().unwrap_or_default(),
+                    &base::RunAs::read(parsed)?,
                     context,
                 )
             }

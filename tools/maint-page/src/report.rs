@@ -230,9 +230,9 @@ impl Body for Maintenance {
             out.row(
                 mark,
                 &[
-                    &verified.url,
-                    &status,
-                    &format!("{} requests, {} ms", verified.requests, verified.took_ms),
+                    verified.url.as_str(),
+                    status.as_str(),
+                    format!("{} requests, {} ms", verified.requests, verified.took_ms).as_str(),
                     why,
                 ],
             );

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use base::cli::{Command, CommandLine, Entry, Example, Opt, Parsed, Positional, Trailing, Value};
+use base::RunAs;
+use base::cli::{
+    Command, CommandLine, Entry, Example, Opt, Parsed, Positional, RUN_AS, Trailing, Value,
+};
 use base::exit::Row;
 use base::source::Source;
 use base::{Error, Result};
@@ -119,7 +122,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
                 "On a terminal COMMAND has the keyboard, so Ctrl-C goes to COMMAND alone, as it would without svc-cycle. For one that does not end \
                  on it (a database driver that waits for a lock), give --command-timeout, or send TERM to svc-cycle.",
             ],
-            options: &[SELECTION, AROUND, UNITS],
+            options: &[SELECTION, AROUND, UNITS, RUN_AS],
             positionals: SERVICES,
             trailing: Trailing::Required,
             default: false,
@@ -265,6 +268,7 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
         leave_down: parsed.text("on-failure") == Some("leave-down"),
         command_timeout: parsed.duration("command-timeout"),
         command: parsed.trailing().unwrap_or_default().to_vec(),
+        run_as: RunAs::read(parsed)?,
     })
 }
 

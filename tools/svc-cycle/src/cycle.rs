@@ -313,7 +313,9 @@ fn command(
             journal.note_command(pid);
         }
     };
-    let outcome = Foreground::new(&request.command)
+    let outcome = request
+        .run_as
+        .foreground(Foreground::new(&request.command))
         .deadline(deadline)
         .grace(Duration::from_secs(10))
         .started(&note)

@@ -96,4 +96,6 @@ pub struct Request {
     pub command_timeout: Option<Duration>,
     /// COMMAND.
     pub command: Vec<OsString>,
+    /// As whom COMMAND runs, and with what.
+    pub run_as: base::RunAs,
 }

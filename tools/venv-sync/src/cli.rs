@@ -9,10 +9,11 @@ use base::error::{Error, Result};
 use crate::compare::Level;
 use crate::verify::Depth;
 
-const VENV: Positional = Positional::one("VENV", Value::Dir("VENV"), "The virtual environment");
+const VENV: Positional =
+    Positional::one("VENV", Value::Dir("VENV"), "The virtual environment").fact("venv");
 
 const WANTED: &[Opt] = &[
-    Opt::value("requirement", Value::File("FILE"), "A requirements file, as pip reads it").short('r').many().required(),
+    Opt::value("requirement", Value::File("FILE"), "A requirements file, as pip reads it").short('r').many().required().fact("requirements"),
     Opt::value("constraint", Value::File("FILE"), "A constraints file").short('c').many(),
     Opt::value("extraneous", Value::Choice("HOW", &["fail", "warn", "ignore"]), "How to take what nothing asks for")
         .more("The default is fail. pip, setuptools and wheel may always be there, unless uv made the environment without them."),

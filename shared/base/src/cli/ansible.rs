@@ -91,6 +91,7 @@ pub fn from_ansible(line: &'static CommandLine, text: &str) -> Result<Parsed> {
         take(&mut builder, opt, key, value)
             .map_err(|e| e.about(&format!("--{}", opt.long), key))?;
     }
+    builder.add_site()?;
     missing(scope, &builder)?;
     builder.finish()
 }
@@ -124,7 +125,7 @@ fn meant<'a>(given: &Json, choices: &[&'a str]) -> Option<&'a str> {
 }
 
 /// What has to be given, in the words of a module.
-fn missing(scope: Scope<'static>, builder: &Builder<'_>) -> Result<()> {
+fn missing(scope: Scope<'static>, builder: &Builder<'static>) -> Result<()> {
     let needed = |key: &str| {
         Error::usage(format!("{key} is missing")).hint(format!(
             "{} takes: {}",
@@ -170,7 +171,7 @@ fn keys(scope: Scope<'static>) -> Vec<String> {
     keys
 }
 
-fn take_modes(builder: &mut Builder<'_>, scope: Scope<'static>, keys: &Map<String, Json>) {
+fn take_modes(builder: &mut Builder<'static>, scope: Scope<'static>, keys: &Map<String, Json>) {
     let on = |key: &str| keys.get(key).and_then(truth).unwrap_or(false);
     builder.modes(Modes {
         ansible: true,
@@ -186,7 +187,12 @@ fn take_modes(builder: &mut Builder<'_>, scope: Scope<'static>, keys: &Map<Strin
     }
 }
 
-fn take(builder: &mut Builder<'_>, opt: &'static Opt, key: &str, value: &Json) -> Result<()> {
+pub(super) fn take(
+    builder: &mut Builder<'static>,
+    opt: &'static Opt,
+    key: &str,
+    value: &Json,
+) -> Result<()> {
     match opt.value {
         None => match truth(value) {
             Some(true) => builder.flag(opt),
@@ -222,7 +228,7 @@ fn truth(value: &Json) -> Option<bool> {
 }
 
 /// The words of a value: a list gives one each; a string for an option that may be repeated is split at commas, as Ansible does.
-fn words(key: &str, value: &Json, kind: Value, many: bool) -> Result<Vec<OsString>> {
+pub(super) fn words(key: &str, value: &Json, kind: Value, many: bool) -> Result<Vec<OsString>> {
     match value {
         Json::Array(items) if many => items.iter().map(|v| scalar(key, v, Some(kind))).collect(),
         Json::String(text) if many => Ok(text

@@ -15,6 +15,8 @@ pub const COMMON: &[Opt] = &[
     Opt::value("lock-wait", Value::Duration("DURATION"), "How long to wait for a lock that another process holds")
         .more("Without this option the tool does not wait: exit status 75."),
     Opt::value("journal", Value::File("FILE"), "Append the report to FILE as one line, too"),
+    Opt::value("site", Value::File("FILE"), "Take what is not given from the site file FILE")
+        .more("A bare NAME means /etc/runbook-tools/sites/NAME.toml. Without this option the variable RUNBOOK_SITE names the file: see runbook-tools.site(5)."),
     Opt::value("trust", Value::File("FILE"), "Lend the input FILE the rights of the caller")
         .many()
         .more(
@@ -31,7 +33,24 @@ pub const COMMON: &[Opt] = &[
 ];
 
 /// What every tool looks at in its environment.
-pub const ENVIRONMENT: &[Entry] = &[Entry {
-    name: "NO_COLOR, TERM",
-    text: "Text has no colour where NO_COLOR is set to anything, or TERM is dumb or not set.",
-}];
+pub const ENVIRONMENT: &[Entry] = &[
+    Entry {
+        name: "RUNBOOK_SITE",
+        text: "The site file, where --site does not name one: a path, or a name in /etc/runbook-tools/sites.",
+    },
+    Entry {
+        name: "NO_COLOR, TERM",
+        text: "Text has no colour where NO_COLOR is set to anything, or TERM is dumb or not set.",
+    },
+];
+
+/// The options of a tool that runs a COMMAND or the site's own code: as whom and with what.
+pub const RUN_AS: &[Opt] = &[
+    Opt::value("as", Value::User("USER"), "Run COMMAND as USER").more(
+        "COMMAND gets USER's groups and home directory, a session of its own without the caller's terminal, umask 022, no open files, and of the caller's variables only the language and the time zone.",
+    ),
+    Opt::value("env-file", Value::File("FILE"), "Give COMMAND the variables in FILE")
+        .more("FILE has NAME=VALUE lines, as systemd's EnvironmentFile=. Every value is a secret: reports show *** in its place."),
+    Opt::flag("as-site", "Run COMMAND as the site's own code runs")
+        .more("As the user of the site file, with its env_file, in its directory and with its venv first on PATH."),
+];

@@ -7,13 +7,15 @@ mod common;
 mod flat;
 mod help;
 mod parsed;
+mod site;
 mod value;
 
 pub use ansible::{Modes, from_ansible, is_for_modules};
-pub use common::{COMMON, ENVIRONMENT};
+pub use common::{COMMON, ENVIRONMENT, RUN_AS};
 pub use flat::{parse, unknown_option};
 pub use help::{Length, render as render_help, usage};
 pub use parsed::{Asked, Builder, Parsed};
+pub use site::table_keys;
 pub use value::{parse_duration, parse_size};
 
 use crate::exit::Row;
@@ -96,6 +98,8 @@ pub struct Opt {
     pub help: &'static str,
     /// More, for `--help` and the manual.
     pub more: &'static str,
+    /// The fact of the site file that stands for this option where the option is not given; empty for none.
+    pub fact: &'static str,
 }
 
 /// What stands on the command line by its place.
@@ -111,6 +115,8 @@ pub struct Positional {
     pub required: bool,
     /// What it means.
     pub help: &'static str,
+    /// As [`Opt::fact`].
+    pub fact: &'static str,
 }
 
 /// What a value is; the text is how usage names it.
@@ -191,6 +197,7 @@ impl Opt {
             required: false,
             help,
             more: "",
+            fact: "",
         }
     }
 
@@ -204,6 +211,7 @@ impl Opt {
             required: false,
             help,
             more: "",
+            fact: "",
         }
     }
 
@@ -235,6 +243,13 @@ impl Opt {
         self
     }
 
+    /// Taken from this fact of the site file where the option is not given.
+    #[must_use]
+    pub const fn fact(mut self, name: &'static str) -> Opt {
+        self.fact = name;
+        self
+    }
+
     /// Its key: what the getters of [`Parsed`] and Ansible call it.
     pub fn key(&self) -> String {
         self.long.replace('-', "_")
@@ -242,6 +257,13 @@ impl Opt {
 }
 
 impl Positional {
+    /// Taken from this fact of the site file where the argument is not given.
+    #[must_use]
+    pub const fn fact(mut self, name: &'static str) -> Positional {
+        self.fact = name;
+        self
+    }
+
     /// Exactly one.
     pub const fn one(name: &'static str, value: Value, help: &'static str) -> Positional {
         Positional {
@@ -250,6 +272,7 @@ impl Positional {
             many: false,
             required: true,
             help,
+            fact: "",
         }
     }
 
@@ -261,6 +284,7 @@ impl Positional {
             many: false,
             required: false,
             help,
+            fact: "",
         }
     }
 
@@ -272,6 +296,7 @@ impl Positional {
             many: true,
             required: false,
             help,
+            fact: "",
         }
     }
 
@@ -283,6 +308,7 @@ impl Positional {
             many: true,
             required: true,
             help,
+            fact: "",
         }
     }
 }

@@ -3,9 +3,11 @@
 use super::value::{check, masked, parse_duration, parse_size};
 use super::{CommandLine, Opt, Scope, Trailing, Value};
 use crate::error::{Error, Result};
+use crate::site::Site;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the command line asks for first of all.
@@ -27,9 +29,10 @@ pub struct Parsed {
     command: Option<String>,
     flags: HashMap<&'static str, usize>,
     values: HashMap<&'static str, Vec<OsString>>,
-    positionals: Vec<OsString>,
+    pub(super) positionals: Vec<OsString>,
     trailing: Option<Vec<OsString>>,
     modes: super::Modes,
+    pub(super) site: Option<Arc<Site>>,
 }
 
 impl Parsed {
@@ -114,6 +117,11 @@ impl Parsed {
         self.trailing.as_deref()
     }
 
+    /// The site file that the options were read from, too.
+    pub fn site(&self) -> Option<&Site> {
+        self.site.as_deref()
+    }
+
     /// What Ansible asked for beside the options.
     pub fn modes(&self) -> super::Modes {
         self.modes
@@ -123,13 +131,13 @@ impl Parsed {
 /// Takes what a parser finds, one thing after another, and checks it against the definition.
 #[derive(Debug)]
 pub struct Builder<'a> {
-    scope: Scope<'a>,
-    parsed: Parsed,
+    pub(super) scope: Scope<'a>,
+    pub(super) parsed: Parsed,
 }
 
-impl<'a> Builder<'a> {
+impl Builder<'static> {
     /// For the command line, or for one of its subcommands.
-    pub fn new(line: &'a CommandLine, command: Option<&str>) -> Builder<'a> {
+    pub fn new(line: &'static CommandLine, command: Option<&str>) -> Builder<'static> {
         let scope = Scope::of(line, command);
         let command = scope.command.map(|c| c.name.to_string());
         Builder {
@@ -142,7 +150,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The scope it checks against.
-    pub fn scope(&self) -> Scope<'a> {
+    pub fn scope(&self) -> Scope<'static> {
         self.scope
     }
 
@@ -231,7 +239,8 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     /// `Kind::Usage`, naming what is missing.
-    pub fn finish(self) -> Result<Parsed> {
+    pub fn finish(mut self) -> Result<Parsed> {
+        self.add_site()?;
         let needed =
             |what: String| Error::usage(format!("{what} is missing")).hint(self.try_help());
         if self.scope.command.is_none() && !self.scope.line.commands.is_empty() {

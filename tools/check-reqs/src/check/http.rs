@@ -1,12 +1,14 @@
 //! A page and what it answers: status, header, text. A redirect is an answer and is not followed unless that is asked for.
 
-use super::{Check, Finding, Type, tail};
 use crate::document::Fields;
+use crate::finding::{Finding, tail};
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::secret::masked;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
-use base::mask;
 use probe::http::{Answer, Failure, Method, Request};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,8 +34,22 @@ pub const TYPE: Type = Type {
         ("send", "a table of headers to send"),
         ("insecure", "true: any certificate will do"),
     ],
+    short: Short {
+        words: &["http", "https"],
+        colon: true,
+        forms: &["http:URL[=STATUS]"],
+        example: "http:http://127.0.0.1/",
+        read: read_short,
+    },
     read,
 };
+
+fn read_short(word: &str, rest: &str) -> Result<Pairs, String> {
+    match rest.starts_with("//") {
+        true => Err(format!("to ask for a page, write http:{word}:{rest}")),
+        false => Ok(short::url(rest, "status")),
+    }
+}
 
 /// Where a page is asked for: what `http`, `noindex` and `robots` share.
 pub struct Page {
@@ -52,7 +68,7 @@ impl Page {
                 "url",
                 format!(
                     "'{}' is not a URL: it begins with neither http:// nor https://",
-                    mask::text(&url)
+                    masked(&url)
                 ),
             ));
         }
@@ -74,7 +90,7 @@ impl Page {
 
     /// The URL without secrets.
     pub fn url(&self) -> String {
-        mask::text(&self.request.url)
+        masked(&self.request.url)
     }
 
     /// Asks for it.
@@ -91,7 +107,7 @@ impl Page {
     }
 
     fn failed(&self, failure: &Failure) -> Finding {
-        let msg = mask::text(&failure.to_string());
+        let msg = masked(&failure.to_string());
         let start = Fix::advice(format!("start the web server that answers {}", self.url()));
         match failure {
             Failure::Refused(_) => Finding::unmet("refused", msg).fix(start),
@@ -152,7 +168,7 @@ impl Http {
         if !self.status.contains(&answer.status) {
             let to = answer
                 .header("location")
-                .map(|to| format!(" to {}", mask::text(to)))
+                .map(|to| format!(" to {}", masked(to)))
                 .unwrap_or_default();
             return Some((
                 "status",
@@ -165,7 +181,7 @@ impl Http {
                 Some(is) if !is.contains(wanted.as_str()) => {
                     return Some((
                         "header",
-                        format!("has {name}: {}, without '{wanted}'", mask::text(is)),
+                        format!("has {name}: {}, without '{wanted}'", masked(is)),
                     ));
                 }
                 Some(_) => {}
@@ -235,5 +251,5 @@ impl Check for Http {
 pub fn beginning(answer: &Answer) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     let text: String = text.chars().take(300).collect();
-    tail(&mask::text(&text))
+    tail(&masked(&text))
 }

@@ -1,10 +1,13 @@
 //! Free memory, as a new process would find it: the lesser of the kernel's MemAvailable and what the control groups above this
 //! process leave (a container's limit is not the host's, and `free` does not know it).
 
-use super::{Check, Finding, Type, parse_size, size};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::short::{self, Short};
+use crate::size::{parse_size, size};
 use base::Result;
 use base::clock::Deadline;
 use std::fs;
@@ -15,6 +18,13 @@ pub const TYPE: Type = Type {
     name: "memory",
     about: "free memory: the lesser of MemAvailable and the control group's headroom",
     keys: &[("free", "the least, such as 128M")],
+    short: Short {
+        words: &["memory", "mem"],
+        colon: true,
+        forms: &["memory:SIZE"],
+        example: "memory:128M",
+        read: |_, rest| short::whole("free", rest),
+    },
     read,
 };
 

@@ -4,10 +4,12 @@
 //! give a listing, the formats nginx can write, and, where the directory's place on this host is known, the names of its files.
 
 use super::http::{Page, beginning};
-use super::{Check, Finding, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::short::{self, Short};
 use base::Result;
 use base::clock::Deadline;
 use std::fs;
@@ -30,6 +32,13 @@ pub const TYPE: Type = Type {
         ("send", "a table of headers to send"),
         ("insecure", "true: any certificate will do"),
     ],
+    short: Short {
+        words: &["noindex"],
+        colon: true,
+        forms: &["noindex:URL"],
+        example: "noindex:http://127.0.0.1/media/",
+        read: |_, rest| short::whole("url", rest),
+    },
     read,
 };
 

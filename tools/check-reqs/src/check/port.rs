@@ -1,9 +1,11 @@
 //! A TCP port on this host, as the kernel's own table has it: nothing is connected to, and a port that is free is not bound.
 
-use super::{Check, Finding, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
 use std::fs;
@@ -18,8 +20,33 @@ pub const TYPE: Type = Type {
         ("address", "an address (any)"),
         ("state", "listening (the default) or free"),
     ],
+    short: Short {
+        words: &["port"],
+        colon: true,
+        forms: &["port:[ADDRESS:]PORT[:listening|:free]"],
+        example: "port:8000:free",
+        read: |_, rest| read_short(rest),
+    },
     read,
 };
+
+fn read_short(rest: &str) -> Result<Pairs, String> {
+    let (place, state) = match rest.rsplit_once(':') {
+        Some((place, state)) if state.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+            (place, Some(state))
+        }
+        _ => (rest, None),
+    };
+    let mut pairs = match place.rsplit_once(':') {
+        Some((address, port)) => vec![
+            ("address", short::text(address.trim_matches(['[', ']']))),
+            ("port", short::text(port)),
+        ],
+        None => vec![("port", short::text(place))],
+    };
+    pairs.extend(state.map(|state| ("state", short::text(state))));
+    Ok(pairs)
+}
 
 struct Port {
     port: u16,

@@ -1,10 +1,12 @@
 //! robots.txt, read as crawlers read it (RFC 9309): whether it keeps them from a path.
 
 use super::http::{Page, beginning};
-use super::{Check, Finding, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::short::{self, Short};
 use base::Result;
 use base::clock::Deadline;
 
@@ -22,6 +24,13 @@ pub const TYPE: Type = Type {
         ("send", "a table of headers to send"),
         ("insecure", "true: any certificate will do"),
     ],
+    short: Short {
+        words: &["robots"],
+        colon: true,
+        forms: &["robots:URL[=PATH]"],
+        example: "robots:http://127.0.0.1/robots.txt",
+        read: |_, rest| Ok(short::url(rest, "disallow")),
+    },
     read,
 };
 

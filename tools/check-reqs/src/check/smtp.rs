@@ -2,11 +2,15 @@
 //!
 //! A tarpit that sends one byte a second keeps a reader with a time-out per read for ever; here the deadline is the whole check's.
 
-use super::{Check, Finding, Type, port};
+use super::port;
 use crate::document::Fields;
+use crate::document::Value;
+use crate::finding::Finding;
 use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
 use crate::net::{self, Trouble};
 use crate::scene::Scene;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
@@ -27,8 +31,29 @@ pub const TYPE: Type = Type {
             "true: its certificate has to be valid for the host",
         ),
     ],
+    short: Short {
+        words: &["smtp"],
+        colon: true,
+        forms: &["smtp:HOST[:PORT][:starttls|:tls]"],
+        example: "smtp:localhost:25",
+        read: read_short,
+    },
     read,
 };
+
+fn read_short(_: &str, rest: &str) -> Result<Pairs, String> {
+    let (place, mode) = match rest.rsplit_once(':') {
+        Some((place, mode @ ("starttls" | "tls"))) => (place, Some(mode)),
+        _ => (rest, None),
+    };
+    let mut pairs = short::server(place);
+    match mode {
+        Some("tls") => pairs.push(("tls", Value::Flag(true))),
+        Some(_) => pairs.push(("starttls", Value::Flag(true))),
+        None => {}
+    }
+    Ok(pairs)
+}
 
 struct Smtp {
     host: String,
@@ -255,6 +280,14 @@ impl Smtp {
     }
 }
 
+/// Installs a mail server, or starts the one that is here.
+fn mail_server(scene: &Scene) -> Fix {
+    match crate::programs::find("postfix") {
+        Some(_) => fix::root("start the mail server", vec![fix::start(scene, "postfix")]),
+        None => fix::install_of_command(scene, "sendmail"),
+    }
+}
+
 impl Check for Smtp {
     fn subject(&self) -> String {
         self.place()
@@ -276,10 +309,7 @@ impl Check for Smtp {
         let place = self.place();
         let local = matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "::1");
         let start = || match local {
-            true => Fix {
-                text: "install and start a mail server".into(),
-                ..fix::install_of_command(&scene.distro, "sendmail")
-            },
+            true => mail_server(scene),
             false => Fix::advice(format!(
                 "start the mail server at {place}, or let this host through the firewall"
             )),

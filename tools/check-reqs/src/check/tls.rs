@@ -1,11 +1,14 @@
 //! A server's certificate: valid for the name, trusted by this host, and not about to expire. The handshake is finished whatever the
 //! certificate is like, so that the answer says what is wrong and not only that something is.
 
-use super::{Check, Finding, Type, port};
+use super::port;
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::net::{self, Trouble};
 use crate::scene::Scene;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
 use openssl::asn1::Asn1Time;
@@ -26,8 +29,29 @@ pub const TYPE: Type = Type {
         ("name", "what it has to be valid for (host)"),
         ("ca", "a file of trusted certificates (the system's)"),
     ],
+    short: Short {
+        words: &["tls"],
+        colon: true,
+        forms: &["tls:HOST[:PORT][:DURATION]"],
+        example: "tls:example.org:443:30d",
+        read: read_short,
+    },
     read,
 };
+
+fn read_short(_: &str, rest: &str) -> Result<Pairs, String> {
+    let is_duration = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_digit())
+            && word.ends_with(|c: char| c.is_ascii_alphabetic())
+    };
+    let (place, left) = match rest.rsplit_once(':') {
+        Some((place, left)) if is_duration(left) => (place, Some(left)),
+        _ => (rest, None),
+    };
+    let mut pairs = short::server(place);
+    pairs.extend(left.map(|left| ("left", short::text(left))));
+    Ok(pairs)
+}
 
 struct Tls {
     host: String,

@@ -64,6 +64,8 @@ struct Range32 {
     /// True for a lone number, which the daemon checks by another rule than a range.
     single: bool,
     starred: bool,
+    /// cronie's `a~b`: one value between these.
+    random: Option<(i32, i32)>,
 }
 
 /// Reads one field and the blanks after it, leaving the cursor at the next.
@@ -77,6 +79,7 @@ pub fn read(
     let star = cursor.peek() == b'*';
     let mut set = 0u64;
     let mut hashed = false;
+    let mut random = Vec::new();
     loop {
         let from = cursor.at();
         let fail = |refusal, to: usize| FieldError {
@@ -93,7 +96,10 @@ pub fn read(
             hashed = true;
         } else {
             let range = match reading.dialect {
-                Dialect::Debian => debian_range(cursor, field, reading.dialect, notes),
+                Dialect::Debian | Dialect::Debian13 => {
+                    debian_range(cursor, field, reading.dialect, notes)
+                }
+                Dialect::Cronie15 => cronie15_range(cursor, field, reading.dialect, notes),
                 Dialect::Cronie => cronie_range(cursor, field, reading.dialect, notes),
             }
             .map_err(|refusal| {
@@ -103,11 +109,12 @@ pub fn read(
                 }
                 fail(refusal, end)
             })?;
+            random.extend(range.random);
             set |=
                 fill(field, &range, from..cursor.at(), notes).map_err(|r| fail(r, cursor.at()))?;
         }
         // The daemon keeps the next byte in a `char`: 0xff there is its own end-of-file mark.
-        if reading.dialect == Dialect::Debian && cursor.peek() == 0xff {
+        if !reading.dialect.is_cronie() && cursor.peek() == 0xff {
             return Err(fail(Refusal::NotANumber, cursor.at() + 1));
         }
         if cursor.peek() != b',' {
@@ -126,7 +133,7 @@ pub fn read(
         });
     }
     cursor.skip_blanks();
-    if field == Field::Weekday && reading.dialect == Dialect::Debian && cursor.peek() == 0xff {
+    if field == Field::Weekday && !reading.dialect.is_cronie() && cursor.peek() == 0xff {
         return Err(FieldError {
             field,
             refusal: Refusal::NotANumber,
@@ -138,6 +145,7 @@ pub fn read(
         star,
         span: start..end,
         hashed,
+        random,
     })
 }
 
@@ -206,6 +214,7 @@ fn debian_range(
                 step: 1,
                 single: true,
                 starred,
+                random: None,
             });
         }
         cursor.step();
@@ -230,6 +239,7 @@ fn debian_range(
         step,
         single: false,
         starred,
+        random: None,
     })
 }
 
@@ -246,6 +256,7 @@ fn cronie_range(
         step: 1,
         single: false,
         starred: false,
+        random: None,
     };
     let mut random = false;
     match cursor.peek() {
@@ -277,11 +288,18 @@ fn cronie_range(
         if range.low > range.high {
             return Err(Refusal::RandomBackwards);
         }
+        for value in [range.low, range.high] {
+            if value < field.low() || value > field.high() {
+                return Err(Refusal::OutOfRange(value));
+            }
+        }
         notes.push(Note {
             field,
             remark: Remark::Random,
             span: from..cursor.at(),
         });
+        range.random = Some((range.low, range.high));
+        (range.high, range.single) = (range.low, true);
     } else if cursor.peek() == b'/' {
         if range.single {
             return Err(Refusal::StepWithoutRange);
@@ -297,6 +315,59 @@ fn cronie_range(
     } else {
         Err(Refusal::Trailing)
     }
+}
+
+/// cronie before 1.6: no random values, no range from high to low, and junk only after a `*`.
+fn cronie15_range(
+    cursor: &mut Cursor<'_>,
+    field: Field,
+    dialect: Dialect,
+    notes: &mut Vec<Note>,
+) -> Result<Range32, Refusal> {
+    let mut range = Range32 {
+        low: field.low(),
+        high: field.high(),
+        step: 1,
+        single: false,
+        starred: cursor.peek() == b'*',
+        random: None,
+    };
+    if range.starred {
+        cursor.step();
+    } else {
+        range.low = number(cursor, field, true, dialect, notes)?;
+        range.high = range.low;
+        range.single = cursor.peek() != b'-';
+        if !range.single {
+            cursor.step();
+            range.high = number(cursor, field, true, dialect, notes)?;
+        }
+    }
+    let stepped = cursor.peek() == b'/';
+    if stepped {
+        if range.single {
+            return Err(Refusal::StepWithoutRange);
+        }
+        cursor.step();
+        range.step = number(cursor, field, false, dialect, notes)?;
+        if range.step <= 0 {
+            return Err(Refusal::StepZero);
+        }
+    }
+    if (stepped || !range.starred) && !separates(cursor.peek()) {
+        return Err(Refusal::Trailing);
+    }
+    if range.low > range.high {
+        return Err(Refusal::Backwards);
+    }
+    if !range.single {
+        for value in [range.high, range.step] {
+            if value > field.high() {
+                return Err(Refusal::OutOfRange(value));
+            }
+        }
+    }
+    Ok(range)
 }
 
 fn separates(byte: u8) -> bool {

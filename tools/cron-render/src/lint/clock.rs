@@ -1,6 +1,7 @@
 //! Findings about when jobs run: together, and when the clock changes.
 
 use crate::calendar;
+use crate::field::Field;
 use crate::finding::{Code, Finding};
 use crate::lint::{Facts, push};
 use crate::runs::FAR;
@@ -117,11 +118,18 @@ fn together(template: &Template, placed: &[Placed], found: &mut Vec<Finding>) {
         } else {
             String::new()
         };
+        let hours = group
+            .iter()
+            .filter_map(|i| schedules.get(*i))
+            .fold(u64::MAX, |all, s| all & s.hour);
+        let when = if hours == Field::Hour.full() {
+            format!("every hour at {} past", slot % 60)
+        } else {
+            format!("at {:02}:{:02}", slot / 60, slot % 60)
+        };
         let message = format!(
-            "{} jobs start at {:02}:{:02} (lines {}{more})",
+            "{} jobs start {when} (lines {}{more})",
             group.len(),
-            slot / 60,
-            slot % 60,
             lines.join(", ")
         );
         push(

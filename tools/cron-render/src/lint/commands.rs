@@ -2,31 +2,37 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::around::Around;
 use crate::command::{self, Action, OwnWay, Place, Shape};
-use crate::crontab::What;
-use crate::dialect::Dialect;
+use crate::crontab::{What, command_option};
 use crate::escape;
 use crate::finding::{Code, Finding};
 use crate::lint::{Facts, Lookup, push};
 use crate::render;
+use crate::settings;
 use crate::site::{Site, control_name};
 use crate::template::{Job, Template};
 
-/// Where cron looks for programs unless told otherwise (`_PATH_DEFPATH`).
-const CRON_PATH: &[u8] = b"/usr/bin:/bin";
-
 /// What a shell does itself.
-const BUILTINS: [&str; 34] = [
-    ".", ":", "[", "alias", "bg", "break", "case", "cd", "command", "continue", "echo", "eval",
-    "exec", "exit", "export", "false", "for", "if", "printf", "pwd", "read", "return", "set",
-    "shift", "test", "times", "trap", "true", "umask", "unset", "until", "wait", "while", "{",
+const BUILTINS: [&str; 41] = [
+    "getopts", "hash", "kill", "type", "ulimit", "unalias", "!", ".", ":", "[", "alias", "bg",
+    "break", "case", "cd", "command", "continue", "echo", "eval", "exec", "exit", "export",
+    "false", "for", "if", "printf", "pwd", "read", "return", "set", "shift", "test", "times",
+    "trap", "true", "umask", "unset", "until", "wait", "while", "{",
+];
+
+/// What bash does besides.
+const BASH: [&str; 11] = [
+    "[[", "source", "declare", "typeset", "local", "let", "shopt", "pushd", "popd", "mapfile",
+    "select",
 ];
 
 pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Finding>) {
     let mut first_of: HashMap<(&[u8], &[u8]), usize> = HashMap::with_capacity(template.jobs.len());
     for job in &template.jobs {
         bytes(job, found);
-        length(job, site, found);
+        empty(job, found);
+        ours(job, site, found);
         if let Some(raw) = job.raw() {
             written(job, raw, site, found);
             let key = (&job.text[job.written.span.clone()], raw);
@@ -71,12 +77,44 @@ pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Fin
         };
         push(found, Code::W08, job.place(job.command_at), message, fix);
     }
-    if let Some(python) = &facts.no_python {
-        found.push(Finding::of_site(
-            Code::W08,
-            format!("{python} is not there"),
-            "--venv DIR, where DIR/bin/python is",
-        ));
+}
+
+/// What our own writing of a command leaves open.
+fn ours(job: &Job, site: &Site, found: &mut Vec<Finding>) {
+    if !render::is_ours(job, site) {
+        return;
+    }
+    let place = job.place(job.command_at);
+    let manages = matches!(job.action, Action::Manage(_) | Action::Raw(_));
+    if manages && site.facts.dir.is_none() {
+        let message =
+            "manage.py is looked for in the user's home directory, where cron starts jobs";
+        push(
+            found,
+            Code::W07,
+            place,
+            message,
+            "--dir DIR, the directory with manage.py",
+        );
+    }
+    let around = Around::new(site, &job.id, &job.extras, Vec::new());
+    let text = match &job.action {
+        Action::Raw(raw) => raw.to_vec(),
+        other => render::inner(other, site).into_bytes(),
+    };
+    let own = command::redirected(&text);
+    if around.log.is_some() && !command::is_compound(&text) && (own.output || own.errors) {
+        let what = match (own.output, own.errors) {
+            (true, _) => "its output",
+            _ => "its errors",
+        };
+        push(
+            found,
+            Code::W21,
+            place,
+            format!("the command sends {what} elsewhere itself: that does not reach the log"),
+            "the command without its redirection",
+        );
     }
 }
 
@@ -109,12 +147,12 @@ fn bytes(job: &Job, found: &mut Vec<Finding>) {
     }
 }
 
-fn length(job: &Job, site: &Site, found: &mut Vec<Finding>) {
+fn empty(job: &Job, found: &mut Vec<Finding>) {
     let place = job.place(job.command_at);
-    let (empty, size) = match &job.action {
-        Action::Raw(raw) => (raw.is_empty(), raw.len()),
-        Action::Argv(argv) => (argv.first().is_none_or(String::is_empty), 0),
-        Action::Manage(text) | Action::Shell(text) => (text.trim().is_empty(), 0),
+    let empty = match &job.action {
+        Action::Raw(raw) => raw.is_empty(),
+        Action::Argv(argv) => argv.first().is_none_or(String::is_empty),
+        Action::Manage(text) | Action::Shell(text) => text.trim().is_empty(),
     };
     if empty {
         push(
@@ -123,25 +161,6 @@ fn length(job: &Job, site: &Site, found: &mut Vec<Finding>) {
             place,
             "there is no command",
             "what is to be run, after the schedule",
-        );
-        return;
-    }
-    let size = match render::shell_text(job, site) {
-        Some(text) => escape::encode(text.as_bytes(), site.dialect).map_or(0, |t| t.len()),
-        None => size,
-    };
-    let limit = site.dialect.command_limit();
-    if size > limit {
-        let message = format!(
-            "the command has {size} bytes, and {} takes {limit}",
-            site.dialect.name()
-        );
-        push(
-            found,
-            Code::E07,
-            place,
-            message,
-            "put it into a script and run that",
         );
     }
 }
@@ -158,6 +177,18 @@ fn written(job: &Job, raw: &[u8], site: &Site, found: &mut Vec<Finding>) {
             "five fields: minute, hour, day, month, weekday",
         );
     }
+    if site.dialect.has_command_options()
+        && raw.first() == Some(&b'-')
+        && command_option(raw).is_none()
+    {
+        push(
+            found,
+            Code::E01,
+            place(0),
+            "cronie takes a minus for an option of its own, and knows -n alone: the file is refused",
+            "-n COMMAND, which sends mail only when COMMAND fails",
+        );
+    }
     if let Some(at) = escape::bare_percent(raw) {
         let message = "an unescaped % ends the command: what follows becomes its standard input";
         push(
@@ -169,9 +200,10 @@ fn written(job: &Job, raw: &[u8], site: &Site, found: &mut Vec<Finding>) {
         );
     }
     if let Some(at) = escape::doubled_backslash(raw) {
-        let message = match site.dialect {
-            Dialect::Debian => "Debian's cron makes one backslash of two; cronie keeps both",
-            Dialect::Cronie => "cronie keeps both backslashes; Debian's cron makes one of them",
+        let message = if site.dialect.folds_backslashes() {
+            "Debian's cron makes one backslash of two; cronie keeps both"
+        } else {
+            "cronie keeps both backslashes; Debian's cron makes one of them"
         };
         push(
             found,
@@ -186,16 +218,11 @@ fn written(job: &Job, raw: &[u8], site: &Site, found: &mut Vec<Finding>) {
     match shape {
         Shape::Manage { .. } if rewritten => return,
         Shape::OwnWay(way) if rewritten => {
-            let why = match way {
-                OwnWay::Cd => "it says where it runs itself",
-                OwnWay::Compound => "it is more than one command",
-                OwnWay::Input => "a % gives it standard input",
-            };
             push(
                 found,
                 Code::W21,
                 place(0),
-                format!("left as it is: {why}"),
+                format!("left as it is: {}", way.reason()),
                 "a job of its own with `python manage.py …` alone",
             );
         }
@@ -269,8 +296,9 @@ fn places<'a>(template: &'a Template, site: &'a Site) -> Vec<Option<(&'a [u8], &
             _ => None,
         })
         .peekable();
-    let mut path = given.unwrap_or(CRON_PATH);
-    let each = template.jobs.iter().map(|job| {
+    let mut path = given.unwrap_or(site.dialect.path().as_bytes());
+    let settings = settings::of_jobs(template, site);
+    let each = template.jobs.iter().zip(settings).map(|(job, settings)| {
         while let Some((_, value)) = later.next_if(|(number, _)| *number < job.line) {
             path = value;
         }
@@ -280,6 +308,9 @@ fn places<'a>(template: &'a Template, site: &'a Site) -> Vec<Option<(&'a [u8], &
             {
                 None
             }
+            Action::Raw(raw) if site.dialect.has_command_options() => {
+                command::program(command_option(raw).unwrap_or(raw))
+            }
             Action::Raw(raw) => command::program(raw),
             Action::Argv(argv) if site.facts.dir.is_none() => argv.first().map(String::as_bytes),
             _ => None,
@@ -288,7 +319,11 @@ fn places<'a>(template: &'a Template, site: &'a Site) -> Vec<Option<(&'a [u8], &
             .iter()
             .all(|b| b.is_ascii_alphanumeric() || b"/._+-[:{".contains(b));
         let relative = name.contains(&b'/') && !name.starts_with(b"/");
-        let builtin = BUILTINS.iter().any(|builtin| builtin.as_bytes() == name);
+        let bash = settings::value(&settings, "SHELL")
+            .is_some_and(|s| s.ends_with("/bash") || s.ends_with("/zsh") || s.ends_with("/ksh"));
+        let more: &[&str] = if bash { &BASH } else { &[] };
+        let mut builtins = BUILTINS.iter().chain(more);
+        let builtin = builtins.any(|builtin| builtin.as_bytes() == name);
         (plain && !relative && !builtin).then_some((name, path))
     });
     each.collect()

@@ -1,6 +1,9 @@
 //! Findings about the file as a whole, and about jobs together.
 
+use base::Fix;
+
 use crate::crontab::{Form, What};
+use crate::dialect::Dialect;
 use crate::finding::{Code, Finding};
 use crate::lint::{Facts, push};
 use crate::site::{Site, cron_d_reads};
@@ -67,7 +70,7 @@ pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Fin
     }
     users(template, site, facts, found);
     if let Some(file) = &facts.file {
-        file_in_cron_d(file, found);
+        file_in_cron_d(file, site.dialect, found);
     }
 }
 
@@ -99,48 +102,56 @@ fn users(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Findin
     }
 }
 
-fn file_in_cron_d(file: &crate::lint::FileFacts, found: &mut Vec<Finding>) {
-    let name = &file.name;
-    let path = format!("/etc/cron.d/{name}");
-    if !cron_d_reads(name) {
-        let message = format!(
-            "cron ignores a file called {name}: only letters, digits, _ and - may be in the name"
-        );
+fn file_in_cron_d(file: &crate::lint::FileFacts, dialect: Dialect, found: &mut Vec<Finding>) {
+    let (name, path) = (&file.name, &file.path);
+    let mut ignored = |code, why: String, fix: Fix| {
         found.push(Finding::of_site(
+            code,
+            format!("{} ignores '{path}': {why}", dialect.name()),
+            fix,
+        ));
+    };
+    if !cron_d_reads(name, dialect) {
+        let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let better = path[..path.len() - name.len()].to_owned() + &name.replace(|c| !good(c), "-");
+        let why = if dialect.is_cronie() {
+            "the name is that of a file put aside"
+        } else {
+            "only letters, digits, _ and - may be in the name"
+        };
+        ignored(
             Code::E11,
-            message,
-            format!(
-                "mv {path} /etc/cron.d/{}",
-                name.replace(|c: char| !(c.is_ascii_alphanumeric() || c == '_'), "-")
-            ),
-        ));
-    }
-    if file.mode & 0o022 != 0 {
-        let message = format!(
-            "{path} can be written by others (mode {:04o}): cron ignores it",
-            file.mode & 0o7777
+            why.to_owned(),
+            Fix::advice("another name").command("root", &["mv", "-n", path, &better]),
         );
-        found.push(Finding::of_site(
+    }
+    let refused = if dialect.is_cronie() {
+        file.mode & 0o7533 != 0o400
+    } else {
+        file.mode & 0o022 != 0
+    };
+    if refused {
+        ignored(
             Code::E12,
-            message,
-            format!("chmod 0644 {path}"),
-        ));
+            format!("of its mode, {:04o}", file.mode & 0o7777),
+            Fix::advice("mode 0644").command("root", &["chmod", "0644", path]),
+        );
     }
     if file.uid != 0 {
-        found.push(Finding::of_site(
+        ignored(
             Code::E12,
-            format!(
-                "{path} belongs to uid {}, not to root: cron ignores it",
-                file.uid
-            ),
-            format!("chown root {path}"),
-        ));
+            format!("uid {} owns it, not root", file.uid),
+            Fix::advice("root as the owner").command("root", &["chown", "root:root", path]),
+        );
     }
-    if file.links != 1 {
-        found.push(Finding::of_site(
+    if file.links != 1 && !dialect.is_cronie() {
+        let copy = format!("{path}.copy");
+        ignored(
             Code::E12,
-            format!("{path} has {} hard links: cron ignores it", file.links),
-            "a copy in place of the link",
-        ));
+            format!("it has {} hard links", file.links),
+            Fix::advice("a copy in place of the link")
+                .command("root", &["cp", "-p", path, &copy])
+                .command("root", &["mv", &copy, path]),
+        );
     }
 }

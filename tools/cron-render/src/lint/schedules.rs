@@ -1,5 +1,7 @@
 //! Findings about the five fields.
 
+use base::Fix;
+
 use crate::field::{Field, FieldError, Note, Refusal, Remark};
 use crate::finding::{Code, Finding, column};
 use crate::lint::{push, quote};
@@ -17,6 +19,7 @@ pub fn look(template: &Template, site: &Site, found: &mut Vec<Finding>) {
             remarked(job, note, site, found);
         }
         days(job, found);
+        every_minute(job, found);
         if job.text.get(job.written.span.start) == Some(&b'-') {
             minus(job.place(job.written.span.start), found);
         }
@@ -37,27 +40,9 @@ fn refused(bad: &BadSchedule, found: &mut Vec<Finding>) {
         .take_while(|b| matches!(b, b' ' | b'\t'))
         .count();
     let line = &bad.text[start..];
-    let error = match &bad.error {
-        ScheduleError::Nickname(span) => {
-            let word = quote(&bad.text, span.clone());
-            let known = NICKNAMES.map(|n| format!("@{n}")).join(" ");
-            push(
-                found,
-                Code::E01,
-                place(span.start),
-                format!("{word} is no schedule that cron knows"),
-                format!("one of {known}"),
-            );
-            return;
-        }
-        ScheduleError::Field(error) => error,
-    };
-    let code = if matches!(error.refusal, Refusal::OutOfRange(_)) {
-        Code::E02
-    } else {
-        Code::E01
-    };
-    if let Some(fix) = looks_like_setting(line) {
+    if let Some(fix) =
+        looks_like_setting(line).filter(|_| matches!(bad.error, ScheduleError::Field(_)))
+    {
         push(
             found,
             Code::E01,
@@ -66,8 +51,10 @@ fn refused(bad: &BadSchedule, found: &mut Vec<Finding>) {
             fix,
         );
     } else {
-        let (message, fix) = refusal_words(bad, error);
-        push(found, code, place(error.span.start), message, fix);
+        let (at, message, fix) = refusal(bad);
+        let out = matches!(&bad.error, ScheduleError::Field(e) if matches!(e.refusal, Refusal::OutOfRange(_)));
+        let code = if out { Code::E02 } else { Code::E01 };
+        push(found, code, place(at), message, fix);
     }
     if line.starts_with(b"export ") {
         push(
@@ -80,6 +67,129 @@ fn refused(bad: &BadSchedule, found: &mut Vec<Finding>) {
     } else if line.starts_with(b"-") {
         minus(place(start), found);
     }
+}
+
+/// Why a schedule is refused: where, the words, and what to write.
+pub fn refusal(bad: &BadSchedule) -> (usize, String, Fix) {
+    let (at, message, fix) = match &bad.error {
+        ScheduleError::Nickname(span) => {
+            let word = quote(&bad.text, span.clone());
+            let known = NICKNAMES.map(|n| format!("@{n}")).join(" ");
+            let fix = if bad.text[span.clone()].starts_with(b"@every") {
+                "*/N in the minute or hour field: */5 * * * * is every five minutes".to_owned()
+            } else {
+                format!("one of {known}")
+            };
+            (
+                span.start,
+                format!("{word} is no schedule that cron knows"),
+                fix,
+            )
+        }
+        ScheduleError::Rest(span) => {
+            let (message, fix) = rest_words(&bad.text, span);
+            (span.start, message, fix)
+        }
+        ScheduleError::Field(error) => {
+            let named = foreign(bad).map_or_else(|| refusal_words(bad, error), |(m, f)| (m, f));
+            (error.span.start, named.0, named.1)
+        }
+    };
+    (at, message, Fix::advice(fix))
+}
+
+/// Text after five fields that no daemon would see: what it looks like.
+fn rest_words(text: &[u8], span: &std::ops::Range<usize>) -> (String, String) {
+    let words: Vec<String> = String::from_utf8_lossy(text)
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    let rest = quote(text, span.clone());
+    if words.first().is_some_and(|w| w.starts_with('@')) {
+        return (
+            format!("{rest} after {} is not used", words[0]),
+            format!("{} alone, or five fields", words[0]),
+        );
+    }
+    let fieldlike = |w: &String| {
+        w.bytes()
+            .all(|b| b.is_ascii_digit() || b"*/,-?LW#".contains(&b))
+            || w.len() == 3
+            || w.contains('-')
+    };
+    if (words.len() == 6 || words.len() == 7) && words.iter().all(fieldlike) {
+        return (
+            format!(
+                "{} fields, as in Quartz and other schedulers whose first field is the second: cron has five",
+                words.len()
+            ),
+            words[1..6].join(" "),
+        );
+    }
+    let zone = words
+        .last()
+        .is_some_and(|w| w.contains('/') || w == "UTC" || w == "GMT");
+    if zone {
+        return (
+            format!("{rest} looks like a time zone, which is no part of a schedule"),
+            "tz = \"ZONE\" in [site], or --tz ZONE".to_owned(),
+        );
+    }
+    (
+        format!("{rest} after the five fields is not used"),
+        words.get(..5).map(|w| w.join(" ")).unwrap_or_default(),
+    )
+}
+
+/// What other schedulers and editors write.
+fn foreign(bad: &BadSchedule) -> Option<(String, String)> {
+    let text = bad.text.trim_ascii();
+    let begins = |with: &[u8]| text.starts_with(with);
+    if begins(b"\xef\xbb\xbf") {
+        return Some((
+            "a byte order mark begins the file: cron takes it for part of the schedule".into(),
+            "save the file as UTF-8 without a byte order mark".into(),
+        ));
+    }
+    if [&b"<<<<<<<"[..], b"=======", b">>>>>>>"]
+        .into_iter()
+        .any(begins)
+    {
+        return Some((
+            "a mark of a merge conflict".into(),
+            "finish the merge".into(),
+        ));
+    }
+    if text.windows(2).any(|w| w == b"{{" || w == b"{%") {
+        return Some((
+            "a placeholder of a template engine that was not filled in".into(),
+            "render the file with its own engine first".into(),
+        ));
+    }
+    if text.windows(2).any(|w| w == b"\xc2\xa0") {
+        return Some((
+            "a no-break space, which cron does not take for a blank".into(),
+            "an ordinary space".into(),
+        ));
+    }
+    if matches!(text.first(), Some(b'"' | b'\'')) {
+        return Some((
+            "quotes around a schedule: cron takes them for part of the minute".into(),
+            "the schedule without quotes".into(),
+        ));
+    }
+    let fields: Vec<&[u8]> = text
+        .split(|b| b" \t".contains(b))
+        .filter(|w| !w.is_empty())
+        .take(7)
+        .collect();
+    if fields.iter().take(6).any(|w| *w == b"?") {
+        return Some((
+            "`?` is Quartz's word for any day".into(),
+            "* in its place, and five fields".into(),
+        ));
+    }
+    None
 }
 
 /// What a broken setting lacks.
@@ -143,6 +253,10 @@ fn refusal_words(bad: &BadSchedule, error: &FieldError) -> (String, String) {
         Refusal::Trailing => (
             format!("{text}: cronie wants a blank or a comma after each value"),
             number,
+        ),
+        Refusal::Backwards => (
+            format!("{text}: a range from high to low, which this cronie refuses"),
+            backwards_fix(field, text.trim_matches('`').as_bytes()),
         ),
         Refusal::RandomBackwards => (
             format!("{text}: a random range from high to low"),
@@ -243,6 +357,30 @@ fn uneven(job: &Job, note: &Note, step: i32, found: &mut Vec<Finding>) {
         _ => "name the days",
     };
     push(found, Code::W19, place, message, even);
+}
+
+/// `* 4 * * *` is sixty runs, where one is meant more often than not. A range of hours is not: the
+/// working day is a usual thing.
+fn every_minute(job: &Job, found: &mut Vec<Finding>) {
+    let schedule = &job.written.schedule;
+    let apart = schedule.hour & (schedule.hour << 1) == 0;
+    let [minute, hour, ..] = job.written.fields() else {
+        return;
+    };
+    if schedule.minute != Field::Minute.full() || schedule.hour == 0 || !apart {
+        return;
+    }
+    let first = schedule.hour.trailing_zeros();
+    push(
+        found,
+        Code::W24,
+        job.place(minute.span.start),
+        format!("60 runs in each of these hours, from {first:02}:00 to {first:02}:59"),
+        format!(
+            "0 {} for one run in each",
+            quote(&job.text, hour.span.clone()).trim_matches('`')
+        ),
+    );
 }
 
 /// How the two day fields work together.

@@ -4,7 +4,8 @@ use crate::crontab::What;
 use crate::environment::Setting;
 use crate::finding::{Code, Finding, column};
 use crate::lint::push;
-use crate::site::{Site, control_name};
+use crate::site::{Format, Site, control_name};
+use crate::target::systemd::settings::{Becomes, becomes};
 use crate::template::Template;
 
 /// Names that cron itself reads, so that every job needs them.
@@ -18,6 +19,17 @@ const CRONS_OWN: [&[u8]; 6] = [
 ];
 
 pub fn look(template: &Template, site: &Site, found: &mut Vec<Finding>) {
+    if let Some(address) = site
+        .facts
+        .mailto
+        .as_deref()
+        .filter(|a| !site.dialect.mails_to(a))
+    {
+        mail("MAILTO", address, site, (0, 0), found);
+    }
+    if site.format == Format::Systemd {
+        lost(template, site, found);
+    }
     let mut before: Vec<&[u8]> = Vec::new();
     for line in &template.lines {
         let text = &template.bytes[line.span.clone()];
@@ -52,11 +64,95 @@ pub fn look(template: &Template, site: &Site, found: &mut Vec<Finding>) {
                 "leave it out",
             );
         }
+        odd(setting, site, place(line.indent), found);
         if !before.contains(&&setting.name[..]) {
             late(template, line.number, setting, place(line.indent), found);
             before.push(&setting.name);
         }
     }
+}
+
+/// Settings that units do not have.
+fn lost(template: &Template, site: &Site, found: &mut Vec<Finding>) {
+    if site.facts.on_failure.is_some() {
+        return;
+    }
+    let written = template.lines.iter().filter_map(|line| match &line.what {
+        What::Setting(setting) => Some((
+            String::from_utf8_lossy(&setting.name).into_owned(),
+            !setting.value.is_empty(),
+            (line.number, 1),
+        )),
+        _ => None,
+    });
+    let given = site.facts.mailto.as_deref();
+    let given = given.map(|address| ("MAILTO".to_owned(), !address.is_empty(), (0, 0)));
+    for (name, matters, place) in written.chain(given) {
+        if matters && becomes(&name) == Becomes::Lost {
+            push(
+                found,
+                Code::W25,
+                place,
+                format!(
+                    "{name} does nothing: systemd keeps the output in the journal and sends no mail"
+                ),
+                "--on-failure UNIT, a unit that tells somebody",
+            );
+        }
+    }
+}
+
+/// Values that do something else than they say.
+fn odd(setting: &Setting, site: &Site, place: (usize, usize), found: &mut Vec<Finding>) {
+    let value = String::from_utf8_lossy(&setting.value);
+    match &setting.name[..] {
+        name @ (b"MAILTO" | b"MAILFROM") => {
+            let second = value.split_whitespace().nth(1);
+            if let Some(more) = second.filter(|w| w.contains('=')) {
+                push(
+                    found,
+                    Code::W28,
+                    place,
+                    format!("`{more}` is part of the address: a line holds one setting"),
+                    "each setting on a line of its own",
+                );
+            } else if !site.dialect.mails_to(&value) {
+                mail(&String::from_utf8_lossy(name), &value, site, place, found);
+            }
+        }
+        b"TZ" if !site.dialect.is_cronie() => push(
+            found,
+            Code::W28,
+            place,
+            "TZ is a variable of the jobs: when they start is decided by the zone of the host",
+            "timedatectl set-timezone ZONE, or --format systemd with --tz",
+        ),
+        b"PATH" if value.split(':').any(|dir| dir.starts_with('~')) => push(
+            found,
+            Code::W09,
+            place,
+            "cron expands no ~ in a setting: the directory is looked for by that name",
+            "the path from /",
+        ),
+        _ => {}
+    }
+}
+
+fn mail(name: &str, value: &str, site: &Site, place: (usize, usize), found: &mut Vec<Finding>) {
+    let cron = site.dialect.name();
+    let (code, message) = if site.dialect.refuses_unsafe_mail() {
+        (
+            Code::E01,
+            format!("{cron} refuses a crontab with this {name}"),
+        )
+    } else {
+        (
+            Code::W26,
+            format!("{cron} logs UNSAFE MAIL for this {name} and sends nothing"),
+        )
+    };
+    let fix = format!("{name}={}", value.replace([' ', '\t'], ""));
+    push(found, code, place, message, fix);
 }
 
 fn value(
@@ -80,9 +176,14 @@ fn value(
     let dollar = setting
         .value
         .windows(2)
-        .any(|w| w[0] == b'$' && (w[1].is_ascii_alphabetic() || b"_{(".contains(&w[1])));
+        .any(|w| w[0] == b'$' && (w[1].is_ascii_alphabetic() || b"_{(".contains(&w[1])))
+        || setting.value.contains(&b'`');
     if dollar {
-        let at = span.start + written.iter().position(|b| *b == b'$').unwrap_or(0);
+        let at = span.start
+            + written
+                .iter()
+                .position(|b| matches!(b, b'$' | b'`'))
+                .unwrap_or(0);
         push(
             found,
             Code::W09,

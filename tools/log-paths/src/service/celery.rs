@@ -4,7 +4,7 @@
 //! file of its own.
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Evidence, Kind, Reopen, Service, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Kind, Reopen, Service, Sink, Target};
 use crate::shell::{self, Variables};
 use crate::site::{Site, normal};
 use conf::Source;
@@ -63,6 +63,15 @@ fn option(launch: &Launch, names: &[&str]) -> Option<Vec<u8>> {
 }
 
 fn one(site: &Site, launch: &Launch, out: &mut Configured) {
+    if let Some(command) = &launch.dynamic {
+        let sink = Sink::Template(command.clone().into_bytes());
+        return out.add(Target {
+            source: launch.source.clone(),
+            doubt: Some(Doubt::Dynamic(command.clone())),
+            unit: launch.unit.clone(),
+            ..Target::new(NAME, command, Kind::App, sink)
+        });
+    }
     let has = |word: &str| {
         launch
             .arguments
@@ -78,7 +87,12 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
     let logfile = option(launch, &["--logfile", "-f"]);
     let multi = has("multi");
     let nodes = if multi {
-        nodes(&launch.arguments)
+        let names = nodes(&launch.arguments);
+        if names.is_empty() {
+            vec![b"celery".to_vec()]
+        } else {
+            names
+        }
     } else {
         vec![option(launch, &["--hostname", "-n"]).unwrap_or_else(|| b"celery".to_vec())]
     };
@@ -87,6 +101,7 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
         source: launch.source.clone(),
         pid: launch.pid,
         claimed: launch.pid.is_some() && launch.source.is_none(),
+        unit: launch.unit.clone(),
         // celery's handler looks whether the name still leads to its file.
         watched: true,
         at_start: false,
@@ -105,6 +120,14 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
             ..target(&instance, Sink::Stdio("stderr"))
         });
     };
+    if let Some(name) = launch::unresolved(&logfile) {
+        let sink = Sink::Template(logfile);
+        let instance = String::from_utf8_lossy(&nodes[0]).into_owned();
+        return out.add(Target {
+            doubt: Some(Doubt::Unresolved(name)),
+            ..target(&instance, sink)
+        });
+    }
     if has("beat") {
         return out.add(target(
             "beat",
@@ -112,11 +135,17 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
         ));
     }
     for node in nodes {
-        let instance = String::from_utf8_lossy(&node).into_owned();
+        let instance = instance(&node);
         for sink in sinks(&logfile, &node, &cwd) {
             out.add(target(&instance, sink));
         }
     }
+}
+
+/// A node's name without its host: `w1@vm` and `w1` are one node.
+fn instance(node: &[u8]) -> String {
+    let name = node.split(|byte| *byte == b'@').next().unwrap_or(node);
+    String::from_utf8_lossy(name).into_owned()
 }
 
 /// The names after `multi start`; a number stands for that many.
@@ -219,7 +248,7 @@ fn shell_file(site: &Site, path: &Path, out: &mut Configured) {
             .collect();
         for node in self::nodes(&words) {
             for sink in sinks(logfile, &node, Path::new("/")) {
-                let target = Target::new(NAME, String::from_utf8_lossy(&node), Kind::App, sink);
+                let target = Target::new(NAME, instance(&node), Kind::App, sink);
                 out.add(Target {
                     watched: true,
                     user: user("CELERYD_USER"),

@@ -5,11 +5,13 @@
 mod line;
 
 use crate::log::{Configured, Doubt, Evidence, Kind, Reopen, Service, Sink, Target};
+use crate::shell::Variables;
 use crate::site::{Site, normal};
+use crate::start::{Language, Start};
 use conf::Source;
-use line::{Job, Word};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+use line::{Job, Output};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -131,31 +133,62 @@ fn one(site: &Site, table: &Table, out: &mut Configured) {
     }
 }
 
-fn job_logs(site: &Site, table: &Table, job: &Job, source: &Source, out: &mut Configured) {
+/// The commands of every job.
+pub fn starts(site: &Site) -> Vec<Start> {
+    let mut starts = Vec::new();
+    for table in tables(site) {
+        let Ok(bytes) = site.files.read(&table.file) else {
+            continue;
+        };
+        let file: Arc<Path> = Arc::from(table.file.as_path());
+        for (number, job) in line::jobs(&bytes, table.user.is_none()) {
+            let (user, variables) = surroundings(site, &table, &job);
+            let home = variables.get(&b"HOME"[..]).cloned().unwrap_or_default();
+            let env = variables
+                .into_iter()
+                .map(|(name, value)| (OsString::from_vec(name), OsString::from_vec(value)))
+                .collect();
+            starts.push(Start {
+                command: job.command,
+                language: Language::Shell,
+                cwd: Path::new("/").join(OsStr::from_bytes(&home)),
+                env,
+                user: Some(user),
+                unit: None,
+                source: Source::new(&file, number),
+            });
+        }
+    }
+    starts
+}
+
+/// A job's user, and the variables that its shell starts with.
+fn surroundings(site: &Site, table: &Table, job: &Job) -> (String, Variables) {
     let user = job
         .user
         .clone()
         .or_else(|| table.user.clone())
         .unwrap_or_else(|| "root".to_owned());
-    // A job starts in its user's home, unless the table or the line says otherwise.
-    let home = job
-        .home
-        .clone()
-        .map(PathBuf::from)
-        .or_else(|| site.users.home(&user))
-        .unwrap_or_default();
-    let home = Path::new("/").join(home);
-    for word in line::outputs(&job.command) {
-        let (sink, doubt) = match word {
-            Word::File(name) => (
-                Sink::File(normal(&home.join(OsStr::from_bytes(&name)))),
-                None,
-            ),
-            Word::Unknown(name) => {
-                let text = String::from_utf8_lossy(&name).into_owned();
-                (Sink::Template(name), Some(Doubt::Unresolved(text)))
-            }
-            Word::Logger => (Sink::Syslog("logger".to_owned()), None),
+    let home = site.users.home(&user).unwrap_or_else(|| PathBuf::from("/"));
+    let mut variables: Variables = [
+        (b"HOME".to_vec(), home.into_os_string().into_vec()),
+        (b"LOGNAME".to_vec(), user.clone().into_bytes()),
+        (b"USER".to_vec(), user.clone().into_bytes()),
+    ]
+    .into();
+    for (name, value) in &job.variables {
+        variables.insert(name.clone().into_bytes(), value.clone().into_bytes());
+    }
+    (user, variables)
+}
+
+fn job_logs(site: &Site, table: &Table, job: &Job, source: &Source, out: &mut Configured) {
+    let (user, variables) = surroundings(site, table, job);
+    for output in line::outputs(&job.command, variables) {
+        let (sink, doubt) = match output {
+            Output::File(path) => (Sink::File(normal(&path)), None),
+            Output::Unknown(name, why) => (Sink::Template(name), Some(Doubt::Unresolved(why))),
+            Output::Logger => (Sink::Syslog("logger".to_owned()), None),
         };
         let target = Target::new(
             NAME,

@@ -152,6 +152,10 @@ fn one(
         }
         Some(Found::Unclear(file, text)) => out.add(dynamic(&text, Source::new(&file, 0))),
         Some(Found::Known(name)) => out.add(dynamic(&name, Source::new(&Arc::from(file), 0))),
+        None if hides_logging(site, &file) => {
+            let what = "the settings are put together by code (include, globals, dictConfig)";
+            out.add(dynamic(what, Source::new(&Arc::from(file), 0)));
+        }
         // Django's own configuration prints to standard error.
         None => {
             let source = Some(Source::new(&Arc::from(file), 0));
@@ -163,6 +167,29 @@ fn one(
         }
     }
     settings.tell(out);
+}
+
+/// Can code in the module configure logging although no line binds LOGGING? Then nothing is known, and standard error is a guess.
+fn hides_logging(site: &Site, file: &Path) -> bool {
+    const SIGNS: &[&[u8]] = &[
+        b"include(",
+        b"globals()",
+        b"locals()",
+        b"dictConfig",
+        b"fileConfig",
+        b"LOGGING_CONFIG",
+        b"exec(",
+        b"setattr(",
+        b"(Configuration)",
+        b"basicConfig",
+    ];
+    let text = site.files.read(file).unwrap_or_default();
+    let code = text
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.trim_ascii_start().starts_with(b"#"))
+        .collect::<Vec<_>>()
+        .join(&b'\n');
+    SIGNS.iter().any(|sign| crate::site::contains(&code, sign))
 }
 
 /// A handler of LOGGING.

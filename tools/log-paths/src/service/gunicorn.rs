@@ -63,6 +63,8 @@ fn launches(site: &Site) -> Vec<Launch> {
                 user: None,
                 source: None,
                 pid: None,
+                unit: None,
+                dynamic: None,
             });
         } else {
             launches.extend(used);
@@ -179,6 +181,16 @@ fn conf_file(site: &Site, launch: &Launch) -> Option<PathBuf> {
 }
 
 fn one(site: &Site, launch: &Launch, out: &mut Configured) {
+    if let Some(command) = &launch.dynamic {
+        let sink = Sink::Template(command.clone().into_bytes());
+        return out.add(Target {
+            source: launch.source.clone(),
+            doubt: Some(Doubt::Dynamic(command.clone())),
+            unit: launch.unit.clone(),
+            user: launch.user.clone(),
+            ..Target::new(NAME, command, Kind::Error, sink)
+        });
+    }
     let mut settings = Settings {
         launch,
         variable: variable(launch),
@@ -215,6 +227,7 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
         pid: launch.pid,
         claimed: launch.pid.is_some() && launch.source.is_none(),
         pid_file: pid_file.clone(),
+        unit: launch.unit.clone(),
         appends: Some(true),
         ..Target::new(NAME, instance.clone(), kind, sink)
     };
@@ -230,11 +243,12 @@ fn one(site: &Site, launch: &Launch, out: &mut Configured) {
     ] {
         let found = match settings.get(name) {
             Some(Setting::Said(value, source)) if !value.is_empty() => {
-                let sink = match value.as_slice() {
-                    b"-" => Sink::Stdio(stream),
-                    path => Sink::File(normal(&cwd.join(OsStr::from_bytes(path)))),
+                let (sink, doubt) = match value.as_slice() {
+                    b"-" => (Sink::Stdio(stream), None),
+                    path => launch.file(&cwd, path),
                 };
                 Target {
+                    doubt,
                     source: source.or_else(default_source),
                     ..target(kind, sink)
                 }

@@ -1,10 +1,10 @@
 //! supervisor: its own log, and what its programs print. supervisord opens these files, not the programs, and rotates them itself
 //! unless it is told not to.
 
-use crate::launch::{self, Launch};
 use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Reopen, Service, Sink, Target};
 use crate::process::Process;
 use crate::site::{Site, normal};
+use crate::start::{Language, Start};
 use conf::Source;
 use conf::supervisor::{
     Daemon, Log, Output, Process as Program, Supervisor, Surroundings, auto_prefix,
@@ -52,17 +52,14 @@ fn read(site: &Site) -> Configured {
     configured
 }
 
-/// The programs of these names that a supervisor starts.
-pub fn programs(site: &Site, names: &[&str]) -> Vec<Launch> {
-    let mut launches = Vec::new();
+/// The commands of every program.
+pub fn starts(site: &Site) -> Vec<Start> {
+    let mut starts = Vec::new();
     for (file, user, surroundings) in instances(site) {
         let Ok(supervisor) = Supervisor::read(&site.files, &file, &surroundings) else {
             continue;
         };
         for program in supervisor.groups.iter().flat_map(|group| &group.processes) {
-            let Some(arguments) = launch::command(program.command.as_bytes(), names) else {
-                continue;
-            };
             let daemon_dir = supervisor
                 .daemon
                 .directory
@@ -75,8 +72,9 @@ pub fn programs(site: &Site, names: &[&str]) -> Vec<Launch> {
                     .iter()
                     .map(|(name, value)| (name.into(), value.clone())),
             );
-            launches.push(Launch {
-                arguments,
+            starts.push(Start {
+                command: program.command.as_bytes().to_vec(),
+                language: Language::Words,
                 cwd: program.directory.clone().unwrap_or(daemon_dir),
                 env,
                 user: program
@@ -84,18 +82,37 @@ pub fn programs(site: &Site, names: &[&str]) -> Vec<Launch> {
                     .clone()
                     .or_else(|| supervisor.daemon.user.clone())
                     .or_else(|| user.clone()),
-                source: Some(program.source.clone()),
-                pid: None,
+                unit: None,
+                source: program.source.clone(),
             });
         }
     }
-    launches
+    starts
+}
+
+/// Stands for the directory of a supervisord that does not run; deep enough for `../` in a name.
+const NOWHERE: &str = "/.supervisord/1/2/3/4/5/6/7/8";
+
+/// A log whose name is relative to a directory that nobody knows.
+fn placed(path: &Path) -> (Sink, Option<Doubt>) {
+    match path.strip_prefix("/.supervisord") {
+        Ok(_) => {
+            let name = path.strip_prefix(NOWHERE).unwrap_or(path);
+            (
+                Sink::Template(name.as_os_str().as_bytes().to_vec()),
+                Some(Doubt::Unresolved(
+                    "the directory that supervisord starts in".to_owned(),
+                )),
+            )
+        }
+        Err(_) => (Sink::File(path.to_path_buf()), None),
+    }
 }
 
 /// The main files, with the user of the daemon and what it takes from its surroundings.
 fn instances(site: &Site) -> Vec<(PathBuf, Option<String>, Surroundings)> {
     let own = || Surroundings {
-        cwd: PathBuf::from("/"),
+        cwd: PathBuf::from(NOWHERE),
         ..Surroundings::own()
     };
     let running: Vec<&Process> = site.masters(NAME).collect();
@@ -218,9 +235,9 @@ fn one(
         appends: Some(true),
         ..Target::new(NAME, instance, kind, sink)
     };
-    let sink = match &daemon.logfile {
-        Log::File(path) => Sink::File(path.clone()),
-        Log::Syslog | Log::Auto | Log::None => Sink::Syslog(String::new()),
+    let (sink, doubt) = match &daemon.logfile {
+        Log::File(path) => placed(path),
+        Log::Syslog | Log::Auto | Log::None => (Sink::Syslog(String::new()), None),
     };
     let whole = Source::new(&Arc::from(supervisor.file.as_path()), 0);
     out.add(Target {
@@ -231,6 +248,7 @@ fn one(
         },
         rotates: own_rotation(daemon.logfile_maxbytes, daemon.logfile_source.clone()),
         source: Some(daemon.logfile_source.clone().unwrap_or(whole)),
+        doubt,
         ..target("supervisord", Kind::Error, sink)
     });
     for program in supervisor.groups.iter().flat_map(|group| &group.processes) {
@@ -280,7 +298,7 @@ fn sinks(
 ) -> Vec<(Sink, Option<Doubt>)> {
     let mut sinks = Vec::new();
     match &output.log {
-        Log::File(path) => sinks.push((Sink::File(path.clone()), None)),
+        Log::File(path) => sinks.push(placed(path)),
         Log::Auto => {
             let (dir, prefix) = auto_prefix(daemon, program, stream);
             let names = site.files.list(&dir).unwrap_or_default();

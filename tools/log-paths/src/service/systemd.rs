@@ -3,9 +3,9 @@
 
 mod unit;
 
-use crate::launch::{self, Launch};
 use crate::log::{Configured, Doubt, Kind, Reopen, Service, Sink, Target};
 use crate::site::Site;
+use crate::start::{Language, Start};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use unit::Unit;
@@ -38,29 +38,29 @@ fn read(site: &Site) -> Configured {
     configured
 }
 
-/// The programs of these names that units start.
-pub fn programs(site: &Site, names: &[&str]) -> Vec<Launch> {
+/// The commands of every unit.
+pub fn starts(site: &Site) -> Vec<Start> {
     let mut ignored = Configured::default();
     let started = units(site, &mut ignored).into_iter().flat_map(|unit| {
-        let launch = |command: &(Vec<u8>, conf::Source)| {
-            let arguments = launch::command(&command.0, names)?;
-            let cwd = unit.text("WorkingDirectory").map_or_else(
-                || PathBuf::from("/"),
-                |dir| PathBuf::from(dir.trim_start_matches('-')),
-            );
-            Some(Launch {
-                arguments,
-                cwd,
-                env: unit.environment(site),
-                user: unit.text("User"),
-                source: Some(command.1.clone()),
-                pid: None,
-            })
+        let commands = unit.commands();
+        if commands.is_empty() {
+            return Vec::new();
+        }
+        let env = unit.environment(site);
+        let cwd = unit.text("WorkingDirectory").map_or_else(
+            || PathBuf::from("/"),
+            |dir| PathBuf::from(dir.trim_start_matches('-')),
+        );
+        let start = |(command, source): (Vec<u8>, conf::Source)| Start {
+            command,
+            language: Language::Systemd,
+            cwd: cwd.clone(),
+            env: env.clone(),
+            user: unit.text("User"),
+            unit: Some(unit.name.clone()),
+            source,
         };
-        unit.commands()
-            .iter()
-            .filter_map(launch)
-            .collect::<Vec<_>>()
+        commands.into_iter().map(start).collect::<Vec<_>>()
     });
     started.collect()
 }

@@ -50,6 +50,19 @@ fn read(site: &Site) -> Configured {
     let mut left = instances(site);
     // A vassal may be an emperor, even of the directory it stands in.
     let mut seen = BTreeSet::new();
+    for launch in launches(site) {
+        let Some(command) = &launch.dynamic else {
+            continue;
+        };
+        configured.found = true;
+        let sink = Sink::Template(command.clone().into_bytes());
+        configured.add(Target {
+            source: launch.source.clone(),
+            doubt: Some(Doubt::Dynamic(command.clone())),
+            unit: launch.unit.clone(),
+            ..Target::new(NAME, command, Kind::App, sink)
+        });
+    }
     while let Some(instance) = left.pop() {
         configured.found = true;
         if !seen.insert(instance.name.clone()) {
@@ -68,12 +81,13 @@ fn read(site: &Site) -> Configured {
     configured
 }
 
+fn launches(site: &Site) -> Vec<Launch> {
+    let names = ["uwsgi", "uwsgi-core", "uwsgi_python3", "uwsgi_python311"];
+    launch::of(site, NAME, &names)
+}
+
 fn instances(site: &Site) -> Vec<Instance> {
-    let launches = launch::of(
-        site,
-        NAME,
-        &["uwsgi", "uwsgi-core", "uwsgi_python3", "uwsgi_python311"],
-    );
+    let launches = launches(site);
     let asked = site.asked(NAME);
     if !asked.is_empty() {
         return asked
@@ -87,7 +101,8 @@ fn instances(site: &Site) -> Vec<Instance> {
             })
             .collect();
     }
-    let mut found: Vec<Instance> = launches.iter().map(of_launch).collect();
+    let understood = launches.iter().filter(|launch| launch.dynamic.is_none());
+    let mut found: Vec<Instance> = understood.map(of_launch).collect();
     for app in ["ini", "xml", "yaml", "yml", "json"]
         .iter()
         .flat_map(|end| {
@@ -173,8 +188,7 @@ fn vassals(site: &Site, instance: &Instance, options: &Options) -> Vec<Instance>
 }
 
 fn path_of(cwd: &Path, opt: &Opt) -> Option<PathBuf> {
-    opt.unresolved
-        .is_none()
+    (opt.unresolved.is_none() && launch::unresolved(&opt.value).is_none())
         .then(|| normal(&cwd.join(OsStr::from_bytes(&opt.value))))
 }
 
@@ -222,7 +236,11 @@ fn one(site: &Site, instance: &Instance, options: &Options, out: &mut Configured
         let Some(opt) = opt else { continue };
         any = true;
         let found = target(Kind::App, sink(&instance.cwd, opt));
-        let doubt = opt.unresolved.clone().map(Doubt::Unresolved);
+        let unresolved = opt
+            .unresolved
+            .clone()
+            .or_else(|| launch::unresolved(&opt.value));
+        let doubt = unresolved.map(Doubt::Unresolved);
         let rotates = found
             .rotates
             .clone()

@@ -17,7 +17,7 @@ use base::guardian::{self, Guardian};
 use base::report::{Report, Status};
 use base::signals::Watch;
 use base::tool::Context;
-use base::{Error, Result};
+use base::{Error, Result, RunAs};
 use nix::sys::signal::Signal;
 use proc::Identity;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -46,6 +46,7 @@ pub fn run(
     keep: bool,
     drain: Duration,
     argv: &[OsString],
+    run_as: &RunAs,
     context: &Context,
 ) -> Result<Report<Maintenance>> {
     if context.dry_run {
@@ -64,6 +65,7 @@ pub fn run(
         keep,
         drain,
         argv,
+        run_as,
         context,
         watch: &watch,
     };
@@ -157,6 +159,7 @@ struct Story<'a> {
     keep: bool,
     drain: Duration,
     argv: &'a [OsString],
+    run_as: &'a RunAs,
     context: &'a Context,
     watch: &'a Watch,
 }
@@ -195,7 +198,9 @@ impl Story<'_> {
                 .exit(signal_code(signal)));
         }
         let note = |pid| self.note_command(pid);
-        match Foreground::new(self.argv)
+        match self
+            .run_as
+            .foreground(Foreground::new(self.argv))
             .patient()
             .started(&note)
             .env(person::MARK, self.mark())

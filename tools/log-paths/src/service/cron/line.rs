@@ -1,4 +1,9 @@
-//! A crontab's lines, and the redirections of a shell command.
+//! A crontab's lines, and where their commands write.
+
+use crate::shell::{self, Variables, Word};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 /// One job.
 #[derive(Debug)]
@@ -7,17 +12,17 @@ pub struct Job {
     pub user: Option<String>,
     /// The command, as the shell gets it.
     pub command: Vec<u8>,
-    /// HOME, where the table sets it.
-    pub home: Option<String>,
+    /// What the table sets before the line.
+    pub variables: Vec<(String, String)>,
 }
 
 /// Where output goes.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum Output {
     /// This file.
-    File(Vec<u8>),
-    /// A name that only the shell would know.
-    Unknown(Vec<u8>),
+    File(PathBuf),
+    /// A name that only the shell would know, and the part of it that has no value.
+    Unknown(Vec<u8>, String),
     /// logger(1).
     Logger,
 }
@@ -25,16 +30,14 @@ pub enum Word {
 /// The jobs of a table; `system` tables name the user on each line.
 pub fn jobs(bytes: &[u8], system: bool) -> Vec<(usize, Job)> {
     let mut jobs = Vec::new();
-    let mut home = None;
+    let mut variables: Vec<(String, String)> = Vec::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii_start();
         if line.is_empty() || line.starts_with(b"#") {
             continue;
         }
         if let Some((name, value)) = assignment(line) {
-            if name == "HOME" {
-                home = Some(value);
-            }
+            variables.push((name, value));
             continue;
         }
         let times = if line.starts_with(b"@") { 1 } else { 5 };
@@ -60,7 +63,7 @@ pub fn jobs(bytes: &[u8], system: bool) -> Vec<(usize, Job)> {
             Job {
                 user,
                 command: unpercent(rest),
-                home: home.clone(),
+                variables: variables.clone(),
             },
         ));
     }
@@ -109,197 +112,120 @@ fn unpercent(command: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Where a command's output goes, each place once.
-pub fn outputs(command: &[u8]) -> Vec<Word> {
-    let mut found: Vec<Word> = Vec::new();
-    let mut at = 0;
-    let mut piped = false;
-    while at < command.len() {
-        let (word, next, operator) = next_word(command, at);
-        let target = match operator {
-            Some(Operator::Redirect) => {
-                let (name, after, _) = next_word(command, next);
-                at = after;
-                name
-            }
-            Some(Operator::Pipe) => {
-                piped = true;
-                at = next;
-                continue;
-            }
-            Some(Operator::Other) => {
-                at = next;
-                piped = false;
-                continue;
-            }
-            None if piped => {
-                piped = false;
-                at = next;
-                match word.as_ref().map(|word| word.text.as_slice()) {
-                    Some(b"tee") => tee(command, &mut at),
-                    Some(text) if text == b"logger" || text.ends_with(b"/logger") => {
-                        add(&mut found, Word::Logger);
-                        None
-                    }
-                    _ => None,
+/// Where a command's output goes, each place once. `cd` and assignments hold for what follows them.
+pub fn outputs(command: &[u8], mut variables: Variables) -> Vec<Output> {
+    let mut found: Vec<Output> = Vec::new();
+    let home = variables.get(&b"HOME"[..]).cloned().unwrap_or_default();
+    // The directory; what has no value in its name where that is not known.
+    let mut cwd: Result<PathBuf, String> = Ok(Path::new("/").join(OsStr::from_bytes(&home)));
+    for command in shell::commands(command) {
+        for (name, value) in &command.assignments {
+            match value.expand(&variables) {
+                Ok(value) if command.words.is_empty() => {
+                    variables.insert(name.clone().into_bytes(), value);
                 }
+                Err(_) if command.words.is_empty() => {
+                    variables.remove(name.as_bytes());
+                }
+                _ => {}
             }
-            None => {
-                at = next.max(at + 1);
-                None
+        }
+        let mut files: Vec<&Word> = command.redirects.iter().map(|to| &to.target).collect();
+        let program = command
+            .words
+            .first()
+            .and_then(|word| word.expand(&variables).ok());
+        match program
+            .as_deref()
+            .map(|name| name.rsplit(|b| *b == b'/').next().unwrap_or(name))
+        {
+            Some(b"cd") => match command.words.get(1).map(|word| word.expand(&variables)) {
+                Some(Ok(dir)) => {
+                    cwd = cwd.map(|cwd| cwd.join(OsStr::from_bytes(&dir)));
+                    if dir.starts_with(b"/") {
+                        cwd = Ok(PathBuf::from(OsStr::from_bytes(&dir)));
+                    }
+                }
+                Some(Err(why)) => cwd = Err(why),
+                None => {}
+            },
+            Some(b"tee") if command.piped => {
+                let plain = command.words.iter().skip(1);
+                files.extend(plain.filter(|word| !word.source().starts_with(b"-")));
             }
-        };
-        if let Some(target) = target.filter(|target| {
-            target.text != b"/dev/null" && !target.text.starts_with(b"&") && !target.text.is_empty()
-        }) {
-            add(
-                &mut found,
-                if target.fixed {
-                    Word::File(target.text)
-                } else {
-                    Word::Unknown(target.text)
-                },
-            );
+            Some(b"logger") if command.piped => add(&mut found, Output::Logger),
+            _ => {}
+        }
+        for word in files {
+            match (word.expand(&variables), &cwd) {
+                (Ok(name), _) if name == b"/dev/null" || name.is_empty() => {}
+                (Ok(name), _) if name.starts_with(b"/") => {
+                    add(
+                        &mut found,
+                        Output::File(PathBuf::from(OsStr::from_bytes(&name))),
+                    );
+                }
+                (Ok(name), Ok(cwd)) => {
+                    add(&mut found, Output::File(cwd.join(OsStr::from_bytes(&name))));
+                }
+                (Ok(name), Err(why)) => add(&mut found, Output::Unknown(name, why.clone())),
+                (Err(why), _) => add(&mut found, Output::Unknown(word.source(), why)),
+            }
         }
     }
     found
 }
 
-fn add(found: &mut Vec<Word>, word: Word) {
-    if !found.contains(&word) {
-        found.push(word);
+fn add(found: &mut Vec<Output>, output: Output) {
+    if !found.contains(&output) {
+        found.push(output);
     }
-}
-
-/// `tee [-a] FILE`.
-fn tee(command: &[u8], at: &mut usize) -> Option<Shell> {
-    loop {
-        let (word, next, operator) = next_word(command, *at);
-        if operator.is_some() {
-            return None;
-        }
-        *at = next.max(*at + 1);
-        match word {
-            Some(word) if word.text.starts_with(b"-") => {}
-            other => return other,
-        }
-    }
-}
-
-/// A word of shell.
-struct Shell {
-    text: Vec<u8>,
-    /// Does it say what it is, without the shell filling anything in?
-    fixed: bool,
-}
-
-enum Operator {
-    Redirect,
-    Pipe,
-    Other,
-}
-
-/// The next word or operator from `at`, and where it ends.
-fn next_word(command: &[u8], at: usize) -> (Option<Shell>, usize, Option<Operator>) {
-    let mut at = at
-        + command[at..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_whitespace())
-            .count();
-    let rest = &command[at..];
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let after = &rest[digits..];
-    let redirect: Option<usize> = [&b"&>>"[..], b"&>", b">>", b">|", b">"]
-        .iter()
-        .find(|operator| after.starts_with(operator))
-        .map(|operator| operator.len());
-    if let Some(width) = redirect {
-        let end = at + digits + width;
-        // `>&2` and `2>&1` join streams; they name no file.
-        if command[end..].starts_with(b"&") {
-            let number = command[end + 1..]
-                .iter()
-                .take_while(|byte| byte.is_ascii_digit() || **byte == b'-')
-                .count();
-            return (None, end + 1 + number, Some(Operator::Other));
-        }
-        return (None, end, Some(Operator::Redirect));
-    }
-    match rest.first() {
-        Some(b'#') => return (None, command.len(), Some(Operator::Other)),
-        Some(b'|') if rest.get(1) != Some(&b'|') => return (None, at + 1, Some(Operator::Pipe)),
-        Some(b';' | b'|' | b'&' | b'(' | b')' | b'<' | b'\n') => {
-            return (None, at + 1, Some(Operator::Other));
-        }
-        _ => {}
-    }
-    let mut word = Shell {
-        text: Vec::new(),
-        fixed: true,
-    };
-    let (mut single, mut double) = (false, false);
-    while let Some(byte) = command.get(at) {
-        match byte {
-            b'\'' if !double => single = !single,
-            b'"' if !single => double = !double,
-            b'\\' if !single => {
-                at += 1;
-                word.text.extend(command.get(at));
-            }
-            b'$' | b'`' if !single => {
-                word.fixed = false;
-                word.text.push(*byte);
-                if command.get(at + 1) == Some(&b'(') {
-                    let end = command[at..]
-                        .iter()
-                        .position(|byte| *byte == b')')
-                        .map_or(command.len(), |end| at + end + 1);
-                    word.text.extend_from_slice(&command[at + 1..end]);
-                    at = end;
-                    continue;
-                }
-            }
-            b'*' | b'?' | b'~' if !single && !double => {
-                word.fixed = false;
-                word.text.push(*byte);
-            }
-            b' ' | b'\t' | b'\n' | b';' | b'|' | b'&' | b'<' | b'>' | b'(' | b')'
-                if !single && !double =>
-            {
-                break;
-            }
-            byte => word.text.push(*byte),
-        }
-        at += 1;
-    }
-    (Some(word), at, None)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Word, jobs, outputs};
+    use super::{Output, jobs, outputs};
+    use crate::shell::Variables;
+
+    fn of(command: &[u8]) -> Vec<Output> {
+        let variables: Variables = [
+            (b"HOME".to_vec(), b"/root".to_vec()),
+            (b"LOG".to_vec(), b"/l".to_vec()),
+        ]
+        .into();
+        outputs(command, variables)
+    }
 
     #[test]
     fn redirections() {
-        let file = |name: &str| Word::File(name.as_bytes().to_vec());
-        assert_eq!(outputs(b"a >>/l/a.log 2>&1"), [file("/l/a.log")]);
+        let file = |name: &str| Output::File(name.into());
+        assert_eq!(of(b"a >>/l/a.log 2>&1"), [file("/l/a.log")]);
         assert_eq!(
-            outputs(b"cd /x && ./y > out.log 2>'e r.log'; z &>>/l/z >/dev/null"),
-            [file("out.log"), file("e r.log"), file("/l/z")]
+            of(b"cd /x && ./y > out.log 2>'e r.log'; z &>>/l/z >/dev/null"),
+            [file("/x/out.log"), file("/x/e r.log"), file("/l/z")]
+        );
+        assert_eq!(of(b"./y >> log/rel.log"), [file("/root/log/rel.log")]);
+        assert_eq!(
+            of(b"a >> $LOG/a.log; b >> \"$HOME/b.log\""),
+            [file("/l/a.log"), file("/root/b.log")]
         );
         assert_eq!(
-            outputs(b"a 2>&1 | tee -a /l/t | logger -t x"),
-            [file("/l/t"), Word::Logger]
+            of(b"D=/d; a >> $D/a; b >> ~/c.log"),
+            [file("/d/a"), file("/root/c.log")]
         );
         assert_eq!(
-            outputs(b"a > /l/$(date +x).log; b >> ~/c.log"),
+            of(b"a 2>&1 | tee -a /l/t | logger -t x"),
+            [file("/l/t"), Output::Logger]
+        );
+        assert_eq!(
+            of(b"a > /l/$(date +x).log; cd $NONE; b >> c"),
             [
-                Word::Unknown(b"/l/$(date +x).log".to_vec()),
-                Word::Unknown(b"~/c.log".to_vec())
+                Output::Unknown(b"/l/$(date +x).log".to_vec(), "$(date +x)".to_owned()),
+                Output::Unknown(b"c".to_vec(), "${NONE}".to_owned()),
             ]
         );
-        assert_eq!(outputs(b"echo '> no' \">> no\" a\\>no 2>&1 <in"), []);
-        assert_eq!(outputs(b"x 12> y"), [file("y")]);
+        assert_eq!(of(b"echo '> no' \">> no\" a\\>no 2>&1 <in"), []);
+        assert_eq!(of(b"x 12> /y"), [file("/y")]);
     }
 
     #[test]
@@ -317,7 +243,7 @@ mod tests {
             ),
             (3, Some("www-data"), &b"a % b "[..])
         );
-        assert_eq!(found[0].1.home.as_deref(), Some("/h"));
+        assert_eq!(found[0].1.variables, [("HOME".to_owned(), "/h".to_owned())]);
         assert_eq!(found[1].1.command, b"x");
     }
 }

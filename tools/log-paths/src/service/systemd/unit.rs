@@ -2,7 +2,6 @@
 
 use super::NAME;
 use crate::log::Configured;
-use crate::shell::{self, Variables};
 use crate::site::Site;
 use conf::Source;
 use std::collections::BTreeMap;
@@ -126,20 +125,31 @@ impl Unit {
     /// `Environment=` and the files of `EnvironmentFile=`.
     pub fn environment(&self, site: &Site) -> BTreeMap<OsString, OsString> {
         let mut env = BTreeMap::new();
+        if let Some(user) = self.text("User") {
+            if let Some(home) = site.users.home(&user) {
+                env.insert("HOME".into(), home.into());
+            }
+            env.insert("USER".into(), user.clone().into());
+            env.insert("LOGNAME".into(), user.into());
+        }
         for (name, value, _) in &self.settings {
             let pairs: Vec<Vec<u8>> = match name.as_str() {
-                "Environment" => conf::shlex::split(value).unwrap_or_default(),
+                "Environment" => {
+                    let text = self
+                        .expand(&String::from_utf8_lossy(value))
+                        .unwrap_or_default();
+                    conf::shlex::split(text.as_bytes()).unwrap_or_default()
+                }
                 "EnvironmentFile" => {
-                    let path = PathBuf::from(OsString::from_vec(
-                        value.strip_prefix(b"-").unwrap_or(value).to_vec(),
-                    ));
-                    let (variables, _) = shell::assignments(
-                        &site.files.read(&path).unwrap_or_default(),
-                        Variables::new(),
-                    );
-                    variables
-                        .into_iter()
-                        .map(|(name, value)| [name.as_slice(), b"=", &value].concat())
+                    let name = value.strip_prefix(b"-").unwrap_or(value);
+                    let name = self
+                        .expand(&String::from_utf8_lossy(name))
+                        .unwrap_or_default();
+                    let name = Path::new(&name);
+                    let files = site.files.glob(name);
+                    files
+                        .iter()
+                        .flat_map(|file| pairs(&site.files.read(file).unwrap_or_default()))
                         .collect()
                 }
                 _ => continue,
@@ -198,6 +208,27 @@ impl Unit {
         }
         Ok(out)
     }
+}
+
+/// The lines of an EnvironmentFile=: no variables are filled in, comments begin lines, quotations go (systemd.exec(5)).
+fn pairs(text: &[u8]) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    for line in text.split(|byte| *byte == b'\n') {
+        let line = line.trim_ascii();
+        let Some(at) = line.iter().position(|byte| *byte == b'=') else {
+            continue;
+        };
+        if line.starts_with(b"#") || line.starts_with(b";") {
+            continue;
+        }
+        let value = line[at + 1..].trim_ascii();
+        let value = match value {
+            [mark @ (b'"' | b'\''), inner @ .., last] if mark == last => inner,
+            other => other,
+        };
+        found.push([line[..at].trim_ascii(), b"=", value].concat());
+    }
+    found
 }
 
 /// `NAME.service.d/*.conf` and those of every shorter `PREFIX-.service.d`, by file name; the strongest place has each.

@@ -4,14 +4,16 @@
 //! either day field is enough, `%%` and `$$` where cron knows nothing of either, the shell named.
 //! What has no counterpart (mail, running what a change of time left out) is not imitated.
 
-use crate::command::{self, Action, Around, Shape};
-use crate::crontab::What;
+use crate::around::{self, Around};
+use crate::command::{Action, Place, Shape};
 use crate::escape;
 use crate::field::Field;
+use crate::hashed::Seed;
 use crate::render;
 use crate::schedule::{Schedule, WEEK};
 use crate::site::Site;
 use crate::spread::Placed;
+use crate::target::systemd::settings::{self, Told};
 use crate::template::{Job, Template};
 
 /// One unit file.
@@ -23,37 +25,55 @@ pub struct Unit {
     pub text: String,
 }
 
-/// Both units of every job, in the jobs' order: timer, then service.
-pub fn units(template: &Template, site: &Site, placed: &[Placed]) -> Vec<Unit> {
-    let each = template.jobs.iter().zip(placed).flat_map(|(job, placed)| {
+/// The units of every job, in the jobs' order: a timer and its service, or for `@reboot` a service
+/// alone that is enabled.
+pub fn units(template: &Template, site: &Site, placed: &[Placed]) -> Vec<Vec<Unit>> {
+    let settings = crate::settings::of_jobs(template, site);
+    let each = template.jobs.iter().zip(placed).zip(&settings);
+    each.map(|((job, placed), settings)| {
         let stem = format!("{}-{}", site.name(), job.id);
-        let zone = site.facts.tz.as_deref();
-        [
-            Unit {
+        let told = settings::tell(settings, site);
+        let mut units = Vec::new();
+        if !placed.schedule.reboot {
+            units.push(Unit {
                 name: format!("{stem}.timer"),
-                text: timer(&stem, placed, zone),
-            },
-            Unit {
-                name: format!("{stem}.service"),
-                text: service(&stem, template, job, placed, site),
-            },
-        ]
-    });
-    each.collect()
+                text: timer(&stem, job, placed, &told, site),
+            });
+        }
+        units.push(Unit {
+            name: format!("{stem}.service"),
+            text: service(&stem, job, placed, &told, site),
+        });
+        units
+    })
+    .collect()
 }
 
 fn title(stem: &str, placed: &Placed) -> String {
     format!("{stem} ({})", placed.when.replace('%', "%%"))
 }
 
-fn timer(stem: &str, placed: &Placed, zone: Option<&str>) -> String {
+fn timer(stem: &str, job: &Job, placed: &Placed, told: &Told, site: &Site) -> String {
     let mut out = format!("[Unit]\nDescription={}\n\n[Timer]\n", title(stem, placed));
-    if placed.schedule.reboot {
-        out += "OnBootSec=0\n";
-    }
-    for line in calendar(&placed.schedule) {
+    let zone = told.zone.as_deref().or(site.facts.tz.as_deref());
+    // Where cronie would pick a value whenever it loads the file, the timer has one for good.
+    let seed = Seed {
+        site: site.name(),
+        job: &job.id,
+    };
+    let schedule = if job.written.is_random() {
+        job.written.picked(|field, low, high| {
+            low + (seed.number(field.name()) % (high - low + 1) as u64) as i32
+        })
+    } else {
+        placed.schedule.clone()
+    };
+    for line in calendar(&schedule) {
         let zone = zone.map(|z| format!(" {z}")).unwrap_or_default();
         out += &format!("OnCalendar={line}{zone}\n");
+    }
+    for line in &told.timer {
+        out += &format!("{line}\n");
     }
     // Cron starts a job within a second of its minute, and never makes up for what it slept through.
     out + "AccuracySec=1s\nPersistent=false\n\n[Install]\nWantedBy=timers.target\n"
@@ -128,37 +148,43 @@ fn weekdays(bits: u64) -> String {
         .join(",")
 }
 
-fn service(stem: &str, template: &Template, job: &Job, placed: &Placed, site: &Site) -> String {
-    let mut out = format!(
-        "[Unit]\nDescription={}\n\n[Service]\nType=oneshot\n",
-        title(stem, placed)
-    );
+fn service(stem: &str, job: &Job, placed: &Placed, told: &Told, site: &Site) -> String {
+    let mut out = format!("[Unit]\nDescription={}\n", title(stem, placed));
+    if let Some(unit) = &site.facts.on_failure {
+        out += &format!("OnFailure={unit}\n");
+    }
+    out += "\n[Service]\nType=oneshot\n";
     if let Some(user) = site.facts.user.as_deref().or(job.user.as_deref()) {
         out += &format!("User={user}\n");
     }
-    let around = Around::new(site, &job.id, &job.extras);
-    let ours = !matches!(job.action, Action::Raw(_)) || is_rewritten(job, site);
+    let ours = render::is_ours(job, site);
+    let around = Around::new(site, &job.id, &job.extras, Vec::new());
     let dir = around.dir.clone().filter(|_| ours);
-    out += &format!(
-        "WorkingDirectory={}\n",
-        dir.as_deref().map_or_else(|| "~".to_owned(), percent)
-    );
-    let settings = settings(template, job, site);
-    for (name, value) in &settings {
-        if name != "SHELL" && name != "MAILTO" {
-            out += &format!(
-                "Environment={}\n",
-                quoted(&format!("{name}={value}"), false)
-            );
-        }
+    // Debian's cron goes on where the home directory is missing.
+    let missing = if site.dialect.runs_without_home() {
+        "-"
+    } else {
+        ""
+    };
+    out += &match (dir.as_deref(), told.home.as_deref()) {
+        (Some(dir), _) => format!("WorkingDirectory={}\n", percent(dir)),
+        (None, Some(home)) => format!("WorkingDirectory={missing}{}\n", percent(home)),
+        (None, None) => format!("WorkingDirectory={missing}~\n"),
+    };
+    for (name, value) in &told.environment {
+        out += &format!(
+            "Environment={}\n",
+            quoted(&format!("{name}={value}"), false)
+        );
     }
-    let shell = settings
-        .iter()
-        .rev()
-        .find(|(name, _)| name == "SHELL")
-        .map_or("/bin/sh", |(_, value)| value);
-    let (command, input) = command(job, site, ours);
-    out += &format!("ExecStart={}\n", start(&command, shell, dir.as_deref()));
+    if let Some(file) = &around.env_file {
+        out += &format!("EnvironmentFile={}\n", percent(file));
+    }
+    let (command, input) = command(job, site, ours, &around);
+    out += &format!(
+        "ExecStart={}\n",
+        start(&command, &told.shell, dir.as_deref())
+    );
     if let Some(input) = input {
         out += &format!(
             "StandardInput=data\nStandardInputText={}\n",
@@ -168,79 +194,43 @@ fn service(stem: &str, template: &Template, job: &Job, placed: &Placed, site: &S
     if let Some(seconds) = around.timeout.filter(|_| ours) {
         out += &format!("TimeoutStartSec={seconds}\n");
     }
-    if let Some(log) = around
-        .log
-        .filter(|_| ours && !command::is_redirected(command.as_bytes()))
-    {
-        let log = percent(&log);
-        out += &format!("StandardOutput=append:{log}\nStandardError=append:{log}\n");
+    if placed.schedule.reboot {
+        out += "\n[Install]\nWantedBy=multi-user.target\n";
     }
     out
 }
 
-fn is_rewritten(job: &Job, site: &Site) -> bool {
-    matches!(job.shape, Shape::Manage { .. }) && render::rewrites(site)
-}
-
-/// The settings that hold for a job: the site's, and the template's above it.
-fn settings(template: &Template, job: &Job, site: &Site) -> Vec<(String, String)> {
-    let mut all: Vec<(String, String)> = Vec::new();
-    for line in template
-        .lines
-        .iter()
-        .take_while(|line| line.number < job.line)
-    {
-        if let What::Setting(setting) = &line.what {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            put(&mut all, text(&setting.name), text(&setting.value));
-        }
-    }
-    let site_named = [("SHELL", &site.facts.shell), ("PATH", &site.facts.path)];
-    for (name, value) in site_named {
-        if let Some(value) = value {
-            put(&mut all, name.to_owned(), value.clone());
-        }
-    }
-    for (name, value) in &site.facts.env {
-        put(&mut all, name.clone(), value.clone());
-    }
-    all
-}
-
-fn put(all: &mut Vec<(String, String)>, name: String, value: String) {
-    all.retain(|(n, _)| *n != name);
-    all.push((name, value));
-}
-
-/// What is run, and its standard input. systemd itself sees to directory, limit and log, and never
-/// starts a service twice, so no lock is needed either.
-fn command(job: &Job, site: &Site, ours: bool) -> (String, Option<String>) {
+/// What is run, and its standard input. systemd itself sees to directory, environment and limit, and
+/// starts no service twice. A lock stays where other jobs or programs may hold it, and the log is
+/// opened by the job's own shell: systemd would open it as root.
+fn command(job: &Job, site: &Site, ours: bool, around: &Around) -> (String, Option<String>) {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    match &job.action {
-        Action::Raw(raw) => {
-            let (command, input) = escape::decode(raw, site.dialect);
-            let command = text(command);
-            match job.shape {
-                Shape::Manage { python_end } if ours => {
-                    let rest = command.get(python_end..).unwrap_or_default();
-                    (
-                        format!("{}{rest}", escape::shell_word(&command::interpreter(site))),
-                        input.map(text),
-                    )
-                }
-                _ => (command, input.map(text)),
-            }
+    let bare = Around {
+        lock: around.lock.clone().filter(|_| is_path(&job.extras.lock)),
+        turn: around.turn.clone(),
+        log: around.log.clone(),
+        ..Around::default()
+    };
+    let Action::Raw(raw) = &job.action else {
+        return (bare.wrap(&render::inner(&job.action, site)), None);
+    };
+    let (command, input) = escape::decode(raw, site.dialect);
+    let input = input.map(text);
+    match job.shape {
+        Shape::Manage { python_end } if ours => {
+            let (head, body, tail, _) =
+                bare.split(&command, python_end, &around::interpreter(site));
+            (
+                format!("{head}{}{tail}", String::from_utf8_lossy(body)),
+                input,
+            )
         }
-        Action::Manage(words) => (
-            format!(
-                "{} manage.py {words}",
-                escape::shell_word(&command::interpreter(site))
-            ),
-            None,
-        ),
-        Action::Argv(argv) => (render::words(argv), None),
-        Action::Shell(shell) => (shell.clone(), None),
+        _ => (text(command), input),
     }
+}
+
+fn is_path(place: &Option<Place>) -> bool {
+    matches!(place, Some(Place::Path(_)))
 }
 
 /// A command without anything for a shell to do is started directly, by its full path.

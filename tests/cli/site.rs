@@ -1,0 +1,279 @@
+//! The site file, `--site`, and running as the site's user.
+
+use harness::person::Person;
+use harness::{TempDir, Tool, scratch, tool};
+use serde_json::json;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::Path;
+
+/// A directory that other users may enter, with a site file in it.
+fn site(text: &str) -> TempDir {
+    let dir = scratch();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(dir.path().join("reef.toml"), text).unwrap();
+    dir
+}
+
+fn with(name: &str, dir: &Path, args: &[&str]) -> Tool {
+    let (command, rest) = args.split_first().unwrap();
+    tool(name)
+        .arg(command)
+        .arg("--site")
+        .arg(dir.join("reef.toml"))
+        .args(rest.iter().copied())
+}
+
+#[test]
+fn what_is_wrong_has_line_and_column() {
+    let cases = [
+        (
+            "x = 1\n[site]\nname = \"reef\"\n",
+            ":1:1: unknown key 'x'",
+            "[site] and a table",
+        ),
+        (
+            "[site]\nname = \"reef\"\nusr = \"x\"\n",
+            ":3:1: unknown key 'usr'",
+            "did you mean 'user'?",
+        ),
+        (
+            "[site]\nname = \"Reef\"\n",
+            ":2:8: 'Reef' is no name for a site",
+            "lower-case",
+        ),
+        (
+            "[site]\nuser = \"x\"\n",
+            "the site has no name",
+            "write name =",
+        ),
+        (
+            "[site]\nname = \"reef\"\nurls = \"x\"\n",
+            ":3:8: 'urls' is written urls = [\"URL\", ...]",
+            "",
+        ),
+        (
+            "[site]\nname = \"reef\"\n[maint-pge]\n",
+            ":3:2: unknown key 'maint-pge'",
+            "did you mean 'maint-page'?",
+        ),
+        (
+            "[site]\nname = \"reef\"\n[maint-page]\ndirr = \"x\"\n",
+            ":4:1: unknown key 'dirr'",
+            "did you mean 'dir'?",
+        ),
+        // What a file may not say.
+        (
+            "[site]\nname = \"reef\"\n[maint-page]\ntrust = \"x\"\n",
+            ":4:1: unknown key 'trust'",
+            "",
+        ),
+        (
+            "[site]\nname = \"reef\"\n[maint-page]\ndir = \"x\"\ntimeout = \"soon\"\n",
+            ":5:11: ",
+            "",
+        ),
+        (
+            "[site]\nname = \"reef\"\n[maint-page]\ndir = \"x\"\nforce = \"perhaps\"\n",
+            ":5:9: force: ",
+            "",
+        ),
+        ("[site\n", ":1:6: ", ""),
+    ];
+    for (text, wanted, hint) in cases {
+        let dir = site(text);
+        let done = with("maint-page", dir.path(), &["on"])
+            .run()
+            .expect_code(2)
+            .expect_silence();
+        assert!(
+            done.err().contains(wanted) && done.err().contains(hint),
+            "{text}: {}",
+            done.err()
+        );
+    }
+}
+
+#[test]
+fn a_table_gives_what_is_not_typed_and_other_tables_are_skipped() {
+    let dir = site(
+        "[site]\nname = \"reef\"\n[maint-page]\ndir = \"page\"\nmessage = \"From the file\"\nfor = \"15m\"\n[cron-render]\nno_such = 1\n",
+    );
+    let shown = |done: harness::Output| done.expect_code(0).json()["holds"][0]["message"].clone();
+    assert_eq!(
+        shown(with("maint-page", dir.path(), &["on"]).run()),
+        "From the file"
+    );
+    assert!(
+        dir.path().join("page/on").exists(),
+        "a relative path starts at the file"
+    );
+    let typed = with("maint-page", dir.path(), &["on", "--message", "Typed"]);
+    assert_eq!(shown(typed.run()), "Typed");
+    // The variable, and Ansible's option.
+    let mut by_variable = tool("maint-page").arg("off");
+    by_variable
+        .command()
+        .env("RUNBOOK_SITE", dir.path().join("reef.toml"));
+    by_variable.run().expect_code(0);
+    assert!(!dir.path().join("page/on").exists());
+    let keys = json!({"command": "on", "site": dir.path().join("reef.toml")});
+    std::fs::write(dir.path().join("args"), keys.to_string()).unwrap();
+    let called = tool("maint-page")
+        .arg("--ansible-args")
+        .arg(dir.path().join("args"))
+        .run();
+    assert_eq!(shown(called), "From the file");
+    // A bare name is looked for in one place.
+    let done = tool("maint-page")
+        .args(["status", "--site", "no-such-site"])
+        .run()
+        .expect_code(2);
+    assert!(
+        done.err()
+            .contains("/etc/runbook-tools/sites/no-such-site.toml"),
+        "{}",
+        done.err()
+    );
+}
+
+#[test]
+fn facts_stand_for_options() {
+    let dir = site("[site]\nname = \"reef\"\nvenv = \"v\"\nrequirements = [\"r.txt\"]\n");
+    std::fs::write(dir.path().join("r.txt"), "").unwrap();
+    let made = std::process::Command::new("/usr/bin/python3")
+        .args(["-m", "venv", "--without-pip"])
+        .arg(dir.path().join("v"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    with("venv-sync", dir.path(), &["check"])
+        .run()
+        .expect_code(0);
+}
+
+/// What COMMAND says of itself.
+const LOOK: &str = "id -un; pwd; umask; echo $PATH; ls -l /proc/self/fd; env; \
+    test $$ = $(ps -o sid= -p $$) && echo own session; touch made; exit 3";
+
+#[test]
+fn a_command_as_the_site_has_nothing_of_the_callers() {
+    let Some(person) = Person::new() else { return };
+    let dir = site(&format!(
+        "[site]\nname = \"reef\"\nuser = \"{}\"\ndir = \"site\"\nvenv = \"venv\"\nenv_file = \"reef.env\"\n\
+         [maint-page]\ndir = \"page\"\non_failure = \"off\"\n[svc-cycle]\nservice = [\"pidfile:{}\"]\n",
+        person.name,
+        dir_less("none.pid"),
+    ));
+    let top = dir.path();
+    std::fs::write(
+        top.join("reef.env"),
+        "SECRET_KEY='hush hush'\nDB_PASS=frobnicate\nexport A=1\n",
+    )
+    .unwrap();
+    std::fs::create_dir(top.join("site")).unwrap();
+    let home = std::fs::metadata(&person.home).unwrap();
+    chown(top.join("site"), Some(home.uid()), Some(home.gid())).unwrap();
+    let mut call = with(
+        "maint-page",
+        top,
+        &["during", "--as-site", "--", "sh", "-c", LOOK],
+    );
+    call.command().env("OF_ROOT", "a secret of root's");
+    let done = call.run().expect_code(3);
+    let tail = done.json()["ran"]["tail"].as_str().unwrap().to_owned();
+    let venv = top.join("venv/bin");
+    for line in [
+        &person.name,
+        top.join("site").to_str().unwrap(),
+        "0022",
+        &format!("{}:/usr/local/sbin:", venv.display()),
+        &format!("HOME={}", person.home.display()),
+        "own session",
+        "SECRET_KEY=***",
+        "DB_PASS=***",
+    ] {
+        assert!(tail.contains(line), "{line}: {tail}");
+    }
+    assert!(!tail.contains("OF_ROOT") && !tail.contains("A=1"), "{tail}");
+    // Standard input, output and error, and the directory that ls reads.
+    assert_eq!(
+        tail.lines().filter(|line| line.contains(" -> ")).count(),
+        4,
+        "{tail}"
+    );
+    assert_eq!(
+        std::fs::metadata(top.join("site/made")).unwrap().uid(),
+        home.uid()
+    );
+    // --as alone, and what cannot be.
+    with(
+        "maint-page",
+        top,
+        &["during", "--as", "no-such-user", "--", "true"],
+    )
+    .run()
+    .expect_code(2)
+    .expect_err("there is no user 'no-such-user'");
+    tool("maint-page")
+        .args([
+            "during",
+            "--dir",
+            "/tmp/x",
+            "--on-failure",
+            "off",
+            "--as-site",
+            "--",
+            "true",
+        ])
+        .run()
+        .expect_code(2)
+        .expect_err("--as-site needs a site file");
+}
+
+fn dir_less(name: &str) -> String {
+    format!("/run/{name}")
+}
+
+#[test]
+fn files_of_others_have_no_rights_of_roots() {
+    let Some(person) = Person::new() else { return };
+    let dir = site("[site]\nname = \"reef\"\n[maint-page]\ndir = \"page\"\n");
+    let file = dir.path().join("reef.toml");
+    let uid = std::fs::metadata(&person.home).unwrap().uid();
+    chown(&file, Some(uid), None).unwrap();
+    let done = with("maint-page", dir.path(), &["on"])
+        .run()
+        .expect_code(2)
+        .expect_silence();
+    assert!(
+        done.err().contains(&person.name) && done.err().contains("--trust"),
+        "{}",
+        done.err()
+    );
+    assert!(!dir.path().join("page").exists());
+    with(
+        "maint-page",
+        dir.path(),
+        &["on", "--trust", file.to_str().unwrap()],
+    )
+    .run()
+    .expect_code(0);
+    // Variables of another user are none for a program of root's.
+    let env = dir.path().join("x.env");
+    std::fs::write(&env, "LD_PRELOAD=/tmp/x.so\n").unwrap();
+    chown(&env, Some(uid), None).unwrap();
+    chown(&file, Some(0), None).unwrap();
+    let during = |args: &[&str]| {
+        with(
+            "maint-page",
+            dir.path(),
+            &["during", "--on-failure", "off", "--env-file"],
+        )
+        .arg(&env)
+        .args(args.iter().copied())
+        .args(["--", "true"])
+        .run()
+    };
+    during(&[]).expect_code(2).expect_err(&person.name);
+    during(&["--as", &person.name]).expect_code(0);
+}

@@ -1,0 +1,147 @@
+#!/bin/sh
+# A fresh Debian of the project's own: debootstrap's minbase with git, make and a Rust toolchain.
+#
+#   tests/root.sh make SUITE             make target/roots/SUITE, once
+#   tests/root.sh run SUITE COMMAND...   run COMMAND in a clone of the last commit, in a copy of
+#                                        that root which is removed afterwards
+#   tests/root.sh keep SUITE COMMAND...  the same, in a copy that stays: for a second run
+#
+# SUITE is bookworm or trixie. trixie has its own compiler, Rust 1.85, the oldest that is supported;
+# bookworm has the toolchain of the caller (rustup's), read-only. The downloads of cargo and apt are
+# kept in target/roots, the built files in target/roots/SUITE.target.
+set -eu
+
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:$HOME/.cargo/bin
+roots=$top/target/roots
+bundle=/etc/ssl/certs/ca-certificates.crt
+
+say() { printf '%s\n' "root: $*" >&2; }
+die() {
+    say "$1"
+    [ -z "${2-}" ] || printf '%s\n' "hint: $2" >&2
+    exit 3
+}
+
+mirror() {
+    found=
+    if command -v apt-get >/dev/null 2>&1; then
+        found=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
+            sed -n 's,^\(.*/debian/\) main$,\1,p' | head -n 1)
+    fi
+    printf '%s\n' "${found:-http://deb.debian.org/debian}"
+}
+
+# Packages of the root beside minbase.
+included() {
+    case $1 in
+    bookworm) echo git make ca-certificates ;;
+    trixie) echo git make ca-certificates cargo rustc ;;
+    esac
+}
+
+make_root() {
+    suite=$1
+    base=$roots/$suite
+    [ ! -d "$base" ] || return 0
+    command -v debootstrap >/dev/null 2>&1 || sh "$top/tests/setup.sh" --packages
+    mkdir -p "$roots"
+    # One at a time; the directory itself is the lock.
+    exec 8<"$roots"
+    flock 8
+    [ ! -d "$base" ] || return 0
+    rm -rf "$base.new"
+    say "debootstrap $suite"
+    debootstrap --variant=minbase "$suite" "$base.new" "$(mirror)" >"$roots/$suite.log" 2>&1 ||
+        die "debootstrap $suite failed: $(tail -n 1 "$roots/$suite.log")" "read $roots/$suite.log"
+    # Nothing in the root starts by itself.
+    printf '#!/bin/sh\nexit 101\n' >"$base.new/usr/sbin/policy-rc.d"
+    chmod 755 "$base.new/usr/sbin/policy-rc.d"
+    # shellcheck disable=SC2046
+    chroot "$base.new" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 sh -ec '
+        apt-get -q update
+        apt-get -q -y --no-install-recommends install "$@"
+        apt-get clean' sh $(included "$suite") >>"$roots/$suite.log" 2>&1 ||
+        die "apt-get in the $suite root failed: $(tail -n 1 "$roots/$suite.log")" "read $roots/$suite.log"
+    rm "$base.new/usr/sbin/policy-rc.d"
+    mv "$base.new" "$base"
+    exec 8<&-
+}
+
+# Inside the new mount namespace; "$@" is the command.
+enter() {
+    suite=$1 root=$2
+    shift 2
+    mount --make-rprivate /
+    mount -t overlay overlay -o "lowerdir=$roots/$suite,upperdir=$root.up/upper,workdir=$root.up/work" "$root"
+    mount -t proc proc "$root/proc"
+    mount --rbind /sys "$root/sys"
+    mount --rbind /dev "$root/dev"
+    mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
+    mount -t tmpfs -o mode=1777 tmp "$root/tmp"
+    mount -t tmpfs -o mode=755 run "$root/run"
+    cp /etc/resolv.conf /etc/hosts "$root/etc/"
+    cp "$bundle" "$root$bundle"
+    mkdir -p "$roots/apt" "$root/var/cache/apt/archives" "$roots/cargo/registry" "$root/root/.cargo/registry"
+    mount --bind "$roots/apt" "$root/var/cache/apt/archives"
+    mkdir -p "$root/var/cache/apt/archives/partial"
+    mount --bind "$roots/cargo/registry" "$root/root/.cargo/registry"
+    if [ "$suite" = bookworm ]; then
+        mkdir -p "$root/root/.rustup" "$root/root/.cargo/bin"
+        mount --bind "${RUSTUP_HOME:-$HOME/.rustup}" "$root/root/.rustup"
+        mount --bind "${CARGO_HOME:-$HOME/.cargo}/bin" "$root/root/.cargo/bin"
+        mount -o remount,bind,ro "$root/root/.rustup"
+        mount -o remount,bind,ro "$root/root/.cargo/bin"
+    fi
+    mkdir -p "$roots/$suite.target"
+    rm -rf "$root/root/runbook-tools"
+    git clone -q --no-hardlinks "$top" "$root/root/runbook-tools"
+    if [ -z "${ROOT_FRESH_TARGET-}" ]; then
+        mkdir "$root/root/runbook-tools/target"
+        mount --bind "$roots/$suite.target" "$root/root/runbook-tools/target"
+    fi
+    # An overlay of a root that is an overlay itself has no upper layer: nspawn's tests want a plain /var/tmp.
+    mkdir -p "$root.up/scratch"
+    mount --bind "$root.up/scratch" "$root/var/tmp"
+    chmod 1777 "$root/var/tmp"
+    exec chroot "$root" env -i HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" USER=root LOGNAME=root \
+        CI="${CI-}" CARGO_TERM_COLOR=never \
+        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/root/.cargo/bin \
+        sh -c 'cd /root/runbook-tools && exec "$@"' sh "$@"
+}
+
+run() {
+    keep=$1 suite=$2
+    shift 2
+    [ "$(id -u)" -eq 0 ] || die "a root needs root" "sudo make ${MAKECMDGOALS-}"
+    make_root "$suite"
+    if [ "$keep" = keep ]; then
+        root=$roots/$suite.kept
+    else
+        root=$(mktemp -d "$roots/$suite.XXXXXX")
+        trap 'rm -rf "$root" "$root.up"' EXIT
+    fi
+    mkdir -p "$root" "$root.up/upper" "$root.up/work"
+    rc=0
+    unshare --mount --pid --uts --ipc --fork --kill-child \
+        sh "$0" enter "$suite" "$root" "$@" || rc=$?
+    return "$rc"
+}
+
+case ${1-} in
+make) make_root "${2:?SUITE}" ;;
+run | keep)
+    [ $# -ge 3 ] || die "a suite and a command are needed" "tests/root.sh run trixie make test"
+    how=$1
+    shift
+    run "$how" "$@"
+    ;;
+enter)
+    shift
+    enter "$@"
+    ;;
+*)
+    printf '%s\n' 'usage: tests/root.sh make SUITE | run SUITE COMMAND... | keep SUITE COMMAND...' >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,152 @@
+//! Places where a schedule is installed. A place is whole in its file: how its text is rendered,
+//! read, judged, checked, planned and written. registry.rs lists them.
+
+pub mod cron_d;
+pub mod crontab;
+pub mod systemd;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base::atomic::{Access, Dir};
+use base::child::{Finished, Run};
+use base::error::{Error, Kind, Result};
+use base::lock::{self, Lock};
+use base::tool::Context;
+
+use crate::block;
+use crate::crontab::Form;
+use crate::host::Cron;
+use crate::plan::Plan;
+use crate::site::{Format, Site};
+
+/// One place where a schedule is installed.
+pub trait Target {
+    /// The file, for reports.
+    fn path(&self) -> String;
+
+    /// Holds other runs off.
+    ///
+    /// # Errors
+    /// `Kind::Locked`.
+    fn lock(&self, wait: Duration) -> Result<Vec<Lock>>;
+
+    /// Its bytes; `None` if there is nothing, for certain.
+    ///
+    /// # Errors
+    /// `Kind::Io`, `Kind::Failed` where it cannot be read exactly.
+    fn read(&self) -> Result<Option<Vec<u8>>>;
+
+    /// The change that puts `body` in place.
+    ///
+    /// # Errors
+    /// `Kind::Failed` for what was edited or is somebody else's, unless `force`.
+    fn plan(&self, before: Option<Vec<u8>>, body: &[u8], force: bool) -> Result<Plan>;
+
+    /// The change that removes what was installed.
+    ///
+    /// # Errors
+    /// As [`Target::plan`].
+    fn plan_removal(&self, before: Option<Vec<u8>>, force: bool) -> Result<Plan>;
+
+    /// Whether what holds the schedule is as the daemon wants it, whatever is in it.
+    ///
+    /// # Errors
+    /// `Kind::Io`.
+    fn sound(&self, plan: &Plan) -> Result<bool>;
+
+    /// Asks the daemon's own checker; what it only warns of comes back.
+    ///
+    /// # Errors
+    /// `Kind::Failed` with the checker's words.
+    fn check(&self, plan: &Plan) -> Result<Vec<String>>;
+
+    /// Keeps a copy of what is there.
+    ///
+    /// # Errors
+    /// `Kind::Io`.
+    fn back_up(&self, bytes: &[u8]) -> Result<String>;
+
+    /// Carries the plan out and reads the result back.
+    ///
+    /// # Errors
+    /// `Kind::Failed`; the old state stands, unless the message says otherwise.
+    fn write(&self, plan: &Plan) -> Result<Vec<String>>;
+}
+
+/// A row of the registry.
+#[derive(Debug)]
+pub struct Row {
+    /// The name that `--format` takes.
+    pub name: &'static str,
+    /// The format.
+    pub format: Format,
+    /// Whether the daemon of crontabs reads it.
+    pub by_cron: bool,
+    /// Whether its lines name a user; `None` where it has no lines.
+    pub form: Option<Form>,
+    /// Opens the place of a site.
+    pub open: fn(&Site, &Cron, &Context) -> Result<Box<dyn Target>>,
+}
+
+/// The directory for what is on its way into a crontab: for us alone, emptied at reboot.
+///
+/// # Errors
+/// `Kind::Permission` where it is not ours alone.
+pub fn workroom() -> Result<Dir> {
+    Dir::open(&lock::state_directory()?)
+}
+
+/// Keeps `bytes` as a backup for its owner's eyes alone, and says where. The name carries the
+/// content's hash, so the same content is kept once.
+///
+/// # Errors
+/// `Kind::Io`.
+pub fn keep(what: &str, bytes: &[u8]) -> Result<String> {
+    let directory = match (
+        rustix::process::geteuid().is_root(),
+        std::env::var_os("HOME").map(PathBuf::from),
+    ) {
+        (true, _) => PathBuf::from("/var/backups/runbook-tools"),
+        (false, Some(home)) if home.is_absolute() => home.join(".local/state/runbook-tools"),
+        _ => lock::state_directory()?,
+    };
+    lock::private_directory(&directory)?;
+    let hash = block::sha256(bytes);
+    let name = format!("{what}.{}", hash.get(..16).unwrap_or(&hash));
+    Dir::open(&directory)?.write(&name, bytes, Access::mode(0o600))?;
+    Ok(directory.join(name).display().to_string())
+}
+
+/// Runs a program of cron's or systemd's. 126 and 127 are for a COMMAND of the user's: here it is a
+/// failure of our own.
+///
+/// # Errors
+/// `Kind::Failed` where it cannot be started, `Kind::Deadline` where it took too long.
+pub fn run(program: &Run, what: &str) -> Result<Finished> {
+    let done = program.run().map_err(|e| match e.kind {
+        Kind::CommandNotFound | Kind::CommandNotExecutable => Error::failed(e.message),
+        _ => e,
+    })?;
+    if done.timed_out {
+        Err(Error::deadline(format!("{what} took too long")))
+    } else {
+        Ok(done)
+    }
+}
+
+/// What was read before is not what is there now.
+pub fn changed_meanwhile(what: &str) -> Error {
+    Error::failed(format!(
+        "{what} was changed by somebody else meanwhile; nothing was installed"
+    ))
+    .hint("run it again")
+}
+
+/// What was written is not what can be read back.
+pub fn not_as_written(what: &str) -> Error {
+    Error::failed(format!(
+        "{what} is not what was installed: somebody else wrote at the same time"
+    ))
+    .hint("run it again")
+}
