@@ -11,7 +11,11 @@ function __fish_maint_page_which
             continue
         end
         switch $word
+<<<<<<< HEAD
+            case --dir --page --id --start --for --until --warn --message --title --lang --tz --template --verify --host --connect --within -o --output --timeout --lock-wait --journal --trust --color --ansible-args --expect --count --on-failure --drain --allow-path --allow-from --ttl
+=======
             case --dir --page --id --start --for --until --warn --message --title --lang --tz --template --verify --host --connect --within -o --output --timeout --lock-wait --journal --site --trust --color --ansible-args --expect --count --on-failure --drain --as --env-file --ttl
+>>>>>>> main
                 set skip yes
             case on off status wait tick during verify snippet bypass
                 echo $word
@@ -69,7 +73,7 @@ complete -c maint-page -n '__fish_maint_page_in on' -l until -r -f -d 'When it i
 complete -c maint-page -n '__fish_maint_page_in on' -l warn -r -f -d 'How long before the start users are warned; from now unless told'
 complete -c maint-page -n '__fish_maint_page_in on' -l message -r -f -d 'What visitors are told'
 complete -c maint-page -n '__fish_maint_page_in on' -l title -r -f -d 'The page\'s heading'
-complete -c maint-page -n '__fish_maint_page_in on' -l lang -r -f -d 'The language the message is written in, such as de or pt-BR'
+complete -c maint-page -n '__fish_maint_page_in on' -l lang -r -f -d 'The page\'s language, such as de or pt-BR; given again, the page repeats its own words in that language'
 complete -c maint-page -n '__fish_maint_page_in on' -l tz -r -f -d 'The time zone of clock times, typed and shown; the system\'s unless told'
 complete -c maint-page -n '__fish_maint_page_in on' -l template -r -f -a '(__fish_complete_directories)' -d 'A page of your own: DIR/page.html and what it needs'
 complete -c maint-page -n '__fish_maint_page_in on' -l auto-off -d 'Let tick and wait take the page away at its end'
@@ -186,7 +190,7 @@ complete -c maint-page -n '__fish_maint_page_in during' -l until -r -f -d 'When 
 complete -c maint-page -n '__fish_maint_page_in during' -l warn -r -f -d 'How long before the start users are warned; from now unless told'
 complete -c maint-page -n '__fish_maint_page_in during' -l message -r -f -d 'What visitors are told'
 complete -c maint-page -n '__fish_maint_page_in during' -l title -r -f -d 'The page\'s heading'
-complete -c maint-page -n '__fish_maint_page_in during' -l lang -r -f -d 'The language the message is written in, such as de or pt-BR'
+complete -c maint-page -n '__fish_maint_page_in during' -l lang -r -f -d 'The page\'s language, such as de or pt-BR; given again, the page repeats its own words in that language'
 complete -c maint-page -n '__fish_maint_page_in during' -l tz -r -f -d 'The time zone of clock times, typed and shown; the system\'s unless told'
 complete -c maint-page -n '__fish_maint_page_in during' -l template -r -f -a '(__fish_complete_directories)' -d 'A page of your own: DIR/page.html and what it needs'
 complete -c maint-page -n '__fish_maint_page_in during' -l auto-off -d 'Let tick and wait take the page away at its end'
@@ -243,6 +247,8 @@ complete -c maint-page -n '__fish_maint_page_in verify' -s h -l help -d 'Print h
 complete -c maint-page -n '__fish_maint_page_in verify' -s V -l version -d 'Print the version'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory the page and its flag live in'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l page -r -F -d 'Single-file mode: this one file is page and flag'
+complete -c maint-page -n '__fish_maint_page_in snippet' -l allow-path -r -f -d 'Let requests for this path past the page; with a final slash for everything below it'
+complete -c maint-page -n '__fish_maint_page_in snippet' -l allow-from -r -f -d 'Let requests from this address or network past the page'
 complete -c maint-page -n '__fish_maint_page_in snippet' -s n -l dry-run -d 'Report what would change and change nothing'
 complete -c maint-page -n '__fish_maint_page_in snippet' -s o -l output -r -f -a 'json text' -d 'The form of the report'
 complete -c maint-page -n '__fish_maint_page_in snippet' -l diff -d 'Report what changes, line by line, too'
@@ -257,7 +263,7 @@ complete -c maint-page -n '__fish_maint_page_in snippet' -l color -r -f -a 'auto
 complete -c maint-page -n '__fish_maint_page_in snippet' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c maint-page -n '__fish_maint_page_in snippet' -s h -l help -d 'Print help: -h a summary, --help the whole'
 complete -c maint-page -n '__fish_maint_page_in snippet' -s V -l version -d 'Print the version'
-complete -c maint-page -n '__fish_maint_page_in snippet' -f -a 'nginx apache caddy'
+complete -c maint-page -n '__fish_maint_page_in snippet' -f -a 'nginx apache caddy nginx-http'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory the page and its flag live in'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l page -r -F -d 'Single-file mode: this one file is page and flag'
 complete -c maint-page -n '__fish_maint_page_in bypass' -l ttl -r -f -d 'How long a new key is good for; 8h unless told'
