@@ -205,7 +205,6 @@ mod tests {
             databases: Databases::Own,
             wants: Vec::new(),
             own: Default::default(),
-            migrations: Vec::new(),
             policy,
         })
     }

@@ -1,7 +1,6 @@
 //! The command line, defined once, and what the arguments mean.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use base::cli::{Command, CommandLine, Entry, Example, Opt, Parsed, Positional, Trailing, Value};
@@ -74,10 +73,6 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             text: "In template1, so that every new database has the extension:",
             command: "pg-ext-ensure --db template1 citext",
         },
-        Example {
-            text: "What the site's migrations create, before they run:",
-            command: "pg-ext-ensure -d service=misago --from-migrations /srv/misago",
-        },
     ],
     files: &[
         Entry {
@@ -138,16 +133,6 @@ const ENSURE: Command = Command {
         Opt::value("lock-timeout", Value::Duration("DURATION"), "How long to wait for locks in the database").more("The default is 5s."),
         Opt::value("statement-timeout", Value::Duration("DURATION"), "The longest one statement may take").more("The default is 5m."),
         Opt::value("absent", Value::Text("EXT"), "An extension that shall not be there").many(),
-        Opt::value(
-            "from-migrations",
-            Value::Dir("DIR"),
-            "Ensure what the Django migrations below DIR create",
-        )
-        .many()
-        .more(
-            "Reads the files without running Python: CreateExtension and its subclasses, and CREATE EXTENSION in SQL. \
-             Migrations of packages outside DIR are not read: name their directories, too.",
-        ),
     ]],
     positionals: &[Positional::any("EXT", Value::Text("EXT"), "An extension: NAME[@VERSION|@latest][:SCHEMA]")],
     trailing: Trailing::None,
@@ -236,9 +221,7 @@ fn ensure(parsed: &Parsed) -> Result<Ensure> {
     for (database, more) in spec.own {
         own.entry(database).or_default().extend(more);
     }
-    let directories = parsed.paths("from-migrations");
-    let migrations: Vec<PathBuf> = directories.into_iter().map(PathBuf::from).collect();
-    if wants.is_empty() && own.values().all(Vec::is_empty) && migrations.is_empty() {
+    if wants.is_empty() && own.values().all(Vec::is_empty) {
         return Err(Error::usage("no extension is named")
             .hint("pg-ext-ensure -d DSN EXT…, for example: pg-ext-ensure hstore btree_gin"));
     }
@@ -258,7 +241,6 @@ fn ensure(parsed: &Parsed) -> Result<Ensure> {
         databases: databases(parsed, spec.databases)?,
         wants,
         own,
-        migrations,
         policy: Policy {
             create_cascade: parsed.flag("create-cascade"),
             drop_cascade: parsed.flag("drop-cascade"),

@@ -197,7 +197,6 @@ fn item(step: &Step, via: Via, before: &Database) -> Item {
         db: before.name.clone(),
         name: step.want.name.clone(),
         want: Wanted::from(&step.want),
-        sources: Vec::new(),
         before: before.installed.get(&step.want.name).map(Found::from),
         after: None,
         action: step.action,

@@ -113,9 +113,6 @@ pub struct Item {
     pub name: String,
     /// What was asked for.
     pub want: Wanted,
-    /// Where `--from-migrations` found the extension: `FILE:LINE`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub sources: Vec<String>,
     /// The extension before the run; null where it was not installed.
     pub before: Option<Found>,
     /// The extension now, read again; in a dry run, as far as foreseen.
@@ -321,7 +318,7 @@ impl Item {
             fix.text(out);
         }
         if out.verbose() {
-            for line in self.sources.iter().chain(&self.sql) {
+            for line in &self.sql {
                 out.note(line);
             }
         }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -62,8 +61,6 @@ pub struct Ensure {
     pub wants: Vec<Want>,
     /// What single databases need besides.
     pub own: BTreeMap<String, Vec<Want>>,
-    /// Directories whose Django migrations name more wants.
-    pub migrations: Vec<PathBuf>,
     /// How far to go.
     pub policy: Policy,
 }
