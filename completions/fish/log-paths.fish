@@ -6,6 +6,7 @@ complete -c log-paths -l plain -d 'Print only the names of existing files, one a
 complete -c log-paths -l config-only -d 'Believe the configurations; look at no open files'
 complete -c log-paths -l open-only -d 'Look at open files; read no configuration'
 complete -c log-paths -l check -d 'Exit with 1 when there are problems'
+complete -c log-paths -l problems -d 'Report only the logs that have problems'
 complete -c log-paths -l create-dirs -d 'Make the directories that logs need and that are missing'
 complete -c log-paths -l kind -r -f -a 'access error app' -d 'Only logs of this kind'
 complete -c log-paths -l root -r -f -a '(__fish_complete_directories)' -d 'Read the configurations below DIR, as a system installed there would'

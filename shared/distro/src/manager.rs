@@ -36,6 +36,17 @@ impl Manager {
         }
     }
 
+    /// The words before a package whose files are to be put back, without asking.
+    pub const fn reinstall(self) -> &'static [&'static str] {
+        match self {
+            Manager::Apt => &["apt-get", "install", "-y", "--reinstall"],
+            Manager::Dnf => &["dnf", "reinstall", "-y"],
+            Manager::Apk => &["apk", "fix", "--reinstall"],
+            Manager::Pacman => &["pacman", "-S", "--noconfirm"],
+            Manager::Zypper => &["zypper", "install", "-y", "--force"],
+        }
+    }
+
     /// The words before an installed package that is to become the newest there is, without asking.
     pub const fn upgrade(self) -> &'static [&'static str] {
         match self {

@@ -28,6 +28,7 @@ mod secret;
 mod short;
 mod size;
 mod snapshot;
+mod starttls;
 pub mod version;
 pub mod when;
 

@@ -58,6 +58,11 @@ pub fn look_at(
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     let mut outcomes: Vec<Option<Outcome>> = vec![None; requirements.len()];
     let until = manner.wait.map(|(wait, _)| manner.deadline.or_after(wait));
+    let mut manner = manner;
+    if let Some(until) = until {
+        // A look that hangs does not outlast the wait.
+        manner.deadline = until;
+    }
     loop {
         let mut pass = Pass::new(requirements, order, manner, &mut outcomes, signals.as_ref());
         let interrupted = pass.run();
@@ -222,7 +227,9 @@ impl<'p> Pass<'p> {
                 self.finish(i, Seen::Skipped("needs", why), Duration::ZERO, workers);
             }
             None if self.manner.deadline.passed() => {
-                self.outcomes[i] = Some(never("timeout"));
+                if self.outcomes[i].is_none() {
+                    self.outcomes[i] = Some(never("timeout"));
+                }
                 self.release(i, workers);
             }
             None => workers.push(i),
@@ -235,6 +242,12 @@ impl<'p> Pass<'p> {
             .as_ref()
             .map_or(0, |outcome| outcome.attempts);
         let looked = u32::from(matches!(seen, Seen::Found(_)));
+        let late = matches!(&seen, Seen::Found(finding) if finding.reason == Some("timeout"));
+        let seen = match (late, self.outcomes[i].take()) {
+            // What an earlier look saw says more than that the wait is over.
+            (true, Some(earlier)) if matches!(earlier.seen, Seen::Found(_)) => earlier.seen,
+            _ => seen,
+        };
         self.outcomes[i] = Some(Outcome {
             seen,
             elapsed,

@@ -209,7 +209,7 @@ fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task) {
         Ok(state) => {
             let state = state.only(&wanted);
             // Up without a stop that succeeded: never asked, or started again by its own manager.
-            if !task.down && !task.touched && state.is_done_or_running() {
+            if !task.down && !task.touched && state.is_running() {
                 task.saw(&state);
                 task.up = true;
                 return;

@@ -187,13 +187,34 @@ impl Http {
                 Some(_) => {}
             }
         }
-        if let Some(text) = self.contains.iter().find(|text| !answer.contains(text)) {
+        let missing = self.contains.iter().find(|text| !answer.contains(text));
+        if let Some(text) = missing.filter(|_| !answer.truncated) {
             return Some(("body", format!("does not say '{text}'")));
         }
         self.lacks
             .iter()
             .find(|text| answer.contains(text))
             .map(|text| ("body", format!("says '{text}'")))
+    }
+}
+
+impl Http {
+    /// Whether what was not read could change the answer: a text that has to be there was not found
+    /// yet, or one that must not be there could still come.
+    fn depends_on_the_rest(&self, answer: &Answer) -> bool {
+        !self.lacks.is_empty() || self.contains.iter().any(|text| !answer.contains(text))
+    }
+
+    fn fix(&self, answer: &Answer) -> Fix {
+        let url = self.page.url();
+        // A 503 that names a time is a page for maintenance, not an error of the server.
+        let is_maintenance = answer.status == 503 && answer.header("retry-after").is_some();
+        match is_maintenance {
+            true => Fix::advice(format!(
+                "{url} says that the site is under maintenance: wait for the end of it, or see what maint-page status says"
+            )),
+            false => Fix::advice(format!("read the server's error log, then look at {url}")),
+        }
     }
 }
 
@@ -232,6 +253,15 @@ impl Check for Http {
         };
         let found = answer.status.to_string();
         match self.objection(&answer) {
+            None if answer.truncated && self.depends_on_the_rest(&answer) => Finding::unknown(
+                "too_long",
+                format!(
+                    "{} is longer than what is read of a page ({} bytes): the rest may decide",
+                    self.page.url(),
+                    answer.body.len()
+                ),
+            )
+            .found(found),
             None => Finding::met(
                 found,
                 format!("{} answers {}", self.page.url(), answer.status),
@@ -239,10 +269,7 @@ impl Check for Http {
             Some((reason, what)) => Finding::unmet(reason, format!("{} {what}", self.page.url()))
                 .found(found)
                 .evidence(beginning(&answer))
-                .fix(Fix::advice(format!(
-                    "look at the server's error log, then at {}",
-                    self.page.url()
-                ))),
+                .fix(self.fix(&answer)),
         }
     }
 }

@@ -51,7 +51,9 @@ fn disallowed(robots: &str, path: &str) -> bool {
     let mut in_group = false;
     let mut heading = false;
     let mut best: Option<(usize, bool)> = None;
-    for line in robots.lines() {
+    // RFC 9309 ends a line with CR, LF or both, and allows a byte order mark.
+    let robots = robots.trim_start_matches('\u{feff}');
+    for line in robots.split(['\r', '\n']) {
         let line = line.split('#').next().unwrap_or("").trim();
         let Some((key, value)) = line.split_once(':') else {
             continue;
@@ -185,6 +187,9 @@ mod tests {
                 true,
             ),
             ("<html>not robots</html>", "/", false),
+            ("\u{feff}User-agent: *\nDisallow: /\n", "/", true),
+            ("User-agent: *\rDisallow: /\r", "/", true),
+            ("User-agent: *\r\nDisallow: /\r\n", "/", true),
         ] {
             assert_eq!(disallowed(robots, path), answer, "{robots} {path}");
         }

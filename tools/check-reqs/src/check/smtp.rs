@@ -25,7 +25,14 @@ pub const TYPE: Type = Type {
     keys: &[
         ("host", "the mail server (localhost)"),
         ("port", "its port (25)"),
-        ("starttls", "true: it has to speak TLS"),
+        (
+            "starttls",
+            "true: the server has to speak TLS after STARTTLS",
+        ),
+        (
+            "tls",
+            "true: the connection begins with TLS (what port 465 is for)",
+        ),
         (
             "verify",
             "true: its certificate has to be valid for the host",
@@ -59,15 +66,30 @@ struct Smtp {
     host: String,
     port: u16,
     starttls: bool,
+    tls: bool,
     verify: bool,
 }
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
+    let port = fields.parsed("port", port::number)?;
+    let (starttls, tls) = (fields.flag("starttls")?, fields.flag("tls")?);
+    let verify = fields.flag("verify")?.unwrap_or(false);
+    if starttls == Some(true) && tls == Some(true) {
+        return Err(fields.error("tls", "either tls or starttls: not both"));
+    }
+    // RFC 8314: on port 465 a server says nothing before TLS.
+    let tls = tls.unwrap_or(port == Some(465) && starttls != Some(true));
+    // A certificate is only seen over TLS: verify asks for TLS, too.
+    let starttls = starttls.unwrap_or(verify && !tls);
+    if verify && !starttls && !tls {
+        return Err(fields.error("verify", "verify needs TLS: starttls or tls is false"));
+    }
     Ok(Box::new(Smtp {
         host: fields.text("host")?.unwrap_or_else(|| "localhost".into()),
-        port: fields.parsed("port", port::number)?.unwrap_or(25),
-        starttls: fields.flag("starttls")?.unwrap_or(false),
-        verify: fields.flag("verify")?.unwrap_or(false),
+        port: port.unwrap_or(if tls { 465 } else { 25 }),
+        starttls,
+        tls,
+        verify,
     }))
 }
 
@@ -195,6 +217,9 @@ impl Smtp {
     }
 
     fn converse(&self, stream: TcpStream, deadline: Deadline) -> io::Result<Finding> {
+        if self.tls {
+            return self.secured(stream, deadline, None);
+        }
         let mut talk = Dialogue {
             stream,
             deadline,
@@ -232,14 +257,14 @@ impl Smtp {
         // What came with the reply in clear was not said over TLS (CVE-2011-0411).
         talk.kept.clear();
         talk.limit()?;
-        self.secured(talk.stream, deadline, &greeting)
+        self.secured(talk.stream, deadline, Some(&greeting))
     }
 
     fn secured(
         &self,
         stream: TcpStream,
         deadline: Deadline,
-        greeting: &str,
+        greeting: Option<&str>,
     ) -> io::Result<Finding> {
         let mut connector =
             SslConnector::builder(SslMethod::tls_client()).map_err(io::Error::other)?;
@@ -256,12 +281,29 @@ impl Smtp {
                     deadline,
                     kept: Vec::new(),
                 };
+                let greeting = match greeting {
+                    Some(greeting) => greeting.to_owned(),
+                    // With TLS from the beginning the greeting comes now.
+                    None => {
+                        let (code, lines) = talk.reply()?;
+                        let text = short(lines.last().map_or("", String::as_str));
+                        if code != 220 {
+                            return Ok(self.refused(format!("{code} {text}")));
+                        }
+                        text
+                    }
+                };
+                let how = if self.tls {
+                    "from the beginning"
+                } else {
+                    "after STARTTLS"
+                };
                 match talk.hello()? {
                     Ok(_) => {
                         let _ = talk.say("QUIT");
                         Ok(Finding::met(
                             greeting,
-                            format!("{} speaks {version} after STARTTLS", self.place()),
+                            format!("{} speaks {version} {how}", self.place()),
                         ))
                     }
                     Err(what) => Ok(self.refused(what)),
@@ -272,7 +314,6 @@ impl Smtp {
                 "tls",
                 format!("{}: TLS fails: {error}", self.place()),
             )
-            .found(greeting)
             .fix(Fix::advice(
                 "give the mail server a certificate that is valid for its name",
             ))),
@@ -297,7 +338,11 @@ impl Check for Smtp {
         format!(
             "a mail server at {}{}",
             self.place(),
-            if self.starttls { " with STARTTLS" } else { "" }
+            match (self.tls, self.starttls) {
+                (true, _) => " with TLS",
+                (_, true) => " with STARTTLS",
+                _ => "",
+            }
         )
     }
 
