@@ -398,10 +398,9 @@ impl Server {
 
 /// The user of the process that listens at a unix socket (unix(7): SO_PEERCRED).
 fn peer(path: &std::path::Path) -> Option<u32> {
-    let stream = std::os::unix::net::UnixStream::connect(path).ok()?;
-    rustix::net::sockopt::socket_peercred(&stream)
-        .ok()
-        .map(|peer| peer.uid.as_raw())
+    let soon = base::clock::Deadline::after(Some(std::time::Duration::from_secs(2)));
+    let stream = base::connect::unix(path, soon).ok()?;
+    base::connect::peer(&stream).ok().map(|peer| peer.uid)
 }
 
 /// The process as a member.
