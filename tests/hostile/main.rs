@@ -4,4 +4,5 @@
 mod blocked;
 mod journal;
 mod maint_page;
+mod services;
 mod user;
