@@ -1,9 +1,9 @@
 //! Which package of which distribution holds a command. A name that is not in the table is not
 //! guessed.
 //!
-//! Sources: Debian's and Ubuntu's names are packages of the indexes of Debian 12 and 13 (a test asks
-//! apt for each). Fedora's names are those of packages.fedoraproject.org for Fedora 42, Alpine's those
-//! of pkgs.alpinelinux.org for 3.22, Arch's those of archlinux.org/packages in 2025.
+//! Sources: each of Debian's names was looked up in the package indexes of Debian 12 and 13 in
+//! November 2026. The names of Fedora, Alpine and Arch are those that these distributions' package
+//! sites list for the command; no index of theirs was asked.
 
 use crate::{Distro, Family};
 

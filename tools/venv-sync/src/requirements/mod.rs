@@ -453,7 +453,9 @@ fn content(path: &Path) -> Result<Vec<u8>, Problem> {
     let problem = |what: &str| Problem::new(format!("{}: {what}", path.display()));
     let limit = usize::try_from(LIMIT).unwrap_or(usize::MAX);
     // The caller's own descriptors, as `-r <(...)` and `-r /dev/stdin` name them, may be pipes.
-    if path.starts_with("/dev/fd") || path == Path::new("/dev/stdin") {
+    // An empty list is written as /dev/null.
+    let named = [Path::new("/dev/stdin"), Path::new("/dev/null")];
+    if path.starts_with("/dev/fd") || named.contains(&path) {
         let mut bytes = Vec::new();
         let file = std::fs::File::open(path);
         let read = file.and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes));
