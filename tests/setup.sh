@@ -62,6 +62,11 @@ cmd:mkfs.btrfs              btrfs-progs
 cmd:mkfs.ext4               e2fsprogs
 cmd:mkfs.xfs                xfsprogs
 cmd:openssl                 openssl
+cmd:pgbouncer               pgbouncer
+file:/usr/lib/postgresql/*/lib/pg_cron.so  postgresql-N-cron
+file:/usr/lib/postgresql/*/lib/pgaudit.so  postgresql-N-pgaudit
+file:/usr/lib/postgresql/*/lib/pgextwlist.so  postgresql-N-pgextwlist
+file:/usr/share/postgresql/*/extension/postgis.control  postgresql-N-postgis-3
 file:/usr/lib/python3/dist-packages/pip/__init__.py  python3-pip
 file:/usr/lib/python3/dist-packages/psycopg2/__init__.py  python3-psycopg2
 file:/usr/lib/python3/dist-packages/rcssmin.py  python3-rcssmin
@@ -89,7 +94,7 @@ cmd:xz                      xz-utils
 '
 
 # Which of the above start at boot unless told otherwise.
-servers='apache2 caddy cron nginx postgresql redis-server rsync ssh supervisor uwsgi'
+servers='apache2 caddy cron nginx pgbouncer postgresql redis-server rsync ssh supervisor uwsgi'
 
 say() { printf '%s\n' "setup: $*" >&2; }
 die() {
@@ -111,11 +116,24 @@ is_there() {
     esac
 }
 
+# The release series of PostgreSQL here, or the one this Debian comes with: N in the table.
+postgresql_series() {
+    series=$(for initdb in /usr/lib/postgresql/*/bin/initdb; do
+        [ -x "$initdb" ] && initdb=${initdb%/bin/initdb} && printf '%s\n' "${initdb##*/}"
+    done | sort -n | tail -n 1)
+    [ -n "$series" ] || case $(sed -n 's/^VERSION_ID="*\([0-9]*\).*/\1/p' /etc/os-release) in
+    13) series=17 ;;
+    *) series=15 ;;
+    esac
+    printf '%s\n' "$series"
+}
+
 # The packages behind everything in the table $1 that isn't there, each once.
 missing_from() {
+    series=$(postgresql_series)
     printf '%s\n' "$1" | while read -r sign package; do
         [ -n "$sign" ] || continue
-        is_there "$sign" || printf '%s\n' "$package"
+        is_there "$sign" || printf '%s\n' "$package" | sed "s/^postgresql-N-/postgresql-$series-/"
     done | sort -u | tr '\n' ' '
 }
 

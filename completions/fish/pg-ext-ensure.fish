@@ -37,7 +37,7 @@ function __fish_pg_ext_ensure_rest
     complete -C "$(string join ' ' -- (string escape -- $words) (commandline -ct))"
 end
 
-complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in none' -a ensure -d 'Make it so; the name may be left out'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in none' -a ensure -d 'Ensure extensions; the word ensure may be left out'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in none' -a elevate -d 'Make ROLE a superuser while COMMAND runs, and never longer'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in none' -a recover -d 'Take back what a killed `elevate` could not'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -s d -l dsn -r -f -d 'How to connect, as the application: a libpq connection string or URI'
@@ -46,8 +46,9 @@ complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l db -r -f -
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l all-dbs -d 'Every database that takes connections, but no template'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l db-exclude -r -f -d 'Of all databases, not these'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l spec -r -F -d 'Read what is needed from FILE, TOML or JSON'
-complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l admin -r -f -d 'Who does what the application\'s role may not do'
-complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l cascade -d 'Also create what an extension requires; also drop what depends on one'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l admin -r -f -d 'The connection that does what the application\'s role may not do'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l create-cascade -d 'Also create the extensions that a wanted one requires'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l drop-cascade -d 'Also drop what depends on an extension that shall be absent'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l create-schema -d 'Create a schema that is named and missing'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l update -d 'Update to the default version what is installed and not pinned'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l fix-schema -d 'Move an extension that is in another schema than the one named'
@@ -68,9 +69,9 @@ complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l color -r -
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -s h -l help -d 'Print help: -h a summary, --help the whole'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -s V -l version -d 'Print the version'
-complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l role -r -f -d 'The role'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l role -r -f -d 'The role that becomes a superuser'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l admin -r -f -d 'A superuser\'s connection'
-complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l max -r -f -d 'The longest it may last'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l max -r -f -d 'The longest time that COMMAND may take'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -s n -l dry-run -d 'Report what would change and change nothing'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -s o -l output -r -f -a 'json text' -d 'The form of the report'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in elevate' -l diff -d 'Report what changes, line by line, too'

@@ -66,14 +66,17 @@ fn making(ground: &Ground) -> Vec<Case> {
             "pg_ext_ensure",
             json!({"command": "elevate", "role": "app", "admin": admin, "argv": ["true"]}),
             [Would, Changed, Changed],
-            &["-app: no superuser", "+app: superuser while COMMAND runs"],
+            &[
+                "-app: not a superuser",
+                "+app: superuser while COMMAND runs",
+            ],
         ),
         Case(
             "pg recover",
             "pg_ext_ensure",
             json!({"command": "recover", "admin": admin}),
             [Would, Changed, Unchanged],
-            &["-left_over: superuser", "+left_over: no superuser"],
+            &["-left_over: superuser", "+left_over: not a superuser"],
         ),
         Case(
             "apply",
@@ -306,7 +309,7 @@ fn run(ground: &Ground, cases: &[Case], time: usize, words: &[&str], wrong: &mut
             Would => (json!(true), json!(1), json!("no"), "ok"),
             Changed => (json!(true), json!(0), json!("ok"), "ok"),
             Unchanged => (json!(false), json!(0), json!("ok"), "ok"),
-            Failed | Left => (json!(false), json!(3), json!(null), "failed"),
+            Failed | Left => (json!(false), json!(3), json!("failed"), "failed"),
         };
         if (
             key("changed"),

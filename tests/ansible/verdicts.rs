@@ -75,7 +75,7 @@ fn cases(ground: &Ground) -> Vec<Case> {
             "pg_ext_ensure",
             json!({"dsn": app, "ext": ["no_such_extension"]}),
             failed,
-            "no_such_extension in app",
+            "'no_such_extension' in 'app'",
         ),
         Case(
             "no server",
@@ -103,7 +103,7 @@ fn cases(ground: &Ground) -> Vec<Case> {
             "venv_sync",
             json!({"command": "list", "venv": "/srv/venv"}),
             ok,
-            "1 releases",
+            "1 release,",
         ),
         Case(
             "no such version",
@@ -179,7 +179,7 @@ fn cases(ground: &Ground) -> Vec<Case> {
             "not to be installed",
             "cron_render",
             cron("install", "/srv/cron/wrong.txt"),
-            ("failed", "", 2),
+            ("failed", "failed", 2),
             "61 is no minute",
         ),
         Case(
@@ -208,7 +208,7 @@ fn cases(ground: &Ground) -> Vec<Case> {
 
 /// What needs a lock that is held.
 fn locked() -> Vec<Case> {
-    let retry = ("failed", "", 75);
+    let retry = ("failed", "retry", 75);
     let venv = json!({"command": "apply", "venv": "/srv/venv", "requirement": "/srv/newer.txt", "installer": "uv"});
     let cron = json!({"command": "install", "template": "/srv/cron/site.txt", "name": "site"});
     vec![

@@ -78,7 +78,7 @@ fn the_report_keeps_the_order_and_the_exit_code_says_the_worst() {
     assert_eq!(item["reason"], "missing");
     assert_eq!(item["attempts"], 1);
     assert!(
-        item["fix"]["text"]
+        item["fix"]["summary"]
             .as_str()
             .unwrap()
             .contains("no-such-program")

@@ -73,7 +73,11 @@ fn an_update_a_rollback_and_the_list() {
         (&item["installed"], &item["required"], &item["origin"]),
         (&json!("1.0"), &json!("==2.0"), &json!("requirements.txt:1"))
     );
-    assert_eq!(item["fix"], "venv-sync apply venv -r requirements.txt");
+    let fix = format!(
+        "venv-sync apply {0}/venv --requirement {0}/requirements.txt",
+        venvs.path().display()
+    );
+    assert_eq!(item["fix"]["steps"][0]["text"], fix);
 
     let second = venvs.apply(&[]).run().expect_code(0).json();
     assert_eq!(second["previous"], first);
@@ -125,7 +129,7 @@ fn an_update_a_rollback_and_the_list() {
         .tool(&["rollback", "venv", "--to", "20000101T000000Z-0000"])
         .run()
         .expect_code(3)
-        .expect_err("no release 2000");
+        .expect_err("no release '2000");
 }
 
 #[test]
@@ -188,7 +192,7 @@ fn what_cannot_be_told_is_not_drift() {
     let venvs = Venvs::new();
     venvs.requirements("alpha\n");
     let absent = venvs.sync("check", &[]).run().expect_code(1).json();
-    assert_eq!(kinds(&absent), ["interpreter_broken -"]);
+    assert_eq!(kinds(&absent), ["environment_missing -"]);
     std::fs::create_dir(venvs.venv()).unwrap();
     venvs
         .sync("check", &[])
@@ -406,8 +410,11 @@ fn a_path_with_a_space_works_and_is_quoted() {
         ];
         let planned = venvs.tool(&arguments).arg("-n").run().expect_code(1).json();
         assert_eq!(
-            planned["items"][0]["fix"],
-            format!("venv-sync apply 'my venv {installer}' -r requirements.txt")
+            planned["items"][0]["fix"]["steps"][0]["text"],
+            format!(
+                "venv-sync apply '{0}/my venv {installer}' --requirement {0}/requirements.txt",
+                venvs.path().display()
+            )
         );
         venvs.tool(&arguments).run().expect_code(0);
         let script = venvs

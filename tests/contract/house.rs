@@ -21,12 +21,6 @@ const CIRCLES: &[(&str, &[&str])] = &[
 /// Import circles whose removal is under way: there or not, until the change has come.
 const LEAVING: &[(&str, &[&str])] = &[
     ("log-paths", &["launch", "service"]),
-    (
-        "pg-ext-ensure",
-        &[
-            "act", "cli", "elevate", "ensure", "fleet", "observe", "plan",
-        ],
-    ),
     ("svc-cycle", &["backend", "order", "set"]),
     ("svc-cycle", &["change", "cycle"]),
 ];

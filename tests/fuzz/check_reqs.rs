@@ -117,7 +117,7 @@ fn short_forms() {
         "dns:example.org=192.0.2.1",
         "pkg:g++>=4:12",
     ];
-    sweep(2, &corpus, |text| drop(need::table(text)));
+    sweep(2, &corpus, |text| drop(need::read(text)));
 }
 
 #[test]

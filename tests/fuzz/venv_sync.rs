@@ -138,6 +138,8 @@ fn every_reader_ends_on_anything() {
             std::fs::write(&file, &bytes).unwrap();
             let reader = Reader {
                 cwd: dir.path(),
+                extras: &[],
+                groups: &[],
                 variable: &|_| Some("x".to_owned()),
             };
             let _ = reader.read(std::slice::from_ref(&file), &[]);

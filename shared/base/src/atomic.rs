@@ -315,6 +315,29 @@ impl Dir {
         }
     }
 
+    /// As [`Dir::sweep`], for a directory in which others may be writing just now: only temporaries that were last written longer ago
+    /// than `age`, by the file system's clock.
+    ///
+    /// # Errors
+    /// `Kind::Io`.
+    pub fn sweep_older(&self, age: std::time::Duration) -> Result<usize> {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = i64::try_from(now.unwrap_or_default().as_secs()).unwrap_or(i64::MAX);
+        let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+        let mut gone = 0;
+        for name in self
+            .names()?
+            .iter()
+            .filter(|n| n.as_bytes().starts_with(TEMPORARY.as_bytes()))
+        {
+            let written = self.stat(name)?.map(|stat| stat.st_mtime);
+            if written.is_some_and(|written| now.saturating_sub(written) > age) {
+                gone += usize::from(self.remove(name)?);
+            }
+        }
+        Ok(gone)
+    }
+
     /// Removes what killed runs of ours left. Only under the lock of what is written here.
     ///
     /// # Errors

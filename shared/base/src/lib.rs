@@ -30,6 +30,7 @@ pub mod terminal;
 mod text;
 pub mod tool;
 pub mod trust;
+pub mod watchdog;
 
 pub use error::{Error, Kind, Result};
 pub use exit::Exit;

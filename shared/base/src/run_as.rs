@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// A user, an environment and a place for a program. Without any of the options: as the caller, as before.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunAs {
     user: Option<Identity>,
     env: Vec<(OsString, OsString)>,

@@ -46,6 +46,7 @@ impl Watch {
             .map_err(|e| Error::io("cannot hold signals back", &e.into()))?;
         let fd = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
             .map_err(|e| Error::io("cannot watch signals", &e.into()))?;
+        crate::watchdog::heed(&fd);
         Ok(Watch { fd })
     }
 

@@ -2,12 +2,12 @@
 
 /// The word most like `word`, if one is near: at most a third of its letters changed.
 pub fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
-    let (distance, near) = words.iter().map(|w| (edits(word, w), *w)).min()?;
+    let (distance, near) = words.iter().map(|w| (distance(word, w), *w)).min()?;
     (distance <= 1 + word.chars().count() / 3).then_some(near)
 }
 
-/// Damerau-Levenshtein distance (adjacent swaps count once), as spelling suggestions use it.
-fn edits(a: &str, b: &str) -> usize {
+/// Damerau-Levenshtein distance: adjacent swaps count once.
+pub fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) =
         (a.chars().take(64).collect(), b.chars().take(64).collect());
     let mut rows = vec![vec![0usize; b.len() + 1]; a.len() + 1];

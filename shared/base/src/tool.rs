@@ -220,7 +220,17 @@ fn run<T: Tool>(parsed: &Parsed) -> Exit {
         Ok(journal) => journal,
         Err(error) => return stopped(line, &context, None, error),
     };
-    match T::run(parsed, &context) {
+    let stuck = context.clone();
+    crate::watchdog::begin(
+        context.deadline,
+        Box::new(move |why| stopped(line, &stuck, None, unended(why)).code()),
+    );
+    let worked = T::run(parsed, &context);
+    while !crate::watchdog::reports() {
+        // The watchdog reports, and ends this process.
+        std::thread::park();
+    }
+    match worked {
         Ok(report) => {
             let exit = deliver(line, &context, journal, &report, Some(&report.body));
             // The process ends here: a report of a thousand items need not be taken apart first.
@@ -229,6 +239,19 @@ fn run<T: Tool>(parsed: &Parsed) -> Exit {
         }
         Err(error) => stopped(line, &context, journal, error),
     }
+}
+
+/// The error of a run that the watchdog ends.
+fn unended(why: crate::watchdog::Why) -> Error {
+    match why {
+        crate::watchdog::Why::Deadline => Error::deadline(
+            "the time was up, and the run waited for something that does not answer",
+        ),
+        crate::watchdog::Why::Signal => Error::deadline(
+            "the run was asked to end while it waited for something that does not answer",
+        ),
+    }
+    .hint("look for a file system, name server or device that hangs: cat /proc/PID/wchan")
 }
 
 /// An error before there was anything to report: a held lock, a file that cannot be written. The report is the envelope

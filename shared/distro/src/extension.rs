@@ -70,6 +70,8 @@ const LANGUAGES: &[(&str, &str)] = &[
 struct Third {
     extension: &'static str,
     debian: &'static str,
+    /// The first releases of Debian and Ubuntu that have the package, where not all do that are still supported.
+    since: Option<(u32, Option<u32>)>,
     pgdg_rpm: Option<&'static str>,
     fedora: Option<&'static str>,
     alpine: Option<&'static str>,
@@ -84,6 +86,7 @@ const fn third(
     Third {
         extension,
         debian,
+        since: None,
         pgdg_rpm,
         fedora: None,
         alpine: None,
@@ -91,10 +94,23 @@ const fn third(
     }
 }
 
+/// One that Debian has since release 13.
+const fn recent(
+    extension: &'static str,
+    debian: &'static str,
+    pgdg_rpm: Option<&'static str>,
+) -> Third {
+    Third {
+        since: Some((13, None)),
+        ..third(extension, debian, pgdg_rpm)
+    }
+}
+
 const fn postgis(extension: &'static str) -> Third {
     Third {
         extension,
         debian: "postgis-3",
+        since: None,
         pgdg_rpm: Some("postgis34"),
         fedora: Some("postgis"),
         alpine: Some("postgis"),
@@ -113,11 +129,22 @@ const THIRD: &[Third] = &[
     Third {
         extension: "vector",
         debian: "pgvector",
+        since: Some((13, Some(24))),
         pgdg_rpm: Some("pgvector"),
         fedora: Some("pgvector"),
         alpine: Some("postgresql-pgvector"),
         arch: Some("pgvector"),
     },
+    recent("age", "age", Some("apache-age")),
+    recent("credcheck", "credcheck", Some("credcheck")),
+    recent("h3", "h3", Some("h3-pg")),
+    recent("http", "http", Some("pgsql_http")),
+    recent("mobilitydb", "mobilitydb", Some("mobilitydb")),
+    recent("pg_hint_plan", "pg-hint-plan", Some("pg_hint_plan")),
+    recent("pg_squeeze", "squeeze", Some("pg_squeeze")),
+    recent("pgtt", "pgtt", Some("pgtt")),
+    recent("roaringbitmap", "roaringbitmap", Some("pg_roaringbitmap")),
+    recent("timescaledb", "timescaledb", Some("timescaledb")),
     third("debversion", "debversion", None),
     third("first_last_agg", "first-last-agg", None),
     third("hll", "hll", Some("hll")),
@@ -175,24 +202,87 @@ const THIRD: &[Third] = &[
     third("unit", "unit", Some("postgresql-unit")),
 ];
 
-/// The package, if it is known, for a server of a release series: `16`, `9.6`.
+/// Where an extension's files come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Packaged {
+    /// A package of the distribution's release (or of the PostgreSQL project's repository, where the server is from there).
+    Here(String),
+    /// The server's own package: a server without the file has lost it.
+    Server(String),
+    /// The release has no such package; the PostgreSQL project's repository has one of this name.
+    Pgdg(String),
+    /// Not known.
+    Unknown,
+}
+
+/// Where the files of an extension come from, for a server of a release series: `16`, `9.6`.
+pub fn find(extension: &str, series: &str, distro: &Distro) -> Packaged {
+    let here = |package: Option<String>| package.map_or(Packaged::Unknown, Packaged::Here);
+    if CONTRIB.contains(&extension) {
+        return match distro.family {
+            // Since PostgreSQL 10 Debian's server package holds contrib/.
+            Family::Debian | Family::Ubuntu if !series.contains('.') => {
+                Packaged::Server(format!("postgresql-{series}"))
+            }
+            Family::Arch => Packaged::Server("postgresql".to_string()),
+            _ => here(contrib(series, distro)),
+        };
+    }
+    if let Some(language) = language(extension) {
+        return here(language_package(language, series, distro));
+    }
+    let Some(known) = THIRD.iter().find(|third| third.extension == extension) else {
+        return Packaged::Unknown;
+    };
+    match distro.family {
+        Family::Debian | Family::Ubuntu => {
+            let package = format!("postgresql-{series}-{}", known.debian);
+            match known.is_in(distro) {
+                Some(true) => Packaged::Here(package),
+                Some(false) => Packaged::Pgdg(package),
+                None => Packaged::Unknown,
+            }
+        }
+        Family::Fedora | Family::Rhel if distro.pgdg => {
+            here(known.pgdg_rpm.map(|stem| format!("{stem}_{series}")))
+        }
+        Family::Fedora => here(known.fedora.map(str::to_string)),
+        // The release itself has none of them.
+        Family::Rhel => known.pgdg_rpm.map_or(Packaged::Unknown, |stem| {
+            Packaged::Pgdg(format!("{stem}_{series}"))
+        }),
+        Family::Alpine => here(known.alpine.map(str::to_string)),
+        Family::Arch => here(known.arch.map(str::to_string)),
+        Family::Suse | Family::Other => Packaged::Unknown,
+    }
+}
+
+impl Third {
+    /// Whether a release of Debian or Ubuntu has the package; `None` where that is not known.
+    fn is_in(&self, distro: &Distro) -> Option<bool> {
+        let Some((debian, ubuntu)) = self.since else {
+            return Some(true);
+        };
+        if distro.pgdg {
+            return Some(true);
+        }
+        let release: u32 = distro.release.as_deref()?.split('.').next()?.parse().ok()?;
+        match distro.family {
+            Family::Debian => Some(release >= debian),
+            Family::Ubuntu => Some(release >= ubuntu?),
+            _ => None,
+        }
+    }
+}
+
+/// The package to install where the server may not be installed yet, if the package is known.
 pub fn package(extension: &str, series: &str, distro: &Distro) -> Option<String> {
     if CONTRIB.contains(&extension) {
         return contrib(series, distro);
     }
-    if let Some(language) = language(extension) {
-        return language_package(language, series, distro);
-    }
-    let known = THIRD.iter().find(|third| third.extension == extension)?;
-    match distro.family {
-        Family::Debian | Family::Ubuntu => Some(format!("postgresql-{series}-{}", known.debian)),
-        Family::Fedora | Family::Rhel if distro.pgdg => {
-            known.pgdg_rpm.map(|stem| format!("{stem}_{series}"))
-        }
-        Family::Fedora | Family::Rhel => known.fedora.map(str::to_string),
-        Family::Alpine => known.alpine.map(str::to_string),
-        Family::Arch => known.arch.map(str::to_string),
-        Family::Suse | Family::Other => None,
+    match find(extension, series, distro) {
+        Packaged::Here(package) | Packaged::Server(package) => Some(package),
+        Packaged::Pgdg(_) | Packaged::Unknown => None,
     }
 }
 
@@ -214,7 +304,7 @@ fn contrib(series: &str, distro: &Distro) -> Option<String> {
 }
 
 /// The PostgreSQL that a release of Debian or Ubuntu comes with.
-fn own_version(distro: &Distro) -> Option<&'static str> {
+pub fn own_version(distro: &Distro) -> Option<&'static str> {
     Some(match (distro.family, distro.release.as_deref()?) {
         (Family::Debian, "8") => "9.4",
         (Family::Debian, "9") => "9.6",
@@ -227,7 +317,8 @@ fn own_version(distro: &Distro) -> Option<&'static str> {
         (Family::Ubuntu, "18.04") => "10",
         (Family::Ubuntu, "20.04") => "12",
         (Family::Ubuntu, "22.04") => "14",
-        (Family::Ubuntu, "24.04") => "16",
+        (Family::Ubuntu, "24.04" | "24.10") => "16",
+        (Family::Ubuntu, "25.04" | "25.10") => "17",
         _ => return None,
     })
 }
@@ -320,6 +411,17 @@ mod tests {
             of("postgis_topology", Family::Fedora, "40", "16"),
             some("postgis")
         );
+        assert_eq!(of("vector", Family::Debian, "12", "15"), None);
+        assert_eq!(
+            of("vector", Family::Debian, "13", "17"),
+            some("postgresql-17-pgvector")
+        );
+        assert_eq!(
+            of("vector", Family::Ubuntu, "24.04", "16"),
+            some("postgresql-16-pgvector")
+        );
+        assert_eq!(of("timescaledb", Family::Ubuntu, "24.04", "16"), None);
+        assert_eq!(of("postgis", Family::Rhel, "9.4", "16"), None);
         assert_eq!(
             of("vector", Family::Rhel, "pgdg", "16"),
             some("pgvector_16")
@@ -333,6 +435,34 @@ mod tests {
             some("postgresql16-plperl")
         );
         assert_eq!(of("pg_cron", Family::Alpine, "", "16"), None);
+    }
+
+    #[test]
+    fn what_the_servers_own_package_holds_and_what_the_release_does_not_have() {
+        let debian = |release: &str| Distro {
+            family: Family::Debian,
+            release: Some(release.to_string()),
+            ..Distro::default()
+        };
+        let server = |package: &str| Packaged::Server(package.to_string());
+        assert_eq!(find("hstore", "15", &debian("12")), server("postgresql-15"));
+        assert_eq!(
+            find("hstore", "9.6", &debian("9")),
+            Packaged::Here("postgresql-contrib".to_string())
+        );
+        assert_eq!(
+            find("vector", "15", &debian("12")),
+            Packaged::Pgdg("postgresql-15-pgvector".to_string())
+        );
+        let ours = Distro {
+            pgdg: true,
+            ..debian("12")
+        };
+        assert_eq!(
+            find("vector", "15", &ours),
+            Packaged::Here("postgresql-15-pgvector".to_string())
+        );
+        assert_eq!(find("no such", "15", &ours), Packaged::Unknown);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Messages never show a value: the string may hold a password.
 
 use crate::error::{Error, Result};
-use crate::settings::Settings;
+use crate::settings::{KEYWORDS, Keyword, Settings};
 use crate::uri;
 
 /// Reads a connection string: a URI, keyword/value pairs or, as psql has it, just a database name.
@@ -22,6 +22,32 @@ pub fn parse(text: &str) -> Result<Settings> {
         settings.set("dbname", text)?;
     }
     Ok(settings)
+}
+
+/// Keywords that hold secrets.
+const SECRETS: &[&str] = &["password", "sslpassword"];
+
+/// Writes settings as keyword/value pairs that [`parse`] reads back. Passwords are left out.
+#[must_use]
+pub fn format(settings: &Settings) -> String {
+    let pair = |keyword: &Keyword| {
+        let value = settings.get(keyword.name)?;
+        let plain = !value.is_empty() && value.bytes().all(plain);
+        Some(if plain {
+            format!("{}={value}", keyword.name)
+        } else {
+            let quoted = value.replace('\\', "\\\\").replace('\'', "\\'");
+            format!("{}='{quoted}'", keyword.name)
+        })
+    };
+    let shown = KEYWORDS
+        .iter()
+        .filter(|keyword| !SECRETS.contains(&keyword.name));
+    shown.filter_map(pair).collect::<Vec<_>>().join(" ")
+}
+
+fn plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-' | b',' | b':')
 }
 
 /// C's `isspace` in the C locale.
@@ -112,6 +138,27 @@ mod tests {
             ],
             ["require", "prefer", "require"]
         );
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_without_the_password() {
+        for text in [
+            r"user = 'o\'brien' password=secret dbname='' host=/run/pg",
+            r"postgresql://u:secret@h:5433/my%20db?options=-c%20a%3Db\c",
+            "app",
+        ] {
+            let settings = parse(text).unwrap();
+            let written = format(&settings);
+            assert!(!written.contains("secret"), "{written}");
+            let again = parse(&written).unwrap();
+            for keyword in KEYWORDS.iter().filter(|k| k.name != "password") {
+                assert_eq!(
+                    again.get(keyword.name),
+                    settings.get(keyword.name),
+                    "{written}"
+                );
+            }
+        }
     }
 
     #[test]

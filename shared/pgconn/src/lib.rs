@@ -22,6 +22,7 @@ mod environment;
 mod error;
 mod hosts;
 mod names;
+mod notice;
 mod open;
 pub mod passfile;
 mod resolve;
@@ -33,7 +34,8 @@ mod uri;
 
 pub use environment::Environment;
 pub use error::{Error, Kind, Result};
-pub use hosts::Host;
+pub use hosts::{Host, Place};
+pub use notice::{Notice, Notices};
 pub use open::{Connected, Target};
 pub use resolve::{Request, Resolved, resolve};
 pub use settings::{KEYWORDS, Keyword, Settings};

@@ -15,6 +15,7 @@ use postgres::{Client, Config};
 
 use crate::error::{Error, Kind, Result};
 use crate::hosts::{Host, Place};
+use crate::notice::Notices;
 use crate::passfile::{self, Wanted};
 use crate::resolve::Resolved;
 use crate::session::Attributes;
@@ -30,6 +31,8 @@ pub struct Connected {
     pub client: Client,
     /// The server that was reached.
     pub target: Target,
+    /// What the server says beside its answers.
+    pub notices: Notices,
     /// For people: a password file that had to be ignored.
     pub warnings: Vec<String>,
 }
@@ -202,12 +205,15 @@ impl Resolved {
     ) -> std::result::Result<Connected, (Failure, bool)> {
         let place = host.describe(address);
         let limit = self.limit().map_err(|failure| (failure, false))?;
-        let config = self
+        let mut config = self
             .config(host, address, password, level)
             .map_err(|error| {
                 let next = Next::Stop;
                 (Failure { error, next }, false)
             })?;
+        let notices = Notices::default();
+        let heard = notices.clone();
+        config.notice_callback(move |notice| heard.add(&notice));
         if let (Place::Socket(directory), Some(wanted)) =
             (&host.place, self.settings.filled("requirepeer"))
         {
@@ -265,6 +271,7 @@ impl Resolved {
                 database: self.database.clone(),
                 tls,
             },
+            notices,
             warnings: Vec::new(),
         })
     }

@@ -142,6 +142,19 @@ impl Resolved {
         other
     }
 
+    /// The same connection with more server settings (`-c NAME=VALUE`) from its first statement on;
+    /// a pooler may refuse them.
+    #[must_use]
+    pub fn with_options(&self, options: &str) -> Self {
+        let mut other = self.clone();
+        let all = match self.settings.filled("options") {
+            Some(own) => format!("{own} {options}"),
+            None => options.to_owned(),
+        };
+        other.settings.replace("options", all);
+        other
+    }
+
     /// The user that will be asked for.
     #[must_use]
     pub fn user(&self) -> &str {

@@ -119,6 +119,11 @@ impl Settings {
         Ok(())
     }
 
+    /// Sets one of [`KEYWORDS`], over what was there.
+    pub(crate) fn replace(&mut self, name: &'static str, value: String) {
+        self.values.insert(name, value);
+    }
+
     /// Fills in what is not set yet; names are known ones.
     pub(crate) fn fill(&mut self, other: Self) {
         for (name, value) in other.values {

@@ -130,6 +130,63 @@ fn listener(line: &str, port: u16) -> Option<u64> {
     fields.nth(5)?.parse().ok()
 }
 
+/// Where some processes listen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listening {
+    /// TCP ports.
+    pub ports: BTreeSet<u16>,
+    /// Unix sockets with a path.
+    pub sockets: BTreeSet<String>,
+}
+
+/// Where these processes listen: the sockets that they have open, looked up in the tables of proc_net(5).
+///
+/// # Errors
+/// `/proc` can't be read.
+pub fn listening(pids: &BTreeSet<i32>) -> io::Result<Listening> {
+    let mut inodes = BTreeSet::new();
+    for pid in pids {
+        let descriptors = fs::read_dir(format!("/proc/{pid}/fd"));
+        for fd in descriptors.into_iter().flatten().flatten() {
+            let target = fs::read_link(fd.path()).unwrap_or_default();
+            inodes.extend(socket_inode(target.to_str().unwrap_or_default()));
+        }
+    }
+    let mut found = Listening::default();
+    for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+        let text = fs::read_to_string(table).unwrap_or_default();
+        for line in text.lines().skip(1) {
+            if let Some((port, inode)) = any_listener(line) {
+                if inodes.contains(&inode) {
+                    found.ports.insert(port);
+                }
+            }
+        }
+    }
+    let text = fs::read_to_string("/proc/net/unix")?;
+    for line in text.lines().skip(1) {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        // Flag 10000 (__SO_ACCEPTCON) is a listener; a path with a blank is left out.
+        if let [_, _, _, flags, _, _, inode, path] = fields[..] {
+            let mine = inode.parse().is_ok_and(|inode| inodes.contains(&inode));
+            if flags == "00010000" && mine && path.starts_with('/') {
+                found.sockets.insert(path.to_owned());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Port and inode of a listener's line.
+fn any_listener(line: &str) -> Option<(u16, u64)> {
+    let mut fields = line.split_ascii_whitespace();
+    let local = fields.nth(1)?;
+    let state = fields.nth(1)?;
+    let port = u16::from_str_radix(local.rsplit(':').next()?, 16).ok()?;
+    let inode = fields.nth(5)?.parse().ok()?;
+    (state == "0A").then_some((port, inode))
+}
+
 fn owners(inodes: &BTreeSet<u64>) -> io::Result<BTreeSet<i32>> {
     let mut pids = BTreeSet::new();
     for entry in fs::read_dir("/proc")? {
@@ -170,6 +227,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         connect(&format!("127.0.0.1:{port}"), Duration::from_secs(1)).unwrap();
+        let me = BTreeSet::from([i32::try_from(std::process::id()).unwrap()]);
+        assert!(listening(&me).unwrap().ports.contains(&port));
         let Holders::Processes(pids) = holders(port).unwrap() else {
             panic!("not found")
         };

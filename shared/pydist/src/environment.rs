@@ -75,6 +75,8 @@ pub struct PyvenvCfg {
     pub implementation: Option<String>,
     /// Made by uv, and without `--seed`: pip, setuptools and wheel are not part of it.
     pub unseeded: bool,
+    /// `prompt`, without quotation marks.
+    pub prompt: Option<String>,
 }
 
 impl PyvenvCfg {
@@ -96,6 +98,10 @@ impl PyvenvCfg {
                 "version" | "version_info" => out.version = PythonVersion::parse(value),
                 "implementation" => out.implementation = Some(value.to_owned()),
                 "uv" => uv = true,
+                "prompt" => {
+                    let plain = value.trim_matches(['\'', '"']);
+                    out.prompt = Some(plain.to_owned());
+                }
                 "seed" => seed = value.eq_ignore_ascii_case("true"),
                 _ => {}
             }

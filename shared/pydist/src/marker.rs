@@ -23,10 +23,12 @@ pub enum Variable {
     ImplementationName,
     ImplementationVersion,
     Extra,
+    Extras,
+    DependencyGroups,
 }
 
 /// Every spelling, the old ones with a dot included.
-const VARIABLES: [(&str, Variable); 18] = [
+const VARIABLES: [(&str, Variable); 20] = [
     ("python_version", Variable::PythonVersion),
     ("python_full_version", Variable::PythonFullVersion),
     ("os_name", Variable::OsName),
@@ -54,6 +56,9 @@ const VARIABLES: [(&str, Variable); 18] = [
     ("implementation_name", Variable::ImplementationName),
     ("implementation_version", Variable::ImplementationVersion),
     ("extra", Variable::Extra),
+    // Sets, in lock files only (PEP 751).
+    ("extras", Variable::Extras),
+    ("dependency_groups", Variable::DependencyGroups),
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +105,10 @@ pub struct MarkerValues {
     pub platform_machine: String,
     pub platform_release: String,
     pub platform_version: String,
+    /// Extras of a lock file that are asked for, normalized.
+    pub extras: Vec<String>,
+    /// Dependency groups of a lock file that are asked for, normalized.
+    pub dependency_groups: Vec<String>,
     versions: [InstalledVersion; 2],
 }
 
@@ -127,6 +136,8 @@ impl MarkerValues {
             platform_machine: text(host.machine()),
             platform_release: text(host.release()),
             platform_version: text(host.version()),
+            extras: Vec::new(),
+            dependency_groups: Vec::new(),
         }
     }
 
@@ -156,6 +167,8 @@ impl MarkerValues {
             Variable::PlatformPythonImplementation => &self.platform_python_implementation,
             Variable::ImplementationName => &self.implementation_name,
             Variable::Extra => extra,
+            // A set is no text: no comparison of it holds but `in` and `not in`.
+            Variable::Extras | Variable::DependencyGroups => "",
         }
     }
 }
@@ -171,6 +184,12 @@ impl Marker {
         } else {
             Err(format!("`{}` is not part of a marker", parser.rest))
         }
+    }
+
+    /// Both markers together.
+    #[must_use]
+    pub fn and(self, other: Marker) -> Marker {
+        Marker(Tree::All(vec![self.0, other.0]))
     }
 
     /// Whether it holds, with `extra` (normalized, empty for none) asked for.
@@ -191,6 +210,21 @@ impl Tree {
                 right,
                 specifiers,
             } => {
+                let set = match right {
+                    Operand::Variable(Variable::Extras) => Some(&values.extras),
+                    Operand::Variable(Variable::DependencyGroups) => {
+                        Some(&values.dependency_groups)
+                    }
+                    _ => None,
+                };
+                if let (Some(set), Operand::Text(name)) = (set, left) {
+                    let has = set.contains(&normalize(name));
+                    return match operator {
+                        Operator::In => has,
+                        Operator::NotIn => !has,
+                        Operator::Compare(_) => false,
+                    };
+                }
                 let text = |operand: &'a Operand| match operand {
                     Operand::Variable(variable) => values.get(*variable, extra),
                     Operand::Text(text) => text,
@@ -426,6 +460,17 @@ mod tests {
         assert!(holds("extra == 'Foo_Bar'", "foo-bar"));
         assert!(!holds("extra == 'Foo_Bar'", ""));
         assert!(holds("platform_python_implementation != 'PyPy'", ""));
+    }
+
+    #[test]
+    fn extras_and_groups_of_a_lock_file_are_sets() {
+        let mut values = MarkerValues::of_host(PythonVersion::parse("3.11").unwrap(), "CPython");
+        values.extras = vec!["big-data".to_owned()];
+        let holds = |marker: &str| Marker::parse(marker).unwrap().holds(&values, "");
+        assert!(holds(
+            "'Big_Data' in extras and 'dev' not in dependency_groups"
+        ));
+        assert!(!holds("'data' in extras or 'dev' in dependency_groups"));
     }
 
     #[test]

@@ -156,12 +156,12 @@ fn a_fix_of_the_file_goes_before_the_checks_own() {
     };
     let fix =
         |text: &str| check_file(&file(text), &[]).expect_code(1).json()["items"][0]["fix"].clone();
-    assert_eq!(fix("\"make it\"")["commands"][0], "make it");
-    assert_eq!(fix("[\"one\", \"two\"]")["commands"][1], "two");
+    assert_eq!(fix("\"make it\"")["steps"][0]["text"], "make it");
+    assert_eq!(fix("[\"one\", \"two\"]")["steps"][1]["text"], "two");
     let table = fix("{ text = \"ask Jenny\", commands = [\"mail jenny\"], needs_root = true }");
     assert_eq!(
-        (table["text"].as_str(), table["needs_root"].as_bool()),
-        (Some("ask Jenny"), Some(true))
+        (table["summary"].as_str(), table["steps"][0]["as"].as_str()),
+        (Some("ask Jenny"), Some("root"))
     );
     check_file(&file("{ txet = \"x\" }"), &[])
         .expect_code(2)

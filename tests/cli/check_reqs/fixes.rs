@@ -9,11 +9,18 @@ use std::process::Command;
 
 /// The fix of the only item, run by a shell; fails the test where there is none.
 fn apply(report: &Value) {
-    let commands = report["items"][0]["fix"]["commands"].as_array().unwrap();
-    assert!(!commands.is_empty(), "{report}");
-    let script: String = commands
+    let fix = &report["items"][0]["fix"];
+    let steps = fix["steps"].as_array().unwrap();
+    assert!(!steps.is_empty() && fix["destructive"] == false, "{report}");
+    let script: String = steps
         .iter()
-        .map(|command| format!("{}\n", command.as_str().unwrap()))
+        .map(|step| {
+            assert_eq!(
+                (&step["kind"], &step["as"]),
+                (&"shell".into(), &"root".into())
+            );
+            format!("{}\n", step["text"].as_str().unwrap())
+        })
         .collect();
     let done = Command::new("sh").args(["-ec", &script]).output().unwrap();
     assert!(
@@ -79,26 +86,36 @@ fn a_broken_virtual_environment_is_made_again() {
     );
     // Installing python3-venv asks for root and a mirror; the tests have it.
     let run = |report: &Value| {
-        let commands = report["items"][0]["fix"]["commands"].as_array().unwrap();
-        assert_eq!(commands[0], "apt-get install -y python3-venv");
-        let make = commands[1]
-            .as_str()
-            .unwrap()
+        let steps = report["items"][0]["fix"]["steps"].as_array().unwrap();
+        let steps: Vec<&str> = steps
+            .iter()
+            .map(|step| step["text"].as_str().unwrap())
+            .skip_while(|line| !line.contains("python3-venv"))
+            .collect();
+        assert!(steps[0].contains("apt-get install -y python3-venv"));
+        let make = steps[1..]
+            .join("\n")
             .replace("python3 -m venv", "/usr/bin/python3 -m venv --without-pip");
         assert!(
             Command::new("sh")
                 .args(["-ec", &make])
                 .status()
                 .unwrap()
-                .success()
+                .success(),
+            "{make}"
         );
     };
     run(&check_file(&file, &[]).expect_code(1).json());
     check(&[&need]).expect_code(0);
     fs::remove_file(venv.join("bin/python3")).unwrap();
     std::os::unix::fs::symlink("/usr/bin/python2.99", venv.join("bin/python3")).unwrap();
+    fs::write(venv.join("precious"), "").unwrap();
     run(&check_file(&file, &[]).expect_code(1).json());
     check(&[&need]).expect_code(0);
+    assert!(
+        dir.path().join("venv.broken/precious").exists(),
+        "nothing of the old environment is lost"
+    );
 }
 
 fn in_own_etc(script: &str) -> String {
@@ -121,7 +138,7 @@ fn crontabs_are_allowed_and_the_real_crontab_agrees() {
 said=$({need} | $CHECK -f - || true)
 echo "$said" | jq -r '.items[0].reason'
 runuser -u www-data -- crontab -l 2>&1 | head -1
-echo "$said" | jq -r '.items[].fix.commands[]?' | sh -e
+echo "$said" | jq -r '.items[].fix.steps[]?.text' | sh -e
 {need} | $CHECK -f - | jq -r '.items[0].status'
 runuser -u www-data -- crontab -l 2>&1 | head -1
 "#
@@ -142,11 +159,11 @@ fn accounts_are_made() {
     let said = in_own_etc(
         r#"
 for need in user:cr-deployer:adm,www-data group:cr-site:www-data; do
-  $CHECK "$need" | jq -r '.items[].fix.commands[]?' | sed 's/--create-home/--no-create-home/' | sh -e
+  $CHECK "$need" | jq -r '.items[].fix.steps[]?.text' | sed 's/--create-home/--no-create-home/' | sh -e
   $CHECK "$need" | jq -r '.items[0].status'
 done
 usermod -G adm cr-deployer
-$CHECK user:cr-deployer:adm,www-data | jq -r '.items[].fix.commands[]?' | sh -e
+$CHECK user:cr-deployer:adm,www-data | jq -r '.items[].fix.steps[]?.text' | sh -e
 $CHECK user:cr-deployer:adm,www-data | jq -r '.items[0].status'
 "#,
     );
@@ -159,16 +176,23 @@ fn each_distribution_gets_its_own_words() {
         return;
     }
     for (id, command) in [
-        ("fedora", "dnf install -y cronie"),
-        ("alpine", "apk add cronie"),
-        ("arch", "pacman -S --noconfirm --needed cronie"),
-        ("ubuntu", "apt-get install -y cron"),
+        ("fedora", "dnf install -y cronie </dev/null"),
+        ("alpine", "apk add --update-cache cronie </dev/null"),
+        ("arch", "pacman -S --noconfirm --needed cronie </dev/null"),
+        (
+            "ubuntu",
+            "DEBIAN_FRONTEND=noninteractive apt-get install -y cron </dev/null",
+        ),
     ] {
         let script = format!(
             "rm -f /etc/os-release; printf 'ID={id}\\n' > /etc/os-release; mount --bind /dev/null /usr/bin/crontab\n\
-             $CHECK crontab | jq -r '.items[].fix.commands[]?'"
+             $CHECK crontab | jq -r '.items[].fix.steps[]?.text'"
         );
-        assert_eq!(in_own_etc(&script).trim(), command, "{id}");
+        assert_eq!(
+            in_own_etc(&script).trim().lines().last(),
+            Some(command),
+            "{id}"
+        );
     }
 }
 
@@ -195,7 +219,7 @@ index() {
 }
 echo 'deb [trusted=yes] file:/srv/repo ./' > /etc/apt/cr.list
 printf 'Dir::Etc::sourcelist "/etc/apt/cr.list";\nDir::Etc::sourceparts "/dev/null";\nAPT::Sandbox::User "root";\n' > /etc/apt/apt.conf.d/99cr
-mend() { $CHECK "$1" | jq -r '.items[].fix.commands[]?' | tee /dev/stderr | sh -e >&2; $CHECK "$1" | jq -r '.items[0] | "\(.status) \(.found)"'; }
+mend() { $CHECK "$1" | jq -r '.items[].fix.steps[]?.text' | tee /dev/stderr | sh -e >&2; $CHECK "$1" | jq -r '.items[0] | "\(.status) \(.found)"'; }
 index cr-made-up_1.2-1_all.deb
 mend pkg:cr-made-up
 $CHECK pkg:cr-virtual | jq -r '.items[0] | "\(.status) \(.found)"'
@@ -206,6 +230,6 @@ mend 'pkg:cr-made-up>=1.10~'
     let said = namespace::said(&["/etc", "/var", "/usr", "/srv"], script);
     assert_eq!(
         said,
-        "met 1.2-1\nmet 1.2-1 (provided by cr-made-up)\nunmet version 1.2-1\nmet 1.10~rc1-1\n"
+        "met 1.2-1\nmet provided by cr-made-up\nunmet version 1.2-1\nmet 1.10~rc1-1\n"
     );
 }

@@ -69,10 +69,11 @@ fn jq_reads_json_and_ndjson() {
     assert!(good);
     assert_eq!(said, "command\ncommand\n");
     // The repair script of the manual.
-    let gaps = check(&["pkg:no-such-package", "cmd:sh"]).expect_code(1);
+    let gaps = check(&["group:cr-no-such-group", "cmd:sh"]).expect_code(1);
+    let filter = ".items[].fix.steps[]? | select(.kind == \"shell\") | .text";
     assert_eq!(
-        consumer(&jq, &["-r", ".items[].fix.commands[]?"], &gaps.stdout).1,
-        "apt-get install -y no-such-package\n"
+        consumer(&jq, &["-r", filter], &gaps.stdout).1,
+        "getent group cr-no-such-group >/dev/null || groupadd --system cr-no-such-group\n"
     );
 }
 

@@ -10,7 +10,7 @@ fn rpm_apk_and_pacman_have_their_own_databases() {
     }
     let script = r#"
 is() { rm -f /etc/os-release; printf 'ID=%s\n' $1 > /etc/os-release; }
-look() { $CHECK "$@" | jq -r '.items[] | "\(.status) \(.found) \(.fix.commands[0] // "")"'; }
+look() { $CHECK "$@" | jq -r '.items[] | "\(.status) \(.found) \(.fix.steps[0].text // "")"'; }
 is fedora
 mkdir -p /srv/rpm && cd /srv/rpm
 printf 'Name: cr-made-up\nVersion: 1.10~rc1\nRelease: 2\nEpoch: 1\nSummary: x\nLicense: x\nBuildArch: noarch\nProvides: cr-virtual\n%%description\nx\n%%files\n' > x.spec
@@ -31,16 +31,16 @@ $CHECK pkg:nginx | jq -r '.items[0] | "\(.status) \(.reason)"'
     let said = namespace::said(&["/etc", "/var", "/usr", "/srv", "/root"], script);
     let wanted = "met 1:1.10~rc1-2 \n\
                   met 1:1.10~rc1-2 \n\
-                  unmet 1:1.10~rc1-2 dnf upgrade -y cr-made-up\n\
+                  unmet 1:1.10~rc1-2 dnf upgrade -y cr-made-up </dev/null\n\
                   met 1:1.10~rc1-2 \n\
-                  met 1:1.10~rc1-2 (provided by cr-made-up) \n\
-                  unmet null dnf install -y cr-absent\n\
+                  met provided by cr-made-up \n\
+                  unmet null dnf install -y cr-absent </dev/null\n\
                   met 1.26.1-r2 \n\
-                  unmet 1.26.1-r2 apk add --upgrade nginx\n\
-                  unmet null apk add redis\n\
+                  unmet 1.26.1-r2 apk add --upgrade nginx </dev/null\n\
+                  unmet null apk add --update-cache redis </dev/null\n\
                   met 1.26.1-1 \n\
-                  unmet 1.26.1-1 pacman -Syu --noconfirm nginx\n\
-                  unmet null pacman -S --noconfirm --needed redis\n\
+                  unmet 1.26.1-1 pacman -Syu --noconfirm nginx </dev/null\n\
+                  unmet null pacman -S --noconfirm --needed redis </dev/null\n\
                   unknown no_package_manager\n";
     assert_eq!(said, wanted);
 }

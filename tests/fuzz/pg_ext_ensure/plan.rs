@@ -1,10 +1,13 @@
 //! The plan, for catalogs of any shape: what control files say of versions and requirements need not make sense.
 
 use super::{Random, rounds};
-use pg_ext_ensure::catalog::{Available, Control, Database, Depth, Installed, Role, Server};
-use pg_ext_ensure::cli::Policy;
+use pg_ext_ensure::catalog::{
+    Available, Control, Database, Dependent, Depth, Installed, Role, Schema, Server,
+};
 use pg_ext_ensure::plan;
 use pg_ext_ensure::report::Action;
+use pg_ext_ensure::request::Policy;
+use pg_ext_ensure::rights;
 use pg_ext_ensure::want::{State, Version, Want};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -75,7 +78,31 @@ fn database(random: &mut Random) -> Database {
             );
         }
     }
-    depth.schemas.insert("public".into(), random.once_in(2));
+    let public = Schema {
+        creates: random.once_in(2),
+        owner: "o".into(),
+    };
+    depth.schemas.insert("public".into(), public);
+    let there: Vec<String> = installed.keys().cloned().collect();
+    for name in &there {
+        let others = there.iter().filter(|other| *other != name);
+        for other in others.filter(|_| random.once_in(3)).collect::<Vec<_>>() {
+            let needs = depth.needs.entry(other.clone()).or_default();
+            needs.insert(name.clone());
+            let dependents = depth.dependents.entry(name.clone()).or_default();
+            dependents.push(Dependent {
+                object: format!("extension {other}"),
+                extension: Some(other.clone()),
+            });
+        }
+        if random.once_in(4) {
+            let dependents = depth.dependents.entry(name.clone()).or_default();
+            dependents.push(Dependent {
+                object: "table column public.t.c".into(),
+                extension: None,
+            });
+        }
+    }
     let role = Role {
         name: "r".into(),
         superuser: random.once_in(3),
@@ -132,12 +159,13 @@ fn wants(random: &mut Random) -> Vec<Want> {
 #[test]
 fn a_plan_for_any_catalog_ends_and_is_in_order() {
     let mut random = Random(0x91a4);
-    let mut created = 0;
+    let (mut created, mut dropped) = (0, 0);
     for round in 0..rounds(20_000, 1_000_000) {
         let (database, wants) = (database(&mut random), wants(&mut random));
         let flag = |random: &mut Random| random.once_in(2);
         let policy = Policy {
-            cascade: flag(&mut random),
+            create_cascade: flag(&mut random),
+            drop_cascade: flag(&mut random),
             create_schema: flag(&mut random),
             update: flag(&mut random),
             fix_schema: flag(&mut random),
@@ -152,9 +180,10 @@ fn a_plan_for_any_catalog_ends_and_is_in_order() {
             &database,
             &wants,
             &policy,
-            None,
         );
         let at = format!("round {round}: {wants:?} in {database:?}: {steps:?}");
+        let assigned = rights::assign(steps.clone(), &database, None);
+        assert_eq!(assigned.len(), steps.len(), "{at}");
         let planned: BTreeSet<&str> = steps.iter().map(|step| step.want.name.as_str()).collect();
         assert_eq!(
             (steps.len(), planned.len()),
@@ -166,10 +195,24 @@ fn a_plan_for_any_catalog_ends_and_is_in_order() {
             match step.action {
                 Action::Create => assert!(!is_there && step.want.state == State::Present, "{at}"),
                 Action::Drop => assert!(is_there && step.want.state == State::Absent, "{at}"),
-                Action::None => assert!(step.sql.is_empty() && step.cause.is_none(), "{at}"),
+                Action::None => assert!(step.statements.is_empty() && step.cause.is_none(), "{at}"),
                 _ => assert!(is_there, "{at}"),
             }
-            assert!(step.action == Action::None || !step.sql.is_empty(), "{at}");
+            assert!(
+                step.action == Action::None || !step.statements.is_empty(),
+                "{at}"
+            );
+            if step.action == Action::Drop && step.cause.is_none() {
+                dropped += 1;
+                let stays = |other: &Dependent| {
+                    let kept = other.extension.as_ref();
+                    wants
+                        .iter()
+                        .any(|want| Some(&want.name) == kept && want.state == State::Present)
+                };
+                assert!(!step.lost.iter().any(stays), "drops what shall stay: {at}");
+                assert!(step.lost.is_empty() || policy.drop_cascade, "{at}");
+            }
             // What stands in the way of nothing has all that it requires: there, created before it, or created with it.
             if step.action == Action::Create && step.cause.is_none() {
                 created += 1;
@@ -199,11 +242,11 @@ fn a_plan_for_any_catalog_ends_and_is_in_order() {
                         step.want.name
                     );
                 }
-                assert!(step.requires.is_empty() || policy.cascade, "{at}");
+                assert!(step.requires.is_empty() || policy.create_cascade, "{at}");
             }
         }
     }
-    assert!(created > 1_000, "{created}");
+    assert!(created > 1_000 && dropped > 500, "{created} {dropped}");
 }
 
 /// Whether one requires the other in any version, over however many steps.

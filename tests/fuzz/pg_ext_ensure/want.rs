@@ -3,8 +3,9 @@
 use super::{Random, rounds, write};
 use harness::scratch;
 use pg_ext_ensure::catalog::Server;
+use pg_ext_ensure::sql::Statement;
 use pg_ext_ensure::want::Want;
-use pg_ext_ensure::{packager, spec, sql};
+use pg_ext_ensure::{package, packager, spec};
 
 #[test]
 fn what_is_asked_for_is_read_back_and_quoted() {
@@ -55,7 +56,12 @@ fn what_is_asked_for_is_read_back_and_quoted() {
             "{text:?}"
         );
         // Whatever it is called, it stays one identifier and one statement.
-        let statement = sql::create(&want.name, want.schema.as_deref(), want.version.text());
+        let statement = Statement::Create {
+            name: want.name.clone(),
+            schema: want.schema.clone(),
+            version: want.version.text().map(str::to_owned),
+        };
+        let statement = statement.text(None);
         let outside: String = statement.split('"').step_by(2).collect();
         assert!(
             !outside.contains([';', '\'', '\\', '\n', '@'])
@@ -170,21 +176,18 @@ fn any_words_of_a_packager_and_any_name_end_in_a_package_or_a_question() {
             ],
             3,
         );
-        let (package, commands) = pg_ext_ensure::package::holding(&extension, &server);
-        assert_eq!(commands.len(), usize::from(server.distro.is_some()));
+        let fix = package::holding(&extension, &server);
+        let package = package::name(&extension, &server);
         assert!(
             package.is_none_or(|package| package
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"-_.+".contains(&b))),
             "{words:?} {extension:?}"
         );
+        assert!(fix.steps.is_empty(), "the server is elsewhere: {fix:?}");
         // A name never leaves its quotes.
-        let outside: String = commands
-            .concat()
-            .replace("'\\''", "")
-            .split('\'')
-            .step_by(2)
-            .collect();
-        assert!(!outside.contains(['$', '\n']), "{commands:?}");
+        let said = fix.summary.replace("'\\''", "");
+        let outside: String = said.split('\'').step_by(2).collect();
+        assert!(!outside.contains(['$', '\n']), "{fix:?}");
     }
 }

@@ -179,8 +179,8 @@ fn case_conductor_s_guide_s_warnings_are_answered() {
         "{found:?}"
     );
     assert_eq!(
-        found[0]["fix"]["commands"],
-        serde_json::json!(["apt-get install -y python3-rcssmin"]),
+        found[0]["fix"]["steps"][0]["text"],
+        "DEBIAN_FRONTEND=noninteractive apt-get install -y python3-rcssmin </dev/null",
         "{found:?}"
     );
     let vendored = "venv-sync check /srv/case-conductor/venv -r /srv/case-conductor/requirements/pure.txt \

@@ -24,14 +24,14 @@ fn misago_is_installed_and_its_guide_s_errors_are_answered() {
         .unwrap()
         .iter()
         .filter(|item| item["status"] == "unmet")
-        .map(|item| item["fix"]["commands"][0].as_str().unwrap())
+        .map(|item| item["fix"]["steps"][0]["text"].as_str().unwrap())
         .collect();
     // Since version 10 Debian has contrib in the server's own package.
     assert!(
         lacks.len() == 2
             && lacks
                 .iter()
-                .all(|command| command.starts_with("apt-get install -y postgresql-")),
+                .all(|command| command.contains("apt-get install -y postgresql-")),
         "{night}"
     );
     assert!(!stage.machine.path("/srv/misago/site").exists());
@@ -124,9 +124,9 @@ fn both_errors_as_migrate_shows_them(stage: &Stage, extensions: &str) {
         (Some("42501"), Some(false)),
         "{refused}"
     );
-    let commands = item["fix"]["commands"].to_string();
+    let fix = item["fix"].to_string();
     assert!(
-        commands.contains("--admin") || commands.contains("GRANT CREATE ON DATABASE"),
+        fix.contains("--admin") || fix.contains("GRANT CREATE ON DATABASE"),
         "{refused}"
     );
 
@@ -138,14 +138,10 @@ fn both_errors_as_migrate_shows_them(stage: &Stage, extensions: &str) {
         .iter()
         .find(|item| item["name"] == "hstore")
         .unwrap();
-    assert_eq!(
-        (
-            hstore["error"]["sqlstate"].as_str(),
-            hstore["fix"]["package"].as_str()
-        ),
-        (Some("0A000"), Some("postgresql-contrib")),
-        "{gone}"
-    );
+    assert_eq!(hstore["error"]["sqlstate"], "0A000", "{gone}");
+    // Since version 10 Debian has contrib in the server's own package.
+    let package = hstore["package"].as_str().unwrap();
+    assert!(package.starts_with("postgresql-"), "{gone}");
     let (done, said) = migrate();
     assert!(
         !done && said.contains("extension control file") && said.contains("hstore.control"),

@@ -195,7 +195,7 @@ fn what_is_not_ready_is_said() {
     let unapplied = site.check("checks = \"migrate\"").expect_code(1);
     assert_eq!(super::answer(&unapplied), "unmet unapplied");
     // The fix, as it is written, makes it so.
-    let command = item(&unapplied)["fix"]["commands"][0]
+    let command = item(&unapplied)["fix"]["steps"][0]["text"]
         .as_str()
         .unwrap()
         .to_string();
@@ -269,7 +269,7 @@ fn it_is_not_fooled() {
         super::answer(&run("checks = \"check\"\nenv = { PRODUCTION = \"\" }")),
         "met"
     );
-    site.write("site.env", "# the service's own\nexport PRODUCTION=\"1\"\n");
+    site.write("site.env", "# the service's own\nPRODUCTION=\"1\"\n");
     let file = format!(
         "checks = \"check\"\nenv_file = \"{}/site.env\"",
         site.path.display()

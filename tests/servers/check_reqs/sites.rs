@@ -160,7 +160,8 @@ fn wemake_goes_to_production() {
     );
     // The repair script of the manual, run as it is.
     for item in before["items"].as_array().unwrap() {
-        for command in item["fix"]["commands"].as_array().into_iter().flatten() {
+        for step in item["fix"]["steps"].as_array().into_iter().flatten() {
+            let command = &step["text"];
             let done = Command::new("sh")
                 .args(["-ec", command.as_str().unwrap()])
                 .output()

@@ -22,7 +22,8 @@ fn answers(machine: &Machine, args: &[&str]) -> (Vec<String>, Value) {
 
 fn mend(machine: &Machine, report: &Value) {
     for item in report["items"].as_array().unwrap() {
-        for command in item["fix"]["commands"].as_array().into_iter().flatten() {
+        for step in item["fix"]["steps"].as_array().into_iter().flatten() {
+            let command = &step["text"];
             machine.must(&["sh", "-ec", command.as_str().unwrap()]);
         }
     }
@@ -39,7 +40,7 @@ fn services_crontabs_and_environments() {
     let (words, report) = answers(&machine, &["service:site", "service:no-such-service"]);
     assert_eq!(words, ["unmet stopped", "unmet missing"], "{report}");
     assert_eq!(
-        report["items"][0]["fix"]["commands"][0],
+        report["items"][0]["fix"]["steps"][0]["text"],
         "systemctl start site"
     );
 

@@ -1,6 +1,7 @@
 //! cron-render against the real crontab(1), in crontabs of users who exist for one test only.
 
 mod acceptance;
+mod activation;
 mod clock;
 mod crontab;
 mod peers;

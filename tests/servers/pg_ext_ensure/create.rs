@@ -37,7 +37,8 @@ fn created_once_and_then_left_alone() {
         report["items"][1],
         json!({"db": app, "name": "hstore", "want": {"state": "present", "version": null, "schema": null}, "before": null,
                "after": {"version": version, "schema": "public", "owner": app}, "action": "create", "via": "app", "trusted": true,
-               "requires": [], "sql": ["CREATE EXTENSION \"hstore\" SCHEMA \"public\""], "error": null, "fix": null})
+               "loaded": null, "requires": [], "sql": ["CREATE EXTENSION \"hstore\" SCHEMA \"public\""], "lost": [], "notices": [],
+               "package": null, "error": null, "fix": null})
     );
 
     let report = run(&[]).expect_code(0).json();
@@ -141,15 +142,15 @@ fn what_is_required_comes_with_it_or_nothing_does() {
     let run = |words: &[&str]| ensure(server, &app, &app).args(words).run();
     let refused = run(&["earthdistance"])
         .expect_code(3)
-        .expect_err("--cascade");
+        .expect_err("--create-cascade");
     assert_eq!(
         item(&refused, "earthdistance")["error"]["sqlstate"],
         "42704"
     );
     // cube alone the application could have created: it is not left behind.
-    run(&["--cascade", "earthdistance"]).expect_code(3);
+    run(&["--create-cascade", "earthdistance"]).expect_code(3);
     assert!(installed(server, &app).is_empty());
-    let both = run(&["--cascade", "--admin", &admin, "earthdistance"]).expect_code(0);
+    let both = run(&["--create-cascade", "--admin", &admin, "earthdistance"]).expect_code(0);
     assert_eq!(item(&both, "earthdistance")["requires"], json!(["cube"]));
     assert_eq!(installed(server, &app), ["cube", "earthdistance"]);
     run(&["earthdistance", "cube"]).expect_code(0);
@@ -226,16 +227,23 @@ fn absent_goes_even_without_the_package_and_never_takes_others_along() {
         let refused = run(options).expect_code(3);
         let refused = item(&refused, "hstore");
         assert_eq!(refused["error"]["sqlstate"], "2BP01");
-        let words = refused["error"].to_string();
+        assert_eq!(
+            refused["lost"],
+            json!([
+                "table column public.t.h",
+                "table column public.t.hs",
+                "view public.v"
+            ])
+        );
         assert!(
-            words.contains("table column public.t.h")
-                && words.contains("public.t.hs")
-                && words.contains("public.v"),
-            "{words}"
+            refused["error"]["message"]
+                .to_string()
+                .contains("3 objects depend"),
+            "{refused}"
         );
     }
-    run(&["-n", "--cascade", "--absent", "hstore"]).expect_code(1);
-    run(&["--cascade", "--absent", "hstore"]).expect_code(0);
+    run(&["-n", "--drop-cascade", "--absent", "hstore"]).expect_code(1);
+    run(&["--drop-cascade", "--absent", "hstore"]).expect_code(0);
     assert!(installed(&server, "gone").is_empty());
     let report = run(&["--absent", "hstore"]).expect_code(0).json();
     assert_eq!(

@@ -14,8 +14,8 @@ const ASKED: &[(&str, &[&str])] = &[
     ("", &["gone"]),
     ("", &["plainly"]),
     ("", &["earthdistance"]),
-    ("", &["--cascade", "earthdistance"]),
-    ("", &["--cascade", "needy"]),
+    ("", &["--create-cascade", "earthdistance"]),
+    ("", &["--create-cascade", "needy"]),
     ("", &["earthdistance", "cube"]),
     ("", &["hstore@1.4"]),
     ("", &["hstore@77"]),
@@ -35,7 +35,7 @@ const ASKED: &[(&str, &[&str])] = &[
     ),
     (
         "CREATE EXTENSION hstore; CREATE TABLE t (h hstore)",
-        &["--cascade", "--absent", "hstore"],
+        &["--drop-cascade", "--absent", "hstore"],
     ),
     (
         "CREATE EXTENSION hstore; CREATE SCHEMA other",

@@ -1,6 +1,6 @@
 //! The two errors that Misago's guide explains to its readers, brought about and answered.
 
-use super::{ensure, installed, item};
+use super::{apply, ensure, installed, item};
 use harness::postgres::{Postgres, unique};
 use serde_json::json;
 
@@ -14,13 +14,14 @@ fn a_missing_control_file_is_answered_with_the_package() {
             .args(options)
             .run()
             .expect_code(3)
-            .expect_err("apt-get install postgresql-contrib");
+            .expect_err("apt-get install -y --reinstall postgresql-15");
         let missing = item(&output, "btree_gin");
         assert_eq!(missing["error"]["sqlstate"], "0A000");
         assert_eq!(missing["error"]["code"], "feature_not_supported");
+        assert_eq!(missing["package"], "postgresql-15");
         assert_eq!(
-            missing["fix"],
-            json!({"package": "postgresql-contrib", "commands": ["apt-get install postgresql-contrib"]})
+            missing["fix"]["steps"],
+            json!([{"kind": "shell", "as": "root", "text": "apt-get install -y --reinstall postgresql-15"}])
         );
         assert_eq!(item(&output, "hstore")["error"], json!(null));
     }
@@ -52,36 +53,45 @@ fn permission_denied_is_answered_with_its_cause() {
         (&denied["error"]["sqlstate"], &denied["trusted"]),
         (&json!("42501"), &json!(true))
     );
-    let grant = format!("GRANT CREATE ON DATABASE \"{app}\" TO \"{other}\";");
-    assert_eq!(denied["fix"]["commands"], json!([grant]));
-    // The fix is one: typed, it helps.
-    server.psql(&app, &grant);
+    let grant = format!("GRANT CREATE ON DATABASE \"{app}\" TO \"{other}\"");
+    assert_eq!(
+        denied["fix"],
+        json!({
+            "summary": format!("run as the owner of database '{app}', role '{app}'"),
+            "steps": [{"kind": "sql", "as": app, "text": "CREATE EXTENSION \"hstore\" SCHEMA \"public\""}],
+            "destructive": false,
+            "alternatives": [{
+                "summary": format!("let role '{other}' create schemas and trusted extensions in database '{app}' for good"),
+                "steps": [{"kind": "sql", "as": app, "text": grant}],
+                "destructive": false,
+            }],
+        })
+    );
+    // The other way helps, too.
+    apply(server, &app, &denied["fix"]["alternatives"][0]);
     ensure(server, &other, &app)
         .arg("hstore")
         .run()
         .expect_code(0);
 
-    // pg_stat_statements is not: only a superuser may, and nobody has to become one for that.
+    // dblink is not: only a superuser may, and nobody has to become one for that.
     let output = ensure(server, &app, &app)
-        .arg("pg_stat_statements")
+        .arg("dblink")
         .run()
         .expect_code(3)
         .expect_err("--admin");
-    let denied = item(&output, "pg_stat_statements");
+    let denied = item(&output, "dblink");
     assert_eq!(
         (&denied["error"]["sqlstate"], &denied["trusted"]),
         (&json!("42501"), &json!(false))
     );
     let admin = server.dsn("postgres", "postgres");
     let output = ensure(server, &app, &app)
-        .args(["--admin", &admin, "pg_stat_statements", "btree_gin"])
+        .args(["--admin", &admin, "dblink", "btree_gin"])
         .run()
         .expect_code(0);
-    assert_eq!(item(&output, "pg_stat_statements")["via"], "admin");
-    assert_eq!(
-        item(&output, "pg_stat_statements")["after"]["owner"],
-        "postgres"
-    );
+    assert_eq!(item(&output, "dblink")["via"], "admin");
+    assert_eq!(item(&output, "dblink")["after"]["owner"], "postgres");
     // What the application may do itself, it does.
     assert_eq!(item(&output, "btree_gin")["via"], "app");
     assert_eq!(item(&output, "btree_gin")["after"]["owner"], app.as_str());

@@ -3,9 +3,12 @@
 mod create;
 mod databases;
 mod elevate;
+mod fixes;
 mod foresight;
 mod libpq;
 mod misago;
+mod packages;
+mod pooler;
 mod sqlstate;
 
 use harness::postgres::Postgres;
@@ -35,6 +38,39 @@ pub fn item(output: &Output, name: &str) -> Value {
         .find(|item| item["name"] == name)
         .unwrap_or_else(|| panic!("no item {name}: {report}"))
         .clone()
+}
+
+/// Does what a fix says: each step as the role or account that the step names, in this database.
+#[track_caller]
+pub fn apply(server: &Postgres, database: &str, fix: &Value) {
+    let steps = fix["steps"].as_array().unwrap();
+    assert!(!steps.is_empty(), "nothing to do: {fix}");
+    for step in steps {
+        let text = step["text"].as_str().unwrap();
+        let actor = step["as"].as_str().unwrap();
+        let output = match step["kind"].as_str() {
+            Some("sql") => server.psql_as(actor, database, &format!("{text};")),
+            Some("shell") => shell(text),
+            other => panic!("{other:?} is for people: {fix}"),
+        };
+        assert!(
+            output.status.success(),
+            "{text}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+/// A command line as somebody would paste it. Names of accounts are those of this machine: the tool runs as the tester.
+fn shell(line: &str) -> std::process::Output {
+    let bin = harness::bin("pg-ext-ensure");
+    let path = format!("{}:/usr/bin:/bin", bin.parent().unwrap().display());
+    std::process::Command::new("/bin/sh")
+        .args(["-ec", line])
+        .env_clear()
+        .envs([("PATH", path.as_str()), ("HOME", "/nonexistent")])
+        .output()
+        .unwrap()
 }
 
 /// The versions of the extensions that a database has, as psql sees them.

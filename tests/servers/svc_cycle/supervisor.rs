@@ -609,3 +609,26 @@ fn a_terminal_shows_progress_and_a_pipe_does_not() {
         .expect_code(0);
     assert_eq!(piped.err(), "");
 }
+
+/// A set file from what runs: check passes with it, a cycle works with it, and nothing has to be typed.
+#[test]
+fn a_snapshot_is_a_set_that_works() {
+    let Some(site) = Site::start() else { return };
+    let config = site.supervisor.config();
+    let state = harness::scratch();
+    let output = super::site::private("svc-cycle", state.path())
+        .args(["snapshot", "-o", "text", "-c"])
+        .arg(&config)
+        .run()
+        .expect_code(0);
+    let text = output.out();
+    assert!(text.contains("[service.gunicorn]"), "{text}");
+    assert!(text.contains(&format!("port = {}", site.port)), "{text}");
+    // What does not run is left out, and that is said.
+    assert!(!text.contains("[service.spare]"), "{text}");
+    site.set(&text);
+    site.cycle("check", &[]).run().expect_code(0);
+    let before = site.running();
+    site.cycle("cycle", &["--", "true"]).run().expect_code(0);
+    assert!(site.running().iter().all(|each| !before.contains(each)));
+}

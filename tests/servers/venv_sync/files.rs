@@ -197,6 +197,8 @@ fn ours(dir: &Path, name: &str) -> Option<Value> {
     let variable = |name: &str| (name == "TOKEN").then(|| "s#cret".to_owned());
     let reader = Reader {
         cwd: dir,
+        extras: &[],
+        groups: &[],
         variable: &variable,
     };
     let read = reader.read(&[dir.join(name)], &[]).ok()?;

@@ -2,8 +2,11 @@
 
 mod drift;
 mod files;
+mod inputs;
+mod kept;
 mod live;
 mod owner;
 mod readers;
+mod renewed;
 mod sources;
 mod verdicts;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const INSTALLERS: [&str; 2] = ["uv", "pip"];
 
-fn sha256(path: &Path) -> String {
+pub(super) fn sha256(path: &Path) -> String {
     let sum = Command::new("sha256sum").arg(path).output().unwrap();
     String::from_utf8_lossy(&sum.stdout)
         .split(' ')
@@ -77,7 +77,7 @@ fn a_cache_gone_bad_is_noticed_and_gone_round() {
 }
 
 /// An index (PEP 503) over the wheelhouse that lets in `joe` with his password alone.
-fn index(venvs: &Venvs) -> u16 {
+pub(super) fn index(venvs: &Venvs) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let wheels = venvs.wheelhouse();
@@ -92,7 +92,7 @@ fn index(venvs: &Venvs) -> u16 {
 
 /// `joe:` and the password, in base64.
 const AUTHORIZATION: &str = "basic am9lOnMzY3IzdC1wdw==";
-const PASSWORD: &str = "s3cr3t-pw";
+pub(super) const PASSWORD: &str = "s3cr3t-pw";
 
 fn answer(mut stream: std::net::TcpStream, wheels: &Path) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());

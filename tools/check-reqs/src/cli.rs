@@ -1,7 +1,7 @@
 //! The command line: said once, read here into a [`Request`].
 
 use crate::document::{Origin, Settings};
-use crate::plan::FailOn;
+use crate::request::{Action, FailOn, Request, Source};
 use base::cli::{CommandLine, Entry, Example, Opt, Parsed, Positional, Value};
 use base::exit::Row;
 use base::{Error, Result};
@@ -30,13 +30,8 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
          type to meet it. Requirements stand on the command line in a short form (NEED), or in files of TOML or JSON. All are looked at side \
          by side, and reported in the order in which they were given. Nothing is changed.",
         "Unknown is not unmet: where there is no permission to look, no service manager to ask, or no answer in time, the answer is unknown.",
-        "Short forms: python[>=3.10][@VENV] · NAME[>=1.0][@VENV] (a Python distribution) · postgres[>=13][@CONNECTION] · \
-         ext:NAME[@CONNECTION] · cmd:NAME[>=2.30] · pkg:NAME[>=1.18] · memory:SIZE · disk:PATH:SIZE (or 10%, or 5000inodes) · \
-         port:[ADDRESS:]PORT[:listening|:free] · tcp:HOST:PORT · smtp:HOST:PORT[:starttls] · dns:NAME[=ADDRESS] · \
-         file:PATH[:OWNER[:MODE]] · dir:PATH[:OWNER[:MODE]] · writable:PATH[:USER] · user:NAME[:GROUPS] · group:NAME[:MEMBERS] · \
-         service:NAME · env:PROCESS:VARIABLE · crontab[:USER] · http:URL[=STATUS] · noindex:URL · robots:URL · tls:HOST[:PORT][:30d] · \
-         django:DIRECTORY[@VENV].",
-        "--explain tells how a requirement is looked at.",
+        "Several requirements with a bar between them are alternatives, of which one is enough: 'cmd:nginx|cmd:apache2'.",
+        "--explain prints how a requirement is looked at.",
     ],
     commands: &[],
     options: &[
@@ -77,7 +72,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             text: "What a forum's guide asks for, before anything is installed.",
             command: "check-reqs 'python>=3.9' 'postgres>=13' memory:128M disk:/srv:2G cmd:nginx crontab",
         },
-        Example { text: "The commands that would close the gaps.", command: "check-reqs -f site.toml | jq -r '.items[].fix.commands[]?'" },
+        Example { text: "Close the gaps: run every step that a shell can run.", command: "check-reqs -f site.toml | jq -r '.items[].fix.steps[]? | select(.kind == \"shell\") | .text' | sh -e" },
         Example { text: "Wait until a restarted site answers.", command: "check-reqs --wait 60s http:http://127.0.0.1:8000/" },
         Example {
             text: "From cron, as a line of /etc/cron.d: no mail while all is well.",
@@ -106,48 +101,6 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     ],
     see_also: &["pg-ext-ensure", "venv-sync", "svc-cycle"],
 };
-
-/// What is to be done.
-pub struct Request {
-    /// Where requirements come from, in order.
-    pub sources: Vec<Source>,
-    /// `--set`.
-    pub settings: Settings,
-    /// `--only`.
-    pub only: Vec<String>,
-    /// `--tag`.
-    pub tags: Vec<String>,
-    /// What to do with them.
-    pub action: Action,
-    /// How many at a time.
-    pub jobs: usize,
-    /// `--each`.
-    pub each: Option<Duration>,
-    /// `--wait` and `--interval`.
-    pub wait: Option<(Duration, Duration)>,
-    /// `--fail-on`.
-    pub fail_on: FailOn,
-}
-
-/// One source of requirements.
-pub enum Source {
-    /// A file's text.
-    File(Origin),
-    /// A short form.
-    Need(String),
-}
-
-/// What to do with the requirements.
-pub enum Action {
-    /// Look.
-    Look,
-    /// List them.
-    List,
-    /// Explain one.
-    Explain(String),
-    /// Write what this host has.
-    Snapshot(Vec<String>),
-}
 
 /// Reads the arguments, and the files they name.
 ///
@@ -252,10 +205,11 @@ fn settings(parsed: &Parsed) -> Result<Settings> {
     let mut settings = Settings::new();
     for text in parsed.texts("set") {
         let Some((name, value)) = text.split_once('=') else {
-            return Err(
-                Error::usage(format!("--set: '{}' has no value", base::mask::text(text)))
-                    .hint("write --set NAME=VALUE"),
-            );
+            return Err(Error::usage(format!(
+                "--set: '{}' has no value",
+                crate::secret::masked(text)
+            ))
+            .hint("write --set NAME=VALUE"));
         };
         let fits = !name.is_empty()
             && name

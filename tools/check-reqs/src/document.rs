@@ -2,66 +2,13 @@
 //! list of requirements is a requirement that nobody checks; that is why nothing here is skipped in silence.
 
 mod fields;
+mod origin;
 
 pub use base::source::tree::{Key, Node, Value};
 pub use fields::{Fields, Settings, fill};
+pub use origin::Origin;
 
-use base::{Error, Result};
-use std::sync::OnceLock;
-
-/// The name and text of one source of requirements, for messages.
-#[derive(Clone, Debug)]
-pub struct Origin {
-    /// What messages call it: a file's path, `standard input`, or the argument itself.
-    pub name: String,
-    /// The whole text.
-    pub text: String,
-    /// Where its lines begin; found once, since every requirement asks for its line.
-    lines: OnceLock<Vec<usize>>,
-}
-
-impl Origin {
-    /// A source of this name.
-    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Origin {
-        Origin {
-            name: name.into(),
-            text: text.into(),
-            lines: OnceLock::new(),
-        }
-    }
-
-    /// Line and column of a byte, both from 1, columns in characters.
-    fn line_column(&self, at: usize) -> (usize, usize) {
-        let mut at = at.min(self.text.len());
-        while !self.text.is_char_boundary(at) {
-            at -= 1;
-        }
-        let lines = self.lines.get_or_init(|| {
-            std::iter::once(0)
-                .chain(self.text.match_indices('\n').map(|(i, _)| i + 1))
-                .collect()
-        });
-        let line = lines.partition_point(|start| *start <= at);
-        let start = lines.get(line - 1).copied().unwrap_or(0);
-        (line, self.text[start..at].chars().count() + 1)
-    }
-
-    /// An error at a place in this source: `site.toml:3:7: what`.
-    pub fn error(&self, at: Option<usize>, what: impl std::fmt::Display) -> Error {
-        match at {
-            Some(at) => {
-                let (line, column) = self.line_column(at);
-                Error::input(format!("{}:{line}:{column}: {what}", self.name))
-            }
-            None => Error::usage(format!("{}: {what}", self.name)),
-        }
-    }
-
-    /// The line of a place, for `--explain`.
-    pub fn line(&self, at: Option<usize>) -> Option<usize> {
-        at.map(|at| self.line_column(at).0)
-    }
-}
+use base::Result;
 
 /// Reads a document: JSON if its first character is `{`, TOML otherwise.
 pub fn read(origin: &Origin) -> Result<Node> {

@@ -1,331 +1,222 @@
-//! How a gap is closed on this distribution: words for people, and commands that a script can run
-//! (`check-reqs … | jq -r '.items[].fix.commands[]?' | sh -e`). Pure: nothing is run here, and no command is named that was not known to
-//! be right for the distribution; a fix without commands is better than a wrong one.
+//! Fixes that several types of check print: packages, accounts, owners. Nothing is run here. A fix
+//! without steps is better than a wrong step.
+//!
+//! Every step is for root's shell, so that `jq … | sh -e` runs the whole script; a step that another
+//! account has to take goes through runuser(1). A step can be repeated: two requirements that lack the
+//! same account print the same line.
 
-use crate::shell::shell;
-use distro::{Distro, Manager};
-use schemars::JsonSchema;
-use serde::Serialize;
+pub use base::Fix;
+pub use base::shell::{line as shell, quoted};
 
-/// A way to close a gap.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Fix {
-    /// For people.
-    pub text: String,
-    /// For `sh`, in order; empty where only a person can do it.
-    pub commands: Vec<String>,
-    /// Whether the commands want root.
-    pub needs_root: bool,
+use crate::scene::Scene;
+use distro::{Distro, Manager, command, extension};
+use std::path::Path;
+
+/// Command lines for root.
+pub fn root(summary: impl Into<String>, lines: Vec<String>) -> Fix {
+    lines
+        .into_iter()
+        .fold(Fix::advice(summary), |fix, line| fix.shell("root", line))
 }
 
-impl Fix {
-    /// Words only.
-    pub fn advice(text: impl Into<String>) -> Fix {
-        Fix {
-            text: text.into(),
-            commands: Vec::new(),
-            needs_root: false,
-        }
-    }
-
-    /// Commands for root.
-    pub fn root(text: impl Into<String>, commands: Vec<String>) -> Fix {
-        Fix {
-            text: text.into(),
-            commands,
-            needs_root: true,
-        }
-    }
-
-    /// Commands that need no more rights than the caller has.
-    pub fn plain(text: impl Into<String>, commands: Vec<String>) -> Fix {
-        Fix {
-            text: text.into(),
-            commands,
-            needs_root: false,
-        }
+/// A line that another account runs, written for root's shell.
+pub fn as_user(user: &str, words: &[&str]) -> String {
+    match user {
+        "root" => shell(words),
+        user => shell(&[&["runuser", "-u", user, "--"], words].concat()),
     }
 }
 
-/// The command that installs packages without asking.
-pub fn install_command(manager: Option<Manager>, packages: &[&str]) -> Option<String> {
-    let manager = manager?;
-    Some(shell(
-        &[manager.install(), manager.unasked(), packages].concat(),
-    ))
-}
-
-/// Installs packages.
-pub fn install(distro: &Distro, packages: &[&str]) -> Fix {
+/// Installs packages whose names are known to be right.
+pub fn install(scene: &Scene, packages: &[&str]) -> Fix {
     let text = format!("install the package {}", packages.join(" "));
-    match install_command(distro.manager(), packages) {
-        Some(command) => Fix::root(text, vec![command]),
+    match install_lines(scene, packages) {
+        Some(lines) => root(text, lines),
         None => Fix::advice(text),
     }
 }
 
-/// Brings an installed package to the newest version the distribution has.
-pub fn upgrade(distro: &Distro, package: &str, wanted: &str) -> Fix {
-    let text = format!(
-        "upgrade {package} to {wanted}; if the distribution's newest is older, add a repository that has it"
-    );
-    match distro.manager() {
-        Some(manager) => Fix::root(text, vec![shell(&[manager.upgrade(), &[package]].concat())]),
-        None => Fix::advice(text),
-    }
+/// The lines that install packages; none where the package manager is not known.
+pub fn install_lines(scene: &Scene, packages: &[&str]) -> Option<Vec<String>> {
+    let manager = scene.distro.manager()?;
+    let refresh = manager.refresh().filter(|_| scene.indexes_are_missing());
+    let mut lines: Vec<String> = refresh.map(str::to_owned).into_iter().collect();
+    lines.push(manager.script(packages));
+    Some(lines)
 }
 
-/// What a command's package is called by apt, dnf, apk and pacman; empty where the distribution has none of its own.
-struct Named {
-    command: &'static str,
-    packages: [&'static str; 4],
-}
-
-const fn same(command: &'static str) -> Named {
-    Named {
-        command,
-        packages: [command; 4],
-    }
-}
-
-const fn named(command: &'static str, packages: [&'static str; 4]) -> Named {
-    Named { command, packages }
-}
-
-/// The commands that guides to Python sites ask for.
-const COMMANDS: &[Named] = &[
-    named("python3", ["python3", "python3", "python3", "python"]),
-    named(
-        "pip3",
-        ["python3-pip", "python3-pip", "py3-pip", "python-pip"],
-    ),
-    named(
-        "pip",
-        ["python3-pip", "python3-pip", "py3-pip", "python-pip"],
-    ),
-    named(
-        "virtualenv",
-        [
-            "virtualenv",
-            "python3-virtualenv",
-            "py3-virtualenv",
-            "python-virtualenv",
-        ],
-    ),
-    named("uv", ["", "uv", "uv", "uv"]),
-    named("crontab", ["cron", "cronie", "cronie", "cronie"]),
-    named("cron", ["cron", "cronie", "cronie", "cronie"]),
-    named("nginx", ["nginx", "nginx", "nginx", "nginx"]),
-    named("apache2", ["apache2", "httpd", "apache2", "apache"]),
-    named("apache2ctl", ["apache2", "httpd", "apache2-ctl", "apache"]),
-    named("apachectl", ["apache2", "httpd", "apache2-ctl", "apache"]),
-    named("httpd", ["apache2", "httpd", "apache2", "apache"]),
-    named("caddy", ["caddy", "caddy", "caddy", "caddy"]),
-    named("uwsgi", ["uwsgi", "uwsgi", "uwsgi", "uwsgi"]),
-    named(
-        "gunicorn",
-        ["gunicorn", "python3-gunicorn", "py3-gunicorn", "gunicorn"],
-    ),
-    named(
-        "supervisorctl",
-        ["supervisor", "supervisor", "supervisor", "supervisor"],
-    ),
-    named(
-        "supervisord",
-        ["supervisor", "supervisor", "supervisor", "supervisor"],
-    ),
-    named(
-        "psql",
-        [
-            "postgresql-client",
-            "postgresql",
-            "postgresql-client",
-            "postgresql",
-        ],
-    ),
-    named(
-        "pg_dump",
-        [
-            "postgresql-client",
-            "postgresql",
-            "postgresql-client",
-            "postgresql",
-        ],
-    ),
-    named(
-        "createdb",
-        [
-            "postgresql-client",
-            "postgresql",
-            "postgresql-client",
-            "postgresql",
-        ],
-    ),
-    named(
-        "pg_config",
-        ["libpq-dev", "libpq-devel", "libpq-dev", "postgresql-libs"],
-    ),
-    named(
-        "postgres",
-        [
-            "postgresql",
-            "postgresql-server",
-            "postgresql",
-            "postgresql",
-        ],
-    ),
-    named(
-        "redis-server",
-        ["redis-server", "valkey-compat-redis", "redis", "valkey"],
-    ),
-    named(
-        "redis-cli",
-        ["redis-tools", "valkey-compat-redis", "redis", "valkey"],
-    ),
-    named("sqlite3", ["sqlite3", "sqlite", "sqlite", "sqlite"]),
-    named(
-        "ssh",
-        [
-            "openssh-client",
-            "openssh-clients",
-            "openssh-client",
-            "openssh",
-        ],
-    ),
-    named(
-        "sshd",
-        [
-            "openssh-server",
-            "openssh-server",
-            "openssh-server",
-            "openssh",
-        ],
-    ),
-    named("gcc", ["gcc", "gcc", "gcc", "gcc"]),
-    named("cc", ["gcc", "gcc", "gcc", "gcc"]),
-    named("make", ["make", "make", "make", "make"]),
-    named("node", ["nodejs", "nodejs", "nodejs", "nodejs"]),
-    named("npm", ["npm", "nodejs-npm", "npm", "npm"]),
-    named("ps", ["procps", "procps-ng", "procps", "procps-ng"]),
-    named("ss", ["iproute2", "iproute", "iproute2", "iproute2"]),
-    named("ip", ["iproute2", "iproute", "iproute2", "iproute2"]),
-    named("dig", ["dnsutils", "bind-utils", "bind-tools", "bind"]),
-    named(
-        "nc",
-        [
-            "netcat-openbsd",
-            "nmap-ncat",
-            "netcat-openbsd",
-            "openbsd-netcat",
-        ],
-    ),
-    named("docker", ["docker.io", "moby-engine", "docker", "docker"]),
-    named(
-        "mysql",
-        [
-            "default-mysql-client",
-            "mysql",
-            "mysql-client",
-            "mariadb-clients",
-        ],
-    ),
-    named("gpg", ["gnupg", "gnupg2", "gnupg", "gnupg"]),
-    named("sendmail", ["postfix", "postfix", "postfix", "postfix"]),
-    named("msgfmt", ["gettext", "gettext", "gettext", "gettext"]),
-    named(
-        "convert",
-        ["imagemagick", "ImageMagick", "imagemagick", "imagemagick"],
-    ),
-    named(
-        "svn",
-        ["subversion", "subversion", "subversion", "subversion"],
-    ),
-    named("hg", ["mercurial", "mercurial", "mercurial", "mercurial"]),
-    same("git"),
-    same("jq"),
-    same("curl"),
-    same("wget"),
-    same("rsync"),
-    same("logrotate"),
-    same("openssl"),
-    same("sudo"),
-    same("tar"),
-    same("unzip"),
-    same("xz"),
-    same("memcached"),
-    same("certbot"),
-    same("tmux"),
-    same("screen"),
-    same("vim"),
-    same("nano"),
-    same("lsof"),
-    same("strace"),
-    same("ffmpeg"),
-    same("pandoc"),
-    same("postfix"),
-    same("hostname"),
-];
-
-fn of_manager(packages: &[&'static str; 4], manager: Manager) -> Option<&'static str> {
-    let name = match manager {
-        Manager::Apt => packages[0],
-        Manager::Dnf => packages[1],
-        Manager::Apk => packages[2],
-        Manager::Pacman => packages[3],
-        Manager::Zypper => return None,
-    };
-    (!name.is_empty()).then_some(name)
-}
-
-/// Installs the package that has a command. dnf and apk can be asked for the command itself.
-pub fn install_of_command(distro: &Distro, command: &str) -> Fix {
+/// Installs the package that holds a command. dnf and apk can be asked for the command itself.
+pub fn install_of_command(scene: &Scene, command: &str) -> Fix {
     let name = command.rsplit('/').next().unwrap_or(command);
-    let text = format!("install the package that has {name}");
-    let Some(manager) = distro.manager() else {
+    match command::package(name, &scene.distro) {
+        Some(package) => install(scene, &[package]),
+        None => by_content(scene, name),
+    }
+}
+
+/// Installs the package that holds a service.
+pub fn install_of_service(scene: &Scene, service: &str) -> Fix {
+    let text = format!("install the package of the service {service}");
+    match command::package_of_service(service, &scene.distro) {
+        Some(package) => install(scene, &[package]),
+        None => Fix::advice(text),
+    }
+}
+
+fn by_content(scene: &Scene, name: &str) -> Fix {
+    let text = format!("install the package that holds the command {name}");
+    let Some(manager) = scene.distro.manager() else {
         return Fix::advice(text);
     };
-    if let Some(package) = COMMANDS
-        .iter()
-        .find(|row| row.command == name)
-        .and_then(|row| of_manager(&row.packages, manager))
-    {
-        return install(distro, &[package]);
-    }
-    let by_name = |name: String| {
-        install_command(Some(manager), &[&name])
-            .into_iter()
-            .collect()
-    };
+    let lines = |what: String| install_lines(scene, &[&what]).unwrap_or_default();
     match manager {
-        Manager::Dnf => Fix::root(text, by_name(format!("/usr/bin/{name}"))),
-        Manager::Apk => Fix::root(text, by_name(format!("cmd:{name}"))),
+        Manager::Dnf => root(text, lines(format!("/usr/bin/{name}"))),
+        Manager::Apk => root(text, lines(format!("cmd:{name}"))),
         Manager::Apt => Fix::advice(format!(
-            "{text} (`apt-file search -x 'bin/{name}$'` names it)"
+            "{text} (`apt-file search -x {}` names the package)",
+            quoted(&format!("bin/{name}$"))
         )),
-        Manager::Pacman => Fix::advice(format!("{text} (`pacman -F {name}` names it)")),
+        Manager::Pacman => Fix::advice(format!(
+            "{text} (`pacman -F {}` names the package)",
+            quoted(name)
+        )),
         Manager::Zypper => Fix::advice(format!(
-            "{text} (`zypper search --provides /usr/bin/{name}` names it)"
+            "{text} (`zypper search --provides {}` names the package)",
+            quoted(&format!("/usr/bin/{name}"))
         )),
     }
 }
 
 /// Installs the files of an extension for a server of a release series (`16`, `9.6`) on this host.
-pub fn install_extension(distro: &Distro, extension: &str, series: &str) -> Fix {
-    match distro::extension::package(extension, series, &distro.clone().with_server(series)) {
-        Some(name) => install(distro, &[&name]),
+pub fn install_extension(scene: &Scene, name: &str, series: &str) -> Fix {
+    let distro: Distro = scene.distro.clone().with_server(series);
+    match extension::package(name, series, &distro) {
+        Some(package) => install(scene, &[&package]),
         None => {
             let text = format!(
-                "install the files of the extension {extension} for PostgreSQL {series} on the server's host"
+                "install the files of the extension {name} for PostgreSQL {series} on the server's host"
             );
-            let ask = distro.manager().map(|manager| {
-                format!(
-                    " (`{}` names the package)",
-                    distro::extension::ask(extension, manager)
-                )
-            });
+            let ask = distro
+                .manager()
+                .map(|manager| format!(" (`{}` names the package)", extension::ask(name, manager)));
             Fix::advice(text + &ask.unwrap_or_default())
         }
     }
+}
+
+/// Starts a service of this host with the service manager that is there.
+pub fn start(scene: &Scene, service: &str) -> String {
+    let booted = Path::new("/run/systemd/system").is_dir();
+    match (booted, scene.distro.manager()) {
+        (true, _) => shell(&["systemctl", "enable", "--now", service]),
+        (false, Some(Manager::Apk)) => shell(&["rc-service", service, "start"]),
+        (false, _) => shell(&["service", service, "start"]),
+    }
+}
+
+/// The lines that make an account, where there is none: a system account, since services run under
+/// it, and the groups that it has to be in.
+pub fn account(name: &str, groups: &[String], home: Option<&str>) -> Vec<String> {
+    let mut words = vec!["useradd", "--system", "--create-home", "--user-group"];
+    if let Some(home) = home {
+        words.extend(["--home-dir", home]);
+    }
+    words.extend(["--shell", "/usr/sbin/nologin", name]);
+    let mut lines = vec![format!(
+        "getent passwd {} >/dev/null || {}",
+        quoted(name),
+        shell(&words)
+    )];
+    if !groups.is_empty() {
+        lines.extend(groups.iter().map(|group| group_line(group)));
+        lines.push(shell(&["usermod", "-aG", &groups.join(","), name]));
+    }
+    lines
+}
+
+/// The line that makes a group, where there is none.
+pub fn group_line(name: &str) -> String {
+    format!(
+        "getent group {} >/dev/null || {}",
+        quoted(name),
+        shell(&["groupadd", "--system", name])
+    )
+}
+
+/// Makes an account. A number is no name that useradd(8) would take.
+pub fn creation(name: &str, groups: &[String], home: Option<&str>) -> Fix {
+    match is_number(name) {
+        true => Fix::advice(format!(
+            "name an account: {name} is a number without an account, and useradd takes names"
+        )),
+        false => root(
+            format!("make the account {name}"),
+            account(name, groups, home),
+        ),
+    }
+}
+
+/// Whether a user or group is written as a number.
+pub fn is_number(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Directories that belong to the system: their owner and rights are not changed by a fix, and neither
+/// are those of anything below the second list.
+const SYSTEM: &[&str] = &[
+    "/",
+    "/home",
+    "/media",
+    "/mnt",
+    "/opt",
+    "/run",
+    "/srv",
+    "/tmp",
+    "/var",
+    "/var/cache",
+    "/var/lib",
+    "/var/lock",
+    "/var/log",
+    "/var/mail",
+    "/var/run",
+    "/var/spool",
+    "/var/tmp",
+    "/var/www",
+    "/usr/local",
+];
+const SYSTEM_TREES: &[&str] = &[
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/proc",
+    "/root",
+    "/sbin",
+    "/sys",
+    "/usr/bin",
+    "/usr/include",
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/usr/libexec",
+    "/usr/sbin",
+    "/usr/share",
+    "/usr/src",
+];
+
+/// Whether a path belongs to the system, through all its links.
+pub fn is_of_system(path: &Path) -> bool {
+    let real = path.canonicalize();
+    let candidates = [Some(path), real.as_deref().ok()];
+    candidates.into_iter().flatten().any(|path| {
+        SYSTEM.iter().any(|dir| path == Path::new(dir))
+            || SYSTEM_TREES.iter().any(|tree| path.starts_with(tree))
+            || path == Path::new("/usr")
+    })
 }
 
 #[cfg(test)]
@@ -333,8 +224,12 @@ pub fn install_extension(distro: &Distro, extension: &str, series: &str) -> Fix 
 mod tests {
     use super::*;
 
-    fn platform(id: &str) -> Distro {
-        Distro::parse(&format!("ID={id}\n"))
+    fn on(id: &str) -> Scene {
+        Scene::of(Distro::parse(&format!("ID={id}\n")))
+    }
+
+    fn lines(fix: &Fix) -> Vec<&str> {
+        fix.steps.iter().map(|step| step.text.as_str()).collect()
     }
 
     #[test]
@@ -342,61 +237,87 @@ mod tests {
         for (id, crontab, hstore) in [
             (
                 "debian",
-                "apt-get install -y cron",
-                "apt-get install -y postgresql-contrib-15",
+                "DEBIAN_FRONTEND=noninteractive apt-get install -y cron </dev/null",
+                "DEBIAN_FRONTEND=noninteractive apt-get install -y postgresql-contrib-15 </dev/null",
             ),
             (
                 "fedora",
-                "dnf install -y cronie",
-                "dnf install -y postgresql-contrib",
+                "dnf install -y cronie </dev/null",
+                "dnf install -y postgresql-contrib </dev/null",
             ),
-            ("alpine", "apk add cronie", "apk add postgresql15-contrib"),
+            (
+                "alpine",
+                "apk add --update-cache cronie </dev/null",
+                "apk add --update-cache postgresql15-contrib </dev/null",
+            ),
             (
                 "arch",
-                "pacman -S --noconfirm --needed cronie",
-                "pacman -S --noconfirm --needed postgresql",
+                "pacman -S --noconfirm --needed cronie </dev/null",
+                "pacman -S --noconfirm --needed postgresql </dev/null",
             ),
         ] {
-            let platform = platform(id);
-            let fix = install_of_command(&platform, "crontab");
-            assert_eq!(
-                (fix.commands, fix.needs_root),
-                (vec![crontab.to_string()], true)
-            );
-            assert_eq!(
-                install_extension(&platform, "hstore", "15").commands,
-                [hstore]
-            );
+            let scene = on(id);
+            let fix = install_of_command(&scene, "crontab");
+            assert_eq!(lines(&fix).last(), Some(&crontab));
+            assert!(fix.steps.iter().all(|step| step.actor == "root"));
+            let fix = install_extension(&scene, "hstore", "15");
+            assert_eq!(lines(&fix).last(), Some(&hstore));
         }
     }
 
     #[test]
     fn an_unknown_command_is_asked_for_by_name_where_that_works() {
         assert_eq!(
-            install_of_command(&platform("fedora"), "frobnicate").commands,
-            ["dnf install -y /usr/bin/frobnicate"]
+            lines(&install_of_command(&on("fedora"), "frobnicate")),
+            ["dnf install -y /usr/bin/frobnicate </dev/null"]
         );
         assert_eq!(
-            install_of_command(&platform("alpine"), "frobnicate").commands,
-            ["apk add cmd:frobnicate"]
+            lines(&install_of_command(&on("alpine"), "frobnicate")),
+            ["apk add --update-cache cmd:frobnicate </dev/null"]
         );
+        for (id, command) in [("debian", "frobnicate"), ("nixos", "git")] {
+            assert!(install_of_command(&on(id), command).steps.is_empty());
+        }
+        let unknown = install_extension(&on("debian"), "frob", "15");
         assert!(
-            install_of_command(&platform("debian"), "frobnicate")
-                .commands
-                .is_empty()
-        );
-        assert!(
-            install_of_command(&platform("nixos"), "git")
-                .commands
-                .is_empty()
-        );
-        let unknown = install_extension(&platform("debian"), "frob", "15");
-        assert!(
-            unknown.commands.is_empty()
-                && unknown
-                    .text
-                    .ends_with("(`apt-file search /frob.control` names the package)"),
+            unknown.steps.is_empty() && unknown.summary.contains("apt-file search /frob.control"),
             "{unknown:?}"
         );
+    }
+
+    #[test]
+    fn accounts_are_made_once_and_numbers_are_none() {
+        let steps = creation("deployer", &["adm".into()], Some("/srv/x y"));
+        assert_eq!(
+            lines(&steps),
+            [
+                "getent passwd deployer >/dev/null || useradd --system --create-home --user-group --home-dir '/srv/x y' --shell /usr/sbin/nologin deployer",
+                "getent group adm >/dev/null || groupadd --system adm",
+                "usermod -aG adm deployer"
+            ]
+        );
+        assert!(creation("4242", &[], None).steps.is_empty());
+    }
+
+    #[test]
+    fn paths_of_the_system() {
+        for path in [
+            "/",
+            "/root",
+            "/etc/passwd",
+            "/srv",
+            "/usr/bin/x",
+            "/var/log",
+        ] {
+            assert!(is_of_system(Path::new(path)), "{path}");
+        }
+        for path in [
+            "/srv/media",
+            "/var/www/django",
+            "/home/app/x",
+            "/usr/local/site",
+        ] {
+            assert!(!is_of_system(Path::new(path)), "{path}");
+        }
     }
 }

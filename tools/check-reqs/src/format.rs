@@ -6,21 +6,12 @@ mod nagios;
 mod ndjson;
 mod prometheus;
 mod tap;
+mod whole;
 
-use crate::report::{Item, Requirements};
+use crate::report::Requirements;
 use base::report::{Raw, Report};
 use base::tool::{Context, Format};
-use std::time::Duration;
-
-/// What a format is made from.
-pub struct Whole<'r> {
-    /// Every item.
-    pub items: &'r [Item],
-    /// The summary.
-    pub msg: &'r str,
-    /// How long the run took.
-    pub elapsed: Duration,
-}
+use whole::Whole;
 
 /// Puts the format that was asked for in the report's place; json and text need nothing.
 pub fn dress(mut report: Report<Requirements>, context: &Context) -> Report<Requirements> {

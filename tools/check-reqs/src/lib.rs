@@ -3,25 +3,32 @@
 //! The story: [`cli`] turns arguments and files into requirements, [`plan`] chooses and orders them, [`observe`] looks at the host side by
 //! side, [`plan`] adds the answers up, [`report`] and [`format`] say them. Nothing is changed, so there is no `act`.
 
-pub mod accounts;
-pub mod check;
-pub mod cli;
+mod accounts;
+mod any;
+mod check;
+mod cli;
 pub mod document;
-pub mod fix;
-pub mod format;
-pub mod manual;
+mod finding;
+mod fix;
+mod format;
+mod kind;
+mod manual;
 pub mod need;
-pub mod net;
-pub mod observe;
+mod net;
+mod observe;
 pub mod package_db;
-pub mod plan;
-pub mod processes;
-pub mod programs;
-pub mod report;
-pub mod requirement;
-pub mod scene;
-pub mod shell;
-pub mod snapshot;
+mod plan;
+mod programs;
+mod report;
+mod request;
+mod requirement;
+mod running;
+mod scene;
+mod secret;
+mod short;
+mod size;
+mod snapshot;
+mod starttls;
 pub mod version;
 pub mod when;
 
@@ -29,10 +36,9 @@ use base::cli::{CommandLine, Parsed};
 use base::report::{Raw, Report, Status};
 use base::tool::{Context, Tool};
 use base::{Error, Result};
-use cli::{Action, Request, Source};
-use observe::Manner;
 use plan::Order;
 use report::{Item, Listed, Requirements};
+use request::{Action, Manner, Request, Source};
 use requirement::{List, Requirement};
 use std::sync::Arc;
 

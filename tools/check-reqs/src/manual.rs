@@ -1,7 +1,7 @@
 //! The requirements file, as the manual and `--help` describe it: made of the types of check and their keys, so that none is forgotten.
 
 use crate::check::TYPES;
-use crate::requirement::COMMON_KEYS;
+use crate::requirement::{ANY_KEYS, COMMON_KEYS};
 use base::document::{Document, Key, Table};
 
 /// A requirements file, whole; a test reads it.
@@ -23,6 +23,10 @@ id = "contrib"
 type = "extension"
 name = "btree_gin"
 connection = "service=misago"
+
+[[any]]
+id = "web-server"
+of = [["cmd:nginx", "cmd:uwsgi"], ["cmd:apache2", "pkg:libapache2-mod-wsgi-py3"]]
 
 [[check]]
 type = "django"
@@ -47,13 +51,52 @@ pub fn documents() -> Vec<Document> {
             type_.keys,
         )
     });
-    let tables = std::iter::once(every).chain(of_types).collect();
-    vec![Document {
-        title: "Requirements file",
-        text: text.map(str::to_owned).to_vec(),
-        tables,
-        example: EXAMPLE,
-    }]
+    let any = table(
+        "[[any]]",
+        "One of several alternatives is enough; the keys of every check but type, and:",
+        ANY_KEYS,
+    );
+    let tables = [every, any].into_iter().chain(of_types).collect();
+    vec![
+        short_forms(),
+        Document {
+            title: "Requirements file",
+            text: text.map(str::to_owned).to_vec(),
+            tables,
+            example: EXAMPLE,
+        },
+    ]
+}
+
+/// The short forms of every type, from the rows.
+fn short_forms() -> Document {
+    let keys = TYPES.iter().flat_map(|kind| {
+        kind.short.forms.iter().map(move |form| Key {
+            name: (*form).to_owned(),
+            value: String::new(),
+            text: format!("{} Example: {}", sentence(kind.about), kind.short.example),
+        })
+    });
+    let words = TYPES.iter().filter(|kind| kind.short.words.len() > 1);
+    let other: Vec<String> = words
+        .map(|kind| kind.short.words.join(" or "))
+        .filter(|words| !words.starts_with("file"))
+        .collect();
+    Document {
+        title: "Short forms",
+        text: vec![
+            "A NEED on the command line, and an alternative in an [[any]] table, is written in one of these forms. What stands in \
+             brackets may be left out."
+                .to_owned(),
+            format!("Words of the same meaning: {}.", other.join(", ")),
+        ],
+        tables: vec![Table {
+            heading: "NEED".to_owned(),
+            text: String::new(),
+            keys: keys.collect(),
+        }],
+        example: "",
+    }
 }
 
 fn table(heading: &str, text: &str, keys: &[(&str, &str)]) -> Table {
@@ -96,12 +139,12 @@ mod tests {
             &Default::default(),
         )
         .unwrap();
-        assert_eq!(list.requirements.len(), 4);
+        assert_eq!(list.requirements.len(), 5);
     }
 
     #[test]
     fn every_type_and_key_is_described() {
-        let document = &documents()[0];
+        let document = &documents()[1];
         for type_ in TYPES {
             let table = document
                 .tables

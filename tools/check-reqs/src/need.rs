@@ -1,376 +1,146 @@
-//! The short form of a requirement, for one line of a runbook or a crontab: `'python>=3.10' disk:/srv:2G port:8000:free`. A NEED is
-//! only another way to write a `[[check]]` table: it is turned into one here, and read by the same code.
+//! A NEED: the short form of a requirement, for one line of a runbook or a crontab. Which words begin a
+//! form, and how the rest is read, stands in the row of each type; this file only finds the row.
+//!
+//! A word that is not known is never taken for a Python distribution where it looks like a misspelled
+//! requirement: `posgres>=13` would name a package that anybody may have uploaded.
 
-use crate::document::{Key, Node, Value};
+use crate::check::{TYPES, dist};
+use crate::document::Node;
+use crate::kind::Type;
+use crate::short::{Pairs, table, text};
 
-/// A table as a NEED writes it.
-type Pairs = Vec<(&'static str, Value)>;
-
-/// Turns a NEED into the table it stands for; the error says what the form should look like.
-pub fn table(need: &str) -> Result<Node, String> {
+/// Turns a NEED into the table that the NEED stands for; the error says what the form looks like.
+pub fn read(need: &str) -> Result<Node, String> {
     let (kind, mut pairs) = parse(need)?;
     pairs.push(("type", text(kind)));
     pairs.push(("id", text(need)));
-    let pairs = pairs
-        .into_iter()
-        .map(|(name, value)| {
-            (
-                Key {
-                    at: None,
-                    name: name.into(),
-                },
-                Node { at: None, value },
-            )
-        })
-        .collect();
-    Ok(Node {
-        at: None,
-        value: Value::Table(pairs),
-    })
+    Ok(table(pairs))
 }
 
-/// The prefixes and what stands after them, in the words of the manual.
-pub const FORMS: &[(&str, &str)] = &[
-    ("python", "python[>=3.10][@VENV or INTERPRETER]"),
-    ("dist", "NAME[>=1.0][@VENV], dist:NAME[>=1.0][@VENV]"),
-    ("postgres", "postgres[>=13][@CONNECTION]"),
-    ("extension", "ext:NAME[>=1.0][@CONNECTION]"),
-    ("command", "cmd:NAME[>=2.30]"),
-    ("package", "pkg:NAME[>=1.18]"),
-    ("memory", "memory:SIZE"),
-    (
-        "disk",
-        "disk:PATH:SIZE, disk:PATH:10%, disk:PATH:5000inodes",
-    ),
-    ("port", "port:[ADDRESS:]PORT[:listening|:free]"),
-    ("tcp", "tcp:HOST:PORT, tcp:/SOCKET"),
-    ("smtp", "smtp:HOST[:PORT][:starttls]"),
-    ("dns", "dns:NAME[=ADDRESS]"),
-    ("file", "file:PATH[:OWNER[:MODE]], dir:PATH[:OWNER[:MODE]]"),
-    ("writable", "writable:PATH[:USER]"),
-    ("user", "user:NAME[:GROUP,GROUP]"),
-    ("group", "group:NAME[:MEMBER,MEMBER]"),
-    ("service", "service:NAME"),
-    ("service_env", "env:PROCESS:VARIABLE"),
-    ("crontab", "crontab[:USER]"),
-    ("http", "http:URL[=STATUS]"),
-    ("noindex", "noindex:URL"),
-    ("robots", "robots:URL[=PATH]"),
-    ("tls", "tls:HOST[:PORT][:DURATION]"),
-    ("django", "django:DIRECTORY[@VENV]"),
-];
+/// The alternatives of `cmd:nginx|cmd:apache2`. A double bar belongs to a version: `>=2.7||>=3.4`.
+pub fn alternatives(need: &str) -> Vec<&str> {
+    let bytes = need.as_bytes();
+    let mut parts = Vec::new();
+    let mut start = 0;
+    let mut at = 0;
+    while at < bytes.len() {
+        match (bytes[at], bytes.get(at + 1)) {
+            (b'|', Some(b'|')) => at += 2,
+            (b'|', _) => {
+                parts.push(&need[start..at]);
+                at += 1;
+                start = at;
+            }
+            _ => at += 1,
+        }
+    }
+    parts.push(&need[start..]);
+    parts
+}
 
-fn text(text: impl Into<String>) -> Value {
-    Value::Text(text.into())
+/// The word that a NEED begins with, and what follows.
+fn head(need: &str) -> (&str, &str) {
+    let end = need
+        .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-' || c == '.'))
+        .unwrap_or(need.len());
+    need.split_at(end)
 }
 
 fn parse(need: &str) -> Result<(&'static str, Pairs), String> {
-    let (prefix, rest) = match need.split_once(':') {
-        // `setuptools>=8.0@/srv/a:b` and `postgres>=13@postgres://…` are no prefixes: a prefix is a bare word.
-        Some((prefix, rest))
-            if prefix.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !prefix.is_empty() =>
-        {
-            (prefix, rest)
-        }
-        _ => (need, ""),
+    let (word, rest) = head(need);
+    let colon = rest.starts_with(':');
+    let row = TYPES
+        .iter()
+        .find(|kind| kind.short.words.contains(&word) && (colon || !kind.short.colon));
+    let Some(row) = row else {
+        return unknown(need, word, rest);
     };
-    let has_rest = need.len() > prefix.len();
-    match (prefix, has_rest) {
-        ("crontab", false) => Ok(("crontab", vec![])),
-        (word, false) => bare(word),
-        (_, true) if rest.is_empty() => Err(wanted(prefix, "nothing follows the colon")),
-        ("dist", _) => bare_dist(rest),
-        ("python", _) => {
-            Err("python takes no colon: write 'python>=3.10' or 'python>=3.10@/srv/venv'".into())
-        }
-        ("ext" | "extension", _) => versioned("extension", rest, "name", Some("connection")),
-        ("cmd" | "command", _) => versioned("command", rest, "name", None),
-        ("pkg" | "package", _) => versioned("package", rest, "name", None),
-        ("memory" | "mem", _) => Ok(("memory", vec![("free", text(rest))])),
-        ("disk", _) => disk(rest),
-        ("port", _) => port(rest),
-        ("tcp", _) => tcp(rest),
-        ("smtp", _) => smtp(rest),
-        ("dns", _) => Ok(("dns", subject(rest, '=', "name", "address"))),
-        ("file", _) => Ok(("file", owned(rest))),
-        ("dir", _) => Ok((
-            "file",
-            owned(rest)
-                .into_iter()
-                .chain([("kind", text("directory"))])
-                .collect(),
-        )),
-        ("writable", _) => Ok(("writable", subject(rest, ':', "path", "user"))),
-        ("user", _) => Ok(("user", members(rest, "groups"))),
-        ("group", _) => Ok(("group", members(rest, "members"))),
-        ("service", _) => Ok(("service", vec![("name", text(rest))])),
-        ("env" | "service_env", _) => match rest.rsplit_once(':') {
-            Some((process, variable)) => Ok((
-                "service_env",
-                vec![("process", text(process)), ("variable", text(variable))],
-            )),
-            None => Err(wanted("service_env", "the variable is missing")),
-        },
-        ("crontab", _) => Ok(("crontab", vec![("user", text(rest))])),
-        ("http" | "https", _) if rest.starts_with("//") => {
-            Err(format!("to ask a page, write http:{need}"))
-        }
-        ("http" | "https", _) => Ok(("http", url(rest, "status"))),
-        ("noindex", _) => Ok(("noindex", vec![("url", text(rest))])),
-        ("robots", _) => Ok(("robots", url(rest, "disallow"))),
-        ("tls", _) => tls(rest),
-        ("django", _) => Ok(("django", subject(rest, '@', "directory", "venv"))),
-        (other, _) => {
-            let near =
-                base::spelling::nearest(other, &PREFIXES.iter().map(|p| &**p).collect::<Vec<_>>());
-            Err(match near {
-                Some(near) => format!("'{other}:' begins no requirement; did you mean '{near}:'?"),
-                None => format!("'{other}:' begins no requirement"),
-            })
-        }
-    }
-}
-
-/// Every word that may stand before a colon.
-const PREFIXES: &[&str] = &[
-    "dist",
-    "ext",
-    "extension",
-    "cmd",
-    "command",
-    "pkg",
-    "package",
-    "memory",
-    "disk",
-    "port",
-    "tcp",
-    "smtp",
-    "dns",
-    "file",
-    "dir",
-    "writable",
-    "user",
-    "group",
-    "service",
-    "env",
-    "service_env",
-    "crontab",
-    "http",
-    "noindex",
-    "robots",
-    "tls",
-    "django",
-];
-
-fn wanted(kind: &str, what: &str) -> String {
-    match FORMS.iter().find(|(name, _)| *name == kind) {
-        Some((_, form)) => format!("{what}; the form is {form}"),
-        None => what.to_string(),
-    }
-}
-
-/// A name at the beginning, a version after it, and a place after `@`.
-fn split_version(text: &str) -> (&str, &str, Option<&str>) {
-    let (head, place) = match text.split_once('@') {
-        Some((head, place)) => (head, Some(place)),
-        None => (text, None),
+    let rest = match (colon, row.short.colon) {
+        (true, _) if rest.len() == 1 => return Err(wanted(row, "nothing follows the colon")),
+        (true, true) => &rest[1..],
+        (true, false) if row.short.forms.iter().any(|form| form.contains("[:")) => &rest[1..],
+        (true, false) => return Err(wanted(row, "no colon follows this word")),
+        (false, _) => rest,
     };
-    let at = head.find(['<', '>', '=', '!', '~']).unwrap_or(head.len());
-    (head[..at].trim(), head[at..].trim(), place)
-}
-
-fn bare(need: &str) -> Result<(&'static str, Pairs), String> {
-    let (name, version, place) = split_version(need);
-    let mut pairs = Vec::new();
-    if !version.is_empty() {
-        pairs.push(("version", text(version)));
-    }
-    match name {
-        "python" => {
-            pairs.extend(place.map(|place| ("interpreter", text(place))));
-            Ok(("python", pairs))
-        }
-        "postgres" | "postgresql" => {
-            pairs.extend(place.map(|place| ("connection", text(place))));
-            Ok(("postgres", pairs))
-        }
-        _ => bare_dist(need),
+    match (row.short.read)(word, rest) {
+        Ok(pairs) => Ok((row.name, pairs)),
+        Err(what) => Err(wanted(row, &what)),
     }
 }
 
-fn bare_dist(need: &str) -> Result<(&'static str, Pairs), String> {
-    let (name, version, place) = split_version(need);
-    let fits =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '[' | ']' | ',');
-    if name.is_empty()
-        || !name.chars().all(fits)
-        || !name.starts_with(|c: char| c.is_ascii_alphanumeric())
+/// What begins with no word of any type: a Python distribution, or a misspelling.
+fn unknown(need: &str, word: &str, rest: &str) -> Result<(&'static str, Pairs), String> {
+    if need.starts_with("http://") || need.starts_with("https://") {
+        return Err(format!("to ask for a page, write http:{need}"));
+    }
+    let words = || TYPES.iter().flat_map(|kind| kind.short.words).copied();
+    if rest.starts_with(':') {
+        let known: Vec<&str> = words().collect();
+        return Err(match base::spelling::nearest(word, &known) {
+            Some(near) => {
+                format!("unknown requirement type '{word}:'; did you mean '{near}:'?")
+            }
+            None => format!("unknown requirement type '{word}:'"),
+        });
+    }
+    if let Some(row) = TYPES
+        .iter()
+        .find(|kind| kind.short.words.contains(&word) && !also_named(word))
     {
+        return Err(wanted(row, &format!("'{word}' alone says too little")));
+    }
+    if let Some((near, row)) = misspelled(word).filter(|_| !also_named(word)) {
+        let form = if row.short.colon { ":" } else { "" };
         return Err(format!(
-            "'{need}' is no requirement that is known here: write {}",
-            wanted("dist", "a distribution's name")
+            "unknown requirement '{word}'; did you mean '{near}{form}'? A Python distribution of \
+             that name is written dist:{need}"
         ));
     }
-    let mut pairs = vec![("name", text(name))];
-    if !version.is_empty() {
-        pairs.push(("version", text(version)));
-    }
-    pairs.extend(place.map(|place| ("venv", text(place))));
-    Ok(("dist", pairs))
-}
-
-fn versioned(
-    kind: &'static str,
-    rest: &str,
-    key: &'static str,
-    place_key: Option<&'static str>,
-) -> Result<(&'static str, Pairs), String> {
-    let (name, version, place) = match place_key {
-        Some(_) => split_version(rest),
-        // Package names may hold anything but a comparison (`g++`, `python3-x@y` does not exist).
-        None => {
-            let at = rest.find(['<', '>', '=', '!', '~']).unwrap_or(rest.len());
-            (rest[..at].trim(), rest[at..].trim(), None)
-        }
-    };
-    if name.is_empty() {
-        return Err(wanted(kind, "the name is missing"));
-    }
-    let mut pairs = vec![(key, text(name))];
-    if !version.is_empty() {
-        pairs.push(("version", text(version)));
-    }
-    if let (Some(key), Some(place)) = (place_key, place) {
-        pairs.push((key, text(place)));
-    }
-    Ok((kind, pairs))
-}
-
-fn subject(rest: &str, between: char, first: &'static str, second: &'static str) -> Pairs {
-    match rest.rsplit_once(between) {
-        Some((a, b)) if !b.is_empty() && !a.is_empty() => vec![(first, text(a)), (second, text(b))],
-        _ => vec![(first, text(rest))],
+    match (dist::TYPE.short.read)("dist", need) {
+        Ok(pairs) => Ok((dist::TYPE.name, pairs)),
+        Err(_) => Err(format!(
+            "'{need}' is not a requirement; a Python distribution is written {}",
+            dist::TYPE.short.forms.join(" or ")
+        )),
     }
 }
 
-fn members(rest: &str, key: &'static str) -> Pairs {
-    match rest.split_once(':') {
-        Some((name, list)) => {
-            let list = list
-                .split(',')
-                .map(|word| Node {
-                    at: None,
-                    value: text(word),
-                })
-                .collect();
-            vec![("name", text(name)), (key, Value::List(list))]
-        }
-        None => vec![("name", text(rest))],
-    }
+/// The word of a type that was probably meant. Distributions have names like the words of types
+/// (Cython, httpx), so only a word that begins alike and is one letter off, or two in a long word,
+/// counts as a misspelling.
+fn misspelled(word: &str) -> Option<(&'static str, &'static Type)> {
+    let word = word.to_ascii_lowercase();
+    let known = TYPES
+        .iter()
+        .flat_map(|kind| kind.short.words.iter().map(move |known| (*known, *kind)));
+    known
+        .filter(|(known, _)| {
+            known.len() >= 6 && known.as_bytes().first() == word.as_bytes().first()
+        })
+        .map(|(known, kind)| (base::spelling::distance(&word, known), known, kind))
+        .filter(|(distance, known, _)| *distance <= if known.len() > 6 { 2 } else { 1 })
+        .min_by_key(|(distance, ..)| *distance)
+        .map(|(_, known, kind)| (known, kind))
 }
 
-fn disk(rest: &str) -> Result<(&'static str, Pairs), String> {
-    let (path, amount) = rest
-        .rsplit_once(':')
-        .ok_or_else(|| wanted("disk", "the amount is missing"))?;
-    let amount = match amount.strip_suffix("inodes") {
-        Some(count) => ("inodes", text(count)),
-        None => ("free", text(amount)),
-    };
-    Ok(("disk", vec![("path", text(path)), amount]))
+fn also_named(word: &str) -> bool {
+    dist::IS_ALSO_NAMED
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(word))
 }
 
-fn port(rest: &str) -> Result<(&'static str, Pairs), String> {
-    let (place, state) = match rest.rsplit_once(':') {
-        Some((place, state)) if state.starts_with(|c: char| c.is_ascii_alphabetic()) => {
-            (place, Some(state))
-        }
-        _ => (rest, None),
-    };
-    let mut pairs = match place.rsplit_once(':') {
-        Some((address, port)) => vec![
-            ("address", text(address.trim_matches(['[', ']']))),
-            ("port", text(port)),
-        ],
-        None => vec![("port", text(place))],
-    };
-    pairs.extend(state.map(|state| ("state", text(state))));
-    Ok(("port", pairs))
-}
-
-fn host_port(rest: &str) -> Option<(&str, &str)> {
-    let (host, port) = rest.rsplit_once(':')?;
-    let port_fits = !port.is_empty() && port.bytes().all(|c| c.is_ascii_digit());
-    (port_fits && !host.is_empty()).then_some((host.trim_matches(['[', ']']), port))
-}
-
-fn tcp(rest: &str) -> Result<(&'static str, Pairs), String> {
-    if rest.starts_with('/') {
-        return Ok(("tcp", vec![("socket", text(rest))]));
-    }
-    let (host, port) = host_port(rest).ok_or_else(|| wanted("tcp", "host and port are missing"))?;
-    Ok(("tcp", vec![("host", text(host)), ("port", text(port))]))
-}
-
-fn smtp(rest: &str) -> Result<(&'static str, Pairs), String> {
-    let (place, starttls) = match rest.strip_suffix(":starttls") {
-        Some(place) => (place, true),
-        None => (rest, false),
-    };
-    let mut pairs = match host_port(place) {
-        Some((host, port)) => vec![("host", text(host)), ("port", text(port))],
-        None => vec![("host", text(place.trim_matches(['[', ']'])))],
-    };
-    if starttls {
-        pairs.push(("starttls", Value::Flag(true)));
-    }
-    Ok(("smtp", pairs))
-}
-
-fn owned(rest: &str) -> Pairs {
-    let mut parts = rest.splitn(3, ':');
-    let keys = ["path", "owner", "mode"];
-    keys.into_iter()
-        .zip(&mut parts)
-        .filter(|(_, part)| !part.is_empty())
-        .map(|(key, part)| (key, text(part)))
-        .collect()
-}
-
-fn url(rest: &str, key: &'static str) -> Pairs {
-    match rest.rsplit_once('=') {
-        Some((url, status)) if !url.contains('?') && !status.is_empty() => {
-            vec![("url", text(url)), (key, text(status))]
-        }
-        _ => vec![("url", text(rest))],
-    }
-}
-
-fn tls(rest: &str) -> Result<(&'static str, Pairs), String> {
-    let (place, left) = match rest.rsplit_once(':') {
-        Some((place, left))
-            if left.ends_with(|c: char| c.is_ascii_alphabetic())
-                && left.starts_with(|c: char| c.is_ascii_digit()) =>
-        {
-            (place, Some(left))
-        }
-        _ => (rest, None),
-    };
-    let mut pairs = match host_port(place) {
-        Some((host, port)) => vec![("host", text(host)), ("port", text(port))],
-        None => vec![("host", text(place.trim_matches(['[', ']'])))],
-    };
-    pairs.extend(left.map(|left| ("left", text(left))));
-    Ok(("tls", pairs))
+fn wanted(row: &Type, what: &str) -> String {
+    format!("{what}; the form is {}", row.short.forms.join(" or "))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::document::Value;
 
     fn shown(need: &str) -> String {
-        let node = table(need).unwrap();
+        let node = read(need).unwrap();
         let Value::Table(pairs) = node.value else {
             unreachable!()
         };
@@ -493,18 +263,62 @@ mod tests {
     #[test]
     fn what_is_no_requirement_says_so() {
         for (need, what) in [
-            ("", "no requirement"),
+            ("", "not a requirement"),
             ("disk:/srv", "the amount is missing"),
             ("prot:80", "did you mean 'port:'"),
             ("tcp:localhost", "host and port"),
             ("cmd:", "nothing follows"),
             ("cmd:>=2", "name is missing"),
             ("http://127.0.0.1/", "write http:http://127.0.0.1/"),
-            ("/srv/venv", "no requirement"),
-            ("python:3", "takes no colon"),
+            ("/srv/venv", "not a requirement"),
+            ("python:3", "no colon"),
+            ("posgres>=13", "did you mean 'postgres'"),
+            ("posgres>=13", "dist:posgres>=13"),
+            ("crontb", "did you mean 'crontab'"),
+            ("pyhton>=3.9", "did you mean 'python'"),
+            ("Pyhton>=3.9", "did you mean 'python'"),
+            ("memroy", "did you mean 'memory:'"),
+            ("memory", "the form is memory:SIZE"),
+            ("service", "the form is service:NAME"),
         ] {
-            let error = table(need).unwrap_err();
+            let error = read(need).unwrap_err();
             assert!(error.contains(what), "{need}: {error}");
+        }
+    }
+
+    #[test]
+    fn names_of_distributions_that_look_like_types_stay_distributions() {
+        for name in [
+            "Cython",
+            "httpx",
+            "packaging",
+            "redis",
+            "Django",
+            "django>=4",
+            "six",
+        ] {
+            assert!(shown(name).starts_with("dist "), "{name}");
+        }
+    }
+
+    #[test]
+    fn alternatives_are_apart_from_versions() {
+        assert_eq!(
+            alternatives("cmd:nginx|cmd:apache2"),
+            ["cmd:nginx", "cmd:apache2"]
+        );
+        assert_eq!(
+            alternatives("python>=2.7,<2.8||>=3.4"),
+            ["python>=2.7,<2.8||>=3.4"]
+        );
+    }
+
+    #[test]
+    fn the_example_of_every_row_is_a_requirement_of_that_row() {
+        for kind in TYPES {
+            let shown = shown(kind.short.example);
+            assert_eq!(shown.split(' ').next(), Some(kind.name));
+            assert!(kind.short.forms.iter().all(|form| !form.is_empty()));
         }
     }
 }

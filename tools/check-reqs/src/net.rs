@@ -1,6 +1,6 @@
 //! Names and connections within a deadline. `getaddrinfo` knows no time-out, so it is asked in a thread that may be left behind.
 
-use crate::check::Finding;
+use crate::finding::Finding;
 use crate::fix::Fix;
 use base::clock::Deadline;
 use std::io;

@@ -4,29 +4,16 @@
 
 mod workers;
 
-use crate::check::{Finding, Verdict};
+use crate::finding::{Finding, Verdict};
 use crate::plan::Order;
+use crate::request::Manner;
 use crate::requirement::Requirement;
 use crate::scene::Scene;
-use base::clock::Deadline;
 use base::signals::Watch;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 use workers::{Event, Workers};
-
-/// How to look.
-#[derive(Clone, Copy, Debug)]
-pub struct Manner {
-    /// How many at a time.
-    pub jobs: usize,
-    /// How long one look may take, where the requirement does not say.
-    pub each: Option<Duration>,
-    /// The end of the whole run.
-    pub deadline: Deadline,
-    /// How long to look again until all is met, and how often.
-    pub wait: Option<(Duration, Duration)>,
-}
 
 /// What a requirement came to.
 #[derive(Clone, Debug)]
@@ -67,8 +54,15 @@ pub fn look_at(
 ) -> Vec<Outcome> {
     // Held back, so that the programs a look has started are ended with us.
     let signals = Watch::begin().ok();
+    // What a program of ours leaves behind stays our descendant, and so no evidence for other checks.
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     let mut outcomes: Vec<Option<Outcome>> = vec![None; requirements.len()];
     let until = manner.wait.map(|(wait, _)| manner.deadline.or_after(wait));
+    let mut manner = manner;
+    if let Some(until) = until {
+        // A look that hangs does not outlast the wait.
+        manner.deadline = until;
+    }
     loop {
         let mut pass = Pass::new(requirements, order, manner, &mut outcomes, signals.as_ref());
         let interrupted = pass.run();
@@ -233,7 +227,9 @@ impl<'p> Pass<'p> {
                 self.finish(i, Seen::Skipped("needs", why), Duration::ZERO, workers);
             }
             None if self.manner.deadline.passed() => {
-                self.outcomes[i] = Some(never("timeout"));
+                if self.outcomes[i].is_none() {
+                    self.outcomes[i] = Some(never("timeout"));
+                }
                 self.release(i, workers);
             }
             None => workers.push(i),
@@ -246,6 +242,12 @@ impl<'p> Pass<'p> {
             .as_ref()
             .map_or(0, |outcome| outcome.attempts);
         let looked = u32::from(matches!(seen, Seen::Found(_)));
+        let late = matches!(&seen, Seen::Found(finding) if finding.reason == Some("timeout"));
+        let seen = match (late, self.outcomes[i].take()) {
+            // What an earlier look saw says more than that the wait is over.
+            (true, Some(earlier)) if matches!(earlier.seen, Seen::Found(_)) => earlier.seen,
+            _ => seen,
+        };
         self.outcomes[i] = Some(Outcome {
             seen,
             elapsed,

@@ -9,19 +9,22 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-/// One installed package.
+/// One installed package, or what a package provides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package {
-    /// Its name.
+    /// The package's name.
     pub name: String,
-    /// Its version, as the package manager writes it.
-    pub version: String,
+    /// The version, as the package manager writes it. None for something that is provided without a
+    /// version: no comparison holds for that (Debian Policy 7.5).
+    pub version: Option<String>,
 }
 
 /// Every installed package.
 #[derive(Debug, Default)]
 pub struct PackageDb {
     installed: HashMap<String, Package>,
+    /// Packages of a foreign architecture, as `name:architecture`, and those of the own one.
+    by_architecture: HashMap<String, Package>,
     provided: HashMap<String, Package>,
     order: Option<Order>,
 }
@@ -45,14 +48,12 @@ impl PackageDb {
         self.order.unwrap_or(Order::Dpkg)
     }
 
-    /// The package of that name, or one that provides it.
+    /// The package of that name, or one that provides it. `libc6:amd64` names one architecture.
     pub fn find(&self, name: &str) -> Option<&Package> {
-        // `libc6:amd64` is how dpkg itself names one of several architectures.
-        let bare = name.split(':').next().unwrap_or(name);
-        self.installed
-            .get(name)
-            .or_else(|| self.installed.get(bare))
-            .or_else(|| self.provided.get(bare))
+        match name.contains(':') && self.order() == Order::Dpkg {
+            true => self.by_architecture.get(name),
+            false => self.installed.get(name).or_else(|| self.provided.get(name)),
+        }
     }
 
     /// Every installed package, sorted by name.
@@ -63,39 +64,50 @@ impl PackageDb {
     }
 
     fn add(&mut self, name: &str, version: &str) {
-        self.installed.insert(
-            name.to_string(),
-            Package {
-                name: name.to_string(),
-                version: version.to_string(),
-            },
-        );
+        let package = Package {
+            name: name.to_string(),
+            version: Some(version.to_string()),
+        };
+        self.installed.insert(name.to_string(), package);
     }
 
-    fn provide(&mut self, what: &str, by: &str, version: &str) {
+    /// `what` is `name`, or a name with a version: `name (= 2)`, `name=2`.
+    fn provide(&mut self, what: &str, by: &str) {
+        let at = what
+            .find(['=', '<', '>', '~', '(', ' '])
+            .unwrap_or(what.len());
+        let (name, version) = what.split_at(at);
+        let version = version.trim_matches([' ', '(', ')', '=', '<', '>', '~']);
         self.provided
-            .entry(what.to_string())
+            .entry(name.trim().to_string())
             .or_insert_with(|| Package {
                 name: by.to_string(),
-                version: version.to_string(),
+                version: (!version.is_empty()).then(|| version.to_string()),
             });
     }
 
-    /// dpkg's paragraphs; only `install ok installed` (or held, or with triggers pending) counts.
+    /// dpkg's paragraphs; only `install ok installed` (or held, or with triggers pending) counts. The
+    /// native architecture is that of dpkg itself.
     pub fn dpkg(text: &str) -> PackageDb {
         let mut db = PackageDb {
             order: Some(Order::Dpkg),
             ..PackageDb::default()
         };
-        let mut paragraph = Paragraph::default();
+        let mut paragraphs = vec![Paragraph::default()];
         for line in text.split('\n') {
-            match line.as_bytes().first() {
-                None => std::mem::take(&mut paragraph).add_to(&mut db),
-                Some(b'P' | b'S' | b'V') => paragraph.take(line),
-                Some(_) => {}
+            match (line.as_bytes().first(), paragraphs.last_mut()) {
+                (None, _) => paragraphs.push(Paragraph::default()),
+                (Some(b'P' | b'S' | b'V' | b'A'), Some(paragraph)) => paragraph.take(line),
+                _ => {}
             }
         }
-        paragraph.add_to(&mut db);
+        let native = paragraphs
+            .iter()
+            .find(|paragraph| paragraph.name == "dpkg")
+            .map_or("", |paragraph| paragraph.architecture);
+        for paragraph in &paragraphs {
+            paragraph.add_to(&mut db, native);
+        }
         db
     }
 
@@ -116,11 +128,7 @@ impl PackageDb {
             if !name.is_empty() {
                 db.add(name, version);
                 for what in value("p:").split_whitespace() {
-                    db.provide(
-                        what.split(['=', '<', '>', '~']).next().unwrap_or(what),
-                        name,
-                        version,
-                    );
+                    db.provide(what, name);
                 }
             }
         }
@@ -142,11 +150,7 @@ impl PackageDb {
                 .skip(1)
                 .take_while(|line| !line.is_empty());
             for what in provides {
-                self.provide(
-                    what.split(['=', '<', '>']).next().unwrap_or(what),
-                    &name,
-                    &version,
-                );
+                self.provide(what, &name);
             }
         }
     }
@@ -156,6 +160,7 @@ impl PackageDb {
 #[derive(Default)]
 struct Paragraph<'t> {
     name: &'t str,
+    architecture: &'t str,
     version: &'t str,
     provides: &'t str,
     installed: bool,
@@ -165,6 +170,7 @@ impl<'t> Paragraph<'t> {
     fn take(&mut self, line: &'t str) {
         match line.split_once(": ") {
             Some(("Package", value)) => self.name = value.trim(),
+            Some(("Architecture", value)) => self.architecture = value.trim(),
             Some(("Version", value)) => self.version = value.trim(),
             Some(("Provides", value)) => self.provides = value,
             Some(("Status", value)) => {
@@ -176,15 +182,24 @@ impl<'t> Paragraph<'t> {
         }
     }
 
-    fn add_to(self, db: &mut PackageDb) {
-        if self.installed && !self.name.is_empty() {
-            db.add(self.name, self.version);
-            for what in self
-                .provides
-                .split(',')
-                .filter_map(|p| p.split_whitespace().next())
-            {
-                db.provide(what, self.name, self.version);
+    fn add_to(&self, db: &mut PackageDb, native: &str) {
+        if !self.installed || self.name.is_empty() {
+            return;
+        }
+        let package = Package {
+            name: self.name.to_string(),
+            version: Some(self.version.to_string()),
+        };
+        let with = format!("{}:{}", self.name, self.architecture);
+        db.by_architecture.insert(with, package);
+        // A foreign package does not serve native programs: it counts only where it is named so.
+        if !native.is_empty() && !["all", native, ""].contains(&self.architecture) {
+            return;
+        }
+        db.add(self.name, self.version);
+        for what in self.provides.split(',').map(str::trim) {
+            if !what.is_empty() {
+                db.provide(what, self.name);
             }
         }
     }
@@ -214,7 +229,7 @@ fn pacman(dir: &Path) -> Result<PackageDb, String> {
 
 /// `dpkg-query --show`, in the form of dpkg's own paragraphs.
 fn dpkg() -> Result<PackageDb, String> {
-    let format = "Package: ${Package}\\nStatus: ${Status}\\nVersion: ${Version}\\nProvides: ${Provides}\\n\\n";
+    let format = "Package: ${Package}\\nArchitecture: ${Architecture}\\nStatus: ${Status}\\nVersion: ${Version}\\nProvides: ${Provides}\\n\\n";
     let output = Run::new("dpkg-query")
         .args(["--show", "--showformat", format])
         .cap(64 << 20)
@@ -229,7 +244,8 @@ fn dpkg() -> Result<PackageDb, String> {
 
 /// `rpm -qa`, a line for each package: epoch, version and release as rpm compares them.
 fn rpm() -> Result<PackageDb, String> {
-    let format = "%{NAME}\\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\\t[%{PROVIDENAME} ]\\n";
+    let format =
+        "%{NAME}\\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\\t[%{PROVIDENAME}=%{PROVIDEVERSION} ]\\n";
     let output = Run::new("rpm")
         .args(["-qa", "--qf", format])
         .cap(64 << 20)
@@ -248,7 +264,7 @@ fn rpm() -> Result<PackageDb, String> {
         if let (Some(name), Some(version)) = (parts.next(), parts.next()) {
             db.add(name, version.strip_prefix("0:").unwrap_or(version));
             for what in parts.next().unwrap_or("").split_whitespace() {
-                db.provide(what, name, version);
+                db.provide(what.trim_end_matches('='), name);
             }
         }
     }
@@ -260,17 +276,29 @@ fn rpm() -> Result<PackageDb, String> {
 mod tests {
     use super::*;
 
+    fn version<'d>(db: &'d PackageDb, name: &str) -> Option<&'d str> {
+        db.find(name).and_then(|package| package.version.as_deref())
+    }
+
     #[test]
     fn dpkg_counts_only_what_is_installed() {
-        let text = "Package: nginx\nStatus: install ok installed\nVersion: 1.22.1-9\nProvides: httpd, httpd-cgi (= 2)\n\n\
+        let text = "Package: dpkg\nArchitecture: amd64\nStatus: install ok installed\nVersion: 1\n\n\
+                    Package: nginx\nArchitecture: amd64\nStatus: install ok installed\nVersion: 1.22.1-9\nProvides: httpd, httpd-cgi (= 2)\n\n\
                     Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n\n\
                     Package: half\nStatus: install ok half-configured\nVersion: 1\n\n\
-                    Package: held\nStatus: hold ok installed\nVersion: 2\n";
+                    Package: libz\nArchitecture: i386\nStatus: install ok installed\nVersion: 3\n\n\
+                    Package: held\nArchitecture: all\nStatus: hold ok installed\nVersion: 2\n";
         let db = PackageDb::dpkg(text);
-        assert_eq!(db.find("nginx").unwrap().version, "1.22.1-9");
-        assert_eq!(db.find("nginx:amd64").unwrap().version, "1.22.1-9");
+        assert_eq!(version(&db, "nginx"), Some("1.22.1-9"));
+        assert_eq!(version(&db, "nginx:amd64"), Some("1.22.1-9"));
+        for foreign in ["nginx:i386", "nginx:nonsense", "libz", "libz:amd64"] {
+            assert!(db.find(foreign).is_none(), "{foreign}");
+        }
+        assert_eq!(version(&db, "libz:i386"), Some("3"));
         assert_eq!(db.find("httpd-cgi").unwrap().name, "nginx");
-        assert_eq!(db.find("held").unwrap().version, "2");
+        assert_eq!(version(&db, "httpd-cgi"), Some("2"));
+        assert_eq!(version(&db, "httpd"), None);
+        assert_eq!(version(&db, "held"), Some("2"));
         assert!(db.find("gone").is_none() && db.find("half").is_none());
     }
 
@@ -279,7 +307,8 @@ mod tests {
         let db = PackageDb::apk(
             "C:Q1x=\nP:nginx\nV:1.26.1-r0\np:cmd:nginx=1.26.1-r0\n\nP:musl\nV:1.2.5-r0\n",
         );
-        assert_eq!(db.find("nginx").unwrap().version, "1.26.1-r0");
+        assert_eq!(version(&db, "nginx"), Some("1.26.1-r0"));
+        assert_eq!(version(&db, "cmd:nginx"), Some("1.26.1-r0"));
         let mut db = PackageDb::default();
         db.pacman_desc("%NAME%\nnginx\n\n%VERSION%\n1.26.1-1\n\n%PROVIDES%\nhttp-server\nx=1\n\n%DEPENDS%\npcre2\n");
         assert_eq!(db.find("http-server").unwrap().name, "nginx");

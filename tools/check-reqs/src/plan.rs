@@ -1,5 +1,6 @@
 //! Pure decisions: which requirements are looked at, in which order, and what the answers add up to.
 
+use crate::request::FailOn;
 use crate::requirement::{Requirement, Severity};
 use base::{Error, Result};
 use std::collections::{HashMap, HashSet};
@@ -18,17 +19,6 @@ pub enum Status {
     Unknown,
     /// It was not looked at: it does not concern this host, or what it needs is not met.
     Skipped,
-}
-
-/// From which status on the exit status is 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FailOn {
-    /// Unmet.
-    Fail,
-    /// Warnings, too.
-    Warn,
-    /// Whatever could not be seen, too.
-    Unknown,
 }
 
 /// Which requirement waits for which others, by position.
@@ -240,12 +230,12 @@ impl Counts {
 }
 
 /// What a verdict means under a severity.
-pub fn status(verdict: crate::check::Verdict, severity: Severity) -> Status {
+pub fn status(verdict: crate::finding::Verdict, severity: Severity) -> Status {
     match (verdict, severity) {
-        (crate::check::Verdict::Met, _) => Status::Met,
-        (crate::check::Verdict::Unknown, _) => Status::Unknown,
-        (crate::check::Verdict::Unmet, Severity::Fail) => Status::Unmet,
-        (crate::check::Verdict::Unmet, Severity::Warn) => Status::Warn,
+        (crate::finding::Verdict::Met, _) => Status::Met,
+        (crate::finding::Verdict::Unknown, _) => Status::Unknown,
+        (crate::finding::Verdict::Unmet, Severity::Fail) => Status::Unmet,
+        (crate::finding::Verdict::Unmet, Severity::Warn) => Status::Warn,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Where programs are: on PATH, and where administrators' programs are although cron's PATH does not say so.
 
-use base::child::Run;
+use crate::finding::Finding;
+use base::child::{Identity, Run};
+use base::trust;
 use std::env;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -41,6 +43,46 @@ pub fn known(run: Run) -> Run {
     kept.into_iter()
         .filter_map(|key| env::var_os(key).map(|value| (key, value)))
         .fold(run, |run, (key, value)| run.env(key, value))
+}
+
+/// The user that a program runs as: whoever can change the program, where root looks. None is the
+/// caller.
+///
+/// # Errors
+/// More than one user can change the program: nobody runs it.
+pub fn runner(program: &Path) -> Result<Option<Identity>, Box<Finding>> {
+    if !nix::unistd::geteuid().is_root() {
+        return Ok(None);
+    }
+    trust::executor(program).map_err(|error| {
+        let msg = format!("'{}' is not run: {}", program.display(), error.message);
+        let reason = match error.kind {
+            base::error::Kind::NotFound => "unclear",
+            _ => "untrusted",
+        };
+        Box::new(Finding::unknown(reason, msg))
+    })
+}
+
+/// The user that a Python interpreter runs as. The standard library of a virtual environment is where
+/// pyvenv.cfg says, whoever owns that place.
+pub fn runner_of_python(python: &Path) -> Result<Option<Identity>, Box<Finding>> {
+    if let Some(owner) = runner(python)? {
+        return Ok(Some(owner));
+    }
+    let config = python
+        .parent()
+        .and_then(Path::parent)
+        .map(|venv| venv.join("pyvenv.cfg"));
+    let text = config.and_then(|config| std::fs::read_to_string(config).ok());
+    let home = text.as_deref().and_then(|text| {
+        let mut lines = text.lines().filter_map(|line| line.split_once('='));
+        lines.find_map(|(key, value)| (key.trim() == "home").then(|| value.trim().to_owned()))
+    });
+    match home {
+        Some(home) if Path::new(&home).exists() => runner(Path::new(&home)),
+        _ => Ok(None),
+    }
 }
 
 /// Whether a path is a file that somebody may execute.

@@ -1,11 +1,11 @@
 //! The report: an item for each requirement, in the order of the file, and how it is set for a person.
 
-use crate::fix::Fix;
 use crate::observe::{Outcome, Seen};
 use crate::plan::{self, Counts, Status};
 use crate::requirement::{Requirement, Severity};
+use crate::secret::{self, masked};
+use base::Fix;
 use base::clock::millis;
-use base::mask;
 use base::report::{Body, Mark, Text};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -84,7 +84,7 @@ impl Item {
             kind: requirement.kind,
             status: Status::Skipped,
             severity: requirement.severity,
-            expected: mask::text(&requirement.check.expected()),
+            expected: masked(&requirement.check.expected()),
             found: None,
             reason: None,
             msg: String::new(),
@@ -97,22 +97,22 @@ impl Item {
         match outcome.seen {
             Seen::Skipped(reason, msg) => {
                 item.reason = Some(reason);
-                item.msg = msg;
+                item.msg = masked(&msg);
             }
             Seen::Found(finding) => {
                 item.status = plan::status(finding.verdict, requirement.severity);
-                item.found = finding.found.map(|text| mask::text(&text));
+                item.found = finding.found.map(|text| masked(&text));
                 item.reason = finding.reason;
-                item.msg = mask::text(&finding.msg);
-                item.evidence = finding.evidence.map(|text| mask::text(&text));
+                item.msg = masked(&finding.msg);
+                item.evidence = finding.evidence.map(|text| masked(&text));
                 let gap = matches!(item.status, Status::Unmet | Status::Warn);
-                let last_resort = || Fix::advice(format!("make it so: {}", item.expected));
+                let last_resort = || Fix::advice(format!("bring about: {}", item.expected));
                 item.fix = gap.then(|| {
                     requirement
                         .fix
                         .clone()
                         .or(finding.fix)
-                        .unwrap_or_else(last_resort)
+                        .map_or_else(last_resort, secret::fix)
                 });
             }
         }
@@ -135,8 +135,8 @@ impl Listed {
         Listed {
             id: requirement.id.clone(),
             kind: requirement.kind,
-            expected: mask::text(&requirement.check.expected()),
-            how: mask::text(&requirement.check.how()),
+            expected: masked(&requirement.check.expected()),
+            how: masked(&requirement.check.how()),
             severity: requirement.severity,
             needs: requirement.needs.clone(),
             tags: requirement.tags.clone(),
@@ -167,10 +167,8 @@ impl Body for Requirements {
         }
         for item in gaps {
             let Some(fix) = &item.fix else { continue };
-            out.line(format!("{}: {}", item.id, fix.text));
-            for command in &fix.commands {
-                out.line(format!("    {command}"));
-            }
+            out.line(item.id.as_str());
+            fix.text(out);
             if out.verbose() {
                 out.note(item.evidence.as_deref().unwrap_or_default());
             }

@@ -1,12 +1,15 @@
 //! A requirement as the report knows it: its id, how bad its failing is, what it waits for; and reading lists of them from files and
 //! from the command line.
 
-use crate::check::{Check, TYPES};
+use crate::any::{self, Any, Member};
+use crate::check::{self, TYPES};
 use crate::document::{self, Fields, Node, Origin, Settings, Value};
-use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::need;
+use crate::secret::masked;
+use crate::short;
 use crate::when::{self, Facts};
-use base::{Error, Result};
+use base::{Error, Fix, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -91,41 +94,49 @@ impl List {
         );
         let mut top = Fields::new(origin, &settings, &root)?;
         let _ = top.take("set");
-        let Some(list) = top.take("check") else {
-            return Err(match top.finish() {
-                Err(error) => error,
-                Ok(()) => origin
-                    .error(root.at, "no [[check]] in it")
-                    .hint("a requirement is written as [[check]] with type = \"…\""),
-            });
-        };
-        let Value::List(checks) = &list.value else {
-            return Err(origin
-                .error(
-                    list.at,
-                    format!("check must be a list of tables, not {}", list.value.kind()),
-                )
-                .hint("write [[check]]"));
-        };
-        for node in checks {
-            self.add(origin, &settings, &facts, node)?;
+        let mut found = false;
+        for (key, is_any) in [("check", false), ("any", true)] {
+            let Some(list) = top.take(key) else { continue };
+            found = true;
+            let Value::List(tables) = &list.value else {
+                let what = format!("{key} must be a list of tables, not {}", list.value.kind());
+                return Err(origin.error(list.at, what).hint(format!("write [[{key}]]")));
+            };
+            for node in tables {
+                self.add(origin, &settings, &facts, node, is_any)?;
+            }
         }
-        top.finish()
+        top.finish()?;
+        match found {
+            true => Ok(()),
+            false => Err(origin
+                .error(root.at, "no [[check]] in it")
+                .hint("a requirement is written as [[check]] with type = \"…\"")),
+        }
     }
 
     /// Adds a NEED of the command line.
     pub fn add_need(&mut self, text: &str, settings: &Settings, facts: &Facts) -> Result<()> {
-        let shown = base::mask::text(text);
+        let shown = masked(text);
         let origin = Origin::new(format!("'{shown}'"), "");
         let text = document::fill(text, settings)
             .map_err(|what| Error::usage(format!("'{shown}': {what}")))?;
-        let node = need::table(&text).map_err(|what| {
-            Error::usage(base::mask::text(&what))
-                .hint("check-reqs --help lists the forms, such as 'python>=3.10' disk:/srv:2G port:8000:free")
-        })?;
         // What was filled in is not filled in again.
         let none = Settings::new();
-        self.add(&origin, &none, facts, &escaped(node))
+        let alternatives = need::alternatives(&text);
+        if let [one] = alternatives.as_slice() {
+            let node = table_of_need(one)?;
+            return self.add(&origin, &none, facts, &node, false);
+        }
+        let of = alternatives.iter().map(|alternative| Node {
+            at: None,
+            value: short::text(alternative.replace("${", "$${")),
+        });
+        let pairs = vec![
+            ("of", Value::List(of.collect())),
+            ("id", short::text(text.replace("${", "$${"))),
+        ];
+        self.add(&origin, &none, facts, &short::table(pairs), true)
     }
 
     fn add(
@@ -134,27 +145,19 @@ impl List {
         settings: &Settings,
         facts: &Facts,
         node: &Node,
+        is_any: bool,
     ) -> Result<()> {
         let mut fields = Fields::new(origin, settings, node)?;
-        let kind = fields.required("type")?;
-        let Some(type_) = TYPES.iter().find(|type_| type_.name == kind) else {
-            let names: Vec<&str> = TYPES.iter().map(|type_| type_.name).collect();
-            let error = fields.error("type", format!("there is no check of type '{kind}'"));
-            return Err(match base::spelling::nearest(&kind, &names) {
-                Some(near) => error.hint(format!("did you mean '{near}'?")),
-                None => error.hint(format!("the types are: {}", names.join(", "))),
-            });
+        let (kind, check): (&'static str, Box<dyn Check>) = if is_any {
+            let check = alternatives(&mut fields, origin, settings)?;
+            (any::NAME, Box::new(check))
+        } else {
+            let row = row(&mut fields)?;
+            fields.only(&keys_of(row.keys))?;
+            (row.name, (row.read)(&mut fields)?)
         };
-        let known: Vec<&str> = type_
-            .keys
-            .iter()
-            .chain(COMMON_KEYS)
-            .map(|(key, _)| *key)
-            .collect();
-        fields.only(&known)?;
-        let check = (type_.read)(&mut fields)?;
         let id = fields.text("id")?.filter(|id| !id.is_empty());
-        let id = base::mask::text(&id.unwrap_or_else(|| format!("{kind}:{}", check.subject())));
+        let id = masked(&id.unwrap_or_else(|| format!("{kind}:{}", check.subject())));
         let severity = match fields.choice("severity", &["fail", "warn"])?.as_deref() {
             Some("warn") => Severity::Warn,
             _ => Severity::Fail,
@@ -180,7 +183,7 @@ impl List {
         }
         self.requirements.push(Requirement {
             id,
-            kind: type_.name,
+            kind,
             check,
             severity,
             needs,
@@ -194,7 +197,103 @@ impl List {
     }
 }
 
-/// NEEDs have no `${…}` left; what looks like one is meant as it stands.
+/// The table that a NEED stands for.
+fn table_of_need(text: &str) -> Result<Node> {
+    let node = need::read(text).map_err(|what| {
+        Error::usage(masked(&what)).hint(
+            "check-reqs --help lists the forms, such as 'python>=3.10' disk:/srv:2G port:8000:free",
+        )
+    })?;
+    Ok(escaped(node))
+}
+
+/// The type of check that a table names.
+fn row(fields: &mut Fields<'_>) -> Result<&'static Type> {
+    let kind = fields.required("type")?;
+    check::of_name(&kind).ok_or_else(|| {
+        let names: Vec<&str> = TYPES.iter().map(|row| row.name).collect();
+        let error = fields.error("type", format!("there is no check of type '{kind}'"));
+        match base::spelling::nearest(&kind, &names) {
+            Some(near) => error.hint(format!("did you mean '{near}'?")),
+            None => error.hint(format!("the types are: {}", names.join(", "))),
+        }
+    })
+}
+
+fn keys_of(own: &[(&'static str, &'static str)]) -> Vec<&'static str> {
+    own.iter().chain(COMMON_KEYS).map(|(key, _)| *key).collect()
+}
+
+/// The keys of `[[any]]` that `[[check]]` does not have.
+pub const ANY_KEYS: &[(&str, &str)] = &[(
+    "of",
+    "the alternatives, the preferred one first; each is a requirement in short form, a table with \
+     type = \"…\", or a list of these that have to be met together",
+)];
+
+/// The alternatives of an `[[any]]` table.
+fn alternatives(fields: &mut Fields<'_>, origin: &Origin, settings: &Settings) -> Result<Any> {
+    let mut known = keys_of(ANY_KEYS);
+    known.retain(|key| *key != "type");
+    fields.only(&known)?;
+    let Some(of) = fields.take("of") else {
+        return Err(origin
+            .error(fields.first_key(), "of is missing")
+            .hint("write of = [\"cmd:nginx\", \"cmd:apache2\"]"));
+    };
+    let list = match &of.value {
+        Value::List(list) if list.len() > 1 => list,
+        _ => {
+            return Err(origin
+                .error(of.at, "of must be a list of two alternatives or more")
+                .hint("a requirement without alternatives is written as [[check]]"));
+        }
+    };
+    let members = |node: &Node| match &node.value {
+        Value::List(together) if together.is_empty() => {
+            Err(origin.error(node.at, "an alternative is empty"))
+        }
+        Value::List(together) => together
+            .iter()
+            .map(|node| member(node, origin, settings))
+            .collect(),
+        _ => Ok(vec![member(node, origin, settings)?]),
+    };
+    let alternatives = list.iter().map(members).collect::<Result<Vec<_>>>()?;
+    Ok(Any { alternatives })
+}
+
+fn member(node: &Node, origin: &Origin, settings: &Settings) -> Result<Member> {
+    match &node.value {
+        Value::Text(text) => {
+            let text =
+                document::fill(text, settings).map_err(|what| origin.error(node.at, what))?;
+            let table = need::read(&text).map_err(|what| origin.error(node.at, masked(&what)))?;
+            let mut member = member(&escaped(table), origin, &Settings::new())?;
+            member.name = text;
+            Ok(member)
+        }
+        Value::Table(_) => {
+            let mut fields = Fields::new(origin, settings, node)?;
+            let row = row(&mut fields)?;
+            // A NEED's table has an id; alternatives have none of their own.
+            let _ = fields.take("id");
+            let check = (row.read)(&mut fields)?;
+            fields.finish()?;
+            let name = format!("{}:{}", row.name, check.subject());
+            Ok(Member { name, check })
+        }
+        other => Err(origin.error(
+            node.at,
+            format!(
+                "an alternative is a requirement in short form or a table, not {}",
+                other.kind()
+            ),
+        )),
+    }
+}
+
+/// NEEDs have no `${…}` left: what looks like such a name is meant literally.
 fn escaped(mut node: Node) -> Node {
     if let Value::Table(pairs) = &mut node.value {
         for (_, value) in pairs {
@@ -236,21 +335,23 @@ fn own_fix(fields: &mut Fields<'_>, origin: &Origin, settings: &Settings) -> Res
         .filter(|node| matches!(node.value, Value::Table(_)));
     if let Some(node) = table {
         let mut inner = Fields::new(origin, settings, node)?;
-        let fix = Fix {
-            text: inner.text("text")?.unwrap_or_default(),
-            commands: inner.texts("commands")?,
-            needs_root: inner.flag("needs_root")?.unwrap_or(false),
-        };
+        let summary = inner.text("text")?;
+        let commands = inner.texts("commands")?;
+        let needs_root = inner.flag("needs_root")?.unwrap_or(false);
         inner.finish()?;
-        return Ok(Some(fix));
+        return Ok(Some(given_fix(summary, commands, needs_root)));
     }
     let commands = fields.texts("fix")?;
-    Ok(match commands.is_empty() {
-        true => None,
-        false => Some(Fix {
-            text: format!("run {}", commands.join("; ")),
-            commands,
-            needs_root: false,
-        }),
-    })
+    Ok((!commands.is_empty()).then(|| given_fix(None, commands, false)))
+}
+
+fn given_fix(summary: Option<String>, commands: Vec<String>, needs_root: bool) -> Fix {
+    let summary = summary.unwrap_or_else(|| format!("run {}", commands.join("; ")));
+    let actor = match needs_root {
+        true => "root".to_owned(),
+        false => crate::accounts::name_of(nix::unistd::geteuid().as_raw()),
+    };
+    commands
+        .into_iter()
+        .fold(Fix::advice(summary), |fix, line| fix.shell(&actor, line))
 }

@@ -26,16 +26,23 @@ pub struct Scene {
     /// Whether the caller is root.
     pub root: bool,
     packages: OnceLock<Result<PackageDb, String>>,
+    indexes: OnceLock<bool>,
     dists: Mutex<HashMap<PathBuf, Arc<OnceLock<Dists>>>>,
 }
 
 impl Scene {
     /// Of this host.
     pub fn here() -> Scene {
+        Scene::of(Distro::here())
+    }
+
+    /// Of this host, as if it ran that distribution.
+    pub fn of(distro: Distro) -> Scene {
         Scene {
-            distro: Distro::here(),
+            distro,
             root: nix::unistd::geteuid().is_root(),
             packages: OnceLock::new(),
+            indexes: OnceLock::new(),
             dists: Mutex::new(HashMap::new()),
         }
     }
@@ -44,6 +51,20 @@ impl Scene {
     pub fn packages(&self) -> &Result<PackageDb, String> {
         self.packages
             .get_or_init(|| PackageDb::read(self.distro.manager()))
+    }
+
+    /// Whether the package manager has no index of packages yet: a container's image, a fresh root.
+    pub fn indexes_are_missing(&self) -> bool {
+        *self.indexes.get_or_init(|| {
+            let entries = std::fs::read_dir("/var/lib/apt/lists");
+            let is_index = |name: &str| name.contains("_Packages");
+            self.distro.manager() == Some(distro::Manager::Apt)
+                && !entries.is_ok_and(|mut entries| {
+                    entries.any(|entry| {
+                        entry.is_ok_and(|entry| is_index(&entry.file_name().to_string_lossy()))
+                    })
+                })
+        })
     }
 
     /// What is installed in an environment.

@@ -3,19 +3,17 @@
 //! must not make the file wrong).
 
 mod lists;
+mod tables;
 
-use crate::check::{TYPES, Verdict};
-use crate::cli::Request;
-use crate::document::{Fields, Key, Node, Origin, Settings, Value};
+use crate::finding::Verdict;
+use crate::request::Request;
 use crate::scene::Scene;
 use base::clock::Deadline;
 use base::{Error, Result};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use std::collections::HashSet;
 use std::time::Duration;
-
-/// A `[[check]]` table.
-pub type Table = Map<String, Json>;
+use tables::{Table, look, table};
 
 /// What one kind is asked for: `dist:django@/srv/venv`.
 struct Wanted<'k> {
@@ -145,18 +143,6 @@ fn of_kind(wanted: &Wanted<'_>, scene: &Scene, deadline: Deadline) -> Result<Vec
     }
 }
 
-/// A table of a type, with those keys that have a value.
-fn table(kind: &str, pairs: &[(&str, Option<&str>)]) -> Table {
-    let mut table = Table::new();
-    table.insert("type".into(), json!(kind));
-    for (key, value) in pairs {
-        if let Some(value) = value {
-            table.insert((*key).into(), json!(value));
-        }
-    }
-    table
-}
-
 /// Looks at a requirement, and pins it to the version that is found; what is not met cannot be written down.
 fn pinned(
     mut table: Table,
@@ -173,49 +159,9 @@ fn pinned(
             }
             Ok(table)
         }
-        _ => Err(Error::failed(base::mask::text(&finding.msg))
+        _ => Err(Error::failed(crate::secret::masked(&finding.msg))
             .hint("a snapshot holds what this host has: leave this kind out, or mend it first")),
     }
-}
-
-/// One look, by the same code that a file's table goes through.
-fn look(table: &Table, scene: &Scene, deadline: Deadline) -> Result<crate::check::Finding> {
-    let origin = Origin::new("--snapshot", "");
-    let node = node(&Json::Object(table.clone()));
-    let settings = Settings::new();
-    let mut fields = Fields::new(&origin, &settings, &node)?;
-    let kind = fields.required("type")?;
-    let found = TYPES.iter().find(|type_| type_.name == kind);
-    let type_ =
-        found.ok_or_else(|| Error::usage(format!("--snapshot: there is no type {kind}")))?;
-    Ok((type_.read)(&mut fields)?.look(scene, deadline))
-}
-
-fn node(json: &Json) -> Node {
-    let value = match json {
-        Json::String(text) => Value::Text(text.replace("${", "$${")),
-        Json::Bool(flag) => Value::Flag(*flag),
-        Json::Number(number) => number
-            .as_i64()
-            .map_or(Value::Decimal(number.as_f64().unwrap_or(0.0)), Value::Whole),
-        Json::Array(list) => Value::List(list.iter().map(node).collect()),
-        Json::Object(pairs) => Value::Table(
-            pairs
-                .iter()
-                .map(|(k, v)| {
-                    (
-                        Key {
-                            at: None,
-                            name: k.clone(),
-                        },
-                        node(v),
-                    )
-                })
-                .collect(),
-        ),
-        Json::Null => Value::Text(String::new()),
-    };
-    Node { at: None, value }
 }
 
 /// `3.11` of `3.11.2`, `2.7` of `2.7.18rc1`.

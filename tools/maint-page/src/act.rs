@@ -1,4 +1,5 @@
-//! The only side effects on the layout's files: a plan's steps, in order, under its lock.
+//! The only side effects on the layout's files: a plan's steps, in order, under its lock. All of it happens with the rights of the
+//! user whose directory it is ([`crate::settle`]): what is made is that user's, and what that user cannot change stays as it is.
 
 use crate::layout::{self, Layout, Place, Where};
 use crate::observe::Opened;
@@ -23,11 +24,6 @@ pub fn lock(layout: &Layout, wait: Duration) -> Result<Lock> {
     for dir in opened.all() {
         dir.refuse_shared()?;
     }
-    lend_lock(&opened)?;
-    if let Some(owner) = opened.get(Where::Root).map(owner).transpose()?.flatten() {
-        // Also what a killed run made and did not give away.
-        opened.own().try_for_each(|dir| give(dir, owner))?;
-    }
     let root = opened
         .get(Where::Root)
         .ok_or_else(|| Error::failed(format!("{} has gone", layout.dir().display())))?;
@@ -36,31 +32,6 @@ pub fn lock(layout: &Layout, wait: Duration) -> Result<Lock> {
         dir.sweep()?;
     }
     Ok(lock)
-}
-
-/// Whose a new file is to be: root in somebody else's directory works for that user, who has to
-/// be able to go on with it.
-fn owner(dir: &Dir) -> Result<Option<(u32, u32)>> {
-    let stat = dir.own_stat()?;
-    let me = rustix::process::geteuid();
-    Ok((me.is_root() && stat.st_uid != 0).then_some((stat.st_uid, stat.st_gid)))
-}
-
-/// The lock is the directory's owner's, too. A new file, never one that is there already.
-fn lend_lock(opened: &Opened) -> Result<()> {
-    let Some(root) = opened.get(Where::Root) else {
-        return Ok(());
-    };
-    match (owner(root)?, root.stat(layout::LOCK)?) {
-        (owner @ Some(_), None) => {
-            match root.create(layout::LOCK, b"", Access { mode: 0o600, owner }) {
-                // Somebody else was first: theirs is as good.
-                Err(_) if root.stat(layout::LOCK)?.is_some() => Ok(()),
-                made => made,
-            }
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Makes the layout's own directory; those above it are somebody else's business.
@@ -78,9 +49,6 @@ fn make_root(layout: &Layout) -> Result<()> {
     let Ok(parent) = Dir::open(layout.parent()) else {
         return Ok(());
     };
-    if let Some(owner) = owner(&parent)? {
-        give(&Dir::open(path)?, owner)?;
-    }
     parent.sync()
 }
 
@@ -91,23 +59,6 @@ fn make_dir(at: impl AsFd, name: &Path, mode: u32) -> rustix::io::Result<()> {
     let made = rustix::fs::mkdirat(at, name, Mode::from_raw_mode(mode));
     rustix::process::umask(before);
     made
-}
-
-/// Gives a directory just made to its owner; one that is not root's any more is left alone.
-fn give(dir: &Dir, (uid, gid): (u32, u32)) -> Result<()> {
-    if dir.own_stat()?.st_uid != 0 {
-        return Ok(());
-    }
-    let (uid, gid) = (
-        rustix::fs::Uid::from_raw(uid),
-        rustix::fs::Gid::from_raw(gid),
-    );
-    rustix::fs::fchown(dir, Some(uid), Some(gid)).map_err(|e| {
-        Error::io(
-            format!("cannot give away {}", dir.path().display()),
-            &e.into(),
-        )
-    })
 }
 
 /// Puts the template's copy in place.
@@ -220,9 +171,6 @@ impl Hands<'_> {
             }
             Ok(()) => {}
         }
-        if let Some(owner) = owner(&self.root)? {
-            give(&self.root.below(name)?, owner)?;
-        }
         self.root.sync()
     }
 
@@ -247,14 +195,7 @@ impl Hands<'_> {
         };
         self.at(place, |dir, name| match (place, &self.home) {
             (Place::Flag | Place::Notice, Some(home)) => self.staged(home, name, bytes, mode),
-            _ => dir.write(
-                name,
-                bytes,
-                Access {
-                    mode,
-                    owner: owner(dir)?,
-                },
-            ),
+            _ => dir.write(name, bytes, Access::mode(mode)),
         })
     }
 
@@ -262,14 +203,7 @@ impl Hands<'_> {
     /// killed run leaves must not lie there. It is made whole in the directory beside, and
     /// renamed.
     fn staged(&self, home: &Dir, name: &OsStr, bytes: &[u8], mode: u32) -> Result<()> {
-        self.root.write(
-            layout::STAGED,
-            bytes,
-            Access {
-                mode,
-                owner: owner(home)?,
-            },
-        )?;
+        self.root.write(layout::STAGED, bytes, Access::mode(mode))?;
         rustix::fs::renameat_with(&self.root, layout::STAGED, home, name, RenameFlags::empty())
             .map_err(|e| {
                 Error::io(

@@ -5,7 +5,8 @@
 //! servers that already test for one file, the page is the flag, and the holds are kept in a
 //! directory beside it.
 
-use base::{Error, Result};
+use base::child::Identity;
+use base::{Error, Kind, Result};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -113,6 +114,23 @@ impl Layout {
     /// The directory that has to be there already.
     pub fn parent(&self) -> &Path {
         self.dir.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// With whose rights the work in it is done: those of the user who can change its path, where root works for that user. `None` means
+    /// with the caller's.
+    ///
+    /// # Errors
+    /// `Kind::Permission` where more than one user can change the path.
+    pub fn worker(&self) -> Result<Option<Identity>> {
+        let judged = match base::trust::inspect(&self.dir) {
+            Err(error) if error.kind == Kind::NotFound => base::trust::inspect(self.parent()),
+            judged => judged,
+        };
+        match judged {
+            Ok(trust) => trust.executor(),
+            // What is missing, or is no directory, is found out and said by the work itself.
+            Err(_) => Ok(None),
+        }
     }
 
     /// The directories in it, with their modes: the server may look for a bypass key by its

@@ -217,7 +217,7 @@ mod tests {
         let mut dead = run.clone();
         dead.tool.start = 1;
         assert!(dead.is_over());
-        dead.command = Some(run.tool.clone());
+        dead.command = Some(run.tool);
         assert!(!dead.is_over(), "COMMAND runs on");
     }
 }

@@ -14,6 +14,7 @@ use crate::standing::standing;
 use crate::template::{self, Template};
 use crate::when;
 use base::bytes::{exact, lossy};
+use base::child::Identity;
 use base::lock::Lock;
 use base::report::Diff;
 use base::tool::Context;
@@ -90,6 +91,30 @@ impl<'a> Settling<'a> {
     /// The same, where `alter` may find that nothing is to be done: then everything stays as it was found, down to what the clock would
     /// have brought up to date.
     pub fn run_if(
+        &self,
+        alter: impl FnOnce(&mut Vec<Hold>, &mut Vec<Key>, Timestamp) -> Result<bool>,
+    ) -> Result<Settled> {
+        let Some(user) = self.layout.worker()? else {
+            return self.settle(alter);
+        };
+        let settled = base::trust::with_rights_of(&user, || self.settle(alter))?;
+        settled.map_err(|error| self.explained(error, &user))
+    }
+
+    /// What the directory's user may not do, root does not do for that user.
+    fn explained(&self, error: Error, user: &Identity) -> Error {
+        if error.kind != base::Kind::Permission || error.hint.is_some() {
+            return error;
+        }
+        let who = user.name.clone().unwrap_or_else(|| user.uid.to_string());
+        let dir = self.layout.dir().to_string_lossy();
+        error.hint(format!(
+            "the work in '{dir}' is done as user '{who}', who can change that path: chown -R {who} {}",
+            base::shell::quoted(&dir)
+        ))
+    }
+
+    fn settle(
         &self,
         alter: impl FnOnce(&mut Vec<Hold>, &mut Vec<Key>, Timestamp) -> Result<bool>,
     ) -> Result<Settled> {

@@ -5,15 +5,17 @@
 //! away, as a checkout does in the middle of a deploy.
 
 use crate::page;
-use base::atomic::Dir;
+use base::atomic::{Access, Dir};
 use base::{Error, Result};
+use rustix::fs::FileType;
 use sha2::{Digest, Sha256};
-use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The most that is copied, in bytes.
 pub const LIMIT: u64 = 20 << 20;
+
+/// How deep its directories may go.
+const DEPTH: usize = 16;
 
 /// The page in a template.
 const PAGE: &str = "page.html";
@@ -25,34 +27,55 @@ pub struct Template {
     pub from: PathBuf,
     /// What its copy is called below `page/`.
     pub name: String,
+    /// Its files, by their path in it.
+    files: Vec<(PathBuf, Vec<u8>)>,
 }
 
-/// Reads a template's files, refusing what could not be copied faithfully.
+/// Reads a template's files, refusing what could not be copied faithfully. Root reads with the rights of the user who can change the
+/// template: a file that the user cannot read does not become a page.
 pub fn read(dir: &Path) -> Result<Template> {
-    let page = dir.join(PAGE);
-    let text = fs::read_to_string(&page).map_err(|e| {
-        Error::input(format!("{}: {}", page.display(), base::error::plain(&e)))
-            .hint("a template is a directory with a page.html")
+    let input = |e: Error| {
+        Error {
+            kind: base::Kind::Input,
+            ..e
+        }
+        .hint("a template is a directory with a page.html")
+    };
+    let (opened, trust) = base::trust::open_dir(dir).map_err(input)?;
+    let mut files = Vec::new();
+    let mut left = LIMIT;
+    match trust.executor()? {
+        Some(user) => base::trust::with_rights_of(&user, || {
+            list(&opened, Path::new(""), &mut files, &mut left)
+        })?,
+        None => list(&opened, Path::new(""), &mut files, &mut left),
+    }
+    .map_err(|e| Error {
+        kind: base::Kind::Input,
+        ..e
     })?;
-    if let Some((line, slot)) = page::unknown_slot(&text) {
+    files.sort();
+    let page = dir.join(PAGE);
+    let Some(text) = text_of(&files) else {
+        return Err(
+            Error::input(format!("{}: No such file or directory", page.display()))
+                .hint("a template is a directory with a page.html"),
+        );
+    };
+    let text = text.map_err(|_| Error::input(format!("{}: it is not UTF-8", page.display())))?;
+    if let Some((line, slot)) = page::unknown_slot(text) {
         return Err(Error::input(format!(
             "{}:{line}: {{{{{slot}}}}} is not a slot",
             page.display()
         ))
         .hint(format!("the slots are {}", page::SLOTS.join(", "))));
     }
-    let mut files = Vec::new();
-    let mut size = 0;
-    list(dir, dir, &mut files, &mut size)?;
-    files.sort();
     let mut hash = Sha256::new();
-    for path in &files {
-        let name = path.strip_prefix(dir).unwrap_or(path);
+    for (name, bytes) in &files {
         hash.update(name.as_os_str().as_encoded_bytes());
         hash.update([0]);
-        let bytes = read_file(path)?;
         hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(&bytes);
+        hash.update(bytes);
     }
     let digest: String = hash
         .finalize()
@@ -63,42 +86,57 @@ pub fn read(dir: &Path) -> Result<Template> {
     Ok(Template {
         from: dir.to_path_buf(),
         name: format!("assets-{digest}"),
+        files,
     })
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes))
-        .map_err(|e| Error::input(format!("{}: {}", path.display(), base::error::plain(&e))))?;
-    Ok(bytes)
+fn text_of(files: &[(PathBuf, Vec<u8>)]) -> Option<std::result::Result<&str, std::str::Utf8Error>> {
+    let (_, bytes) = files.iter().find(|(name, _)| name == Path::new(PAGE))?;
+    Some(std::str::from_utf8(bytes))
 }
 
-fn list(top: &Path, dir: &Path, files: &mut Vec<PathBuf>, size: &mut u64) -> Result<()> {
-    let named =
-        |e: &std::io::Error| Error::input(format!("{}: {}", dir.display(), base::error::plain(e)));
-    for entry in fs::read_dir(dir).map_err(|e| named(&e))? {
-        let entry = entry.map_err(|e| named(&e))?;
-        let kind = entry.file_type().map_err(|e| named(&e))?;
-        let path = entry.path();
-        if kind.is_dir() {
-            list(top, &path, files, size)?;
-        } else if kind.is_file() {
-            *size += entry.metadata().map_err(|e| named(&e))?.len();
-            files.push(path);
-        } else {
-            return Err(Error::input(format!(
-                "{} is neither a file nor a directory",
-                path.display()
-            ))
-            .hint("a template is copied whole, without links"));
+/// Reads a directory and those below, by their descriptors: nothing is followed, and nothing but regular files is opened.
+fn list(
+    dir: &Dir,
+    below: &Path,
+    files: &mut Vec<(PathBuf, Vec<u8>)>,
+    left: &mut u64,
+) -> Result<()> {
+    let large = || {
+        Error::input(format!(
+            "{} is too large for a maintenance page: over {} MiB, 1000 files or 16 levels",
+            dir.path().display(),
+            LIMIT >> 20
+        ))
+    };
+    if below.components().count() > DEPTH {
+        return Err(large());
+    }
+    for name in dir.names()? {
+        let Some(stat) = dir.stat(&name)? else {
+            continue;
+        };
+        let path = below.join(&name);
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => list(&dir.below(&name)?, &path, files, left)?,
+            FileType::RegularFile => {
+                if u64::try_from(stat.st_size).unwrap_or(u64::MAX) > *left {
+                    return Err(large());
+                }
+                let bytes = dir.read(&name, *left)?.unwrap_or_default();
+                *left -= bytes.len() as u64;
+                files.push((path, bytes));
+            }
+            _ => {
+                return Err(Error::input(format!(
+                    "{} is neither a file nor a directory",
+                    dir.path().join(&name).display()
+                ))
+                .hint("a template is copied whole, without links"));
+            }
         }
-        if *size > LIMIT || files.len() > 1000 {
-            return Err(Error::input(format!(
-                "{} is too large for a maintenance page: over {} MiB or 1000 files",
-                top.display(),
-                LIMIT >> 20
-            )));
+        if files.len() > 1000 {
+            return Err(large());
         }
     }
     Ok(())
@@ -106,45 +144,51 @@ fn list(top: &Path, dir: &Path, files: &mut Vec<PathBuf>, size: &mut u64) -> Res
 
 /// The text of its page.
 pub fn page(template: &Template) -> Result<String> {
-    let path = template.from.join(PAGE);
-    fs::read_to_string(&path)
-        .map_err(|e| Error::input(format!("{}: {}", path.display(), base::error::plain(&e))))
+    match text_of(&template.files) {
+        Some(Ok(text)) => Ok(text.to_owned()),
+        _ => Err(Error::input(format!(
+            "{}: there is no page.html",
+            template.from.display()
+        ))),
+    }
 }
 
-/// Copies it to `page/NAME`: beside, then by one rename. Nothing to do if it is there.
+/// Copies it to `page/NAME`: beside, then by one rename. Nothing to do if it is there. The web server reads the files as another user,
+/// whatever umask and original said.
 pub fn copy(template: &Template, page: &Dir) -> Result<bool> {
     if page.stat(&template.name)?.is_some() {
         return Ok(false);
     }
     let beside = base::atomic::random_name()?;
     page.make(&beside, 0o755)?;
-    let to = page.path().join(&beside);
-    let failed = |e: String| {
-        let _ = fs_extra::dir::remove(&to);
-        Error::failed(format!("cannot copy {}: {e}", template.from.display()))
-    };
-    let options = fs_extra::dir::CopyOptions::new().content_only(true);
-    fs_extra::dir::copy(&template.from, &to, &options).map_err(|e| failed(e.to_string()))?;
-    open_to_readers(&to).map_err(|e| failed(base::error::plain(&e)))?;
+    let made = page.below(&beside)?;
+    let copied = template
+        .files
+        .iter()
+        .try_for_each(|(path, bytes)| place(&made, path, bytes));
+    if let Err(error) = copied {
+        let _ = fs_extra::dir::remove(page.path().join(&beside));
+        return Err(Error {
+            message: format!("cannot copy {}: {}", template.from.display(), error.message),
+            ..error
+        });
+    }
     page.rename(&beside, &template.name, false)?;
     Ok(true)
 }
 
-/// The web server reads them as another user, whatever umask and original said; on disk before
-/// they are named.
-fn open_to_readers(dir: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            open_to_readers(&path)?;
-        } else {
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o644))?;
-            fs::File::open(&path)?.sync_all()?;
+fn place(dir: &Dir, path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut names = path.iter();
+    match (names.next(), names.as_path()) {
+        (Some(name), rest) if rest.as_os_str().is_empty() => {
+            dir.create(name, bytes, Access::mode(0o644))
         }
+        (Some(name), rest) => {
+            dir.make(name, 0o755)?;
+            place(&dir.below(name)?, rest, bytes)
+        }
+        (None, _) => Ok(()),
     }
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o755))?;
-    fs::File::open(dir)?.sync_all()
 }
 
 /// The copies there are, with their pages.

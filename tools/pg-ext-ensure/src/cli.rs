@@ -6,9 +6,10 @@ use std::time::Duration;
 use base::cli::{Command, CommandLine, Entry, Example, Opt, Parsed, Positional, Trailing, Value};
 use base::error::{Error, Result};
 use base::exit::Row;
-use serde::{Deserialize, Serialize};
 
-use crate::elevate::Elevate;
+use crate::request::{
+    Connection, Databases, Elevate, Ensure, LOCK_TIMEOUT, Policy, Request, STATEMENT_TIMEOUT,
+};
 use crate::spec;
 use crate::want::Want;
 
@@ -19,11 +20,14 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     section: 8,
     about: "ensure PostgreSQL extensions with the least privilege",
     description: &[
-        "Makes sure that PostgreSQL extensions are there, in every database that needs them, and says plainly why where that cannot be \
-         done: which package holds a missing control file, which right is missing and who can give it.",
-        "The server is found as libpq finds it: PG* variables, a service file, ~/.pgpass, host lists, sslmode. What is asked for is \
-         compared with what is installed; only what is missing is done, as the application's own role if that may, and otherwise with \
-         --admin. Everything for one extension happens in one transaction, under an advisory lock, and is read again afterwards.",
+        "Makes sure that PostgreSQL extensions are installed in every database that needs them. Where an extension cannot be installed, \
+         the report says why: which package holds the missing control file, which right is missing and who can give it.",
+        "The tool finds the server as libpq does: PG* variables, a service file, ~/.pgpass, host lists, sslmode. It compares what is \
+         wanted with what is installed and does only what is missing. The application's own role tries first; --admin does what the \
+         server refuses that role. The statements for one extension run in one transaction, under an advisory lock. An update runs in a \
+         session of its own, because some libraries refuse to be updated after they were used. The tool reads the catalog again afterwards.",
+        "A known obstacle that more rights would not remove stops the step before anything is sent: no schema to create in, a missing \
+         control file, a library that is not in shared_preload_libraries, an object that depends on the extension.",
         "EXT is NAME, NAME@VERSION, NAME@latest or NAME:SCHEMA; a name may stand in double quotes. Without a version any installed one \
          will do. latest is the default version of what the server's packages hold.",
     ],
@@ -33,11 +37,11 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     exit: &[
         Row {
             code: "75",
-            meaning: "Also: an extension was locked by somebody for longer than --lock-timeout.",
+            meaning: "Also: another session held a lock for longer than --lock-timeout.",
         },
         Row {
             code: "125",
-            meaning: "Also, and before all others: the right could not be seen to be taken back.",
+            meaning: "Also, and before all others: the catalog did not confirm that the role is no longer a superuser.",
         },
     ],
     examples: &[
@@ -64,6 +68,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         Example {
             text: "In every database, the newest installed version, in a schema of its own:",
             command: "pg-ext-ensure --all-dbs --create-schema hstore@latest:extensions",
+        },
+        Example {
+            text: "In template1, so that every new database has the extension:",
+            command: "pg-ext-ensure --db template1 citext",
         },
     ],
     files: &[
@@ -96,12 +104,12 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     see_also: &["check-reqs", "psql(1)"],
 };
 
-const ADMIN: Opt = Opt::value("admin", Value::Secret("DSN"), "Who does what the application's role may not do")
-    .more("A connection string for a superuser or the extensions' owner, on the same server; used for nothing else.");
+const ADMIN: Opt = Opt::value("admin", Value::Secret("DSN"), "The connection that does what the application's role may not do")
+    .more("A connection string for a superuser or the extensions' owner, on the same server. The tool connects there only when the server refuses the application's role.");
 
 const ENSURE: Command = Command {
     name: "ensure",
-    about: "Make it so; the name may be left out",
+    about: "Ensure extensions; the word ensure may be left out",
     description: &[],
     options: &[&[
         Opt::value("dsn", Value::Secret("DSN"), "How to connect, as the application: a libpq connection string or URI")
@@ -115,7 +123,9 @@ const ENSURE: Command = Command {
             "Keys: databases, extensions, absent, and tables [[database]] with name, extensions and absent. Strings are written as here.",
         ),
         ADMIN,
-        Opt::flag("cascade", "Also create what an extension requires; also drop what depends on one"),
+        Opt::flag("create-cascade", "Also create the extensions that a wanted one requires"),
+        Opt::flag("drop-cascade", "Also drop what depends on an extension that shall be absent")
+            .more("The report lists every object that is lost under `lost`; a dry run lists them before."),
         Opt::flag("create-schema", "Create a schema that is named and missing"),
         Opt::flag("update", "Update to the default version what is installed and not pinned"),
         Opt::flag("fix-schema", "Move an extension that is in another schema than the one named")
@@ -134,21 +144,28 @@ const ELEVATE: Command = Command {
     about: "Make ROLE a superuser while COMMAND runs, and never longer",
     description: &[
         "The better way is not to need it: `pg-ext-ensure --admin DSN EXT…` before COMMAND creates the extensions, and nobody is elevated. \
-         For a COMMAND that insists, the role is made a superuser, COMMAND is run, the right is taken back, and the catalog is read to see \
-         that it is gone. A journal is written before, and a guardian process takes the right back if this one is killed. Meanwhile every \
-         open session of the role is a superuser, too; those that began meanwhile are ended, because they could still become any other role.",
-        "A role that already is a superuser is refused, and so is the administrator's own. Superusers and superusers' objects that \
-         appeared meanwhile are reported.",
+         For a COMMAND that insists, the tool writes a journal, starts a guardian process, makes the role a superuser, runs COMMAND, takes \
+         the right back and reads the catalog to confirm that. The guardian takes the right back if the tool is killed. While COMMAND runs, \
+         every open session of the role is a superuser, too. Sessions that began meanwhile are ended, because they could still become any \
+         other role.",
+        "A role that already is a superuser is refused, and so is the administrator's own role. An elevation that an earlier run did not \
+         finish is finished first. The report names what COMMAND left behind: new superusers, new rights and memberships, objects that \
+         belong to superusers, functions in untrusted languages.",
     ],
     options: &[&[
-        Opt::value("role", Value::Text("ROLE"), "The role").required(),
+        Opt::value(
+            "role",
+            Value::Text("ROLE"),
+            "The role that becomes a superuser",
+        )
+        .required(),
         Opt::value("admin", Value::Secret("DSN"), "A superuser's connection").required(),
         Opt::value(
             "max",
             Value::Duration("DURATION"),
-            "The longest it may last",
+            "The longest time that COMMAND may take",
         )
-        .more("Then the right is taken back and COMMAND is ended. The default is 10m."),
+        .more("After that the tool takes the right back and ends COMMAND. The default is 10m."),
     ]],
     positionals: &[],
     trailing: Trailing::Required,
@@ -159,98 +176,13 @@ const RECOVER: Command = Command {
     name: "recover",
     about: "Take back what a killed `elevate` could not",
     description: &[
-        "Reads the journals on this machine, and takes the superuser's right from every role that still has one by them.",
+        "Reads the journals on this machine and takes the superuser's right from every role that an interrupted run left with that right.",
     ],
     options: &[&[Opt::value("admin", Value::Secret("DSN"), "A superuser's connection").required()]],
     positionals: &[],
     trailing: Trailing::None,
     default: false,
 };
-
-/// What one run is asked to do.
-#[derive(Debug)]
-pub enum Request {
-    /// To make extensions so.
-    Ensure(Box<Ensure>),
-    /// To run a command with a role elevated.
-    Elevate(Elevate),
-    /// To finish what was left.
-    Recover(Connection),
-}
-
-/// How to reach a server.
-#[derive(Clone, Default, Serialize, Deserialize)]
-pub struct Connection {
-    /// The connection string, if one was given.
-    pub dsn: Option<String>,
-    /// The service, if one was named.
-    pub service: Option<String>,
-}
-
-// Without the connection string, which may hold a password.
-impl std::fmt::Debug for Connection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection")
-            .field("service", &self.service)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Connection {
-    /// As the connection module takes it.
-    pub fn request(&self) -> pgconn::Request {
-        let request = pgconn::Request::new(self.dsn.as_deref()).application("pg-ext-ensure");
-        match &self.service {
-            Some(service) => request.service(service),
-            None => request,
-        }
-    }
-}
-
-/// Extensions, databases, and how far to go.
-#[derive(Clone, Debug)]
-pub struct Ensure {
-    /// The application's connection.
-    pub app: Connection,
-    /// The administrator's, if there is one.
-    pub admin: Option<Connection>,
-    /// Which databases.
-    pub databases: Databases,
-    /// What each of them needs.
-    pub wants: Vec<Want>,
-    /// What single databases need besides.
-    pub own: BTreeMap<String, Vec<Want>>,
-    /// How far to go.
-    pub policy: Policy,
-}
-
-/// Which databases.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Databases {
-    /// The connection's own.
-    Own,
-    /// These.
-    Named(Vec<String>),
-    /// All that take connections and are no templates, but those that match.
-    All(Vec<glob::Pattern>),
-}
-
-/// How far to go.
-#[derive(Clone, Debug)]
-pub struct Policy {
-    /// Requirements are created, dependents dropped.
-    pub cascade: bool,
-    /// Missing schemas are created.
-    pub create_schema: bool,
-    /// What is not pinned is updated.
-    pub update: bool,
-    /// What is elsewhere is moved.
-    pub fix_schema: bool,
-    /// For locks in the database.
-    pub lock_timeout: Duration,
-    /// For one statement.
-    pub statement_timeout: Duration,
-}
 
 /// What the arguments mean.
 ///
@@ -310,16 +242,15 @@ fn ensure(parsed: &Parsed) -> Result<Ensure> {
         wants,
         own,
         policy: Policy {
-            cascade: parsed.flag("cascade"),
+            create_cascade: parsed.flag("create-cascade"),
+            drop_cascade: parsed.flag("drop-cascade"),
             create_schema: parsed.flag("create-schema"),
             update: parsed.flag("update"),
             fix_schema: parsed.flag("fix-schema"),
-            lock_timeout: parsed
-                .duration("lock-timeout")
-                .unwrap_or(Duration::from_secs(5)),
+            lock_timeout: parsed.duration("lock-timeout").unwrap_or(LOCK_TIMEOUT),
             statement_timeout: parsed
                 .duration("statement-timeout")
-                .unwrap_or(Duration::from_secs(300)),
+                .unwrap_or(STATEMENT_TIMEOUT),
         },
     })
 }

@@ -1,16 +1,21 @@
-//! One database, from the connection to the items of the report. What the application's role may not do is done by `--admin`, and only
-//! that; who does it is decided before, from the catalogs, and once more where the server says no all the same.
+//! One database, from the connection to the items of the report. The application's role tries every step; the administrator takes those
+//! that the server refuses that role for want of a right, and only those.
 
-use pgconn::{Connected, Resolved};
-use postgres::Client;
+use std::collections::BTreeSet;
 
-use crate::act::{self, Ending, Refusal};
-use crate::catalog::{Database, Server};
-use crate::cli::Policy;
-use crate::explain::{self, Cause, Scene};
+use pgconn::Resolved;
+
+use crate::act::{self, Ending, Taken};
+use crate::call::Call;
+use crate::catalog::{Database, Role, Server};
+use crate::diagnose::condition;
+use crate::items::{self, Result as Tried, View};
 use crate::observe;
 use crate::plan::{self, Step};
-use crate::report::{Action, Failure, Found, Item, Via, Wanted};
+use crate::report::{Failure, Item, Via};
+use crate::request::Policy;
+use crate::rights;
+use crate::session::{Session, lost};
 use crate::want::Want;
 
 /// What is asked of one database.
@@ -20,11 +25,13 @@ pub struct Task {
     pub app: Resolved,
     /// The administrator's.
     pub admin: Option<Resolved>,
-    /// What it needs.
+    /// What the database needs.
     pub wants: Vec<Want>,
     /// How far to go.
     pub policy: Policy,
-    /// Only say.
+    /// The request, for fixes.
+    pub call: Call,
+    /// Nothing is changed.
     pub dry_run: bool,
 }
 
@@ -39,25 +46,6 @@ pub struct Outcome {
     pub warnings: Vec<String>,
 }
 
-/// One session and what was seen through it.
-struct Session {
-    client: Client,
-    local: bool,
-    server: Server,
-    database: Database,
-}
-
-/// A step and whose it is.
-struct Assigned {
-    step: Step,
-    via: Via,
-    refusal: Option<Refusal>,
-    /// It is so, but somebody else was faster.
-    raced: bool,
-    /// It was taken, or somebody else's work: not to be taken again.
-    over: bool,
-}
-
 /// Does what is asked of one database.
 pub fn database(task: &Task) -> Outcome {
     let connected = match task.app.connect() {
@@ -65,9 +53,15 @@ pub fn database(task: &Task) -> Outcome {
         Err(error) => return unreachable(task, &error),
     };
     let mut warnings = connected.warnings.clone();
-    let result = Session::begin(connected, &task.policy).and_then(|mut app| {
-        let items = app.settle(task, &mut warnings)?;
-        Ok((app.server, items))
+    let result = Session::begin(&task.app, connected, &task.policy).and_then(|app| {
+        let mut work = Work {
+            task,
+            app,
+            admin: None,
+            warnings: &mut warnings,
+        };
+        let items = work.settle()?;
+        Ok((work.app.server, items))
     });
     match result {
         Ok((server, items)) => Outcome {
@@ -83,355 +77,218 @@ pub fn database(task: &Task) -> Outcome {
     }
 }
 
-impl Session {
-    fn begin(connected: Connected, policy: &Policy) -> Result<Session, postgres::Error> {
-        let local = connected.target.is_local();
-        let mut client = connected.client;
-        let (server, database) = observe::look(&mut client, local, policy)?;
-        Ok(Session {
-            client,
-            local,
-            server,
-            database,
-        })
-    }
+/// One database's work.
+struct Work<'a> {
+    task: &'a Task,
+    app: Session,
+    /// The administrator's session, once it is needed.
+    admin: Option<Result<Session, pgconn::Error>>,
+    warnings: &'a mut Vec<String>,
+}
 
-    /// From observed to done, for one database.
-    fn settle(
-        &mut self,
-        task: &Task,
-        warnings: &mut Vec<String>,
-    ) -> Result<Vec<Item>, postgres::Error> {
-        let settled = |want: &Want| plan::is_settled(want, &self.database, &task.policy);
+impl Work<'_> {
+    /// Observe, plan, act, report.
+    fn settle(&mut self) -> Result<Vec<Item>, postgres::Error> {
+        let task = self.task;
+        let settled = |want: &Want| plan::is_settled(want, &self.app.database, &task.policy);
         if !task.wants.iter().all(settled) {
-            observe::deepen(
-                &mut self.client,
-                &self.server,
-                &mut self.database,
-                &task.wants,
-                &task.policy,
-            )?;
+            self.app.deepen(&task.wants, &task.policy)?;
         }
-        let before = self.database.clone();
-        let steps = plan::steps(
-            &self.server,
-            &self.database,
-            &task.wants,
-            &task.policy,
-            None,
-        );
-        let mut assigned: Vec<Assigned> = steps
-            .into_iter()
-            .map(|step| Assigned::to(Via::App, step))
-            .collect();
-        let mut admin = None;
-        if assigned
-            .iter()
-            .any(|one| one.step.is_work() && one.step.beyond)
-        {
-            admin = self.call_admin(task, &mut assigned, warnings);
-        }
+        let before = self.app.database.clone();
+        let steps = plan::steps(&self.app.server, &before, &task.wants, &task.policy);
         if task.dry_run {
-            return Ok(assigned
-                .iter()
-                .map(|one| self.foreseen(one, &before, admin.as_ref()))
-                .collect());
+            return Ok(self.foresee(steps, &before));
         }
-        let after = self.act(task, &mut assigned, &mut admin, warnings)?;
-        Ok(assigned
+        let (tried, after) = self.act(steps, &before)?;
+        Ok(tried
             .iter()
-            .map(|one| self.done(one, &before, &after, admin.as_ref(), &task.policy))
+            .map(|one| items::done(one, &before, &after, self.view(one.via), &task.policy))
             .collect())
     }
 
-    /// Connects as the administrator, and gives over the steps that are beyond the application.
-    fn call_admin(
-        &mut self,
-        task: &Task,
-        assigned: &mut [Assigned],
-        warnings: &mut Vec<String>,
-    ) -> Option<Session> {
-        let resolved = task.admin.as_ref()?.with_database(&self.database.name);
-        let mut admin = match self.trusted_admin(&resolved, &task.policy, warnings) {
-            Ok(admin) => admin,
-            Err(why) => {
-                warnings.push(format!("--admin: {why}"));
-                return None;
-            }
+    /// What a real run would do, as far as the catalogs tell.
+    fn foresee(&mut self, steps: Vec<Step>, before: &Database) -> Vec<Item> {
+        let beyond = |step: &Step| step.cause.is_none() && rights::denied(step, before).is_some();
+        if steps.iter().any(beyond) && self.task.admin.is_some() {
+            self.call_admin();
+        }
+        if let Some(Err(error)) = &self.admin {
+            self.warnings.push(format!("--admin: {}", error.message));
+        }
+        let admin = match &self.admin {
+            Some(Ok(session)) => Some(&session.database),
+            _ => None,
         };
+        rights::assign(steps, before, admin)
+            .iter()
+            .map(|one| items::foreseen(one, before, self.view(one.via)))
+            .collect()
+    }
+
+    /// Takes the steps: together where the role may take them all, else one after the other.
+    fn act(
+        &mut self,
+        steps: Vec<Step>,
+        before: &Database,
+    ) -> Result<(Vec<Tried>, Database), postgres::Error> {
+        let work: Vec<&Step> = steps.iter().filter(|step| step.is_work()).collect();
+        let easy = |step: &&Step| {
+            step.cause.is_none()
+                && rights::denied(step, before).is_none()
+                && !step.statements.iter().any(|s| s.is_update())
+        };
+        if work.is_empty() {
+            let idle = steps.into_iter().map(idle).collect();
+            return Ok((idle, before.clone()));
+        }
+        if work.iter().all(easy) {
+            if let Some(taken) = act::together(&mut self.app, &work, &self.task.policy)? {
+                return Ok((self.all_done(steps, &taken), taken.database));
+            }
+        }
+        self.one_by_one(steps, before)
+    }
+
+    /// What one transaction has done. Whose notices are whose is known only where one step was taken.
+    fn all_done(&mut self, steps: Vec<Step>, taken: &Taken) -> Vec<Tried> {
+        let single = steps.iter().filter(|step| step.is_work()).count() == 1;
+        if !single {
+            let loud = taken.notices.iter().filter(|n| n.severity == "WARNING");
+            self.warnings.extend(loud.map(ToString::to_string));
+        }
+        let each = |step: Step| {
+            let mut tried = idle(step);
+            if tried.step.is_work() {
+                tried.ending = Some(taken.ending.clone());
+                if single {
+                    tried.notices.clone_from(&taken.notices);
+                }
+            }
+            tried
+        };
+        steps.into_iter().map(each).collect()
+    }
+
+    fn one_by_one(
+        &mut self,
+        steps: Vec<Step>,
+        before: &Database,
+    ) -> Result<(Vec<Tried>, Database), postgres::Error> {
+        let mut gone: BTreeSet<String> = BTreeSet::new();
+        let mut tried = Vec::with_capacity(steps.len());
+        for mut step in steps {
+            rights::stop_after_lost(&mut step, before, &gone);
+            let one = if step.is_work() && step.cause.is_none() {
+                self.try_step(step, before)?
+            } else {
+                idle(step)
+            };
+            let failed = match &one.ending {
+                Some(ending) => matches!(ending, Ending::Refused(_)),
+                None => one.step.is_work(),
+            };
+            if failed {
+                gone.insert(one.step.want.name.clone());
+            }
+            tried.push(one);
+        }
+        let after = self.app.look_again(&self.task.policy)?;
+        Ok((tried, after))
+    }
+
+    /// The application first; the administrator where a right is missing.
+    fn try_step(&mut self, step: Step, before: &Database) -> Result<Tried, postgres::Error> {
+        let denied = rights::denied(&step, before);
+        let taken = act::single(&mut self.app, &step, None, &self.task.policy)?;
+        let mut one = Tried {
+            denied,
+            ending: Some(taken.ending),
+            notices: taken.notices,
+            ..idle(step)
+        };
+        let refused = matches!(&one.ending, Some(Ending::Refused(r)) if r.sqlstate == "42501");
+        if !refused || self.task.admin.is_none() {
+            return Ok(one);
+        }
+        self.call_admin();
+        match &mut self.admin {
+            Some(Ok(admin)) => {
+                let owner = Some(before.role.name.as_str());
+                let taken = act::single(admin, &one.step, owner, &self.task.policy)?;
+                one.via = Via::Admin;
+                one.ending = Some(taken.ending);
+                one.notices = taken.notices;
+            }
+            Some(Err(error)) => one.admin = Some(error.clone()),
+            None => {}
+        }
+        Ok(one)
+    }
+
+    /// Connects as the administrator, once.
+    fn call_admin(&mut self) {
+        if self.admin.is_none() {
+            let resolved = self.task.admin.as_ref();
+            let resolved = resolved.map(|admin| admin.with_database(&self.app.database.name));
+            self.admin = resolved.map(|resolved| self.connect_admin(&resolved));
+        }
+    }
+
+    fn connect_admin(&mut self, resolved: &Resolved) -> Result<Session, pgconn::Error> {
+        let refused = |error: postgres::Error| pgconn::Error {
+            kind: pgconn::Kind::Refused,
+            message: lost(&error).message,
+            hint: None,
+            sqlstate: error.code().map(|code| code.code().to_string()),
+        };
+        let connected = resolved.connect()?;
+        self.warnings.extend(connected.warnings.clone());
+        let policy = &self.task.policy;
+        let mut admin = Session::begin(resolved, connected, policy).map_err(refused)?;
+        let identity = |session: &mut Session| observe::instance(&mut session.client).ok();
+        match (identity(&mut self.app), identity(&mut admin)) {
+            (Some(app), Some(own)) if app != own => {
+                return Err(pgconn::Error {
+                    kind: pgconn::Kind::Refused,
+                    message: "the connection leads to another server than the application's"
+                        .to_string(),
+                    hint: None,
+                    sqlstate: None,
+                });
+            }
+            _ => {}
+        }
         // What is created is to stand where the application would have put it.
         admin
             .database
             .current_schema
-            .clone_from(&self.database.current_schema);
-        if let Err(error) = observe::deepen(
-            &mut admin.client,
-            &admin.server,
-            &mut admin.database,
-            &task.wants,
-            &task.policy,
-        ) {
-            warnings.push(format!("--admin: {}", lost(&error).message));
-            return None;
-        }
-        let owner = Some(self.database.role.name.as_str());
-        let steps = plan::steps(
-            &admin.server,
-            &admin.database,
-            &task.wants,
-            &task.policy,
-            owner,
-        );
-        for one in assigned
-            .iter_mut()
-            .filter(|one| one.step.is_work() && one.step.beyond)
-        {
-            if let Some(step) = steps.iter().find(|step| step.want == one.step.want) {
-                *one = Assigned::to(Via::Admin, step.clone());
-            }
-        }
-        // What the administrator will have created stands in nobody's way.
-        let created: Vec<String> = assigned
-            .iter()
-            .filter(|one| one.via == Via::Admin && one.step.cause.is_none())
-            .map(|one| one.step.want.name.clone())
-            .collect();
-        for one in assigned.iter_mut() {
-            if matches!(&one.step.cause, Some(Cause::Requires(missing)) if missing.iter().all(|name| created.contains(name)))
-            {
-                one.step.cause = None;
-            }
-        }
-        Some(admin)
+            .clone_from(&self.app.database.current_schema);
+        admin.deepen(&self.task.wants, policy).map_err(refused)?;
+        Ok(admin)
     }
 
-    fn trusted_admin(
-        &mut self,
-        resolved: &Resolved,
-        policy: &Policy,
-        warnings: &mut Vec<String>,
-    ) -> Result<Session, String> {
-        let connected = resolved.connect().map_err(|error| error.message)?;
-        warnings.extend(connected.warnings.clone());
-        let mut admin = Session::begin(connected, policy).map_err(|error| lost(&error).message)?;
-        let identity = |session: &mut Session| observe::instance(&mut session.client).ok();
-        match (identity(self), identity(&mut admin)) {
-            (Some(app), Some(own)) if app != own => {
-                Err("it leads to another server than the application's connection".to_string())
-            }
-            _ => Ok(admin),
-        }
-    }
-
-    /// Takes the steps: the application's, then the administrator's. Gives back how the database is then.
-    fn act(
-        &mut self,
-        task: &Task,
-        assigned: &mut [Assigned],
-        admin: &mut Option<Session>,
-        warnings: &mut Vec<String>,
-    ) -> Result<Database, postgres::Error> {
-        let mut after = self.database.clone();
-        // What the administrator creates may be required by what the application creates, and the other way round.
-        let first = assigned
-            .iter()
-            .find(|one| one.step.is_work())
-            .map_or(Via::App, |one| one.via);
-        for via in [first, other(first)] {
-            if let Some(database) = self.act_as(via, task, assigned, admin)? {
-                after = database;
-            }
-        }
-        let refused = |one: &Assigned| {
-            one.via == Via::App && one.refusal.as_ref().is_some_and(|r| r.sqlstate == "42501")
+    fn view(&self, via: Via) -> View<'_> {
+        let session = match (via, &self.admin) {
+            (Via::Admin, Some(Ok(admin))) => admin,
+            _ => &self.app,
         };
-        if assigned.iter().any(refused) && task.admin.is_some() {
-            for one in assigned.iter_mut().filter(|one| refused(one)) {
-                one.step.cause = Some(Cause::Superuser);
-                one.step.beyond = true;
-            }
-            if let Some(called) = self.call_admin(task, assigned, warnings) {
-                *admin = Some(called);
-            }
-            if let Some(database) = self.act_as(Via::Admin, task, assigned, admin)? {
-                after = database;
-            }
-        }
-        Ok(after)
-    }
-
-    fn act_as(
-        &mut self,
-        via: Via,
-        task: &Task,
-        assigned: &mut [Assigned],
-        admin: &mut Option<Session>,
-    ) -> Result<Option<Database>, postgres::Error> {
-        let client = match (via, admin) {
-            (Via::App, _) => &mut self.client,
-            (Via::Admin, Some(admin)) => &mut admin.client,
-            (Via::Admin, None) => return Ok(None),
-        };
-        let mut mine: Vec<&mut Assigned> = assigned
-            .iter_mut()
-            .filter(|one| {
-                one.via == via && one.step.is_work() && one.refusal.is_none() && !one.over
-            })
-            .collect();
-        if mine.is_empty() {
-            return Ok(None);
-        }
-        let steps: Vec<&Step> = mine.iter().map(|one| &one.step).collect();
-        let applied = act::apply(client, &steps, &task.policy)?;
-        for (one, ending) in mine.iter_mut().zip(applied.endings) {
-            one.over = true;
-            match ending {
-                Ending::Done => {}
-                Ending::Raced => one.raced = true,
-                Ending::Refused(refusal) => one.refusal = Some(refusal),
-            }
-        }
-        // Always as the application sees it, whoever did it.
-        observe::look(&mut self.client, self.local, &task.policy)
-            .map(|(_, database)| Some(database))
-    }
-
-    fn view<'a>(&'a self, via: Via, admin: Option<&'a Session>) -> &'a Session {
-        match (via, admin) {
-            (Via::Admin, Some(admin)) => admin,
-            _ => self,
-        }
-    }
-
-    /// An item of a dry run.
-    fn foreseen(&self, one: &Assigned, before: &Database, admin: Option<&Session>) -> Item {
-        let view = self.view(one.via, admin);
-        let step = &one.step;
-        let mut item = item(one, before);
-        let owner = item.before.as_ref().map_or_else(
-            || Some(view.database.role.name.clone()),
-            |found| found.owner.clone(),
-        );
-        item.after = match step.action {
-            Action::None => item.before.clone(),
-            Action::Drop => None,
-            _ => Some(Found {
-                version: step.version.clone(),
-                schema: step.schema.clone(),
-                owner,
-            }),
-        };
-        if let Some(cause) = &step.cause {
-            let scene = view.scene(step);
-            item.after.clone_from(&item.before);
-            item.error = Some(explain::foreseen(cause, &scene));
-            item.fix = Some(cause.fix(&scene));
-        } else if step.drifted {
-            item.fix = Some(drift_fix(step));
-        }
-        item
-    }
-
-    /// An item of a real run.
-    fn done(
-        &self,
-        one: &Assigned,
-        before: &Database,
-        after: &Database,
-        admin: Option<&Session>,
-        policy: &Policy,
-    ) -> Item {
-        let view = self.view(one.via, admin);
-        let step = &one.step;
-        let mut item = item(one, before);
-        let found = after.installed.get(&step.want.name);
-        item.after = found.map(Found::from);
-        let scene = view.scene(step);
-        if let Some(refusal) = &one.refusal {
-            let cause = explain::diagnose(&refusal.sqlstate, step.cause.as_ref(), &scene);
-            let hint = (cause != Cause::Other).then(|| cause.sentence(&scene));
-            item.error = Some(Failure {
-                sqlstate: refusal.sqlstate.clone(),
-                code: explain::condition(&refusal.sqlstate).to_string(),
-                message: refusal.message.clone(),
-                detail: refusal.detail.clone(),
-                hint,
-            });
-            item.fix = Some(cause.fix(&scene));
-        } else if !plan::is_so(&step.want, found, step, policy) {
-            item.error = Some(Failure {
-                sqlstate: "XX000".to_string(),
-                code: "other".to_string(),
-                message: "the server reported success, but it is not so".to_string(),
-                detail: None,
-                hint: None,
-            });
-        } else if step.drifted {
-            item.fix = Some(drift_fix(step));
-        }
-        if item.error.is_none() && (one.raced || item.before == item.after) {
-            item.action = Action::None;
-        }
-        item
-    }
-
-    fn scene<'a>(&'a self, step: &'a Step) -> Scene<'a> {
-        Scene {
-            server: &self.server,
-            database: &self.database,
-            name: &step.want.name,
-            action: step.action,
-            sql: &step.sql,
+        View {
+            server: &session.server,
+            database: &session.database,
+            call: &self.task.call,
         }
     }
 }
 
-impl Assigned {
-    fn to(via: Via, step: Step) -> Assigned {
-        Assigned {
-            step,
-            via,
-            refusal: None,
-            raced: false,
-            over: false,
-        }
-    }
-}
-
-const fn other(via: Via) -> Via {
-    match via {
-        Via::App => Via::Admin,
-        Via::Admin => Via::App,
-    }
-}
-
-fn item(one: &Assigned, before: &Database) -> Item {
-    let step = &one.step;
-    Item {
-        db: before.name.clone(),
-        name: step.want.name.clone(),
-        want: Wanted::from(&step.want),
-        before: before.installed.get(&step.want.name).map(Found::from),
-        after: None,
-        action: step.action,
-        via: one.via,
-        trusted: step.trusted,
-        requires: step.requires.clone(),
-        sql: step.sql.clone(),
-        error: None,
-        fix: None,
-    }
-}
-
-fn drift_fix(step: &Step) -> crate::report::Fix {
-    let schema = step.want.schema.as_deref().unwrap_or_default();
-    let command = crate::sql::set_schema(&step.want.name, schema);
-    crate::report::Fix {
-        package: None,
-        commands: vec![
-            "pg-ext-ensure --fix-schema …".to_string(),
-            format!("{command};"),
-        ],
+/// A step that was not tried.
+fn idle(step: Step) -> Tried {
+    Tried {
+        step,
+        via: Via::App,
+        denied: None,
+        ending: None,
+        notices: Vec::new(),
+        admin: None,
     }
 }
 
@@ -442,11 +299,12 @@ fn unreachable(task: &Task, error: &pgconn::Error) -> Outcome {
         _ => "08001".to_string(),
     });
     let failure = Failure {
-        code: explain::condition(&sqlstate).to_string(),
+        code: condition(&sqlstate).to_string(),
         sqlstate,
         message: error.message.clone(),
         detail: None,
         hint: error.hint.clone(),
+        cause: None,
     };
     Outcome {
         items: failed(task, &failure),
@@ -458,60 +316,11 @@ fn unreachable(task: &Task, error: &pgconn::Error) -> Outcome {
 pub fn failed(task: &Task, failure: &Failure) -> Vec<Item> {
     let database = Database {
         name: task.app.database().to_string(),
+        role: Role {
+            name: task.app.user().to_string(),
+            ..Role::default()
+        },
         ..Database::default()
     };
-    let server = Server::default();
-    let each = |want: &Want| {
-        let scene = Scene {
-            server: &server,
-            database: &database,
-            name: &want.name,
-            action: Action::None,
-            sql: &[],
-        };
-        let fix = (failure.sqlstate == "3D000").then(|| Cause::NoDatabase.fix(&scene));
-        Item {
-            db: database.name.clone(),
-            name: want.name.clone(),
-            want: Wanted::from(want),
-            before: None,
-            after: None,
-            action: Action::None,
-            via: Via::App,
-            trusted: None,
-            requires: Vec::new(),
-            sql: Vec::new(),
-            error: Some(failure.clone()),
-            fix,
-        }
-    };
-    task.wants.iter().map(each).collect()
-}
-
-/// A session that broke, or an answer that was an error where none was expected.
-pub fn lost(error: &postgres::Error) -> Failure {
-    let (sqlstate, message, detail) = match error.as_db_error() {
-        Some(server) => (
-            server.code().code().to_string(),
-            server.message().to_string(),
-            server.detail().map(str::to_string),
-        ),
-        None => {
-            let cause = std::error::Error::source(error)
-                .map(|cause| format!(": {cause}"))
-                .unwrap_or_default();
-            (
-                "08006".to_string(),
-                format!("the connection was lost: {error}{cause}"),
-                None,
-            )
-        }
-    };
-    Failure {
-        code: explain::condition(&sqlstate).to_string(),
-        sqlstate,
-        message,
-        detail,
-        hint: None,
-    }
+    items::failed(&database, &task.wants, failure, &task.call)
 }

@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use base::clock::Deadline;
-use base::error::{Error, Kind, Result};
+use base::error::{Error, Result};
 use base::tool::Context;
-use pgconn::{Environment, Resolved, resolve};
+use pgconn::Resolved;
 
-use crate::cli::{Connection, Databases, Ensure};
+use crate::call::Call;
+use crate::connect::{refused, resolved};
+use crate::diagnose::condition;
 use crate::ensure::{self, Outcome, Task};
-use crate::explain;
 use crate::observe;
 use crate::report::Failure;
+use crate::request::{Databases, Ensure};
+use crate::session::lost;
 use crate::want::Want;
 
 /// How many databases are worked on at a time: each is a server process of its own, and the server has other guests.
@@ -24,13 +27,13 @@ const WORKERS: usize = 8;
 /// # Errors
 /// `Kind::Usage` for a wrong connection string; what a server says is in the outcomes, but where the list of databases cannot be had.
 pub fn run(request: &Ensure, context: &Context) -> Result<Vec<Outcome>> {
-    let environment = Environment::process();
-    let app = resolved(&request.app, &environment, context.deadline)?;
+    let app = resolved(&request.app, context.deadline)?;
     let admin = request
         .admin
         .as_ref()
-        .map(|admin| resolved(admin, &environment, context.deadline))
+        .map(|admin| resolved(admin, context.deadline))
         .transpose()?;
+    let call = Call::of(request);
     let mut warnings = Vec::new();
     let names = names(request, &app, &mut warnings)?;
     let tasks: VecDeque<Task> = names
@@ -40,6 +43,7 @@ pub fn run(request: &Ensure, context: &Context) -> Result<Vec<Outcome>> {
             admin: admin.clone(),
             wants,
             policy: request.policy.clone(),
+            call: call.clone(),
             dry_run: context.dry_run,
         })
         .collect();
@@ -48,33 +52,6 @@ pub fn run(request: &Ensure, context: &Context) -> Result<Vec<Outcome>> {
         first.warnings.splice(0..0, warnings);
     }
     Ok(outcomes)
-}
-
-fn resolved(
-    connection: &Connection,
-    environment: &Environment,
-    deadline: Deadline,
-) -> Result<Resolved> {
-    let mut request = connection.request();
-    if let Some(left) = deadline.left() {
-        request = request.within(left);
-    }
-    resolve(&request, environment).map_err(|error| refused(&error))
-}
-
-/// A connection's error as a program's.
-pub fn refused(error: &pgconn::Error) -> Error {
-    let kind = match error.kind {
-        pgconn::Kind::Settings => Kind::Usage,
-        pgconn::Kind::Unreachable => Kind::Unreachable,
-        pgconn::Kind::Deadline => Kind::Deadline,
-        pgconn::Kind::Refused => Kind::Failed,
-    };
-    Error {
-        kind,
-        message: error.message.clone(),
-        hint: error.hint.clone(),
-    }
 }
 
 /// The databases and what each needs.
@@ -93,7 +70,7 @@ fn names(
             let mut connected = app.connect().map_err(|error| refused(&error))?;
             warnings.append(&mut connected.warnings);
             let all = observe::databases(&mut connected.client)
-                .map_err(|error| Error::failed(ensure::lost(&error).message))?;
+                .map_err(|error| Error::failed(lost(&error).message))?;
             all.into_iter()
                 .filter(|name| !excluded.iter().any(|glob| glob.matches(name)))
                 .collect()
@@ -189,10 +166,11 @@ fn all(tasks: VecDeque<Task>, deadline: Deadline) -> Vec<Outcome> {
 fn late(task: &Task) -> Outcome {
     let failure = Failure {
         sqlstate: "57014".to_string(),
-        code: explain::condition("57014").to_string(),
-        message: "not done when the time was up (--timeout)".to_string(),
+        code: condition("57014").to_string(),
+        message: "the run's time was up before this was done (--timeout)".to_string(),
         detail: None,
         hint: None,
+        cause: None,
     };
     Outcome {
         items: ensure::failed(task, &failure),

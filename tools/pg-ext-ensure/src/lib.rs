@@ -5,21 +5,30 @@
 //! What it refuses to do: drop and create again, guess from the words of an error message, use an administrator's rights for what the
 //! application may do itself.
 
-pub mod act;
+mod act;
+mod call;
 pub mod catalog;
-pub mod cli;
-pub mod elevate;
-pub mod ensure;
-pub mod explain;
-pub mod fleet;
-pub mod observe;
+mod cause;
+mod cli;
+mod connect;
+mod diagnose;
+mod elevate;
+mod ensure;
+mod fix;
+mod fleet;
+mod items;
+mod observe;
 pub mod package;
 pub mod packager;
 pub mod plan;
+mod preload;
 pub mod report;
+pub mod request;
+pub mod rights;
+mod session;
 pub mod spec;
 pub mod sql;
-pub mod summary;
+mod verdict;
 pub mod want;
 
 use base::cli::{Asked, CommandLine, Parsed};
@@ -28,6 +37,7 @@ use base::error::Result;
 use base::exit::Exit;
 use base::report::Report;
 use base::tool::{Context, Tool};
+use request::Request;
 use std::ffi::OsString;
 
 /// The program.
@@ -49,18 +59,18 @@ impl Tool for PgExtEnsure {
 
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<Self::Body>> {
         match cli::request(parsed)? {
-            cli::Request::Ensure(request) => {
+            Request::Ensure(request) => {
                 let outcomes = fleet::run(&request, context)?;
-                Ok(summary::report(outcomes, context.dry_run))
+                Ok(verdict::report(outcomes, context.dry_run))
             }
-            cli::Request::Elevate(request) => elevate::run(&request, context),
-            cli::Request::Recover(admin) => elevate::recover::run(&admin, context),
+            Request::Elevate(request) => elevate::run::run(&request, context),
+            Request::Recover(admin) => elevate::recover::run(&admin, context),
         }
     }
 
     fn guardian(kind: &str, payload: &[u8]) -> Exit {
         match kind {
-            elevate::GUARDIAN => elevate::guard(payload),
+            elevate::guardian::KIND => elevate::guardian::guard(payload),
             _ => Exit::Usage,
         }
     }

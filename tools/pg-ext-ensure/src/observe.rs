@@ -1,16 +1,16 @@
-//! Reads a database through one session. The first look is one round trip and enough where nothing is to be done; the deep one, which
-//! makes the server read every control file it has, is only taken where something is.
+//! Reads a database through one session. The first look is one round trip and enough where nothing is to be done. The deep look makes the
+//! server read every control file it has; the tool takes it only where something is to be done.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
-use crate::catalog::{Available, Control, Database, Depth, Installed, Role, Server};
-use crate::cli::Policy;
+use crate::catalog::{Database, Installed, Role, Server};
 use crate::packager;
-use crate::sql::{array, literal};
-use crate::want::{State, Want};
+use crate::request::Policy;
+
+pub mod deep;
+mod dependents;
 
 type Result<T> = std::result::Result<T, postgres::Error>;
 
@@ -46,11 +46,6 @@ const SERVER: &str = "SELECT current_setting('server_version'), current_setting(
 const INSTALLED: &str = "SELECT e.extname, e.extversion, n.nspname, pg_get_userbyid(e.extowner), pg_has_role(e.extowner, 'USAGE'), \
      e.extrelocatable FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace;";
 
-/// A trusted extension's members are the superuser's: who owns only the extension cannot move those.
-const FOREIGN_MEMBERS: &str = "SELECT DISTINCT e.extname FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass \
-     AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_proc'::regclass JOIN pg_proc p ON p.oid = d.objid \
-     WHERE NOT pg_has_role(p.proowner, 'USAGE');";
-
 /// The statements of the first look, to be appended to others in one round trip.
 pub fn look_sql(policy: &Policy) -> String {
     format!("{BEGIN}{}{SERVER}{INSTALLED}COMMIT;", limits(policy))
@@ -58,12 +53,16 @@ pub fn look_sql(policy: &Policy) -> String {
 
 /// Nothing waits longer than it may, not even a look: somebody may hold a catalog's lock.
 pub fn limits(policy: &Policy) -> String {
-    let millis = |duration: Duration| i32::try_from(duration.as_millis()).unwrap_or(i32::MAX);
     format!(
         "SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {};",
         millis(policy.lock_timeout),
         millis(policy.statement_timeout)
     )
+}
+
+/// A duration as the server's settings take it.
+pub fn millis(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }
 
 /// The first look.
@@ -135,149 +134,6 @@ fn installed(row: &SimpleQueryRow) -> Option<(String, Installed)> {
     ))
 }
 
-/// The deep look: what could be installed, where, and what stands in the way of dropping.
-///
-/// # Errors
-/// The server's.
-pub fn deepen(
-    client: &mut Client,
-    server: &Server,
-    database: &mut Database,
-    wants: &[Want],
-    policy: &Policy,
-) -> Result<()> {
-    let there: Vec<&str> = wants
-        .iter()
-        .map(|w| w.name.as_str())
-        .filter(|name| database.installed.contains_key(*name))
-        .collect();
-    let going: Vec<&str> = wants
-        .iter()
-        .filter(|w| w.state == State::Absent && database.installed.contains_key(&w.name))
-        .map(|w| w.name.as_str())
-        .collect();
-    let trusted = if server.number >= 130_000 {
-        "trusted"
-    } else {
-        "false"
-    };
-    let mut sql = format!(
-        "BEGIN READ ONLY; SET LOCAL search_path = pg_catalog; {} \
-         SELECT name, version, superuser, {trusted}, relocatable, schema, array_to_json(requires) FROM pg_available_extension_versions(); \
-         SELECT name, default_version FROM pg_available_extensions(); \
-         SELECT nspname, has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)'; \
-         SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries'; {FOREIGN_MEMBERS}",
-        limits(policy)
-    );
-    for name in &going {
-        sql += &dependents_sql(name);
-    }
-    for name in &there {
-        sql += &format!(
-            "SELECT source, target FROM pg_extension_update_paths({}) WHERE path IS NOT NULL;",
-            literal(name)
-        );
-    }
-    sql += "COMMIT;";
-    // An extension that is there may have lost its control file, and then has no update paths to ask for.
-    let rows = match batch(client, &sql) {
-        Err(error) if error.as_db_error().is_some() && !there.is_empty() => {
-            batch(client, "ROLLBACK")?;
-            let without = sql
-                .split("SELECT source, target")
-                .next()
-                .unwrap_or_default()
-                .to_string();
-            batch(client, &(without + "COMMIT;"))?
-        }
-        other => other?,
-    };
-    let mut results = rows.iter().skip(4);
-    let mut next = || results.next().map_or(&[][..], Vec::as_slice);
-    let mut depth = Depth {
-        available: available(next(), next()),
-        ..Depth::default()
-    };
-    depth.schemas = next()
-        .iter()
-        .filter_map(|row| Some((text(row, 0)?, truth(row, 1))))
-        .collect();
-    depth.preloaded = next().first().and_then(|row| text(row, 0));
-    for name in next().iter().filter_map(|row| text(row, 0)) {
-        if let Some(found) = database.installed.get_mut(&name) {
-            found.foreign_members = true;
-        }
-    }
-    for name in going {
-        depth.dependents.insert(
-            name.to_string(),
-            next().iter().filter_map(|row| text(row, 0)).collect(),
-        );
-    }
-    for name in there {
-        let from = database
-            .installed
-            .get(name)
-            .map(|found| found.version.clone());
-        let paths = next()
-            .iter()
-            .filter(|row| text(row, 0) == from)
-            .filter_map(|row| text(row, 1));
-        depth.reachable.insert(name.to_string(), paths.collect());
-    }
-    database.depth = Some(depth);
-    Ok(())
-}
-
-/// What depends on an extension or on one of its members, without what belongs to it or goes with it in silence: a type's array type, which
-/// a column may use, or an operator's place in a family.
-fn dependents_sql(name: &str) -> String {
-    format!(
-        "WITH RECURSIVE e AS (SELECT oid FROM pg_extension WHERE extname = {}), \
-         own(classid, objid) AS (SELECT 'pg_extension'::regclass::oid, oid FROM e \
-           UNION SELECT d.classid, d.objid FROM pg_depend d, e \
-             WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e' \
-           UNION SELECT d.classid, d.objid FROM pg_depend d JOIN own o ON d.refclassid = o.classid AND d.refobjid = o.objid \
-             WHERE d.deptype IN ('a', 'i', 'x')) \
-         SELECT DISTINCT i.type || ' ' || i.identity FROM pg_depend d JOIN own o ON d.refclassid = o.classid AND d.refobjid = o.objid, \
-           pg_identify_object(d.classid, d.objid, d.objsubid) i \
-         WHERE d.deptype = 'n' AND (d.classid, d.objid) NOT IN (SELECT classid, objid FROM own) ORDER BY 1;",
-        literal(name)
-    )
-}
-
-fn available(
-    versions: &[SimpleQueryRow],
-    defaults: &[SimpleQueryRow],
-) -> BTreeMap<String, Available> {
-    let mut all: BTreeMap<String, Available> = BTreeMap::new();
-    for row in defaults {
-        if let Some(name) = text(row, 0) {
-            all.entry(name).or_default().default_version = text(row, 1);
-        }
-    }
-    for row in versions {
-        let (Some(name), Some(version)) = (text(row, 0), text(row, 1)) else {
-            continue;
-        };
-        let requires = text(row, 6)
-            .and_then(|json| serde_json::from_str(&json).ok())
-            .unwrap_or_default();
-        let control = Control {
-            superuser: truth(row, 2),
-            trusted: truth(row, 3),
-            relocatable: truth(row, 4),
-            schema: text(row, 5),
-            requires,
-        };
-        all.entry(name)
-            .or_default()
-            .versions
-            .insert(version, control);
-    }
-    all
-}
-
 /// The databases that take connections, in order, templates left out.
 ///
 /// # Errors
@@ -285,23 +141,6 @@ fn available(
 pub fn databases(client: &mut Client) -> Result<Vec<String>> {
     let sql = "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1";
     let rows = batch(client, sql)?;
-    Ok(rows
-        .iter()
-        .flatten()
-        .filter_map(|row| text(row, 0))
-        .collect())
-}
-
-/// Which of these databases there are at all.
-///
-/// # Errors
-/// The server's.
-pub fn existing(client: &mut Client, names: &[String]) -> Result<Vec<String>> {
-    let wanted = array(names.iter().map(String::as_str));
-    let sql = format!(
-        "SELECT datname FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) ANY ({wanted})"
-    );
-    let rows = batch(client, &sql)?;
     Ok(rows
         .iter()
         .flatten()

@@ -1,58 +1,158 @@
-//! The package that holds an extension's files on the server's distribution, and what to type there as root.
+//! The package that holds an extension's files on the server's distribution, and what to type there as root. A command is a step only
+//! where the server runs on this machine: a script of fixes must not install anything on the wrong one.
+
+use base::Fix;
+use base::shell::line;
+use distro::Manager;
+use distro::extension::{self, Packaged};
 
 use crate::catalog::Server;
+use crate::cause::quoted;
 
-/// The package, if it is known, and the command.
-pub fn holding(extension: &str, server: &Server) -> (Option<String>, Vec<String>) {
-    let Some((distro, manager)) = server
-        .distro
-        .as_ref()
-        .and_then(|distro| Some((distro, distro.manager()?)))
-    else {
-        return (None, Vec::new());
+/// What makes the server see an extension.
+pub fn holding(name: &str, server: &Server) -> Fix {
+    let Some((distro, manager)) = known(server) else {
+        return Fix::advice("install the package that holds the extension on the server's machine");
     };
-    match distro::extension::package(extension, &server.series(), distro) {
-        Some(package) => {
-            let command = format!("{} {package}", manager.install().join(" "));
-            (Some(package), vec![command])
+    match extension::find(name, &server.series(), distro) {
+        Packaged::Here(package) => {
+            let words = [manager.install(), manager.unasked()].concat();
+            on_the_server(
+                format!("install the package {}", quoted(&package)),
+                words,
+                &package,
+                server,
+            )
         }
-        None => (None, vec![distro::extension::ask(extension, manager)]),
+        Packaged::Server(package) => on_the_server(
+            format!(
+                "install the server's own package {} again: it holds the file",
+                quoted(&package)
+            ),
+            manager.reinstall().to_vec(),
+            &package,
+            server,
+        ),
+        Packaged::Pgdg(package) => Fix::advice(format!(
+            "{distro} has no package of {}; the PostgreSQL project's repository has {}: https://www.postgresql.org/download/linux/",
+            quoted(name),
+            quoted(&package)
+        )),
+        Packaged::Unknown => Fix::advice(format!(
+            "find the package that holds the extension: {}",
+            extension::ask(name, manager)
+        )),
+    }
+}
+
+/// What brings a file back that the extension's package should have.
+pub fn again(name: &str, server: &Server) -> Fix {
+    let found = known(server).and_then(|(distro, manager)| {
+        match extension::find(name, &server.series(), distro) {
+            Packaged::Here(package) | Packaged::Server(package) => Some((manager, package)),
+            _ => None,
+        }
+    });
+    match found {
+        Some((manager, package)) => on_the_server(
+            format!("install the package {} again", quoted(&package)),
+            manager.reinstall().to_vec(),
+            &package,
+            server,
+        ),
+        None => Fix::advice("install the extension's package again on the server's machine"),
+    }
+}
+
+/// The package's name, if it is known.
+pub fn name(extension: &str, server: &Server) -> Option<String> {
+    let (distro, _) = known(server)?;
+    match extension::find(extension, &server.series(), distro) {
+        Packaged::Here(package) | Packaged::Server(package) | Packaged::Pgdg(package) => {
+            Some(package)
+        }
+        Packaged::Unknown => None,
+    }
+}
+
+fn known(server: &Server) -> Option<(&distro::Distro, Manager)> {
+    let distro = server.distro.as_ref()?;
+    Some((distro, distro.manager()?))
+}
+
+fn on_the_server(summary: String, words: Vec<&str>, package: &str, server: &Server) -> Fix {
+    let words = [words, vec![package]].concat();
+    if server.local {
+        Fix::advice(summary).command("root", &words)
+    } else {
+        Fix::advice(format!(
+            "{summary} on the server's machine, as root: {}",
+            line(&words)
+        ))
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_package_of_a_server_where_its_distribution_is_known() {
-        let server = |os_release: &str, number| Server {
+    fn server(os_release: &str, number: u32, local: bool) -> Server {
+        Server {
             number,
             distro: Some(distro::Distro::parse(os_release)),
+            local,
             ..Server::default()
+        }
+    }
+
+    #[test]
+    fn a_command_is_a_step_only_on_the_servers_machine() {
+        let debian = "ID=debian\nVERSION_ID=12\n";
+        let here = holding("pg_cron", &server(debian, 150_018, true));
+        assert_eq!(here.steps[0].text, "apt-get install -y postgresql-15-cron");
+        assert_eq!(here.steps[0].actor, "root");
+        let there = holding("pg_cron", &server(debian, 150_018, false));
+        assert!(there.steps.is_empty());
+        assert!(
+            there
+                .summary
+                .ends_with("as root: apt-get install -y postgresql-15-cron"),
+            "{}",
+            there.summary
+        );
+    }
+
+    #[test]
+    fn what_a_release_does_not_have_is_not_its_package() {
+        let vector = |release: &str, number| {
+            let os_release = format!("ID=debian\nVERSION_ID={release}\n");
+            holding("vector", &server(&os_release, number, true))
         };
-        let debian = server("ID=debian\nVERSION_ID=12\n", 150_018);
-        let some =
-            |package: &str, command: &str| (Some(package.to_owned()), vec![command.to_owned()]);
         assert_eq!(
-            holding("btree_gin", &debian),
-            some("postgresql-contrib", "apt-get install postgresql-contrib")
+            vector("13", 170_000).steps[0].text,
+            "apt-get install -y postgresql-17-pgvector"
         );
+        let old = vector("12", 150_018);
+        assert!(old.steps.is_empty() && old.summary.contains("postgresql-15-pgvector"));
+        let unknown = holding(
+            "no'pe",
+            &server("ID=debian\nVERSION_ID=12\n", 150_018, true),
+        );
+        assert!(unknown.steps.is_empty(), "{unknown:?}");
+        assert!(
+            unknown
+                .summary
+                .ends_with("apt-file search '/no'\\''pe.control'")
+        );
+    }
+
+    #[test]
+    fn a_package_is_installed_again() {
+        let debian = server("ID=debian\nVERSION_ID=12\n", 150_018, true);
         assert_eq!(
-            holding("hstore", &server("ID=arch\n", 160_002)),
-            some("postgresql", "pacman -S postgresql")
+            again("hstore", &debian).steps[0].text,
+            "apt-get install -y --reinstall postgresql-15"
         );
-        assert_eq!(
-            holding("no'pe", &debian),
-            (
-                None,
-                vec!["apt-file search '/no'\\''pe.control'".to_owned()]
-            )
-        );
-        assert_eq!(
-            holding("hstore", &server("ID=plan9\n", 160_002)),
-            (None, Vec::new())
-        );
-        assert_eq!(holding("hstore", &Server::default()), (None, Vec::new()));
     }
 }

@@ -1,5 +1,6 @@
 //! The tool's own part of the report, and how it is set for a person.
 
+use base::Fix;
 use base::report::{Body as ReportBody, Mark, Text};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -36,8 +37,12 @@ pub struct Elevation {
     pub command: Option<Command>,
     /// Roles that are superusers now, or may become one, and were not before.
     pub new_superusers: Vec<String>,
+    /// Rights, memberships and settings of roles and of the server that are new.
+    pub new_rights: Vec<String>,
     /// Objects of superusers that are new or changed, with their database.
     pub new_owned: Vec<String>,
+    /// Functions in untrusted languages that are new or changed, with their database.
+    pub new_untrusted: Vec<String>,
 }
 
 /// What was run while the role was elevated.
@@ -108,23 +113,32 @@ pub struct Item {
     pub name: String,
     /// What was asked for.
     pub want: Wanted,
-    /// How it was found.
+    /// The extension before the run; null where it was not installed.
     pub before: Option<Found>,
-    /// How it is now, read again; in a dry run, how it would be as far as that is known.
+    /// The extension now, read again; in a dry run, as far as foreseen.
     pub after: Option<Found>,
     /// What was done, or would be.
     pub action: Action,
     /// Whose rights did it, or would.
     pub via: Via,
-    /// Whether the version is trusted: CREATE on the database is enough. Null where it was not looked up.
+    /// Whether the version is trusted: CREATE on the database is enough. Null where this was not looked up.
     pub trusted: Option<bool>,
-    /// What it requires that had to be created with it.
+    /// Whether the server has loaded the library that the extension needs from the server's start; null where the extension needs none,
+    /// or where the role cannot see that.
+    pub loaded: Option<bool>,
+    /// Extensions that are required and were created with this one.
     pub requires: Vec<String>,
     /// The statements.
     pub sql: Vec<String>,
-    /// Why it could not be done, or could not in a dry run.
+    /// The objects that depend on an extension that shall be absent: lost with the extension, or in the way.
+    pub lost: Vec<String>,
+    /// What the server said meanwhile: notices and warnings.
+    pub notices: Vec<String>,
+    /// The operating system's package that is missing on the server.
+    pub package: Option<String>,
+    /// Why the step was not taken, or would not be in a dry run.
     pub error: Option<Failure>,
-    /// What to do about it.
+    /// What closes the gap.
     pub fix: Option<Fix>,
 }
 
@@ -203,21 +217,14 @@ pub struct Failure {
     pub sqlstate: String,
     /// Its name in the manual: `insufficient_privilege`.
     pub code: String,
-    /// The server's words; in a dry run ours.
+    /// The server's words; the tool's, where the step was not tried.
     pub message: String,
     /// The server's detail.
     pub detail: Option<String>,
-    /// The cause.
+    /// The server's hint.
     pub hint: Option<String>,
-}
-
-/// What to do about it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Fix {
-    /// The operating system's package that is missing on the server.
-    pub package: Option<String>,
-    /// What to type: shell commands, or SQL for whoever may run it.
-    pub commands: Vec<String>,
+    /// The cause of the server's refusal, in the tool's words.
+    pub cause: Option<String>,
 }
 
 impl ReportBody for Body {
@@ -234,7 +241,7 @@ impl ReportBody for Body {
 impl Elevation {
     fn text(&self, out: &mut Text) {
         let (mark, state) = match self.revoke_verified {
-            Some(true) => (Mark::Good, "no superuser any more"),
+            Some(true) => (Mark::Good, "no longer a superuser"),
             Some(false) => (Mark::Bad, "may still be a superuser"),
             None => (Mark::Unknown, "was not elevated"),
         };
@@ -242,19 +249,30 @@ impl Elevation {
         for role in &self.new_superusers {
             out.note(format!("new superuser: {role}"));
         }
+        for right in &self.new_rights {
+            out.note(format!("new: {right}"));
+        }
         for object in &self.new_owned {
             out.note(format!("a superuser's: {object}"));
+        }
+        for function in &self.new_untrusted {
+            out.note(format!("untrusted language: {function}"));
         }
     }
 }
 
 impl Item {
+    /// The extension is there, and not as it should be.
+    pub fn is_amiss(&self) -> bool {
+        self.error.is_none() && self.fix.is_some()
+    }
+
     fn text(&self, out: &mut Text) {
         let mark = match (&self.error, self.action, &self.fix) {
             (Some(_), _, _) => Mark::Bad,
-            (None, Action::None, Some(_)) => Mark::Warn,
+            (None, _, Some(_)) => Mark::Warn,
             (None, Action::None, None) => Mark::Good,
-            (None, _, _) => Mark::Changed,
+            (None, _, None) => Mark::Changed,
         };
         let version = |found: &Option<Found>| found.as_ref().and_then(|f| f.version.clone());
         let versions = match (version(&self.before), version(&self.after)) {
@@ -273,21 +291,43 @@ impl Item {
             None => format!("{}{via}", self.words()),
         };
         out.row(mark, &[&self.db, &self.name, &versions, &last]);
-        if let Some(hint) = self.error.as_ref().and_then(|error| error.hint.as_ref()) {
-            out.note(hint);
+        self.notes(out);
+    }
+
+    fn notes(&self, out: &mut Text) {
+        if let Some(error) = &self.error {
+            for more in error.detail.iter().chain(&error.hint).chain(&error.cause) {
+                out.note(more);
+            }
         }
-        for command in self.fix.iter().flat_map(|fix| &fix.commands) {
-            out.note(command);
+        let verb = match (self.action, &self.error) {
+            (Action::Drop, None) => "LOST",
+            _ => "depends on the extension",
+        };
+        let shown = if out.verbose() { usize::MAX } else { 20 };
+        for object in self.lost.iter().take(shown) {
+            out.note(format!("{verb}: {object}"));
+        }
+        if self.lost.len() > shown {
+            out.note(format!("{verb}: {} more (-v)", self.lost.len() - shown));
+        }
+        for notice in &self.notices {
+            out.note(notice);
+        }
+        if let Some(fix) = &self.fix {
+            fix.text(out);
         }
         if out.verbose() {
-            for statement in &self.sql {
-                out.note(statement);
+            for line in &self.sql {
+                out.note(line);
             }
         }
     }
 
     fn words(&self) -> &'static str {
         match self.action {
+            Action::None if self.loaded == Some(false) => "present, library not loaded",
+            Action::Create if self.loaded == Some(false) => "create, library not loaded",
             Action::Create => "create",
             Action::Update => "update",
             Action::SetSchema => "set schema",

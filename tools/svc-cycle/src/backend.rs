@@ -146,3 +146,43 @@ pub fn reread(services: &[Service]) -> Result<()> {
     }
     Ok(())
 }
+
+/// Pairs of places in `services`: the first of a pair starts before the second.
+///
+/// # Errors
+/// A manager does not answer.
+pub fn order(services: &[&Service]) -> Result<Vec<(usize, usize)>> {
+    let mut pairs = Vec::new();
+    for backend in ALL {
+        let places: Vec<usize> = (0..services.len())
+            .filter(|at| services[*at].backend == backend.name)
+            .collect();
+        let mine: Vec<&Service> = places.iter().map(|at| services[*at]).collect();
+        if let (Some(order), false) = (backend.order, mine.is_empty()) {
+            let found = order(&mine)?;
+            pairs.extend(found.into_iter().map(|(a, b)| (places[a], places[b])));
+        }
+    }
+    Ok(pairs)
+}
+
+/// The names of everything that a configuration has, with the backend in front.
+///
+/// # Errors
+/// It is no configuration of a backend that keeps one.
+pub fn everything(config: &Path) -> Result<Vec<String>> {
+    let mut refusal = Error::usage("no service is selected");
+    for backend in ALL {
+        let Some(everything) = backend.everything else {
+            continue;
+        };
+        match everything(config) {
+            Ok(names) => {
+                let whole = names.iter().map(|name| format!("{}:{name}", backend.name));
+                return Ok(whole.collect());
+            }
+            Err(error) => refusal = error,
+        }
+    }
+    Err(refusal)
+}

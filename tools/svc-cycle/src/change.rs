@@ -241,7 +241,18 @@ fn checked(
     facts: &mut Facts,
     deadline: Deadline,
 ) -> bool {
-    if let Err(error) = preflight::command(&request.command) {
+    // A name that another user's PATH finds (--as-site puts the site's venv first) is only that user's to look up.
+    let by_name = request
+        .command
+        .first()
+        .is_some_and(|word| !word.as_encoded_bytes().contains(&b'/'));
+    let elsewhere = request.run_as != base::RunAs::default() && by_name;
+    let found = if elsewhere {
+        Ok(())
+    } else {
+        preflight::command(&request.command)
+    };
+    if let Err(error) = found {
         facts.failure = Some(error);
         return false;
     }

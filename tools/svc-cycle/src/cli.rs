@@ -141,6 +141,16 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             trailing: Trailing::None,
             default: false,
         },
+        verb(
+            "snapshot",
+            "Write a set file from what runs",
+            &[
+                "Each service that runs becomes a table: who runs it, after which of the others it starts (After= of systemd, priority of \
+                 supervisord), the ports or the socket on which it listens, its user and its executable. With -o text the file itself is \
+                 printed; in the report it stands under set.",
+            ],
+            &[SELECTION],
+        ),
     ],
     options: &[],
     positionals: &[],
@@ -170,6 +180,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         Example {
             text: "From cron, as a line of /etc/cron.d: what has stopped is started, and a mail says so.",
             command: "*/5 * * * * root svc-cycle start -q -f /etc/site/services.toml --journal /var/log/site.jsonl",
+        },
+        Example {
+            text: "A first set file from a supervisord that runs, all its programs:",
+            command: "svc-cycle snapshot -o text -c /etc/supervisor/supervisord.conf >services.toml",
         },
         Example {
             text: "Did PRODUCTION reach the daemon?",
@@ -215,7 +229,7 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
         .map(|(_, action)| *action);
     let action = action.ok_or_else(|| {
         Error::usage(
-            "say what to do: start, stop, restart, reload, status, check, cycle or recover",
+            "say what to do: start, stop, restart, reload, status, check, cycle, recover or snapshot",
         )
     })?;
     let here =

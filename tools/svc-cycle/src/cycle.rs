@@ -146,10 +146,19 @@ fn stop_all(exec: &Executor<'_>, tasks: &mut [Task]) {
     exec.waves(tasks, true, go_on, stop);
 }
 
+/// What bringing one service back may take beside its start.
+const PER_SERVICE: Duration = Duration::from_secs(30);
+
 /// Starts everything that is to run, in order, without asking anybody. What runs already although it was stopped was started by
 /// something else while COMMAND ran, perhaps with the code of before COMMAND: it is started anew.
 fn restore(exec: &Executor<'_>, tasks: &mut [Task]) {
     let services: Vec<&Service> = exec.set.services.iter().collect();
+    // Bringing services back is not cut short by --timeout: it may take what the services themselves may.
+    let most = services
+        .iter()
+        .map(|service| service.start_timeout() + PER_SERVICE)
+        .sum();
+    base::watchdog::winding_up(most);
     let seen = backend::observe(&services);
     for (task, state) in tasks.iter_mut().zip(seen) {
         let up = |state: &State| !state.only(&task.intent.start).is_down();
@@ -209,7 +218,7 @@ fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task) {
         Ok(state) => {
             let state = state.only(&wanted);
             // Up without a stop that succeeded: never asked, or started again by its own manager.
-            if !task.down && !task.touched && state.is_done_or_running() {
+            if !task.down && !task.touched && state.is_running() {
                 task.saw(&state);
                 task.up = true;
                 return;

@@ -25,6 +25,7 @@ mod report;
 mod request;
 mod service;
 pub mod set;
+mod snapshot;
 mod state;
 mod task;
 mod verdict;
@@ -65,6 +66,7 @@ impl Tool for SvcCycle {
                 let set = Set::of_origin(&request.origin)?;
                 inspect::run(&request, &set)
             }
+            Action::Snapshot => snapshot::run(&request, &Set::of_origin(&request.origin)?, context),
             _ => {
                 let set = Set::of_origin(&request.origin)?;
                 let changed = change::run(&request, set, context)?;

@@ -85,7 +85,7 @@ fn asked(
         state.names(|member| !member.run.is_up() || member.dormant)
     };
     match action {
-        Action::Status | Action::Check | Action::Recover => Intent::default(),
+        Action::Status | Action::Check | Action::Recover | Action::Snapshot => Intent::default(),
         Action::Start => Intent {
             start: missing,
             ..Intent::default()

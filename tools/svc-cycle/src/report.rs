@@ -23,6 +23,9 @@ pub struct Cycle {
     pub restored: Option<bool>,
     /// Processes that outlived their stop.
     pub leftovers: Vec<i32>,
+    /// snapshot: the set file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set: Option<String>,
 }
 
 /// How it came out.

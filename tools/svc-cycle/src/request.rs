@@ -25,6 +25,8 @@ pub enum Action {
     Cycle,
     /// Start what an interrupted run left down.
     Recover,
+    /// Write a set file from what runs.
+    Snapshot,
 }
 
 impl Action {
@@ -38,6 +40,7 @@ impl Action {
         ("check", Action::Check),
         ("cycle", Action::Cycle),
         ("recover", Action::Recover),
+        ("snapshot", Action::Snapshot),
     ];
 
     /// As typed.

@@ -53,7 +53,16 @@ impl Set {
     ) -> Result<Self> {
         let services = match source {
             Some(source) => from_source(source, directory)?,
-            None => from_names(names, directory, config)?,
+            None => match config {
+                // A configuration without names means all that it has.
+                Some(file) if names.is_empty() => {
+                    let names = backend::everything(&directory.join(file))?;
+                    let mut services = from_names(&names, directory, config)?;
+                    services.iter_mut().for_each(|each| each.spec.after.clear());
+                    services
+                }
+                _ => from_names(names, directory, config)?,
+            },
         };
         for service in &services {
             (backend::of(service).check)(service).map_err(|error| match source {

@@ -159,6 +159,7 @@ fn finished(request: &Request, changed: Changed) -> Report<Cycle> {
         command: facts.command,
         restored: facts.restored,
         leftovers,
+        set: None,
     };
     let failed = error.is_some()
         || matches!(

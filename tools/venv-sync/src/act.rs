@@ -17,8 +17,11 @@ use base::lock::Lock;
 use rustix::fd::OwnedFd;
 use rustix::fs::RenameFlags;
 
-use crate::processes::User;
+use crate::carry;
+use crate::journal::{Command, Journal, Led};
+use crate::manifest::Manifest;
 use crate::releases::{INCOMPLETE, State, Store};
+use crate::users::Seen;
 
 /// The store, locked, for whoever is about to change it.
 #[derive(Debug)]
@@ -35,7 +38,9 @@ impl<'a> Locked<'a> {
     pub fn take(store: &'a Store, wait: Duration) -> Result<Locked<'a>> {
         let parent = Dir::open(&store.parent)?;
         // As open as the environment itself will be: workers of other users read it.
-        parent.make(store.store_name(), 0o755)?;
+        parent
+            .make(store.store_name(), 0o755)
+            .map_err(|error| no_right(store, error))?;
         let path = parent.below(store.store_name())?;
         owned_by_us(&path)?;
         let lock = Lock::acquire(&store.path().join("lock"), wait)?;
@@ -135,17 +140,37 @@ impl<'a> Locked<'a> {
         self.releases.sync()
     }
 
-    /// Lets the environment lead to a release. A plain directory, if it may be taken over, becomes a release in the same instant.
-    pub fn go_live(&self, id: &str, state: &State) -> Result<Option<String>> {
+    /// A directory below VENV.d for what installers keep between builds.
+    pub fn cache(&self) -> Result<PathBuf> {
+        let path = self.store.path().join("cache");
+        Dir::open(&self.store.path())?.make("cache", 0o700)?;
+        Ok(path)
+    }
+
+    /// Writes what a release knows of itself.
+    pub fn note(&self, id: &str, manifest: &Manifest) -> Result<()> {
+        manifest.write(&self.releases.below(id)?)
+    }
+
+    /// Lets the environment lead to a release. A plain directory, if it may be taken over, becomes a release in the same
+    /// instant. What was live before comes back.
+    pub fn go_live(&self, id: &str, state: &State, by: Command) -> Result<Option<Led>> {
+        let mut journal = Journal::read(self.store);
+        let dir = self.parent.below(self.store.store_name())?;
+        let to = Led::Release(id.to_owned());
         let target = self.store.target(id);
         if *state != State::Directory {
+            let from = Led::of(state);
+            journal.record(&dir, by, from.clone(), to)?;
             self.parent.symlink(&target, &self.store.name)?;
-            return Ok(None);
+            return Ok(from);
         }
         let adopted = format!(
             "{}-adopted",
             crate::releases::new_id(std::time::SystemTime::UNIX_EPOCH)?
         );
+        let from = Led::Release(adopted.clone());
+        journal.record(&dir, by, Some(from.clone()), to)?;
         self.releases.symlink(&target, &adopted)?;
         // One exchange: the link takes the directory's place, the directory the link's.
         let swapped = rustix::fs::renameat_with(
@@ -166,31 +191,101 @@ impl<'a> Locked<'a> {
         }
         self.releases.sync()?;
         self.parent.sync()?;
-        Ok(Some(adopted))
+        Ok(Some(from))
     }
 
-    /// Removes the oldest releases beyond `keep`, never one that is live, was live just now, or that somebody runs.
+    /// Lets the environment lead to where somebody's own link led.
+    pub fn go_back_to_link(&self, target: &str, state: &State) -> Result<()> {
+        let mut journal = Journal::read(self.store);
+        let dir = self.parent.below(self.store.store_name())?;
+        let to = Led::Link(target.to_owned());
+        journal.record(&dir, Command::Rollback, Led::of(state), to)?;
+        self.parent.symlink(Path::new(target), &self.store.name)
+    }
+
+    /// Removes the oldest releases beyond `keep`: never one that is live, was live just now, is prepared, that a
+    /// process uses, or that holds something of the user's that the live release does not have. What stays
+    /// for the last reason is named.
     pub fn prune(
         &self,
         keep: usize,
         spare: &BTreeSet<String>,
-        users: &[User],
+        seen: &Seen,
+        live: &str,
     ) -> Result<Vec<String>> {
         let ids = self.store.complete()?;
-        let excess = ids.len().saturating_sub(keep);
-        let in_use = |id: &String| {
-            spare.contains(id) || users.iter().any(|user| user.release.as_ref() == Some(id))
-        };
-        let doomed: Vec<String> = ids
-            .into_iter()
-            .filter(|id| !in_use(id))
-            .take(excess)
-            .collect();
-        for id in &doomed {
-            self.remove(id)?;
+        let mut excess = ids.len().saturating_sub(keep);
+        let live = self.store.release(live);
+        let mut warnings = Vec::new();
+        for id in ids {
+            if excess == 0 {
+                break;
+            }
+            let release = self.store.release(&id);
+            let is_prepared = Manifest::read(&release).prepared.is_some();
+            if spare.contains(&id) || seen.in_use(&id) || is_prepared {
+                continue;
+            }
+            let own = carry::unsaved(&release, Some(&live)).map_err(|error| {
+                Error::io(format!("cannot look into '{}'", release.display()), &error)
+            })?;
+            if own.is_empty() {
+                self.remove(&id)?;
+                excess -= 1;
+                continue;
+            }
+            warnings.push(kept(&release, &own));
         }
-        Ok(doomed)
+        Ok(warnings)
     }
+}
+
+/// Why a release stays beyond `--keep`.
+fn kept(release: &Path, own: &[PathBuf]) -> String {
+    let mut names: Vec<String> = own
+        .iter()
+        .take(3)
+        .map(|path| format!("'{}'", path.display()))
+        .collect();
+    if own.len() > 3 {
+        names.push(format!("{} more", own.len() - 3));
+    }
+    format!(
+        "the old release '{}' is kept: it holds what no distribution made and no other release has: {}",
+        release.display(),
+        names.join(", ")
+    )
+}
+
+/// The directory that VENV stands in belongs to somebody else.
+fn no_right(store: &Store, error: Error) -> Error {
+    if error.kind != base::Kind::Permission {
+        return error;
+    }
+    let me = rustix::process::geteuid().as_raw();
+    let owner = std::fs::metadata(&store.parent).map_or(0, |meta| meta.uid());
+    let name = |uid: u32| {
+        base::child::Identity::of_uid(uid, uid)
+            .ok()
+            .and_then(|identity| identity.name)
+            .unwrap_or_else(|| uid.to_string())
+    };
+    let parent = store.parent.display();
+    Error::new(
+        base::Kind::Permission,
+        format!(
+            "'{}' is for {}, and releases beside it need a directory that {} may write: '{parent}' belongs to {}",
+            store.venv.display(),
+            name(me),
+            name(me),
+            name(owner)
+        ),
+    )
+    .hint(format!(
+        "name an environment one directory deeper: install -d -o {} {}",
+        name(me),
+        crate::request::quoted(&store.parent.join("site"))
+    ))
 }
 
 /// Another user's directory could be swapped under our hands.

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use base::error::{Error, Result};
 use pydist::Environment;
 
-use crate::cli::Wanted;
 use crate::compare::{Policy, compare};
 use crate::findings::{Finding, Kind};
-use crate::observe::observe;
+use crate::observe::{Observed, observe};
+use crate::plan;
+use crate::releases::{State, Store};
 use crate::report::{Body, Input, Interpreter};
+use crate::request::{Depth, Goal};
 use crate::requirements::{Problem, Reader, Requirements};
-use crate::verify::{Depth, verify};
+use crate::verify::verify;
 
 /// What an environment was found to be.
 #[derive(Debug, Default)]
@@ -22,27 +24,33 @@ pub struct Assessment {
     pub warnings: Vec<String>,
     /// The report's other parts.
     pub body: Body,
+    /// The environment, where there is one.
+    pub observed: Option<Observed>,
+    /// What the files ask for, directly or by a dependency.
+    pub reached: std::collections::BTreeSet<String>,
 }
 
 impl Assessment {
-    /// Whether a new release would be any better: what two distributions fight over, they fight over in every release.
+    /// Whether a new release would be no better.
     pub fn in_sync(&self) -> bool {
         self.findings
             .iter()
-            .all(|finding| finding.kind == Kind::FileClaimedTwice)
+            .all(|finding| plan::is_lasting(finding.kind))
     }
 }
 
 /// Reads the requirements files.
-pub fn requirements(wanted: &Wanted) -> Result<Requirements> {
+pub fn requirements(wanted: &Goal) -> Result<Requirements> {
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let reader = Reader {
         cwd: &cwd,
+        extras: &wanted.extras,
+        groups: &wanted.groups,
         variable: &|name| std::env::var(name).ok(),
     };
     reader
         .read(&wanted.requirements, &wanted.constraints)
-        .map_err(|Problem { message, hint }| {
+        .map_err(|Problem { message, hint, .. }| {
             let error = Error::input(base::mask::text(&message));
             match hint {
                 Some(hint) => error.hint(hint),
@@ -55,7 +63,7 @@ pub fn requirements(wanted: &Wanted) -> Result<Requirements> {
 pub fn assess(
     venv: &Path,
     requirements: &Requirements,
-    wanted: &Wanted,
+    wanted: &Goal,
     depth: Depth,
 ) -> Result<Assessment> {
     let inputs = requirements.inputs.iter();
@@ -76,11 +84,11 @@ pub fn assess(
         .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     {
         let finding = Finding::new(
-            Kind::InterpreterBroken,
-            format!("{}: there is no environment", venv.display()),
+            Kind::EnvironmentMissing,
+            format!("'{}': there is no environment", venv.display()),
         );
-        out.findings
-            .push(finding.path(venv).fix(wanted.apply_command()));
+        let policy = policy(wanted, Vec::new());
+        out.findings.push(finding.path(venv).fix(policy.apply));
         return Ok(out);
     }
     let environment = open(venv)?;
@@ -91,14 +99,9 @@ pub fn assess(
         .map(|dir| dir.canonicalize().unwrap_or_else(|_| dir.clone()))
         .collect();
     let observed = observe(environment, requirements, &vendor).map_err(cannot_tell)?;
-    let policy = Policy {
-        extraneous: wanted.extraneous,
-        allow: wanted.allowed(),
-        vendor,
-        apply: wanted.apply_command(),
-    };
+    let policy = policy(wanted, vendor);
     let compared = compare(requirements, &observed, &policy);
-    let verified = verify(&observed, depth, &policy.apply)
+    let verified = verify(&observed, depth, &policy)
         .map_err(|error| Error::io(format!("cannot look into {}", venv.display()), &error))?;
     let allowed = |finding: &Finding| {
         let names = [&finding.name, &finding.required];
@@ -120,7 +123,37 @@ pub fn assess(
     out.body.counts.required = compared.required;
     out.body.counts.installed = observed.installed.len();
     out.body.counts.files = verified.files;
+    out.reached = compared.reached;
+    out.observed = Some(observed);
     Ok(out)
+}
+
+/// What the caller thinks of as drift, and the command that mends it here.
+fn policy(goal: &Goal, vendor: Vec<PathBuf>) -> Policy {
+    let store = Store::beside(&goal.venv).ok();
+    let owner = store.as_ref().map_or((0, 0), Store::owner);
+    let actor = base::child::Identity::of_uid(owner.0, owner.1)
+        .ok()
+        .and_then(|identity| identity.name)
+        .unwrap_or_else(|| owner.0.to_string());
+    let state = store.and_then(|store| store.state().ok());
+    let more = match state {
+        Some(State::Directory | State::ForeignLink(_)) => vec!["--adopt"],
+        _ => Vec::new(),
+    };
+    Policy {
+        extraneous: goal.extraneous,
+        allow: goal.allowed(),
+        vendor,
+        apply: goal.apply(
+            "build a release that is what the files ask for",
+            &actor,
+            &more,
+        ),
+        actor,
+        goal: goal.clone(),
+        more,
+    }
 }
 
 /// Opens a virtual environment; a whole Python is refused, since nobody wants it rebuilt.
@@ -184,17 +217,4 @@ pub fn summary(body: &Body) -> String {
         ),
         _ => parts.join(", "),
     }
-}
-
-/// The Python that comparisons are made for; for building one like it.
-pub fn python_of(venv: &Path) -> Option<pydist::Interpreter> {
-    let environment = Environment::open(venv).ok()?;
-    let interpreter = environment
-        .interpreter
-        .filter(|interpreter| interpreter.executable)?;
-    let inside = interpreter
-        .real
-        .as_ref()
-        .is_some_and(|real| venv.canonicalize().is_ok_and(|venv| real.starts_with(venv)));
-    (!inside).then_some(interpreter)
 }

@@ -9,13 +9,13 @@ use base::error::{Error, Kind, Result};
 use base::report::{Diff, Report, Status};
 use base::tool::Context;
 use serde::Deserialize;
+use std::ffi::OsString;
 
-use crate::cli::{Build, Request, Wanted};
-use crate::compare::Level;
-use crate::processes::{self, User};
+use crate::environ;
 use crate::releases::Store;
 use crate::report::Body;
-use crate::verify::Depth;
+use crate::request::{Request, absolute};
+use crate::users::{self, By, Seen, User};
 
 /// Tells the program that runs as the owner which releases are in use: `PID=ID,…`.
 const TOLD: &str = "VENV_SYNC_IN_USE";
@@ -71,7 +71,7 @@ struct PassedError {
 /// Does it all as the environment's owner, where that is not who asks; `None` where this process may do it itself.
 pub fn to_owner(request: &Request, context: &Context) -> Result<Option<Report<Body>>> {
     let venv = match request {
-        Request::Apply(wanted, _) => &wanted.venv,
+        Request::Prepare(goal, _) | Request::Apply(goal, _) => &goal.venv,
         Request::Rollback { venv, .. } => venv,
         Request::Check(_) | Request::List { .. } => return Ok(None),
     };
@@ -84,14 +84,20 @@ pub fn to_owner(request: &Request, context: &Context) -> Result<Option<Report<Bo
         return Ok(None);
     }
     let owner = Identity::of_uid(uid, gid)?;
-    let users = processes::users(&store);
-    let told: Vec<String> = users
+    let seen = users::observe(&store, None);
+    let told: Vec<String> = seen
+        .users
         .iter()
-        .filter_map(|user| Some(format!("{}={}", user.pid, user.release.as_ref()?)))
+        .filter_map(|user| match &user.by {
+            By::Release(id) => Some(format!("{}={id}", user.pid)),
+            By::Link => None,
+        })
         .collect();
     let who = owner.name.clone().unwrap_or_else(|| uid.to_string());
     let mut run = Run::new("/proc/self/exe")
         .args(arguments(request, context))
+        .clean()
+        .default_env(environ::passed(&named(request)))
         .cap(64 << 20)
         .deadline(context.deadline);
     run = run.pass(PASSED).env(TOLD, told.join(","));
@@ -107,6 +113,17 @@ pub fn to_owner(request: &Request, context: &Context) -> Result<Option<Report<Bo
         return Err(without_report(&who, &done));
     };
     Ok(Some(passed.into_report(&store)))
+}
+
+/// The variables that the requirements files name: they are meant for whoever installs.
+fn named(request: &Request) -> std::collections::BTreeSet<String> {
+    let goal = match request {
+        Request::Prepare(goal, _) | Request::Apply(goal, _) => goal,
+        _ => return Default::default(),
+    };
+    crate::assess::requirements(goal)
+        .map(|requirements| requirements.variables)
+        .unwrap_or_default()
 }
 
 /// Nothing on standard output: what was said on standard error is the error.
@@ -137,10 +154,8 @@ impl Passed {
         };
         let mut body = self.body;
         if body.restart_required.is_some() {
-            let users = processes::users(store);
-            body.stale_processes =
-                processes::stale(&users, body.release.as_deref(), store.link_changed());
-            body.restart_required = Some(!body.stale_processes.is_empty());
+            let seen = users::observe(store, None);
+            users::report(&mut body, store, &seen);
         }
         let mut report = Report::new(status, self.msg, body)
             .changed(self.changed)
@@ -163,117 +178,54 @@ impl Passed {
     }
 }
 
+/// Whether root started this process to work as the environment's owner.
+pub fn is_delegated() -> bool {
+    std::env::var_os(TOLD).is_some()
+}
+
 /// What root told, if this process was started by [`to_owner`].
-pub fn told() -> Vec<User> {
+pub fn told() -> Seen {
     let told = std::env::var(TOLD).unwrap_or_default();
     let pairs = told.split(',').filter_map(|pair| pair.split_once('='));
-    pairs
-        .filter_map(|(pid, id)| {
-            Some(User {
-                pid: pid.parse().ok()?,
-                release: Some(id.to_owned()),
-                started: None,
-            })
+    let users = pairs.filter_map(|(pid, id)| {
+        Some(User {
+            pid: pid.parse().ok()?,
+            start: 0,
+            by: By::Release(id.to_owned()),
+            python: false,
         })
-        .collect()
+    });
+    Seen {
+        users: users.collect(),
+        unknown: Vec::new(),
+    }
 }
 
 /// The request as arguments again: paths made absolute, and a report that can be read.
-fn arguments(request: &Request, context: &Context) -> Vec<std::ffi::OsString> {
-    let mut out = Words::default();
+fn arguments(request: &Request, context: &Context) -> Vec<OsString> {
+    let mut out: Vec<OsString> = Vec::new();
     match request {
-        Request::Apply(wanted, build) => {
-            out.word("apply");
-            out.wanted(wanted);
-            out.build(build);
+        Request::Prepare(goal, build) | Request::Apply(goal, build) => {
+            let is_apply = matches!(request, Request::Apply(..));
+            out.push(if is_apply { "apply" } else { "prepare" }.into());
+            out.extend(goal.words());
+            out.extend(build.words());
         }
         Request::Rollback { venv, to } => {
-            out.word("rollback");
-            out.path(venv);
+            out.push("rollback".into());
+            out.push(absolute(venv).into_os_string());
             if let Some(to) = to {
-                out.option("--to", to);
+                out.extend(["--to".into(), to.into()]);
             }
         }
         Request::Check(_) | Request::List { .. } => {}
     }
-    if context.dry_run {
-        out.word("--dry-run");
-    }
-    if context.diff {
-        out.word("--diff");
-    }
-    out.option("--output", "json");
-    out.option(
-        "--lock-wait",
-        &format!("{}ms", context.lock_wait.as_millis()),
-    );
-    out.0
-}
-
-#[derive(Default)]
-struct Words(Vec<std::ffi::OsString>);
-
-impl Words {
-    fn word(&mut self, word: &str) {
-        self.0.push(word.into());
-    }
-
-    fn path(&mut self, path: &std::path::Path) {
-        self.0.push(
-            std::path::absolute(path)
-                .unwrap_or_else(|_| path.to_owned())
-                .into(),
-        );
-    }
-
-    fn option(&mut self, name: &str, value: &str) {
-        self.word(name);
-        self.word(value);
-    }
-
-    fn paths(&mut self, name: &str, paths: &[std::path::PathBuf]) {
-        for path in paths {
-            self.word(name);
-            self.path(path);
+    for (flag, given) in [("--dry-run", context.dry_run), ("--diff", context.diff)] {
+        if given {
+            out.push(flag.into());
         }
     }
-
-    fn wanted(&mut self, wanted: &Wanted) {
-        self.path(&wanted.venv);
-        self.paths("--requirement", &wanted.requirements);
-        self.paths("--constraint", &wanted.constraints);
-        self.paths("--vendor", &wanted.vendor);
-        for name in &wanted.allow {
-            self.option("--allow", name);
-        }
-        let extraneous = match wanted.extraneous {
-            Level::Fail => "fail",
-            Level::Warn => "warn",
-            Level::Ignore => "ignore",
-        };
-        self.option("--extraneous", extraneous);
-        let verify = match wanted.verify {
-            Depth::None => "none",
-            Depth::Size => "size",
-            Depth::Hash => "hash",
-        };
-        self.option("--verify", verify);
-    }
-
-    fn build(&mut self, build: &Build) {
-        if let Some(python) = &build.python {
-            self.0.extend(["--python".into(), python.clone().into()]);
-        }
-        if let Some(installer) = &build.installer {
-            self.option("--installer", installer);
-        }
-        self.paths("--wheelhouse", build.wheelhouse.as_slice());
-        self.option("--keep", &build.keep.to_string());
-        if build.adopt {
-            self.word("--adopt");
-        }
-        for check in &build.post_checks {
-            self.option("--post-check", check);
-        }
-    }
+    out.extend(["--output".into(), "json".into(), "--lock-wait".into()]);
+    out.push(format!("{}ms", context.lock_wait.as_millis()).into());
+    out
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use base::bytes;
+use base::{Fix, bytes};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +12,16 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Its interpreter is gone or can't be executed.
+    /// There is no environment.
+    EnvironmentMissing,
+    /// The interpreter is gone or cannot be executed.
     InterpreterBroken,
+    /// A program of the environment starts an interpreter that is not the environment's own.
+    ScriptBroken,
+    /// A program of the environment lacks its x bit.
+    NotExecutable,
+    /// Files or directories that the users of the environment cannot read.
+    NotReadable,
     /// Its interpreter and its library directory are for different Pythons.
     LibVersionMismatch,
     /// Asked for, and not there.
@@ -78,8 +86,8 @@ pub struct Finding {
     pub path_b64: Option<String>,
     /// In a sentence.
     pub msg: String,
-    /// What to do about it.
-    pub fix: Option<String>,
+    /// What closes the gap.
+    pub fix: Option<Fix>,
 }
 
 impl Finding {
@@ -134,10 +142,10 @@ impl Finding {
         self
     }
 
-    /// What to do.
+    /// What closes the gap.
     #[must_use]
-    pub fn fix(mut self, fix: impl AsRef<str>) -> Self {
-        self.fix = Some(base::mask::text(fix.as_ref()));
+    pub fn fix(mut self, fix: Fix) -> Self {
+        self.fix = Some(fix);
         self
     }
 }

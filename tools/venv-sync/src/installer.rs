@@ -1,12 +1,11 @@
-//! What installs: uv or pip, by the same three steps. Make an empty environment, install into it, and say what went wrong.
+//! What installs: uv or pip, by the same steps. Make an empty environment, install into it, and say what went wrong.
 //!
-//! Both are called by argument vector with nothing secret on it: an index's credentials stay in the files and variables that they came
-//! in. What is passed on of this process's environment is what an installer needs and nothing that would bend Python.
+//! Both are called by argument vector with nothing secret on it: files with an index's credentials are handed over in memory.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,10 +15,13 @@ use base::clock::Deadline;
 use base::error::{Error, Result};
 use base::signals::Watch;
 
+use crate::canonical::{Batch, Canonical};
+use crate::environ;
+use crate::pipconf::PipConf;
 use crate::secrets::Secrets;
 use crate::unreachable::{self, Silence};
 
-/// One of them.
+/// An installer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Installer {
     /// uv, found on PATH.
@@ -33,16 +35,26 @@ pub enum Installer {
 pub struct Job<'a> {
     /// The new release.
     pub release: &'a Path,
-    /// What the environment is called.
+    /// The prompt of an activated shell.
     pub prompt: String,
     /// The interpreter to build with.
-    pub python: Option<PathBuf>,
-    /// Requirements files.
+    pub python: PathBuf,
+    /// Whether the system's packages are visible.
+    pub system_site: bool,
+    /// Whether pip comes from elsewhere than the interpreter's bundle.
+    pub without_pip: bool,
+    /// Requirements files, for pip.
     pub requirements: &'a [PathBuf],
-    /// Constraints files.
+    /// Constraints files, for pip.
     pub constraints: &'a [PathBuf],
     /// Where wheels are, and nowhere else.
     pub wheelhouse: Option<&'a Path>,
+    /// Where the installers may keep what they download, if not in HOME.
+    pub cache: Option<PathBuf>,
+    /// Variables of `--env-file`.
+    pub variables: Vec<(OsString, OsString)>,
+    /// Whether uv may share blocks with its cache.
+    pub reflink: bool,
     /// When it has to be done.
     pub deadline: Deadline,
     /// The signals that end it.
@@ -50,13 +62,13 @@ pub struct Job<'a> {
     /// What must not be shown.
     pub secrets: &'a Secrets,
     /// The variables that the requirements files name.
-    pub variables: &'a BTreeSet<String>,
+    pub named: &'a BTreeSet<String>,
     /// The addresses of indexes and archives in them.
     pub addresses: &'a [String],
 }
 
 /// How to install.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct How {
     /// Don't look for dependencies: the files name everything.
     pub locked: bool,
@@ -64,23 +76,15 @@ pub struct How {
     pub fresh: bool,
 }
 
-impl Installer {
-    /// The one asked for, or uv where it is on PATH.
-    pub fn choose(asked: Option<&str>) -> Result<Installer> {
-        match asked {
-            Some("pip") => Ok(Installer::Pip),
-            Some("uv") if !on_path("uv") => Err(Error::failed("uv is not on PATH")
-                .hint("install it (https://docs.astral.sh/uv/), or give --installer pip")),
-            Some(_) => Ok(Installer::Uv),
-            None => Ok(if on_path("uv") {
-                Installer::Uv
-            } else {
-                Installer::Pip
-            }),
-        }
-    }
+/// Whether a program is on PATH.
+pub fn on_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .any(|dir| rustix::fs::access(dir.join(name), rustix::fs::Access::EXEC_OK).is_ok())
+}
 
-    /// Its name.
+impl Installer {
+    /// The name.
     pub fn name(self) -> &'static str {
         match self {
             Installer::Uv => "uv",
@@ -90,11 +94,7 @@ impl Installer {
 
     /// Makes an empty environment of the release.
     pub fn make(self, job: &Job<'_>) -> Result<()> {
-        let python = job
-            .python
-            .clone()
-            .unwrap_or_else(|| PathBuf::from("python3"));
-        let run = match self {
+        let mut run = match self {
             Installer::Uv => {
                 let run = Run::new("uv").args([
                     "venv",
@@ -103,18 +103,20 @@ impl Installer {
                     "--no-python-downloads",
                     "--allow-existing",
                 ]);
-                run.arg("--prompt")
-                    .arg(&job.prompt)
-                    .arg("--python")
-                    .arg(&python)
-                    .arg(job.release)
+                run.arg("--python").arg(&job.python)
             }
-            Installer::Pip => Run::new(&python)
-                .args(["-I", "-m", "venv", "--prompt"])
-                .arg(&job.prompt)
-                .arg(job.release),
+            Installer::Pip => {
+                let run = Run::new(&job.python).args(["-I", "-m", "venv"]);
+                match job.without_pip {
+                    true => run.arg("--without-pip"),
+                    false => run,
+                }
+            }
         };
-        let done = job.run(run)?;
+        if job.system_site {
+            run = run.arg("--system-site-packages");
+        }
+        let done = job.run(run.arg("--prompt").arg(&job.prompt).arg(job.release))?;
         if done.success() {
             return Ok(());
         }
@@ -127,37 +129,56 @@ impl Installer {
         })
     }
 
-    /// Installs what the files ask for.
-    pub fn install(self, job: &Job<'_>, how: How) -> Result<()> {
-        let python = job.release.join("bin/python");
+    /// Installs what was asked for.
+    pub fn install(
+        self,
+        job: &Job<'_>,
+        wanted: &Canonical,
+        conf: &PipConf,
+        how: How,
+    ) -> Result<()> {
+        for batch in &wanted.batches {
+            self.batch(job, wanted, batch, conf, how)?;
+        }
+        Ok(())
+    }
+
+    fn batch(
+        self,
+        job: &Job<'_>,
+        wanted: &Canonical,
+        batch: &Batch,
+        conf: &PipConf,
+        how: How,
+    ) -> Result<()> {
+        self.with_or_without_isolation(job, |isolated| {
+            self.call(job, wanted, batch, conf, how, isolated)
+        })
+    }
+
+    fn call(
+        self,
+        job: &Job<'_>,
+        wanted: &Canonical,
+        batch: &Batch,
+        conf: &PipConf,
+        how: How,
+        isolated: bool,
+    ) -> Result<()> {
+        let file = Memory::of("requirements.txt", &batch.requirements)?;
+        let constraints = Memory::of("constraints.txt", &wanted.constraints)?;
+        let log = Memory::of("pip.log", "")?;
         let mut run = match self {
-            Installer::Uv => {
-                let run = Run::new("uv").args([
-                    "pip",
-                    "install",
-                    "--no-progress",
-                    "--link-mode",
-                    "copy",
-                    "--no-python-downloads",
-                    "--python",
-                ]);
-                run.arg(&python)
-            }
-            Installer::Pip => Run::new(&python).args([
-                "-I",
-                "-m",
-                "pip",
-                "install",
-                "--no-input",
-                "--disable-pip-version-check",
-                "--progress-bar",
-                "off",
-            ]),
-        };
-        for (option, files) in [("-r", job.requirements), ("-c", job.constraints)] {
-            for file in files {
-                run = run.arg(option).arg(file);
-            }
+            Installer::Uv => uv(job, wanted, conf),
+            Installer::Pip => pip(job, wanted, &log, isolated),
+        }
+        .arg("-r")
+        .arg(file.path());
+        if !wanted.constraints.is_empty() {
+            run = run.arg("-c").arg(constraints.path());
+        }
+        if batch.hashes {
+            run = run.arg("--require-hashes");
         }
         if let Some(wheelhouse) = job.wheelhouse {
             run = run.args(["--no-index", "--find-links"]).arg(wheelhouse);
@@ -171,33 +192,141 @@ impl Installer {
                 Installer::Pip => ["--no-cache-dir", "--force-reinstall"],
             });
         }
-        let log = Log::new()?;
-        if self == Installer::Pip {
-            run = run.arg("--log").arg(log.path());
+        self.finish(job, run, log)
+    }
+
+    /// Installs the files as pip reads them itself.
+    pub fn install_files(self, job: &Job<'_>, how: How) -> Result<()> {
+        self.with_or_without_isolation(job, |isolated| self.call_with_files(job, how, isolated))
+    }
+
+    /// pip builds in an environment of its own, as uv does: pip before 23.1 otherwise runs `setup.py install`, which notes no
+    /// origin. A wheelhouse that has not all that such an environment needs leaves only the old way.
+    fn with_or_without_isolation(
+        self,
+        job: &Job<'_>,
+        call: impl Fn(bool) -> Result<()>,
+    ) -> Result<()> {
+        let done = call(true);
+        match &done {
+            Err(error)
+                if self == Installer::Pip
+                    && job.wheelhouse.is_some()
+                    && error.message.contains("install build dependencies") =>
+            {
+                call(false)
+            }
+            _ => done,
         }
+    }
+
+    fn call_with_files(self, job: &Job<'_>, how: How, isolated: bool) -> Result<()> {
+        let log = Memory::of("pip.log", "")?;
+        let mut run = pip(job, &Canonical::default(), &log, isolated);
+        for (option, files) in [("-r", job.requirements), ("-c", job.constraints)] {
+            for file in files {
+                run = run.arg(option).arg(file);
+            }
+        }
+        if let Some(wheelhouse) = job.wheelhouse {
+            run = run.args(["--no-index", "--find-links"]).arg(wheelhouse);
+        }
+        if how.locked {
+            run = run.arg("--no-deps");
+        }
+        if how.fresh {
+            run = run.args(["--no-cache-dir", "--force-reinstall"]);
+        }
+        self.finish(job, run, log)
+    }
+
+    fn finish(self, job: &Job<'_>, run: Run, log: Memory) -> Result<()> {
         let done = job.run(run)?;
         if done.success() {
             return Ok(());
         }
-        let error = job.failure(&format!("{} could not install", self.name()), &done);
+        let log = log.text();
+        let mut error = job.failure(&format!("{} could not install", self.name()), &done);
         let silence = match self {
             Installer::Uv => unreachable::uv(&done.err()),
-            Installer::Pip => unreachable::pip(&done.err(), &log.text()),
+            Installer::Pip => unreachable::pip(&done.err(), &log),
         };
-        Err(match silence {
-            Some(silence) => job.out_of_reach(&silence, &error),
-            None => error,
-        })
+        if let Some(silence) = silence {
+            return Err(job.out_of_reach(&silence, &error));
+        }
+        if let Some(said) = unreachable::build_output(&done.err(), &log) {
+            error.message = format!("{}\n{}", error.message, job.secrets.mask(&said));
+        }
+        Err(error)
     }
 }
 
+fn uv(job: &Job<'_>, wanted: &Canonical, conf: &PipConf) -> Run {
+    let mode = if job.reflink { "clone" } else { "copy" };
+    let mut run = Run::new("uv")
+        .args(["pip", "install", "--no-progress", "--link-mode", mode])
+        .args(["--no-python-downloads", "--python"])
+        .arg(job.release.join("bin/python"));
+    if wanted.several_indexes {
+        run = run.args(["--index-strategy", "unsafe-best-match"]);
+    }
+    if wanted.pre {
+        run = run.args(["--prerelease", "allow"]);
+    }
+    for host in &wanted.trusted {
+        run = run.arg("--allow-insecure-host").arg(host);
+    }
+    for (name, variable) in [
+        ("cert", "SSL_CERT_FILE"),
+        ("client-cert", "SSL_CLIENT_CERT"),
+        ("proxy", "ALL_PROXY"),
+    ] {
+        if let (Some(value), None) = (conf.get(name), std::env::var_os(variable)) {
+            run = run.env(variable, value);
+        }
+    }
+    run
+}
+
+fn pip(job: &Job<'_>, wanted: &Canonical, log: &Memory, isolated: bool) -> Run {
+    let mut run = Run::new(job.release.join("bin/python"))
+        .args(["-I", "-m", "pip", "install", "--no-input", "--no-compile"])
+        .args(["--disable-pip-version-check", "--progress-bar", "off"])
+        .arg("--log")
+        .arg(log.path());
+    if wanted.pre {
+        run = run.arg("--pre");
+    }
+    for host in &wanted.trusted {
+        run = run.arg("--trusted-host").arg(host);
+    }
+    if isolated {
+        run = run.arg("--use-pep517");
+    }
+    run
+}
+
 impl Job<'_> {
-    /// Runs one of its programs.
+    /// Runs a program with the variables that installers get.
     pub fn run(&self, run: Run) -> Result<Finished> {
-        let run = passed_on(run.clean(), self.variables)
+        let mut variables = environ::passed(self.named);
+        if let Some(cache) = &self.cache {
+            variables.push(("UV_CACHE_DIR".into(), cache.join("uv").into()));
+            variables.push(("PIP_CACHE_DIR".into(), cache.join("pip").into()));
+            variables.push(("HOME".into(), cache.clone().into()));
+        }
+        variables.extend(self.variables.iter().cloned());
+        self.run_with(variables, run)
+    }
+
+    /// Runs a program with these variables; those that `run` has itself win.
+    pub fn run_with(&self, variables: Vec<(OsString, OsString)>, run: Run) -> Result<Finished> {
+        let mut run = run
+            .clean()
             .cap(1 << 20)
             .deadline(self.deadline)
             .watch(Some(Arc::clone(&self.watch)));
+        run = run.default_env(variables);
         // Root may have called from a directory that the environment's owner may not enter: uv ends at the uv.toml it looks for there.
         let may_enter =
             |dir: PathBuf| rustix::fs::access(&dir, rustix::fs::Access::EXEC_OK).is_ok();
@@ -215,7 +344,7 @@ impl Job<'_> {
             None if done.timed_out => Err(Error::deadline(
                 "the time was up while the new release was being built",
             )
-            .hint("give --timeout more")),
+            .hint("give --timeout more, or build with venv-sync prepare before")),
             None => Ok(done),
         }
     }
@@ -228,17 +357,9 @@ impl Job<'_> {
             done.err()
         };
         let said = self.secrets.mask(&said);
-        let mut tail = said.trim();
-        while tail.len() > 4096 || tail.lines().count() > 40 {
-            tail = tail
-                .split_once('\n')
-                .map_or(&tail[tail.len()..], |(_, rest)| rest);
-        }
-        Error::failed(format!("{what} ({}): {tail}", done.ending))
+        Error::failed(format!("{what} ({}): {}", done.ending, tail(said.trim())))
     }
-}
 
-impl Job<'_> {
     /// The failure of a server, which may be over soon.
     fn out_of_reach(&self, silence: &Silence, failure: &Error) -> Error {
         let variables = std::env::vars_os().filter_map(|(name, value)| {
@@ -260,24 +381,39 @@ impl Job<'_> {
     }
 }
 
-/// Where pip writes what it keeps from its output. In memory: its log may hold credentials, which no disk is to see.
-struct Log(File);
+/// The end of a long text: 40 lines and 4 KiB.
+fn tail(text: &str) -> &str {
+    let mut tail = text;
+    while tail.len() > 4096 || tail.lines().count() > 40 {
+        tail = tail
+            .split_once('\n')
+            .map_or(&tail[tail.len()..], |(_, rest)| rest);
+    }
+    tail
+}
 
-impl Log {
-    fn new() -> Result<Log> {
-        let file = rustix::fs::memfd_create("pip.log", rustix::fs::MemfdFlags::empty());
-        file.map(|fd| Log(fd.into()))
-            .map_err(|errno| Error::io("cannot make a file in memory", &errno.into()))
+/// A file in memory, inherited by children. It may hold credentials, which no disk is to see.
+struct Memory(File);
+
+impl Memory {
+    fn of(name: &str, text: &str) -> Result<Memory> {
+        let failed = |error: &std::io::Error| Error::io("cannot make a file in memory", error);
+        let fd = rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::empty())
+            .map_err(|errno| failed(&errno.into()))?;
+        let mut file = File::from(fd);
+        file.write_all(text.as_bytes())
+            .map_err(|error| failed(&error))?;
+        Ok(Memory(file))
     }
 
-    /// Its path, in a child that inherits it.
+    /// The path in a child that inherits the file.
     fn path(&self) -> String {
         format!("/proc/self/fd/{}", self.0.as_raw_fd())
     }
 
     fn text(mut self) -> String {
         let mut bytes = Vec::new();
-        // What can't be read explains nothing; the failure itself is known.
+        // What cannot be read explains nothing; the failure itself is known.
         let _ = self
             .0
             .rewind()
@@ -288,138 +424,3 @@ impl Log {
 
 /// How much of pip's log is looked at.
 const LOG_LIMIT: u64 = 16 << 20;
-
-/// Whether a program is on PATH.
-fn on_path(name: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .any(|dir| rustix::fs::access(dir.join(name), rustix::fs::Access::EXEC_OK).is_ok())
-}
-
-/// Variables that are passed on by name.
-const PASSED: [&str; 22] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TMPDIR",
-    "TZ",
-    "TERM",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "NETRC",
-    "SSH_AUTH_SOCK",
-    "XDG_CACHE_HOME",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "CC",
-    "CFLAGS",
-    "LDFLAGS",
-];
-/// And by what they begin with.
-const PASSED_PREFIXES: [&str; 5] = ["PIP_", "UV_", "GIT_", "CARGO_", "RUSTUP_"];
-/// But these would send the installation elsewhere.
-const WITHHELD: [&str; 12] = [
-    "PIP_TARGET",
-    "PIP_PREFIX",
-    "PIP_ROOT",
-    "PIP_USER",
-    "PIP_PYTHON",
-    "PIP_REQUIRE_VIRTUALENV",
-    "PIP_DRY_RUN",
-    "UV_PYTHON",
-    "UV_TARGET",
-    "UV_PREFIX",
-    "UV_PROJECT_ENVIRONMENT",
-    "UV_LINK_MODE",
-];
-
-/// Adds what an installer needs of this process's environment.
-fn passed_on(mut run: Run, named: &BTreeSet<String>) -> Run {
-    for (name, value) in environment(std::env::vars_os(), named) {
-        run = run.env(name, value);
-    }
-    run
-}
-
-fn environment(
-    all: impl Iterator<Item = (OsString, OsString)>,
-    named: &BTreeSet<String>,
-) -> Vec<(OsString, OsString)> {
-    let all: Vec<_> = all.collect();
-    let get = |name: &str| {
-        all.iter()
-            .find(|(have, _)| have == name)
-            .map(|(_, value)| value.clone())
-    };
-    let mut out: Vec<(OsString, OsString)> = Vec::new();
-    for (name, value) in &all {
-        let Some(text) = name.to_str() else {
-            continue;
-        };
-        let wanted = PASSED.contains(&text)
-            || PASSED_PREFIXES
-                .iter()
-                .any(|prefix| text.starts_with(prefix));
-        let proxy = text.to_ascii_lowercase().ends_with("_proxy");
-        if (wanted || proxy || named.contains(text)) && !WITHHELD.contains(&text) {
-            out.push((name.clone(), value.clone()));
-        }
-    }
-    // uv doesn't read pip's variables; a site that has set them means them.
-    for (pip, uv) in [
-        ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"),
-        ("PIP_EXTRA_INDEX_URL", "UV_INDEX"),
-        ("PIP_FIND_LINKS", "UV_FIND_LINKS"),
-        ("PIP_NO_INDEX", "UV_NO_INDEX"),
-        ("PIP_CERT", "SSL_CERT_FILE"),
-    ] {
-        if let (Some(value), None) = (get(pip), get(uv)) {
-            out.push((uv.into(), value));
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::environment;
-
-    #[test]
-    fn what_would_bend_an_installation_is_withheld() {
-        let all = [
-            "PATH=/bin",
-            "PYTHONPATH=/x",
-            "VIRTUAL_ENV=/y",
-            "PIP_TARGET=/z",
-            "PIP_INDEX_URL=https://u:p@h/",
-            "https_proxy=p",
-            "x=y",
-            "TOKEN=t",
-            "OTHER=o",
-        ];
-        let all = all
-            .iter()
-            .filter_map(|pair| pair.split_once('='))
-            .map(|(name, value)| (name.into(), value.into()));
-        let names: Vec<String> = environment(all, &["TOKEN".to_owned()].into())
-            .into_iter()
-            .map(|(name, _)| name.to_string_lossy().into_owned())
-            .collect();
-        assert_eq!(
-            names,
-            [
-                "PATH",
-                "PIP_INDEX_URL",
-                "https_proxy",
-                "TOKEN",
-                "UV_DEFAULT_INDEX"
-            ]
-        );
-    }
-}

@@ -1,37 +1,53 @@
 //! Say whether a virtual environment is exactly what its requirements files ask for, and make it so, all or nothing.
 //!
 //! check reads the files as pip does (`requirements`), looks at the environment without starting Python (`observe`), compares
-//! (`compare`) and verifies files (`verify`). apply builds a release beside the live one (`installer`), checks it the same way, and
-//! lets a link lead to it (`act`). rollback and list are `history`.
+//! (`compare`) and verifies files (`verify`). apply describes the environment (`describe`), decides (`plan`), builds a release
+//! beside the live one (`build`), checks it the same way, and lets a link lead to it (`act`). rollback and list are `history`.
 
-pub mod act;
-pub mod apply;
-pub mod assess;
+mod act;
+mod apply;
+mod assess;
+mod build;
+mod canonical;
+mod carry;
+mod checkout;
 pub mod cli;
-pub mod compare;
-pub mod delegate;
-pub mod difference;
-pub mod findings;
-pub mod history;
-pub mod installer;
-pub mod observe;
-pub mod processes;
-pub mod progress;
-pub mod releases;
+mod compare;
+mod compile;
+mod delegate;
+mod describe;
+mod difference;
+mod environ;
+mod findings;
+mod foreign;
+mod history;
+mod installer;
+mod journal;
+mod manifest;
+mod observe;
+mod pipconf;
+mod plan;
+mod post_checks;
+mod progress;
+mod releases;
 pub mod report;
+mod request;
 pub mod requirements;
-pub mod scrub;
-pub mod secrets;
-pub mod unreachable;
-pub mod verify;
+mod reuse;
+mod scrub;
+mod secrets;
+mod shebang;
+mod unreachable;
+mod users;
+mod verify;
 
 use base::cli::{Asked, CommandLine, Parsed};
 use base::error::Result;
 use base::report::{Report, Status};
 use base::tool::{Context, Tool};
 
-use cli::{Request, Wanted};
 use report::Body;
+use request::{Goal, Request};
 
 /// The program.
 #[derive(Debug)]
@@ -47,29 +63,40 @@ impl Tool for VenvSync {
 
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<Body>> {
         let request = cli::request(parsed)?;
+        // Whatever the caller's umask is: services of other users read a release.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         if let Some(report) = delegate::to_owner(&request, context)? {
             return Ok(report);
         }
-        let in_use = delegate::told();
+        let told = &delegate::told();
+        let apply = |goal, build, prepare| {
+            let run = apply::Run {
+                goal,
+                build,
+                prepare,
+                context,
+                told,
+            };
+            run.run()
+        };
         match &request {
-            Request::Check(wanted) => check(wanted),
-            Request::Apply(wanted, build) => apply::apply(wanted, build, context, &in_use),
-            Request::Rollback { venv, to } => {
-                history::rollback(venv, to.as_deref(), context, &in_use)
-            }
+            Request::Check(goal) => check(goal),
+            Request::Prepare(goal, build) => apply(goal, build, true),
+            Request::Apply(goal, build) => apply(goal, build, false),
+            Request::Rollback { venv, to } => history::rollback(venv, to.as_deref(), context, told),
             Request::List { venv } => history::list(venv),
         }
     }
 }
 
-fn check(wanted: &Wanted) -> Result<Report<Body>> {
-    let requirements = assess::requirements(wanted)?;
-    let found = assess::assess(&wanted.venv, &requirements, wanted, wanted.verify)?;
+fn check(goal: &Goal) -> Result<Report<Body>> {
+    let requirements = assess::requirements(goal)?;
+    let found = assess::assess(&goal.venv, &requirements, goal, goal.verify)?;
     let mut body = found.body;
     body.set_findings(found.findings);
     let in_sync = body.items.is_empty();
     body.in_sync = Some(in_sync);
-    if let Ok(store) = releases::Store::beside(&wanted.venv) {
+    if let Ok(store) = releases::Store::beside(&goal.venv) {
         let state = store.state()?;
         body.live = store.live(&state).map(|path| path.display().to_string());
         if let releases::State::Release(id) = state {

@@ -77,6 +77,8 @@ pub struct Observed {
     pub leftovers: Vec<PathBuf>,
     /// What was asked for, isn't there, and is in the system's Python: by normalized name.
     pub elsewhere: BTreeMap<String, Dist>,
+    /// Modules of vendor libraries that come without metadata, by normalized name.
+    pub vendor_modules: std::collections::BTreeSet<String>,
     /// The environment's directory, links followed: what lies below is its own.
     pub real_prefix: PathBuf,
 }
@@ -97,12 +99,14 @@ pub fn observe(
         startup: Vec::new(),
         leftovers: Vec::new(),
         elsewhere: BTreeMap::new(),
+        vendor_modules: std::collections::BTreeSet::new(),
     };
     for path in out.environment.sites.clone() {
         out.look_into(&path, Place::Own)?;
     }
     for path in vendor {
         out.look_into(path, Place::Vendor)?;
+        out.vendor_modules.extend(modules(path));
     }
     let base = out.environment.base();
     if let Some(base) = base.as_ref().filter(|_| out.environment.config.system_site) {
@@ -181,7 +185,10 @@ impl Observed {
         if missing.is_empty() {
             return;
         }
+        // What Debian's packages put into dist-packages was never meant for this environment.
+        let packaged = Path::new("/usr/lib/python3/dist-packages");
         let mut sites = base.sites.clone();
+        sites.retain(|site| site != packaged);
         if let (Some(home), Some(python)) = (std::env::var_os("HOME"), self.environment.python) {
             sites.push(Path::new(&home).join(format!(
                 ".local/lib/python{}/site-packages",
@@ -309,6 +316,17 @@ fn startup(site: &Path, name: &Path) -> Option<StartupFile> {
         }
     }
     (!file.adds.is_empty() || file.executes.is_some()).then_some(file)
+}
+
+/// The names that can be imported from a directory.
+fn modules(path: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let name = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        let name = name.strip_suffix(".py").unwrap_or(&name);
+        pydist::name::is_valid(name).then(|| pydist::name::normalize(name))
+    };
+    entries.filter_map(name).collect()
 }
 
 /// `sitecustomize.py` and `usercustomize.py` are imported at every start, too.

@@ -10,6 +10,8 @@ use std::time::SystemTime;
 
 use base::error::{Error, Result};
 
+use crate::manifest::{Manifest, Prepared};
+
 /// What a release holds until it is finished.
 pub const INCOMPLETE: &str = ".incomplete";
 
@@ -191,9 +193,15 @@ impl Store {
             .unwrap_or((0, 0))
     }
 
-    /// When the link last changed.
-    pub fn link_changed(&self) -> Option<SystemTime> {
-        self.link().symlink_metadata().ok()?.modified().ok()
+    /// Prepared releases and what they were prepared for, oldest first.
+    pub fn prepared(&self) -> Result<Vec<(String, Prepared)>> {
+        let mut out = Vec::new();
+        for id in self.complete()? {
+            if let Some(prepared) = Manifest::read(&self.release(&id)).prepared {
+                out.push((id, prepared));
+            }
+        }
+        Ok(out)
     }
 }
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::findings::{Finding, Kind};
+use crate::journal::Flip;
 
 /// What stands in the envelope beside the common keys.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -17,8 +18,21 @@ pub struct Body {
     pub live: Option<String>,
     /// The live release.
     pub release: Option<String>,
-    /// What was live before.
+    /// What was live before: a release, or the target of a link that venv-sync did not make.
     pub previous: Option<String>,
+    /// A release that is ready for the next apply.
+    pub prepared: Option<String>,
+    /// The installer that was used, and why not the usual one.
+    pub installer: Option<String>,
+    /// Distributions that differ between what was live and what is.
+    #[serde(default)]
+    pub changes: Vec<Change>,
+    /// Files of the user's that the new release took over, below the environment.
+    #[serde(default)]
+    pub carried: Vec<String>,
+    /// For list: every flip, oldest first.
+    #[serde(default)]
+    pub history: Vec<Flip>,
     /// The environment's interpreter.
     pub interpreter: Option<Interpreter>,
     /// The files that were read.
@@ -27,7 +41,8 @@ pub struct Body {
     pub counts: Counts,
     /// The drift; for list, the releases.
     pub items: Vec<Item>,
-    /// Whether a process still runs what is no longer live; null where that was not looked at.
+    /// Whether a process still runs what is no longer live; null where that was not looked at, or where a process runs
+    /// Python and shows no environment.
     pub restart_required: Option<bool>,
     /// Those processes.
     pub stale_processes: Vec<StaleProcess>,
@@ -70,6 +85,17 @@ pub struct Counts {
     pub kinds: BTreeMap<Kind, usize>,
 }
 
+/// A distribution in two releases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// The name.
+    pub name: String,
+    /// The version before; null where it was not there.
+    pub before: Option<String>,
+    /// The version after; null where it is gone.
+    pub after: Option<String>,
+}
+
 /// A finding, or a release.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -91,6 +117,9 @@ pub struct Release {
     pub live: bool,
     /// Whether it was finished.
     pub complete: bool,
+    /// Whether it waits for the next apply.
+    #[serde(default)]
+    pub prepared: bool,
     /// When it was made (RFC 3339), where its name tells.
     pub created_at: Option<String>,
     /// How many distributions it has.
@@ -164,6 +193,19 @@ impl base::report::Body for Body {
         if let (Some(live), true) = (&self.live, out.verbose() || self.previous.is_some()) {
             out.note(format!("live: {live}"));
         }
+        for change in &self.changes {
+            out.row(Mark::Plain, &[change.text()]);
+        }
+        for path in &self.carried {
+            out.note(format!("carried over: {path}"));
+        }
+        if let Some(id) = self.prepared.as_ref().filter(|_| out.verbose()) {
+            out.note(format!("prepared: {id}"));
+        }
+        for flip in &self.history {
+            let from = flip.from.as_ref().map_or("nothing", |from| from.text());
+            out.note(format!("{}: {from} -> {}", flip.at, flip.to.text()));
+        }
         for process in &self.stale_processes {
             let what = process.release.as_deref().unwrap_or("what was live before");
             out.row(
@@ -192,7 +234,21 @@ impl Finding {
         let origin = self.origin.clone().unwrap_or_default();
         out.row(Mark::Bad, &[self.kind.text(), self.msg.clone(), origin]);
         if let Some(fix) = self.fix.as_ref().filter(|_| out.verbose()) {
-            out.note(fix);
+            fix.text(out);
+        }
+    }
+}
+
+impl Change {
+    fn text(&self) -> String {
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) if before == after => {
+                format!("{} {after}, anew", self.name)
+            }
+            (Some(before), Some(after)) => format!("{} {before} -> {after}", self.name),
+            (None, Some(after)) => format!("{} {after} is new", self.name),
+            (Some(before), None) => format!("{} {before} is gone", self.name),
+            (None, None) => self.name.clone(),
         }
     }
 }
@@ -202,6 +258,7 @@ impl Release {
         let mark = if self.live { Mark::Good } else { Mark::Plain };
         let state = match (self.live, self.complete) {
             (true, _) => "live",
+            (false, true) if self.prepared => "prepared",
             (false, true) => "",
             (false, false) => "unfinished",
         };

@@ -16,7 +16,7 @@ pub struct Silence {
 
 /// Words of a server that isn't there, or isn't well. A certificate that is refused, a password, and a page that is not found are
 /// none of these: they will be the same the next time.
-const TRANSIENT: [&str; 20] = [
+const TRANSIENT: [&str; 32] = [
     "connection refused",
     "connection reset",
     "connection aborted",
@@ -37,6 +37,20 @@ const TRANSIENT: [&str; 20] = [
     "too many 5",
     "server error",
     "too many requests",
+    // git, of a host that it cannot reach.
+    "could not resolve host",
+    "failed to connect to",
+    "couldn't connect to server",
+    "could not connect to server",
+    "the remote end hung up unexpectedly",
+    "early eof",
+    // A download that broke off.
+    "incompleteread",
+    "connection broken",
+    "end of file before message length reached",
+    "connection closed before message completed",
+    "error decoding response body",
+    "unexpected eof",
 ];
 
 fn is_transient(text: &str) -> bool {
@@ -49,7 +63,9 @@ fn is_transient(text: &str) -> bool {
 
 /// What uv says: the address, and below it what caused the failure, the root of it last.
 pub fn uv(said: &str) -> Option<Silence> {
-    let (_, after) = said.rsplit_once("Failed to fetch: ")?;
+    let Some((_, after)) = said.rsplit_once("Failed to fetch: ") else {
+        return git(said).or_else(|| broken_off(said));
+    };
     let mut lines = after.lines();
     let url = lines
         .next()
@@ -66,6 +82,75 @@ pub fn uv(said: &str) -> Option<Silence> {
         url,
         cause: (*cause).to_owned(),
     })
+}
+
+/// A repository's host that git cannot reach: `fatal: unable to access 'URL': CAUSE`.
+fn git(said: &str) -> Option<Silence> {
+    said.lines().find_map(|line| {
+        if let Some((_, rest)) = line.split_once("unable to access '") {
+            let (url, cause) = rest.split_once("': ")?;
+            let server = cause
+                .split_once("returned error: ")
+                .is_some_and(|(_, code)| code.starts_with('5'));
+            return (server || is_transient(cause)).then(|| Silence {
+                url: Some(url.to_owned()),
+                cause: cause.trim().to_owned(),
+            });
+        }
+        let ssh = line.trim().strip_prefix("ssh: ")?;
+        is_transient(ssh).then(|| Silence {
+            url: None,
+            cause: ssh.to_owned(),
+        })
+    })
+}
+
+/// A download that ended before its end.
+fn broken_off(said: &str) -> Option<Silence> {
+    const WORDS: [&str; 6] = [
+        "incompleteread",
+        "connection broken",
+        "end of file before message length reached",
+        "connection closed before message completed",
+        "error decoding response body",
+        "early eof",
+    ];
+    let line = said.lines().rev().find(|line| {
+        let line = line.to_ascii_lowercase();
+        WORDS.iter().any(|words| line.contains(words))
+    })?;
+    Some(Silence {
+        url: None,
+        cause: line.trim().trim_start_matches("ERROR: ").to_owned(),
+    })
+}
+
+/// What a failed build printed, where pip sent the output to its log and only says "See above for output".
+pub fn build_output(said: &str, log: &str) -> Option<String> {
+    if !said.contains("See above for output") {
+        return None;
+    }
+    let lines: Vec<&str> = log
+        .lines()
+        .map(|line| match line.split_once(' ') {
+            // The time, as pip writes it: 2026-11-26T19:07:32,454.
+            Some((time, rest)) if time.len() == 23 && time.contains('T') => rest,
+            _ => line,
+        })
+        .collect();
+    let end = lines.iter().position(|line| {
+        line.contains("[present-rich]") || line.contains("error: subprocess-exited-with-error")
+    })?;
+    let start = lines[..end]
+        .iter()
+        .rposition(|line| line.trim_start().starts_with("Running command "))
+        .map_or(end.saturating_sub(30), |at| at + 1);
+    let start = start.max(end.saturating_sub(30));
+    let text: Vec<&str> = lines[start..end]
+        .iter()
+        .map(|line| line.trim_end())
+        .collect();
+    (!text.is_empty()).then(|| format!("The build said:\n{}", text.join("\n")))
 }
 
 /// What pip says: at the end on standard error, in more detail in its log.
@@ -86,6 +171,9 @@ pub fn pip(said: &str, log: &str) -> Option<Silence> {
                 cause: caused_by(&line[at..]).to_owned(),
             });
         }
+    }
+    if let Some(silence) = git(said).or_else(|| git(log)).or_else(|| broken_off(said)) {
+        return Some(silence);
     }
     // An index that did not answer matters only where something was not found.
     if !said.contains("No matching distribution found") {
@@ -274,6 +362,37 @@ mod tests {
             &refused["connection error: ".len()..]
         );
         assert_eq!(pip(&direct, ""), silence("http://h:1/simple/alpha/", said));
+    }
+
+    #[test]
+    fn a_repository_s_host_and_a_broken_download_may_be_back() {
+        let git = "  fatal: unable to access 'https://git.example.org/x/': Could not resolve host: git.example.org\n";
+        let expected = silence(
+            "https://git.example.org/x/",
+            "Could not resolve host: git.example.org",
+        );
+        assert_eq!(uv(git), expected);
+        assert_eq!(pip(git, ""), expected);
+        let gone =
+            "fatal: unable to access 'https://h/x/': The requested URL returned error: 404\n";
+        assert_eq!(uv(gone), None);
+        let broken =
+            "ERROR: x: ('Connection broken: IncompleteRead(5 bytes read, 9 more expected)')\n";
+        assert!(pip(broken, "").is_some());
+    }
+
+    #[test]
+    fn the_reason_of_a_failed_build_comes_out_of_the_log() {
+        let log = "2026-11-26T19:07:32,454   Running command python setup.py egg_info\n\
+                   2026-11-26T19:07:32,454   mysql.h not found\n\
+                   2026-11-26T19:07:32,454   ERROR: [present-rich] python setup.py egg_info exited with 1\n\
+                   2026-11-26T19:07:32,454   Traceback\n";
+        let said = super::build_output("╰─> See above for output.", log);
+        assert_eq!(
+            said.as_deref(),
+            Some("The build said:\n  mysql.h not found")
+        );
+        assert_eq!(super::build_output("No matching distribution", log), None);
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub const CAP: usize = 64 << 10;
 /// How long a group that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// How long a run may go on after it has ended a program at the deadline: to clear away what the program left.
+const WIND_UP: Duration = Duration::from_secs(5);
+
 /// How long a stream is still read after the program has ended: a daemon it left behind may hold the other end for ever.
 const LINGER: Duration = Duration::from_millis(50);
 
@@ -141,6 +144,13 @@ impl Run {
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Run {
         self.env
             .push((key.as_ref().to_os_string(), value.as_ref().to_os_string()));
+        self
+    }
+
+    /// Variables that [`Run::env`] can override, whichever was called first.
+    #[must_use]
+    pub fn default_env(mut self, variables: Vec<(OsString, OsString)>) -> Run {
+        self.env.splice(0..0, variables);
         self
     }
 
@@ -369,6 +379,7 @@ impl Stop {
             signal_group(leader, Kill::KILL);
             self.deadline = Deadline::NEVER;
         } else {
+            crate::watchdog::winding_up(WIND_UP);
             signal_group(leader, Kill::TERM);
             self.timed_out = true;
             self.deadline = Deadline::after(Some(GRACE));

@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 /// How much of its last words is kept, in bytes.
 const TAIL: usize = 4 << 10;
 
+/// How long a run may go on after COMMAND was ended at the deadline: to put back what was changed for COMMAND.
+const WIND_UP: Duration = Duration::from_secs(60);
+
 /// How long its streams are still read after it has ended.
 const LINGER: Duration = Duration::from_millis(50);
 
@@ -199,6 +202,7 @@ impl<'a> Foreground<'a> {
                 }
                 None if self.deadline.passed() && !seen.timed_out => {
                     seen.timed_out = true;
+                    crate::watchdog::winding_up(self.grace + WIND_UP);
                     signal_group(leader, Kill::TERM);
                     kill_at = Deadline::after(Some(self.grace));
                 }

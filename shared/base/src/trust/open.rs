@@ -31,6 +31,32 @@ pub fn open_regular(path: &Path) -> Result<(File, Trust)> {
     Ok((File::from(fd), trust))
 }
 
+/// As [`open_regular`], with the rights of the user who can change the path: what that user cannot read is not read for a report. A file
+/// that stands where its name says, with no second name, is read all the same: root put it there.
+///
+/// # Errors
+/// As [`open_regular`]; `Kind::Permission` where more than one user can change the path.
+pub fn open_with_its_rights(path: &Path) -> Result<(File, Trust)> {
+    let trust = super::inspect(path)?;
+    let Some(user) = trust.executor()? else {
+        return open_regular(path);
+    };
+    let opened = super::with_rights_of(&user, || open_regular(path))?;
+    let own = !trust.is_linked() && trust.stat.st_nlink == 1;
+    match opened {
+        Err(error) if error.kind == crate::Kind::Permission && own => {
+            let fd = trust
+                .reopen(OFlags::RDONLY)
+                .map_err(|e| failed("read", path, e))?;
+            match trust.file_type() {
+                FileType::RegularFile => Ok((File::from(fd), trust)),
+                _ => Err(error),
+            }
+        }
+        other => other,
+    }
+}
+
 /// The whole of a regular file of at most `limit` bytes.
 ///
 /// # Errors

@@ -261,6 +261,12 @@ fn a_log_is_opened_with_the_rights_of_who_can_change_its_path() {
     assert!(append(&fifo).unwrap_err().message.contains("a FIFO"));
     assert_eq!(fs::read(&secret).unwrap(), b"secret");
 
+    // Nor is anything read that way for a report.
+    assert!(open_with_its_rights(&link).is_err());
+    assert!(open_with_its_rights(&second).is_err());
+    assert!(open_with_its_rights(&away.join("secret")).is_err());
+    assert!(open_with_its_rights(&old).is_ok() && open_with_its_rights(&log).is_ok());
+
     // By a path of root's alone all of it is as ever.
     let roots = at.0.join("roots");
     symlink(&secret, &roots).unwrap();

@@ -33,15 +33,61 @@ fn a_killed_tool_command_or_guardian_leaves_no_superuser() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(stage.is_super() && stage.journals().len() == 1);
-    stage
-        .elevate(&[], "true")
-        .run()
-        .expect_code(125)
-        .expect_err("already is a superuser");
     assert_eq!(
         stage.tool("recover").arg("-n").run().expect_code(1).json()["msg"],
-        "1 to be recovered"
+        "1 role to be recovered"
     );
+    // A journal that cannot be read does not keep the others from being finished.
+    let broken = stage.state.path().join("1-1.elevation");
+    std::fs::write(&broken, "no journal").unwrap();
+    let temporary = stage.state.path().join(".rbt-stale");
+    std::fs::write(&temporary, "").unwrap();
+    let old = std::time::SystemTime::now() - Duration::from_secs(7200);
+    let file = std::fs::File::options()
+        .write(true)
+        .open(&temporary)
+        .unwrap();
+    file.set_modified(old).unwrap();
+    let output = stage
+        .tool("recover")
+        .run()
+        .expect_code(3)
+        .expect_err("is no journal");
+    assert_eq!(output.json()["recovered"][0]["revoke_verified"], true);
+    assert!(!stage.is_super() && !temporary.exists());
+    std::fs::remove_file(&broken).unwrap();
+    // Both killed again: the next elevation finishes the first one, and goes on.
+    let mut child = stage.spawn("sleep 1");
+    wait_until("the right given", || stage.is_super());
+    stage
+        .guardians()
+        .into_iter()
+        .for_each(|pid| kill(pid, SIGKILL));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(stage.is_super() && stage.journals().len() == 1);
+    let dry = stage.elevate(&["-n"], "true").run().expect_code(1).json();
+    assert!(
+        dry["warnings"].to_string().contains("was not finished"),
+        "{dry}"
+    );
+    assert!(stage.is_super());
+    let report = stage.elevate(&[], "true").run().expect_code(0).json();
+    assert!(
+        report["warnings"].to_string().contains("taken back first"),
+        "{report}"
+    );
+    assert_eq!(report["elevation"]["revoke_verified"], true);
+    stage.expect_clean();
+    // And once more, for recover alone.
+    let mut child = stage.spawn("sleep 1");
+    wait_until("the right given", || stage.is_super());
+    stage
+        .guardians()
+        .into_iter()
+        .for_each(|pid| kill(pid, SIGKILL));
+    child.kill().unwrap();
+    child.wait().unwrap();
     let report = stage.tool("recover").run().expect_code(0).json();
     assert_eq!(
         (

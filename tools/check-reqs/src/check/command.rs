@@ -1,10 +1,12 @@
 //! A command on PATH, and the version it prints, on standard output or standard error.
 
-use super::{Check, Finding, Type, tail};
 use crate::document::Fields;
+use crate::finding::{Finding, tail};
 use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
 use crate::programs;
 use crate::scene::Scene;
+use crate::short::{self, Short};
 use crate::version::{Order, Wanted, plain};
 use base::Result;
 use base::child::Run;
@@ -20,6 +22,13 @@ pub const TYPE: Type = Type {
         ("args", "how it is asked for its version (--version)"),
         ("package", "the package that has it here"),
     ],
+    short: Short {
+        words: &["cmd", "command"],
+        colon: true,
+        forms: &["cmd:NAME[>=2.30]"],
+        example: "cmd:git>=2.30",
+        read: |_, rest| short::versioned(rest, None),
+    },
     read,
 };
 
@@ -74,8 +83,8 @@ impl Command {
 
     fn installation(&self, scene: &Scene) -> Fix {
         match &self.package {
-            Some(package) => fix::install(&scene.distro, &[package]),
-            None => fix::install_of_command(&scene.distro, &self.name),
+            Some(package) => fix::install(scene, &[package]),
+            None => fix::install_of_command(scene, &self.name),
         }
     }
 }
@@ -115,8 +124,13 @@ impl Check for Command {
         if self.wanted.is_any() {
             return Finding::met(shown.clone(), format!("{} is {shown}", self.name));
         }
+        let user = match programs::runner(&path) {
+            Ok(user) => user,
+            Err(finding) => return *finding,
+        };
         let run = programs::known(Run::new(&path).args(self.args()))
-            .user(super::python::owner_of(&path))
+            .dir("/")
+            .user(user)
             .deadline(deadline);
         let finished = match run.run() {
             Ok(finished) => finished,
@@ -155,17 +169,19 @@ impl Check for Command {
 }
 
 impl Command {
+    /// Whether the distribution has a newer version only the package manager can tell.
     fn newer(&self, scene: &Scene) -> Fix {
-        let fix = self.installation(scene);
-        let words = fix
-            .commands
-            .first()
-            .map(|command| format!(" (the distribution's newest: {command})"))
-            .unwrap_or_default();
-        Fix::advice(format!(
-            "install {} {}{words}",
-            self.name,
-            self.wanted.text()
-        ))
+        let text = format!("install {} {}", self.name, self.wanted.text());
+        let package = self
+            .package
+            .as_deref()
+            .or_else(|| distro::command::package(&self.name, &scene.distro));
+        match (package, scene.distro.manager()) {
+            (Some(package), Some(manager)) => Fix::advice(format!(
+                "{text}; `{}` brings the newest of the distribution",
+                manager.upgrade_script(package)
+            )),
+            _ => Fix::advice(text),
+        }
     }
 }

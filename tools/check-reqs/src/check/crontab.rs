@@ -1,17 +1,21 @@
 //! Whether a user can have a crontab that is run: the command, the daemon, and the lists of who may (crontab(1)).
 
-use super::{Check, Finding, Type, file};
+use crate::accounts;
 use crate::document::Fields;
-use crate::fix::{self, Fix};
-use crate::processes;
+use crate::finding::Finding;
+use crate::fix;
+use crate::fix::quoted;
+use crate::kind::{Check, Type};
 use crate::programs;
+use crate::running::{self, Found, Program, Whose};
 use crate::scene::Scene;
-use crate::shell::quoted;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
 use distro::Manager;
 use std::fs;
 use std::io;
+use std::path::Path;
 
 /// `type = "crontab"`.
 pub const TYPE: Type = Type {
@@ -24,8 +28,22 @@ pub const TYPE: Type = Type {
         ),
         ("daemon", "false: cron need not run"),
     ],
+    short: Short {
+        words: &["crontab"],
+        colon: false,
+        forms: &["crontab[:USER]"],
+        example: "crontab:deployer",
+        read: read_short,
+    },
     read,
 };
+
+fn read_short(_: &str, rest: &str) -> Result<Pairs, String> {
+    match rest {
+        "" => Ok(Vec::new()),
+        user => short::whole("user", user),
+    }
+}
 
 struct Crontab {
     user: Option<String>,
@@ -60,7 +78,7 @@ impl Crontab {
     fn who(&self) -> String {
         self.user
             .clone()
-            .unwrap_or_else(|| file::user_name(nix::unistd::geteuid().as_raw()))
+            .unwrap_or_else(|| accounts::name_of(nix::unistd::geteuid().as_raw()))
     }
 
     /// The allow file decides alone if it is there; the deny file otherwise; root may always.
@@ -71,7 +89,7 @@ impl Crontab {
                 let command = format!("echo {quoted_who} >> /etc/cron.allow");
                 return Ok(Some(
                     Finding::unmet("not_allowed", format!("{who} is not in /etc/cron.allow")).fix(
-                        Fix::root(format!("let {who} have a crontab"), vec![command]),
+                        fix::root(format!("let {who} have a crontab"), vec![command]),
                     ),
                 ));
             }
@@ -83,7 +101,7 @@ impl Crontab {
                 let command = format!("sed -i {} /etc/cron.deny", quoted(&pattern));
                 Ok(Some(
                     Finding::unmet("denied", format!("{who} is in /etc/cron.deny"))
-                        .fix(Fix::root(format!("let {who} have a crontab"), vec![command])),
+                        .fix(fix::root(format!("let {who} have a crontab"), vec![command])),
                 ))
             }
             Some(_) => Ok(None),
@@ -94,7 +112,10 @@ impl Crontab {
                     "not_allowed",
                     format!("without /etc/cron.allow and /etc/cron.deny only root may have a crontab, not {who}"),
                 )
-                .fix(Fix::root("let everybody have a crontab", vec!["touch /etc/cron.deny".into()])),
+                .fix(fix::root(
+                    format!("let {who} have a crontab"),
+                    vec![format!("echo {quoted_who} >> /etc/cron.allow")],
+                )),
             )),
         }
     }
@@ -114,16 +135,23 @@ impl Check for Crontab {
     }
 
     fn how(&self) -> String {
-        "the crontab command, a process named cron or crond, /etc/cron.allow and /etc/cron.deny"
-            .into()
+        "the crontab command, a cron daemon of root, /etc/cron.allow and /etc/cron.deny".into()
     }
 
     fn look(&self, scene: &Scene, _: Deadline) -> Finding {
         let Some(command) = programs::find("crontab") else {
             return Finding::unmet("missing", "there is no crontab command")
-                .fix(fix::install_of_command(&scene.distro, "crontab"));
+                .fix(fix::install_of_command(scene, "crontab"));
         };
         let who = self.who();
+        match accounts::user(&who) {
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                return Finding::unmet("no_user", format!("there is no user '{who}'"))
+                    .fix(fix::creation(&who, &[], None));
+            }
+            Err(why) => return Finding::unknown("error", why),
+        }
         if who != "root" {
             match self.objection(&who, scene.distro.manager()) {
                 Ok(None) => {}
@@ -131,38 +159,43 @@ impl Check for Crontab {
                 Err(error) => return Finding::io("/etc/cron.allow, /etc/cron.deny", &error),
             }
         }
-        let daemon = DAEMONS.iter().find_map(|name| {
-            processes::named(name)
-                .first()
-                .map(|process| format!("{name} (pid {})", process.pid))
-        });
-        match (daemon, self.daemon) {
-            (None, true) => {
-                let name = if scene.distro.manager() == Some(Manager::Apt) {
-                    "cron"
-                } else {
-                    "crond"
-                };
-                let start = match (
-                    std::path::Path::new("/run/systemd/system").is_dir(),
-                    scene.distro.manager(),
-                ) {
-                    (true, _) => format!("systemctl enable --now {name}"),
-                    (false, Some(Manager::Apk)) => format!("rc-service {name} start"),
-                    (false, _) => format!("service {name} start"),
+        match (self.daemon, daemon()) {
+            (false, _) => self.met(&command, String::new()),
+            (true, Ok(Some(found))) => self.met(&command, found.shown()),
+            (true, Err(why)) => Finding::unknown("permission", why),
+            (true, Ok(None)) => {
+                let name = match scene.distro.manager() {
+                    Some(Manager::Apt) => "cron",
+                    Some(Manager::Pacman) => "cronie",
+                    _ => "crond",
                 };
                 Finding::unmet("not_running", "crontabs are not run: no cron daemon runs")
                     .found(command.display().to_string())
-                    .fix(Fix::root("start the cron daemon", vec![start]))
-            }
-            (daemon, _) => {
-                let evidence = daemon.unwrap_or_default();
-                Finding::met(
-                    command.display().to_string(),
-                    format!("{who} may have a crontab"),
-                )
-                .evidence(evidence)
+                    .fix(fix::root(
+                        "start the cron daemon",
+                        vec![fix::start(scene, name)],
+                    ))
             }
         }
     }
+}
+
+impl Crontab {
+    fn met(&self, command: &Path, evidence: String) -> Finding {
+        let msg = format!("{} may have a crontab", self.who());
+        Finding::met(command.display().to_string(), msg).evidence(evidence)
+    }
+}
+
+/// A cron daemon of root that is not ours; an error where processes are hidden.
+fn daemon() -> Result<Option<Found>, String> {
+    let evidence = running::evidence()?;
+    let found = |name: &str| {
+        let program = Program::named(name);
+        evidence
+            .of_program(&program, Whose::Root)
+            .into_iter()
+            .next()
+    };
+    Ok(DAEMONS.iter().find_map(|name| found(name)))
 }

@@ -1,10 +1,13 @@
 //! Free space, as the caller's programs may use it (what is kept back for root does not count), in bytes, per cent or inodes.
 
-use super::{Check, Finding, Type, parse_size, size};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::fix::shell;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
-use crate::shell::shell;
+use crate::short::{self, Pairs, Short};
+use crate::size::{parse_size, size};
 use base::Result;
 use base::clock::Deadline;
 use nix::sys::statvfs::{Statvfs, statvfs};
@@ -19,8 +22,24 @@ pub const TYPE: Type = Type {
         ("free", "the least, 2G or 10%"),
         ("inodes", "the least, 5000 or 5%"),
     ],
+    short: Short {
+        words: &["disk"],
+        colon: true,
+        forms: &["disk:PATH:SIZE", "disk:PATH:10%", "disk:PATH:5000inodes"],
+        example: "disk:/srv:2G",
+        read: read_short,
+    },
     read,
 };
+
+fn read_short(_: &str, rest: &str) -> Result<Pairs, String> {
+    let (path, amount) = rest.rsplit_once(':').ok_or("the amount is missing")?;
+    let amount = match amount.strip_suffix("inodes") {
+        Some(count) => ("inodes", short::text(count)),
+        None => ("free", short::text(amount)),
+    };
+    Ok(vec![("path", short::text(path)), amount])
+}
 
 /// An amount, or a share of the whole.
 #[derive(Clone, Copy, Debug, PartialEq)]

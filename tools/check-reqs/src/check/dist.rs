@@ -1,11 +1,14 @@
 //! An installed Python distribution, read from its `*.dist-info`: pip is not run, and neither is Python.
 
-use super::{Check, Finding, Type, python};
+use super::python;
 use crate::document::Fields;
-use crate::fix::Fix;
+use crate::finding::Finding;
+use crate::fix::shell;
+use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
 use crate::programs;
 use crate::scene::Scene;
-use crate::shell::shell;
+use crate::short::{self, Pairs, Short};
 use crate::version::{Order, Wanted};
 use base::Result;
 use base::clock::Deadline;
@@ -26,15 +29,40 @@ pub const TYPE: Type = Type {
             "site",
             "a directory of distributions, in its place: a vendor library",
         ),
+        (
+            "requirements",
+            "the site's requirements file, where a missing distribution has to be named",
+        ),
     ],
+    short: Short {
+        words: &["dist"],
+        colon: true,
+        forms: &["NAME[>=1.0][@VENV]", "dist:NAME[>=1.0][@VENV]"],
+        example: "setuptools>=8.0@/srv/venv",
+        read: read_short,
+    },
     read,
 };
+
+/// Distributions that are named like a type of check: the bare word means the distribution.
+pub const IS_ALSO_NAMED: &[&str] = &["django"];
+
+fn read_short(_: &str, rest: &str) -> Result<Pairs, String> {
+    let pairs = short::versioned(rest, Some("venv"))?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.[],".contains(c);
+    let (name, ..) = short::split_version(rest);
+    match name.chars().all(fits) && name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        true => Ok(pairs),
+        false => Err(format!("'{name}' is not the name of a distribution")),
+    }
+}
 
 struct Distribution {
     name: String,
     wanted: Wanted,
     venv: Option<PathBuf>,
     site: Option<PathBuf>,
+    requirements: Option<PathBuf>,
 }
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
@@ -49,6 +77,7 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
         wanted,
         venv: fields.text("venv")?.map(PathBuf::from),
         site: fields.text("site")?.map(PathBuf::from),
+        requirements: fields.text("requirements")?.map(PathBuf::from),
     }))
 }
 
@@ -66,32 +95,32 @@ impl Distribution {
         )
     }
 
+    /// What is installed by hand is drift: the requirements of the site name the distribution, and
+    /// venv-sync brings the environment to them.
     fn install(&self, place: &Path) -> Fix {
-        let text = format!("install {} into {}", self.requirement(), place.display());
         let requirement = self.requirement();
-        match &self.venv {
-            Some(venv) => {
-                let python = if venv.is_dir() {
-                    venv.join("bin/python")
-                } else {
-                    venv.clone()
-                };
-                let python = python.display().to_string();
-                let words = [python.as_str(), "-m", "pip", "install", &requirement];
-                match python::owner_of(Path::new(&python)).and_then(|owner| owner.name) {
-                    Some(owner) => Fix::root(
-                        text,
-                        vec![shell(
-                            &[&["runuser", "-u", owner.as_str(), "--"], words.as_slice()].concat(),
-                        )],
-                    ),
-                    None => Fix::plain(text, vec![shell(&words)]),
-                }
-            }
-            None => Fix::advice(format!(
-                "{text}, better in a virtual environment: python3 -m venv VENV; VENV/bin/pip install '{requirement}'"
-            )),
-        }
+        let shown = place.display().to_string();
+        let Some(file) = &self.requirements else {
+            let summary = match &self.venv {
+                Some(_) => format!(
+                    "name {requirement} in the site's requirements file, then run venv-sync apply"
+                ),
+                None => format!(
+                    "install {requirement} into a virtual environment; venv = \"DIRECTORY\" names the one to look at"
+                ),
+            };
+            return Fix::advice(summary);
+        };
+        let file = file.display().to_string();
+        let named = format!(
+            "grep -qsxF -e {line} -- {file} || printf '%s\\n' {line} >>{file}",
+            line = fix::quoted(&requirement),
+            file = fix::quoted(&file)
+        );
+        fix::root(
+            format!("name {requirement} in {file}, and bring {shown} to what is named there"),
+            vec![named, shell(&["venv-sync", "apply", "-r", &file, &shown])],
+        )
     }
 }
 
@@ -123,14 +152,12 @@ impl Check for Distribution {
         let default = || programs::find("python3").map(|path| python::behind_shim(&path, deadline));
         let Some(place) = self.venv.clone().or_else(default) else {
             return Finding::unmet("no_python", "there is no python3 on PATH")
-                .fix(crate::fix::install_of_command(&scene.distro, "python3"));
+                .fix(fix::install_of_command(scene, "python3"));
         };
         if let Err(error) = std::fs::metadata(&place) {
             let finding = Finding::io(place.display(), &error);
             return match finding.verdict {
-                super::Verdict::Unmet => {
-                    finding.fix(python::venv_fix(scene.distro.manager(), &place))
-                }
+                crate::finding::Verdict::Unmet => finding.fix(python::venv_fix(scene, &place)),
                 _ => finding,
             };
         }
@@ -142,7 +169,7 @@ impl Check for Distribution {
             }
             Err(why) => {
                 return Finding::unmet("no_environment", why.clone())
-                    .fix(python::venv_fix(scene.distro.manager(), &place));
+                    .fix(python::venv_fix(scene, &place));
             }
         };
         let environment = &index.environment;
@@ -180,10 +207,7 @@ impl Check for Distribution {
             return Finding::unmet("broken_link", msg)
                 .found(dist.version.clone())
                 .evidence(evidence)
-                .fix(python::venv_fix(
-                    scene.distro.manager(),
-                    &environment.prefix,
-                ));
+                .fix(python::venv_fix(scene, &environment.prefix));
         }
         self.judge(dist, evidence, self.install(&environment.prefix))
     }
@@ -193,20 +217,19 @@ impl Distribution {
     /// A directory that `site.addsitedir` or PYTHONPATH brings in.
     fn look_in_site(&self, site: &Path) -> Finding {
         let (shown, wanted) = (site.display().to_string(), self.requirement());
-        let text = format!("put {wanted} into {shown}");
-        let fix = Fix::plain(
-            text,
+        let fix = Fix::advice(format!("put {wanted} into {shown}")).or(fix::root(
+            format!("install {wanted} into {shown}"),
             vec![shell(&[
                 "python3", "-m", "pip", "install", "--target", &shown, &wanted,
             ])],
-        );
+        ));
         match (
             std::fs::metadata(site),
             pydist::site::find(site, &self.name),
         ) {
             (Err(error), _) => {
                 let finding = Finding::io(site.display(), &error);
-                if finding.verdict == super::Verdict::Unmet {
+                if finding.verdict == crate::finding::Verdict::Unmet {
                     finding.fix(fix)
                 } else {
                     finding

@@ -9,20 +9,24 @@
 //! All of it runs as the service's user, with nothing of the caller's environment.
 
 mod answer;
+mod env_file;
 mod scratch;
 
-use super::{Check, Finding, Type, Verdict, python, tail};
+use super::python;
 use crate::document::Fields;
-use crate::fix::Fix;
+use crate::finding::{Finding, Verdict, tail};
+use crate::fix::{self, Fix};
+use crate::fix::{quoted, shell};
+use crate::kind::{Check, Type};
 use crate::programs;
 use crate::scene::Scene;
-use crate::shell::{quoted, shell};
+use crate::secret::masked;
+use crate::short::{self, Short};
 use answer::Answer;
 use base::Result;
 use base::child::{Identity, Run};
 use base::clock::Deadline;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// `type = "django"`.
@@ -35,7 +39,14 @@ pub const TYPE: Type = Type {
         ("settings", "DJANGO_SETTINGS_MODULE"),
         ("user", "who runs it (the directory's owner, if root asks)"),
         ("env", "a table of variables"),
-        ("env_file", "a file of NAME=VALUE lines"),
+        (
+            "env_file",
+            "a file of NAME=VALUE lines, as systemd's EnvironmentFile= reads them; every value is a secret",
+        ),
+        (
+            "databases",
+            "the aliases of DATABASES to look at (all that the site migrates)",
+        ),
         (
             "checks",
             "some of check, makemigrations, migrate, collectstatic, or other commands",
@@ -46,6 +57,13 @@ pub const TYPE: Type = Type {
             "scratch (collected for real and thrown away) or dry-run",
         ),
     ],
+    short: Short {
+        words: &["django"],
+        colon: true,
+        forms: &["django:DIRECTORY[@VENV]"],
+        example: "django:/srv/site@/srv/venv",
+        read: |_, rest| Ok(short::subject(rest, '@', "directory", "venv")),
+    },
     read,
 };
 
@@ -57,6 +75,7 @@ struct Django {
     user: Option<String>,
     env: Vec<(String, String)>,
     env_file: Option<PathBuf>,
+    databases: Vec<String>,
     steps: Vec<String>,
     scratch: bool,
 }
@@ -82,6 +101,7 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
         user: fields.text("user")?,
         env: fields.map("env")?,
         env_file: fields.text("env_file")?.map(PathBuf::from),
+        databases: fields.texts("databases")?,
         steps: if steps.is_empty() {
             STEPS.iter().map(|step| (*step).to_string()).collect()
         } else {
@@ -108,12 +128,14 @@ struct Stage {
     python: PathBuf,
     user: Option<Identity>,
     env: Vec<(String, String)>,
+    /// The part of `env` that is not from the environment file, for commands that people type.
+    own: Vec<(String, String)>,
 }
 
 impl Django {
     fn stage(&self, scene: &Scene) -> Result<Stage, Box<Finding>> {
         let manage = self.directory.join(&self.manage);
-        let meta = fs::metadata(&manage).map_err(|error| {
+        fs::metadata(&manage).map_err(|error| {
             let finding = Finding::io(manage.display(), &error);
             Box::new(match finding.verdict {
                 Verdict::Unmet => finding.fix(Fix::advice(format!(
@@ -140,14 +162,14 @@ impl Django {
                     "no_interpreter",
                     format!("{} is not there, or leads nowhere", python.display()),
                 )
-                .fix(python::venv_fix(scene.distro.manager(), venv)),
+                .fix(python::venv_fix(scene, venv)),
             ));
         }
         let user = match &self.user {
             Some(name) => {
                 let identity = Identity::of_name(name).map_err(|error| {
                     Box::new(
-                        Finding::unmet("no_user", error.message).fix(super::user::creation(
+                        Finding::unmet("no_user", error.message).fix(crate::fix::creation(
                             name,
                             &[],
                             None,
@@ -162,55 +184,51 @@ impl Django {
                 }
                 Some(identity)
             }
-            // Root runs nobody else's code as root.
-            None if scene.root && meta.uid() != 0 => Identity::of_uid(meta.uid(), meta.gid()).ok(),
-            None => python::owner_of(&python).filter(|_| scene.root),
+            // Root runs nobody else's code as root: whoever can change manage.py or the interpreter
+            // runs both.
+            None => match programs::runner(&manage)? {
+                Some(owner) => Some(owner),
+                None => programs::runner_of_python(&python)?,
+            },
         };
+        let mut own = self.environment(user.as_ref());
+        let mut env = own.clone();
+        if let Some(file) = &self.env_file {
+            env.extend(env_file::read(file)?);
+        }
+        // A check leaves no .pyc behind.
+        env.push(("PYTHONDONTWRITEBYTECODE".into(), "1".into()));
+        env.push(("PYTHONUNBUFFERED".into(), "1".into()));
+        for (name, value) in &self.env {
+            if base::mask::is_secret(name) {
+                base::mask::register(value);
+            }
+        }
+        env.extend(self.env.iter().cloned());
+        own.extend(self.env.iter().cloned());
         Ok(Stage {
             python,
-            env: self.environment(user.as_ref())?,
             user,
+            env,
+            own,
         })
     }
 
-    fn environment(&self, user: Option<&Identity>) -> Result<Vec<(String, String)>, Box<Finding>> {
+    /// What a service has that systemd starts, and the settings' name.
+    fn environment(&self, user: Option<&Identity>) -> Vec<(String, String)> {
         let home = user
             .and_then(|user| user.home.clone())
             .or_else(|| std::env::var_os("HOME").map(PathBuf::from));
+        let home = home.unwrap_or_else(|| "/".into()).display().to_string();
         let mut env = vec![
             ("PATH".to_string(), programs::SYSTEM_PATH.to_string()),
-            (
-                "HOME".into(),
-                home.unwrap_or_else(|| "/".into()).display().to_string(),
-            ),
+            ("HOME".into(), home),
             ("LANG".into(), "C.UTF-8".into()),
-            // A check leaves no .pyc behind.
-            ("PYTHONDONTWRITEBYTECODE".into(), "1".into()),
-            ("PYTHONUNBUFFERED".into(), "1".into()),
         ];
         if let Some(settings) = &self.settings {
             env.push(("DJANGO_SETTINGS_MODULE".into(), settings.clone()));
         }
-        if let Some(file) = &self.env_file {
-            let text = fs::read_to_string(file)
-                .map_err(|error| Box::new(Finding::io(file.display(), &error)))?;
-            for line in text
-                .lines()
-                .map(str::trim)
-                .filter(|line| !line.starts_with(['#', ';']))
-            {
-                if let Some((key, value)) =
-                    line.strip_prefix("export ").unwrap_or(line).split_once('=')
-                {
-                    env.push((
-                        key.trim().to_string(),
-                        value.trim().trim_matches(['"', '\'']).to_string(),
-                    ));
-                }
-            }
-        }
-        env.extend(self.env.iter().cloned());
-        Ok(env)
+        env
     }
 
     fn run(&self, stage: &Stage, words: &[&str], deadline: Deadline) -> Run {
@@ -230,8 +248,51 @@ impl Django {
         }
     }
 
-    /// One command, and what its answer means.
+    /// One command, and what its answer means. `migrate` is asked for every database.
     fn step(&self, stage: &Stage, step: &str, deadline: Deadline) -> Answer {
+        if step != "migrate" {
+            return self.command(stage, step, None, deadline);
+        }
+        let aliases = match self.databases.is_empty() {
+            true => self.aliases(stage, deadline),
+            false => self.databases.clone(),
+        };
+        match aliases.as_slice() {
+            [] => self.command(stage, step, None, deadline),
+            [one] if one == "default" => self.command(stage, step, None, deadline),
+            many => {
+                let each = many.iter().map(|alias| {
+                    let answer = self.command(stage, step, Some(alias), deadline);
+                    (alias.as_str(), answer)
+                });
+                answer::together(each.collect())
+            }
+        }
+    }
+
+    /// The aliases of DATABASES that the site migrates; none where the settings cannot be read, which
+    /// `migrate` says better.
+    fn aliases(&self, stage: &Stage, deadline: Deadline) -> Vec<String> {
+        let words = ["-c", scratch::ALIASES, self.manage.as_str()];
+        let run = self.run(stage, &words, deadline).run();
+        let out = run
+            .ok()
+            .filter(base::child::Finished::success)
+            .map(|finished| finished.out())
+            .unwrap_or_default();
+        let marked = out
+            .lines()
+            .filter_map(|line| line.strip_prefix("check-reqs-alias "));
+        marked.map(str::to_owned).collect()
+    }
+
+    fn command(
+        &self,
+        stage: &Stage,
+        step: &str,
+        alias: Option<&str>,
+        deadline: Deadline,
+    ) -> Answer {
         let scratch = (step == "collectstatic" && self.scratch)
             .then(|| scratch::Directory::new(stage.user.as_ref()));
         let place = match &scratch {
@@ -239,7 +300,8 @@ impl Django {
             Some(Err(why)) => return Answer::unknown("error", why.clone()),
             None => None,
         };
-        let words: Vec<&str> = match (step, &place) {
+        let database = alias.map(|alias| format!("--database={alias}"));
+        let mut words: Vec<&str> = match (step, &place) {
             ("check", _) => vec!["check", "--deploy", "--fail-level", "WARNING"],
             ("makemigrations", _) => vec!["makemigrations", "--check", "--dry-run", "--no-input"],
             ("migrate", _) => vec!["migrate", "--check", "--plan", "--no-input"],
@@ -247,6 +309,7 @@ impl Django {
             ("collectstatic", None) => vec!["collectstatic", "--no-input", "--dry-run"],
             (other, _) => vec![other],
         };
+        words.extend(database.as_deref());
         match self.run(stage, &words, deadline).run() {
             Err(error) => Answer::unknown("not_executable", error.message),
             Ok(finished) if finished.timed_out => {
@@ -256,48 +319,72 @@ impl Django {
         }
     }
 
-    /// The command that a person types to close a gap: as the same user, with the same environment.
-    fn by_hand(&self, stage: &Stage, words: &[&str]) -> String {
-        let mut line = vec!["env".to_string(), "-i".to_string()];
-        line.extend(
-            stage
-                .env
-                .iter()
-                .filter(|(key, _)| !key.starts_with("PYTHON"))
-                .map(|(key, value)| {
-                    let value = if base::mask::is_secret(key) {
-                        format!("${key}")
-                    } else {
-                        base::mask::text(value)
-                    };
-                    quoted(&format!("{key}={value}"))
-                }),
-        );
-        line.push(quoted(&stage.python.display().to_string()));
-        line.push(quoted(&self.manage));
-        line.extend(words.iter().map(|word| quoted(word)));
-        let inner = format!(
-            "cd {} && {}",
-            quoted(&self.directory.display().to_string()),
-            line.join(" ")
-        );
-        match stage.user.as_ref().and_then(|user| user.name.as_deref()) {
-            Some(user) => shell(&["runuser", "-u", user, "--", "sh", "-c", &inner]),
-            None => shell(&["sh", "-c", &inner]),
+    /// The command that closes a gap: as the same user, with the same environment. None where the
+    /// environment holds what cannot be typed without showing a secret.
+    fn by_hand(&self, stage: &Stage, words: &[&str]) -> Option<String> {
+        let own = stage
+            .own
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"));
+        let env: Vec<String> = own.collect();
+        let python = stage.python.display().to_string();
+        let directory = self.directory.display().to_string();
+        let mut line = vec!["env", "-i"];
+        line.extend(env.iter().map(String::as_str));
+        line.extend([python.as_str(), self.manage.as_str()]);
+        line.extend(words);
+        let user = stage.user.as_ref().and_then(|user| user.name.as_deref());
+        match &self.env_file {
+            None => {
+                let inner = format!("cd {} && {}", quoted(&directory), shell(&line));
+                Some(match user {
+                    Some(user) => shell(&["runuser", "-u", user, "--", "sh", "-c", &inner]),
+                    None => shell(&["sh", "-c", &inner]),
+                })
+            }
+            // systemd reads the file as the service does; no shell evaluates the file.
+            Some(file) if Path::new("/run/systemd/system").is_dir() => {
+                let mut line = vec![
+                    "systemd-run".to_owned(),
+                    "--pipe".to_owned(),
+                    "--wait".to_owned(),
+                    "--collect".to_owned(),
+                    "--quiet".to_owned(),
+                    format!("--property=EnvironmentFile={}", file.display()),
+                    format!("--working-directory={directory}"),
+                ];
+                line.extend(user.map(|user| format!("--uid={user}")));
+                line.extend(env.iter().map(|pair| format!("--setenv={pair}")));
+                line.extend([python.clone(), self.manage.clone()]);
+                line.extend(words.iter().map(|word| (*word).to_owned()));
+                Some(shell(&line.iter().map(String::as_str).collect::<Vec<_>>()))
+            }
+            Some(_) => None,
         }
     }
 
-    fn fix(&self, stage: &Stage, step: &str, reason: &'static str) -> Fix {
-        match (step, reason) {
+    fn fix(&self, stage: &Stage, step: &str, answer: &Answer) -> Fix {
+        match (step, answer.reason.unwrap_or("error")) {
             ("migrate", "unapplied") => {
-                let command = self.by_hand(stage, &["migrate", "--no-input"]);
+                let database = answer
+                    .alias
+                    .as_ref()
+                    .map(|alias| format!("--database={alias}"));
+                let mut words = vec!["migrate", "--no-input"];
+                words.extend(database.as_deref());
                 let text = "apply the migrations, once and on one node";
-                if stage.user.is_some() {
-                    Fix::root(text, vec![command])
-                } else {
-                    Fix::plain(text, vec![command])
+                match self.by_hand(stage, &words) {
+                    Some(command) => fix::root(text, vec![command]),
+                    None => Fix::advice(format!(
+                        "{text}: manage.py {} in {}, with the variables of the environment file",
+                        words.join(" "),
+                        self.directory.display()
+                    )),
                 }
             }
+            ("migrate", "login" | "no_database") => Fix::advice(
+                "correct the name, role or password of the database in the settings, or create what the settings name",
+            ),
             ("makemigrations", "missing_migration") => Fix::advice(
                 "make the migration where the site is developed (manage.py makemigrations), commit it and deploy it",
             ),
@@ -305,11 +392,11 @@ impl Django {
                 "change the settings that `check --deploy` names; https://docs.djangoproject.com/en/stable/howto/deployment/checklist/",
             ),
             ("collectstatic", _) => Fix::advice(
-                "mend what the collection stumbles over: a file that a stylesheet or template names and that is not there",
+                "provide the file that a stylesheet or template names and that is not there",
             ),
             _ => Fix::advice(format!(
-                "see what it says: {}",
-                self.by_hand(stage, &[step])
+                "read what manage.py {step} says in {}",
+                self.directory.display()
             )),
         }
     }
@@ -368,7 +455,7 @@ impl Check for Django {
         };
         let said = |verdict| {
             worst(verdict)
-                .map(|(step, answer)| format!("{step}: {}", base::mask::text(&answer.msg)))
+                .map(|(step, answer)| format!("{step}: {}", answer.msg))
                 .collect::<Vec<_>>()
                 .join("; ")
         };
@@ -389,10 +476,15 @@ impl Check for Django {
         };
         let (step, answer) = first;
         let reason = answer.reason.unwrap_or("error");
-        let evidence = tail(&base::mask::text(&answer.output));
+        let evidence = tail(&masked(&answer.output));
         match verdict {
             Verdict::Unmet => {
-                Finding::unmet(reason, said(Verdict::Unmet)).fix(self.fix(&stage, step, reason))
+                let unknown = said(Verdict::Unknown);
+                let msg = match unknown.is_empty() {
+                    true => said(Verdict::Unmet),
+                    false => format!("{}; not known: {unknown}", said(Verdict::Unmet)),
+                };
+                Finding::unmet(reason, msg).fix(self.fix(&stage, step, answer))
             }
             _ => Finding::unknown(reason, said(Verdict::Unknown)),
         }

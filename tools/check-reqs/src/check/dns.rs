@@ -1,10 +1,12 @@
 //! A name that resolves, as this host's programs resolve it (hosts file, DNS, whatever nsswitch.conf says).
 
-use super::{Check, Finding, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::net;
 use crate::scene::Scene;
+use crate::short::{self, Short};
 use base::Result;
 use base::clock::Deadline;
 use std::collections::BTreeSet;
@@ -18,6 +20,13 @@ pub const TYPE: Type = Type {
         ("name", "the name"),
         ("address", "an address it has to have, or a list"),
     ],
+    short: Short {
+        words: &["dns"],
+        colon: true,
+        forms: &["dns:NAME[=ADDRESS]"],
+        example: "dns:example.org",
+        read: |_, rest| Ok(short::subject(rest, '=', "name", "address")),
+    },
     read,
 };
 

@@ -1,11 +1,14 @@
 //! A PostgreSQL extension: are its files on the server's host, and, where that is asked, is it created in the database?
 
 use super::postgres::{Connection, query_failed};
-use super::{Check, Finding, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
+use crate::fix::shell;
 use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
-use crate::shell::shell;
+use crate::secret::masked;
+use crate::short::{self, Short};
 use crate::version::{Order, Wanted};
 use base::Result;
 use base::clock::Deadline;
@@ -21,6 +24,13 @@ pub const TYPE: Type = Type {
         ("connection", "as for postgres"),
         ("database", "as for postgres"),
     ],
+    short: Short {
+        words: &["ext", "extension"],
+        colon: true,
+        forms: &["ext:NAME[>=1.0][@CONNECTION]"],
+        example: "ext:hstore>=1.4@service=site",
+        read: |_, rest| short::versioned(rest, Some("connection")),
+    },
     read,
 };
 
@@ -87,12 +97,13 @@ impl Check for Extension {
             } else {
                 format!("{}.{}", number / 10_000, number / 100 % 100)
             };
-            let mut fix = fix::install_extension(&scene.distro, name, &major);
+            let mut fix = fix::install_extension(scene, name, &major);
             if !connected.target.is_local() {
-                fix.text = format!(
+                // The steps are for the server's host, not for this one.
+                fix = Fix::advice(format!(
                     "on the server's host {}: {}",
-                    connected.target.host, fix.text
-                );
+                    connected.target.host, fix.summary
+                ));
             }
             return Finding::unmet(
                 "missing",
@@ -141,10 +152,10 @@ impl Extension {
     fn ensure(&self, database: &str) -> Fix {
         let text = format!("create the extension {} in {database}", self.name);
         match self.connection.dsn() {
-            Some(dsn) if base::mask::text(dsn) != dsn => {
+            Some(dsn) if masked(dsn) != dsn => {
                 Fix::advice(format!("{text}: pg-ext-ensure -d CONNECTION {}", self.name))
             }
-            Some(dsn) => Fix::plain(
+            Some(dsn) => fix::root(
                 text,
                 vec![shell(&[
                     "pg-ext-ensure",
@@ -155,7 +166,7 @@ impl Extension {
                     &self.name,
                 ])],
             ),
-            None => Fix::plain(
+            None => fix::root(
                 text,
                 vec![shell(&["pg-ext-ensure", "--db", database, &self.name])],
             ),

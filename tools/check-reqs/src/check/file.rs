@@ -1,13 +1,16 @@
 //! A path: there or not, of which type, whose, with which mode. Links are followed unless a symlink is what is asked for.
 
-use super::{Check, Finding, Type};
+use crate::accounts::{group_name_of, name_of};
 use crate::document::Fields;
-use crate::fix::Fix;
+use crate::finding::Finding;
+use crate::fix::shell;
+use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
-use crate::shell::shell;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
-use nix::unistd::{Gid, Group, Uid, User};
+use nix::unistd::{Group, User};
 use std::fs::{self, FileType, Metadata};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::PathBuf;
@@ -28,8 +31,28 @@ pub const TYPE: Type = Type {
         ("target", "where a symlink leads"),
         ("absent", "true: nothing may be there"),
     ],
+    short: Short {
+        words: &["file", "dir"],
+        colon: true,
+        forms: &["file:PATH[:OWNER[:MODE]]", "dir:PATH[:OWNER[:MODE]]"],
+        example: "dir:/srv/media:deployer:2775",
+        read: read_short,
+    },
     read,
 };
+
+fn read_short(word: &str, rest: &str) -> Result<Pairs, String> {
+    let keys = ["path", "owner", "mode"];
+    let parts = keys.into_iter().zip(rest.splitn(3, ':'));
+    let mut pairs: Pairs = parts
+        .filter(|(_, part)| !part.is_empty())
+        .map(|(key, part)| (key, short::text(part)))
+        .collect();
+    if word == "dir" {
+        pairs.push(("kind", short::text("directory")));
+    }
+    Ok(pairs)
+}
 
 const KINDS: &[&str] = &[
     "file",
@@ -94,22 +117,6 @@ pub fn kind(of: FileType) -> &'static str {
     }
 }
 
-/// A user's name, or its number where it has none.
-pub fn user_name(uid: u32) -> String {
-    User::from_uid(Uid::from_raw(uid))
-        .ok()
-        .flatten()
-        .map_or_else(|| uid.to_string(), |user| user.name)
-}
-
-/// A group's name, or its number where it has none.
-pub fn group_name(gid: u32) -> String {
-    Group::from_gid(Gid::from_raw(gid))
-        .ok()
-        .flatten()
-        .map_or_else(|| gid.to_string(), |group| group.name)
-}
-
 /// Whether a number is what a name (or a number) stands for; `None` where the name stands for nothing.
 fn is_user(name: &str, uid: u32) -> Option<bool> {
     match name.parse::<u32>() {
@@ -131,6 +138,14 @@ fn is_group(name: &str, gid: u32) -> Option<bool> {
     }
 }
 
+fn is_missing_user(name: &str) -> bool {
+    !fix::is_number(name) && matches!(crate::accounts::user(name), Ok(None))
+}
+
+fn is_missing_group(name: &str) -> bool {
+    !fix::is_number(name) && matches!(crate::accounts::group(name), Ok(None))
+}
+
 impl Path {
     fn shown(&self) -> String {
         self.path.display().to_string()
@@ -139,15 +154,13 @@ impl Path {
     fn absent_finding(&self, meta: std::io::Result<Metadata>) -> Finding {
         match meta {
             Ok(meta) => {
+                let advice = Fix::advice(format!("remove {} if nothing needs it", self.shown()));
                 let command = match meta.is_dir() {
-                    true => Fix::advice(format!(
-                        "remove the directory {} if nothing in it is needed",
-                        self.shown()
-                    )),
-                    false => Fix::root(
-                        format!("remove {}", self.shown()),
-                        vec![shell(&["rm", "--", &self.shown()])],
-                    ),
+                    true => advice,
+                    // Removing loses what was there: a person decides.
+                    false => advice.or(Fix::advice(format!("delete {} for good", self.shown()))
+                        .command("root", &["rm", "--", &self.shown()])
+                        .destructive()),
                 };
                 Finding::unmet(
                     "present",
@@ -168,7 +181,7 @@ impl Path {
         let shown = self.shown();
         if self.kind.as_deref() == Some("symlink") {
             if let Some(target) = &self.target {
-                return Fix::root(
+                return fix::root(
                     format!("make the link {shown}"),
                     vec![shell(&["ln", "-s", "--", target, &shown])],
                 );
@@ -178,14 +191,22 @@ impl Path {
             return Fix::advice(format!("put {shown} in place"));
         }
         let mode = self.mode.map(|mode| format!("{mode:o}"));
+        let mut before = Vec::new();
+        if let Some(owner) = self.owner.as_deref().filter(|name| is_missing_user(name)) {
+            before.extend(fix::account(owner, &[], None));
+        }
+        if let Some(group) = self.group.as_deref().filter(|name| is_missing_group(name)) {
+            before.push(fix::group_line(group));
+        }
         let mut words = vec!["install", "-d"];
         for (option, value) in [("-o", &self.owner), ("-g", &self.group), ("-m", &mode)] {
             if let Some(value) = value {
                 words.extend([option, value]);
             }
         }
-        words.push(&shown);
-        Fix::root(format!("make the directory {shown}"), vec![shell(&words)])
+        words.extend(["--", &shown]);
+        before.push(shell(&words));
+        fix::root(format!("make the directory {shown}"), before)
     }
 }
 
@@ -226,7 +247,7 @@ impl Check for Path {
                 let finding = Finding::io(self.shown(), &error);
                 let dangles = fs::symlink_metadata(&self.path).is_ok_and(|meta| meta.is_symlink());
                 return match finding.verdict {
-                    super::Verdict::Unmet if dangles => {
+                    crate::finding::Verdict::Unmet if dangles => {
                         let to = fs::read_link(&self.path).unwrap_or_default();
                         Finding::unmet(
                             "broken_link",
@@ -241,7 +262,7 @@ impl Check for Path {
                             to.display()
                         )))
                     }
-                    super::Verdict::Unmet => finding.fix(self.creation()),
+                    crate::finding::Verdict::Unmet => finding.fix(self.creation()),
                     _ => finding,
                 };
             }
@@ -253,7 +274,7 @@ impl Check for Path {
 impl Path {
     fn judge(&self, meta: &Metadata) -> Finding {
         let is = kind(meta.file_type());
-        let (owner, group) = (user_name(meta.uid()), group_name(meta.gid()));
+        let (owner, group) = (name_of(meta.uid()), group_name_of(meta.gid()));
         let mode = meta.mode() & 0o7777;
         let found = format!("{is}, owner {owner}, group {group}, mode {mode:04o}");
         if let Some(wanted) = self.kind.as_deref().filter(|wanted| *wanted != is) {
@@ -280,7 +301,7 @@ impl Path {
                     ),
                 )
                 .found(to.display().to_string())
-                .fix(Fix::root(
+                .fix(fix::root(
                     format!("point {} to {target}", self.shown()),
                     vec![command],
                 ));
@@ -296,10 +317,14 @@ impl Path {
                     wrong.push(("owner", format!("belongs to {owner}, not to {name}")));
                     owners.push_str(name);
                 }
-                None => wrong.push((
-                    "owner",
-                    format!("belongs to {owner}; there is no user {name}"),
-                )),
+                None => {
+                    wrong.push((
+                        "owner",
+                        format!("belongs to {owner}; there is no user {name}"),
+                    ));
+                    commands.extend(fix::account(name, &[], None));
+                    owners.push_str(name);
+                }
             }
         }
         if let Some(name) = &self.group {
@@ -309,10 +334,14 @@ impl Path {
                     wrong.push(("group", format!("is of group {group}, not of {name}")));
                     owners = format!("{owners}:{name}");
                 }
-                None => wrong.push((
-                    "group",
-                    format!("is of group {group}; there is no group {name}"),
-                )),
+                None => {
+                    wrong.push((
+                        "group",
+                        format!("is of group {group}; there is no group {name}"),
+                    ));
+                    commands.push(fix::group_line(name));
+                    owners = format!("{owners}:{name}");
+                }
             }
         }
         if !owners.is_empty() {
@@ -340,11 +369,20 @@ impl Path {
             .map(|(_, what)| what.as_str())
             .collect::<Vec<_>>()
             .join(", ");
+        let summary = format!(
+            "give {} the owner and mode that are asked for",
+            self.shown()
+        );
+        // Root's files of the system stay root's, whatever a list asks for.
+        let taken = meta.uid() == 0 && !owners.is_empty() && fix::is_of_system(&self.path);
+        let fix = match taken {
+            true => Fix::advice(format!(
+                "{summary}, by hand: the path belongs to the system"
+            )),
+            false => fix::root(summary, commands),
+        };
         Finding::unmet(reason, format!("{} {msg}", self.shown()))
             .found(found)
-            .fix(Fix::root(
-                format!("give {} the right owner and mode", self.shown()),
-                commands,
-            ))
+            .fix(fix)
     }
 }

@@ -1,11 +1,13 @@
 //! A group, and who has to be in it.
 
-use super::{Check, Finding, Type};
 use crate::accounts;
 use crate::document::Fields;
-use crate::fix::Fix;
+use crate::finding::Finding;
+use crate::fix;
+use crate::fix::shell;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
-use crate::shell::shell;
+use crate::short::{self, Short};
 use base::Result;
 use base::clock::Deadline;
 use nix::unistd::{User, getgrouplist};
@@ -16,6 +18,13 @@ pub const TYPE: Type = Type {
     name: "group",
     about: "a group and its members",
     keys: &[("name", "the group"), ("members", "who has to be in it")],
+    short: Short {
+        words: &["group"],
+        colon: true,
+        forms: &["group:NAME[:MEMBER,MEMBER]"],
+        example: "group:www-data:deployer",
+        read: |_, rest| Ok(short::members(rest, "members")),
+    },
     read,
 };
 
@@ -52,14 +61,14 @@ impl Check for Members {
         let group = match accounts::group(name) {
             Ok(Some(group)) => group,
             Ok(None) => {
-                let mut commands = vec![shell(&["groupadd", "--system", name])];
+                let mut commands = vec![fix::group_line(name)];
                 commands.extend(
                     self.members
                         .iter()
                         .map(|member| shell(&["usermod", "-aG", name, member])),
                 );
                 return Finding::unmet("missing", format!("there is no group {name}"))
-                    .fix(Fix::root(format!("make the group {name}"), commands));
+                    .fix(fix::root(format!("make the group {name}"), commands));
             }
             Err(why) => return Finding::unknown("error", why),
         };
@@ -85,7 +94,7 @@ impl Check for Members {
             .collect();
         Finding::unmet("members", format!("{} not in {name}", missing.join(", ")))
             .found(found)
-            .fix(Fix::root(
+            .fix(fix::root(
                 format!("put {} into {name}", missing.join(", ")),
                 commands,
             ))

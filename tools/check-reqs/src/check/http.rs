@@ -1,12 +1,14 @@
 //! A page and what it answers: status, header, text. A redirect is an answer and is not followed unless that is asked for.
 
-use super::{Check, Finding, Type, tail};
 use crate::document::Fields;
+use crate::finding::{Finding, tail};
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::secret::masked;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
-use base::mask;
 use probe::http::{Answer, Failure, Method, Request};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,8 +34,22 @@ pub const TYPE: Type = Type {
         ("send", "a table of headers to send"),
         ("insecure", "true: any certificate will do"),
     ],
+    short: Short {
+        words: &["http", "https"],
+        colon: true,
+        forms: &["http:URL[=STATUS]"],
+        example: "http:http://127.0.0.1/",
+        read: read_short,
+    },
     read,
 };
+
+fn read_short(word: &str, rest: &str) -> Result<Pairs, String> {
+    match rest.starts_with("//") {
+        true => Err(format!("to ask for a page, write http:{word}:{rest}")),
+        false => Ok(short::url(rest, "status")),
+    }
+}
 
 /// Where a page is asked for: what `http`, `noindex` and `robots` share.
 pub struct Page {
@@ -52,7 +68,7 @@ impl Page {
                 "url",
                 format!(
                     "'{}' is not a URL: it begins with neither http:// nor https://",
-                    mask::text(&url)
+                    masked(&url)
                 ),
             ));
         }
@@ -74,7 +90,7 @@ impl Page {
 
     /// The URL without secrets.
     pub fn url(&self) -> String {
-        mask::text(&self.request.url)
+        masked(&self.request.url)
     }
 
     /// Asks for it.
@@ -91,7 +107,7 @@ impl Page {
     }
 
     fn failed(&self, failure: &Failure) -> Finding {
-        let msg = mask::text(&failure.to_string());
+        let msg = masked(&failure.to_string());
         let start = Fix::advice(format!("start the web server that answers {}", self.url()));
         match failure {
             Failure::Refused(_) => Finding::unmet("refused", msg).fix(start),
@@ -152,7 +168,7 @@ impl Http {
         if !self.status.contains(&answer.status) {
             let to = answer
                 .header("location")
-                .map(|to| format!(" to {}", mask::text(to)))
+                .map(|to| format!(" to {}", masked(to)))
                 .unwrap_or_default();
             return Some((
                 "status",
@@ -165,19 +181,40 @@ impl Http {
                 Some(is) if !is.contains(wanted.as_str()) => {
                     return Some((
                         "header",
-                        format!("has {name}: {}, without '{wanted}'", mask::text(is)),
+                        format!("has {name}: {}, without '{wanted}'", masked(is)),
                     ));
                 }
                 Some(_) => {}
             }
         }
-        if let Some(text) = self.contains.iter().find(|text| !answer.contains(text)) {
+        let missing = self.contains.iter().find(|text| !answer.contains(text));
+        if let Some(text) = missing.filter(|_| !answer.truncated) {
             return Some(("body", format!("does not say '{text}'")));
         }
         self.lacks
             .iter()
             .find(|text| answer.contains(text))
             .map(|text| ("body", format!("says '{text}'")))
+    }
+}
+
+impl Http {
+    /// Whether what was not read could change the answer: a text that has to be there was not found
+    /// yet, or one that must not be there could still come.
+    fn depends_on_the_rest(&self, answer: &Answer) -> bool {
+        !self.lacks.is_empty() || self.contains.iter().any(|text| !answer.contains(text))
+    }
+
+    fn fix(&self, answer: &Answer) -> Fix {
+        let url = self.page.url();
+        // A 503 that names a time is a page for maintenance, not an error of the server.
+        let is_maintenance = answer.status == 503 && answer.header("retry-after").is_some();
+        match is_maintenance {
+            true => Fix::advice(format!(
+                "{url} says that the site is under maintenance: wait for the end of it, or see what maint-page status says"
+            )),
+            false => Fix::advice(format!("read the server's error log, then look at {url}")),
+        }
     }
 }
 
@@ -216,6 +253,15 @@ impl Check for Http {
         };
         let found = answer.status.to_string();
         match self.objection(&answer) {
+            None if answer.truncated && self.depends_on_the_rest(&answer) => Finding::unknown(
+                "too_long",
+                format!(
+                    "{} is longer than what is read of a page ({} bytes): the rest may decide",
+                    self.page.url(),
+                    answer.body.len()
+                ),
+            )
+            .found(found),
             None => Finding::met(
                 found,
                 format!("{} answers {}", self.page.url(), answer.status),
@@ -223,10 +269,7 @@ impl Check for Http {
             Some((reason, what)) => Finding::unmet(reason, format!("{} {what}", self.page.url()))
                 .found(found)
                 .evidence(beginning(&answer))
-                .fix(Fix::advice(format!(
-                    "look at the server's error log, then at {}",
-                    self.page.url()
-                ))),
+                .fix(self.fix(&answer)),
         }
     }
 }
@@ -235,5 +278,5 @@ impl Check for Http {
 pub fn beginning(answer: &Answer) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     let text: String = text.chars().take(300).collect();
-    tail(&mask::text(&text))
+    tail(&masked(&text))
 }

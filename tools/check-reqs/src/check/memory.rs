@@ -1,10 +1,13 @@
 //! Free memory, as a new process would find it: the lesser of the kernel's MemAvailable and what the control groups above this
 //! process leave (a container's limit is not the host's, and `free` does not know it).
 
-use super::{Check, Finding, Type, parse_size, size};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::short::{self, Short};
+use crate::size::{parse_size, size};
 use base::Result;
 use base::clock::Deadline;
 use std::fs;
@@ -15,6 +18,13 @@ pub const TYPE: Type = Type {
     name: "memory",
     about: "free memory: the lesser of MemAvailable and the control group's headroom",
     keys: &[("free", "the least, such as 128M")],
+    short: Short {
+        words: &["memory", "mem"],
+        colon: true,
+        forms: &["memory:SIZE"],
+        example: "memory:128M",
+        read: |_, rest| short::whole("free", rest),
+    },
     read,
 };
 
@@ -40,7 +50,7 @@ impl Check for Memory {
     }
 
     fn how(&self) -> String {
-        "MemAvailable of /proc/meminfo, and memory.max less memory.current of each control group above this process".into()
+        "MemAvailable of /proc/meminfo, and memory.max or memory.high less memory.current of each control group above this process".into()
     }
 
     fn look(&self, _: &Scene, _: Deadline) -> Finding {
@@ -145,7 +155,9 @@ fn reclaimable(dir: &Path, key: &str) -> u64 {
 }
 
 fn left_v2(dir: &Path) -> Option<u64> {
-    let max = number(&dir.join("memory.max"))?;
+    // Above memory.high a group is throttled and reclaimed from: that is its limit in practice.
+    let limits = ["memory.max", "memory.high"].map(|name| number(&dir.join(name)));
+    let max = limits.into_iter().flatten().min()?;
     let used =
         number(&dir.join("memory.current"))?.saturating_sub(reclaimable(dir, "inactive_file "));
     Some(max.saturating_sub(used))
@@ -172,7 +184,10 @@ mod tests {
         fs::write(dir.join("memory.current"), "900000\n").unwrap();
         fs::write(dir.join("memory.stat"), "anon 1\ninactive_file 300000\n").unwrap();
         assert_eq!(left_v2(&dir), Some(400_000));
+        fs::write(dir.join("memory.high"), "700000\n").unwrap();
+        assert_eq!(left_v2(&dir), Some(100_000));
         fs::write(dir.join("memory.max"), "max\n").unwrap();
+        fs::write(dir.join("memory.high"), "max\n").unwrap();
         assert_eq!(left_v2(&dir), None);
         fs::write(dir.join("memory.limit_in_bytes"), "9223372036854771712\n").unwrap();
         assert_eq!(left_v1(&dir), None);

@@ -4,10 +4,12 @@
 //! give a listing, the formats nginx can write, and, where the directory's place on this host is known, the names of its files.
 
 use super::http::{Page, beginning};
-use super::{Check, Finding, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::short::{self, Short};
 use base::Result;
 use base::clock::Deadline;
 use std::fs;
@@ -30,6 +32,13 @@ pub const TYPE: Type = Type {
         ("send", "a table of headers to send"),
         ("insecure", "true: any certificate will do"),
     ],
+    short: Short {
+        words: &["noindex"],
+        colon: true,
+        forms: &["noindex:URL"],
+        example: "noindex:http://127.0.0.1/media/",
+        read: |_, rest| short::whole("url", rest),
+    },
     read,
 };
 
@@ -66,6 +75,28 @@ fn listing(body: &[u8], names: &[String]) -> Option<&'static str> {
         && text.contains("\"mtime\"");
     if json || (text.contains("<list>") && text.contains("mtime=")) {
         return Some("it is a listing for programs");
+    }
+    // S3 and what speaks like S3, Google's store, Azure's.
+    if [
+        "<listbucketresult",
+        "<listversionsresult",
+        "<enumerationresults",
+    ]
+    .iter()
+    .any(|element| text.contains(element))
+    {
+        return Some("it is an object store's listing");
+    }
+    // Apache's column heads sort the listing, whatever HeaderName and SuppressHTMLPreamble leave out;
+    // the plain form links the directory above.
+    let sorts = ["?c=n;o=", "?c=m;o=", "?c=n&amp;o=", "?n=d", "?n=a"];
+    if sorts
+        .iter()
+        .any(|link| text.contains(&format!("href=\"{link}")))
+        || text.contains(">parent directory</a>")
+        || text.contains("alt=\"[parentdir]\"")
+    {
+        return Some("it is a listing by Apache");
     }
     if text.contains("caddyserver.com") && text.contains("listing") {
         return Some("it is a listing by Caddy");
@@ -127,6 +158,10 @@ impl Check for NoIndex {
             404 | 410 => {
                 Finding::met(found, format!("{url} is not found (directory = \"…\" would tell whether there is such a directory)"))
             }
+            200 if answer.truncated && listing(&answer.body, &names).is_none() => {
+                Finding::unknown("too_long", format!("{url} is longer than what is read of a page"))
+                    .found(found)
+            }
             200 => match listing(&answer.body, &names) {
                 None => Finding::met(found, format!("{url} answers with a page that is no listing")),
                 Some(why) => Finding::unmet("listed", format!("{url} lists its files: {why}"))
@@ -161,6 +196,17 @@ mod tests {
                 "<ul><li><a href=\"a.jpg\">a</a><li><a href=\"./b.jpg\">b</a></ul>",
                 true,
             ),
+            (
+                "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>media</Name>",
+                true,
+            ),
+            ("<EnumerationResults ServiceEndpoint=\"x\">", true),
+            (
+                "<pre><a href=\"?C=N;O=D\">Name</a> <a href=\"?C=M;O=A\">Last modified</a><hr>",
+                true,
+            ),
+            ("<ul><li><a href=\"/\"> Parent Directory</a></li>", false),
+            ("<ul><li><a href=\"/\">Parent Directory</a></li>", true),
             ("<h1>Welcome</h1><a href=\"/about\">About</a>", false),
             ("", false),
         ] {

@@ -1,9 +1,11 @@
 //! A TCP port on this host, as the kernel's own table has it: nothing is connected to, and a port that is free is not bound.
 
-use super::{Check, Finding, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
 use std::fs;
@@ -18,8 +20,33 @@ pub const TYPE: Type = Type {
         ("address", "an address (any)"),
         ("state", "listening (the default) or free"),
     ],
+    short: Short {
+        words: &["port"],
+        colon: true,
+        forms: &["port:[ADDRESS:]PORT[:listening|:free]"],
+        example: "port:8000:free",
+        read: |_, rest| read_short(rest),
+    },
     read,
 };
+
+fn read_short(rest: &str) -> Result<Pairs, String> {
+    let (place, state) = match rest.rsplit_once(':') {
+        Some((place, state)) if state.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+            (place, Some(state))
+        }
+        _ => (rest, None),
+    };
+    let mut pairs = match place.rsplit_once(':') {
+        Some((address, port)) => vec![
+            ("address", short::text(address.trim_matches(['[', ']']))),
+            ("port", short::text(port)),
+        ],
+        None => vec![("port", short::text(place))],
+    };
+    pairs.extend(state.map(|state| ("state", short::text(state))));
+    Ok(pairs)
+}
 
 struct Port {
     port: u16,
@@ -91,7 +118,7 @@ impl Check for Port {
     }
 
     fn how(&self) -> String {
-        "listening sockets in /proc/net/tcp and /proc/net/tcp6; the process is named where the caller may see it".into()
+        "listening sockets in /proc/net/tcp and /proc/net/tcp6, and whether the kernel gives the address to a server; the process is named where the caller may see it".into()
     }
 
     fn look(&self, _: &Scene, _: Deadline) -> Finding {
@@ -104,9 +131,30 @@ impl Check for Port {
                 );
             }
         };
-        let (ours, others): (Vec<_>, Vec<_>) = listeners
+        let (mut ours, mut others): (Vec<_>, Vec<_>) = listeners
             .into_iter()
             .partition(|listener| self.concerns(listener.address));
+        // Whether a wildcard of IPv6 serves IPv4, too, is not in the table; the kernel tells who asks
+        // for the address.
+        let only_v6 = ours.iter().all(|listener| listener.address.is_ipv6());
+        if let (Some(wanted @ IpAddr::V4(_)), true, false) =
+            (self.address, only_v6, ours.is_empty())
+        {
+            match is_taken(wanted, self.port) {
+                Some(true) => {}
+                Some(false) => others.append(&mut ours),
+                None => {
+                    return Finding::unknown(
+                        "permission",
+                        format!(
+                            "only root can tell whether {} serves IPv4 on port {}",
+                            ours.first().map(Listener::text).unwrap_or_default(),
+                            self.port
+                        ),
+                    );
+                }
+            }
+        }
         let name = |listeners: &[Listener]| {
             listeners
                 .iter()
@@ -115,6 +163,22 @@ impl Check for Port {
                 .join(", ")
         };
         match (ours.first(), self.free) {
+            // A socket that is bound and does not listen stands in no table.
+            (None, true)
+                if self
+                    .addresses()
+                    .any(|one| is_taken(one, self.port) == Some(true)) =>
+            {
+                Finding::unmet(
+                    "taken",
+                    format!("port {} is bound, although nobody listens", self.text()),
+                )
+                .found("bound")
+                .fix(Fix::advice(format!(
+                    "stop what holds port {}, or choose another port",
+                    self.port
+                )))
+            }
             (None, true) => Finding::met("free", format!("nobody listens on port {}", self.text())),
             (Some(first), false) => Finding::met(
                 "listening",
@@ -155,6 +219,38 @@ impl Check for Port {
                 .fix(fix)
             }
         }
+    }
+}
+
+impl Port {
+    /// The addresses that a server would bind.
+    fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let any = [
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        ];
+        let own = self.address;
+        any.into_iter().filter(move |_| own.is_none()).chain(own)
+    }
+}
+
+/// Whether the kernel refuses the address to a server that binds as servers do, with SO_REUSEADDR. The
+/// socket never listens. None where the caller may not bind the port, or has no such address.
+fn is_taken(address: IpAddr, port: u16) -> Option<bool> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
+    let family = match address {
+        IpAddr::V4(_) => AddressFamily::INET,
+        IpAddr::V6(_) => AddressFamily::INET6,
+    };
+    let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None).ok()?;
+    sockopt::set_socket_reuseaddr(&socket, true).ok()?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true).ok()?;
+    }
+    match bind(&socket, &std::net::SocketAddr::new(address, port)) {
+        Ok(()) => Some(false),
+        Err(rustix::io::Errno::ADDRINUSE) => Some(true),
+        Err(_) => None,
     }
 }
 

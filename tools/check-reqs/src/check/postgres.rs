@@ -1,13 +1,16 @@
 //! A PostgreSQL server that can be logged in to, and its version. What the server says counts, not what is installed beside it.
 
-use super::{Check, Finding, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::secret::masked;
+use crate::short::{self, Short};
 use crate::version::{Order, Wanted};
 use base::Result;
 use base::clock::Deadline;
-use distro::Manager;
+use pgconn::{Place, Resolved};
 use std::fs;
 use std::time::Duration;
 
@@ -24,6 +27,13 @@ pub const TYPE: Type = Type {
         ("database", "the database, over what the connection says"),
         ("superuser", "true: the login has to be a superuser's"),
     ],
+    short: Short {
+        words: &["postgres", "postgresql"],
+        colon: false,
+        forms: &["postgres[>=13][@CONNECTION]"],
+        example: "postgres>=13@service=site",
+        read: |_, rest| short::version_and_place(rest, "connection"),
+    },
     read,
 };
 
@@ -75,8 +85,14 @@ impl Connection {
         if let Some(database) = &self.database {
             request = request.database(database);
         }
-        let mut connected =
-            pgconn::connect(&request).map_err(|error| Box::new(self.refusal(scene, &error)))?;
+        if let Some(dsn) = &self.dsn {
+            base::mask::register_in(dsn);
+        }
+        let place = pgconn::resolve(&request, &pgconn::Environment::process())
+            .map_err(|error| Box::new(refusal(scene, &error, None)))?;
+        let mut connected = place
+            .connect()
+            .map_err(|error| Box::new(refusal(scene, &error, Some(&place))))?;
         let limit = deadline.slice(Duration::from_secs(60)).as_millis().max(1);
         let set = connected.client.batch_execute(&format!(
             "SET statement_timeout = {limit}; SET default_transaction_read_only = on"
@@ -84,43 +100,115 @@ impl Connection {
         set.map_err(|error| Box::new(query_failed(&error)))?;
         Ok(connected)
     }
+}
 
-    fn refusal(&self, scene: &Scene, error: &pgconn::Error) -> Finding {
-        let msg = base::mask::text(&error.message);
-        let hint = error.hint.clone().unwrap_or_default();
-        match error.kind {
-            pgconn::Kind::Unreachable => {
-                // 57P03: it is there, and starting up or shutting down.
-                if error.sqlstate.is_some() {
-                    return Finding::unknown("starting", msg).evidence(hint);
-                }
-                Finding::unmet("unreachable", msg)
-                    .evidence(hint)
-                    .fix(server_fix(scene))
-            }
-            pgconn::Kind::Deadline => Finding::timeout(msg),
-            pgconn::Kind::Settings => Finding::unknown("settings", msg).evidence(hint),
-            pgconn::Kind::Refused => match error.sqlstate.as_deref() {
-                Some("3D000") => Finding::unmet("no_database", msg)
-                    .evidence(hint)
-                    .fix(Fix::advice("create the database: createdb NAME")),
-                _ => Finding::unknown("permission", msg).evidence(hint),
-            },
+/// What a refused connection means. A server that answers and says no is no server that can be logged
+/// in to; only where nothing could be asked the answer is unknown.
+fn refusal(scene: &Scene, error: &pgconn::Error, place: Option<&Resolved>) -> Finding {
+    let msg = masked(&error.message);
+    let hint = error.hint.clone().unwrap_or_default();
+    let finding = match error.kind {
+        // 57P03: the server is there, and starting up or shutting down.
+        pgconn::Kind::Unreachable if error.sqlstate.is_some() => Finding::unknown("starting", msg),
+        pgconn::Kind::Unreachable => {
+            Finding::unmet("unreachable", msg).fix(server_fix(scene, place))
         }
+        pgconn::Kind::Deadline => Finding::timeout(msg),
+        pgconn::Kind::Settings => Finding::unknown("settings", msg),
+        pgconn::Kind::Refused => match (error.sqlstate.as_deref(), place) {
+            (Some("3D000"), Some(place)) => {
+                Finding::unmet("no_database", msg).fix(new_database(place))
+            }
+            // The authentication was passed: only then the server looks for the role.
+            (Some("28000"), Some(place)) if error.message.contains("role \"") => {
+                Finding::unmet("no_role", msg).fix(new_role(place))
+            }
+            (Some("28000" | "28P01"), _) => Finding::unmet("login", msg).fix(Fix::advice(
+                "correct the role and the password of the connection, or allow the login in pg_hba.conf",
+            )),
+            (Some("42501"), _) => Finding::unmet("login", msg).fix(Fix::advice(
+                "grant the role CONNECT on the database",
+            )),
+            (Some("53300"), _) => Finding::unknown("busy", msg),
+            _ => Finding::unknown("permission", msg),
+        },
+    };
+    finding.evidence(hint)
+}
+
+/// Whether the server is on this host, as far as its address says.
+fn is_local(place: &Resolved) -> bool {
+    place.hosts().iter().all(|host| match &host.place {
+        Place::Socket(_) => true,
+        Place::Address(address) => address.is_loopback(),
+        Place::Name(name) => name == "localhost",
+    })
+}
+
+/// Runs one of PostgreSQL's own programs as the account postgres, at the server of the connection.
+fn as_postgres(place: &Resolved, words: &[&str]) -> Option<String> {
+    let host = place.hosts().first().filter(|_| is_local(place))?;
+    let (program, rest) = words.split_first()?;
+    let (port, dir) = (
+        host.port.to_string(),
+        match &host.place {
+            Place::Socket(dir) => Some(dir.display().to_string()),
+            Place::Name(_) | Place::Address(_) => None,
+        },
+    );
+    let mut line = vec![program, "-p", port.as_str()];
+    if let Some(dir) = &dir {
+        line.extend(["-h", dir.as_str()]);
+    }
+    line.extend(rest);
+    Some(fix::as_user("postgres", &line))
+}
+
+fn new_database(place: &Resolved) -> Fix {
+    let (name, owner) = (place.database(), place.user());
+    let text = format!("create the database {name} for the role {owner}");
+    match as_postgres(place, &["createdb", "-O", owner, "--", name]) {
+        Some(line) => fix::root(text, vec![line]),
+        None => Fix::advice(text),
     }
 }
 
-/// Installs or starts a server on this host.
-fn server_fix(scene: &Scene) -> Fix {
+fn new_role(place: &Resolved) -> Fix {
+    let text = format!("create the role {}, without further rights", place.user());
+    match as_postgres(
+        place,
+        &[
+            "createuser",
+            "--no-createdb",
+            "--no-createrole",
+            "--no-superuser",
+            "--",
+            place.user(),
+        ],
+    ) {
+        Some(line) => fix::root(text, vec![line]),
+        None => Fix::advice(text),
+    }
+}
+
+/// Installs or starts a server on this host, if the connection leads to this host.
+fn server_fix(scene: &Scene, place: Option<&Resolved>) -> Fix {
+    if let Some(place) = place.filter(|place| !is_local(place)) {
+        let names: Vec<&str> = place
+            .hosts()
+            .iter()
+            .map(|host| host.name.as_str())
+            .collect();
+        return Fix::advice(format!(
+            "start the server on {}, or let this host through its firewall",
+            names.join(", ")
+        ));
+    }
     let installed = fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut dir| dir.next().is_some())
         || crate::programs::find("postgres").is_some();
-    match (installed, scene.distro.manager()) {
-        (false, _) => fix::install_of_command(&scene.distro, "postgres"),
-        (true, Some(Manager::Apk)) => Fix::root(
-            "start PostgreSQL",
-            vec!["rc-service postgresql start".into()],
-        ),
-        (true, _) => Fix::root("start PostgreSQL", vec!["service postgresql start".into()]),
+    match installed {
+        false => fix::install_of_command(scene, "postgres"),
+        true => fix::root("start PostgreSQL", vec![fix::start(scene, "postgresql")]),
     }
 }
 

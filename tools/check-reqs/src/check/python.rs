@@ -2,15 +2,17 @@
 //! a script that starts another Python in another directory, and a virtual environment's link may lead to an interpreter that an
 //! upgrade of the system has removed.
 
-use super::{Check, Finding, Type, tail};
 use crate::document::Fields;
+use crate::finding::{Finding, tail};
+use crate::fix::shell;
 use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
 use crate::programs;
 use crate::scene::Scene;
-use crate::shell::shell;
+use crate::short::{self, Short};
 use crate::version::{Order, Wanted};
 use base::Result;
-use base::child::{Identity, Run};
+use base::child::Run;
 use base::clock::Deadline;
 use distro::Manager;
 use std::fs;
@@ -31,6 +33,13 @@ pub const TYPE: Type = Type {
             "a name, a path or a virtual environment (python3)",
         ),
     ],
+    short: Short {
+        words: &["python"],
+        colon: false,
+        forms: &["python[>=3.10][@VENV or INTERPRETER]"],
+        example: "python>=3.10@/srv/venv",
+        read: |_, rest| short::version_and_place(rest, "interpreter"),
+    },
     read,
 };
 
@@ -75,7 +84,7 @@ impl Python {
                         "missing",
                         format!("there is no {} on PATH", self.interpreter),
                     )
-                    .fix(fix::install_of_command(&scene.distro, &self.interpreter)),
+                    .fix(fix::install_of_command(scene, &self.interpreter)),
                 ),
             };
         }
@@ -95,7 +104,7 @@ impl Python {
                         place.display()
                     ),
                 )
-                .fix(venv_fix(scene.distro.manager(), place)),
+                .fix(venv_fix(scene, place)),
             );
         };
         match (path.metadata(), fs::read_link(&path)) {
@@ -111,13 +120,13 @@ impl Python {
                             to.display()
                         ),
                     )
-                    .fix(venv_fix(scene.distro.manager(), venv)),
+                    .fix(venv_fix(scene, venv)),
                 )
             }
             (Err(error), _) => {
                 let finding = Finding::io(path.display(), &error);
                 Found::Not(match finding.verdict {
-                    super::Verdict::Unmet => finding.fix(venv_fix(scene.distro.manager(), place)),
+                    crate::finding::Verdict::Unmet => finding.fix(venv_fix(scene, place)),
                     _ => finding,
                 })
             }
@@ -154,62 +163,103 @@ impl Python {
         }
     }
 
+    /// The distribution's own Python is installed only where it is new enough.
     fn version_fix(&self, scene: &Scene) -> Fix {
-        let newest = fix::install_of_command(&scene.distro, "python3");
-        let text = format!(
-            "install a Python {} (the distribution's own: {}), then make the virtual environment again with it",
-            self.wanted.text(),
-            newest.commands.join("; ")
-        );
-        Fix::advice(text)
+        let wanted = self.wanted.text();
+        let place = Path::new(&self.interpreter);
+        let in_venv = self.interpreter.contains('/');
+        let Some(series) = distro::command::python_series(&scene.distro) else {
+            return Fix::advice(format!("install a Python {wanted}"));
+        };
+        let fits = self.wanted.admits(&format!("{series}.99"), Order::Python) == Some(true);
+        match (fits, in_venv && place.join("pyvenv.cfg").exists()) {
+            (true, true) => venv_fix(scene, place),
+            (true, false) if !in_venv => fix::install_of_command(scene, "python3"),
+            _ => Fix::advice(format!(
+                "install a Python {wanted} from elsewhere (uv python install, pyenv, or a newer \
+                 release): Python {series} is the one of {}",
+                scene.distro
+            )),
+        }
     }
 }
 
-/// Makes a virtual environment (again); on Debian the module for that is a package of its own. What is no virtual environment is left
-/// alone: `--clear` empties whatever directory it is given.
-pub fn venv_fix(manager: Option<Manager>, venv: &Path) -> Fix {
+/// Makes a virtual environment. One that is there is moved aside, never emptied; a directory that is
+/// no virtual environment is left alone.
+pub fn venv_fix(scene: &Scene, venv: &Path) -> Fix {
     let shown = venv.display().to_string();
-    let again = venv.join("pyvenv.cfg").exists();
-    if !again
-        && fs::read_dir(venv).map_or(venv.symlink_metadata().is_ok(), |mut entries| {
-            entries.next().is_some()
-        })
-    {
+    let broken = venv.join("pyvenv.cfg").exists();
+    let empty = fs::read_dir(venv).map_or(venv.symlink_metadata().is_err(), |mut entries| {
+        entries.next().is_none()
+    });
+    if !broken && !empty {
         return Fix::advice(format!(
-            "{shown} is no virtual environment: name one, or make one elsewhere (python3 -m venv DIRECTORY)"
+            "{shown} is not a virtual environment: name one, or make one elsewhere (python3 -m venv DIRECTORY)"
         ));
     }
-    let mut commands = Vec::new();
-    let package = match manager {
-        Some(Manager::Apt) => Some("python3-venv"),
-        Some(Manager::Dnf | Manager::Apk) => Some("python3"),
-        Some(Manager::Pacman) => Some("python"),
+    let mut lines = match scene.distro.manager() {
+        Some(Manager::Apt) => fix::install_lines(scene, &["python3-venv"]),
+        Some(Manager::Dnf | Manager::Apk) => fix::install_lines(scene, &["python3"]),
+        Some(Manager::Pacman) => fix::install_lines(scene, &["python"]),
         Some(Manager::Zypper) | None => None,
+    }
+    .unwrap_or_default();
+    let owner = owner_of_new(venv);
+    if broken {
+        lines.push(shell(&["mv", "-T", "--", &shown, &unused(venv)]));
+    }
+    match (&owner, broken || venv.symlink_metadata().is_err()) {
+        // The owner could not make the directory in another user's directory.
+        (Some((owner, _)), true) => {
+            lines.push(shell(&[
+                "install",
+                "-d",
+                "-o",
+                owner,
+                "-g",
+                &group_of(owner),
+                &shown,
+            ]));
+            lines.push(fix::as_user(owner, &["python3", "-m", "venv", &shown]));
+        }
+        (Some((owner, _)), false) => {
+            lines.push(fix::as_user(owner, &["python3", "-m", "venv", &shown]));
+        }
+        (None, _) => lines.push(shell(&["python3", "-m", "venv", &shown])),
+    }
+    let text = match broken {
+        true => format!("move the broken virtual environment {shown} aside and make a new one"),
+        false => format!("make the virtual environment {shown}"),
     };
-    commands.extend(package.and_then(|package| fix::install_command(manager, &[package])));
-    let make: &[&str] = if again {
-        &["python3", "-m", "venv", "--clear", &shown]
-    } else {
-        &["python3", "-m", "venv", &shown]
-    };
-    let owner = venv
-        .metadata()
-        .ok()
-        .filter(|meta| meta.uid() != 0)
-        .map(|meta| super::file::user_name(meta.uid()));
-    commands.push(match owner.filter(|_| nix::unistd::geteuid().is_root()) {
-        Some(owner) => shell(&[&["runuser", "-u", &owner, "--"], make].concat()),
-        None => shell(make),
-    });
-    let text = if again {
-        "make the virtual environment again"
-    } else {
-        "make the virtual environment"
-    };
-    Fix::root(
-        format!("{text} in {shown}, and install its requirements into it"),
-        commands,
+    fix::root(text, lines)
+}
+
+/// The account that owns the environment, or the nearest directory above: whoever runs the site.
+fn owner_of_new(venv: &Path) -> Option<(String, u32)> {
+    let meta = venv.ancestors().find_map(|up| up.metadata().ok())?;
+    let uid = meta.uid();
+    (uid != 0).then(|| (crate::accounts::name_of(uid), uid))
+}
+
+fn group_of(owner: &str) -> String {
+    let user = crate::accounts::user(owner).ok().flatten();
+    user.map_or_else(
+        || owner.to_owned(),
+        |user| crate::accounts::group_name_of(user.gid.as_raw()),
     )
+}
+
+/// A name beside the environment that nothing has yet.
+fn unused(venv: &Path) -> String {
+    let shown = venv.display().to_string();
+    let shown = shown.trim_end_matches('/');
+    (1..100)
+        .map(|n| match n {
+            1 => format!("{shown}.broken"),
+            n => format!("{shown}.broken-{n}"),
+        })
+        .find(|name| Path::new(name).symlink_metadata().is_err())
+        .unwrap_or_else(|| format!("{shown}.broken"))
 }
 
 /// The interpreter behind a script that starts another (pyenv's and asdf's shims), as that one says; anything else is what it is.
@@ -229,28 +279,24 @@ pub fn behind_shim(path: &Path, deadline: Deadline) -> PathBuf {
         .unwrap_or_else(|| path.to_path_buf())
 }
 
-/// Asks an interpreter who it is. -E and -S: neither PYTHONPATH nor somebody's sitecustomize has a say in it, and it starts faster.
-fn ask(path: &Path, deadline: Deadline) -> Result<base::child::Finished> {
-    let run = programs::known(Run::new(path).args(["-E", "-S", "-c", ASK]));
-    run.user(owner_of(path)).deadline(deadline).run()
-}
-
-/// The user that somebody else's interpreter runs as: root runs nothing that another user could have planted.
-pub fn owner_of(path: &Path) -> Option<Identity> {
-    if !nix::unistd::geteuid().is_root() {
-        return None;
-    }
-    let shown = path.symlink_metadata().ok();
-    let real = path.canonicalize().ok();
-    let files = [
-        shown,
-        real.as_deref().and_then(|real| real.metadata().ok()),
-        real.as_deref()
-            .and_then(Path::parent)
-            .and_then(|up| up.metadata().ok()),
-    ];
-    let other = files.into_iter().flatten().find(|meta| meta.uid() != 0)?;
-    Identity::of_uid(other.uid(), other.gid()).ok()
+/// Asks an interpreter for its version and path. -I and -S: neither PYTHONPATH nor a sitecustomize has
+/// a say. Python 2 knows no -I.
+fn ask(path: &Path, deadline: Deadline) -> Result<base::child::Finished, Box<Finding>> {
+    let user = programs::runner_of_python(path)?;
+    let run = |isolated: &str| {
+        programs::known(Run::new(path).args([isolated, "-S", "-c", ASK]))
+            .dir("/")
+            .user(user.clone())
+            .deadline(deadline)
+            .run()
+    };
+    let finished = match run("-I") {
+        Ok(done) if done.ending == base::child::Ending::Exit(2) && done.stdout.is_empty() => {
+            run("-E")
+        }
+        other => other,
+    };
+    finished.map_err(|error| Box::new(Finding::unmet("not_executable", error.message)))
 }
 
 impl Check for Python {
@@ -276,10 +322,10 @@ impl Check for Python {
         };
         let finished = match ask(&path, deadline) {
             Ok(finished) => finished,
-            Err(error) => {
-                return Finding::unmet("not_executable", error.message)
-                    .fix(fix::install_of_command(&scene.distro, "python3"));
+            Err(finding) if finding.verdict == crate::finding::Verdict::Unmet => {
+                return finding.fix(fix::install_of_command(scene, "python3"));
             }
+            Err(finding) => return *finding,
         };
         if finished.timed_out {
             return Finding::timeout(path.display());
@@ -305,7 +351,7 @@ impl Check for Python {
                     .and_then(Path::parent)
                     .filter(|prefix| prefix.join("pyvenv.cfg").exists())
                 {
-                    Some(venv) => venv_fix(scene.distro.manager(), venv),
+                    Some(venv) => venv_fix(scene, venv),
                     None => Fix::advice(format!("mend or replace {}", path.display())),
                 },
             ),

@@ -1,10 +1,12 @@
 //! robots.txt, read as crawlers read it (RFC 9309): whether it keeps them from a path.
 
 use super::http::{Page, beginning};
-use super::{Check, Finding, Type};
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
+use crate::short::{self, Short};
 use base::Result;
 use base::clock::Deadline;
 
@@ -22,6 +24,13 @@ pub const TYPE: Type = Type {
         ("send", "a table of headers to send"),
         ("insecure", "true: any certificate will do"),
     ],
+    short: Short {
+        words: &["robots"],
+        colon: true,
+        forms: &["robots:URL[=PATH]"],
+        example: "robots:http://127.0.0.1/robots.txt",
+        read: |_, rest| Ok(short::url(rest, "disallow")),
+    },
     read,
 };
 
@@ -42,7 +51,9 @@ fn disallowed(robots: &str, path: &str) -> bool {
     let mut in_group = false;
     let mut heading = false;
     let mut best: Option<(usize, bool)> = None;
-    for line in robots.lines() {
+    // RFC 9309 ends a line with CR, LF or both, and allows a byte order mark.
+    let robots = robots.trim_start_matches('\u{feff}');
+    for line in robots.split(['\r', '\n']) {
         let line = line.split('#').next().unwrap_or("").trim();
         let Some((key, value)) = line.split_once(':') else {
             continue;
@@ -176,6 +187,9 @@ mod tests {
                 true,
             ),
             ("<html>not robots</html>", "/", false),
+            ("\u{feff}User-agent: *\nDisallow: /\n", "/", true),
+            ("User-agent: *\rDisallow: /\r", "/", true),
+            ("User-agent: *\r\nDisallow: /\r\n", "/", true),
         ] {
             assert_eq!(disallowed(robots, path), answer, "{robots} {path}");
         }

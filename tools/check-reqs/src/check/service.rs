@@ -1,31 +1,58 @@
-//! A service, as its own manager sees it: systemd, OpenRC, init scripts, or supervisor. Where no manager is there to ask, the answer is
-//! unknown, not unmet.
+//! A service that runs: systemd, OpenRC, init scripts or supervisor say so, and a process proves it.
+//! Where no manager is there to ask, or no process can be tied to the service, the answer is unknown.
 
-use super::{Check, Finding, Type, tail};
+mod script;
+mod state;
+mod supervisor;
+mod systemd;
+
+use crate::accounts;
 use crate::document::Fields;
-use crate::fix::Fix;
+use crate::finding::{Finding, tail};
+use crate::fix::{self, Fix, shell};
+use crate::kind::{Check, Type};
 use crate::programs;
+use crate::running::{self, Found};
 use crate::scene::Scene;
-use crate::shell::shell;
+use crate::short::{self, Short};
 use base::Result;
-use base::child::{Finished, Run};
+use base::child::{Identity, Run};
 use base::clock::Deadline;
+use state::State;
 use std::fs;
 use std::path::Path;
 
 /// `type = "service"`.
 pub const TYPE: Type = Type {
     name: "service",
-    about: "a service that runs, under systemd, OpenRC, init scripts or supervisor",
+    about: "a service that runs, under systemd, OpenRC, init scripts or supervisor; a process proves it",
     keys: &[
-        ("name", "the service"),
+        (
+            "name",
+            "the service; for supervisor a program or a group, all of whose processes have to run",
+        ),
         (
             "manager",
             "systemd, openrc, sysv or supervisor (what this host has)",
         ),
         ("conf", "supervisor's configuration"),
-        ("enabled", "true: it has to be started at boot"),
+        ("enabled", "true: the service has to be started at boot"),
+        (
+            "user",
+            "the user that the process has to run as (root or a system account)",
+        ),
+        (
+            "user_unit",
+            "true: a unit of the user's own systemd (systemctl --user)",
+        ),
     ],
+    short: Short {
+        words: &["service"],
+        colon: true,
+        forms: &["service:NAME"],
+        example: "service:nginx",
+        read: |_, rest| short::whole("name", rest),
+    },
     read,
 };
 
@@ -42,6 +69,8 @@ struct Service {
     manager: Option<Manager>,
     conf: Option<String>,
     enabled: bool,
+    user: Option<String>,
+    user_unit: bool,
 }
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
@@ -55,12 +84,21 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
         });
     let conf = fields.text("conf")?;
     let manager = manager.or(conf.as_ref().map(|_| Manager::Supervisor));
-    Ok(Box::new(Service {
+    let service = Service {
         name: fields.required("name")?,
         manager,
         conf,
         enabled: fields.flag("enabled")?.unwrap_or(false),
-    }))
+        user: fields.text("user")?,
+        user_unit: fields.flag("user_unit")?.unwrap_or(false),
+    };
+    if service.name.contains('/') || service.name.starts_with('-') {
+        return Err(fields.error("name", format!("'{}' is not a service", service.name)));
+    }
+    if service.user_unit && service.user.is_none() {
+        return Err(fields.error("user_unit", "user_unit needs user"));
+    }
+    Ok(Box::new(service))
 }
 
 /// The names of the services that this host's manager knows and that may run.
@@ -95,24 +133,11 @@ pub fn names(deadline: Deadline) -> Vec<String> {
     names
 }
 
-/// What a manager says of a service.
-enum State {
-    Running {
-        enabled: Option<bool>,
-        words: String,
-    },
-    Stopped {
-        words: String,
-    },
-    Absent,
-    Unclear(String),
-}
-
 impl Service {
     fn manager(&self) -> Option<Manager> {
         self.manager.or_else(|| {
             // sd_booted(3): this directory is there if systemd is the init system.
-            if Path::new("/run/systemd/system").is_dir() {
+            if self.user_unit || Path::new("/run/systemd/system").is_dir() {
                 Some(Manager::Systemd)
             } else if Path::new("/run/openrc").is_dir() {
                 Some(Manager::OpenRc)
@@ -125,63 +150,96 @@ impl Service {
         })
     }
 
-    fn run(&self, words: &[&str], deadline: Deadline) -> Result<Finished, State> {
-        let run = Run::argv(words)
-            .clean()
-            .env("PATH", programs::SYSTEM_PATH)
-            .env("LC_ALL", "C")
-            .deadline(deadline)
-            .run();
-        match run {
-            Ok(finished) if finished.timed_out => Err(State::Unclear(format!(
-                "{}: no answer in time",
-                words.join(" ")
-            ))),
-            Ok(finished) => Ok(finished),
-            Err(error) => Err(State::Unclear(error.message)),
+    /// The account of `user`.
+    fn identity(&self) -> Result<Option<Identity>, Box<Finding>> {
+        let Some(name) = &self.user else {
+            return Ok(None);
+        };
+        match accounts::user(name) {
+            Ok(Some(_)) => Identity::of_name(name)
+                .map(Some)
+                .map_err(|error| Box::new(Finding::unknown("error", error.message))),
+            Ok(None) => {
+                Err(Box::new(
+                    Finding::unmet("no_user", format!("there is no user '{name}'"))
+                        .fix(fix::creation(name, &[], None)),
+                ))
+            }
+            Err(why) => Err(Box::new(Finding::unknown("error", why))),
         }
     }
 
-    fn state(&self, manager: Manager, deadline: Deadline) -> Result<State, State> {
+    fn state(
+        &self,
+        manager: Manager,
+        user: Option<&Identity>,
+        deadline: Deadline,
+    ) -> Result<State, Box<Finding>> {
+        let evidence =
+            running::evidence().map_err(|why| Box::new(Finding::unknown("permission", why)))?;
+        let uid = user.map(|user| user.uid);
         let name = self.name.as_str();
         Ok(match manager {
             Manager::Systemd => {
-                let wanted = "--property=LoadState,ActiveState,SubState,UnitFileState";
-                let finished = self.run(&["systemctl", "show", wanted, "--", name], deadline)?;
-                if !finished.success() {
-                    return Err(State::Unclear(finished.last_words()));
+                let own = user.filter(|_| self.user_unit);
+                if let Some(user) = own {
+                    systemd::of_user(user)?;
                 }
-                systemd(&finished.out())
-            }
-            Manager::OpenRc => {
-                by_exit_code(&self.run(&["rc-service", name, "status"], deadline)?, None)
-            }
-            Manager::SysV => {
-                let script = Path::new("/etc/init.d").join(name);
-                if !script.exists() {
-                    return Ok(State::Absent);
-                }
-                let script = script.display().to_string();
-                by_exit_code(
-                    &self.run(&[&script, "status"], deadline)?,
-                    Some(starts_at_boot(name)),
-                )
+                systemd::state(name, own, &evidence, deadline)
             }
             Manager::Supervisor => {
-                let mut words = vec!["supervisorctl"];
-                if let Some(conf) = &self.conf {
-                    words.extend(["-c", conf]);
-                }
-                words.extend(["status", name]);
-                supervisor(&self.run(&words, deadline)?)
+                supervisor::state(name, self.conf.as_deref(), uid, &evidence, deadline)
+            }
+            Manager::OpenRc | Manager::SysV => {
+                let script = Path::new("/etc/init.d").join(name);
+                let Ok(text) = fs::read(&script) else {
+                    return Ok(State::Absent);
+                };
+                let shown = script.display().to_string();
+                let (words, enabled): (&[&str], _) = match manager {
+                    Manager::OpenRc => (&["rc-service", name, "status"], None),
+                    _ => (&[&shown, "status"], Some(starts_at_boot(name))),
+                };
+                let finished = match Run::argv(words)
+                    .clean()
+                    .env("PATH", programs::SYSTEM_PATH)
+                    .env("LC_ALL", "C")
+                    .user(programs::runner(&script)?)
+                    .deadline(deadline)
+                    .run()
+                {
+                    Ok(finished) if finished.timed_out => return Ok(State::timeout(&shown)),
+                    Ok(finished) => finished,
+                    Err(error) => return Ok(State::Unclear("unclear", error.message)),
+                };
+                let text = String::from_utf8_lossy(&text);
+                // The script's own children are gone now: what runs is the service's.
+                let evidence = running::evidence()
+                    .map_err(|why| Box::new(Finding::unknown("permission", why)))?;
+                script::state(name, &text, &finished, enabled, uid, &evidence)
             }
         })
     }
 
-    fn command(&self, manager: Manager, verb: &str) -> String {
-        let name = self.name.as_str();
+    fn command(&self, manager: Manager, verb: &str, user: Option<&Identity>) -> String {
+        self.command_for(&self.name, manager, verb, user)
+    }
+
+    fn command_for(
+        &self,
+        name: &str,
+        manager: Manager,
+        verb: &str,
+        user: Option<&Identity>,
+    ) -> String {
         match manager {
-            Manager::Systemd => shell(&["systemctl", verb, name]),
+            Manager::Systemd => match (user.filter(|_| self.user_unit), &self.user) {
+                (Some(identity), Some(user)) => {
+                    let dir = format!("XDG_RUNTIME_DIR=/run/user/{}", identity.uid);
+                    fix::as_user(user, &["env", &dir, "systemctl", "--user", verb, name])
+                }
+                _ => shell(&["systemctl", verb, name]),
+            },
             Manager::OpenRc if verb == "enable" => shell(&["rc-update", "add", name]),
             Manager::OpenRc => shell(&["rc-service", name, verb]),
             Manager::SysV if verb == "enable" => shell(&["update-rc.d", name, "defaults"]),
@@ -192,41 +250,81 @@ impl Service {
             },
         }
     }
-}
 
-fn systemd(output: &str) -> State {
-    let value = |key: &str| {
-        output
-            .lines()
-            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
-            .unwrap_or("")
-    };
-    let words = format!("{} ({})", value("ActiveState"), value("SubState"));
-    match (value("LoadState"), value("ActiveState")) {
-        ("not-found", _) => State::Absent,
-        (_, "active" | "reloading") => {
-            let enabled = match value("UnitFileState") {
-                "enabled" | "enabled-runtime" | "static" | "alias" | "indirect" | "generated" => {
-                    Some(true)
+    fn judge(
+        &self,
+        scene: &Scene,
+        manager: Manager,
+        user: Option<&Identity>,
+        state: State,
+    ) -> Finding {
+        let name = &self.name;
+        match state {
+            State::Running { processes, .. }
+                if other_user(&processes, user).is_some() =>
+            {
+                let other = other_user(&processes, user).map(Found::shown).unwrap_or_default();
+                let wanted = self.user.as_deref().unwrap_or_default();
+                Finding::unmet("user", format!("{name} runs as another user than {wanted}: {other}"))
+                    .found(other)
+                    .fix(Fix::advice(format!(
+                        "let the service {name} run as {wanted} (User= of its unit, user= of supervisor's program), and restart the service"
+                    )))
+            }
+            State::Running {
+                enabled: Some(false),
+                words,
+                ..
+            } if self.enabled => Finding::unmet(
+                "not_enabled",
+                format!("{name} runs, but is not started at boot"),
+            )
+            .found(tail(&words))
+            .fix(fix::root(
+                format!("start {name} at boot"),
+                vec![self.command(manager, "enable", user)],
+            )),
+            State::Running {
+                words, processes, ..
+            } => {
+                let shown: Vec<String> = processes.iter().take(3).map(Found::shown).collect();
+                let evidence = match shown.is_empty() {
+                    true => words,
+                    false => shown.join(", "),
+                };
+                Finding::met("running", format!("{name} runs")).evidence(tail(&evidence))
+            }
+            State::Stopped { words, parts } => {
+                let start = |name: &str| self.command_for(name, manager, "start", user);
+                let mut commands: Vec<String> = match parts.is_empty() {
+                    true => vec![start(name)],
+                    false => parts.iter().map(|part| start(part)).collect(),
+                };
+                if self.enabled && manager != Manager::Supervisor {
+                    commands.push(self.command(manager, "enable", user));
                 }
-                "disabled" | "masked" => Some(false),
-                _ => None,
-            };
-            State::Running { enabled, words }
+                Finding::unmet("stopped", format!("{name} does not run: {}", tail(&words)))
+                    .found(tail(&words))
+                    .fix(fix::root(format!("start {name}"), commands))
+            }
+            State::Absent => Finding::unmet("missing", format!("there is no service {name}")).fix(
+                match manager {
+                    Manager::Supervisor => Fix::advice(format!(
+                        "add [program:{name}] to supervisor's configuration, then run supervisorctl update"
+                    )),
+                    _ => fix::install_of_service(scene, name),
+                },
+            ),
+            State::Unclear(reason, words) => Finding::unknown(reason, format!("{name}: {words}")),
         }
-        (_, "activating") => State::Unclear(words),
-        _ => State::Stopped { words },
     }
 }
 
-/// The Linux Standard Base's codes for `status`: 0 running, 1 and 2 dead with leftovers, 3 stopped, 4 unknown.
-fn by_exit_code(finished: &Finished, enabled: Option<bool>) -> State {
-    let words = finished.last_words();
-    match finished.ending {
-        base::child::Ending::Exit(0) => State::Running { enabled, words },
-        base::child::Ending::Exit(1..=3) => State::Stopped { words },
-        _ => State::Unclear(words),
-    }
+fn other_user<'f>(processes: &'f [Found], user: Option<&Identity>) -> Option<&'f Found> {
+    let user = user?;
+    processes
+        .iter()
+        .find(|found| found.view.identity.uid != user.uid)
 }
 
 /// Links of the form `S01nginx` in any multi-user runlevel.
@@ -243,123 +341,63 @@ fn starts_at_boot(name: &str) -> bool {
     })
 }
 
-fn supervisor(finished: &Finished) -> State {
-    let out = finished.out();
-    let line = out.lines().next().unwrap_or("").trim().to_string();
-    match line.split_whitespace().nth(1) {
-        Some("RUNNING") => State::Running {
-            enabled: None,
-            words: line,
-        },
-        Some("STOPPED" | "EXITED" | "FATAL" | "BACKOFF" | "STOPPING") => {
-            State::Stopped { words: line }
-        }
-        Some("ERROR") => State::Absent,
-        _ if line.contains("no such process") => State::Absent,
-        _ => State::Unclear(if line.is_empty() {
-            finished.last_words()
-        } else {
-            line
-        }),
-    }
-}
-
 impl Check for Service {
     fn subject(&self) -> String {
         self.name.clone()
     }
 
     fn expected(&self) -> String {
+        let user = self.user.as_ref().map(|user| format!(" as {user}"));
         format!(
-            "service {} running{}",
+            "service {} running{}{}",
             self.name,
-            if self.enabled {
-                ", and started at boot"
-            } else {
-                ""
+            user.unwrap_or_default(),
+            match self.enabled {
+                true => ", and started at boot",
+                false => "",
             }
         )
     }
 
     fn how(&self) -> String {
-        match self.manager() {
-            Some(Manager::Systemd) => "systemctl show".into(),
-            Some(Manager::OpenRc) => "rc-service status".into(),
+        let asked = match self.manager() {
+            Some(Manager::Systemd) => "systemctl show".to_string(),
+            Some(Manager::OpenRc) => "rc-service status".to_string(),
             Some(Manager::SysV) => {
                 format!("/etc/init.d/{} status, in an empty environment", self.name)
             }
-            Some(Manager::Supervisor) => "supervisorctl status".into(),
-            None => "no service manager is known on this host".into(),
-        }
+            Some(Manager::Supervisor) => "supervisorctl status".to_string(),
+            None => return "no service manager is known on this host".into(),
+        };
+        format!("{asked}; a process of the right file and user has to prove the answer")
     }
 
     fn look(&self, scene: &Scene, deadline: Deadline) -> Finding {
         let name = &self.name;
         let Some(manager) = self.manager() else {
-            // Debian keeps init scripts where they are without systemd, so a missing one says that the service is not installed.
-            return match Path::new("/etc/init.d/README").exists()
-                || Path::new("/etc/init.d/cron").exists()
-            {
+            // Debian keeps init scripts where they are without systemd: a missing script says that the
+            // service is not installed.
+            return match Path::new("/etc/init.d").is_dir() {
                 true => Finding::unmet(
                     "missing",
                     format!(
                         "there is no service {name}: no systemd runs, and /etc/init.d has no {name}"
                     ),
                 )
-                .fix(crate::fix::install_of_command(&scene.distro, name)),
+                .fix(fix::install_of_service(scene, name)),
                 false => Finding::unknown(
                     "no_service_manager",
                     format!("no service manager is here to ask about {name}"),
                 ),
             };
         };
-        match self.state(manager, deadline).unwrap_or_else(|state| state) {
-            State::Running { enabled: Some(false), words } if self.enabled => {
-                Finding::unmet("not_enabled", format!("{name} runs, but is not started at boot"))
-                    .found(tail(&words))
-                    .fix(Fix::root(format!("start {name} at boot"), vec![self.command(manager, "enable")]))
-            }
-            State::Running { words, .. } => Finding::met("running", format!("{name} runs")).evidence(tail(&words)),
-            State::Stopped { words } => {
-                let mut commands = vec![self.command(manager, "start")];
-                if self.enabled && manager != Manager::Supervisor {
-                    commands.push(self.command(manager, "enable"));
-                }
-                Finding::unmet("stopped", format!("{name} does not run"))
-                    .found(tail(&words))
-                    .fix(Fix::root(format!("start {name}"), commands))
-            }
-            State::Absent => Finding::unmet("missing", format!("there is no service {name}")).fix(match manager {
-                Manager::Supervisor => {
-                    Fix::advice(format!("add [program:{name}] to supervisor's configuration, then supervisorctl update"))
-                }
-                _ => crate::fix::install_of_command(&scene.distro, name),
-            }),
-            State::Unclear(words) => Finding::unknown("unclear", format!("{name}: {words}")),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn systemds_properties_are_read() {
-        let shown = |load: &str, active: &str| {
-            systemd(&format!(
-                "LoadState={load}\nActiveState={active}\nSubState=x\nUnitFileState=disabled\n"
-            ))
+        let user = match self.identity() {
+            Ok(user) => user,
+            Err(finding) => return *finding,
         };
-        assert!(matches!(
-            shown("loaded", "active"),
-            State::Running {
-                enabled: Some(false),
-                ..
-            }
-        ));
-        assert!(matches!(shown("loaded", "failed"), State::Stopped { .. }));
-        assert!(matches!(shown("not-found", "inactive"), State::Absent));
-        assert!(matches!(shown("loaded", "activating"), State::Unclear(_)));
+        match self.state(manager, user.as_ref(), deadline) {
+            Ok(state) => self.judge(scene, manager, user.as_ref(), state),
+            Err(finding) => *finding,
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! A variable in the environment that a running process really has: what stands in a unit, an init script or a shell's profile may never
 //! have reached it, and what uwsgi's `--env` sets is not in what it was started with. Said is whether it is set and how long it is, never the value.
 
-use super::{Check, Finding, Type};
+use crate::accounts;
 use crate::document::Fields;
-use crate::fix::Fix;
-use crate::processes::{self, Process};
+use crate::finding::Finding;
+use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
+use crate::running::{self, Found, Whose};
 use crate::scene::Scene;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
 use proc::live::{self, Live};
@@ -20,12 +23,30 @@ pub const TYPE: Type = Type {
     keys: &[
         ("process", "the process's name"),
         ("pid_file", "a file with its pid, in its place"),
+        ("user", "whose process it is (anybody's)"),
         ("variable", "the variable"),
         ("set", "false: it must not be set"),
         ("filled", "true: it must not be empty"),
     ],
+    short: Short {
+        words: &["env", "service_env"],
+        colon: true,
+        forms: &["env:PROCESS:VARIABLE"],
+        example: "env:uwsgi:PRODUCTION",
+        read: read_short,
+    },
     read,
 };
+
+fn read_short(_: &str, rest: &str) -> Result<Pairs, String> {
+    match rest.rsplit_once(':') {
+        Some((process, variable)) => Ok(vec![
+            ("process", short::text(process)),
+            ("variable", short::text(variable)),
+        ]),
+        None => Err("the variable is missing".into()),
+    }
+}
 
 enum Which {
     Name(String),
@@ -34,6 +55,7 @@ enum Which {
 
 struct ServiceEnv {
     which: Which,
+    user: Option<String>,
     variable: String,
     set: bool,
     filled: bool,
@@ -48,6 +70,7 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     let variable = fields.required("variable")?;
     Ok(Box::new(ServiceEnv {
         which,
+        user: fields.text("user")?,
         variable,
         set: fields.flag("set")?.unwrap_or(true),
         filled: fields.flag("filled")?.unwrap_or(false),
@@ -62,14 +85,31 @@ impl ServiceEnv {
         }
     }
 
-    fn processes(&self) -> Result<Vec<Process>, Box<Finding>> {
+    fn whose(&self) -> Result<Whose, Box<Finding>> {
+        let Some(name) = &self.user else {
+            return Ok(Whose::Anybody);
+        };
+        match accounts::user(name) {
+            Ok(Some(user)) => Ok(Whose::User(user.uid.as_raw())),
+            Ok(None) => {
+                Err(Box::new(
+                    Finding::unmet("no_user", format!("there is no user '{name}'"))
+                        .fix(fix::creation(name, &[], None)),
+                ))
+            }
+            Err(why) => Err(Box::new(Finding::unknown("error", why))),
+        }
+    }
+
+    fn processes(&self) -> Result<Vec<Found>, Box<Finding>> {
         let start = Fix::advice(format!("start {}", self.who()));
+        let hidden = |why| Box::new(Finding::unknown("permission", why));
         let found = match &self.which {
-            Which::Name(name) => processes::named(name),
+            Which::Name(name) => running::called(name, self.whose()?).map_err(hidden)?,
             Which::PidFile(file) => {
                 let text = fs::read_to_string(file).map_err(|error| {
                     let finding = Finding::io(file, &error);
-                    Box::new(if finding.verdict == super::Verdict::Unmet {
+                    Box::new(if finding.verdict == crate::finding::Verdict::Unmet {
                         finding.fix(start.clone())
                     } else {
                         finding
@@ -79,7 +119,12 @@ impl ServiceEnv {
                     .split_whitespace()
                     .next()
                     .and_then(|word| word.parse().ok());
-                pid.and_then(processes::of_pid).into_iter().collect()
+                let evidence = running::evidence().map_err(hidden)?;
+                let whose = self.whose()?;
+                pid.and_then(|pid| evidence.of_pid(pid))
+                    .filter(|found| whose.admits(found.view.identity.uid))
+                    .into_iter()
+                    .collect()
             }
         };
         match found.is_empty() {
@@ -147,12 +192,12 @@ impl Check for ServiceEnv {
         let mut seen = None;
         let mut denied = None;
         for process in &processes {
-            let length = match self.length(process.pid) {
+            let length = match self.length(process.view.pid()) {
                 Ok(length) => length,
                 // It ended meanwhile.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => {
-                    denied = Some((process.pid, base::error::plain(&error)));
+                    denied = Some((process.view.pid(), base::error::plain(&error)));
                     continue;
                 }
             };
@@ -170,7 +215,7 @@ impl Check for ServiceEnv {
                 };
                 return Finding::unmet(
                     reason,
-                    format!("{variable} is {is} in {who} (pid {})", process.pid),
+                    format!("{variable} is {is} in {who} (pid {})", process.view.pid()),
                 )
                 .found(is)
                 .fix(Fix::advice(text));
@@ -181,7 +226,9 @@ impl Check for ServiceEnv {
         }
         match (seen, denied) {
             (Some(found), None) => {
+                let shown: Vec<String> = processes.iter().take(3).map(Found::shown).collect();
                 Finding::met(found.clone(), format!("{variable} is {found} in {who}"))
+                    .evidence(shown.join(", "))
             }
             (_, Some((pid, error))) => Finding::unknown(
                 "permission",

@@ -2,11 +2,15 @@
 //!
 //! A tarpit that sends one byte a second keeps a reader with a time-out per read for ever; here the deadline is the whole check's.
 
-use super::{Check, Finding, Type, port};
+use super::port;
 use crate::document::Fields;
+use crate::document::Value;
+use crate::finding::Finding;
 use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
 use crate::net::{self, Trouble};
 use crate::scene::Scene;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
@@ -21,28 +25,71 @@ pub const TYPE: Type = Type {
     keys: &[
         ("host", "the mail server (localhost)"),
         ("port", "its port (25)"),
-        ("starttls", "true: it has to speak TLS"),
+        (
+            "starttls",
+            "true: the server has to speak TLS after STARTTLS",
+        ),
+        (
+            "tls",
+            "true: the connection begins with TLS (what port 465 is for)",
+        ),
         (
             "verify",
             "true: its certificate has to be valid for the host",
         ),
     ],
+    short: Short {
+        words: &["smtp"],
+        colon: true,
+        forms: &["smtp:HOST[:PORT][:starttls|:tls]"],
+        example: "smtp:localhost:25",
+        read: read_short,
+    },
     read,
 };
+
+fn read_short(_: &str, rest: &str) -> Result<Pairs, String> {
+    let (place, mode) = match rest.rsplit_once(':') {
+        Some((place, mode @ ("starttls" | "tls"))) => (place, Some(mode)),
+        _ => (rest, None),
+    };
+    let mut pairs = short::server(place);
+    match mode {
+        Some("tls") => pairs.push(("tls", Value::Flag(true))),
+        Some(_) => pairs.push(("starttls", Value::Flag(true))),
+        None => {}
+    }
+    Ok(pairs)
+}
 
 struct Smtp {
     host: String,
     port: u16,
     starttls: bool,
+    tls: bool,
     verify: bool,
 }
 
 fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
+    let port = fields.parsed("port", port::number)?;
+    let (starttls, tls) = (fields.flag("starttls")?, fields.flag("tls")?);
+    let verify = fields.flag("verify")?.unwrap_or(false);
+    if starttls == Some(true) && tls == Some(true) {
+        return Err(fields.error("tls", "either tls or starttls: not both"));
+    }
+    // RFC 8314: on port 465 a server says nothing before TLS.
+    let tls = tls.unwrap_or(port == Some(465) && starttls != Some(true));
+    // A certificate is only seen over TLS: verify asks for TLS, too.
+    let starttls = starttls.unwrap_or(verify && !tls);
+    if verify && !starttls && !tls {
+        return Err(fields.error("verify", "verify needs TLS: starttls or tls is false"));
+    }
     Ok(Box::new(Smtp {
         host: fields.text("host")?.unwrap_or_else(|| "localhost".into()),
-        port: fields.parsed("port", port::number)?.unwrap_or(25),
-        starttls: fields.flag("starttls")?.unwrap_or(false),
-        verify: fields.flag("verify")?.unwrap_or(false),
+        port: port.unwrap_or(if tls { 465 } else { 25 }),
+        starttls,
+        tls,
+        verify,
     }))
 }
 
@@ -170,6 +217,9 @@ impl Smtp {
     }
 
     fn converse(&self, stream: TcpStream, deadline: Deadline) -> io::Result<Finding> {
+        if self.tls {
+            return self.secured(stream, deadline, None);
+        }
         let mut talk = Dialogue {
             stream,
             deadline,
@@ -207,14 +257,14 @@ impl Smtp {
         // What came with the reply in clear was not said over TLS (CVE-2011-0411).
         talk.kept.clear();
         talk.limit()?;
-        self.secured(talk.stream, deadline, &greeting)
+        self.secured(talk.stream, deadline, Some(&greeting))
     }
 
     fn secured(
         &self,
         stream: TcpStream,
         deadline: Deadline,
-        greeting: &str,
+        greeting: Option<&str>,
     ) -> io::Result<Finding> {
         let mut connector =
             SslConnector::builder(SslMethod::tls_client()).map_err(io::Error::other)?;
@@ -231,12 +281,29 @@ impl Smtp {
                     deadline,
                     kept: Vec::new(),
                 };
+                let greeting = match greeting {
+                    Some(greeting) => greeting.to_owned(),
+                    // With TLS from the beginning the greeting comes now.
+                    None => {
+                        let (code, lines) = talk.reply()?;
+                        let text = short(lines.last().map_or("", String::as_str));
+                        if code != 220 {
+                            return Ok(self.refused(format!("{code} {text}")));
+                        }
+                        text
+                    }
+                };
+                let how = if self.tls {
+                    "from the beginning"
+                } else {
+                    "after STARTTLS"
+                };
                 match talk.hello()? {
                     Ok(_) => {
                         let _ = talk.say("QUIT");
                         Ok(Finding::met(
                             greeting,
-                            format!("{} speaks {version} after STARTTLS", self.place()),
+                            format!("{} speaks {version} {how}", self.place()),
                         ))
                     }
                     Err(what) => Ok(self.refused(what)),
@@ -247,11 +314,18 @@ impl Smtp {
                 "tls",
                 format!("{}: TLS fails: {error}", self.place()),
             )
-            .found(greeting)
             .fix(Fix::advice(
                 "give the mail server a certificate that is valid for its name",
             ))),
         }
+    }
+}
+
+/// Installs a mail server, or starts the one that is here.
+fn mail_server(scene: &Scene) -> Fix {
+    match crate::programs::find("postfix") {
+        Some(_) => fix::root("start the mail server", vec![fix::start(scene, "postfix")]),
+        None => fix::install_of_command(scene, "sendmail"),
     }
 }
 
@@ -264,7 +338,11 @@ impl Check for Smtp {
         format!(
             "a mail server at {}{}",
             self.place(),
-            if self.starttls { " with STARTTLS" } else { "" }
+            match (self.tls, self.starttls) {
+                (true, _) => " with TLS",
+                (_, true) => " with STARTTLS",
+                _ => "",
+            }
         )
     }
 
@@ -276,10 +354,7 @@ impl Check for Smtp {
         let place = self.place();
         let local = matches!(self.host.as_str(), "localhost" | "127.0.0.1" | "::1");
         let start = || match local {
-            true => Fix {
-                text: "install and start a mail server".into(),
-                ..fix::install_of_command(&scene.distro, "sendmail")
-            },
+            true => mail_server(scene),
             false => Fix::advice(format!(
                 "start the mail server at {place}, or let this host through the firewall"
             )),

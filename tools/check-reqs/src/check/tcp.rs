@@ -1,10 +1,13 @@
 //! Somebody accepts connections at an address or a unix socket.
 
-use super::{Check, Finding, Type, port};
+use super::port;
 use crate::document::Fields;
+use crate::finding::Finding;
 use crate::fix::Fix;
+use crate::kind::{Check, Type};
 use crate::net::{self, Trouble};
 use crate::scene::Scene;
+use crate::short::{self, Pairs, Short};
 use base::Result;
 use base::clock::Deadline;
 use std::path::PathBuf;
@@ -18,8 +21,25 @@ pub const TYPE: Type = Type {
         ("port", "its number"),
         ("socket", "a unix socket, in their place"),
     ],
+    short: Short {
+        words: &["tcp"],
+        colon: true,
+        forms: &["tcp:HOST:PORT", "tcp:/SOCKET"],
+        example: "tcp:localhost:5432",
+        read: read_short,
+    },
     read,
 };
+
+fn read_short(_: &str, rest: &str) -> Result<Pairs, String> {
+    if rest.starts_with('/') {
+        return short::whole("socket", rest);
+    }
+    match short::host_port(rest) {
+        Some(_) => Ok(short::server(rest)),
+        None => Err("host and port are missing".into()),
+    }
+}
 
 enum Tcp {
     Port { host: String, port: u16 },

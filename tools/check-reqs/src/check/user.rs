@@ -1,11 +1,13 @@
 //! A user account: there, in the groups it needs, with the home and shell it should have.
 
-use super::{Check, Finding, Type, file};
 use crate::accounts;
 use crate::document::Fields;
-use crate::fix::Fix;
+use crate::finding::Finding;
+use crate::fix;
+use crate::fix::shell;
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
-use crate::shell::shell;
+use crate::short::{self, Short};
 use base::Result;
 use base::clock::Deadline;
 use nix::unistd::{Group, getgrouplist};
@@ -21,6 +23,13 @@ pub const TYPE: Type = Type {
         ("home", "its home directory"),
         ("shell", "its shell"),
     ],
+    short: Short {
+        words: &["user"],
+        colon: true,
+        forms: &["user:NAME[:GROUP,GROUP]"],
+        example: "user:deployer:www-data",
+        read: |_, rest| Ok(short::members(rest, "groups")),
+    },
     read,
 };
 
@@ -40,18 +49,16 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     }))
 }
 
-/// How an account is made: a system account, since services run under it.
-pub fn creation(name: &str, groups: &[String], home: Option<&str>) -> Fix {
-    let mut words = vec!["useradd", "--system", "--create-home", "--user-group"];
-    if let Some(home) = home {
-        words.extend(["--home-dir", home]);
-    }
-    let list = groups.join(",");
-    if !groups.is_empty() {
-        words.extend(["--groups", &list]);
-    }
-    words.extend(["--shell", "/usr/sbin/nologin", name]);
-    Fix::root(format!("make the account {name}"), vec![shell(&words)])
+/// Makes the groups that are missing, and puts the account into all of them.
+fn groups_lines(groups: &[&String], name: &str) -> Vec<String> {
+    let mut lines: Vec<String> = groups
+        .iter()
+        .filter(|group| matches!(accounts::group(group), Ok(None)))
+        .map(|group| fix::group_line(group))
+        .collect();
+    let list: Vec<&str> = groups.iter().map(|group| group.as_str()).collect();
+    lines.push(shell(&["usermod", "-aG", &list.join(","), name]));
+    lines
 }
 
 impl Check for Account {
@@ -76,7 +83,7 @@ impl Check for Account {
             Ok(Some(user)) => user,
             Ok(None) => {
                 return Finding::unmet("missing", format!("there is no user {name}"))
-                    .fix(creation(name, &self.groups, self.home.as_deref()));
+                    .fix(fix::creation(name, &self.groups, self.home.as_deref()));
             }
             Err(why) => return Finding::unknown("error", why),
         };
@@ -96,7 +103,7 @@ impl Check for Account {
             .collect();
         let names: Vec<String> = member
             .iter()
-            .map(|gid| file::group_name(gid.as_raw()))
+            .map(|gid| accounts::group_name_of(gid.as_raw()))
             .collect();
         let found = format!("uid {}, groups {}", user.uid, names.join(", "));
         if !missing.is_empty() {
@@ -107,9 +114,9 @@ impl Check for Account {
                 .join(",");
             return Finding::unmet("groups", format!("{name} is not in {list}"))
                 .found(found)
-                .fix(Fix::root(
+                .fix(fix::root(
                     format!("put {name} into {list}"),
-                    vec![shell(&["usermod", "-aG", &list, name])],
+                    groups_lines(&missing, name),
                 ));
         }
         for (what, option, wanted, is) in [
@@ -117,7 +124,7 @@ impl Check for Account {
             ("shell", "--shell", &self.shell, &user.shell),
         ] {
             if let Some(wanted) = wanted.as_deref().filter(|wanted| is.as_os_str() != *wanted) {
-                let fix = Fix::root(
+                let fix = fix::root(
                     format!("set the {what} of {name}"),
                     vec![shell(&["usermod", option, wanted, name])],
                 );

@@ -5,15 +5,17 @@
 //! a thread of its own, which takes the user's groups, gid and uid, asks, and ends: a hundredth of what a child costs, and nothing of
 //! the user's ever runs.
 
-use super::{Check, Finding, Type, file};
 use crate::accounts;
 use crate::document::Fields;
-use crate::fix::Fix;
+use crate::finding::Finding;
+use crate::fix::shell;
+use crate::fix::{self, Fix};
+use crate::kind::{Check, Type};
 use crate::scene::Scene;
-use crate::shell::shell;
+use crate::short::{self, Short};
 use base::Result;
 use base::clock::Deadline;
-use nix::unistd::{User, geteuid, getgrouplist};
+use nix::unistd::{Gid, Uid, User, geteuid, getgrouplist};
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
@@ -30,6 +32,13 @@ pub const TYPE: Type = Type {
         ("path", "the path"),
         ("user", "who has to be able to write (who runs the check)"),
     ],
+    short: Short {
+        words: &["writable"],
+        colon: true,
+        forms: &["writable:PATH[:USER]"],
+        example: "writable:/srv/media:deployer",
+        read: |_, rest| Ok(short::subject(rest, ':', "path", "user")),
+    },
     read,
 };
 
@@ -99,10 +108,10 @@ impl Writable {
     fn who(&self) -> String {
         self.user
             .clone()
-            .unwrap_or_else(|| file::user_name(geteuid().as_raw()))
+            .unwrap_or_else(|| accounts::name_of(geteuid().as_raw()))
     }
 
-    fn refusal(&self, errno: Errno, user: Option<&User>) -> Finding {
+    fn refusal(&self, scene: &Scene, errno: Errno, user: Option<&User>) -> Finding {
         let (shown, who) = (self.path.display().to_string(), self.who());
         if errno == Errno::ROFS {
             return Finding::unmet(
@@ -124,8 +133,8 @@ impl Writable {
         };
         let found = format!(
             "owner {}, group {}, mode {:04o}",
-            file::user_name(meta.uid()),
-            file::group_name(meta.gid()),
+            accounts::name_of(meta.uid()),
+            accounts::group_name_of(meta.gid()),
             meta.mode() & 0o7777
         );
         let blocked = self
@@ -134,27 +143,108 @@ impl Writable {
             .skip(1)
             .find(|up| !up.as_os_str().is_empty() && !searchable(up, user));
         if let Some(up) = blocked {
-            let up = up.display().to_string();
             return Finding::unmet(
                 "not_reachable",
-                format!("{who} may not pass through {up}, which is above {shown}"),
+                format!(
+                    "{who} may not pass through {}, which is above {shown}",
+                    up.display()
+                ),
             )
             .found(found)
-            .fix(Fix::root(
-                format!("let {who} pass through {up}"),
-                vec![shell(&["chmod", "a+x", "--", &up])],
-            ));
-        }
-        let mut commands = vec![shell(&["chown", &who, "--", &shown])];
-        if meta.mode() & 0o200 == 0 || (meta.is_dir() && meta.mode() & 0o300 != 0o300) {
-            commands.push(shell(&["chmod", "u+rwX", "--", &shown]));
+            .fix(passage(scene, &who, up));
         }
         Finding::unmet(
             "not_writable",
             format!("{who} may not write to {shown} ({found})"),
         )
         .found(found)
-        .fix(Fix::root(format!("give {shown} to {who}"), commands))
+        .fix(self.grant(scene, &who, &meta))
+    }
+
+    /// Gives the right that is asked for, and no other. A path of root in no place of the system
+    /// becomes the user's; from another owner nothing is taken, and the user gets an entry of its own.
+    fn grant(&self, scene: &Scene, who: &str, meta: &fs::Metadata) -> Fix {
+        let shown = self.path.display().to_string();
+        // A directory of root that others may write into is shared: it keeps its owner.
+        let alone = meta.uid() == 0 && meta.mode() & 0o022 == 0;
+        if fix::is_of_system(&self.path) && !is_below_etc(&self.path, meta) {
+            return Fix::advice(format!(
+                "choose another place than {shown}, or give {who} the right by hand: the path belongs to the system"
+            ));
+        }
+        if alone && !fix::is_of_system(&self.path) {
+            let mut lines = vec![shell(&["chown", who, "--", &shown])];
+            if meta.mode() & 0o200 == 0 || (meta.is_dir() && meta.mode() & 0o300 != 0o300) {
+                lines.push(shell(&["chmod", "u+rwX", "--", &shown]));
+            }
+            return fix::root(format!("give {shown} to {who}"), lines);
+        }
+        let rights = if meta.is_dir() { "rwx" } else { "rw" };
+        acl(
+            scene,
+            format!("let {who} write to {shown}, whose owner stays"),
+            &format!("u:{who}:{rights}"),
+            &shown,
+        )
+    }
+}
+
+/// A directory of a service's configuration, such as /etc/nginx/sites-enabled.
+fn is_below_etc(path: &Path, meta: &fs::Metadata) -> bool {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    meta.is_dir() && real.starts_with("/etc") && real.components().count() >= 4
+}
+
+/// Lets the user pass through a directory, and nobody else.
+fn passage(scene: &Scene, who: &str, up: &Path) -> Fix {
+    let shown = up.display().to_string();
+    match fix::is_of_system(up) {
+        true => Fix::advice(format!(
+            "choose a place outside {shown}, which is closed to {who} for a reason"
+        )),
+        false => acl(
+            scene,
+            format!("let {who} pass through {shown}"),
+            &format!("u:{who}:x"),
+            &shown,
+        ),
+    }
+}
+
+/// One entry of an access control list. setfacl(1) adds the entry and leaves the others.
+fn acl(scene: &Scene, summary: String, entry: &str, path: &str) -> Fix {
+    let mut lines = match crate::programs::find("setfacl") {
+        Some(_) => Vec::new(),
+        None => fix::install_lines(scene, &["acl"]).unwrap_or_default(),
+    };
+    lines.push(shell(&["setfacl", "-m", entry, "--", path]));
+    fix::root(summary, lines)
+}
+
+/// The account of a user of this name, or of this number; a number without an account has no groups.
+fn account(name: &str) -> Result<Option<User>, String> {
+    if let Some(uid) = fix::is_number(name)
+        .then(|| name.parse::<u32>().ok())
+        .flatten()
+    {
+        let uid = Uid::from_raw(uid);
+        let known = User::from_uid(uid)
+            .map_err(|errno| format!("cannot look up the user {name}: {}", errno.desc()))?;
+        // 65534 is the group that owns nothing (nogroup).
+        return Ok(known.or_else(|| Some(nameless(uid, name))));
+    }
+    accounts::user(name)
+}
+
+fn nameless(uid: Uid, name: &str) -> User {
+    User {
+        name: name.to_owned(),
+        passwd: CString::default(),
+        uid,
+        gid: Gid::from_raw(65534),
+        gecos: CString::default(),
+        dir: PathBuf::from("/"),
+        shell: PathBuf::from("/bin/false"),
     }
 }
 
@@ -175,15 +265,15 @@ impl Check for Writable {
         "faccessat(2) with the user's own uid, gid and groups".into()
     }
 
-    fn look(&self, _: &Scene, _: Deadline) -> Finding {
+    fn look(&self, scene: &Scene, _: Deadline) -> Finding {
         let shown = self.path.display().to_string();
         let user = match &self.user {
             None => None,
-            Some(name) => match accounts::user(name) {
+            Some(name) => match account(name) {
                 Ok(Some(user)) => Some(user),
                 Ok(None) => {
                     return Finding::unmet("no_user", format!("there is no user {name}"))
-                        .fix(super::user::creation(name, &[], None));
+                        .fix(fix::creation(name, &[], None));
                 }
                 Err(why) => return Finding::unknown("error", why),
             },
@@ -199,12 +289,17 @@ impl Check for Writable {
             ),
             Answer::No(Errno::NOENT) => {
                 let who = self.who();
-                Finding::unmet("missing", format!("{shown} is not there")).fix(Fix::root(
-                    format!("make the directory {shown} for {who}"),
-                    vec![shell(&["install", "-d", "-o", &who, &shown])],
-                ))
+                let finding = Finding::unmet("missing", format!("{shown} is not there"));
+                // What is a link to nothing is somebody's work.
+                match self.path.symlink_metadata() {
+                    Ok(_) => finding.fix(Fix::advice(format!("restore what {shown} leads to"))),
+                    Err(_) => finding.fix(fix::root(
+                        format!("make the directory {shown} for {who}"),
+                        vec![shell(&["install", "-d", "-o", &who, "--", &shown])],
+                    )),
+                }
             }
-            Answer::No(errno) => self.refusal(errno, user.as_ref()),
+            Answer::No(errno) => self.refusal(scene, errno, user.as_ref()),
         }
     }
 }

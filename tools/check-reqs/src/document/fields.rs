@@ -1,6 +1,7 @@
 //! A table read key by key: each key once, by what it has to be, and nothing left over at the end.
 
-use super::{Key, Node, Origin, Value};
+use super::origin::Origin;
+use base::source::tree::{Key, Node, Value};
 use base::{Error, Result};
 use std::collections::BTreeMap;
 

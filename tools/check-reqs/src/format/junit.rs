@@ -1,6 +1,6 @@
 //! JUnit's XML, as build servers read it: unmet is a failure, unknown an error, a warning passes with its words on system-err.
 
-use super::Whole;
+use super::whole::Whole;
 use crate::plan::Status;
 use crate::report;
 
@@ -47,7 +47,11 @@ pub fn text(whole: &Whole<'_>) -> String {
         let fix = item
             .fix
             .as_ref()
-            .map(|fix| format!("{}\n{}", fix.text, fix.commands.join("\n")))
+            .map(|fix| {
+                let steps = fix.steps.iter().map(|step| step.text.as_str());
+                let lines = std::iter::once(fix.summary.as_str()).chain(steps);
+                lines.collect::<Vec<_>>().join("\n")
+            })
             .unwrap_or_default();
         match item.status {
             Status::Met => out += "/>\n",

@@ -1,7 +1,7 @@
 //! A monitoring plugin's answer (Monitoring Plugins Development Guidelines): one line for the pager, performance data after a bar, more
 //! lines for the page; the exit status is the state.
 
-use super::Whole;
+use super::whole::Whole;
 use crate::plan::{Counts, Status};
 use crate::report;
 use base::Exit;

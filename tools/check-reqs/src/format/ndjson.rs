@@ -1,6 +1,6 @@
 //! One item a line, for `jq` and log shippers that read line by line.
 
-use super::Whole;
+use super::whole::Whole;
 
 /// The items, one line each.
 pub fn text(whole: &Whole<'_>) -> String {

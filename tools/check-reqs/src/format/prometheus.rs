@@ -1,6 +1,6 @@
 //! Prometheus's text format, for the node exporter's textfile collector.
 
-use super::Whole;
+use super::whole::Whole;
 use crate::plan::Status;
 use crate::report::{self, Item};
 use std::time::SystemTime;

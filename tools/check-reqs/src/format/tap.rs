@@ -1,6 +1,6 @@
 //! Test Anything Protocol 13, as `prove` reads it. A warning is a TODO (it may fail), what was not looked at is a SKIP.
 
-use super::Whole;
+use super::whole::Whole;
 use crate::plan::Status;
 use base::terminal::escape;
 
@@ -35,7 +35,7 @@ pub fn text(whole: &Whole<'_>) -> String {
                 out += &format!("  found: {}\n", yaml(found));
             }
             if let Some(fix) = &item.fix {
-                out += &format!("  fix: {}\n", yaml(&fix.text));
+                out += &format!("  fix: {}\n", yaml(&fix.summary));
             }
             out += "  ...\n";
         }

@@ -1,7 +1,7 @@
 //! The threads that look. They are not waited for: one that hangs in a system call ends with the process.
 
-use super::Manner;
-use crate::check::Finding;
+use crate::finding::Finding;
+use crate::request::Manner;
 use crate::requirement::Requirement;
 use crate::scene::Scene;
 use std::collections::VecDeque;

@@ -1,10 +1,13 @@
 //! Kinds of which a host has many: distributions, packages, accounts, services, ports.
 
-use super::{Table, look, table};
+use super::tables::{Table, look, table};
+use crate::accounts;
 use crate::check::postgres::{Connection, query_failed};
-use crate::check::{Verdict, file, port, python, service};
+use crate::check::{file, port, python, service};
+use crate::finding::Verdict;
 use crate::programs;
 use crate::scene::Scene;
+use crate::secret::masked;
 use base::clock::Deadline;
 use base::{Error, Result};
 use distro::Manager;
@@ -75,7 +78,10 @@ pub fn packages(scene: &Scene) -> Result<Vec<Table>> {
                 "package",
                 &[
                     ("name", Some(&package.name)),
-                    ("version", Some(&at_least(&package.version))),
+                    (
+                        "version",
+                        package.version.as_deref().map(at_least).as_deref(),
+                    ),
                 ],
             )
         })
@@ -107,7 +113,7 @@ pub fn extensions(
     deadline: Deadline,
 ) -> Result<Vec<Table>> {
     let connection = Connection::to(place);
-    let failed = |finding: crate::check::Finding| Error::failed(base::mask::text(&finding.msg));
+    let failed = |finding: crate::finding::Finding| Error::failed(masked(&finding.msg));
     let mut connected = connection
         .open(scene, deadline)
         .map_err(|finding| failed(*finding))?;
@@ -160,7 +166,7 @@ fn account(user: &User) -> Table {
     let groups: Vec<String> = groups
         .iter()
         .filter(|gid| **gid != user.gid)
-        .map(|gid| file::group_name(gid.as_raw()))
+        .map(|gid| accounts::group_name_of(gid.as_raw()))
         .collect();
     let (home, shell) = (
         user.dir.display().to_string(),
@@ -206,7 +212,10 @@ pub fn group(name: &str) -> Result<Table> {
 /// A directory with its owner, group and mode.
 pub fn directory(path: &str) -> Result<Table> {
     let meta = fs::metadata(path).map_err(|error| Error::io(path, &error))?;
-    let (owner, group) = (file::user_name(meta.uid()), file::group_name(meta.gid()));
+    let (owner, group) = (
+        accounts::name_of(meta.uid()),
+        accounts::group_name_of(meta.gid()),
+    );
     let mode = format!("{:04o}", meta.mode() & 0o7777);
     let kind = file::kind(meta.file_type());
     Ok(table(

@@ -3,15 +3,20 @@
 use std::time::{Duration, SystemTime};
 
 use base::clock::{Deadline, rfc3339};
-use base::error::{Error, Result};
+use base::error::{Error, Kind, Result};
 use base::report::{Diff, Report, Status};
 use base::tool::Context;
+use pgconn::Resolved;
 
-use super::{admin, journal, right};
-use crate::cli::Connection;
-use crate::fleet::refused;
+use super::journal::Journal;
+use super::place::{self, Place};
+use super::right;
+use super::take_back::take_back;
+use crate::cause::count;
+use crate::connect::{refused, resolved};
 use crate::observe;
 use crate::report::{Body, Elevation};
+use crate::request::Connection;
 
 /// How long one role may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,13 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Takes back what the journals of this server say was given.
 ///
 /// # Errors
-/// `Kind::Usage` for a wrong connection string; `Kind::Locked` where an elevation is under way.
+/// `Kind::Usage` for a wrong connection string.
 pub fn run(connection: &Connection, context: &Context) -> Result<Report<Body>> {
-    let admin = admin(connection, context.deadline)?;
-    let journals = if context.dry_run {
-        journal::seen()?
+    let admin = resolved(connection, context.deadline)?;
+    let found = if context.dry_run {
+        place::seen()?
     } else {
-        journal::all(context.lock_wait)?
+        place::all(context.lock_wait)?
     };
     let mut connected = match admin.connect() {
         Ok(connected) => connected,
@@ -45,67 +50,106 @@ pub fn run(connection: &Connection, context: &Context) -> Result<Report<Body>> {
             );
         }
     };
-    let mut warnings = connected.warnings;
-    let (here, elsewhere): (Vec<_>, Vec<_>) = journals
-        .into_iter()
-        .partition(|(journal, _)| journal.system == system);
-    for (journal, _) in &elsewhere {
-        warnings.push(format!(
-            "an elevation of \"{}\" on another server (system identifier {}) is still open",
-            journal.role, journal.system
+    let mut run = Run {
+        admin,
+        dry_run: context.dry_run,
+        warnings: connected.warnings,
+        body: Body::default(),
+        errors: Vec::new(),
+    };
+    for found in found {
+        match found {
+            Ok((journal, place)) if journal.system == system => run.finish(&journal, &place),
+            Ok((journal, _)) => run.elsewhere(&journal),
+            Err(error) => run.errors.push(error),
+        }
+    }
+    Ok(run.report())
+}
+
+/// What one run has done so far. One journal that cannot be read, or whose elevation is under way, does not stop the others.
+struct Run {
+    admin: Resolved,
+    dry_run: bool,
+    warnings: Vec<String>,
+    body: Body,
+    errors: Vec<Error>,
+}
+
+impl Run {
+    fn elsewhere(&mut self, journal: &Journal) {
+        self.warnings.push(format!(
+            "an elevation of '{}' on another server (system identifier {}) is still open",
+            base::terminal::escape(&journal.role),
+            journal.system
         ));
     }
-    let mut body = Body::default();
-    let mut failure = None;
-    for (journal, place) in &here {
+
+    fn finish(&mut self, journal: &Journal, place: &Place) {
         let mut elevation = Elevation::planned(&journal.role, &journal.command);
         elevation.granted_at = Some(journal.written_at.clone());
-        if !context.dry_run {
-            let revocation = right::take_back(
-                None,
-                &admin,
-                &journal.grant(),
-                Deadline::after(Some(PATIENCE)),
-            );
+        if !self.dry_run {
+            let until = Deadline::after(Some(PATIENCE));
+            let revocation = take_back(None, &self.admin, &journal.grant(), until);
             elevation.revoke_verified = Some(revocation.verified);
-            warnings.extend(revocation.warnings());
+            self.warnings.extend(revocation.warnings());
             if revocation.verified {
                 elevation.revoked_at = Some(rfc3339(SystemTime::now()));
                 place.forget();
             } else {
-                let why = revocation.failure.unwrap_or_default();
-                failure = Some(Error::failed(format!(
-                    "role \"{}\" may still be a superuser: {why}",
-                    journal.role
-                )));
+                self.errors
+                    .push(still(&journal.role, revocation.failure.unwrap_or_default()));
             }
         }
-        body.recovered.push(elevation);
+        self.body.recovered.push(elevation);
     }
-    let changed = !here.is_empty();
-    let (status, msg) = match (changed, context.dry_run) {
-        (false, _) => (Status::Ok, "nothing to recover".to_string()),
-        (true, true) => (Status::No, format!("{} to be recovered", here.len())),
-        (true, false) => (Status::Ok, format!("{} recovered", here.len())),
-    };
-    let roles = |state: &str| {
-        here.iter()
-            .map(|(journal, _)| format!("{}: {state}\n", journal.role))
-            .collect::<String>()
-    };
-    let diff = Diff::of(
-        "roles",
-        roles("superuser, left by a run that was ended"),
-        roles("no superuser"),
-    );
-    let report = Report::new(status, msg, body)
-        .changed(changed)
-        .warnings(warnings)
-        .diff(diff.filter(|_| failure.is_none()));
-    Ok(match failure {
-        Some(error) => {
-            report.error(error.hint("ALTER ROLE … NOSUPERUSER, by hand, and look at pg_roles"))
+
+    /// Status, message and error are decided here.
+    fn report(mut self) -> Report<Body> {
+        let all = self.body.recovered.len();
+        let changed = all > 0;
+        let (status, msg) = match (changed, self.dry_run) {
+            (false, _) => (Status::Ok, "nothing to recover".to_string()),
+            (true, true) => (
+                Status::No,
+                format!("{} to be recovered", count(all, "role")),
+            ),
+            (true, false) => (Status::Ok, format!("{} recovered", count(all, "role"))),
+        };
+        let roles = |state: &str| {
+            let each = self.body.recovered.iter();
+            each.map(|elevation| format!("{}: {state}\n", elevation.role))
+                .collect::<String>()
+        };
+        let diff = Diff::of(
+            "roles",
+            roles("superuser, left by an interrupted run"),
+            roles("not a superuser"),
+        );
+        // What trying again would not mend is said first.
+        self.errors.sort_by_key(|error| error.kind == Kind::Locked);
+        let mut errors = self.errors.into_iter();
+        let first = errors.next();
+        self.warnings.extend(errors.map(|error| error.message));
+        let report = Report::new(status, msg, self.body)
+            .changed(changed)
+            .warnings(self.warnings)
+            .diff(diff.filter(|_| first.is_none()));
+        match first {
+            Some(error) => report.error(error),
+            None => report,
         }
-        None => report,
-    })
+    }
+}
+
+/// The right could not be taken back.
+fn still(role: &str, why: String) -> Error {
+    let statement = format!("ALTER ROLE {} NOSUPERUSER", crate::sql::identifier(role));
+    Error::failed(format!(
+        "role '{}' may still be a superuser: {why}",
+        base::terminal::escape(role)
+    ))
+    .hint(format!(
+        "run as another superuser, and look at pg_roles: {statement};"
+    ))
 }

@@ -1,77 +1,80 @@
-//! The right itself: looked at, given, taken back. Taking back never trusts what it did: it reads the catalog until that says so.
+//! The right itself: looked at and given, in one transaction. The transaction tells this elevation apart from whatever else the same
+//! server process does, which through a pooler is other people's work.
 
-use std::time::Duration;
-
-use base::clock::Deadline;
 use base::error::{Error, Kind, Result};
-use pgconn::Resolved;
+use base::terminal::escape;
 use postgres::{Client, SimpleQueryRow};
 
-use crate::ensure::lost;
-use crate::observe::{Rows, batch, text, truth};
+use crate::observe::{batch, text, truth};
+use crate::session::lost;
 use crate::sql::{identifier, literal};
 
-/// What is known of a role before, and what it takes to undo the elevation.
+/// A role of a cluster: whom a journal is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Grant {
+pub struct Subject {
     /// The cluster.
     pub system: String,
-    /// The role; COMMAND may rename it.
+    /// The role; COMMAND may rename the role.
     pub oid: u32,
-    /// The server process that gives the right.
-    pub backend: Backend,
+}
+
+/// What it takes to undo an elevation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// The role.
+    pub subject: Subject,
+    /// The transaction that gives the right.
+    pub giver: Giver,
     /// The server's clock before the right was given, in microseconds since 1970.
     pub since: i64,
-    /// The transaction that gave it.
+    /// The number of the transaction.
     pub transaction: Option<String>,
-    /// The role's sessions that were open before.
+}
+
+/// A transaction of a server process, told apart from every other. Times are the server's, in microseconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Giver {
+    /// The process id.
+    pub pid: i64,
+    /// When the process began.
+    pub process_start: i64,
+    /// When the transaction began; 0 in journals of version 0.1.
+    pub transaction_start: i64,
+}
+
+/// The role and the administrator, before.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The role's name.
+    pub name: String,
+    /// The role's open sessions.
     pub sessions: Vec<i32>,
     superuser: bool,
-    admin_superuser: bool,
     own_role: bool,
+    admin_superuser: bool,
     recovery: bool,
 }
 
-/// A server process, told apart from a later one of the same number.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Backend {
-    /// Its process id.
-    pub pid: i64,
-    /// When it began, by the server's clock, in microseconds since 1970.
-    pub start: i64,
-}
-
-impl Grant {
-    /// As a journal has it.
-    pub fn recorded(system: String, oid: u32, backend: Backend, since: i64) -> Grant {
-        Grant {
-            system,
-            oid,
-            backend,
-            since,
-            ..Grant::default()
-        }
-    }
-
+impl Facts {
     /// Who may not be elevated, and by whom.
     ///
     /// # Errors
-    /// `Kind::Failed`.
-    pub fn refuse_unfit(&self, role: &str) -> Result<()> {
-        let role = base::terminal::escape(role);
+    /// `Kind::Failed`; `Kind::Permission`.
+    pub fn refuse_unfit(&self) -> Result<()> {
+        let role = escape(&self.name);
         if self.own_role {
             return Err(Error::failed(format!(
-                "\"{role}\" is the administrator's own role"
+                "'{role}' is the administrator's own role"
             )));
         }
         if self.superuser {
-            let why = "already is a superuser: it would have to be demoted afterwards, and that is never done";
-            return Err(Error::failed(format!("\"{role}\" {why}")).hint("run COMMAND as it is"));
+            let why = "already is a superuser: elevate would have to demote the role afterwards, and never does that";
+            return Err(Error::failed(format!("'{role}' {why}")).hint("run COMMAND as it is"));
         }
         if !self.admin_superuser {
             return Err(Error::new(
                 Kind::Permission,
-                "the role of --admin is no superuser, and only one can make another",
+                "the role of --admin is not a superuser, and only a superuser can make another",
             ));
         }
         if self.recovery {
@@ -81,38 +84,6 @@ impl Grant {
             );
         }
         Ok(())
-    }
-}
-
-/// What came of taking the right back.
-#[derive(Clone, Debug, Default)]
-pub struct Revocation {
-    /// The catalog says that the role is no superuser.
-    pub verified: bool,
-    /// Why not.
-    pub failure: Option<String>,
-    /// Sessions that were ended because they began as a superuser's.
-    pub ended: Vec<i32>,
-}
-
-impl Revocation {
-    fn note(&mut self, rows: &Rows) {
-        for pid in rows
-            .iter()
-            .flatten()
-            .filter_map(|row| text(row, 0)?.parse().ok())
-        {
-            if !self.ended.contains(&pid) {
-                self.ended.push(pid);
-            }
-        }
-    }
-
-    /// For the report.
-    pub fn warnings(&self) -> Option<String> {
-        let pids: Vec<String> = self.ended.iter().map(ToString::to_string).collect();
-        let why = "sessions that began while the role was a superuser were ended, since they could still have become any other role";
-        (!pids.is_empty()).then(|| format!("{why}: server processes {}", pids.join(", ")))
     }
 }
 
@@ -128,38 +99,70 @@ pub fn failed(error: &postgres::Error) -> Error {
 }
 
 /// Times go as microseconds since 1970: whatever DateStyle and TimeZone a session has, they mean the same in the next.
-const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
-const START: &str = "(extract(epoch FROM backend_start) * 1000000)::bigint";
+pub const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+/// When a process of `pg_stat_activity` began.
+pub const PROCESS_START: &str = "(extract(epoch FROM backend_start) * 1000000)::bigint";
+/// When the transaction of a process of `pg_stat_activity` began.
+pub const TRANSACTION_START: &str = "(extract(epoch FROM xact_start) * 1000000)::bigint";
 
-/// Reads what has to be known before.
+/// Statements in a transaction whose settings end with it.
+pub fn local(sql: &str) -> String {
+    format!(
+        "BEGIN; SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 10000; \
+         SET LOCAL synchronous_commit = on; {sql}; COMMIT"
+    )
+}
+
+/// How many results [`local`] puts before those of its statements.
+pub const LOCAL: usize = 5;
+
+/// Finds the role.
 ///
 /// # Errors
 /// `Kind::NotFound` where there is no such role.
-pub fn look(client: &mut Client, role: &str) -> Result<Grant> {
-    let sql = format!(
-        "SET search_path = pg_catalog; \
-         SELECT system_identifier, {NOW}, pg_backend_pid(), \
-           (SELECT {START} FROM pg_stat_activity WHERE pid = pg_backend_pid()), pg_is_in_recovery(), \
-           (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) FROM pg_control_system(); \
-         SELECT oid, rolsuper, rolname = current_user OR rolname = session_user FROM pg_roles WHERE rolname = {0}; \
-         SELECT pid FROM pg_stat_activity WHERE usename = {0} ORDER BY 1;",
+pub fn subject(client: &mut Client, role: &str) -> Result<Subject> {
+    let sql = local(&format!(
+        "SELECT system_identifier, (SELECT oid FROM pg_roles WHERE rolname = {}) FROM pg_control_system()",
         literal(role)
-    );
+    ));
     let rows = batch(client, &sql).map_err(|error| failed(&error))?;
-    let (Some(server), Some(roles), Some(sessions)) = (
-        rows.get(1).and_then(|rows| rows.first()),
-        rows.get(2),
-        rows.get(3),
-    ) else {
-        return Err(Error::failed("the server gave no answer about the role"));
+    let row = rows.get(LOCAL).and_then(|rows| rows.first());
+    let system = row.and_then(|row| text(row, 0));
+    let Some(system) = system else {
+        return Err(Error::failed("the server gave no answer about itself"));
     };
-    let Some(found) = roles.first() else {
+    let oid = row.and_then(|row| text(row, 1)?.parse().ok());
+    let Some(oid) = oid else {
         return Err(Error::new(
             Kind::NotFound,
-            format!(
-                "the server has no role \"{}\"",
-                base::terminal::escape(role)
-            ),
+            format!("the server has no role '{}'", escape(role)),
+        ));
+    };
+    Ok(Subject { system, oid })
+}
+
+/// Begins the transaction that will give the right, and reads what has to be known before. The transaction stays open: a pooler keeps
+/// this server process for it.
+///
+/// # Errors
+/// `Kind::NotFound` where there is no such role any more.
+pub fn begin(client: &mut Client, subject: &Subject) -> Result<(Grant, Facts)> {
+    let sql = format!(
+        "BEGIN; SET LOCAL search_path = pg_catalog; SET LOCAL lock_timeout = 5000; SET LOCAL idle_in_transaction_session_timeout = 0; \
+         SET LOCAL synchronous_commit = on; \
+         SELECT {NOW}, pg_backend_pid(), (SELECT {PROCESS_START} FROM pg_stat_activity WHERE pid = pg_backend_pid()), \
+           (extract(epoch FROM now()) * 1000000)::bigint, pg_is_in_recovery(), \
+           (SELECT rolsuper FROM pg_roles WHERE rolname = current_user); \
+         SELECT rolname, rolsuper, rolname = current_user OR rolname = session_user FROM pg_roles WHERE oid = {0}; \
+         SELECT pid FROM pg_stat_activity WHERE usesysid = {0} ORDER BY 1",
+        subject.oid
+    );
+    let rows = batch(client, &sql).map_err(|error| failed(&error))?;
+    let at = |i: usize| rows.get(LOCAL + i).and_then(|rows| rows.first());
+    let (Some(server), Some(role)) = (at(0), at(1)) else {
+        return Err(Error::new(
+            Kind::NotFound,
+            "somebody has just dropped the role",
         ));
     };
     let number = |row: &SimpleQueryRow, column: usize| {
@@ -167,210 +170,48 @@ pub fn look(client: &mut Client, role: &str) -> Result<Grant> {
             .and_then(|value| value.parse::<i64>().ok())
             .unwrap_or_default()
     };
-    Ok(Grant {
-        system: text(server, 0).unwrap_or_default(),
-        since: number(server, 1),
-        backend: Backend {
-            pid: number(server, 2),
-            start: number(server, 3),
+    let grant = Grant {
+        subject: subject.clone(),
+        since: number(server, 0),
+        giver: Giver {
+            pid: number(server, 1),
+            process_start: number(server, 2),
+            transaction_start: number(server, 3),
         },
+        transaction: None,
+    };
+    let sessions = rows.get(LOCAL + 2).into_iter().flatten();
+    let facts = Facts {
+        name: text(role, 0).unwrap_or_default(),
+        superuser: truth(role, 1),
+        own_role: truth(role, 2),
         recovery: truth(server, 4),
         admin_superuser: truth(server, 5),
-        oid: u32::try_from(number(found, 0)).unwrap_or_default(),
-        superuser: truth(found, 1),
-        own_role: truth(found, 2),
-        transaction: None,
         sessions: sessions
-            .iter()
             .filter_map(|row| text(row, 0)?.parse().ok())
             .collect(),
-    })
+    };
+    Ok((grant, facts))
 }
 
-/// Whether the session that was to give a right is gone: nothing is under way any more.
-///
-/// # Errors
-/// The server's.
-pub fn is_over(client: &mut Client, grant: &Grant) -> Result<bool> {
-    let Backend { pid, start } = &grant.backend;
-    let sql = format!(
-        "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE pid = {pid} AND {START} = {start}"
-    );
-    let rows = batch(client, &sql).map_err(|error| failed(&error))?;
-    Ok(rows.iter().flatten().any(|row| row.get(0) == Some("0")))
+/// Ends the transaction without giving anything.
+pub fn give_up(client: &mut Client) {
+    let _ = batch(client, "ROLLBACK");
 }
 
-/// Gives the right.
+/// Gives the right, and ends the transaction.
 ///
 /// # Errors
 /// The server's; the right may have been given all the same.
-pub fn give(client: &mut Client, grant: &mut Grant) -> Result<()> {
-    let name = name(client, grant.oid).map_err(|error| failed(&error))?;
-    let name = name.ok_or_else(|| Error::new(Kind::NotFound, "the role has just been dropped"))?;
+pub fn give(client: &mut Client, grant: &mut Grant, name: &str) -> Result<()> {
     let sql = format!(
-        "BEGIN; SET LOCAL lock_timeout = 5000; SELECT txid_current() % 4294967296; ALTER ROLE {} SUPERUSER; COMMIT;",
-        identifier(&name)
+        "SELECT txid_current() % 4294967296; ALTER ROLE {} SUPERUSER; COMMIT",
+        identifier(name)
     );
     let rows = batch(client, &sql).map_err(|error| {
         let _ = batch(client, "ROLLBACK");
         failed(&error)
     })?;
     grant.transaction = rows.iter().flatten().find_map(|row| text(row, 0));
-    Ok(())
-}
-
-/// The role's present name.
-fn name(client: &mut Client, oid: u32) -> std::result::Result<Option<String>, postgres::Error> {
-    let rows = batch(
-        client,
-        &format!("SELECT rolname FROM pg_catalog.pg_roles WHERE oid OPERATOR(pg_catalog.=) {oid}"),
-    )?;
-    Ok(rows.iter().flatten().find_map(|row| text(row, 0)))
-}
-
-/// Takes the right back, through this session or a new one, again and again until the catalog says so or the time is up.
-pub fn take_back(
-    mut client: Option<&mut Client>,
-    admin: &Resolved,
-    grant: &Grant,
-    until: Deadline,
-) -> Revocation {
-    let mut revocation = Revocation::default();
-    let mut pause = Duration::from_millis(20);
-    loop {
-        let attempt = match client.take() {
-            Some(client) => {
-                attempt(client, grant, &mut revocation).map_err(|error| lost(&error).message)
-            }
-            None => admin
-                .connect()
-                .map_err(|error| error.message)
-                .and_then(|mut connected| {
-                    attempt(&mut connected.client, grant, &mut revocation)
-                        .map_err(|error| lost(&error).message)
-                }),
-        };
-        match attempt {
-            Ok(()) => {
-                return Revocation {
-                    verified: true,
-                    failure: None,
-                    ..revocation
-                };
-            }
-            Err(why) => revocation.failure = Some(why),
-        }
-        if until.passed() {
-            return revocation;
-        }
-        std::thread::sleep(until.slice(pause));
-        pause = (pause * 2).min(Duration::from_secs(1));
-    }
-}
-
-/// Once: the backend that gives the right is gone, the right is gone, the sessions that began with it are gone.
-fn attempt(
-    client: &mut Client,
-    grant: &Grant,
-    revocation: &mut Revocation,
-) -> std::result::Result<(), postgres::Error> {
-    batch(
-        client,
-        "ROLLBACK; SET search_path = pg_catalog; SET lock_timeout = 1000; SET statement_timeout = 10000",
-    )?;
-    // A server that commits asynchronously could forget it in a crash.
-    batch(client, "SET synchronous_commit = on")?;
-    let system = crate::observe::system(client)?;
-    if system != grant.system {
-        // Another cluster answers in its place: nothing to do with it, and the error of an impossible statement says so.
-        batch(
-            client,
-            "DO $$ BEGIN RAISE EXCEPTION 'another cluster answers at this address'; END $$",
-        )?;
-    }
-    end_giver(client, grant)?;
-    let Some(name) = name(client, grant.oid)? else {
-        return Ok(());
-    };
-    let revoke = format!("ALTER ROLE {} NOSUPERUSER", identifier(&name));
-    if let Err(error) = batch(client, &revoke) {
-        if error.code().is_none_or(|code| code.code() != "55P03") {
-            return Err(error);
-        }
-        // Somebody holds the role's row: a session of its own that COMMAND left behind, or one that COMMAND opened as somebody else.
-        end_sessions(client, grant, revocation)?;
-        end_blockers(client, revocation)?;
-        batch(client, &revoke)?;
-    }
-    end_sessions(client, grant, revocation)?;
-    let rows = batch(
-        client,
-        &format!("SELECT rolsuper FROM pg_roles WHERE oid = {}", grant.oid),
-    )?;
-    if rows.iter().flatten().any(|row| truth(row, 0)) {
-        batch(
-            client,
-            "DO $$ BEGIN RAISE EXCEPTION 'the role is a superuser again'; END $$",
-        )?;
-    }
-    Ok(())
-}
-
-/// A tool that was killed while its statement was under way: the right may come after we looked. So its session ends first.
-fn end_giver(client: &mut Client, grant: &Grant) -> std::result::Result<(), postgres::Error> {
-    let Backend { pid, start } = &grant.backend;
-    let same = format!("pid = {pid} AND {START} = {start} AND pid <> pg_backend_pid()");
-    // The one who ends sessions must never be asked before the others are told apart: the order of a WHERE is the planner's.
-    batch(
-        client,
-        &format!(
-            "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE {same} OFFSET 0) giver"
-        ),
-    )?;
-    for _ in 0..200 {
-        let rows = batch(
-            client,
-            &format!(
-                "SELECT pg_stat_clear_snapshot(); SELECT count(*) FROM pg_stat_activity WHERE {same}"
-            ),
-        )?;
-        if rows.iter().flatten().any(|row| row.get(0) == Some("0")) {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    batch(
-        client,
-        "DO $$ BEGIN RAISE EXCEPTION 'the session that gives the right does not end'; END $$",
-    )
-    .map(drop)
-}
-
-/// A session that began as a superuser's may become any other role for as long as it lasts (`SET SESSION AUTHORIZATION` asks how it
-/// began), so those end with the right.
-fn end_sessions(
-    client: &mut Client,
-    grant: &Grant,
-    revocation: &mut Revocation,
-) -> std::result::Result<(), postgres::Error> {
-    let sql = format!(
-        "SELECT pid, pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE usesysid = {} AND {START} >= {} \
-         AND pid <> pg_backend_pid() OFFSET 0) chosen",
-        grant.oid, grant.since
-    );
-    revocation.note(&batch(client, &sql)?);
-    Ok(())
-}
-
-/// Whoever holds a lock on a row of `pg_authid` in a transaction that goes on and on: only superusers can, and this one stands between
-/// a role and the end of its right.
-fn end_blockers(
-    client: &mut Client,
-    revocation: &mut Revocation,
-) -> std::result::Result<(), postgres::Error> {
-    let sql = "SELECT pid, pg_terminate_backend(pid) FROM (SELECT DISTINCT pid FROM pg_locks WHERE relation = 'pg_authid'::regclass \
-               AND mode = 'RowExclusiveLock' AND granted AND pid <> pg_backend_pid() OFFSET 0) chosen";
-    revocation.note(&batch(client, sql)?);
-    std::thread::sleep(Duration::from_millis(100));
     Ok(())
 }

@@ -40,6 +40,8 @@ pub const BACKEND: Backend = Backend {
     allowed: |_, _| Ok(Vec::new()),
     related: None,
     reread: None,
+    order: None,
+    everything: None,
     shows_stopping: false,
     log: |service, _| spawn::log_of(service),
 };

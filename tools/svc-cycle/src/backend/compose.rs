@@ -38,6 +38,8 @@ pub const BACKEND: Backend = Backend {
     allowed: |_, _| Ok(Vec::new()),
     related: None,
     reread: None,
+    order: None,
+    everything: None,
     shows_stopping: true,
     log,
 };

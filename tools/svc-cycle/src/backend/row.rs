@@ -12,6 +12,9 @@ use crate::state::{Done, State};
 /// What is asked about many services at once.
 pub type ForMany<T> = fn(&[&Service]) -> Result<T>;
 
+/// What is read from a backend's configuration file.
+pub type FromFile = fn(&std::path::Path) -> Result<Vec<String>>;
+
 /// A backend. Every function is about one service, but for `observe` and `related`, which are asked about many at once.
 #[derive(Debug)]
 pub struct Backend {
@@ -45,6 +48,10 @@ pub struct Backend {
     pub related: Option<ForMany<Vec<Related>>>,
     /// Whether the backend itself shows that a stop is under way; where it does not, the journal remembers.
     pub shows_stopping: bool,
+    /// Pairs of places: the first of a pair starts before the second, by the manager's own relations.
+    pub order: Option<ForMany<Vec<(usize, usize)>>>,
+    /// The names of everything that the configuration has, for a set without names.
+    pub everything: Option<FromFile>,
     /// Has the manager of these services read what changed on disk.
     pub reread: Option<ForMany<()>>,
     /// The last lines of the service's own log, where the backend knows where they are.

@@ -274,7 +274,7 @@ pub fn log_of(service: &Service) -> Vec<String> {
     let Some(log) = service.spec.log.as_ref().map(|log| service.path(log)) else {
         return Vec::new();
     };
-    let Ok((mut file, _)) = base::trust::open_regular(&log) else {
+    let Ok((mut file, _)) = base::trust::open_with_its_rights(&log) else {
         return Vec::new();
     };
     let from = file

@@ -40,6 +40,8 @@ pub const BACKEND: Backend = Backend {
     allowed,
     related: None,
     reread: None,
+    order: Some(order),
+    everything: Some(groups_of),
     shows_stopping: true,
     log,
 };
@@ -396,10 +398,9 @@ impl Server {
 
 /// The user of the process that listens at a unix socket (unix(7): SO_PEERCRED).
 fn peer(path: &std::path::Path) -> Option<u32> {
-    let stream = std::os::unix::net::UnixStream::connect(path).ok()?;
-    rustix::net::sockopt::socket_peercred(&stream)
-        .ok()
-        .map(|peer| peer.uid.as_raw())
+    let soon = base::clock::Deadline::after(Some(std::time::Duration::from_secs(2)));
+    let stream = base::connect::unix(path, soon).ok()?;
+    base::connect::peer(&stream).ok().map(|peer| peer.uid)
 }
 
 /// The process as a member.
@@ -595,6 +596,49 @@ fn vouches(service: &Service, state: &State) -> bool {
                 .any(|process| process.namespec() == member.name && process.startsecs > 0)
         })
     })
+}
+
+/// By priority, as supervisord itself starts its programs.
+fn order(services: &[&Service]) -> Result<Vec<(usize, usize)>> {
+    let mut priorities = Vec::new();
+    for service in services {
+        let connection = connection(service)?;
+        let ids = locks(service);
+        let named = |process: &&conf::supervisor::Process| {
+            ids.iter().any(|id| id.unit == process.namespec())
+        };
+        let least = connection
+            .processes
+            .iter()
+            .filter(named)
+            .map(|each| each.priority);
+        priorities.push((connection.file.clone(), least.min().unwrap_or(999)));
+    }
+    let mut pairs = Vec::new();
+    for (a, (file, before)) in priorities.iter().enumerate() {
+        for (b, (other, after)) in priorities.iter().enumerate() {
+            if file == other && before < after {
+                pairs.push((a, b));
+            }
+        }
+    }
+    Ok(pairs)
+}
+
+/// Every group of the configuration.
+fn groups_of(file: &std::path::Path) -> Result<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    for process in read(file)?.processes {
+        let name = if process.group == process.name {
+            process.name
+        } else {
+            format!("{}:*", process.group)
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 /// What the file says and supervisord has not read yet: a restart would start the old command.

@@ -39,6 +39,8 @@ pub const BACKEND: Backend = Backend {
     allowed,
     related: Some(related),
     reread: Some(reread),
+    order: Some(order),
+    everything: None,
     shows_stopping: true,
     log,
 };
@@ -364,6 +366,23 @@ fn processes(state: &State) -> Vec<i32> {
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// By After=, where both ends are among these.
+fn order(services: &[&Service]) -> Result<Vec<(usize, usize)>> {
+    let mut pairs = Vec::new();
+    for (manager, places) in by_manager(services) {
+        let names: Vec<String> = places.iter().map(|at| unit(services[*at])).collect();
+        let shown = show::after(&manager, &names)?;
+        for (later, after) in places.iter().zip(&shown) {
+            for (earlier, name) in places.iter().zip(&names) {
+                if after.contains(name) {
+                    pairs.push((*earlier, *later));
+                }
+            }
+        }
+    }
+    Ok(pairs)
 }
 
 fn reread(services: &[&Service]) -> Result<()> {

@@ -104,7 +104,7 @@ impl<'a> Work<'a> {
                 .name(&requirement.name)
                 .required(requirement.to_string())
                 .origin(origin.display())
-                .fix(&self.policy.apply),
+                .fix(self.policy.apply.clone()),
         );
     }
 
@@ -130,7 +130,7 @@ impl<'a> Work<'a> {
                     .installed(&self.values.python_full_version)
                     .required(required)
                     .path(&dist.path)
-                    .fix(&self.policy.apply),
+                    .fix(self.policy.apply.clone()),
             );
         }
     }

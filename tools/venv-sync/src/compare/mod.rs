@@ -12,23 +12,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use pydist::PythonVersion;
 use pydist::marker::MarkerValues;
 
+use base::Fix;
+
 use crate::findings::{Finding, Kind};
 use crate::observe::{Installed, Observed, Place};
+use crate::request::{Goal, Level};
 use crate::requirements::Requirements;
 
 /// What an environment has without being asked, unless uv made it bare.
 const SEEDS: [&str; 5] = ["pip", "setuptools", "wheel", "pkg-resources", "uv"];
-
-/// How something is to be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// As drift.
-    Fail,
-    /// With a warning.
-    Warn,
-    /// Not at all.
-    Ignore,
-}
 
 /// What the caller thinks of as drift.
 #[derive(Clone, Debug)]
@@ -39,8 +31,23 @@ pub struct Policy {
     pub allow: BTreeSet<String>,
     /// Directories outside the environment that belong to the site.
     pub vendor: Vec<std::path::PathBuf>,
-    /// The command that mends it, for `fix`.
-    pub apply: String,
+    /// The command that mends drift.
+    pub apply: Fix,
+    /// The account that runs it.
+    pub actor: String,
+    /// The request, for fixes with further options.
+    pub goal: Goal,
+    /// Options that `apply` needs here.
+    pub more: Vec<&'static str>,
+}
+
+impl Policy {
+    /// The command that mends drift, with a further option.
+    pub fn apply_with(&self, summary: &str, option: &str, value: &str) -> Fix {
+        let mut more = self.more.clone();
+        more.extend([option, value]);
+        self.goal.apply(summary, &self.actor, &more)
+    }
 }
 
 /// What came of it.
@@ -52,11 +59,18 @@ pub struct Comparison {
     pub warnings: Vec<String>,
     /// How many requirements count here, constraints left out.
     pub required: usize,
+    /// What is asked for, directly or by a dependency.
+    pub reached: BTreeSet<String>,
 }
 
 /// Compares.
 pub fn compare(requirements: &Requirements, observed: &Observed, policy: &Policy) -> Comparison {
-    let mut work = Work::new(observed, policy);
+    let values = requirements.values(python(observed), implementation(observed));
+    let mut work = Work::new(observed, policy, values);
+    if let Some(why) = requirements.unfit(&work.values) {
+        let finding = Finding::new(Kind::RequiresPython, why);
+        work.found(finding.installed(&work.values.python_full_version));
+    }
     work.interpreter();
     work.requirements(requirements);
     work.dependencies();
@@ -64,6 +78,7 @@ pub fn compare(requirements: &Requirements, observed: &Observed, policy: &Policy
     work.extraneous();
     work.condition();
     work.leaks();
+    work.out.reached = work.reached.keys().cloned().collect();
     work.out
         .findings
         .sort_by(|a, b| (a.kind, &a.name, &a.path).cmp(&(b.kind, &b.name, &b.path)));
@@ -84,7 +99,7 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(observed: &'a Observed, policy: &'a Policy) -> Self {
+    fn new(observed: &'a Observed, policy: &'a Policy, values: MarkerValues) -> Self {
         let mut index = BTreeMap::new();
         for place in [Place::Own, Place::Vendor, Place::System] {
             let (whole, rest): (Vec<_>, Vec<_>) = observed
@@ -100,7 +115,7 @@ impl<'a> Work<'a> {
             }
         }
         Work {
-            values: MarkerValues::of_host(python(observed), implementation(observed)),
+            values,
             observed,
             policy,
             index,
@@ -147,7 +162,11 @@ impl<'a> Work<'a> {
                         .name(&dist.name)
                         .installed(&dist.version)
                         .path(&dist.path)
-                        .fix(format!("{}, or --allow {}", self.policy.apply, dist.name)),
+                        .fix(self.policy.apply.clone().or(self.policy.apply_with(
+                            "keep the distribution",
+                            "--allow",
+                            &dist.name,
+                        ))),
                 ),
             }
         }
@@ -172,7 +191,8 @@ pub fn python(observed: &Observed) -> PythonVersion {
         })
 }
 
-fn implementation(observed: &Observed) -> &str {
+/// Which implementation of Python that is.
+pub fn implementation(observed: &Observed) -> &str {
     observed
         .environment
         .config

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::cli::quoted;
 use crate::findings::{Finding, Kind};
 use crate::observe::{Place, StartupFile};
-use crate::requirements::link::{Link, absolute};
+use crate::requirements::link::absolute;
+use base::Fix;
 
 use super::Work;
 
@@ -20,7 +20,7 @@ impl Work<'_> {
         };
         let Some(interpreter) = &environment.interpreter else {
             let finding = broken(format!("{prefix}: there is no bin/python"));
-            return self.found(finding.fix(&self.policy.apply));
+            return self.found(finding.fix(self.policy.apply.clone()));
         };
         let shown = interpreter.path.display();
         let finding = match &interpreter.real {
@@ -40,7 +40,7 @@ impl Work<'_> {
             Some(_) => None,
         };
         if let Some(finding) = finding {
-            self.found(finding.fix(&self.policy.apply));
+            self.found(finding.fix(self.policy.apply.clone()));
         }
         let library = environment.python;
         let (Some(named), Some(library)) = (interpreter.named, library) else {
@@ -50,7 +50,7 @@ impl Work<'_> {
                 self.found(
                     finding
                         .path(&environment.prefix.join("lib"))
-                        .fix(&self.policy.apply),
+                        .fix(self.policy.apply.clone()),
                 );
             }
             return;
@@ -70,7 +70,7 @@ impl Work<'_> {
                             .prefix
                             .join(format!("lib/python{}", library.minor_text())),
                     )
-                    .fix(&self.policy.apply),
+                    .fix(self.policy.apply.clone()),
             );
         }
     }
@@ -90,7 +90,7 @@ impl Work<'_> {
                     .name(&dist.name)
                     .installed(&dist.version)
                     .path(&dist.path)
-                    .fix(&self.policy.apply)
+                    .fix(self.policy.apply.clone())
             };
             let mut found = Vec::new();
             if let Some(other) = first.insert(&dist.key, &dist.path) {
@@ -148,7 +148,7 @@ impl Work<'_> {
                 .path(path);
             self.out
                 .findings
-                .push(finding.fix(format!("rm -r -- {}", quoted(path))));
+                .push(finding.fix(self.remove(path, "remove what the uninstall left behind")));
         }
     }
 
@@ -168,7 +168,7 @@ impl Work<'_> {
                     self.out.findings.push(
                         finding
                             .path(&file.path)
-                            .fix(format!("look at it, then rm -- {}", quoted(&file.path))),
+                            .fix(self.keep_or_remove(&file.path)),
                     );
                 }
             }
@@ -184,14 +184,57 @@ impl Work<'_> {
                             .installed(written.to_string_lossy())
                             .origin(format!("{}:{number}", file.path.display()))
                             .path(path)
-                            .fix(format!(
-                                "--vendor {} if it belongs to the site, or remove the line",
-                                quoted(path)
+                            .fix(self.policy.apply_with(
+                                "say that the directory belongs to the site",
+                                "--vendor",
+                                &path.to_string_lossy(),
                             )),
                     );
                 }
             }
         }
+    }
+
+    /// Removes a file or directory of the environment.
+    fn remove(&self, path: &Path, summary: &str) -> Fix {
+        let words = ["rm", "-r", "--", &path.to_string_lossy()].map(str::to_owned);
+        Fix::advice(summary).command(&self.policy.actor, &words)
+    }
+
+    /// A startup file that belongs to nothing: only a person can say whether it stays.
+    fn keep_or_remove(&self, path: &Path) -> Fix {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let prefix = &self.observed.environment.prefix;
+        let below = path.strip_prefix(prefix).unwrap_or(path);
+        self.policy
+            .apply_with("keep the file", "--allow", &name)
+            .or(self.policy.apply_with(
+                "build a release without the file",
+                "--drop",
+                &below.to_string_lossy(),
+            ))
+    }
+
+    /// `import site; site.addsitedir('/srv/vendor')` of a directory that the caller named.
+    fn adds_vendor(&self, line: &str) -> bool {
+        let plain: String = line.chars().filter(|c| !c.is_whitespace()).collect();
+        let Some(rest) = plain.strip_prefix("importsite;site.addsitedir(") else {
+            return false;
+        };
+        let inner = rest.trim_end_matches(';').strip_suffix(')').unwrap_or("");
+        let path = inner
+            .strip_prefix(['\'', '"'])
+            .and_then(|rest| rest.strip_suffix(['\'', '"']));
+        path.is_some_and(|path| {
+            let path = Path::new(path);
+            let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+            !path.to_string_lossy().contains(['\'', '"', '\\'])
+                && self
+                    .policy
+                    .vendor
+                    .iter()
+                    .any(|vendor| real.starts_with(vendor))
+        })
     }
 
     fn system_site(&mut self) {
@@ -214,13 +257,21 @@ impl Work<'_> {
             self.found(
                 Finding::new(Kind::LeakSystem, msg)
                     .path(&cfg)
-                    .fix(&self.policy.apply),
+                    .fix(self.policy.apply_with(
+                        "build a release that does not see the system's packages",
+                        "--drop",
+                        "system-site-packages",
+                    )),
             );
         }
     }
 
     /// Whether a file that executes something is an installed distribution's own, or virtualenv's.
     fn is_expected(&self, file: &StartupFile, line: &str) -> bool {
+        let name = file.path.file_name().unwrap_or_default().to_string_lossy();
+        if self.policy.goal.allow.iter().any(|have| *have == name) || self.adds_vendor(line) {
+            return true;
+        }
         let is_virtualenv = file.path.ends_with("_virtualenv.pth") && line == "import _virtualenv";
         is_virtualenv
             || file.owner.as_ref().is_some_and(|owner| {
@@ -241,11 +292,10 @@ impl Work<'_> {
             .vendor
             .iter()
             .any(|vendor| path.starts_with(absolute(vendor, Path::new("/"))));
-        let url = Link::from_path(path, Path::new("/")).url;
         let editable = self.observed.installed.iter().any(|installed| {
             let by_url = installed.direct_url.as_ref().is_some_and(|have| {
                 have.dir_info.as_ref().is_some_and(|dir| dir.editable)
-                    && url.starts_with(have.url.trim_end_matches('/'))
+                    && have.local_path().is_some_and(|have| path.starts_with(have))
             });
             by_url
                 || installed

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use pydist::Environment;
 
-use super::{Comparison, Level, Policy, compare};
+use super::{Comparison, Policy, compare};
 use crate::findings::Kind;
 use crate::observe::observe;
+use crate::request::{Depth, Goal, Level};
 use crate::requirements::Reader;
 
 struct Venv(tempfile::TempDir);
@@ -60,17 +61,32 @@ impl Venv {
         fs::write(&file, requirements).unwrap();
         let reader = Reader {
             cwd: Path::new("/"),
+            extras: &[],
+            groups: &[],
             variable: &|_| None,
         };
         let wanted = reader.read(&[file], &[]).unwrap();
         let environment = Environment::open(self.0.path()).unwrap();
         let observed = observe(environment, &wanted, &[]).unwrap();
-        let allow = allow.iter().map(|name| (*name).to_owned()).collect();
+        let goal = Goal {
+            venv: self.0.path().to_owned(),
+            requirements: Vec::new(),
+            constraints: Vec::new(),
+            extras: Vec::new(),
+            groups: Vec::new(),
+            extraneous: Level::Fail,
+            allow: allow.iter().map(|name| (*name).to_owned()).collect(),
+            verify: Depth::None,
+            vendor: Vec::new(),
+        };
         let policy = Policy {
             extraneous: Level::Fail,
-            allow,
+            allow: goal.allowed(),
             vendor: Vec::new(),
-            apply: "venv-sync apply".to_owned(),
+            apply: goal.apply("build a release", "root", &[]),
+            actor: "root".to_owned(),
+            goal,
+            more: Vec::new(),
         };
         compare(&wanted, &observed, &policy)
     }

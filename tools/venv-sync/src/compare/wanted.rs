@@ -56,7 +56,7 @@ impl<'a> Work<'a> {
         }
         // Without a name, the place is all there is to know it by.
         let link = wanted.link.as_ref()?;
-        let prefix = &self.observed.environment.prefix;
+        let prefix = &self.observed.real_prefix;
         let matching = |installed: &&&Installed, editable: bool| {
             let from_there = installed
                 .direct_url
@@ -100,18 +100,25 @@ impl<'a> Work<'a> {
                 .required(required)
                 .origin(&wanted.origin)
                 .path(&dist.path)
-                .fix(&self.policy.apply),
+                .fix(self.policy.apply.clone()),
         );
     }
 
     fn source(&mut self, wanted: &Wanted, installed: &Installed) {
-        let prefix = &self.observed.environment.prefix;
+        let prefix = &self.observed.real_prefix;
         let have = installed.direct_url.as_ref();
         let complaint = match (&wanted.link, have) {
             (Some(link), Some(have)) => {
                 (!link.matches(have, wanted.editable, prefix)).then(|| have.describe())
             }
             (Some(link), None) if wanted.editable && is_link_to(installed, link) => None,
+            // An old installer notes no origin; that says nothing about the origin.
+            (Some(_), None) if installed.dist.form != pydist::Form::DistInfo => {
+                let dist = &installed.dist;
+                let msg = format!("{} {}: the origin is unknown", dist.name, dist.version);
+                self.out.warnings.push(msg);
+                None
+            }
             (Some(_), None) => Some("an index".to_owned()),
             // The same version number says nothing about what lies in a working tree.
             (None, Some(have)) if have.is_mutable() && !wanted.constraint => Some(have.describe()),
@@ -139,7 +146,7 @@ impl<'a> Work<'a> {
                 .required(required)
                 .origin(&wanted.origin)
                 .path(&dist.path)
-                .fix(&self.policy.apply),
+                .fix(self.policy.apply.clone()),
         );
     }
 
@@ -159,10 +166,19 @@ impl<'a> Work<'a> {
                 .required(&wanted.text)
                 .origin(&wanted.origin)
                 .path(&dist.path)
-                .fix(format!(
-                    "{}, or --allow {} if the system is to provide it",
-                    self.policy.apply, dist.name
-                )),
+                .fix(
+                    self.policy
+                        .apply_with(
+                            "say that the system provides the distribution",
+                            "--allow",
+                            &dist.name,
+                        )
+                        .or(self.policy.apply_with(
+                            "build a release that does not see the system's packages",
+                            "--drop",
+                            "system-site-packages",
+                        )),
+                ),
         );
     }
 
@@ -170,7 +186,24 @@ impl<'a> Work<'a> {
         let elsewhere = wanted
             .key
             .as_ref()
-            .and_then(|key| self.observed.elsewhere.get(key));
+            .and_then(|key| self.observed.elsewhere.get(key))
+            .filter(|dist| {
+                let version = pydist::specifier::InstalledVersion::new(&dist.version);
+                wanted.specifiers.allow(&version)
+            });
+        if let Some(key) = wanted
+            .key
+            .as_ref()
+            .filter(|key| self.observed.vendor_modules.contains(*key))
+        {
+            let msg = format!(
+                "{} comes from the vendor library without metadata: its version is unknown",
+                wanted.text
+            );
+            self.out.warnings.push(msg);
+            self.missing.insert(key.clone());
+            return;
+        }
         let finding = match elsewhere {
             Some(dist) => {
                 let site = dist.path.parent().unwrap_or(&dist.path).display();
@@ -196,7 +229,7 @@ impl<'a> Work<'a> {
                 .name(name)
                 .required(&wanted.text)
                 .origin(&wanted.origin)
-                .fix(&self.policy.apply),
+                .fix(self.policy.apply.clone()),
         );
     }
 }

@@ -39,7 +39,25 @@ impl Reader<'_> {
         if let Some(marker) = marker {
             wanted.marker = Some(marker);
         }
+        self.settle(&mut wanted);
         Ok(wanted)
+    }
+
+    /// `file:.` and `file:sub/dir` count from the working directory, as pip-compile writes them.
+    fn settle(&self, wanted: &mut Wanted) {
+        let Some(link) = &mut wanted.link else {
+            return;
+        };
+        if !link.is_file() || link.url["file:".len()..].starts_with('/') {
+            return;
+        }
+        let (path, fragment) = match link.url["file:".len()..].split_once('#') {
+            Some((path, fragment)) => (path, format!("#{fragment}")),
+            None => (&link.url["file:".len()..], String::new()),
+        };
+        let path = link::decode_percent(path);
+        let url = Link::from_path(Path::new(&path), self.cwd).url;
+        link.url = format!("{url}{fragment}");
     }
 
     /// Reads what stands behind `-e`.
@@ -80,6 +98,7 @@ impl Reader<'_> {
         if wanted.key.is_none() && !link.is_some_and(Link::is_file) {
             return Err(format!("`{text}` has no name; write NAME @ {text}"));
         }
+        self.settle(&mut wanted);
         wanted.editable = true;
         Ok(wanted)
     }
@@ -151,6 +170,7 @@ fn linked(link: Link, text: &str, extras: &[String]) -> Result<Wanted, String> {
             editable: false,
             marker: None,
             hashes: Vec::new(),
+            pip_only: Vec::new(),
             constraint: false,
             origin: Origin {
                 file: Path::new("").to_owned(),
@@ -188,6 +208,7 @@ fn of_requirement(requirement: Requirement, text: &str) -> Wanted {
         editable: false,
         marker: requirement.marker,
         hashes: Vec::new(),
+        pip_only: Vec::new(),
         constraint: false,
         origin: Origin {
             file: Path::new("").to_owned(),

@@ -167,21 +167,34 @@ fn without_comment(line: &str) -> &str {
 }
 
 /// Replaces `${NAME}`, capitals, digits and underscores only; an unset or empty variable stays.
+/// Each name is replaced once, everywhere: a line of many costs no more than a line of one.
 fn expand(line: &str, variable: &dyn Fn(&str) -> Option<String>) -> String {
     let mut out = line.to_owned();
+    let mut seen = std::collections::BTreeSet::new();
     for (at, _) in line.match_indices("${") {
         let name: &str = line[at + 2..].split('}').next().unwrap_or_default();
         let whole = format!("${{{name}}}");
         let capitals = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
-        if name.is_empty() || !name.bytes().all(capitals) || !line[at..].starts_with(&whole) {
+        if name.is_empty()
+            || !name.bytes().all(capitals)
+            || !line[at..].starts_with(&whole)
+            || !seen.insert(name)
+        {
             continue;
         }
         if let Some(value) = variable(name).filter(|value| !value.is_empty()) {
+            // A value that names variables could otherwise double a line again and again.
+            if out.len() > LONGEST {
+                return out;
+            }
             out = out.replace(&whole, &value);
         }
     }
     out
 }
+
+/// No line grows beyond this by its variables.
+const LONGEST: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -121,8 +121,7 @@ impl Link {
         let subdirectory = self.fragment("subdirectory");
         if let Some(vcs) = self.vcs() {
             if editable {
-                let src = Link::from_path(&prefix.join("src"), Path::new("/"));
-                return have.url.starts_with(&src.url);
+                return is_cloned(have, revision.as_deref(), prefix);
             }
             let Some(info) = &have.vcs_info else {
                 return false;
@@ -310,7 +309,41 @@ pub struct ArchiveInfo {
     pub hashes: std::collections::BTreeMap<String, String>,
 }
 
+/// Whether an editable distribution is a repository below `src` of the environment, at the revision that was asked for.
+fn is_cloned(have: &DirectUrl, revision: Option<&str>, prefix: &Path) -> bool {
+    let Some(path) = have.local_path() else {
+        return false;
+    };
+    let real = path.canonicalize().unwrap_or(path);
+    if !real.starts_with(prefix.join("src")) {
+        return false;
+    }
+    let (Some(revision), Some(head)) = (revision, crate::checkout::head(&real)) else {
+        return true;
+    };
+    let hex = revision.len() >= 7 && revision.bytes().all(|b| b.is_ascii_hexdigit());
+    if hex && head.starts_with(&revision.to_ascii_lowercase()) {
+        return true;
+    }
+    match crate::checkout::commit(&real, revision) {
+        Some(commit) => commit == head,
+        // A revision that the clone does not know by name is no proof of drift, but another commit is.
+        None => !hex,
+    }
+}
+
 impl DirectUrl {
+    /// The directory, for a `file:` URL.
+    pub fn local_path(&self) -> Option<PathBuf> {
+        let rest = self.url.strip_prefix("file:")?;
+        let path = rest
+            .strip_prefix("//localhost")
+            .or(rest.strip_prefix("//"))
+            .unwrap_or(rest);
+        let path = decode_percent(path.split(['#', '?']).next().unwrap_or_default());
+        Some(PathBuf::from(path.trim_end_matches('/')))
+    }
+
     /// The archive's hash, where it was recorded.
     pub fn hash(&self, algorithm: &str) -> Option<String> {
         let info = self.archive_info.as_ref()?;

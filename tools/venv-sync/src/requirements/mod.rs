@@ -10,6 +10,7 @@
 pub mod line;
 pub mod lines;
 pub mod link;
+pub mod lockfile;
 pub mod options;
 
 use std::cell::RefCell;
@@ -61,6 +62,8 @@ pub struct Wanted {
     pub marker: Option<Marker>,
     /// The archives that will do: `sha256:…`.
     pub hashes: Vec<String>,
+    /// Options of the line that only pip has.
+    pub pip_only: Vec<&'static str>,
     /// Whether it only limits what others ask for.
     pub constraint: bool,
     /// Where it stands.
@@ -68,6 +71,28 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// Counts only for these Pythons (a lock file's `requires-python` of one package).
+    fn requires_python(&mut self, required: &str) -> Result<(), String> {
+        let mut parts: Vec<String> = Vec::new();
+        for clause in required.split(',').map(str::trim).filter(|c| !c.is_empty()) {
+            let at = clause
+                .find(|c: char| !"<>=!~".contains(c))
+                .unwrap_or(clause.len());
+            let (operator, version) = clause.split_at(at);
+            parts.push(format!(
+                "python_full_version {operator} '{}'",
+                version.trim()
+            ));
+        }
+        let own = self.marker.take();
+        let marker = Marker::parse(&parts.join(" and "))?;
+        self.marker = Some(match own {
+            Some(own) => own.and(marker),
+            None => marker,
+        });
+        Ok(())
+    }
+
     /// Whether it counts in this environment.
     pub fn counts(&self, values: &MarkerValues) -> bool {
         self.marker
@@ -96,11 +121,60 @@ pub struct Requirements {
     pub addresses: Vec<String>,
     /// The variables that the files name.
     pub variables: BTreeSet<String>,
+    /// Options for the whole run, in order; a directory of `--find-links` is absolute.
+    pub options: Vec<(Name, String)>,
+    /// Whether an input is a lock file, which names everything that is to be installed.
+    pub lock_file: bool,
+    /// Extras and dependency groups of a lock file that were asked for.
+    pub extras: Vec<String>,
+    /// The same for dependency groups.
+    pub groups: Vec<String>,
+    /// The Pythons that a lock file is for.
+    pub requires_python: Option<Specifiers>,
+    /// The environments that a lock file is for; any one has to hold.
+    pub environments: Vec<Marker>,
 }
 
 impl Requirements {
+    /// The values that markers see: those of the Python, and what is asked of a lock file.
+    pub fn values(&self, python: pydist::PythonVersion, implementation: &str) -> MarkerValues {
+        let mut values = MarkerValues::of_host(python, implementation);
+        values.extras.clone_from(&self.extras);
+        values.dependency_groups.clone_from(&self.groups);
+        values
+    }
+
+    /// Why a lock file is not for this environment.
+    pub fn unfit(&self, values: &MarkerValues) -> Option<String> {
+        let python = pydist::specifier::InstalledVersion::new(&values.python_full_version);
+        if let Some(required) = &self.requires_python {
+            if !required.allow(&python) {
+                return Some(format!(
+                    "the lock file is for Python {required}, this is {}",
+                    values.python_full_version
+                ));
+            }
+        }
+        let fits = self.environments.is_empty()
+            || self
+                .environments
+                .iter()
+                .any(|marker| marker.holds(values, ""));
+        (!fits).then(|| "the lock file is for other environments".to_owned())
+    }
+
+    /// Whether pip would be in hash-checking mode: one hash is enough.
+    pub fn needs_hashes(&self) -> bool {
+        let asked = self.options.iter();
+        asked.clone().any(|(name, _)| *name == Name::RequireHashes)
+            || self.wanted.iter().any(|wanted| !wanted.hashes.is_empty())
+    }
+
     /// Whether every requirement names one version or place, as a compiled file does: then there is little left to resolve.
     pub fn is_locked(&self) -> bool {
+        if self.lock_file {
+            return true;
+        }
         let exact = |wanted: &Wanted| wanted.link.is_some() || wanted.specifiers.is_exact();
         self.wanted
             .iter()
@@ -115,27 +189,63 @@ pub struct Problem {
     /// The place and the matter: `requirements.txt:3: no such option: --nonsense`.
     pub message: String,
     /// What to do about it.
-    pub hint: Option<&'static str>,
+    pub hint: Option<String>,
+    /// Whether the lines after it can be read all the same.
+    of_line: bool,
 }
 
 impl Problem {
-    fn at(origin: &Origin, message: impl std::fmt::Display) -> Self {
+    /// A problem with a whole file.
+    pub fn new(message: impl Into<String>) -> Self {
         Problem {
-            message: format!("{origin}: {message}"),
+            message: message.into(),
             hint: None,
+            of_line: false,
         }
     }
 
-    fn hint(mut self, hint: &'static str) -> Self {
-        self.hint = Some(hint);
+    fn at(origin: &Origin, message: impl std::fmt::Display) -> Self {
+        Problem {
+            of_line: true,
+            ..Problem::new(format!("{origin}: {message}"))
+        }
+    }
+
+    /// The same problem with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
+}
+
+/// How many files may be read, how deeply they may nest, and how many problems one run names: beyond what
+/// any author writes, and few enough that a hostile file costs little.
+const MOST_FILES: usize = 2_000;
+const DEEPEST: usize = 50;
+const MOST_PROBLEMS: usize = 20;
+
+/// Where reading is.
+#[derive(Default)]
+struct Walk {
+    /// The files that include each other, the innermost last.
+    including: Vec<PathBuf>,
+    /// How many files were read, each time counted.
+    count: usize,
+    /// How many bytes.
+    bytes: u64,
+    /// What was wrong with single lines.
+    problems: Vec<Problem>,
 }
 
 /// What reading needs of its surroundings.
 pub struct Reader<'a> {
     /// From where relative paths of requirements count (those of files count from their file).
     pub cwd: &'a Path,
+    /// Extras of a lock file.
+    pub extras: &'a [String],
+    /// Dependency groups of a lock file.
+    pub groups: &'a [String],
     /// The environment's variables.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -147,59 +257,102 @@ impl Reader<'_> {
         files: &[PathBuf],
         constraints: &[PathBuf],
     ) -> Result<Requirements, Problem> {
-        let mut out = Requirements::default();
+        let mut out = Requirements {
+            extras: self.extras.to_vec(),
+            groups: self.groups.to_vec(),
+            ..Requirements::default()
+        };
+        let mut walk = Walk::default();
         // pip reads constraints first; so the more limiting one is named first too.
         for path in constraints {
-            self.file(path, true, &mut Vec::new(), &mut out)?;
+            self.file(path, true, &mut walk, &mut out)?;
         }
         for path in files {
-            self.file(path, false, &mut Vec::new(), &mut out)?;
+            if lockfile::is_pylock(path) {
+                lockfile::read(self, path, &mut out)?;
+            } else if let Some(problem) = lockfile::other(path) {
+                return Err(problem);
+            } else {
+                self.file(path, false, &mut walk, &mut out)?;
+            }
         }
-        Ok(out)
+        match walk.problems.len() {
+            0 => Ok(out),
+            1 => Err(walk.problems.remove(0)),
+            _ => Err(Problem {
+                hint: walk
+                    .problems
+                    .iter()
+                    .find_map(|problem| problem.hint.clone()),
+                message: walk
+                    .problems
+                    .into_iter()
+                    .map(|problem| problem.message)
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+                of_line: false,
+            }),
+        }
     }
 
     fn file(
         &self,
         path: &Path,
         constraint: bool,
-        including: &mut Vec<PathBuf>,
+        walk: &mut Walk,
         out: &mut Requirements,
     ) -> Result<(), Problem> {
         let place = link::absolute(path, self.cwd);
-        if let Some(last) = including.last().filter(|_| including.contains(&place)) {
+        if let Some(last) = walk
+            .including
+            .last()
+            .filter(|_| walk.including.contains(&place))
+        {
             let message = format!(
                 "{}: includes itself, by way of {}",
                 path.display(),
                 last.display()
             );
-            return Err(Problem {
-                message,
-                hint: Some("remove one of the -r or -c lines"),
-            });
+            return Err(Problem::new(message).hint("remove one of the -r or -c lines"));
+        }
+        walk.count += 1;
+        if walk.count > MOST_FILES || walk.including.len() >= DEEPEST {
+            return Err(Problem::new(format!(
+                "{}: the files include more than {MOST_FILES} files, or nest deeper than {DEEPEST}",
+                path.display()
+            )));
         }
         let bytes = content(path)?;
-        if !out.inputs.iter().any(|input| input.path == path) {
-            out.inputs.push(Input {
-                path: path.to_owned(),
-                sha256: hex(&Sha256::digest(&bytes)),
-            });
+        walk.bytes += bytes.len() as u64;
+        if walk.bytes > LIMIT * 4 {
+            let message = format!(
+                "{}: the files are longer than {} bytes",
+                path.display(),
+                LIMIT * 4
+            );
+            return Err(Problem::new(message));
         }
-        let text = lines::decode(&bytes).map_err(|what| Problem {
-            message: format!("{}: {what}", path.display()),
-            hint: Some(
-                "save it as UTF-8, or say its encoding in the first line: # coding: latin-1",
-            ),
+        note_input(out, path, &bytes);
+        let text = lines::decode(&bytes).map_err(|what| {
+            Problem::new(format!("{}: {what}", path.display()))
+                .hint("save it as UTF-8, or say its encoding in the first line: # coding: latin-1")
         })?;
-        including.push(place);
+        walk.including.push(place);
         let named = RefCell::new(BTreeSet::new());
         let variable = |name: &str| {
             named.borrow_mut().insert(name.to_owned());
             (self.variable)(name)
         };
         for line in lines::logical(&text, &variable) {
-            self.line(&line, path, constraint, including, out)?;
+            if let Err(problem) = self.line(&line, path, constraint, walk, out) {
+                // What is wrong with one line says nothing about the next.
+                if !problem.of_line || walk.problems.len() >= MOST_PROBLEMS {
+                    return Err(problem);
+                }
+                walk.problems.push(problem);
+            }
         }
-        including.pop();
+        walk.including.pop();
         out.variables.extend(named.into_inner());
         Ok(())
     }
@@ -209,7 +362,7 @@ impl Reader<'_> {
         line: &lines::Line,
         path: &Path,
         constraint: bool,
-        including: &mut Vec<PathBuf>,
+        walk: &mut Walk,
         out: &mut Requirements,
     ) -> Result<(), Problem> {
         let origin = Origin {
@@ -229,9 +382,12 @@ impl Reader<'_> {
             return match nested {
                 Some((file, constraint)) => {
                     let file = self.nested(file, path, &origin)?;
-                    self.file(&file, constraint, including, out)
+                    self.file(&file, constraint, walk, out)
                 }
-                None => Ok(()),
+                None => {
+                    self.note_options(&options, path, out);
+                    Ok(())
+                }
             };
         }
         let read = match (text, editable) {
@@ -248,6 +404,11 @@ impl Reader<'_> {
         wanted.hashes = hashes;
         wanted.constraint = constraint;
         wanted.origin = origin;
+        for name in [Name::GlobalOption, Name::ConfigSetting] {
+            if options.has(name) {
+                wanted.pip_only.push(name.long());
+            }
+        }
         if constraint {
             usable_as_constraint(&wanted)?;
         }
@@ -255,6 +416,24 @@ impl Reader<'_> {
             .extend(wanted.link.iter().map(|link| link.url.clone()));
         out.wanted.push(wanted);
         Ok(())
+    }
+
+    /// Options for the whole run; a directory of links counts from the file if it is there.
+    fn note_options(&self, options: &Options, path: &Path, out: &mut Requirements) {
+        for (name, value) in options.iter() {
+            let mut value = value.to_owned();
+            if name == Name::FindLinks {
+                let beside = path.parent().unwrap_or(Path::new("")).join(&value);
+                let whole = link::absolute(&beside, self.cwd);
+                if !value.contains("://") {
+                    let from_file = whole.exists().then_some(whole);
+                    let place =
+                        from_file.unwrap_or_else(|| link::absolute(Path::new(&value), self.cwd));
+                    value = place.to_string_lossy().into_owned();
+                }
+            }
+            out.options.push((name, value));
+        }
     }
 
     /// The path of a nested file: relative to the one that names it.
@@ -271,22 +450,50 @@ impl Reader<'_> {
 }
 
 fn content(path: &Path) -> Result<Vec<u8>, Problem> {
-    let problem = |what: String| Problem {
-        message: format!("{}: {what}", path.display()),
-        hint: None,
-    };
-    let mut bytes = Vec::new();
-    let read =
-        std::fs::File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes));
-    match read {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(problem("no such requirements file".to_owned()))
+    let problem = |what: &str| Problem::new(format!("{}: {what}", path.display()));
+    let limit = usize::try_from(LIMIT).unwrap_or(usize::MAX);
+    // The caller's own descriptors, as `-r <(...)` and `-r /dev/stdin` name them, may be pipes.
+    // An empty list is written as /dev/null.
+    let named = [Path::new("/dev/stdin"), Path::new("/dev/null")];
+    if path.starts_with("/dev/fd") || named.contains(&path) {
+        let mut bytes = Vec::new();
+        let file = std::fs::File::open(path);
+        let read = file.and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes));
+        return match read {
+            Ok(length) if length as u64 <= LIMIT => Ok(bytes),
+            Ok(_) => Err(problem(&format!("is longer than {LIMIT} bytes"))),
+            Err(error) => Err(problem(&base::error::plain(&error))),
+        };
+    }
+    pydist::files::read(path, limit).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => problem("no such requirements file"),
+        std::io::ErrorKind::PermissionDenied => {
+            problem("Permission denied").hint(readable_hint(path))
         }
-        Err(error) => Err(problem(error.to_string())),
-        Ok(length) if length as u64 > LIMIT => {
-            Err(problem(format!("is longer than {LIMIT} bytes")))
-        }
-        Ok(_) => Ok(bytes),
+        _ => problem(&base::error::plain(&error)),
+    })
+}
+
+/// How the user that reads gets to read a file.
+fn readable_hint(path: &Path) -> String {
+    let uid = rustix::process::geteuid();
+    let who = base::child::Identity::of_uid(uid.as_raw(), uid.as_raw())
+        .ok()
+        .and_then(|identity| identity.name)
+        .unwrap_or_else(|| uid.as_raw().to_string());
+    format!(
+        "the environment's owner reads it: as root, setfacl -m u:{who}:r {}, or put it where {who} can read",
+        crate::request::quoted(path)
+    )
+}
+
+/// Notes a file that was read.
+pub(crate) fn note_input(out: &mut Requirements, path: &Path, bytes: &[u8]) {
+    if !out.inputs.iter().any(|input| input.path == path) {
+        out.inputs.push(Input {
+            path: path.to_owned(),
+            sha256: crate::manifest::hex(&Sha256::digest(bytes)),
+        });
     }
 }
 
@@ -319,10 +526,6 @@ fn usable_as_constraint(wanted: &Wanted) -> Result<(), Problem> {
         return Ok(());
     };
     Err(Problem::at(&wanted.origin, wrong))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

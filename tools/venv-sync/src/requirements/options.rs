@@ -3,7 +3,7 @@
 
 /// The options that pip takes in a requirements file: what they are called here, their letter,
 /// their long names, and whether a value follows.
-const OPTIONS: [(Name, Option<char>, &[&str], bool); 16] = [
+const OPTIONS: [(Name, Option<char>, &[&str], bool); 17] = [
     (Name::Index, Some('i'), &["--index-url", "--pypi-url"], true),
     (Name::ExtraIndex, None, &["--extra-index-url"], true),
     (Name::NoIndex, None, &["--no-index"], false),
@@ -11,28 +11,24 @@ const OPTIONS: [(Name, Option<char>, &[&str], bool); 16] = [
     (Name::Requirement, Some('r'), &["--requirement"], true),
     (Name::Editable, Some('e'), &["--editable"], true),
     (Name::FindLinks, Some('f'), &["--find-links"], true),
-    (Name::Installer, None, &["--no-binary"], true),
-    (Name::Installer, None, &["--only-binary"], true),
-    (Name::Installer, None, &["--prefer-binary"], false),
+    (Name::NoBinary, None, &["--no-binary"], true),
+    (Name::OnlyBinary, None, &["--only-binary"], true),
+    (Name::PreferBinary, None, &["--prefer-binary"], false),
     (Name::RequireHashes, None, &["--require-hashes"], false),
-    (Name::Installer, None, &["--pre"], false),
-    (Name::Installer, None, &["--trusted-host"], true),
-    (
-        Name::Installer,
-        None,
-        &["--use-feature", "--global-option"],
-        true,
-    ),
+    (Name::Pre, None, &["--pre"], false),
+    (Name::TrustedHost, None, &["--trusted-host"], true),
+    (Name::Feature, None, &["--use-feature"], true),
+    (Name::GlobalOption, None, &["--global-option"], true),
     (Name::Hash, None, &["--hash"], true),
     (
-        Name::Installer,
+        Name::ConfigSetting,
         Some('C'),
         &["--config-setting", "--config-settings"],
         true,
     ),
 ];
 
-/// An option that means something to a comparison; those that only steer an installer are one.
+/// An option of a requirements file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Name {
@@ -43,9 +39,24 @@ pub enum Name {
     Requirement,
     Editable,
     FindLinks,
+    NoBinary,
+    OnlyBinary,
+    PreferBinary,
     RequireHashes,
+    Pre,
+    TrustedHost,
+    Feature,
+    GlobalOption,
     Hash,
-    Installer,
+    ConfigSetting,
+}
+
+impl Name {
+    /// The option as pip's manual writes it.
+    pub fn long(self) -> &'static str {
+        let row = OPTIONS.iter().find(|(name, ..)| *name == self);
+        row.map_or("", |(_, _, longs, _)| longs.first().copied().unwrap_or(""))
+    }
 }
 
 /// The options of a line, in order.
@@ -62,6 +73,11 @@ impl Options {
     pub fn all(&self, name: Name) -> impl Iterator<Item = &str> {
         let found = self.0.iter().filter(move |(have, _)| *have == name);
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// Every option with its value.
+    pub fn iter(&self) -> impl Iterator<Item = (Name, &str)> {
+        self.0.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
     /// Whether an option is there.

@@ -15,6 +15,8 @@ fn read(files: &[(&str, &str)]) -> Result<Requirements, Problem> {
     }
     let reader = Reader {
         cwd: dir.path(),
+        extras: &[],
+        groups: &[],
         variable: &|_| None,
     };
     reader.read(&[dir.path().join(files[0].0)], &[])

@@ -126,9 +126,10 @@ fn name_of_claim(
         one.dist.name,
         other.dist.name
     );
-    let fix = format!(
-        "remove one of the two, or --allow {} if it doesn't matter",
-        other.dist.name
+    let fix = look.policy.apply_with(
+        "say that the conflict does not matter",
+        "--allow",
+        &other.dist.name,
     );
     Some(
         look.about(one, Kind::FileClaimedTwice, msg)

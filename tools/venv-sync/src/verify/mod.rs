@@ -4,6 +4,7 @@
 //! all: RECORD is a file that anybody who can install can write. The work is spread over the processors by distribution.
 
 mod claims;
+pub mod programs;
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -21,19 +22,10 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use claims::{Claim, Claims, claimed_twice};
 
+use crate::compare::Policy;
 use crate::findings::{Finding, Kind};
 use crate::observe::{self, Installed, Observed};
-
-/// How closely files are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
-    /// Not at all.
-    None,
-    /// Are they there, in their size?
-    Size,
-    /// Are they what was installed?
-    Hash,
-}
+use crate::request::Depth;
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -47,8 +39,9 @@ pub struct Verified {
 }
 
 /// Looks at the files of every distribution of the environment's own.
-pub fn verify(observed: &Observed, depth: Depth, fix: &str) -> std::io::Result<Verified> {
+pub fn verify(observed: &Observed, depth: Depth, policy: &Policy) -> std::io::Result<Verified> {
     let mut out = Verified::default();
+    programs::look(observed, policy, &mut out.findings);
     if depth == Depth::None {
         return Ok(out);
     }
@@ -57,7 +50,7 @@ pub fn verify(observed: &Observed, depth: Depth, fix: &str) -> std::io::Result<V
         .iter()
         .filter(|i| i.place == observe::Place::Own && i.dist.form == Form::DistInfo && i.has_record)
         .collect();
-    let look = Look::new(observed, depth, fix)?;
+    let look = Look::new(observed, depth, policy)?;
     let next = AtomicUsize::new(0);
     let threads = std::thread::available_parallelism()
         .map_or(1, usize::from)
@@ -111,7 +104,9 @@ struct Look<'a> {
     prefix: PathBuf,
     sites: Vec<Site>,
     depth: Depth,
-    fix: &'a str,
+    policy: &'a Policy,
+    /// Who may enter the environment's directory, and has to be able to read what is in it.
+    classes: u32,
 }
 
 /// A site directory, opened once: most files lie right below it, and the way to them is shorter from there.
@@ -128,7 +123,7 @@ struct Place<'a> {
 }
 
 impl<'a> Look<'a> {
-    fn new(observed: &Observed, depth: Depth, fix: &'a str) -> std::io::Result<Self> {
+    fn new(observed: &Observed, depth: Depth, policy: &'a Policy) -> std::io::Result<Self> {
         let prefix = &observed.environment.prefix;
         let site = |path: &PathBuf| {
             let below = path.strip_prefix(prefix).ok()?.to_owned();
@@ -140,11 +135,12 @@ impl<'a> Look<'a> {
         };
         let sites = observed.environment.sites.iter().filter_map(site).collect();
         Ok(Look {
+            classes: programs::classes(prefix),
             root: files::open_dir(prefix)?,
             prefix: prefix.clone(),
             sites,
             depth,
-            fix,
+            policy,
         })
     }
 
@@ -201,6 +197,7 @@ impl<'a> Look<'a> {
         let info = dist.path.file_name().unwrap_or_default().as_bytes();
         let claims = Claims::below(&site.below);
         let (mut missing, mut payload, mut gone, mut outside) = (Vec::new(), 0, 0, 0);
+        let mut closed = programs::Closed::default();
         for entry in record::entries(&text) {
             if entry.hash.is_none()
                 && entry.size.is_none()
@@ -217,7 +214,12 @@ impl<'a> Look<'a> {
             part.claims
                 .push(claims.of(&place, &entry, index, &self.root));
             let (kind, how) = match self.file(site, &place, &entry, buffer) {
-                Ok(()) => continue,
+                Ok(mode) => {
+                    if mode & self.classes != self.classes {
+                        closed.note(mode, || self.shown(site, &place));
+                    }
+                    continue;
+                }
                 Err(Wrong::Missing) => {
                     gone += usize::from(is_payload);
                     missing.push(self.shown(site, &place));
@@ -230,6 +232,15 @@ impl<'a> Look<'a> {
             let msg = format!("{} of {} {how}", path.display(), dist.name);
             part.findings
                 .push(self.about(installed, kind, msg).path(&path));
+        }
+        if let Some(msg) = closed.says(&dist.name) {
+            match closed.is_drift() {
+                true => part.findings.push(
+                    self.about(installed, Kind::NotReadable, msg)
+                        .path(&dist.path),
+                ),
+                false => part.warnings.push(msg),
+            }
         }
         if outside > 0 {
             part.warnings.push(format!(
@@ -257,7 +268,7 @@ impl<'a> Look<'a> {
         Finding::new(kind, msg)
             .name(&installed.dist.name)
             .installed(&installed.dist.version)
-            .fix(self.fix)
+            .fix(self.policy.apply.clone())
     }
 
     fn file(
@@ -266,7 +277,7 @@ impl<'a> Look<'a> {
         place: &Place<'_>,
         entry: &Entry<'_>,
         buffer: &mut [u8],
-    ) -> Result<(), Wrong> {
+    ) -> Result<u32, Wrong> {
         let mut stat = rustix::fs::statat(place.dir, &*place.name, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(absent)?;
         if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
@@ -283,10 +294,9 @@ impl<'a> Look<'a> {
             )));
         }
         if self.depth == Depth::Hash {
-            self.hash(site, place, entry, buffer)
-        } else {
-            Ok(())
+            self.hash(site, place, entry, buffer)?;
         }
+        Ok(stat.st_mode)
     }
 
     /// Opens a file to read it, and follows no link out of the environment to do so.
@@ -397,7 +407,7 @@ fn digest<D: Digest>(
 }
 
 /// `path` from `site`, both worked out in the text; `None` where it leaves the environment.
-fn below(site: &Path, path: &Path) -> Option<PathBuf> {
+pub fn below(site: &Path, path: &Path) -> Option<PathBuf> {
     let plain = path
         .components()
         .all(|part| matches!(part, Component::Normal(_)));

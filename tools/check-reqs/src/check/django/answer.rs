@@ -1,6 +1,6 @@
 //! What a command of manage.py said, and what that means. Pure, so that every way of being fooled is a unit test.
 
-use crate::check::Verdict;
+use crate::finding::Verdict;
 use base::child::{Ending, Finished};
 
 /// One command's answer.
@@ -12,8 +12,10 @@ pub struct Answer {
     pub reason: Option<&'static str>,
     /// One line.
     pub msg: String,
-    /// Everything it said.
+    /// Everything that the command said.
     pub output: String,
+    /// The database that the answer is about, where there are several.
+    pub alias: Option<String>,
 }
 
 impl Answer {
@@ -24,6 +26,7 @@ impl Answer {
             reason: Some(reason),
             msg,
             output: String::new(),
+            alias: None,
         }
     }
 }
@@ -46,16 +49,90 @@ fn own_line<'o>(step: &str, out: &'o str, err: &'o str) -> Option<&'o str> {
     }
 }
 
-/// Django's own words for a database that does not answer; `makemigrations` only warns about it, and exits 0.
-fn database_down(err: &str) -> Option<&str> {
+/// What a database said, in a traceback: one word, and the line. `makemigrations` only warns that the
+/// history cannot be read, and exits 0.
+fn database(err: &str) -> Option<(Verdict, &'static str, String)> {
     let signs = [
         "OperationalError:",
         "Got an error checking a consistent migration history",
         "InterfaceError:",
     ];
-    err.lines()
-        .map(str::trim)
-        .rfind(|line| signs.iter().any(|sign| line.contains(sign)))
+    let at = err
+        .lines()
+        .position(|line| signs.iter().any(|sign| line.contains(sign)))?;
+    // psycopg writes the server's words on the lines below.
+    let words: Vec<&str> = err.lines().skip(at).take(4).map(str::trim).collect();
+    let all = words.join(" ");
+    let line = words.first().copied().unwrap_or_default();
+    let has = |signs: &[&str]| signs.iter().any(|sign| all.contains(sign));
+    let (verdict, reason, what) = if has(REFUSALS) {
+        (Verdict::Unmet, "login", "the database refuses the login")
+    } else if has(&["does not exist", "Unknown database"]) && !has(TABLES) {
+        (Verdict::Unmet, "no_database", "there is no such database")
+    } else if has(TABLES) {
+        (
+            Verdict::Unmet,
+            "schema",
+            "the database lacks what the models need",
+        )
+    } else if has(&[
+        "database is locked",
+        "too many clients",
+        "too many connections",
+    ]) {
+        (Verdict::Unknown, "busy", "the database is busy")
+    } else {
+        (Verdict::Unknown, "database", "the database does not answer")
+    };
+    Some((verdict, reason, format!("{what}: {line}")))
+}
+
+/// A server that answers, and says no.
+const REFUSALS: &[&str] = &[
+    "password authentication failed",
+    "no password supplied",
+    "authentication failed for user",
+    "no pg_hba.conf entry",
+    "Access denied for user",
+    "role \"",
+    "permission denied",
+    "unable to open database file",
+];
+
+/// A database that answers, and is not what the models are.
+const TABLES: &[&str] = &[
+    "no such table",
+    "no such column",
+    "relation \"",
+    "column ",
+    "Unknown column",
+];
+
+/// The answer over several databases: the worst, and which database gave it.
+pub fn together(answers: Vec<(&str, Answer)>) -> Answer {
+    let rank = |answer: &Answer| match answer.verdict {
+        Verdict::Unmet => 0,
+        Verdict::Unknown => 1,
+        Verdict::Met => 2,
+    };
+    let count = answers.len();
+    let bad: Vec<String> = answers
+        .iter()
+        .filter(|(_, answer)| answer.verdict != Verdict::Met)
+        .map(|(alias, answer)| format!("database '{alias}': {}", answer.msg))
+        .collect();
+    let worst = answers.into_iter().min_by_key(|(_, answer)| rank(answer));
+    match worst {
+        Some((alias, answer)) => Answer {
+            msg: match bad.is_empty() {
+                true => format!("{} ({count} databases)", answer.msg),
+                false => bad.join(", "),
+            },
+            alias: Some(alias.to_owned()),
+            ..answer
+        },
+        None => Answer::unknown("error", "there is no database to ask".into()),
+    }
 }
 
 /// Judges a command that ended by itself.
@@ -66,13 +143,10 @@ pub fn of(step: &str, finished: &Finished) -> Answer {
         reason,
         msg,
         output: format!("{}\n{}", out.trim_end(), err.trim()),
+        alias: None,
     };
-    if let Some(line) = database_down(&err) {
-        return answer(
-            Verdict::Unknown,
-            Some("database"),
-            format!("the database does not answer: {line}"),
-        );
+    if let Some((verdict, reason, msg)) = database(&err) {
+        return answer(verdict, Some(reason), msg);
     }
     if let Some(line) = err
         .lines()
@@ -94,7 +168,7 @@ pub fn of(step: &str, finished: &Finished) -> Answer {
         ),
         (Ending::Exit(code), _) => {
             let (reason, line) = refusal(step, &out, &err);
-            let line = line.map_or_else(|| finished.last_words(), str::to_string);
+            let line = line.unwrap_or_else(|| finished.last_words());
             let line = if line.is_empty() {
                 format!("exit status {code} without a word")
             } else {
@@ -114,37 +188,63 @@ pub fn of(step: &str, finished: &Finished) -> Answer {
 }
 
 /// Why a command says no.
-fn refusal<'o>(step: &str, out: &'o str, err: &'o str) -> (&'static str, Option<&'o str>) {
-    let all = || out.lines().chain(err.lines()).map(str::trim);
-    if let Some(line) = all().rfind(|line| {
+fn refusal(step: &str, out: &str, err: &str) -> (&'static str, Option<String>) {
+    let lines: Vec<&str> = out.lines().chain(err.lines()).map(str::trim).collect();
+    let first = |holds: &dyn Fn(&str) -> bool| {
+        let mut found = lines.iter().copied();
+        found.find(|line| holds(line)).map(str::to_string)
+    };
+    let last = |holds: &dyn Fn(&str) -> bool| {
+        let mut found = lines.iter().rev().copied();
+        found.find(|line| holds(line)).map(str::to_string)
+    };
+    let usage = last(&|line| {
         line.contains("error: unrecognized arguments") || line.starts_with("Unknown command:")
-    }) {
-        return ("usage", Some(line));
+    });
+    if usage.is_some() {
+        return ("usage", usage);
     }
-    match step {
-        "makemigrations" if all().any(|line| line.starts_with("Migrations for '")) => (
-            "missing_migration",
-            all().find(|line| line.starts_with("Migrations for '")),
+    let migrations = first(&|line| line.starts_with("Migrations for '"));
+    let planned = lines
+        .iter()
+        .position(|line| line.starts_with("Planned operations"));
+    match (step, planned) {
+        ("makemigrations", _) if migrations.is_some() => ("missing_migration", migrations),
+        ("migrate", Some(at)) => (
+            "unapplied",
+            lines.get(at + 1).map(|line| (*line).to_string()),
         ),
-        "migrate" if all().any(|line| line.starts_with("Planned operations")) => {
-            let next = all()
-                .skip_while(|line| !line.starts_with("Planned operations"))
-                .nth(1);
-            ("unapplied", next)
+        ("check", _) if first(&|line| line.starts_with("System check identified ")).is_some() => {
+            ("warnings", warnings(&lines))
         }
-        "check" if all().any(|line| line.starts_with("System check identified ")) => (
-            "warnings",
-            all().find(|line| {
-                line.starts_with("?: (") || (line.contains(": (") && line.contains('.'))
-            }),
-        ),
-        _ => (
-            "failed",
-            all().rfind(|line| {
+        _ => {
+            let error = last(&|line| {
                 line.contains("Error") && line.contains(':') && !line.starts_with("File ")
-            }),
-        ),
+            });
+            ("failed", error)
+        }
     }
+}
+
+/// How many warnings there are, the id of each, and the text of the first:
+/// `?: (security.W004) You have not set a value …`.
+fn warnings(lines: &[&str]) -> Option<String> {
+    let id = |line: &str| {
+        let (_, rest) = line.split_once(": (")?;
+        let (id, _) = rest.split_once(')')?;
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
+        (id.contains('.') && id.chars().all(fits)).then(|| id.to_string())
+    };
+    let found: Vec<(String, &str)> = lines
+        .iter()
+        .filter_map(|line| Some((id(line)?, *line)))
+        .collect();
+    let (_, first) = found.first()?;
+    let ids: Vec<&str> = found.iter().map(|(id, _)| id.as_str()).collect();
+    Some(match found.len() {
+        1 => (*first).to_string(),
+        count => format!("{count} issues ({}), the first: {first}", ids.join(", ")),
+    })
 }
 
 #[cfg(test)]
@@ -164,6 +264,42 @@ mod tests {
         };
         let answer = of(step, &finished);
         (answer.verdict, answer.reason)
+    }
+
+    #[test]
+    fn every_warning_is_counted() {
+        let lines = [
+            "?: (security.W004) You",
+            "app.A.x: (fields.W340) null",
+            "System check",
+        ];
+        let text = warnings(&lines).unwrap_or_default();
+        assert_eq!(
+            text,
+            "2 issues (security.W004, fields.W340), the first: ?: (security.W004) You"
+        );
+    }
+
+    #[test]
+    fn the_worst_database_decides() {
+        let met = |msg: &str| Answer {
+            verdict: Verdict::Met,
+            reason: None,
+            msg: msg.into(),
+            output: String::new(),
+            alias: None,
+        };
+        let unapplied = Answer {
+            verdict: Verdict::Unmet,
+            reason: Some("unapplied"),
+            ..met("app.0001_initial")
+        };
+        let answer = together(vec![("default", met("ok")), ("other", unapplied)]);
+        assert_eq!(answer.verdict, Verdict::Unmet);
+        assert_eq!(answer.alias.as_deref(), Some("other"));
+        assert_eq!(answer.msg, "database 'other': app.0001_initial");
+        let answer = together(vec![("default", met("ok")), ("other", met("ok"))]);
+        assert_eq!(answer.msg, "ok (2 databases)");
     }
 
     #[test]
@@ -234,6 +370,34 @@ mod tests {
                 "",
                 "django.db.utils.OperationalError: connection refused",
                 (Verdict::Unknown, Some("database")),
+            ),
+            (
+                "migrate",
+                1,
+                "",
+                "django.db.utils.OperationalError: connection to server at \"127.0.0.1\", port 5432 failed: FATAL:  password authentication failed for user \"app\"",
+                (Verdict::Unmet, Some("login")),
+            ),
+            (
+                "migrate",
+                1,
+                "",
+                "django.db.utils.OperationalError: connection failed: FATAL:  database \"nope\" does not exist",
+                (Verdict::Unmet, Some("no_database")),
+            ),
+            (
+                "check",
+                1,
+                "",
+                "django.db.utils.OperationalError: no such column: app_x.y",
+                (Verdict::Unmet, Some("schema")),
+            ),
+            (
+                "migrate",
+                1,
+                "",
+                "django.db.utils.OperationalError: database is locked",
+                (Verdict::Unknown, Some("busy")),
             ),
             (
                 "migrate",

@@ -35,6 +35,28 @@ sys.argv = [manage, "collectstatic"]
 runpy.run_path(manage, run_name="__main__")
 "#;
 
+/// Prints the aliases of DATABASES for which the routers allow any model. Argument: manage.py's name.
+pub const ALIASES: &str = r#"
+import os, runpy, sys
+manage = sys.argv[1]
+sys.path.insert(0, os.getcwd())
+import django.core.management
+def run(argv=None):
+    import django
+    django.setup()
+    from django.apps import apps
+    from django.db import connections, router
+    for alias in connections:
+        # A replica that the tests mirror is written by its primary.
+        if (connections[alias].settings_dict.get("TEST") or {}).get("MIRROR"):
+            continue
+        if any(router.allow_migrate_model(alias, model) for model in apps.get_models(include_auto_created=True)):
+            print("check-reqs-alias " + alias)
+django.core.management.execute_from_command_line = run
+sys.argv = [manage, "check"]
+runpy.run_path(manage, run_name="__main__")
+"#;
+
 /// A directory of the user's own, removed with all that is in it.
 pub struct Directory {
     path: PathBuf,

@@ -150,6 +150,27 @@ pub fn show(manager: &Manager, units: &[String]) -> Result<Vec<Unit>> {
     Ok(blocks)
 }
 
+/// The units after which each of these starts.
+///
+/// # Errors
+/// systemd does not answer.
+pub fn after(manager: &Manager, units: &[String]) -> Result<Vec<Vec<String>>> {
+    let mut all = Vec::new();
+    for unit in units {
+        let deadline = Deadline::after(Some(Duration::from_secs(25)));
+        let words = ["show", "--value", "--property=After", "--", unit];
+        let shown = systemctl(manager, &words, deadline)?;
+        all.push(
+            shown
+                .out()
+                .split_ascii_whitespace()
+                .map(str::to_owned)
+                .collect(),
+        );
+    }
+    Ok(all)
+}
+
 /// One block for each unit, in the order asked, an empty line between them.
 fn parse(text: &str) -> Vec<Unit> {
     text.split("\n\n")

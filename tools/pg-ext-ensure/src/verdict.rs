@@ -1,9 +1,12 @@
-//! From the outcomes of all databases to one report: the verdict, the summary line, the error.
+//! From the outcomes of all databases to one report: status, summary line and error are decided here.
 
 use base::error::{Error, Kind};
 use base::report::{Diff, Report, Status};
+use base::terminal::escape;
 
+use crate::cause::quoted;
 use crate::ensure::Outcome;
+use crate::items;
 use crate::report::{Action, Body, Found, Item, Server};
 use crate::want::State;
 
@@ -26,10 +29,8 @@ pub fn report(outcomes: Vec<Outcome>, dry_run: bool) -> Report<Body> {
     let changed = items
         .iter()
         .any(|item| item.error.is_none() && item.action != Action::None);
-    let drifted = items
-        .iter()
-        .any(|item| item.error.is_none() && item.action == Action::None && item.fix.is_some());
-    let status = if drifted || (dry_run && changed) {
+    let amiss = items.iter().any(Item::is_amiss);
+    let status = if amiss || (dry_run && changed) {
         Status::No
     } else {
         Status::Ok
@@ -82,8 +83,8 @@ fn difference(items: &[Item]) -> Option<Diff> {
 fn message(items: &[Item], dry_run: bool) -> String {
     let count = |wanted: &dyn Fn(&Item) -> bool| items.iter().filter(|item| wanted(item)).count();
     let acted = |action: Action| move |item: &Item| item.error.is_none() && item.action == action;
-    let drifted =
-        |item: &Item| item.error.is_none() && item.action == Action::None && item.fix.is_some();
+    let unloaded = |item: &Item| item.is_amiss() && item.loaded == Some(false);
+    let drifted = |item: &Item| item.is_amiss() && item.loaded != Some(false);
     let quiet = |state: State| {
         move |item: &Item| {
             item.error.is_none()
@@ -99,6 +100,10 @@ fn message(items: &[Item], dry_run: bool) -> String {
         (count(&acted(Action::SetSchema)), format!("{to}moved")),
         (count(&acted(Action::Drop)), format!("{to}dropped")),
         (count(&drifted), "in another schema".to_string()),
+        (
+            count(&unloaded),
+            "without the library that the server has to load".to_string(),
+        ),
         (count(&quiet(State::Present)), "present".to_string()),
         (count(&quiet(State::Absent)), "absent".to_string()),
         (
@@ -118,7 +123,7 @@ fn message(items: &[Item], dry_run: bool) -> String {
     }
 }
 
-/// The first failure that trying again would not mend, or else the first; it names how many there are.
+/// The first failure that trying again would not mend, or else the first; the message says how many more there are.
 fn error(items: &[Item]) -> Option<Error> {
     let failed: Vec<&Item> = items.iter().filter(|item| item.error.is_some()).collect();
     let lasting = failed.iter().find(|item| retry(item).is_none());
@@ -129,38 +134,23 @@ fn error(items: &[Item]) -> Option<Error> {
         1 => String::new(),
         many => format!(" ({} more failed)", many - 1),
     };
-    let cause = failure
-        .hint
-        .as_ref()
-        .filter(|_| failure.code != "other")
-        .map(|hint| format!(" ({hint})"))
-        .unwrap_or_default();
-    let error = Error::new(
-        kind,
-        format!(
-            "{} in {}: {}{cause}{others}",
-            item.name, item.db, failure.message
-        ),
+    let said: Vec<String> = [&failure.detail, &failure.hint, &failure.cause]
+        .into_iter()
+        .flatten()
+        .map(|text| format!(" ({})", escape(text)))
+        .collect();
+    let message = format!(
+        "{} in {}: {}{}{others}",
+        quoted(&item.name),
+        quoted(&item.db),
+        escape(&failure.message),
+        said.concat()
     );
-    let commands = item.fix.as_ref().map_or(&[][..], |fix| &fix.commands);
-    match (
-        commands,
-        &item.fix.as_ref().and_then(|fix| fix.package.as_ref()),
-    ) {
-        ([], _) => error,
-        ([command, ..], Some(_)) => {
-            error.hint(format!("on the server's machine, as root: {command}"))
-        }
-        ([command], None) if command.ends_with(';') => {
-            error.hint(format!("as the owner or a superuser, in psql: {command}"))
-        }
-        ([command], None) => error.hint(command),
-        ([command, other, ..], None) if other.ends_with(';') => {
-            error.hint(format!("{command}, or as a superuser in psql: {other}"))
-        }
-        ([command, other, ..], None) => error.hint(format!("{command}, or: {other}")),
-    }
-    .into()
+    let error = Error::new(kind, message);
+    Some(match &item.fix {
+        Some(fix) => error.hint(escape(&items::hint(fix))),
+        None => error,
+    })
 }
 
 /// What kind of trying again it is, if it is one.
