@@ -63,7 +63,7 @@ policy = "ensure"
 stable = "100ms"
 TOML
 done
-printf '/srv/site/logs/*.log {\n weekly\n rotate 8\n missingok\n}\n' >/etc/logrotate.d/site
+printf '/srv/site/logs/*.log {\n weekly\n rotate 8\n missingok\n postrotate\n  nginx -c /etc/site/nginx.conf -s reopen\n endscript\n}\n' >/etc/logrotate.d/site
 /usr/bin/python3 -m venv /srv/site/venv
 touch /srv/site/manage.py
 mkdir -p /srv/held/venv.d

@@ -35,9 +35,9 @@ const ROWS: &[Row] = &[
     ),
     row(
         "check-reqs -f site.toml | jq",
-        "printf '[[check]]\\ntype = \"package\"\\nname = \"postgis\"\\n' >site.toml",
+        "printf '[[check]]\\ntype = \"service\"\\nname = \"uwsgi\"\\n' >site.toml; ! check-reqs -f site.toml",
         0,
-        "grep -x 'apt-get install -y postgis' $out",
+        "check-reqs -f site.toml && systemctl is-active uwsgi",
     ),
     row(
         "check-reqs --wait 60s http:http://127.0.0.1:8000/",
@@ -52,8 +52,14 @@ const ROWS: &[Row] = &[
         "/srv/venv/bin/python -c 'import mysite.wsgi'",
     ),
     row(
-        "venv-sync apply /srv/venv -r requirements.txt --wheelhouse /srv/wheels",
+        "venv-sync prepare /srv/venv -r requirements.txt --post-check mysite.wsgi",
         "echo mysite==2.0 >requirements.txt",
+        0,
+        "/srv/venv/bin/python -c 'import mysite; assert mysite.VERSION == 1' && jq -e .changed $out",
+    ),
+    row(
+        "venv-sync apply /srv/venv -r requirements.txt --wheelhouse /srv/wheels",
+        "",
         0,
         "/srv/venv/bin/python -c 'import mysite; assert mysite.VERSION == 2'",
     ),
@@ -62,6 +68,12 @@ const ROWS: &[Row] = &[
         "",
         0,
         "/srv/venv/bin/python -c 'import mysite; assert mysite.VERSION == 1'",
+    ),
+    row(
+        "venv-sync apply -q /srv/venv -r requirements.txt --upgrade",
+        "echo 'mysite>=1.0' >requirements.txt",
+        0,
+        "/srv/venv/bin/python -c 'import mysite; assert mysite.VERSION == 2'",
     ),
     row(
         "check-reqs --snapshot python@/srv/venv",
@@ -98,6 +110,12 @@ const ROWS: &[Row] = &[
         "psql -q 'service=admin dbname=misago' -c 'DROP EXTENSION hstore'",
         0,
         "[ $(psql 'service=admin dbname=misago' -Atc \"SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'hstore'\") = extensions ]",
+    ),
+    row(
+        "pg-ext-ensure --db template1 citext",
+        "",
+        0,
+        "psql -q service=admin -c 'CREATE DATABASE later' && psql 'service=admin dbname=later' -Atc \"SELECT 'x'::citext = 'X'\" | grep -x t",
     ),
     row(
         "cron-render render cron.txt --name forum",
@@ -172,6 +190,13 @@ const ROWS: &[Row] = &[
         0,
         "jq -e '.services | map(.after) == [\"stopped\", \"stopped\"]' $out",
     ),
+    row(
+        "svc-cycle snapshot -o text -c /etc/supervisor/supervisord.conf >services.toml",
+        "mkdir -p /etc/supervisor; cp config/supervisor.conf /etc/supervisor/supervisord.conf
+        svc-cycle start -c config/supervisor.conf supervisor:gunicorn supervisor:celeryworker",
+        0,
+        "svc-cycle check -f services.toml | jq -e '.services | map(.name) | sort == [\"celeryworker\", \"gunicorn\"]'",
+    ),
     // It follows until somebody ends it: timeout(1) does.
     row(
         "log-paths -0 nginx | xargs -0r tail -F",
@@ -191,7 +216,7 @@ const ROWS: &[Row] = &[
 const HOST: &str = r#"
 version=$(ls /usr/lib/postgresql | sort -V | tail -n 1)
 rm -rf "/etc/postgresql/$version/main" "/var/lib/postgresql/$version/main"
-pg_createcluster "$version" main -- --no-sync >/dev/null
+pg_createcluster -o shared_preload_libraries=pg_stat_statements "$version" main -- --no-sync >/dev/null
 systemctl start "postgresql@$version-main" cron
 runuser -u postgres -- psql -qv ON_ERROR_STOP=1 <<SQL
 CREATE ROLE root LOGIN SUPERUSER;
@@ -206,6 +231,7 @@ umask 022
 
 useradd --create-home myforumorg
 mkdir -p /home/myforumorg/venv/bin
+touch /home/myforumorg/manage.py
 ln -s /usr/bin/python3 /home/myforumorg/venv/bin/python
 cd /srv/site
 mkdir maintenance config
