@@ -190,6 +190,7 @@ help:
 	@echo 'make packages   the long test of both: built twice, lintian, installed, used, upgraded, purged'
 	@echo 'make fresh      the README in a bare Debian 12 and 13, made for it'
 	@echo 'make trixie     the whole suite in a Debian 13 with its own compiler'
+	@echo 'make trixie-quick  built there with Rust 1.85, contract and cli tests'
 	@echo 'make bench      each tool beside its peers, in one run'
 	@echo 'make faults     the long sweep of kills and failures at each step'
 	@echo 'make fuzz       the long sweep over every parser'

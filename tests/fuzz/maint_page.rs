@@ -116,7 +116,7 @@ fn any_message_is_text_on_a_whole_page() {
             .unwrap()
             .to_owned();
         let body = page
-            .split_once("<p class=\"message\" lang=\"en\">")
+            .split_once("<p class=\"message\" lang=\"en\" dir=\"ltr\">")
             .unwrap()
             .1
             .split_once("</p>")

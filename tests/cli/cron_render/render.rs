@@ -271,7 +271,7 @@ fn facts_from_a_file_count_less_than_the_command_line() {
     let facts = dir.path().join("facts.toml");
     std::fs::write(
         &facts,
-        "dir = \"/from/file\"\nvenv = \"ve\"\nname = \"n\"\n",
+        "[site]\nname = \"n\"\ndir = \"/from/file\"\nvenv = \"/ve\"\n[cron-render]\nmailto = \"a@example.org\"\n",
     )
     .unwrap();
     let out = tool("cron-render")
@@ -281,7 +281,7 @@ fn facts_from_a_file_count_less_than_the_command_line() {
         .run();
     assert_eq!(
         out.expect_code(0).out(),
-        "1 1 * * * cd /from/line && ve/bin/python manage.py x\n"
+        "MAILTO=a@example.org\n1 1 * * * cd /from/line && /ve/bin/python manage.py x\n"
     );
 }
 

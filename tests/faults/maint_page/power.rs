@@ -37,7 +37,7 @@ fn message(disk: &Disk, at: &str) -> Option<String> {
         "{at}: the page is not whole: {page:?}"
     );
     let (_, rest) = page
-        .split_once("class=\"message\" lang=\"en\">")
+        .split_once("class=\"message\" lang=\"en\" dir=\"ltr\">")
         .unwrap_or_else(|| panic!("{at}: {page:?}"));
     Some(rest.split_once("</p>").unwrap().0.to_owned())
 }

@@ -140,7 +140,19 @@ impl Site {
                 "hash",
             ])
             .run();
-        assert_eq!(check.code(), 0, "{at}: {}: {}", venv.display(), check.out());
+        // The copy is mounted elsewhere: its scripts start the interpreter of the original place, and
+        // that is all that is wrong with it.
+        let counts = check.json()["counts"]["kinds"].clone();
+        let kinds: Vec<String> = counts
+            .as_object()
+            .map(|kinds| kinds.keys().cloned().collect())
+            .unwrap_or_default();
+        assert!(
+            check.code() == 0 || check.code() == 1 && kinds == ["script_broken"],
+            "{at}: {}: {}",
+            venv.display(),
+            check.out()
+        );
         version
     }
 }

@@ -19,11 +19,9 @@ const TEMPLATE: Positional = Positional::one(
 );
 
 const SITE: &[Opt] = &[
-    Opt::value("site", Value::File("FACTS"), "Read the site's facts from FACTS (TOML or JSON)")
-        .more("The keys are those of the options below, with _ for -. A [site] table in the template counts less, the command line more."),
     Opt::value("name", Value::Text("ID"), "The site's name: of the block, the file, the units").fact("name"),
     Opt::value("dir", Value::Dir("DIR"), "The directory with manage.py").fact("dir"),
-    Opt::value("venv", Value::Dir("DIR"), "The virtual environment, from / or from --dir").more("The default is venv."),
+    Opt::value("venv", Value::Dir("DIR"), "The virtual environment, from / or from --dir").more("The default is venv.").fact("venv"),
     Opt::value("user", Value::User("USER"), "Who runs the jobs").fact("user"),
     Opt::value("env", Value::Text("K=V"), "Set a variable for the jobs").many(),
     Opt::value("mailto", Value::Text("ADDRESS"), "Who gets the jobs' output by mail; empty for nobody"),
@@ -33,7 +31,7 @@ const SITE: &[Opt] = &[
     Opt::value("log-dir", Value::Dir("DIR"), "Append each job's output to a file in DIR"),
     Opt::value("lock-dir", Value::Dir("DIR"), "Let no job run twice at a time: flock -n on a file in DIR"),
     Opt::value("env-file", Value::File("FILE"), "Read the jobs' variables from FILE, NAME=VALUE lines")
-        .more("Its values stand neither in the schedule nor in arguments, which every user of the host can read."),
+        .more("Its values stand neither in the schedule nor in arguments, which every user of the host can read.").fact("env_file"),
     Opt::value("job-timeout", Value::Duration("DURATION"), "End each job after this long")
         .more("Written into the schedule as timeout(1)."),
     Opt::flag("sequence", "Let the jobs wait for each other: no two of the site run at a time"),
@@ -334,7 +332,6 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
     Ok(Request {
         asked,
         template,
-        site: parsed.path("site").map(PathBuf::from),
         facts,
         form: parsed.text("form").and_then(|form| match form {
             "user" => Some(Form::User),

@@ -46,8 +46,6 @@ pub struct Request {
     pub asked: Asked,
     /// The template.
     pub template: Option<PathBuf>,
-    /// A file of facts.
-    pub site: Option<PathBuf>,
     /// Facts of the command line.
     pub facts: Facts,
     /// Whether the template's lines name a user, where that was said.

@@ -1,6 +1,6 @@
 //! The facts of a site: where it is, who runs it, what the schedule needs to know.
 //!
-//! They come from the template's `[site]`, from `--site FACTS` and from the command line, the later
+//! They come from the template's `[site]`, from the site file and from the command line, the later
 //! winning. Everything here ends in a crontab or a unit file, so no fact may hold a control byte,
 //! and a name or user nothing that a file name or an option could be mistaken for.
 

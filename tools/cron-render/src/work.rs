@@ -4,7 +4,6 @@ use std::path::Path;
 
 use base::child::Identity;
 use base::error::{Error, Result};
-use base::source::Source;
 use base::tool::Context;
 use base::trust::Rights;
 
@@ -43,16 +42,6 @@ pub struct Work {
     inputs: Vec<(String, Rights)>,
 }
 
-/// The facts of `--site FACTS`.
-fn facts_of(path: Option<&Path>, inputs: &mut Vec<(String, Rights)>) -> Result<Facts> {
-    let Some(path) = path else {
-        return Ok(Facts::default());
-    };
-    let source = Source::read(path)?;
-    inputs.push((path.display().to_string(), source.rights().clone()));
-    source.parse()
-}
-
 impl Work {
     /// Reads the template and the facts, asks the machine, and judges.
     ///
@@ -64,9 +53,8 @@ impl Work {
             .as_deref()
             .ok_or_else(|| Error::usage("TEMPLATE is missing"))?;
         let draft = Draft::read(path)?;
-        let mut inputs = vec![(draft.name.clone(), draft.rights.clone())];
-        let given = facts_of(request.site.as_deref(), &mut inputs)?.over(draft.facts());
-        let mut facts = request.facts.clone().over(given);
+        let inputs = vec![(draft.name.clone(), draft.rights.clone())];
+        let mut facts = request.facts.clone().over(draft.facts());
         let form = request
             .form
             .unwrap_or_else(|| draft.form(observe::is_plainly_a_user));

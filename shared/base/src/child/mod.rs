@@ -89,11 +89,33 @@ pub(crate) fn not_started(program: &OsStr, error: &std::io::Error) -> Error {
             Kind::CommandNotFound,
             format!("cannot run {shown}: {}", crate::error::plain(error)),
         ),
-        _ => Error::new(
+        _ if is_about_the_file(error) => Error::new(
             Kind::CommandNotExecutable,
             format!("cannot run {shown}: {}", crate::error::plain(error)),
         ),
+        _ => Error::io(format!("cannot run {shown}"), error),
     }
+}
+
+/// Whether execve(2) refused the file itself; any other error says nothing about the file.
+fn is_about_the_file(error: &std::io::Error) -> bool {
+    use nix::errno::Errno;
+    let about = [
+        Errno::EACCES,
+        Errno::EPERM,
+        Errno::ENOEXEC,
+        Errno::EISDIR,
+        Errno::ENOTDIR,
+        Errno::ELOOP,
+        Errno::ETXTBSY,
+        Errno::E2BIG,
+        Errno::ENAMETOOLONG,
+        Errno::EINVAL,
+        Errno::ELIBBAD,
+    ];
+    error
+        .raw_os_error()
+        .is_none_or(|number| about.contains(&Errno::from_raw(number)))
 }
 
 fn on_path(program: &OsStr) -> bool {
