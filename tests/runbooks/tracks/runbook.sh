@@ -53,7 +53,7 @@ changed=
 put nginx.conf /etc/nginx/nginx.conf 644 && changed=yes
 put tracks.nginx /etc/nginx/sites-available/tracks 644 && changed=yes
 ln -sfn ../sites-available/tracks /etc/nginx/sites-enabled/tracks
-chown deployer /etc/nginx/sites-available /etc/nginx/sites-enabled
+# The directories stay root's: nginx opens its logs as root, and log-paths makes no directory that another user's configuration names.
 put uwsgi.init /etc/init.d/uwsgi 755 && changed=yes
 put tracks.logrotate /etc/logrotate.d/tracks 644 || :
 put robots.txt /microarray/robots/robots.txt 644 || :
