@@ -6,6 +6,7 @@ use crate::programs;
 use crate::running::{Evidence, Found};
 use base::child::{Finished, Run};
 use base::clock::Deadline;
+use std::io::Write;
 use std::path::Path;
 
 /// One line of `supervisorctl status`: `web:web_00  RUNNING  pid 812, uptime 0:10:00`.
@@ -127,19 +128,57 @@ fn proven(lines: &[Line<'_>], evidence: &Evidence) -> Result<Vec<Found>, String>
     each.collect()
 }
 
-fn ask(conf: Option<&str>, words: &[&str], deadline: Deadline) -> Result<Finished, State> {
-    let mut argv = vec!["supervisorctl"];
-    if let Some(conf) = conf {
-        argv.extend(["-c", conf]);
+/// A configuration for supervisorctl that holds the address and the login of `conf` and nothing
+/// else; none where `conf` cannot be read or names no address.
+fn address_alone(conf: &Path) -> Option<tempfile::NamedTempFile> {
+    let files = conf::files::Files::new();
+    let surroundings = conf::supervisor::Surroundings::own();
+    let read = conf::supervisor::Supervisor::read(&files, conf, &surroundings).ok()?;
+    let control = read.control?;
+    // A percent sign begins an expansion; a line break would begin another setting.
+    let value = |text: &str| {
+        let plain = !text.contains(['\n', '\r']);
+        plain.then(|| text.replace('%', "%%"))
+    };
+    let mut text = format!(
+        "[supervisorctl]\nserverurl={}\n",
+        value(&control.serverurl)?
+    );
+    if let Some(username) = &control.username {
+        text += &format!("username={}\n", value(username)?);
     }
-    argv.extend(words);
-    // A configuration names code that supervisorctl loads: its owner runs supervisorctl.
-    let user = match conf {
+    if let Some(password) = &control.password {
+        text += &format!("password={}\n", value(password.reveal())?);
+    }
+    let mut file = tempfile::NamedTempFile::new().ok()?;
+    file.write_all(text.as_bytes()).ok()?;
+    Some(file)
+}
+
+fn ask(conf: Option<&str>, words: &[&str], deadline: Deadline) -> Result<Finished, State> {
+    // A configuration names code that supervisorctl loads: its owner runs supervisorctl. The owner
+    // may be refused at the socket of root's supervisord: root asks with the address alone.
+    let mut user = match conf {
         Some(conf) => programs::runner(Path::new(conf)).map_err(|finding| {
             State::Unclear(finding.reason.unwrap_or("untrusted"), finding.msg)
         })?,
         None => None,
     };
+    let address = conf
+        .filter(|_| user.is_some())
+        .and_then(|conf| address_alone(Path::new(conf)));
+    let file = match &address {
+        Some(file) => {
+            user = None;
+            file.path().to_str()
+        }
+        None => conf,
+    };
+    let mut argv = vec!["supervisorctl"];
+    if let Some(file) = file {
+        argv.extend(["-c", file]);
+    }
+    argv.extend(words);
     let run = Run::argv(&argv)
         .clean()
         .env("PATH", programs::SYSTEM_PATH)
