@@ -272,6 +272,10 @@ fn prepare(dir: &Path) {
         Some(options.as_str()),
     )
     .expect("mount an overlay");
+    // Journals of interrupted runs on the host are not this machine's.
+    let journals = tree.join("root/var/lib/runbook-tools");
+    let _ = fs::remove_dir_all(&journals);
+    let _ = fs::create_dir(&journals);
     let etc = tree.join("root/etc");
     for kind in fs::read_dir(etc.join("systemd/system"))
         .into_iter()
