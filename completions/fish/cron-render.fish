@@ -11,7 +11,7 @@ function __fish_cron_render_which
             continue
         end
         switch $word
-            case --site --name --dir --venv --user --env --mailto --path --shell --tz --log-dir --lock-dir --env-file --job-timeout --on-failure --spread --form --format --dialect -o --output --timeout --lock-wait --journal --trust --color --ansible-args -c --count --from --until -e --expression
+            case --name --dir --venv --user --env --mailto --path --shell --tz --log-dir --lock-dir --env-file --job-timeout --on-failure --spread --form --format --dialect -o --output --timeout --lock-wait --journal --site --trust --color --ansible-args -c --count --from --until -e --expression
                 set skip yes
             case render lint next explain diff install remove
                 echo $word
@@ -51,7 +51,6 @@ complete -c cron-render -n '__fish_cron_render_in none' -l color -r -f -a 'auto 
 complete -c cron-render -n '__fish_cron_render_in none' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c cron-render -n '__fish_cron_render_in none' -s h -l help -d 'Print help: -h a summary, --help the whole'
 complete -c cron-render -n '__fish_cron_render_in none' -s V -l version -d 'Print the version'
-complete -c cron-render -n '__fish_cron_render_in render' -l site -r -F -d 'Read the site\'s facts from FACTS (TOML or JSON)'
 complete -c cron-render -n '__fish_cron_render_in render' -l name -r -f -d 'The site\'s name: of the block, the file, the units'
 complete -c cron-render -n '__fish_cron_render_in render' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory with manage.py'
 complete -c cron-render -n '__fish_cron_render_in render' -l venv -r -f -a '(__fish_complete_directories)' -d 'The virtual environment, from / or from --dir'
@@ -79,13 +78,13 @@ complete -c cron-render -n '__fish_cron_render_in render' -s v -l verbose -d 'Re
 complete -c cron-render -n '__fish_cron_render_in render' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c cron-render -n '__fish_cron_render_in render' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c cron-render -n '__fish_cron_render_in render' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c cron-render -n '__fish_cron_render_in render' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c cron-render -n '__fish_cron_render_in render' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c cron-render -n '__fish_cron_render_in render' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c cron-render -n '__fish_cron_render_in render' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c cron-render -n '__fish_cron_render_in render' -s h -l help -d 'Print help: -h a summary, --help the whole'
 complete -c cron-render -n '__fish_cron_render_in render' -s V -l version -d 'Print the version'
 complete -c cron-render -n '__fish_cron_render_in render' -F
-complete -c cron-render -n '__fish_cron_render_in lint' -l site -r -F -d 'Read the site\'s facts from FACTS (TOML or JSON)'
 complete -c cron-render -n '__fish_cron_render_in lint' -l name -r -f -d 'The site\'s name: of the block, the file, the units'
 complete -c cron-render -n '__fish_cron_render_in lint' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory with manage.py'
 complete -c cron-render -n '__fish_cron_render_in lint' -l venv -r -f -a '(__fish_complete_directories)' -d 'The virtual environment, from / or from --dir'
@@ -113,6 +112,7 @@ complete -c cron-render -n '__fish_cron_render_in lint' -s v -l verbose -d 'Repo
 complete -c cron-render -n '__fish_cron_render_in lint' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c cron-render -n '__fish_cron_render_in lint' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c cron-render -n '__fish_cron_render_in lint' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c cron-render -n '__fish_cron_render_in lint' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c cron-render -n '__fish_cron_render_in lint' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c cron-render -n '__fish_cron_render_in lint' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c cron-render -n '__fish_cron_render_in lint' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -124,7 +124,6 @@ complete -c cron-render -n '__fish_cron_render_in next' -l from -r -f -d 'Runs a
 complete -c cron-render -n '__fish_cron_render_in next' -l until -r -f -d 'Runs before TIME'
 complete -c cron-render -n '__fish_cron_render_in next' -l merged -d 'All jobs in one list, in the order of time'
 complete -c cron-render -n '__fish_cron_render_in next' -s e -l expression -r -f -d 'A schedule in place of TEMPLATE'
-complete -c cron-render -n '__fish_cron_render_in next' -l site -r -F -d 'Read the site\'s facts from FACTS (TOML or JSON)'
 complete -c cron-render -n '__fish_cron_render_in next' -l name -r -f -d 'The site\'s name: of the block, the file, the units'
 complete -c cron-render -n '__fish_cron_render_in next' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory with manage.py'
 complete -c cron-render -n '__fish_cron_render_in next' -l venv -r -f -a '(__fish_complete_directories)' -d 'The virtual environment, from / or from --dir'
@@ -152,6 +151,7 @@ complete -c cron-render -n '__fish_cron_render_in next' -s v -l verbose -d 'Repo
 complete -c cron-render -n '__fish_cron_render_in next' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c cron-render -n '__fish_cron_render_in next' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c cron-render -n '__fish_cron_render_in next' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c cron-render -n '__fish_cron_render_in next' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c cron-render -n '__fish_cron_render_in next' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c cron-render -n '__fish_cron_render_in next' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c cron-render -n '__fish_cron_render_in next' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
@@ -159,7 +159,6 @@ complete -c cron-render -n '__fish_cron_render_in next' -s h -l help -d 'Print h
 complete -c cron-render -n '__fish_cron_render_in next' -s V -l version -d 'Print the version'
 complete -c cron-render -n '__fish_cron_render_in next' -F
 complete -c cron-render -n '__fish_cron_render_in explain' -s e -l expression -r -f -d 'A schedule in place of TEMPLATE'
-complete -c cron-render -n '__fish_cron_render_in explain' -l site -r -F -d 'Read the site\'s facts from FACTS (TOML or JSON)'
 complete -c cron-render -n '__fish_cron_render_in explain' -l name -r -f -d 'The site\'s name: of the block, the file, the units'
 complete -c cron-render -n '__fish_cron_render_in explain' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory with manage.py'
 complete -c cron-render -n '__fish_cron_render_in explain' -l venv -r -f -a '(__fish_complete_directories)' -d 'The virtual environment, from / or from --dir'
@@ -187,13 +186,13 @@ complete -c cron-render -n '__fish_cron_render_in explain' -s v -l verbose -d 'R
 complete -c cron-render -n '__fish_cron_render_in explain' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c cron-render -n '__fish_cron_render_in explain' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c cron-render -n '__fish_cron_render_in explain' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c cron-render -n '__fish_cron_render_in explain' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c cron-render -n '__fish_cron_render_in explain' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c cron-render -n '__fish_cron_render_in explain' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c cron-render -n '__fish_cron_render_in explain' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c cron-render -n '__fish_cron_render_in explain' -s h -l help -d 'Print help: -h a summary, --help the whole'
 complete -c cron-render -n '__fish_cron_render_in explain' -s V -l version -d 'Print the version'
 complete -c cron-render -n '__fish_cron_render_in explain' -F
-complete -c cron-render -n '__fish_cron_render_in diff' -l site -r -F -d 'Read the site\'s facts from FACTS (TOML or JSON)'
 complete -c cron-render -n '__fish_cron_render_in diff' -l name -r -f -d 'The site\'s name: of the block, the file, the units'
 complete -c cron-render -n '__fish_cron_render_in diff' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory with manage.py'
 complete -c cron-render -n '__fish_cron_render_in diff' -l venv -r -f -a '(__fish_complete_directories)' -d 'The virtual environment, from / or from --dir'
@@ -221,13 +220,13 @@ complete -c cron-render -n '__fish_cron_render_in diff' -s v -l verbose -d 'Repo
 complete -c cron-render -n '__fish_cron_render_in diff' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c cron-render -n '__fish_cron_render_in diff' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c cron-render -n '__fish_cron_render_in diff' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c cron-render -n '__fish_cron_render_in diff' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c cron-render -n '__fish_cron_render_in diff' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c cron-render -n '__fish_cron_render_in diff' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c cron-render -n '__fish_cron_render_in diff' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c cron-render -n '__fish_cron_render_in diff' -s h -l help -d 'Print help: -h a summary, --help the whole'
 complete -c cron-render -n '__fish_cron_render_in diff' -s V -l version -d 'Print the version'
 complete -c cron-render -n '__fish_cron_render_in diff' -F
-complete -c cron-render -n '__fish_cron_render_in install' -l site -r -F -d 'Read the site\'s facts from FACTS (TOML or JSON)'
 complete -c cron-render -n '__fish_cron_render_in install' -l name -r -f -d 'The site\'s name: of the block, the file, the units'
 complete -c cron-render -n '__fish_cron_render_in install' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory with manage.py'
 complete -c cron-render -n '__fish_cron_render_in install' -l venv -r -f -a '(__fish_complete_directories)' -d 'The virtual environment, from / or from --dir'
@@ -256,6 +255,7 @@ complete -c cron-render -n '__fish_cron_render_in install' -s v -l verbose -d 'R
 complete -c cron-render -n '__fish_cron_render_in install' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
 complete -c cron-render -n '__fish_cron_render_in install' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
 complete -c cron-render -n '__fish_cron_render_in install' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c cron-render -n '__fish_cron_render_in install' -l site -r -F -d 'Take what is not given from the site file FILE'
 complete -c cron-render -n '__fish_cron_render_in install' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
 complete -c cron-render -n '__fish_cron_render_in install' -l color -r -f -a 'auto always never' -d 'When to use colour'
 complete -c cron-render -n '__fish_cron_render_in install' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'

@@ -11,7 +11,7 @@ function __fish_maint_page_which
             continue
         end
         switch $word
-            case --dir --page --id --start --for --until --warn --message --title --lang --tz --template --verify --host --connect --within -o --output --timeout --lock-wait --journal --site --trust --color --ansible-args --expect --count --on-failure --drain --as --env-file --ttl
+            case --dir --page --id --start --for --until --warn --message --title --lang --tz --template --verify --host --connect --within -o --output --timeout --lock-wait --journal --site --trust --color --ansible-args --expect --count --on-failure --drain --as --env-file --allow-path --allow-from --ttl
                 set skip yes
             case on off status wait tick during verify snippet bypass
                 echo $word

@@ -13,7 +13,7 @@ function __fish_svc_cycle_which
         switch $word
             case -f --file -c --config --only -o --output --timeout --lock-wait --journal --site --trust --color --ansible-args --on-failure --command-timeout --as --env-file
                 set skip yes
-            case start stop restart reload status check cycle recover
+            case start stop restart reload status check cycle recover snapshot
                 echo $word
                 return
         end
@@ -45,6 +45,7 @@ complete -c svc-cycle -n '__fish_svc_cycle_in none' -a status -d 'Say what runs;
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -a check -d 'As status, and ask the probes and expectations too'
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -a cycle -d 'Stop, run COMMAND, and start what ran before, whatever happens'
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -a recover -d 'Start what an interrupted run left down'
+complete -c svc-cycle -n '__fish_svc_cycle_in none' -a snapshot -d 'Write a set file from what runs'
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -s n -l dry-run -d 'Report what would change and change nothing'
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -s o -l output -r -f -a 'json text' -d 'The form of the report'
 complete -c svc-cycle -n '__fish_svc_cycle_in none' -l diff -d 'Report what changes, line by line, too'
@@ -204,4 +205,21 @@ complete -c svc-cycle -n '__fish_svc_cycle_in recover' -l color -r -f -a 'auto a
 complete -c svc-cycle -n '__fish_svc_cycle_in recover' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
 complete -c svc-cycle -n '__fish_svc_cycle_in recover' -s h -l help -d 'Print help: -h a summary, --help the whole'
 complete -c svc-cycle -n '__fish_svc_cycle_in recover' -s V -l version -d 'Print the version'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -s f -l file -r -F -d 'Read the services from FILE (TOML or JSON, - for standard input)'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -s c -l config -r -F -d 'supervisord\'s or compose\'s own configuration, for services named without -f'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -l only -r -f -d 'Only the services whose name matches'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -s n -l dry-run -d 'Report what would change and change nothing'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -s o -l output -r -f -a 'json text' -d 'The form of the report'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -l diff -d 'Report what changes, line by line, too'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -s v -l verbose -d 'Report details, too'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -l site -r -F -d 'Take what is not given from the site file FILE'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c svc-cycle -n '__fish_svc_cycle_in snapshot' -s V -l version -d 'Print the version'
 complete -c svc-cycle -n __fish_svc_cycle_runs -a '(__fish_svc_cycle_rest)'
