@@ -51,6 +51,8 @@ cp nginx/coralnet /etc/nginx/sites-available/coralnet
 ln -s ../sites-available/coralnet /etc/nginx/sites-enabled/coralnet
 cp logrotate.d/coralnet /etc/logrotate.d/
 service nginx start
+# logrotate runs from cron.daily.
+service cron start
 install -d -o redis -g redis /run/redis
 svc-cycle start -f services.toml redis
 supervisord -c /cnhome/config/supervisor.conf

@@ -17,6 +17,7 @@ useradd --create-home --shell /bin/sh deployer
 chmod 755 /home/deployer
 useradd --system --no-create-home --shell /usr/sbin/nologin nginx
 rm -f /etc/nginx/sites-enabled/* /etc/logrotate.d/nginx /etc/logrotate.d/uwsgi
+service cron start
 pg_ctlcluster "$version" main start
 runuser -u postgres -- psql -qv ON_ERROR_STOP=1 <<SQL
 ALTER ROLE postgres PASSWORD 'an-administrator';
