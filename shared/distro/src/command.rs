@@ -2,8 +2,8 @@
 //! guessed.
 //!
 //! Sources: each of Debian's names was looked up in the package indexes of Debian 12 and 13 in
-//! November 2026. The names of Fedora, Alpine and Arch are those that these distributions' package
-//! sites list for the command; no index of theirs was asked.
+//! November 2026. The names of Ubuntu, Fedora, Alpine and Arch, and the exceptions by release, are
+//! not verified: no index of theirs was asked.
 
 use crate::{Distro, Family};
 
@@ -391,8 +391,7 @@ fn major(distro: &Distro) -> &str {
 
 /// The series of Python that `python3` of this release is: `3.11`.
 ///
-/// Sources: the package python3 of each release, at packages.debian.org, packages.ubuntu.com,
-/// packages.fedoraproject.org and pkgs.alpinelinux.org.
+/// Not verified against the releases' indexes.
 pub fn python_series(distro: &Distro) -> Option<&'static str> {
     let whole = distro.release.as_deref().unwrap_or("");
     let release = match distro.family {
