@@ -90,6 +90,29 @@ impl RunAs {
         }
     }
 
+    /// The same for a program that this program starts anew as the user: the variables and the directory, which only the
+    /// caller may have been able to read.
+    #[must_use]
+    pub fn of_parts(env: Vec<(OsString, OsString)>, dir: Option<PathBuf>) -> RunAs {
+        RunAs {
+            user: None,
+            env,
+            dir,
+        }
+    }
+
+    /// The variables beyond those that the user always has.
+    #[must_use]
+    pub fn variables(&self) -> &[(OsString, OsString)] {
+        &self.env
+    }
+
+    /// The directory, where it is not the caller's.
+    #[must_use]
+    pub fn dir(&self) -> Option<&std::path::Path> {
+        self.dir.as_deref()
+    }
+
     /// The user, where the program does not run as the caller.
     pub fn user(&self) -> Option<&Identity> {
         self.user.as_ref()

@@ -62,13 +62,9 @@ impl Tool for CheckReqs {
             Action::List => listed(requirements(&request)?, None),
             Action::Explain(id) => listed(requirements(&request)?, Some(id)),
             Action::Snapshot(kinds) => {
-                let tables = snapshot::tables(kinds, &request, context.deadline)?;
-                let text = snapshot::document(&tables, parsed.text("output") == Some("json"))?;
-                let report = Report::new(
-                    Status::Ok,
-                    format!("{} requirements written", tables.len()),
-                    Requirements::default(),
-                );
+                let as_json = parsed.text("output") == Some("json");
+                let (msg, text) = snapshot::written(kinds, as_json, &request, context.deadline)?;
+                let report = Report::new(Status::Ok, msg, Requirements::default());
                 Ok(report.raw(Raw::Always(text.into_bytes())))
             }
         }

@@ -134,6 +134,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
                 "Without a selection, the services of every interrupted run; with one, only those. Services that a run left down on purpose \
                  (--on-failure leave-down) are started only when they are named one by one. After a reboot the services that a run had stopped \
                  before it are started, too, where the init system has not started them.",
+                "With a site file only runs for that site count, and runs without a site file that stopped a service of the site's set.",
                 "Without an interrupted run it does nothing, so it may be run at any time.",
             ],
             options: &[SELECTION],
@@ -259,6 +260,7 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
             .collect(),
         only: parsed.text("only").map(str::to_owned),
         owner,
+        site: parsed.site().map(|site| site.name().to_owned()),
     };
     Ok(Request {
         action,

@@ -47,14 +47,18 @@ struct Selection {
     only: Option<BTreeSet<ServiceId>>,
     /// Services that were named one by one: what was left down on purpose is started for them.
     named: BTreeSet<ServiceId>,
+    /// Only runs for this site; None for all runs.
+    site: Option<String>,
 }
 
 impl Selection {
     fn of(request: &Request) -> Result<Self> {
+        let site = request.origin.site.clone();
         if request.origin.is_empty() {
             return Ok(Self {
                 only: None,
                 named: BTreeSet::new(),
+                site,
             });
         }
         let set = Set::of_origin(&request.origin)?;
@@ -65,11 +69,21 @@ impl Selection {
         Ok(Self {
             named: named.map(backend::id).collect(),
             only: Some(set.services.iter().map(backend::id).collect()),
+            site,
         })
     }
 
-    fn wants(&self, id: &ServiceId) -> bool {
-        self.only.as_ref().is_none_or(|only| only.contains(id))
+    /// Whether the recovery is about this service of an interrupted run. A run for the same site counts as a whole, whatever
+    /// has become of the set since; a run for another site does not count, even where both sites use the service.
+    fn wants(&self, journal: &Journal, id: &ServiceId) -> bool {
+        let selected = || self.only.as_ref().is_none_or(|only| only.contains(id));
+        match (&self.site, &journal.entry().origin.site) {
+            (Some(mine), Some(theirs)) if mine != theirs => false,
+            (Some(_), Some(_)) => self.named.is_empty() || selected(),
+            // A run without a site file belongs to the site whose set has the service.
+            (Some(_), None) => self.only.is_some() && selected(),
+            (None, _) => selected(),
+        }
     }
 }
 
@@ -117,7 +131,7 @@ pub fn run(request: &Request, context: &Context) -> Result<Report<Cycle>> {
 fn chosen(journal: &Journal, selection: &Selection, warnings: &mut Vec<String>) -> Vec<Owed> {
     let mut chosen = Vec::new();
     for owed in &journal.entry().owed {
-        if !selection.wants(&owed.id) {
+        if !selection.wants(journal, &owed.id) {
             continue;
         }
         if journal.entry().left && !selection.named.contains(&owed.id) {

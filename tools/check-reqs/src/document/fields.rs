@@ -5,7 +5,9 @@ use base::source::tree::{Key, Node, Value};
 use base::{Error, Result};
 use std::collections::BTreeMap;
 
-/// The values that `${name}` stands for: `[set]` of the file, and `--set name=value` over it.
+/// The values that `${name}` stands for: `[set]` of the file, and `--set name=value` over it. With a site file there are also
+/// `site.name`, `site.user`, `site.dir`, `site.venv` and `site.env_file`; `as.user` and `as.env_file` say as whom and with what the
+/// site's own code runs.
 pub type Settings = BTreeMap<String, String>;
 
 /// A table being read key by key; what nobody asked for is an error at [`Fields::finish`].
@@ -84,6 +86,11 @@ impl<'a> Fields<'a> {
             Value::Whole(n) => Ok(Some(n.to_string())),
             _ => Err(self.wrong(key, node, "a string")),
         }
+    }
+
+    /// The setting of this name, for a key that the table does not give.
+    pub fn setting(&self, name: &str) -> Option<String> {
+        self.settings.get(name).cloned()
     }
 
     /// A string that has to be there.
