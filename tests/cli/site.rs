@@ -311,9 +311,15 @@ fn post_checks_run_as_the_site() {
         chown(top.join("site"), Some(home.uid()), Some(home.gid())).unwrap();
         let mut call = tool("venv-sync").args(["apply", "--site"]);
         call = call.arg(top.join("reef.toml")).arg(place.join("v"));
-        call = call.args(["--python", "/usr/bin/python3", "--installer", "pip", "--as-site"]);
+        call = call.args([
+            "--python",
+            "/usr/bin/python3",
+            "--installer",
+            "pip",
+            "--as-site",
+        ]);
         call = call.arg("--post-check").arg(&check);
-        call.command().env("OF_ROOT", "a secret of root's");
+        call.command().env("ROOTS_OWN", "a secret of root's");
         let done = call.run().expect_code(3);
         let said = std::fs::read_to_string(&out).unwrap_or_else(|_| panic!("{}", done.err()));
         for line in [
@@ -323,14 +329,17 @@ fn post_checks_run_as_the_site() {
         ] {
             assert!(said.lines().any(|found| found == line), "{line}: {said}");
         }
-        assert!(!said.contains("OF_ROOT"), "{said}");
+        assert!(!said.contains("ROOTS_OWN"), "{said}");
         assert_eq!(std::fs::metadata(&out).unwrap().uid(), home.uid());
         assert!(!done.err().contains("hush") && !done.out().contains("hush"));
         assert!(!place.join("v").exists(), "nothing went live");
     }
     // A user other than the owner cannot work on the owner's environment.
     let mut call = tool("venv-sync").args(["apply", "--as", "nobody"]);
-    call = call.arg(top.join("round1/v")).arg("-r").arg(top.join("r.txt"));
+    call = call
+        .arg(top.join("round1/v"))
+        .arg("-r")
+        .arg(top.join("r.txt"));
     call.args(["--post-check", "os"])
         .run()
         .expect_code(2)
@@ -367,23 +376,22 @@ fn a_first_site_file_is_written_from_a_site_that_runs() {
         .unwrap();
     let place = format!("site@{}", top.join("kelp-2").display());
     harness::wait_until("the site is seen", || {
-        tool("check-reqs")
-            .args(["--snapshot", &place])
-            .run()
-            .code()
-            == 0
+        tool("check-reqs").args(["--snapshot", &place]).run().code() == 0
     });
     let written = tool("check-reqs")
         .args(["--snapshot", &place])
         .run()
         .expect_code(0)
         .out();
-    let none = tool("check-reqs")
-        .args(["--snapshot", "site@/etc"])
-        .run();
+    let as_json = tool("check-reqs")
+        .args(["--snapshot", &place, "-o", "json"])
+        .run()
+        .expect_code(0)
+        .out();
+    let as_json: serde_json::Value = serde_json::from_str(&as_json).unwrap();
+    let none = tool("check-reqs").args(["--snapshot", "site@/etc"]).run();
     running.kill().unwrap();
     running.wait().unwrap();
-    let table: toml::Table = written.parse().unwrap();
     let wanted = json!({
         "name": "kelp-2",
         "user": person.name,
@@ -391,9 +399,12 @@ fn a_first_site_file_is_written_from_a_site_that_runs() {
         "venv": top.join("venv"),
         "requirements": [top.join("kelp-2/requirements.txt")],
     });
-    assert_eq!(serde_json::to_value(&table["site"]).unwrap(), wanted, "{written}");
-    none.expect_code(3).expect_err("no process runs a Django site in '/etc'");
+    assert_eq!(as_json["site"], wanted, "{written}");
+    none.expect_code(3)
+        .expect_err("no process runs a Django site in '/etc'");
     // The other tools read the file.
     std::fs::write(dir.path().join("reef.toml"), &written).unwrap();
-    with("venv-sync", dir.path(), &["check"]).run().expect_code(0);
+    with("venv-sync", dir.path(), &["check"])
+        .run()
+        .expect_code(0);
 }

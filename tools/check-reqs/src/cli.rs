@@ -90,7 +90,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Example {
             text: "A first site file from the Django site that runs here.",
-            command: "check-reqs --snapshot site > /etc/runbook-tools/sites/reef.toml",
+            command: "check-reqs --snapshot site > reef.toml",
         },
         Example {
             text: "Write down what this server has, and ask the next one for it.",

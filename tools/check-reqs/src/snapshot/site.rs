@@ -103,7 +103,15 @@ fn directory(found: &Found) -> Option<PathBuf> {
     }
     let words = found.view.argv().ok()?;
     let cwd = found.view.cwd().ok()?;
-    let named = option(&words, &["--chdir", "--pythonpath", "-b"]).map(|path| cwd.join(path));
+    let named = [
+        option(&words, &["--chdir", "--pythonpath"]),
+        option(&words, &["--wsgi-file", "--file"]),
+    ];
+    let named: Vec<PathBuf> = named
+        .into_iter()
+        .flatten()
+        .map(|path| cwd.join(path))
+        .collect();
     named
         .iter()
         .chain([&cwd])
