@@ -1,6 +1,6 @@
 //! Bringing back what an interrupted run left down: the guardian does it at once, `recover` later, both with this code.
 //!
-//! It is idempotent, and it goes service by service: one that can't be started keeps no other from being started. What runs
+//! It is idempotent, and it goes service by service: one that cannot be started keeps no other from being started. What runs
 //! again already is left alone, a start that is still in flight is waited for, what was told to stop is waited for, and what is
 //! left of COMMAND is ended first, because it was promised that nothing runs while it does. What was left down on purpose is
 //! started only by name.
@@ -90,7 +90,7 @@ impl Selection {
 /// The command.
 ///
 /// # Errors
-/// The journals can't be read, or the selection is wrong.
+/// The journals cannot be read, or the selection is wrong.
 pub fn run(request: &Request, context: &Context) -> Result<Report<Cycle>> {
     let selection = Selection::of(request)?;
     let interrupt = Interrupt::begin()?;
@@ -358,7 +358,7 @@ fn tasks(chosen: &[Owed], set: &Set, past: bool) -> Vec<Task> {
             let began = Instant::now();
             let (state, error) = match backend::observe_one(service) {
                 Ok(state) => (state, None),
-                // The start itself waits for a supervisord that doesn't answer.
+                // The start itself waits for a supervisord that does not answer.
                 Err(error) if error.exit() == Exit::Retry => (absent(&members), None),
                 Err(error) => (State::default(), Some(error)),
             };
