@@ -94,11 +94,17 @@ enter() {
         mount -o remount,bind,ro "$root/root/.cargo/bin"
     fi
     mkdir -p "$roots/$suite.target"
-    rm -rf "$root/root/runbook-tools"
-    git clone -q --no-hardlinks "$top" "$root/root/runbook-tools"
+    # A kept copy gets the files that changed and no others: cargo builds again what is newer.
+    clone=$root/root/runbook-tools
+    if [ -d "$clone/.git" ]; then
+        git -C "$clone" fetch -q origin HEAD
+        git -C "$clone" checkout -q --force --detach FETCH_HEAD
+    else
+        git clone -q --no-hardlinks "$top" "$clone"
+    fi
     if [ -z "${ROOT_FRESH_TARGET-}" ]; then
-        mkdir "$root/root/runbook-tools/target"
-        mount --bind "$roots/$suite.target" "$root/root/runbook-tools/target"
+        mkdir -p "$clone/target"
+        mount --bind "$roots/$suite.target" "$clone/target"
     fi
     # An overlay of a root that is an overlay itself has no upper layer: nspawn's tests want a plain /var/tmp.
     mkdir -p "$root.up/scratch"
