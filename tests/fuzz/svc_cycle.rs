@@ -77,7 +77,10 @@ fn answers_of_something_else_than_supervisord() {
             }
         }
     }
-    assert!(read > 500 && refused > 500, "{read} read, {refused} refused");
+    assert!(
+        read > 500 && refused > 500,
+        "{read} read, {refused} refused"
+    );
 }
 
 #[test]

@@ -70,10 +70,7 @@ fn each_has_its_own_cause_and_fix_in_english_and_in_german() {
         .set("lc_messages", "de_DE.UTF-8")
         .start();
     // Minimal images leave translations out.
-    let words = format!(
-        "/usr/share/locale/de/LC_MESSAGES/postgres-{}.mo",
-        version()
-    );
+    let words = format!("/usr/share/locale/de/LC_MESSAGES/postgres-{}.mo", version());
     if !std::path::Path::new(&words).exists() {
         assert!(
             harness::skip_servers(),

@@ -405,9 +405,7 @@ fn base_python(venvs: &Venvs) -> std::path::PathBuf {
     let bin = venvs.path().join("opt/bin");
     fs::create_dir_all(&bin).unwrap();
     let python = systems_python();
-    let site = venvs
-        .path()
-        .join(format!("opt/lib/{python}/site-packages"));
+    let site = venvs.path().join(format!("opt/lib/{python}/site-packages"));
     fs::create_dir_all(&site).unwrap();
     symlink(format!("/usr/bin/{python}"), bin.join(python)).unwrap();
     let wheel = venvs.wheelhouse().join("beta-1.0-py3-none-any.whl");
