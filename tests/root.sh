@@ -111,7 +111,7 @@ enter() {
     # target/ from the machines that they make of this root.
     built=
     if [ -z "${ROOT_FRESH_TARGET-}" ]; then
-        built=/root/target
+        built=/built
         mkdir -p "$root$built"
         mount --bind "$roots/$suite.target" "$root$built"
     fi
