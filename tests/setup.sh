@@ -51,6 +51,7 @@ cmd:dbus-daemon             dbus
 cmd:dpkg-deb                dpkg
 cmd:faketime                faketime
 cmd:fish                    fish
+file:/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf  fonts-droid-fallback
 cmd:hyperfine               hyperfine
 cmd:ip                      iproute2
 cmd:lintian                 lintian
@@ -77,6 +78,7 @@ cmd:setfacl                 acl
 cmd:ssh                     openssh-client
 cmd:sshd                    openssh-server
 cmd:strace                  strace
+cmd:sudo                    sudo
 cmd:systemd-nspawn          systemd-container
 cmd:uwsgi                   uwsgi
 file:/usr/lib/uwsgi/plugins/python3_plugin.so  uwsgi-plugin-python3
