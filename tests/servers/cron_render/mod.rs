@@ -2,7 +2,9 @@
 
 mod acceptance;
 mod activation;
+mod attempt;
 mod clock;
+mod crons;
 mod crontab;
 mod peers;
 mod races;
