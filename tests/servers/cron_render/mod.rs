@@ -6,6 +6,7 @@ mod attempt;
 mod clock;
 mod crons;
 mod crontab;
+mod daemons;
 mod peers;
 mod races;
 mod system;
