@@ -82,7 +82,7 @@ pub const COMMON_KEYS: &[(&str, &str)] = &[
 ];
 
 /// The most requirements of a run.
-const MOST: usize = 5_000;
+const MOST: usize = 20_000;
 
 impl List {
     /// Adds a file's requirements.
