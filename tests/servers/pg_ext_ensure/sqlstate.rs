@@ -95,6 +95,7 @@ fn each_has_its_own_cause_and_fix_in_english_and_in_german() {
 
 /// Brings them all about; gives the server's words, where the server was asked.
 fn all(server: &Postgres) -> Vec<Option<String>> {
+    let package = format!("postgresql-{}", harness::postgres::version());
     server.create_app("app");
     server.psql(
         "app",
@@ -139,7 +140,7 @@ fn all(server: &Postgres) -> Vec<Option<String>> {
                 &["citext"],
                 ("0A000", "feature_not_supported"),
                 "no control file",
-                "postgresql-15",
+                &package,
             ),
         ),
         expect(
