@@ -67,6 +67,17 @@ pub fn steps(server: &Server, database: &Database, wants: &[Want], policy: &Poli
     order.into_iter().map(|want| planner.step(want)).collect()
 }
 
+/// The libraries of a step as another role sees them: an administrator knows settings that the application does not.
+pub fn see_library(step: &mut Step, server: &Server, database: &Database, policy: &Policy) {
+    let planner = Planner {
+        server,
+        database,
+        wants: &[],
+        policy,
+    };
+    planner.library(step);
+}
+
 struct Planner<'a> {
     server: &'a Server,
     database: &'a Database,

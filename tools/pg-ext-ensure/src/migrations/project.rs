@@ -21,6 +21,8 @@ const ABOVE: usize = 12;
 #[derive(Default)]
 pub struct Project {
     modules: RefCell<BTreeMap<PathBuf, Option<Rc<Module>>>>,
+    /// The file of each module as a directory's migrations import the module.
+    files: RefCell<BTreeMap<(PathBuf, String), Option<PathBuf>>>,
 }
 
 /// A subclass of `CreateExtension`: the extension, or nothing where the argument of the call names one.
@@ -100,24 +102,17 @@ impl Project {
     }
 
     fn file(&self, module: &str, path: &Path) -> Option<PathBuf> {
-        let dots = module.bytes().take_while(|byte| *byte == b'.').count();
-        let parts: Vec<&str> = module[dots..]
-            .split('.')
-            .filter(|part| !part.is_empty())
-            .collect();
-        let directory = path.parent()?;
-        let below = |root: &Path| {
-            let place = parts
-                .iter()
-                .fold(root.to_path_buf(), |place, part| place.join(part));
-            [place.with_extension("py"), place.join("__init__.py")]
-                .into_iter()
-                .find(|file| file.is_file())
-        };
-        match dots {
-            0 => directory.ancestors().take(ABOVE).find_map(below),
-            _ => directory.ancestors().nth(dots - 1).and_then(below),
+        // Django is no part of the project.
+        if module == "django" || module.starts_with("django.") {
+            return None;
         }
+        let directory = path.parent()?;
+        let key = (directory.to_path_buf(), module.to_string());
+        let mut files = self.files.borrow_mut();
+        files
+            .entry(key)
+            .or_insert_with(|| find(module, directory))
+            .clone()
     }
 
     fn module(&self, file: &Path) -> Option<Rc<Module>> {
@@ -130,6 +125,27 @@ impl Project {
             .entry(file.to_path_buf())
             .or_insert_with(read)
             .clone()
+    }
+}
+
+/// The file of a module: an absolute name is looked for in the directories above, a relative one where its dots lead.
+fn find(module: &str, directory: &Path) -> Option<PathBuf> {
+    let dots = module.bytes().take_while(|byte| *byte == b'.').count();
+    let parts: Vec<&str> = module[dots..]
+        .split('.')
+        .filter(|part| !part.is_empty())
+        .collect();
+    let below = |root: &Path| {
+        let place = parts
+            .iter()
+            .fold(root.to_path_buf(), |place, part| place.join(part));
+        [place.with_extension("py"), place.join("__init__.py")]
+            .into_iter()
+            .find(|file| file.is_file())
+    };
+    match dots {
+        0 => directory.ancestors().take(ABOVE).find_map(below),
+        _ => directory.ancestors().nth(dots - 1).and_then(below),
     }
 }
 

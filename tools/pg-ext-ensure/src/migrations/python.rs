@@ -1,7 +1,7 @@
 //! One Python module: what its names stand for, the calls in it, and the values of expressions as far as they are written down.
 //! Nothing is imported or run. A name that is bound more than once in its scope has no value here.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use pysource::{Line, Token};
@@ -99,8 +99,19 @@ pub struct Module {
     pub blocks: Vec<Block>,
     imports: BTreeMap<String, Vec<String>>,
     stars: Vec<String>,
+    /// The lines on which each name stands.
+    names: BTreeMap<String, Vec<usize>>,
+    /// The innermost function around each line.
+    scopes: Vec<Option<usize>>,
     seen: RefCell<BTreeSet<(usize, usize)>>,
+    budget: Cell<u64>,
 }
+
+/// How much work one module may cost, in names that are looked up and pieces of text.
+const BUDGET: u64 = 500_000;
+
+/// The longest text that is put together, in bytes.
+const TEXT: usize = 1 << 20;
 
 /// How often names may lead to names.
 const DEPTH: usize = 16;
@@ -112,8 +123,32 @@ impl Module {
     /// The number of the line on which a string or a bracket begins that is never closed.
     pub fn read(source: &[u8]) -> Result<Module, usize> {
         let lines = pysource::lines(source)?;
+        let blocks = blocks(&lines);
+        let mut names: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, line) in lines.iter().enumerate() {
+            for token in &line.tokens {
+                if let Token::Name(name) = token {
+                    let places = names.entry(name.clone()).or_default();
+                    if places.last() != Some(&at) {
+                        places.push(at);
+                    }
+                }
+            }
+        }
+        let mut scopes = vec![None; lines.len()];
+        // Outer functions come before those within them.
+        for (index, block) in blocks
+            .iter()
+            .enumerate()
+            .filter(|(_, block)| !block.is_class)
+        {
+            scopes[block.head + 1..block.end].fill(Some(index));
+        }
         let mut module = Module {
-            blocks: blocks(&lines),
+            blocks,
+            names,
+            scopes,
+            budget: Cell::new(BUDGET),
             lines,
             imports: BTreeMap::new(),
             stars: Vec::new(),
@@ -254,43 +289,42 @@ impl Module {
 
     /// The one expression that a name is bound to where it is used.
     pub fn binding(&self, name: &str, at: usize) -> Option<Span> {
-        let mut scopes: Vec<(usize, usize)> = self
-            .blocks
-            .iter()
-            .filter(|block| !block.is_class && (block.head..block.end).contains(&at))
-            .map(|block| (block.head, block.end))
-            .collect();
-        scopes.sort_unstable();
-        scopes.insert(0, (0, self.lines.len()));
-        for (depth, (head, end)) in scopes.iter().enumerate().rev() {
-            let is_module = depth == 0;
-            let mut found = Vec::new();
-            for line in *head..*end {
-                let inner = self.blocks.iter().any(|block| {
-                    !block.is_class
-                        && (block.head + 1..block.end).contains(&line)
-                        && block.head >= *head
-                        && (is_module || block.head > *head)
-                });
-                if inner {
-                    continue;
-                }
-                if !is_module && line == *head && self.is_parameter(line, name) {
+        let lines = self.names.get(name)?;
+        let mut scope = self.scopes.get(at).copied().flatten();
+        loop {
+            if scope.is_some_and(|block| self.is_parameter(self.blocks[block].head, name)) {
+                return None;
+            }
+            let mut found = None;
+            for line in lines.iter().filter(|line| self.scopes[**line] == scope) {
+                if !self.spend(0) {
                     return None;
                 }
-                match self.assigned(line, name) {
-                    Assigned::No => {}
-                    Assigned::To(span) => found.push(span),
-                    Assigned::Otherwise => return None,
+                match (self.assigned(*line, name), found) {
+                    (Assigned::No, _) => {}
+                    (Assigned::To(span), None) => found = Some(span),
+                    _ => return None,
                 }
             }
-            match found.as_slice() {
-                [] => {}
-                [one] => return Some(*one),
-                _ => return None,
+            match (found, scope) {
+                (Some(span), _) => return Some(span),
+                (None, None) => return None,
+                // The definition stands in the scope around the function.
+                (None, Some(block)) => scope = self.scopes[self.blocks[block].head],
             }
         }
-        None
+    }
+
+    /// Counts one step of work; `false` where the module has cost too much already.
+    fn spend(&self, text: usize) -> bool {
+        let left = self.budget.get();
+        self.budget.set(left.saturating_sub(1 + text as u64 / 256));
+        left > 0
+    }
+
+    /// Whether the module costs more work than a migration does: what was found is not all then.
+    pub fn is_exhausted(&self) -> bool {
+        self.budget.get() == 0
     }
 
     fn is_parameter(&self, line: usize, name: &str) -> bool {
@@ -408,7 +442,7 @@ impl Module {
     fn value_within(&self, span: Span, depth: usize) -> Value {
         let unknown = || Value::Unknown(self.hint(span, depth));
         let tokens = self.tokens(span);
-        if depth == 0 || tokens.is_empty() {
+        if depth == 0 || tokens.is_empty() || !self.spend(length(tokens)) {
             return unknown();
         }
         self.see(span);
@@ -522,6 +556,9 @@ impl Module {
     /// What the strings of an expression show, and those of the names in it.
     fn hint(&self, span: Span, depth: usize) -> Hint {
         self.see(span);
+        if !self.spend(length(self.tokens(span))) {
+            return Hint::Extension;
+        }
         let mut hint = Hint::Nothing;
         for (at, token) in self.tokens(span).iter().enumerate() {
             let text = match token {
@@ -574,7 +611,7 @@ fn joined(parts: Vec<Value>) -> Option<Value> {
     let mut list = Vec::new();
     for part in &parts {
         match part {
-            Value::Text(more) => text += more,
+            Value::Text(more) if text.len() + more.len() <= TEXT => text += more,
             Value::List(more) => list.extend(more.iter().cloned()),
             _ => return None,
         }
@@ -605,6 +642,16 @@ fn targets(tokens: &[Token]) -> Option<&[Token]> {
         }
     }
     last.map(|at| &tokens[..at])
+}
+
+/// How long the strings are.
+fn length(tokens: &[Token]) -> usize {
+    let each = tokens.iter().map(|token| match token {
+        Token::Text(bytes) => bytes.len(),
+        Token::Formatted(text) => text.len(),
+        _ => 0,
+    });
+    each.sum()
 }
 
 fn texts(tokens: &[Token]) -> String {

@@ -56,6 +56,7 @@ pub fn read(source: &[u8], path: &Path, project: &Project) -> Vec<Finding> {
         path,
         project,
         never: Vec::new(),
+        read_functions: BTreeSet::new(),
         found: Vec::new(),
     };
     reader.read();
@@ -71,6 +72,8 @@ struct Reader<'a> {
     project: &'a Project,
     /// What a forward migration does not run.
     never: Vec<Span>,
+    /// Functions whose SQL was read.
+    read_functions: BTreeSet<String>,
     found: Vec<Finding>,
 }
 
@@ -88,6 +91,10 @@ impl Reader<'_> {
         self.fields_of_postgis();
         self.references();
         self.leftovers();
+        if self.module.is_exhausted() {
+            let what = "the file refers to itself too often to be read whole";
+            self.add(1, What::Unknown(what.to_string()));
+        }
     }
 
     fn add(&mut self, line: usize, what: What) {
@@ -291,23 +298,22 @@ impl Reader<'_> {
             [Token::Name(name)] => Some(name.clone()),
             _ => None,
         };
-        let mut visited = BTreeSet::new();
         let shown = match &name {
             Some(name) => format!("RunPython of '{name}'"),
             None => "RunPython".to_string(),
         };
         if let Some(name) = &name {
-            self.function(name, &mut visited);
+            self.function(name);
         }
         self.add(line, What::Unread(shown));
     }
 
     /// The SQL that a function runs, and the functions that it calls.
-    fn function(&mut self, name: &str, visited: &mut BTreeSet<String>) {
+    fn function(&mut self, name: &str) {
         let Some(block) = self.module.block(name, false) else {
             return;
         };
-        if !visited.insert(name.to_string()) {
+        if !self.read_functions.insert(name.to_string()) {
             return;
         }
         for call in self.module.calls(block.head, block.end) {
@@ -322,7 +328,7 @@ impl Reader<'_> {
                         self.statements(self.module.number(span), &value, "RunPython");
                     }
                 }
-                [other] => self.function(&other.clone(), visited),
+                [other] => self.function(other),
                 _ => {}
             }
         }

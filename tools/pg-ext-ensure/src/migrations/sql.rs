@@ -70,7 +70,9 @@ pub fn begins_a_statement(text: &str) -> bool {
 
 fn collect(sql: &str, depth: usize, found: &mut Vec<Effect>) {
     if depth == 0 {
-        found.push(Effect::Unclear);
+        if speaks_of_extensions(sql) {
+            found.push(Effect::Unclear);
+        }
         return;
     }
     let tokens = tokens(sql);
@@ -85,11 +87,15 @@ fn collect(sql: &str, depth: usize, found: &mut Vec<Effect>) {
                 }
             }
             Token::Body(body) => collect(body, depth - 1, found),
-            Token::Text(text) if speaks_of_extensions(text) => match run_before(&tokens[..at]) {
-                true => collect(text, depth - 1, found),
-                false if starts(&tokens[..at]) => {}
-                false => found.push(Effect::Unclear),
-            },
+            Token::Text(text) if run_before(&tokens[..at]) => collect(text, depth - 1, found),
+            // Whether something runs the string is not known: `format('CREATE EXTENSION %I', name)`.
+            Token::Text(text) => {
+                let mut inner = Vec::new();
+                collect(text, depth - 1, &mut inner);
+                if !inner.is_empty() {
+                    found.push(Effect::Unclear);
+                }
+            }
             _ => {}
         }
     }
@@ -311,6 +317,10 @@ mod tests {
             (
                 "SELECT format('CREATE EXTENSION %I', x)",
                 vec![Effect::Unclear],
+            ),
+            (
+                "DO $$ BEGIN RAISE NOTICE 'no create extension today'; END $$",
+                vec![],
             ),
             ("CREATE EXTENSION %s", vec![Effect::Unclear]),
             (

@@ -301,3 +301,113 @@ fn a_project_is_read_as_a_whole() {
     );
     std::fs::remove_dir_all(&top).unwrap();
 }
+
+/// A name that stands for two of the next, forty times over; a list as long.
+#[test]
+fn bombs_are_unknown_soon() {
+    let began = std::time::Instant::now();
+    let chain = |joined: &str| -> String {
+        let each = (0..40).map(|at| {
+            joined
+                .replace('N', &format!("a{}", at + 1))
+                .replacen('M', &format!("a{at}"), 1)
+        });
+        each.collect::<String>()
+    };
+    let head = "from django.db.migrations import RunSQL\n";
+    let text = "x".repeat(100_000);
+    for joined in ["M = N + N\n", "M = [N, N, N]\n", "M = N % N % N\n"] {
+        let source = format!(
+            "{head}{}a40 = '{text}'\nops = [RunSQL(a0)]\n",
+            chain(joined)
+        );
+        let found = said(&source);
+        assert!(found.iter().any(|line| line.contains('?')), "{found:?}");
+    }
+    let many = format!("{head}{}", "x = f(x)\n".repeat(20_000));
+    said(&many);
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(60),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+/// Pieces of migrations in any order: nothing panics, and whatever is created has a name.
+#[test]
+fn sources_that_nobody_meant() {
+    const PIECES: &[&str] = &[
+        "from django.contrib.postgres.operations import CreateExtension, HStoreExtension as H\n",
+        "from django.db import migrations\n",
+        "from . import x\n",
+        "from .. import *\n",
+        "import a.b as c, d\n",
+        "class X(CreateExtension):\n",
+        "    def __init__(self):\n",
+        "        self.name = 'ltree'\n",
+        "def f(a, b):\n",
+        "    return [f(), X(), H()]\n",
+        "migrations.RunSQL(",
+        "CreateExtension(",
+        "X(",
+        "f(",
+        "RunSQL",
+        "sql=",
+        "name",
+        "x = x\n",
+        "y = x\nx = y\n",
+        "'CREATE EXTENSION ",
+        "hstore",
+        "'",
+        "\"",
+        "\"\"\"",
+        "f'",
+        "{x}",
+        "\\",
+        "\n",
+        "    ",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        ".",
+        "=",
+        "==",
+        "+",
+        "%",
+        "*",
+        ":",
+        ";",
+        "#",
+        "$$",
+        "$a$",
+        "--",
+        "/*",
+        "*/",
+        "EXECUTE ",
+        "\u{e9}",
+        "\u{1f40d}",
+        "\0",
+        "lambda: ",
+        "async def g():\n",
+    ];
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut below = |bound: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed % bound as u64).unwrap()
+    };
+    let path = Path::new("/nowhere/app/migrations/0001.py");
+    for _ in 0..20_000 {
+        let source: String = (0..below(40))
+            .map(|_| PIECES[below(PIECES.len())])
+            .collect();
+        for found in reader::read(source.as_bytes(), path, &project::Project::default()) {
+            if let What::Creates { name, .. } | What::Drops(name) = &found.what {
+                assert!(!name.is_empty(), "{source}");
+            }
+        }
+    }
+}
