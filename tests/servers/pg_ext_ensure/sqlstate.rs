@@ -1,7 +1,7 @@
 //! Every SQLSTATE of the manual page, brought about on a real server, in English and in German: the answer is the same.
 
 use super::{ensure, item};
-use harness::postgres::{Postgres, program, unique};
+use harness::postgres::{Postgres, program, unique, version};
 use harness::{scratch, wait_until};
 use serde_json::json;
 use std::io::Write;
@@ -70,10 +70,7 @@ fn each_has_its_own_cause_and_fix_in_english_and_in_german() {
         .set("lc_messages", "de_DE.UTF-8")
         .start();
     // Minimal images leave translations out.
-    let words = format!(
-        "/usr/share/locale/de/LC_MESSAGES/postgres-{}.mo",
-        harness::postgres::version()
-    );
+    let words = format!("/usr/share/locale/de/LC_MESSAGES/postgres-{}.mo", version());
     if !std::path::Path::new(&words).exists() {
         assert!(
             harness::skip_servers(),
@@ -95,7 +92,6 @@ fn each_has_its_own_cause_and_fix_in_english_and_in_german() {
 
 /// Brings them all about; gives the server's words, where the server was asked.
 fn all(server: &Postgres) -> Vec<Option<String>> {
-    let package = format!("postgresql-{}", harness::postgres::version());
     server.create_app("app");
     server.psql(
         "app",
@@ -123,6 +119,7 @@ fn all(server: &Postgres) -> Vec<Option<String>> {
     );
     let hidden = server.hide_extension("citext");
     let denied = ("42501", "insufficient_privilege");
+    let package = format!("postgresql-{}", version());
     let answer = |words, (sqlstate, code), hint, fix| Answer {
         words,
         sqlstate,
