@@ -68,6 +68,7 @@ file:/usr/lib/apache2/modules/mod_wsgi.so  libapache2-mod-wsgi-py3
 cmd:caddy                   caddy
 cmd:chromium                chromium
 cmd:dbus-daemon             dbus
+file:/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf  fonts-droid-fallback
 cmd:hyperfine               hyperfine
 cmd:ip                      iproute2
 cmd:lintian                 lintian
@@ -92,6 +93,7 @@ cmd:rsync                   rsync
 cmd:ssh                     openssh-client
 cmd:sshd                    openssh-server
 cmd:strace                  strace
+cmd:sudo                    sudo
 cmd:systemd-nspawn          systemd-container
 cmd:uwsgi                   uwsgi
 file:/usr/lib/uwsgi/plugins/python3_plugin.so  uwsgi-plugin-python3

@@ -70,6 +70,9 @@ pub struct Report<B> {
     pub exit: Option<Exit>,
     /// What to print in place of the report.
     pub raw: Option<Raw>,
+    /// Secrets that standard output shows once, to the caller alone: `--journal` has `***` in
+    /// their place.
+    pub private: Vec<String>,
 }
 
 /// Output that is not the envelope.
@@ -143,6 +146,7 @@ impl<B> Report<B> {
             diff: None,
             exit: None,
             raw: None,
+            private: Vec::new(),
         }
     }
 
@@ -168,6 +172,13 @@ impl<B> Report<B> {
     #[must_use]
     pub fn warnings(mut self, warnings: Vec<String>) -> Report<B> {
         self.warnings = warnings;
+        self
+    }
+
+    /// With secrets that a journal does not keep.
+    #[must_use]
+    pub fn private(mut self, secrets: Vec<String>) -> Report<B> {
+        self.private = secrets;
         self
     }
 

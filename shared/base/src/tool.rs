@@ -297,7 +297,12 @@ fn deliver<B: Body>(
         }
     };
     let mut written = journal.map_or(Ok(()), |file| {
-        append(file, json.as_bytes(), context.deadline)
+        let kept = report
+            .private
+            .iter()
+            .filter(|secret| !secret.is_empty())
+            .fold(json.clone(), |kept, secret| kept.replace(secret, "***"));
+        append(file, kept.as_bytes(), context.deadline)
     });
     let told = context.modes.ansible || is_shown_once(context, report, body);
     if let Some(error) = report.error.as_ref().filter(|_| !told) {
