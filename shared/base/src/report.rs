@@ -41,6 +41,12 @@ impl Status {
 pub trait Body: Serialize + JsonSchema {
     /// Sets it for a person; the summary line is added by the envelope.
     fn text(&self, out: &mut Text);
+
+    /// Whether that text holds all that the report's error says. Where report and errors reach the same terminal, the error is not
+    /// written a second time then.
+    fn shows_error(&self) -> bool {
+        false
+    }
 }
 
 /// A report, before it is dressed with names and times.

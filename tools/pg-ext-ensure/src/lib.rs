@@ -5,6 +5,8 @@
 //! What it refuses to do: drop and create again, guess from the words of an error message, use an administrator's rights for what the
 //! application may do itself.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod act;
 mod call;
 pub mod catalog;
@@ -17,6 +19,7 @@ mod ensure;
 mod fix;
 mod fleet;
 mod items;
+pub mod migrations;
 mod observe;
 pub mod package;
 pub mod packager;
@@ -61,7 +64,11 @@ impl Tool for PgExtEnsure {
         match cli::request(parsed)? {
             Request::Ensure(request) => {
                 let outcomes = fleet::run(&request, context)?;
-                Ok(verdict::report(outcomes, context.dry_run))
+                Ok(verdict::report(
+                    outcomes,
+                    request.migrations,
+                    context.dry_run,
+                ))
             }
             Request::Elevate(request) => elevate::run::run(&request, context),
             Request::Recover(admin) => elevate::recover::run(&admin, context),

@@ -163,7 +163,7 @@ pub fn to_owner(request: &Request, context: &Context) -> Result<Option<Report<Bo
         .args(arguments(request, context))
         .clean()
         .default_env(environ::passed(&named(request)))
-        .cap(64 << 20)
+        .cap(8 << 20)
         .deadline(context.deadline);
     run = run.pass(PASSED).env(TOLD, told.join(","));
     if let Some(handed) = handed {
