@@ -100,6 +100,13 @@ const ROWS: &[Row] = &[
         "jq -e .changed $out",
     ),
     row(
+        "pg-ext-ensure -d service=misago --from-migrations",
+        "mkdir -p /srv/misago/site/users/migrations
+        printf 'from django.contrib.postgres import operations\\nx = [operations.HStoreExtension()]\\n' >/srv/misago/site/users/migrations/0010.py",
+        0,
+        "jq -e '.migrations.creates | map(.name) == [\"hstore\"]' $out && jq -e '.items[0].after.version' $out",
+    ),
+    row(
         "pg-ext-ensure elevate --role misago",
         "rm -f db.sqlite3",
         0,

@@ -12,7 +12,7 @@ use crate::report::{Body, Raw, Report, Text};
 use crate::terminal;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -297,9 +297,15 @@ fn deliver<B: Body>(
         }
     };
     let mut written = journal.map_or(Ok(()), |file| {
-        append(file, json.as_bytes(), context.deadline)
+        let kept = report
+            .private
+            .iter()
+            .filter(|secret| !secret.is_empty())
+            .fold(json.clone(), |kept, secret| kept.replace(secret, "***"));
+        append(file, kept.as_bytes(), context.deadline)
     });
-    if let Some(error) = report.error.as_ref().filter(|_| !context.modes.ansible) {
+    let told = context.modes.ansible || is_shown_once(context, report, body);
+    if let Some(error) = report.error.as_ref().filter(|_| !told) {
         complain(line.name, error);
     }
     let nothing_to_say =
@@ -319,6 +325,13 @@ fn deliver<B: Body>(
             }
         }
     }
+}
+
+/// Whether the person who reads the errors reads the report as well, and finds the error there.
+fn is_shown_once<B: Body>(context: &Context, report: &Report<B>, body: Option<&B>) -> bool {
+    let one_reader = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+    let is_text = matches!(context.format, Format::Text) && report.raw.is_none();
+    one_reader && is_text && body.is_some_and(Body::shows_error)
 }
 
 fn printed<B: Body>(

@@ -17,6 +17,7 @@ mod ensure;
 mod fix;
 mod fleet;
 mod items;
+pub mod migrations;
 mod observe;
 pub mod package;
 pub mod packager;
@@ -61,7 +62,11 @@ impl Tool for PgExtEnsure {
         match cli::request(parsed)? {
             Request::Ensure(request) => {
                 let outcomes = fleet::run(&request, context)?;
-                Ok(verdict::report(outcomes, context.dry_run))
+                Ok(verdict::report(
+                    outcomes,
+                    request.migrations,
+                    context.dry_run,
+                ))
             }
             Request::Elevate(request) => elevate::run::run(&request, context),
             Request::Recover(admin) => elevate::recover::run(&admin, context),
