@@ -53,11 +53,14 @@ const PASSED: &[&str] = &[
 /// Says that variables and a directory stand on standard input, as [`Handed`]: root alone may have been able to read them.
 const HANDED: &str = "VENV_SYNC_HANDED";
 
+/// Names and values of variables.
+type Variables = Vec<(OsString, OsString)>;
+
 /// What root read for the process that works as the owner.
 #[derive(Default, Serialize, Deserialize)]
 struct Handed {
-    given: Vec<(OsString, OsString)>,
-    post_checks: Option<(Vec<(OsString, OsString)>, Option<PathBuf>)>,
+    given: Variables,
+    post_checks: Option<(Variables, Option<PathBuf>)>,
 }
 
 /// The variables for builds and post-checks, and for post-checks alone, that root hands over; `None` where root hands over nothing.

@@ -34,7 +34,8 @@ pub const BACKEND: Backend = Backend {
     stop,
     reload,
     processes: |_| Vec::new(),
-    late: Duration::from_millis(300),
+    // A slow program sets its title late, and `match` does not find the process until then.
+    late: Duration::from_secs(5),
     settle: |_, _| {},
     vouches: |_, _| false,
     allowed: |_, _| Ok(Vec::new()),
