@@ -149,6 +149,7 @@ impl Context {
 
 /// The `main` of every tool.
 pub fn main<T: Tool>() -> ExitCode {
+    crate::memory::bound(T::COMMAND_LINE.name);
     crate::signals::ignore_file_size_signal();
     let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
     if let Some(kind) = crate::guardian::asked(&args) {

@@ -403,15 +403,16 @@ fn command(argv: &[String], timeout: Duration) -> Result<(), String> {
     let Some((program, arguments)) = argv.split_first() else {
         return Err("no program".to_owned());
     };
-    let mut child = Command::new(program)
+    let began = Instant::now();
+    let mut starting = Command::new(program);
+    starting
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
+        .process_group(0);
+    let mut child = base::child::spawn(&mut starting, Deadline::after(Some(timeout)))
         .map_err(|error| format!("{program}: {error}"))?;
-    let began = Instant::now();
     if let Ok(process) = i32::try_from(child.id())
         .map_err(io::Error::other)
         .and_then(Process::open)

@@ -81,6 +81,9 @@ pub const COMMON_KEYS: &[(&str, &str)] = &[
     ),
 ];
 
+/// The most requirements of a run.
+const MOST: usize = 20_000;
+
 impl List {
     /// Adds a file's requirements.
     pub fn add_file(&mut self, origin: &Origin, given: &Settings, facts: &Facts) -> Result<()> {
@@ -181,6 +184,9 @@ impl List {
             let again = origin.error(at, format!("the id '{id}' is there already, at {before}"));
             return Err(again.hint("every id names one requirement: give one of them another id"));
         }
+        if self.requirements.len() >= MOST {
+            return Err(origin.error(node.at, format!("more than {MOST} requirements")));
+        }
         self.requirements.push(Requirement {
             id,
             kind,
@@ -266,8 +272,9 @@ fn alternatives(fields: &mut Fields<'_>, origin: &Origin, settings: &Settings) -
 fn member(node: &Node, origin: &Origin, settings: &Settings) -> Result<Member> {
     match &node.value {
         Value::Text(text) => {
-            let text =
-                document::fill(text, settings).map_err(|what| origin.error(node.at, what))?;
+            let text = origin
+                .fill(text, settings)
+                .map_err(|what| origin.error(node.at, what))?;
             let table = need::read(&text).map_err(|what| origin.error(node.at, masked(&what)))?;
             let mut member = member(&escaped(table), origin, &Settings::new())?;
             member.name = text;

@@ -98,7 +98,7 @@ pub fn to_owner(request: &Request, context: &Context) -> Result<Option<Report<Bo
         .args(arguments(request, context))
         .clean()
         .default_env(environ::passed(&named(request)))
-        .cap(64 << 20)
+        .cap(8 << 20)
         .deadline(context.deadline);
     run = run.pass(PASSED).env(TOLD, told.join(","));
     let watch = std::sync::Arc::new(base::signals::Watch::begin()?);

@@ -238,7 +238,7 @@ impl Django {
             .dir(&self.directory)
             .user(stage.user.clone())
             .deadline(deadline)
-            .cap(8 << 20);
+            .cap(2 << 20);
         for (key, value) in &stage.env {
             run = run.env(key, value);
         }
@@ -434,7 +434,10 @@ impl Check for Django {
             let running: Vec<_> = self
                 .steps
                 .iter()
-                .map(|step| (step, scope.spawn(|| self.step(&stage, step, deadline))))
+                .map(|step| {
+                    let work = || self.step(&stage, step, deadline);
+                    (step, base::threads::help(scope, work))
+                })
                 .collect();
             running
                 .into_iter()
@@ -443,7 +446,7 @@ impl Check for Django {
                         step.as_str(),
                         thread
                             .join()
-                            .unwrap_or_else(|_| Answer::unknown("error", "internal error".into())),
+                            .unwrap_or_else(|| Answer::unknown("error", "internal error".into())),
                     )
                 })
                 .collect()

@@ -186,7 +186,7 @@ impl<'a> Fields<'a> {
     }
 
     fn filled(&self, node: &Node, text: &str) -> Result<String> {
-        fill(text, self.settings).map_err(|what| {
+        self.origin.fill(text, self.settings).map_err(|what| {
             self.origin
                 .error(node.at, what)
                 .hint("give it with --set NAME=VALUE, or in a [set] table of the file")
@@ -226,6 +226,11 @@ impl<'a> Fields<'a> {
 
 /// `text` with `${name}` replaced; `$${` stands for `${`.
 pub fn fill(text: &str, settings: &Settings) -> Result<String, String> {
+    fill_within(text, settings, 1 << 20)
+}
+
+/// As [`fill`], where the outcome has at most `most` bytes.
+pub(super) fn fill_within(text: &str, settings: &Settings, most: usize) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("${") {
@@ -246,6 +251,9 @@ pub fn fill(text: &str, settings: &Settings) -> Result<String, String> {
                 .ok_or_else(|| format!("${{{name}}} is not set"))?,
         );
         rest = &rest[at + end + 1..];
+        if out.len() > most {
+            return Err("what ${NAME} stands for is too long".into());
+        }
     }
     out.push_str(rest);
     Ok(out)

@@ -105,8 +105,8 @@ impl Launch {
                 .env_clear()
                 .envs(these.iter().map(|(name, value)| (name, value))),
         };
-        let child = command
-            .spawn()
+        // A fork that fails for want of processes or memory is tried again: a service may be down meanwhile.
+        let child = base::child::spawn(&mut command, Deadline::NEVER)
             .map_err(|error| Error::io(format!("{}: cannot run {program}", self.name), &error))?;
         Ok((child, output))
     }

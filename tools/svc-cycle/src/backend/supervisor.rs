@@ -21,7 +21,7 @@ use super::row::Backend;
 use crate::id::ServiceId;
 use crate::service::Service;
 use crate::state::{Done, Member, Run, State};
-use crate::xmlrpc::{ALREADY_STARTED, Answer, BAD_NAME, Client, NOT_RUNNING, Value};
+use crate::xmlrpc::{ALREADY_STARTED, Answer, Answered, BAD_NAME, Client, NOT_RUNNING, Value};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
@@ -214,11 +214,13 @@ fn client(read: &Supervisor) -> Option<Client> {
                 socket: Some(path.into()),
                 url: None,
                 login: controls,
+                answered: Answered::default(),
             },
             None => Client {
                 socket: None,
                 url: Some(url.trim_end_matches('/').to_owned()),
                 login: controls,
+                answered: Answered::default(),
             },
         });
     };
@@ -231,6 +233,7 @@ fn client(read: &Supervisor) -> Option<Client> {
             socket: Some(path.clone()),
             url: None,
             login,
+            answered: Answered::default(),
         },
         Address::Inet { host, port } => {
             let host = if host.is_empty() || host == "*" {
@@ -242,6 +245,7 @@ fn client(read: &Supervisor) -> Option<Client> {
                 socket: None,
                 url: Some(format!("http://{host}:{port}")),
                 login,
+                answered: Answered::default(),
             }
         }
     })
@@ -349,7 +353,11 @@ enum Server {
 impl Server {
     fn of(client: &Client) -> Server {
         let uid = match (&client.socket, client.port()) {
-            (Some(path), _) => peer(path),
+            (Some(path), _) => match client.answered.users().as_slice() {
+                [] => peer(path),
+                [uid] => Some(*uid),
+                _ => None,
+            },
             (None, Some(port)) => match probe::port::holders(port) {
                 Ok(probe::port::Holders::Processes(pids)) => pids
                     .first()
@@ -781,6 +789,7 @@ mod tests {
                 socket: None,
                 url: None,
                 login: None,
+                answered: Answered::default(),
             },
             file: "/x".into(),
             processes: Vec::new(),

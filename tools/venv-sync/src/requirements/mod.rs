@@ -26,7 +26,10 @@ use link::Link;
 use options::{Name, Options};
 
 /// A requirements file longer than this isn't one.
-const LIMIT: u64 = 16 << 20;
+const LIMIT: u64 = 4 << 20;
+
+/// The most lines that all files of a run have together.
+const MOST_LINES: usize = 100_000;
 
 /// Where a requirement stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -234,6 +237,8 @@ struct Walk {
     count: usize,
     /// How many bytes.
     bytes: u64,
+    /// How many lines.
+    lines: usize,
     /// What was wrong with single lines.
     problems: Vec<Problem>,
 }
@@ -324,11 +329,11 @@ impl Reader<'_> {
         }
         let bytes = content(path)?;
         walk.bytes += bytes.len() as u64;
-        if walk.bytes > LIMIT * 4 {
+        if walk.bytes > LIMIT * 2 {
             let message = format!(
                 "{}: the files are longer than {} bytes",
                 path.display(),
-                LIMIT * 4
+                LIMIT * 2
             );
             return Err(Problem::new(message));
         }
@@ -337,6 +342,14 @@ impl Reader<'_> {
             Problem::new(format!("{}: {what}", path.display()))
                 .hint("save it as UTF-8, or say its encoding in the first line: # coding: latin-1")
         })?;
+        walk.lines += text.matches('\n').count();
+        if walk.lines > MOST_LINES {
+            let message = format!(
+                "{}: the files have more than {MOST_LINES} lines",
+                path.display()
+            );
+            return Err(Problem::new(message));
+        }
         walk.including.push(place);
         let named = RefCell::new(BTreeSet::new());
         let variable = |name: &str| {
