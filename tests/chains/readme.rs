@@ -83,7 +83,12 @@ fn the_readme_s_runbook_runs_as_root_over_another_user_s_site() {
     let facts = facts.replace("\"services.toml\"", &format!("\"{}\"", services.display()));
     fs::write(&file, facts).unwrap();
     let done = site
-        .root_command(&format!("cd /\n{}", runbook.script))
+        // On a host of its own the tools are where packages put them: COMMAND has the system's PATH.
+        .root_command(&format!(
+            "mount --bind '{}/bin' /usr/local/sbin\ncd /\n{}",
+            site.home.display(),
+            runbook.script
+        ))
         .env("RUNBOOK_SITE", &file)
         .output()
         .unwrap();
