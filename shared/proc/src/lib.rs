@@ -11,12 +11,14 @@
 //! - This process and its descendants are never evidence ([`Snapshot::ours`]).
 //! - A fact that the kernel does not show to this user is an error or `None`, never "no".
 
+mod descriptors;
 pub mod live;
 mod namespace;
 mod process;
 mod tree;
 mod view;
 
+pub use descriptors::{Descriptor, Descriptors};
 pub use namespace::Namespace;
 pub use process::{
     Identity, Process, Stat, arguments, environment, executable, is_of_this_machine, wait_any,

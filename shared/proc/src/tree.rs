@@ -175,6 +175,7 @@ mod tests {
             group,
             session,
             start: 1,
+            flags: 0,
         }
     }
 
