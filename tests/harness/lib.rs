@@ -4,6 +4,7 @@
 
 pub mod disk;
 pub mod fleet;
+pub mod golden;
 pub mod gunicorn;
 pub mod machine;
 pub mod namespace;

@@ -122,7 +122,11 @@ mod tests {
                 assert_eq!(one.flags().unwrap() & 0o2000, 0o2000);
                 seen.push(one.writable);
             } else if number == reader.as_raw_fd() {
-                assert!(one.target().unwrap().to_string_lossy().starts_with("pipe:"), "{:?}", one.target());
+                assert!(
+                    one.target().unwrap().to_string_lossy().starts_with("pipe:"),
+                    "{:?}",
+                    one.target()
+                );
                 seen.push(one.writable);
             }
         });

@@ -581,7 +581,7 @@ mod tests {
     use std::sync::Arc;
 
     fn found(language: Language, command: &str) -> Vec<(String, String)> {
-        let site = Site::new(Files::new(), Vec::new(), |_| None);
+        let site = Site::new(Files::new(), Vec::new(), crate::service::IDENTIFY);
         let start = Start {
             command: command.as_bytes().to_vec(),
             language,

@@ -1,11 +1,12 @@
 //! Everything that is read: configurations, the files they name, the processes, logrotate. Nothing here judges; [`crate::plan`] does.
 
 use crate::access::{Access, Judge};
-use crate::cli::{Look, Request};
 use crate::instance::{self, Wanted};
 use crate::log::{Fault, Opener, Sink, Target};
 use crate::open::{self, Open, Walk};
-use crate::process::{Process, Root, in_parts};
+use crate::parts::in_parts;
+use crate::process::{Process, Root};
+use crate::request::{Look, Request};
 use crate::rotation::{self, Action, Fate, Rotated, Rotation, Schedule, Stanza};
 use crate::service;
 use crate::site::Site;
@@ -115,6 +116,16 @@ pub struct Seen {
     pub looked: bool,
     /// Was the configuration written after the service was started?
     pub newer: bool,
+}
+
+impl Seen {
+    /// Whether it is a regular file; what is not there yet will be one.
+    #[must_use]
+    pub fn is_regular(&self) -> bool {
+        self.own
+            .as_ref()
+            .is_none_or(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+    }
 }
 
 /// Looks at everything a request asks for.

@@ -8,12 +8,12 @@ mod join;
 mod loose;
 mod rotate;
 
-use crate::cli::Request;
 use crate::log::{Evidence, Opener, OwnRotation, Sink, Target};
 use crate::observe::{Observed, Seen};
 use crate::open::{Open, flag_names};
 use crate::problem::Code;
 use crate::report::{Coverage, Fault, Holder, Item, Logs, Place, Rotator, SinkName};
+use crate::request::Request;
 use crate::rotation::Rotated;
 use base::bytes::{exact, lossy};
 use base::clock::rfc3339;

@@ -11,7 +11,7 @@ mod build;
 mod canonical;
 mod carry;
 mod checkout;
-pub mod cli;
+mod cli;
 mod compare;
 mod compile;
 mod delegate;
@@ -20,6 +20,9 @@ mod difference;
 mod environ;
 mod findings;
 mod foreign;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod fuzz;
 mod history;
 mod installer;
 mod journal;
@@ -30,7 +33,7 @@ mod plan;
 mod post_checks;
 mod progress;
 mod releases;
-pub mod report;
+mod report;
 mod request;
 pub mod requirements;
 mod reuse;

@@ -35,11 +35,6 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Where the table begins.
-    pub fn at(&self) -> Option<usize> {
-        self.at
-    }
-
     /// Where the table's first key stands: where a reader looks for it.
     pub fn first_key(&self) -> Option<usize> {
         self.pairs

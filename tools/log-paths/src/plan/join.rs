@@ -552,7 +552,7 @@ pub fn belongs(process: &Process) -> (&'static str, String) {
     let name = String::from_utf8_lossy(&process.comm).into_owned();
     match (process.service, &process.unit) {
         (Some(service), _) => (service, name),
-        (None, Some(unit)) => ("systemd", unit.clone()),
+        (None, Some(unit)) => (crate::service::UNITS, unit.clone()),
         (None, None) => ("process", name),
     }
 }
