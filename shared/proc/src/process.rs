@@ -288,6 +288,8 @@ pub struct Stat {
     pub session: i32,
     /// Clock ticks since boot.
     pub start: u64,
+    /// The device number of the controlling terminal; 0 for none.
+    pub terminal: u32,
     /// The kernel's flags of the process: `PF_*` in linux/sched.h.
     pub flags: u64,
 }
@@ -343,6 +345,8 @@ impl Stat {
             group: fields.get(2)?.parse().ok()?,
             session: fields.get(3)?.parse().ok()?,
             start: fields.get(19)?.parse().ok()?,
+            // A signed number in proc(5).
+            terminal: fields.get(4)?.parse::<i32>().ok()? as u32,
             flags: fields.get(6)?.parse().ok()?,
         })
     }

@@ -201,6 +201,7 @@ mod tests {
             group,
             session,
             start: 1,
+            terminal: 0,
             flags: 0,
         }
     }
