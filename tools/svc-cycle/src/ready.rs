@@ -276,10 +276,7 @@ pub fn wait(
     let mut last = State::default();
     loop {
         match of.observe(service) {
-            Err(error)
-                if deadline.passed()
-                    || matches!(error.kind, Kind::Permission | Kind::Usage | Kind::Input) =>
-            {
+            Err(error) if deadline.passed() || is_final(service, &error, began.elapsed()) => {
                 return Waited::over(last, Err(error));
             }
             // supervisord restarts, a bus is busy: asked again until the time is up.
@@ -334,6 +331,16 @@ pub fn wait(
         }
         rest(&last.pids(), deadline.slice(pause));
         pause = (pause * 3 / 2).min(PAUSE.1);
+    }
+}
+
+/// Whether an answer of the backend stays what it is. A daemon that root starts writes its pid file before it gives up root's rights:
+/// for a moment the file seems to name a process that its owner may not signal.
+fn is_final(service: &Service, error: &Error, waited: Duration) -> bool {
+    match error.kind {
+        Kind::Usage | Kind::Input => true,
+        Kind::Permission => waited >= backend::of(service).late,
+        _ => false,
     }
 }
 
