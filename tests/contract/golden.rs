@@ -6,11 +6,19 @@ use harness::nginx::Nginx;
 use harness::postgres::{Postgres, unique};
 use harness::venvs::Venvs;
 use harness::{Person, Tool, need, need_root, scratch, source_root, tool};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::path::Path;
 
 #[track_caller]
 fn golden(name: &str, report: &Value, mask: &Mask) {
     expect(format!("tests/contract/golden/{name}.json"), report, mask);
+}
+
+/// The call as Ansible makes it, whose answer is the envelope where a person sees a text.
+fn from_ansible(name: &str, dir: &Path, keys: &Value) -> Tool {
+    let file = dir.join("args");
+    std::fs::write(&file, keys.to_string()).unwrap();
+    tool(name).arg("--ansible-args").arg(file)
 }
 
 #[test]
@@ -49,6 +57,9 @@ fn every_tool_and_every_subcommand_has_a_golden_report() {
 
 #[test]
 fn check_reqs() {
+    if !need_root() {
+        return;
+    }
     let dir = scratch();
     let path = dir.path().display();
     std::fs::write(dir.path().join("present"), "").unwrap();
@@ -77,6 +88,9 @@ fn check_reqs() {
 
 #[test]
 fn log_paths() {
+    if !need_root() {
+        return;
+    }
     let dir = scratch();
     let path = dir.path().display();
     std::fs::write(dir.path().join("access.log"), "").unwrap();
@@ -156,14 +170,20 @@ fn cron_render() {
         &of("explain").run().expect_code(0).json(),
         &mask,
     );
+    // Whether cron runs on the host that tests is no part of it.
+    let without_daemon = |mut report: Value| {
+        let findings = report["findings"].as_array_mut().unwrap();
+        findings.retain(|finding| finding["code"] != "W23");
+        report
+    };
     golden(
         "cron-render-diff",
-        &of("diff").run().expect_code(1).json(),
+        &without_daemon(of("diff").run().expect_code(1).json()),
         &mask,
     );
     golden(
         "cron-render-install",
-        &of("install").run().expect_code(0).json(),
+        &without_daemon(of("install").run().expect_code(0).json()),
         &mask,
     );
     let remove = call("remove").args(["--name", "site"]);
@@ -176,6 +196,9 @@ fn cron_render() {
 
 #[test]
 fn maint_page() {
+    if !need_root() {
+        return;
+    }
     let dir = scratch();
     let page = dir.path().join("page");
     let nginx = Nginx::serving("location / { return 200; }");
@@ -208,26 +231,27 @@ fn maint_page() {
         "maint-page-verify",
         call("verify").args(["--off", &nginx.url("/")]),
     );
+    let keys = json!({"command": "snippet", "server": "nginx", "dir": page});
     said(
         "maint-page-snippet",
-        call("snippet").arg("nginx").args(["-o", "json"]),
+        from_ansible("maint-page", dir.path(), &keys),
     );
 }
 
 #[test]
 fn svc_cycle() {
     let dir = scratch();
-    let number = std::process::id();
     let file = dir.path().join("services.toml");
+    // A daemon that ignores USR1 from before its exec on.
+    let daemon = format!("600.75 {}", std::process::id());
     let text = format!(
-        "[service.idle]\nbackend = \"command\"\nname = \"sleep\"\nstart = [\"sleep\", \"600.75\", \"{number}\"]\n\
-         match = \"600.75 {number}\"\nreload_signal = \"CONT\"\nstable = \"100ms\"\n"
+        "[service.idle]\nbackend = \"command\"\nname = \"sleep\"\nmatch = \"{daemon}\"\nreload_signal = \"USR1\"\nstable = \"1s\"\n\
+         start = [\"/bin/sh\", \"-c\", \"trap '' USR1; exec sleep {daemon}\"]\n"
     );
     std::fs::write(&file, text).unwrap();
     let mask = Mask::new()
         .path(dir.path(), "DIR")
-        .word(format!("600.75 {number}"), "600.75 NUMBER")
-        .word(number.to_string(), "NUMBER");
+        .word(&daemon, "600.75 NUMBER");
     let call = |command: &str| tool("svc-cycle").arg(command).arg("-f").arg(&file);
     let said = |command: &str, call: Tool| {
         golden(
@@ -240,7 +264,8 @@ fn svc_cycle() {
         said(command, call(command));
     }
     said("cycle", call("cycle").args(["--", "true"]));
-    said("snapshot", call("snapshot").args(["-o", "json"]));
+    let keys = json!({"command": "snapshot", "file": file});
+    said("snapshot", from_ansible("svc-cycle", dir.path(), &keys));
     said("recover", call("recover"));
     said("stop", call("stop"));
 }
@@ -301,13 +326,17 @@ fn pg_ext_ensure() {
     let role = unique("golden");
     server.create_app(&role);
     let version = server.psql("postgres", "SHOW server_version");
+    let version = version.split_whitespace().next().unwrap();
+    let hstore = "SELECT default_version FROM pg_available_extensions WHERE name = 'hstore'";
+    let hstore = server.psql("postgres", hstore);
     let mask = Mask::new()
         .path(server.socket_dir(), "SOCKETS")
         .path(server.data_dir(), "DATA")
         .path(state.path(), "STATE")
         .word(server.port().to_string(), "PORT")
         .word(&role, "ROLE")
-        .word(version.trim(), "SERVER");
+        .word(version, "SERVER")
+        .word(hstore.trim(), "HSTORE");
     let admin = server.dsn("postgres", "postgres");
     let dsn = server.dsn("postgres", &role);
     let call = || tool("pg-ext-ensure").env("STATE_DIRECTORY", state.path());

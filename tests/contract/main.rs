@@ -3,6 +3,7 @@
 
 mod completions;
 mod envelope;
+mod fixes;
 mod golden;
 mod hostile;
 mod house;

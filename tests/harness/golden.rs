@@ -58,6 +58,7 @@ impl Mask {
     fn value(&self, key: &str, value: &Value) -> Value {
         match value {
             Value::Number(_) if NUMBERS.contains(&key) || key.ends_with("_ms") => Value::from(0),
+            Value::String(_) if key == "distro" => Value::from("DISTRO"),
             Value::String(text) => Value::String(self.text(text)),
             Value::Array(items) => items.iter().map(|item| self.value(key, item)).collect(),
             Value::Object(map) => map
@@ -103,7 +104,23 @@ fn moving(text: &str) -> Option<(usize, &'static str)> {
                 other => other == *byte,
             })
     };
-    if shaped("0000-00-00") || shaped("00000000T000000") {
+    let hexes = |shape: &str| {
+        bytes.len() >= shape.len()
+            && shape.bytes().zip(bytes).all(|(shape, byte)| match shape {
+                b'0' => byte.is_ascii_hexdigit(),
+                other => other == *byte,
+            })
+    };
+    if hexes("00000000-0000-0000-0000-000000000000") {
+        return Some((36, "UUID"));
+    }
+    // The name of a release: when it was made, and a random end.
+    if shaped("00000000T000000") {
+        let part = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
+        let whole = bytes.iter().take_while(|byte| part(byte)).count();
+        return Some((whole, "RELEASE"));
+    }
+    if shaped("0000-00-00") {
         let part = |b: &u8| b.is_ascii_digit() || b"-:.+TZ".contains(b);
         let whole = bytes.iter().take_while(|byte| part(byte)).count();
         let end = text[..whole].trim_end_matches(['.', ':', '-', '+']).len();

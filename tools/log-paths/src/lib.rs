@@ -12,6 +12,7 @@ mod instance;
 mod launch;
 mod log;
 mod observe;
+mod observed;
 mod open;
 mod parts;
 mod plan;

@@ -4,7 +4,7 @@ use super::holding::{self, Holding};
 use super::rotate;
 use crate::access::Access;
 use crate::log::{Doubt, Opener, Sink};
-use crate::observe::{Observed, Seen};
+use crate::observed::{Observed, Seen};
 use crate::problem::{Code, Problem, shown};
 use base::Fix;
 use base::shell::quoted;

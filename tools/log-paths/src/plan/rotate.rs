@@ -3,7 +3,7 @@
 use super::advice::{self, Way};
 use super::holding::Holding;
 use crate::log::{Reopen, Service};
-use crate::observe::{Observed, Seen};
+use crate::observed::{Observed, Seen};
 use crate::open::Open;
 use crate::problem::{Code, Problem, shown};
 use crate::rotation::{Action, Mend, Refusal, Rotated, Schedule, Skip, Stanza, Verb, Whom};
