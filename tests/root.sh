@@ -73,7 +73,12 @@ enter() {
     suite=$1 root=$2
     shift 2
     mount --make-rprivate /
-    mount -t overlay overlay -o "lowerdir=$roots/$suite,upperdir=$root.up/upper,workdir=$root.up/work" "$root"
+    # Over an overlay (a container's root) there is no second one: a whole copy is the same, and slower.
+    if ! mount -t overlay overlay -o "lowerdir=$roots/$suite,upperdir=$root.up/upper,workdir=$root.up/work" "$root"; then
+        say "no overlay here: the root is copied"
+        [ -e "$root/etc/debian_version" ] || cp -a "$roots/$suite/." "$root/"
+        mount --bind "$root" "$root"
+    fi
     mount -t proc proc "$root/proc"
     mount --rbind /sys "$root/sys"
     mount --rbind /dev "$root/dev"
@@ -94,18 +99,28 @@ enter() {
         mount -o remount,bind,ro "$root/root/.cargo/bin"
     fi
     mkdir -p "$roots/$suite.target"
-    rm -rf "$root/root/runbook-tools"
-    git clone -q --no-hardlinks "$top" "$root/root/runbook-tools"
+    # A kept copy gets the files that changed and no others: cargo builds again what is newer.
+    clone=$root/root/runbook-tools
+    if [ -d "$clone/.git" ]; then
+        git -C "$clone" fetch -q origin HEAD
+        git -C "$clone" checkout -q --force --detach FETCH_HEAD
+    else
+        git clone -q --no-hardlinks "$top" "$clone"
+    fi
+    # What cargo built is kept, outside of the source tree: a mount there would hide the tests' own files in
+    # target/ from the machines that they make of this root.
+    built=
     if [ -z "${ROOT_FRESH_TARGET-}" ]; then
-        mkdir "$root/root/runbook-tools/target"
-        mount --bind "$roots/$suite.target" "$root/root/runbook-tools/target"
+        built=/built
+        mkdir -p "$root$built"
+        mount --bind "$roots/$suite.target" "$root$built"
     fi
     # An overlay of a root that is an overlay itself has no upper layer: nspawn's tests want a plain /var/tmp.
     mkdir -p "$root.up/scratch"
     mount --bind "$root.up/scratch" "$root/var/tmp"
     chmod 1777 "$root/var/tmp"
     exec chroot "$root" env -i HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" USER=root LOGNAME=root \
-        CI="${CI-}" CARGO_TERM_COLOR=never \
+        CI="${CI-}" CARGO_TERM_COLOR=never ${built:+CARGO_TARGET_DIR="$built"} \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/root/.cargo/bin \
         sh -c 'cd /root/runbook-tools && exec "$@"' sh "$@"
 }
@@ -114,6 +129,9 @@ run() {
     keep=$1 suite=$2
     shift 2
     [ "$(id -u)" -eq 0 ] || die "a root needs root" "sudo make ${MAKECMDGOALS-}"
+    unshare --mount --pid --uts --ipc --fork sh -c 'mount --make-rprivate / && mount -t tmpfs none /mnt' ||
+        die "this machine does not let root make namespaces and mounts" \
+            "run it where root may: a virtual machine, or a container with CAP_SYS_ADMIN"
     make_root "$suite"
     if [ "$keep" = keep ]; then
         root=$roots/$suite.kept

@@ -5,6 +5,7 @@
 #   tests/setup.sh              everything the tests need, and target/test-venv
 #   tests/setup.sh --demo       the demo's smaller set, no Python environment
 #   tests/setup.sh --build      what a build needs, no servers
+#   tests/setup.sh --quick      what the cli and contract tests need, and target/test-venv
 #   tests/setup.sh --packages   what makes and reads packages, no servers
 #
 # It refuses to replace what is there already: a program found on PATH is good,
@@ -42,22 +43,37 @@ cmd:supervisord             supervisor
 file:/usr/lib/postgresql/*/bin/initdb  postgresql
 file:/usr/share/postgresql/*/extension/hstore.control  postgresql-contrib
 '
+needed_by_quick='
+file:/etc/ssl/certs/ca-certificates.crt  ca-certificates
+cmd:crontab                 cron
+cmd:dpkg-deb                dpkg
+cmd:faketime                faketime
+cmd:fish                    fish
+cmd:git                     git
+cmd:jq                      jq
+cmd:mandoc                  mandoc
+cmd:prove                   perl
+cmd:ps                      procps
+file:/usr/bin/python3       python3
+file:/usr/lib/python3*/ensurepip/__init__.py  python3-venv
+cmd:rpm                     rpm
+cmd:setfacl                 acl
+cmd:zsh                     zsh
+file:/usr/lib/postgresql/*/bin/initdb  postgresql
+file:/usr/share/postgresql/*/extension/hstore.control  postgresql-contrib
+'
 needed_by_tests='
 cmd:apache2                 apache2
 file:/usr/lib/apache2/modules/mod_wsgi.so  libapache2-mod-wsgi-py3
 cmd:caddy                   caddy
 cmd:chromium                chromium
 cmd:dbus-daemon             dbus
-cmd:dpkg-deb                dpkg
-cmd:faketime                faketime
-cmd:fish                    fish
 cmd:hyperfine               hyperfine
 cmd:ip                      iproute2
 cmd:lintian                 lintian
 file:/usr/share/i18n/locales/de_DE  locales
 cmd:logrotate               logrotate
 cmd:lsof                    lsof
-cmd:mandoc                  mandoc
 cmd:mkfs.btrfs              btrfs-progs
 cmd:mkfs.ext4               e2fsprogs
 cmd:mkfs.xfs                xfsprogs
@@ -71,16 +87,13 @@ file:/usr/lib/python3/dist-packages/pip/__init__.py  python3-pip
 file:/usr/lib/python3/dist-packages/psycopg2/__init__.py  python3-psycopg2
 file:/usr/lib/python3/dist-packages/rcssmin.py  python3-rcssmin
 file:/usr/lib/python3/dist-packages/rjsmin.py  python3-rjsmin
-cmd:rpm                     rpm
 cmd:rsync                   rsync
-cmd:setfacl                 acl
 cmd:ssh                     openssh-client
 cmd:sshd                    openssh-server
 cmd:strace                  strace
 cmd:systemd-nspawn          systemd-container
 cmd:uwsgi                   uwsgi
 file:/usr/lib/uwsgi/plugins/python3_plugin.so  uwsgi-plugin-python3
-cmd:zsh                     zsh
 '
 needed_by_packages='
 file:/etc/ssl/certs/ca-certificates.crt  ca-certificates
@@ -296,10 +309,11 @@ main() {
         ;;
     --demo) ;;
     --build) tables=$needed_to_build ;;
+    --quick) tables=$needed_to_build$needed_by_quick ;;
     --packages) tables=$needed_to_build$needed_by_packages ;;
-    '') tables=$tables$needed_by_tests ;;
+    '') tables=$tables$needed_by_quick$needed_by_tests ;;
     *)
-        printf '%s\n' "setup: $1: no such option" 'hint: tests/setup.sh [--build | --demo | --packages]' >&2
+        printf '%s\n' "setup: $1: no such option" 'hint: tests/setup.sh [--build | --demo | --quick | --packages]' >&2
         exit 2
         ;;
     esac
@@ -309,7 +323,9 @@ main() {
     install_missing "$missing"
     still=$(missing_from "$tables")
     [ -z "$still" ] || die "installed, and still not found: $still"
-    [ -n "${1-}" ] || python_environment
+    case ${1-} in
+    '' | --quick) python_environment ;;
+    esac
 }
 
 main "$@"

@@ -73,12 +73,17 @@ impl Machine {
         }
         let dir = crate::scratch();
         prepare(dir.path());
-        let group = cgroup_root().join(dir.path().file_name().expect("a name"));
+        let group = cgroup_root().join(name(dir.path()));
         fs::create_dir(&group).expect("a control group");
         let console = fs::File::create(dir.path().join("console")).expect("a console");
         let root = dir.path().join("tree/root");
         let child = Command::new("/bin/sh")
-            .args(["-c", "echo $$ > \"$0/cgroup.procs\" && exec setsid \"$@\""])
+            // Since systemd 256 nspawn mounts a directory of the machine's name under /run, which stays when nspawn is killed:
+            // mounts of its own end with it.
+            .args([
+                "-c",
+                "echo $$ > \"$0/cgroup.procs\" && exec setsid unshare --mount \"$@\"",
+            ])
             .arg(&group)
             .arg(nspawn)
             .args([
@@ -87,6 +92,8 @@ impl Machine {
                 "--keep-unit",
                 "--console=read-only",
                 "--private-network",
+                "--hostname=root",
+                &format!("--machine={}", name(dir.path())),
                 "-D",
             ])
             .arg(root)
@@ -228,6 +235,12 @@ impl Machine {
     }
 }
 
+/// What nspawn calls the machine, which no other is called.
+fn name(dir: &Path) -> String {
+    let name = dir.file_name().expect("a name");
+    name.to_string_lossy().into_owned()
+}
+
 /// It is number 1 of its own process namespace, and already executes what it is to be: nspawn's first child only prepares that.
 fn ready(pid: i32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -328,6 +341,13 @@ impl Drop for Machine {
         }
         let _ = self.nspawn.kill();
         let _ = self.nspawn.wait();
+        for kind in ["unix-export", "propagate"] {
+            let _ = fs::remove_dir(
+                Path::new("/run/systemd/nspawn")
+                    .join(kind)
+                    .join(name(self.dir.path())),
+            );
+        }
         for name in ["tree/root", "tree"] {
             let _ = umount2(&self.dir.path().join(name), MntFlags::MNT_DETACH);
         }

@@ -161,6 +161,23 @@ impl View {
         }
     }
 
+    /// The file mode creation mask.
+    ///
+    /// # Errors
+    /// NotFound when the process has ended; InvalidData for a status file without `Umask:`.
+    pub fn umask(&self) -> io::Result<u32> {
+        let status = fs::read(self.file("status"))?;
+        let text = String::from_utf8_lossy(&status);
+        let line = text.lines().find_map(|line| line.strip_prefix("Umask:"));
+        line.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok())
+            .ok_or_else(|| {
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("{}: no line Umask:", self.file("status").display()),
+                )
+            })
+    }
+
     /// Whether the process shares this process' namespace; `None` where this user may not look.
     #[must_use]
     pub fn shares(&self, namespace: Namespace) -> Option<bool> {

@@ -62,6 +62,38 @@ fn where_there_is_no_permission_to_look() {
     assert_eq!(as_nobody(&needs), vec!["unknown permission"; needs.len()]);
 }
 
+/// With `hidepid`, what runs as another user is not there at all: what needs it is not missing for that.
+#[test]
+fn where_proc_hides_other_users_processes() {
+    if !namespace::available() {
+        return;
+    }
+    let script = r#"
+cp $CHECK /srv/check-reqs && chmod 755 /srv/check-reqs
+cp /bin/sleep /srv/rootsown
+rm -rf /run/systemd/system
+mount -t proc none /proc
+/srv/rootsown 60 &
+nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups /srv/check-reqs "$@" | jq -r '.items[] | "\(.type) \(.status) \(.reason)"'; }
+until $CHECK env:rootsown:PATH > /dev/null; do sleep 0.1; done
+mount -o remount,hidepid=2 /proc
+$CHECK env:rootsown:PATH | jq -r '.items[0].status'
+nobody env:rootsown:PATH service:cron
+"#;
+    // Processes of its own: before Linux 5.8 the option is that of every /proc of the namespace.
+    let done = namespace::run(
+        &["/run", "/srv"],
+        &["--pid", "--fork", "--kill-child"],
+        &[],
+        script,
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&done.stdout),
+        "met\nservice_env unknown permission\nservice unknown permission\n",
+        "{done:?}"
+    );
+}
+
 #[test]
 fn where_no_answer_comes_in_time() {
     let dir = scratch();

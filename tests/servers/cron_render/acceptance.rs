@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::Command;
 
 /// A generator that gives the same lines on every run.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    pub fn roll(&mut self, sides: usize) -> usize {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -19,7 +19,7 @@ impl Dice {
         ((self.0 >> 33) as usize) % sides
     }
 
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    pub fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.roll(from.len())]
     }
 
@@ -170,7 +170,7 @@ fn refused_by_us(lines: &[Vec<u8>], dialect: &str) -> HashSet<usize> {
     let report = out.json();
     let refusing = |code: &str, message: &str| {
         matches!(code, "E01" | "E02" | "E07")
-            || (code == "E05" && dialect == "cronie")
+            || (code == "E05" && dialect.starts_with("cronie"))
             || message.contains("refuses")
     };
     let findings = report["findings"].as_array().unwrap().iter();
@@ -235,6 +235,54 @@ fn debians_parser_takes_the_same_lines() {
             });
         }
     });
+}
+
+/// Every line in a crontab of its own, before each other cron's crontab(1).
+#[test]
+fn other_crons_take_the_same_lines() {
+    for cron in super::crons::all() {
+        let mut dice = Dice(20_261_126);
+        let lines: Vec<Vec<u8>> = (0..6_000).map(|_| dice.line()).collect();
+        let refused = refused_by_us(&lines, cron.dialect());
+        let dir = scratch();
+        for (n, line) in lines.iter().enumerate() {
+            std::fs::write(dir.path().join(n.to_string()), [&line[..], b"\n"].concat()).unwrap();
+        }
+        let crontab = cron.dir.join("crontab");
+        let env = [("CRONTAB", crontab.as_path()), ("FILES", dir.path())];
+        let dirs = ["/etc", "/var"];
+        let done = harness::namespace::run(&dirs, &[], &env, include_str!("accept.sh"));
+        let taken: HashSet<usize> = String::from_utf8_lossy(&done.stdout)
+            .lines()
+            .map(|line| line.parse().unwrap())
+            .collect();
+        let differ: Vec<String> = (0..lines.len())
+            .filter(|n| taken.contains(n) == refused.contains(n))
+            .map(|n| {
+                let who = if taken.contains(&n) {
+                    "takes"
+                } else {
+                    "refuses"
+                };
+                format!(
+                    "{who} {:?}",
+                    String::from_utf8_lossy(&lines[n])
+                        .chars()
+                        .take(80)
+                        .collect::<String>()
+                )
+            })
+            .collect();
+        assert!(
+            differ.is_empty() && taken.len() > 300,
+            "{}: {} of {}, {} taken: {:#?}",
+            cron.name,
+            differ.len(),
+            lines.len(),
+            taken.len(),
+            &differ[..differ.len().min(25)]
+        );
+    }
 }
 
 #[test]

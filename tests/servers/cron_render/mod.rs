@@ -2,8 +2,11 @@
 
 mod acceptance;
 mod activation;
+mod attempt;
 mod clock;
+mod crons;
 mod crontab;
+mod daemons;
 mod peers;
 mod races;
 mod system;

@@ -265,7 +265,7 @@ fn systemds(expression: &str, base: &str, zone: &str, count: usize) -> Vec<Strin
             let line = line.trim();
             if line.ends_with(" UTC")
                 && (line.starts_with("Next elapse:")
-                    || line.starts_with("Iter. #")
+                    || line.starts_with("Iter")
                     || line.starts_with("(in UTC):"))
             {
                 let words: Vec<&str> = line.split_whitespace().collect();

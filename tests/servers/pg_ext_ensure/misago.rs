@@ -1,7 +1,7 @@
 //! The two errors that Misago's guide explains to its readers, brought about and answered.
 
 use super::{apply, ensure, installed, item};
-use harness::postgres::{Postgres, unique};
+use harness::postgres::{Postgres, unique, version};
 use serde_json::json;
 
 #[test]
@@ -9,19 +9,21 @@ fn a_missing_control_file_is_answered_with_the_package() {
     let server = Postgres::start();
     server.create_app("misago");
     let hidden = server.hide_extension("btree_gin");
+    let package = format!("postgresql-{}", version());
+    let command = format!("apt-get install -y --reinstall {package}");
     for options in [&["btree_gin", "hstore"][..], &["-n", "btree_gin", "hstore"]] {
         let output = ensure(&server, "misago", "misago")
             .args(options)
             .run()
             .expect_code(3)
-            .expect_err("apt-get install -y --reinstall postgresql-15");
+            .expect_err(&command);
         let missing = item(&output, "btree_gin");
         assert_eq!(missing["error"]["sqlstate"], "0A000");
         assert_eq!(missing["error"]["code"], "feature_not_supported");
-        assert_eq!(missing["package"], "postgresql-15");
+        assert_eq!(missing["package"], package);
         assert_eq!(
             missing["fix"]["steps"],
-            json!([{"kind": "shell", "as": "root", "text": "apt-get install -y --reinstall postgresql-15"}])
+            json!([{"kind": "shell", "as": "root", "text": command}])
         );
         assert_eq!(item(&output, "hstore")["error"], json!(null));
     }

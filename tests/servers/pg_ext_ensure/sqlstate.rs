@@ -1,7 +1,7 @@
 //! Every SQLSTATE of the manual page, brought about on a real server, in English and in German: the answer is the same.
 
 use super::{ensure, item};
-use harness::postgres::{Postgres, program, unique};
+use harness::postgres::{Postgres, program, unique, version};
 use harness::{scratch, wait_until};
 use serde_json::json;
 use std::io::Write;
@@ -70,10 +70,7 @@ fn each_has_its_own_cause_and_fix_in_english_and_in_german() {
         .set("lc_messages", "de_DE.UTF-8")
         .start();
     // Minimal images leave translations out.
-    let words = format!(
-        "/usr/share/locale/de/LC_MESSAGES/postgres-{}.mo",
-        harness::postgres::version()
-    );
+    let words = format!("/usr/share/locale/de/LC_MESSAGES/postgres-{}.mo", version());
     if !std::path::Path::new(&words).exists() {
         assert!(
             harness::skip_servers(),
@@ -122,6 +119,7 @@ fn all(server: &Postgres) -> Vec<Option<String>> {
     );
     let hidden = server.hide_extension("citext");
     let denied = ("42501", "insufficient_privilege");
+    let package = format!("postgresql-{}", version());
     let answer = |words, (sqlstate, code), hint, fix| Answer {
         words,
         sqlstate,
@@ -139,7 +137,7 @@ fn all(server: &Postgres) -> Vec<Option<String>> {
                 &["citext"],
                 ("0A000", "feature_not_supported"),
                 "no control file",
-                "postgresql-15",
+                &package,
             ),
         ),
         expect(

@@ -353,7 +353,7 @@ fn an_interpreter_that_is_gone_or_another() {
     expect(&venvs, &[], &[("interpreter_broken", "-")]);
     fs::remove_file(&python).unwrap();
     let _ = fs::remove_file(venvs.venv().join("bin/python3"));
-    let _ = fs::remove_file(venvs.venv().join("bin/python3.11"));
+    let _ = fs::remove_file(venvs.venv().join("bin").join(systems_python()));
     expect(&venvs, &[], &[("interpreter_broken", "-")]);
 }
 
@@ -394,13 +394,20 @@ fn leaks_and_what_runs_at_every_start() {
     expect(&venvs, &["--vendor", declared], &[]);
 }
 
+/// The name of the release's own Python, with its version: `python3.11`, `python3.13`.
+fn systems_python() -> String {
+    let real = fs::canonicalize("/usr/bin/python3").unwrap();
+    real.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
 /// Makes a Python prefix of the test's own, with beta in it, that environments can be made from.
 fn base_python(venvs: &Venvs) -> std::path::PathBuf {
     let bin = venvs.path().join("opt/bin");
     fs::create_dir_all(&bin).unwrap();
-    let site = venvs.path().join("opt/lib/python3.11/site-packages");
+    let python = systems_python();
+    let site = venvs.path().join(format!("opt/lib/{python}/site-packages"));
     fs::create_dir_all(&site).unwrap();
-    symlink("/usr/bin/python3.11", bin.join("python3.11")).unwrap();
+    symlink(format!("/usr/bin/{python}"), bin.join(python)).unwrap();
     let wheel = venvs.wheelhouse().join("beta-1.0-py3-none-any.whl");
     let unzipped = Command::new("/usr/bin/python3")
         .args(["-m", "zipfile", "-e"])

@@ -102,7 +102,8 @@ fn every_property_of_an_environment_is_kept() {
     for installer in ["uv", "pip"] {
         let venvs = standard(&["--system-site-packages", "--prompt", "reef"]);
         let site = venvs.site();
-        let python = site.parent().unwrap().file_name().unwrap().to_owned();
+        let python = site.parent().unwrap().file_name().unwrap();
+        let python = python.to_str().unwrap().to_owned();
         venvs.write("vendor/vendored.py", "value = 'vendor'\n");
         venvs.write("outside/other.py", "value = 'outside'\n");
         let vendor = venvs.path().join("vendor");
@@ -136,10 +137,10 @@ fn every_property_of_an_environment_is_kept() {
         let expected = [
             ".env".to_owned(),
             "bin/hook".to_owned(),
-            format!("lib/{}/site-packages/copied.py", python.display()),
-            format!("lib/{}/site-packages/package/__init__.py", python.display()),
-            format!("lib/{}/site-packages/relative.pth", python.display()),
-            format!("lib/{}/site-packages/vendor.pth", python.display()),
+            format!("lib/{}/site-packages/copied.py", python),
+            format!("lib/{}/site-packages/package/__init__.py", python),
+            format!("lib/{}/site-packages/relative.pth", python),
+            format!("lib/{}/site-packages/vendor.pth", python),
             "pip.conf".to_owned(),
         ];
         assert_eq!(carried, expected, "{installer}");

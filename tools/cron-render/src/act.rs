@@ -29,6 +29,15 @@ fn demand_target(work: &Work) -> Result<()> {
                 .hint("--name ID, by which it is found again"),
         );
     }
+    demand_user(work)
+}
+
+/// What the whole machine runs names its user.
+///
+/// # Errors
+/// `Kind::Usage`.
+pub fn demand_user(work: &Work) -> Result<()> {
+    let site = &work.site;
     let named =
         site.facts.user.is_some() || work.template.jobs.iter().all(|job| job.user.is_some());
     if site.format != Format::Crontab && !named {
@@ -167,7 +176,11 @@ pub fn remove(request: &Request, context: &Context) -> Result<Report<CronReport>
     )
 }
 
-fn open(site: &Site, cron: &Cron, context: &Context) -> Result<Box<dyn Place>> {
+/// The place where the site's schedule is installed.
+///
+/// # Errors
+/// As the place's own.
+pub fn open(site: &Site, cron: &Cron, context: &Context) -> Result<Box<dyn Place>> {
     (registry::row(site.format).open)(site, cron, context)
 }
 

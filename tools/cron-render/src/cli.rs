@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use base::cli::{Command, CommandLine, Entry, Example, Opt, Parsed, Positional, Trailing, Value};
 use base::error::{Error, Result};
+use base::exit::Row;
 
 use crate::crontab::Form;
 use crate::dialect::{self, Dialect};
@@ -176,6 +177,30 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             &[SITE, FORCE],
             &[TEMPLATE],
         ),
+        Command {
+            name: "try",
+            about: "Run one job now as its daemon would, and say what came of it",
+            description: &[
+                "The job gets what cron (or systemd, with --format systemd) gives: its user, HOME, SHELL, PATH, environment, umask, directory and standard input, and no terminal. The output stands in the report, and the exit status is the job's own.",
+                "JOB is an id, a line of the template, or a word of the command. Without TEMPLATE the job is looked for among what is installed under --name.",
+                "What cron-render leaves out: the limits and the cgroup are those of the caller, and no mail is sent. A unit runs without OnFailure=.",
+            ],
+            options: &[SITE],
+            positionals: &[
+                Positional::one(
+                    "JOB",
+                    Value::Text("JOB"),
+                    "The job: its id, its line, or a word of its command",
+                ),
+                Positional::optional(
+                    "TEMPLATE",
+                    Value::File("TEMPLATE"),
+                    "A crontab, or TOML or JSON; - for standard input",
+                ),
+            ],
+            trailing: Trailing::None,
+            default: false,
+        },
         command(
             "remove",
             "Remove what was installed under a name",
@@ -185,7 +210,20 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     ],
     options: &[],
     positionals: &[],
-    exit: &[],
+    exit: &[
+        Row {
+            code: "1",
+            meaning: "Also: lint found errors, diff found a difference.",
+        },
+        Row {
+            code: "125",
+            meaning: "try: the daemon does not start the job; the report says why.",
+        },
+        Row {
+            code: "the job's own",
+            meaning: "try: the job ran and exited with this status; 128+N if signal N ended it.",
+        },
+    ],
     examples: &[
         Example {
             text: "The schedule of a Misago site, jobs moved apart within half an hour:",
@@ -198,6 +236,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         Example {
             text: "Install it into the user's crontab; first see whether that would change anything (then the exit status is 1):",
             command: "cron-render install -n cron.txt --name forum --dir /home/myforumorg --user myforumorg",
+        },
+        Example {
+            text: "Run one job of it now, as cron will at night:",
+            command: "cron-render try clearsessions cron.txt --name forum --dir /home/myforumorg --user myforumorg -o text",
         },
         Example {
             text: "From cron, as a line of /etc/cron.d: mail if the crontab is no longer what the template says.",
@@ -271,12 +313,19 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
         "diff" => Asked::Diff,
         "install" => Asked::Install,
         "remove" => Asked::Remove,
+        "try" => Asked::Try(
+            parsed
+                .positional_texts()
+                .first()
+                .map_or_else(String::new, |job| (*job).to_owned()),
+        ),
         _ => {
             return Err(Error::usage("no command was named")
-                .hint("render, lint, next, explain, diff, install or remove"));
+                .hint("render, lint, next, explain, diff, install, try or remove"));
         }
     };
-    let template = parsed.positionals().first().map(PathBuf::from);
+    let place = usize::from(matches!(asked, Asked::Try(_)));
+    let template = parsed.positionals().get(place).map(PathBuf::from);
     match (&asked, &template) {
         (Asked::Explain(expressions), None) if expressions.is_empty() => {
             return Err(Error::usage("there is nothing to explain")

@@ -132,6 +132,23 @@ impl Dialect {
         self.is_cronie()
     }
 
+    /// Whether jobs get this variable of the daemon's own environment: cronie hands the locale on.
+    pub fn hands_on(self, name: &str) -> bool {
+        self.is_cronie()
+            && (name.starts_with("LC_") || matches!(name, "LANG" | "LANGUAGE" | "MAILFROM"))
+    }
+
+    /// The service files of PAM under which the daemon opens a session for each job, the first of them
+    /// that exists; none where the daemon opens none.
+    pub fn pam_services(self, of_system_table: bool, user: &str) -> &'static [&'static str] {
+        match self {
+            Dialect::Debian | Dialect::Debian13 => &["cron"],
+            // Root's jobs of /etc/crontab and /etc/cron.d have no session since cronie 1.5.
+            _ if of_system_table && user == "root" => &[],
+            _ => &["cronie", "crond"],
+        }
+    }
+
     /// The PATH of jobs whose crontab sets none.
     pub fn path(self) -> &'static str {
         match self {

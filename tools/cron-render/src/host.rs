@@ -196,8 +196,17 @@ pub enum Daemon {
 
 /// Whether the daemon that belongs to `cron` runs: by the executables of root's processes.
 pub fn daemon(cron: &Cron) -> Daemon {
+    search(cron).0
+}
+
+/// The process of the daemon that belongs to `cron`.
+pub fn process(cron: &Cron) -> Option<proc::View> {
+    search(cron).1
+}
+
+fn search(cron: &Cron) -> (Daemon, Option<proc::View>) {
     let Ok(snapshot) = proc::Snapshot::take() else {
-        return Daemon::Unknown;
+        return (Daemon::Unknown, None);
     };
     let mut hidden = !rustix::process::geteuid().is_root() && snapshot.get(1).is_none();
     let mut other = false;
@@ -210,7 +219,7 @@ pub fn daemon(cron: &Cron) -> Daemon {
         }
         match view.exe() {
             Ok(exe) => match daemon_of(&exe.path, || view.argv().ok()) {
-                Some(program) if program == cron.program => return Daemon::Running,
+                Some(program) if program == cron.program => return (Daemon::Running, Some(view)),
                 Some(_) => other = true,
                 None => {}
             },
@@ -220,9 +229,9 @@ pub fn daemon(cron: &Cron) -> Daemon {
         }
     }
     match (other, hidden) {
-        (true, _) => Daemon::Foreign,
-        (_, true) => Daemon::Unknown,
-        _ => Daemon::Stopped,
+        (true, _) => (Daemon::Foreign, None),
+        (_, true) => (Daemon::Unknown, None),
+        _ => (Daemon::Stopped, None),
     }
 }
 

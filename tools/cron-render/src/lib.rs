@@ -5,12 +5,14 @@
 
 mod act;
 mod around;
+mod attempt;
 mod block;
 mod calendar;
 mod cli;
 mod command;
 mod crontab;
 mod dialect;
+mod envfile;
 mod environment;
 mod escape;
 mod explain;
@@ -77,6 +79,7 @@ impl Tool for CronRender {
         let request = cli::request(parsed)?;
         match &request.asked {
             Asked::Remove => act::remove(&request, context),
+            Asked::Try(job) => attempt::attempt(job, &request, context),
             Asked::Explain(expressions) if !expressions.is_empty() => {
                 verbs::explain_expressions(expressions, &request, context)
             }
@@ -94,7 +97,7 @@ impl Tool for CronRender {
                     Asked::Next(window) => work.next(window),
                     Asked::Diff => act::diff(work, context),
                     Asked::Install => act::install(work, &request, context),
-                    Asked::Explain(_) | Asked::Remove => work.explain(),
+                    Asked::Explain(_) | Asked::Remove | Asked::Try(_) => work.explain(),
                 }
             }
         }

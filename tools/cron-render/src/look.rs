@@ -13,6 +13,26 @@ use crate::needs::{Need, Needs};
 
 /// Prints a line for each triple of arguments: `ok`, or what is wrong.
 const SCRIPT: &str = r#"
+# Whether the interpreter in a script's first line exists; $2 is the PATH of the job.
+starts() {
+  first=
+  [ ! -r "$1" ] || IFS= read -r first <"$1" || :
+  case $first in '#!'*) ;; *) return 0 ;; esac
+  set -f
+  search=$2
+  set -- ${first#'#!'}
+  set +f
+  case $1 in /*) ;; *) return 1 ;; esac
+  [ -x "$1" ] || return 1
+  case $1 in */env) ;; *) return 0 ;; esac
+  case $2 in '' | -* | *=* | */*) return 0 ;; esac
+  old=$IFS IFS=:
+  for dir in $search; do
+    if [ -x "$dir/$2" ]; then IFS=$old; return 0; fi
+  done
+  IFS=$old
+  return 1
+}
 while [ $# -gt 2 ]; do
   how=$1 path=$2 search=$3
   shift 3
@@ -38,6 +58,7 @@ while [ $# -gt 2 ]; do
     if [ ! -e "$path" ]; then said=missing
     elif [ ! -f "$path" ]; then said=kind
     elif [ ! -x "$path" ]; then said=denied
+    elif ! starts "$path" "$search"; then said=interpreter
     fi ;;
   read)
     if [ ! -e "$path" ]; then said=missing
@@ -67,6 +88,8 @@ pub enum Answer {
     WrongKind,
     /// The user may not use it that way.
     Denied,
+    /// The first line of the script names an interpreter that does not exist.
+    NoInterpreter,
     /// The directory that the file would be made in does not exist.
     NoDirectory,
     /// The user may not make files in that directory.
@@ -82,6 +105,7 @@ impl Answer {
             "missing" => Answer::Missing,
             "kind" => Answer::WrongKind,
             "denied" => Answer::Denied,
+            "interpreter" => Answer::NoInterpreter,
             "nodir" => Answer::NoDirectory,
             "dirdenied" => Answer::DirectoryDenied,
             _ => Answer::Unknown,
@@ -208,7 +232,23 @@ mod tests {
         std::fs::create_dir_all(dir.join("d")).unwrap();
         std::fs::write(dir.join("f"), "").unwrap();
         let path = |name: &str| dir.join(name).display().to_string();
+        for (name, text) in [
+            ("good", "#! /bin/sh -e\n"),
+            ("gone", "#!/nowhere/python\n"),
+            ("dos", "#!/bin/sh\r\n"),
+            ("by-env", "#!/usr/bin/env sh\n"),
+            ("no-env", "#!/usr/bin/env nowhere\n"),
+        ] {
+            std::fs::write(dir.join(name), text).unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(dir.join(name), mode).unwrap();
+        }
         let rows = [
+            (Use::Execute, path("good"), Answer::Good),
+            (Use::Execute, path("gone"), Answer::NoInterpreter),
+            (Use::Execute, path("dos"), Answer::NoInterpreter),
+            (Use::Execute, path("by-env"), Answer::Good),
+            (Use::Execute, path("no-env"), Answer::NoInterpreter),
             (Use::Enter, path("d"), Answer::Good),
             (Use::Enter, path("x"), Answer::Missing),
             (Use::Enter, path("f"), Answer::WrongKind),

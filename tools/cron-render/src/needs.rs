@@ -50,16 +50,27 @@ pub struct Need {
     pub guessed: bool,
 }
 
+/// What HOME is called in findings.
+pub const HOME: &str = "HOME";
+
 /// Who needs what, with the lines of the jobs.
 pub type Needs = BTreeMap<(Option<String>, Need), Vec<usize>>;
 
 /// Everything the jobs need.
-pub fn of_jobs(template: &Template, site: &Site) -> Needs {
+///
+/// `home_of` is the home directory of a user; of the caller without one.
+pub fn of_jobs(
+    template: &Template,
+    site: &Site,
+    home_of: &dyn Fn(Option<&str>) -> Option<String>,
+) -> Needs {
     let mut needs = Needs::new();
     let settings = settings::of_jobs(template, site);
     for (job, settings) in template.jobs.iter().zip(&settings) {
         let user = site.facts.user.clone().or_else(|| job.user.clone());
-        for need in of_job(job, site, settings) {
+        let home = settings::value(settings, "HOME").map(str::to_owned);
+        let home = home.or_else(|| home_of(user.as_deref()));
+        for need in of_job(job, site, settings, home) {
             let lines = needs.entry((user.clone(), need)).or_default();
             if lines.last() != Some(&job.line) {
                 lines.push(job.line);
@@ -69,7 +80,7 @@ pub fn of_jobs(template: &Template, site: &Site) -> Needs {
     needs
 }
 
-fn of_job(job: &Job, site: &Site, settings: &Settings) -> Vec<Need> {
+fn of_job(job: &Job, site: &Site, settings: &Settings, home: Option<String>) -> Vec<Need> {
     let search = settings::value(settings, "PATH").unwrap_or(site.dialect.path());
     let need = |how, path: String, what| Need {
         how,
@@ -86,6 +97,20 @@ fn of_job(job: &Job, site: &Site, settings: &Settings) -> Vec<Need> {
         "the shell",
     )];
     let around = render::around(job, site, settings);
+    let leaves = render::is_ours(job, site) && around.dir.is_some();
+    // Debian's cron goes on without it, and so does a service that has a directory of its own.
+    let goes_on = site.dialect.runs_without_home();
+    let by_systemd = site.format == Format::Systemd;
+    if let Some(home) = home.filter(|_| !(leaves && (goes_on || by_systemd))) {
+        let home = match home.strip_prefix('~') {
+            Some(_) => None,
+            None => Some(home),
+        };
+        all.extend(home.map(|home| Need {
+            guessed: goes_on,
+            ..need(Use::Enter, home, HOME)
+        }));
+    }
     if let Some(file) = &around.env_file {
         all.push(need(Use::Read, file.clone(), "the environment file"));
     }

@@ -11,11 +11,13 @@ use base::clock::Deadline;
 use base::error::Result;
 
 use crate::crontab::Form;
+use crate::envfile;
+use crate::finding::Finding;
 use crate::host::{self, Cron};
 use crate::lint::{self, Facts, FileFacts};
 use crate::look;
 use crate::needs::{self, Use};
-use crate::site::Site;
+use crate::site::{Format, Site};
 use crate::template::Template;
 use crate::zone::Zone;
 
@@ -52,7 +54,7 @@ pub fn here(
     deadline: Deadline,
     facts: &mut Facts,
 ) -> Result<()> {
-    let needs = needs::of_jobs(template, site);
+    let needs = needs::of_jobs(template, site, &home_of);
     let dirs: BTreeSet<&str> = needs
         .keys()
         .filter(|(_, need)| need.how == Use::Append && !need.guessed)
@@ -72,6 +74,7 @@ pub fn here(
         .into_iter()
         .filter_map(|user| look::account(&user).map(|why| (user, why)))
         .collect();
+    facts.result.extend(env_file(site));
     facts.unmet = look::at(needs, deadline)?;
     facts.daemon = cron.map(|cron| (host::daemon(cron), site.dialect.family().service()));
     Ok(())
@@ -108,6 +111,25 @@ fn users(template: &Template, site: &Site) -> HashMap<String, bool> {
         .into_iter()
         .map(|name| (name.to_owned(), user_exists(name)))
         .collect()
+}
+
+/// The home directory of a user, or of the caller.
+fn home_of(user: Option<&str>) -> Option<String> {
+    let entry = match user {
+        Some(name) => nix::unistd::User::from_name(name),
+        None => nix::unistd::User::from_uid(nix::unistd::geteuid()),
+    };
+    Some(entry.ok()??.dir.display().to_string())
+}
+
+/// What a shell makes of the site's environment file that systemd does not.
+fn env_file(site: &Site) -> Option<Finding> {
+    let file = site.facts.env_file.as_deref()?;
+    let text = std::fs::read_to_string(file).ok()?;
+    match site.format {
+        Format::Systemd => envfile::for_systemd(file, &text),
+        _ => envfile::for_a_shell(file, &text),
+    }
 }
 
 /// Whether the user exists. A database that does not answer is no proof that there is none.

@@ -6,6 +6,7 @@ use base::report::{Body, Diff, Mark, Text};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::attempt::Attempt;
 use crate::calendar;
 use crate::field::WEEKDAYS;
 use crate::finding::Finding;
@@ -182,6 +183,8 @@ pub enum Voice {
     Next,
     /// `explain`.
     Explain,
+    /// `try`.
+    Try,
 }
 
 /// The tool's own keys.
@@ -203,6 +206,9 @@ pub struct CronReport {
     /// `rendered` exactly, in base64, where it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rendered_b64: Option<String>,
+    /// The job that `try` ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<Attempt>,
     /// What differs; for `diff`, which is asked for nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diff: Option<Diff>,
@@ -262,9 +268,14 @@ impl Body for CronReport {
                     );
                 }
             }
+            Voice::Try => {
+                if let Some(attempt) = &self.attempt {
+                    attempt.text(out);
+                }
+            }
             Voice::Lint | Voice::Plain => {}
         }
-        if self.voice == Voice::Lint || self.voice == Voice::Plain {
+        if matches!(self.voice, Voice::Lint | Voice::Plain | Voice::Try) {
             for group in grouped(&self.findings) {
                 let finding = group[0];
                 let mark = if finding.is_error() {

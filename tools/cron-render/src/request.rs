@@ -22,6 +22,8 @@ pub enum Asked {
     Install,
     /// `remove`.
     Remove,
+    /// `try`, of this job.
+    Try(String),
 }
 
 /// Which runs `next` lists. Times are as typed: the zone is not known yet.
@@ -57,6 +59,9 @@ pub struct Request {
 impl Asked {
     /// Whether the answer is about this host: its cron, its files.
     pub fn depends_on_this_host(&self) -> bool {
-        matches!(self, Asked::Diff | Asked::Install | Asked::Remove)
+        matches!(
+            self,
+            Asked::Diff | Asked::Install | Asked::Remove | Asked::Try(_)
+        )
     }
 }

@@ -14,6 +14,7 @@ use base::error::{Error, Kind, Result};
 use base::lock::{self, Lock};
 use base::tool::Context;
 
+use crate::attempt::{Attempt, Trial};
 use crate::block;
 use crate::crontab::Form;
 use crate::host::Cron;
@@ -48,6 +49,14 @@ pub trait Target {
     /// # Errors
     /// As [`Target::plan`].
     fn plan_removal(&self, before: Option<Vec<u8>>, force: bool) -> Result<Plan>;
+
+    /// Our part of what is there: the block's lines, or all of it. Empty where nothing is installed.
+    ///
+    /// # Errors
+    /// `Kind::Failed` for broken markers.
+    fn installed(&self, text: &[u8]) -> Result<Vec<u8>> {
+        Ok(text.to_vec())
+    }
 
     /// Whether what holds the schedule is as the daemon wants it, whatever is in it.
     ///
@@ -87,6 +96,19 @@ pub struct Row {
     pub form: Option<Form>,
     /// Opens the place of a site.
     pub open: fn(&Site, &Cron, &Context) -> Result<Box<dyn Target>>,
+    /// Runs one job as its daemon would.
+    pub attempt: fn(&Trial<'_>) -> Result<Attempt>,
+}
+
+impl Row {
+    /// The daemon in messages.
+    pub fn daemon(&self, site: &Site) -> &'static str {
+        if self.by_cron {
+            site.dialect.name()
+        } else {
+            "systemd"
+        }
+    }
 }
 
 /// The directory for what is on its way into a crontab: for us alone, emptied at reboot.
@@ -133,6 +155,17 @@ pub fn run(program: &Run, what: &str) -> Result<Finished> {
     } else {
         Ok(done)
     }
+}
+
+/// As [`run`], for a program that may take long: its caller looks at the time.
+///
+/// # Errors
+/// `Kind::Failed` where it cannot be started.
+pub fn run_to_its_end(program: &Run) -> Result<Finished> {
+    program.run().map_err(|e| match e.kind {
+        Kind::CommandNotFound | Kind::CommandNotExecutable => Error::failed(e.message),
+        _ => e,
+    })
 }
 
 /// What was read before is not what is there now.

@@ -7,6 +7,7 @@ use base::error::{Error, Result};
 use base::tool::Context;
 use base::trust::Rights;
 
+use crate::attempt;
 use crate::command::Place;
 use crate::crontab::Form;
 use crate::finding::{Code, Finding};
@@ -17,7 +18,7 @@ use crate::observe;
 use crate::registry;
 use crate::render;
 use crate::report::Item;
-use crate::request::Request;
+use crate::request::{Asked, Request};
 use crate::site::{Facts, Format, Site};
 use crate::spread::{self, Placed};
 use crate::target::systemd::{self, units};
@@ -52,7 +53,14 @@ impl Work {
             .template
             .as_deref()
             .ok_or_else(|| Error::usage("TEMPLATE is missing"))?;
-        let draft = Draft::read(path)?;
+        Work::of_draft(Draft::read(path)?, request, context)
+    }
+
+    /// The same, of a template that was read.
+    ///
+    /// # Errors
+    /// As [`Work::new`].
+    pub fn of_draft(draft: Draft, request: &Request, context: &Context) -> Result<Work> {
         let inputs = vec![(draft.name.clone(), draft.rights.clone())];
         let mut facts = request.facts.clone().over(draft.facts());
         let form = request
@@ -79,6 +87,11 @@ impl Work {
             warnings.extend(keep_users_own(&mut template, &site)?);
         }
         refuse_places_without_directory(&template, &site)?;
+        if let Asked::Try(job) = &request.asked {
+            if !(template.jobs.is_empty() && request.template.is_none()) {
+                attempt::keep(&mut template, job)?;
+            }
+        }
         let placed = spread::place(&template.jobs, site.name(), site.facts.spread);
         let mut facts = observe::facts(&template, &site);
         if here || is_here(&site) {
@@ -88,7 +101,9 @@ impl Work {
         if site.format != Format::Systemd {
             // A command that this cron cannot be told stops the rendering itself.
             if let Ok(jobs) = render::jobs(&template, &site, &placed) {
-                facts.result = judge::result(&template, &site, &placed, &jobs);
+                facts
+                    .result
+                    .extend(judge::result(&template, &site, &placed, &jobs));
             }
         }
         findings.extend(lint::all(&template, &site, &placed, &facts));
@@ -182,6 +197,24 @@ impl Work {
             .iter()
             .map(|job| String::from_utf8_lossy(&job.line()).into_owned());
         Ok((lines.collect(), text))
+    }
+
+    /// The finished lines of the jobs, byte for byte.
+    ///
+    /// # Errors
+    /// As [`Work::finished`].
+    pub fn lines(&self) -> Result<Vec<Vec<u8>>> {
+        let jobs = render::jobs(&self.template, &self.site, &self.placed)?;
+        let text = render::text(&self.template, &self.site, &jobs);
+        let each = jobs.iter().map(|job| {
+            // A line that only its command changes keeps its blanks.
+            let ends = |line: &&[u8]| {
+                line.ends_with(&job.command) && line.starts_with(job.when.as_bytes())
+            };
+            let found = text.split(|b| *b == b'\n').find(ends);
+            found.map_or_else(|| job.line(), <[u8]>::to_vec)
+        });
+        Ok(each.collect())
     }
 
     /// The jobs as reports list them.

@@ -66,27 +66,53 @@ fn damaged(dice: &mut Dice, good: &[&str]) -> Vec<u8> {
 
 #[test]
 fn answers_of_something_else_than_supervisord() {
+    for good in ANSWERS {
+        assert!(xmlrpc::decode(good.as_bytes()).is_ok(), "{good}");
+    }
     let mut dice = Dice(11);
+    let (mut read, mut refused) = (0, 0);
     for _ in 0..if full_sweep() { 1_000_000 } else { 20_000 } {
         let bytes = damaged(&mut dice, &ANSWERS);
-        let _ = xmlrpc::decode(&bytes);
+        match xmlrpc::decode(&bytes) {
+            Ok(_) => read += 1,
+            Err(why) => {
+                assert!(!why.is_empty(), "{:?}", String::from_utf8_lossy(&bytes));
+                refused += 1;
+            }
+        }
     }
+    assert!(
+        read > 500 && refused > 500,
+        "{read} read, {refused} refused"
+    );
 }
 
 #[test]
 fn sets_that_are_none() {
     let mut dice = Dice(12);
+    let (mut read, mut refused) = (0, 0);
     for _ in 0..if full_sweep() { 200_000 } else { 5_000 } {
         let bytes = damaged(&mut dice, &SETS);
         let Ok(text) = String::from_utf8(bytes) else {
             continue;
         };
-        let _ = Set::read(
-            Some(&Source::new("set", text)),
+        match Set::read(
+            Some(&Source::new("set", text.clone())),
             Path::new("/srv"),
             None,
             &[],
             None,
-        );
+        ) {
+            Ok(_) => read += 1,
+            Err(fault) => {
+                let said = format!("{fault:?}");
+                assert!(
+                    said.contains("set"),
+                    "the complaint names the file: {said} of {text:?}"
+                );
+                refused += 1;
+            }
+        }
     }
+    assert!(read > 50 && refused > 500, "{read} read, {refused} refused");
 }

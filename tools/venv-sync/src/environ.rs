@@ -233,7 +233,7 @@ mod tests {
         let read = read_file(&path).unwrap();
         let pairs: Vec<_> = read
             .iter()
-            .map(|(name, value)| format!("{}={}", name.display(), value.display()))
+            .map(|(name, value)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy()))
             .collect();
         assert_eq!(pairs, ["A=1", "B=x \"y\"", "C=$z", "D=a b", "E=12"]);
         std::fs::write(&path, "nonsense\n").unwrap();

@@ -8,6 +8,7 @@ use pydist::metadata::Metadata;
 use pydist::requirement::Requirement;
 use pydist::specifier::{InstalledVersion, Specifiers};
 use pydist::{PythonVersion, PyvenvCfg, pth, record};
+use std::time::{Duration, Instant};
 
 /// Whether the long forms are asked for: `make fuzz`.
 fn full_sweep() -> bool {
@@ -125,8 +126,10 @@ fn every_reader_ends_on_anything() {
     let mut random = Random(0x5eed);
     let version = InstalledVersion::new("1.0");
     let file = dir.path().join("r.txt");
+    let (mut read, mut refused) = (0, 0);
     for round in 0..rounds {
         let bytes = random.text();
+        let began = Instant::now();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let _ = Requirement::parse(&text).map(|r| r.to_string());
         let _ = Marker::parse(&text);
@@ -146,10 +149,23 @@ fn every_reader_ends_on_anything() {
                 groups: &[],
                 variable: &|_| Some("x".to_owned()),
             };
-            let _ = reader.read(std::slice::from_ref(&file), &[]);
-            let _ = reader.read(&[], std::slice::from_ref(&file));
+            for result in [
+                reader.read(std::slice::from_ref(&file), &[]),
+                reader.read(&[], std::slice::from_ref(&file)),
+            ] {
+                match result {
+                    Ok(_) => read += 1,
+                    Err(_) => refused += 1,
+                }
+            }
         }
+        assert!(
+            began.elapsed() < Duration::from_secs(2),
+            "{text:?} took {:?}",
+            began.elapsed()
+        );
     }
+    assert!(read > 100 && refused > 100, "{read} {refused}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A program whose output is wanted.
 
+use super::identity::Detached;
 use super::streams::{Input, Stream};
 use super::{Ending, Identity, Kill, not_started, signal_group};
 use crate::clock::Deadline;
@@ -40,6 +41,7 @@ pub struct Run {
     deadline: Deadline,
     watch: Option<Arc<Watch>>,
     opened: Option<Arc<Trust>>,
+    detached: Option<Detached>,
 }
 
 /// A program that was run.
@@ -107,6 +109,7 @@ impl Run {
             deadline: Deadline::NEVER,
             watch: None,
             opened: None,
+            detached: None,
         }
     }
 
@@ -226,6 +229,15 @@ impl Run {
         self
     }
 
+    /// As a daemon starts its jobs: in a session without a terminal, with this umask, both outputs in one pipe (which
+    /// [`Finished::stdout`] holds), standard input a pipe even where it is empty, and followed until the pipe is closed by
+    /// everything that the program started.
+    #[must_use]
+    pub fn as_job(mut self, umask: u32) -> Run {
+        self.detached = Some(Detached { umask });
+        self
+    }
+
     fn command(&self) -> Result<Command> {
         let Some((program, args)) = self.argv.split_first() else {
             return Err(Error::usage("there is no program to run"));
@@ -243,7 +255,7 @@ impl Run {
             .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        command.stdin(if self.input.is_empty() {
+        command.stdin(if self.input.is_empty() && self.detached.is_none() {
             Stdio::null()
         } else {
             Stdio::piped()
@@ -251,12 +263,17 @@ impl Run {
         match self.another() {
             Some(user) => user.isolate(&mut command, self.dir.as_deref())?,
             None => {
-                command.process_group(0);
+                if self.detached.is_none() {
+                    command.process_group(0);
+                }
                 if let Some(dir) = &self.dir {
                     command.current_dir(dir);
                 }
                 super::identity::release_signals(&mut command);
             }
+        }
+        if let Some(detached) = self.detached {
+            detached.prepare(&mut command, self.another().is_none());
         }
         if self.clear {
             command.env_clear();
@@ -333,7 +350,10 @@ impl Run {
             streams.iter_mut().for_each(Stream::read);
             input = input.and_then(Input::write);
             if ended.is_none() && child.try_wait().map_err(broken)?.is_some() {
-                ended = Some(Deadline::after(Some(LINGER)));
+                ended = Some(match self.detached {
+                    Some(_) => self.deadline,
+                    None => Deadline::after(Some(LINGER)),
+                });
             }
             if let Some(signal) = self.watch.as_deref().and_then(Watch::next) {
                 interrupted = Some(signal);

@@ -215,6 +215,35 @@ pub(crate) fn release_signals(command: &mut Command) {
     }
 }
 
+/// How a daemon starts a job, beside its user and environment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Detached {
+    /// The umask.
+    pub umask: u32,
+}
+
+impl Detached {
+    /// Prepares the child; `session` where nothing else gives it a session of its own.
+    #[allow(unsafe_code)]
+    pub(super) fn prepare(self, command: &mut Command, session: bool) {
+        let umask = nix::sys::stat::Mode::from_bits_truncate(self.umask);
+        // SAFETY: setsid(2), umask(2) and dup2(2) are async-signal-safe. Descriptors 1 and 2 are the child's own pipes by
+        // now: std has put them in place before it calls this.
+        unsafe {
+            command.pre_exec(move || {
+                if session {
+                    nix::unistd::setsid()?;
+                }
+                nix::sys::stat::umask(umask);
+                if nix::libc::dup2(1, 2) < 0 {
+                    return Err(std::io::Error::last_os_error());
+                }
+                Ok(())
+            });
+        }
+    }
+}
+
 /// Gives a program that is to outlive us a session of its own, away from our terminal, and a clean signal mask.
 #[allow(unsafe_code)]
 pub fn own_session(command: &mut Command) {

@@ -7,7 +7,8 @@ use crate::finding::{Code, Finding};
 use crate::host::Daemon;
 use crate::lint::Facts;
 use crate::look::{Answer, Unmet};
-use crate::needs::Use;
+use crate::needs::{HOME, Use};
+use crate::registry;
 use crate::site::{Format, Site};
 use crate::template::Template;
 
@@ -89,6 +90,9 @@ fn of(template: &Template, site: &Site, unmet: &Unmet) -> Finding {
         }
         Answer::WrongKind => format!("{what} '{path}' is not a file"),
         Answer::Denied => format!("'{who}' may not {} {what} '{path}'", verb(need.how)),
+        Answer::NoInterpreter => {
+            format!("the first line of {what} '{path}' names an interpreter that does not exist")
+        }
         Answer::NoDirectory => {
             format!("the directory of {what} '{path}' does not exist")
         }
@@ -100,6 +104,13 @@ fn of(template: &Template, site: &Site, unmet: &Unmet) -> Finding {
         }
     };
     let fix = match (answer, user.as_deref()) {
+        (Answer::Missing, Some(user)) if what == HOME => Fix::advice(format!(
+            "make the home directory of '{user}', or HOME=DIR in the template"
+        ))
+        .command("root", &["install", "-d", "-o", user, "-m", "0750", path]),
+        (Answer::NoInterpreter, _) => {
+            Fix::advice("install the interpreter, or mend the first line of the file")
+        }
         (Answer::NoDirectory, Some(user)) => Fix::advice(format!("make '{dir}' for '{user}'"))
             .command("root", &["install", "-d", "-o", user, "-m", "0750", dir]),
         (Answer::NoDirectory, None) => {
@@ -117,6 +128,13 @@ fn of(template: &Template, site: &Site, unmet: &Unmet) -> Finding {
             "make it, or name another, before the jobs of '{}' run",
             site.name()
         )),
+    };
+    let problem = match (what, code) {
+        (HOME, Code::W22) => format!(
+            "{problem}; {} then starts the job elsewhere",
+            registry::row(site.format).daemon(site)
+        ),
+        _ => problem,
     };
     let many = if lines.len() > 1 {
         format!(" ({} jobs)", lines.len())

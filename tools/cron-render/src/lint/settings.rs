@@ -102,6 +102,10 @@ fn lost(template: &Template, site: &Site, found: &mut Vec<Finding>) {
     }
 }
 
+fn by_systemd(site: &Site) -> bool {
+    site.format == Format::Systemd
+}
+
 /// Values that do something else than they say.
 fn odd(setting: &Setting, site: &Site, place: (usize, usize), found: &mut Vec<Finding>) {
     let value = String::from_utf8_lossy(&setting.value);
@@ -119,6 +123,20 @@ fn odd(setting: &Setting, site: &Site, place: (usize, usize), found: &mut Vec<Fi
             } else if !site.dialect.mails_to(&value) {
                 mail(&String::from_utf8_lossy(name), &value, site, place, found);
             }
+        }
+        name @ (b"LOGNAME" | b"USER")
+            if name == b"LOGNAME" || site.dialect.is_cronie() || by_systemd(site) =>
+        {
+            push(
+                found,
+                Code::W28,
+                place,
+                format!(
+                    "{} does nothing: the daemon sets it to the user of the job",
+                    String::from_utf8_lossy(name)
+                ),
+                "leave it out",
+            );
         }
         b"TZ" if !site.dialect.is_cronie() => push(
             found,

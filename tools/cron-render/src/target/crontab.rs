@@ -13,6 +13,8 @@ use base::error::{Error, Result};
 use base::lock::{self, Lock};
 use std::time::Duration;
 
+use crate::attempt;
+use crate::block;
 use crate::crontab::Form;
 use crate::dialect::Family;
 use crate::host::Cron;
@@ -36,6 +38,7 @@ pub const ROW: Row = Row {
     format: Format::Crontab,
     by_cron: true,
     form: Some(Form::User),
+    attempt: attempt::by_cron,
     open: |site, cron, context| Ok(Box::new(Crontab::of(site, cron, context.deadline)?)),
 };
 
@@ -234,6 +237,11 @@ impl Target for Crontab {
 
     fn plan_removal(&self, before: Option<Vec<u8>>, force: bool) -> Result<Plan> {
         plan::remove_block(before, &self.site, force)
+    }
+
+    fn installed(&self, text: &[u8]) -> Result<Vec<u8>> {
+        let found = block::find(text, &self.site)?;
+        Ok(found.map_or_else(Vec::new, |block| text[block.body].to_vec()))
     }
 
     fn sound(&self, _: &Plan) -> Result<bool> {

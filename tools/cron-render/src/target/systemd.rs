@@ -11,6 +11,7 @@
 
 pub mod activate;
 pub mod settings;
+mod trial;
 pub mod units;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ pub const ROW: Row = Row {
     format: Format::Systemd,
     by_cron: false,
     form: None,
+    attempt: trial::run,
     open: |site, _, context: &Context| Ok(Box::new(Units::of(site.name(), context.deadline)?)),
 };
 
@@ -323,6 +325,12 @@ fn timers(files: &Files) -> impl Iterator<Item = &str> {
 
 fn is_timer(name: &str) -> bool {
     name.ends_with(".timer")
+}
+
+/// The services of a bundle.
+pub fn services(text: &[u8]) -> Vec<String> {
+    let names = unbundle(text).into_keys();
+    names.filter(|name| name.ends_with(".service")).collect()
 }
 
 fn is_unit(name: &str) -> bool {

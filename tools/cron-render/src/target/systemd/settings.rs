@@ -33,6 +33,7 @@ pub const ROWS: &[(&str, Becomes)] = &[
     ("CONTENT_TYPE", Becomes::Lost),
     ("CONTENT_TRANSFER_ENCODING", Becomes::Lost),
     ("LOGNAME", Becomes::Ignored),
+    ("USER", Becomes::Ignored),
 ];
 
 /// The row of a name.
