@@ -186,6 +186,11 @@ fn cron_render() {
         &without_daemon(of("install").run().expect_code(0).json()),
         &mask,
     );
+    let tried = call("try")
+        .args(["--name", "site", "--dir", site.to_str().unwrap()])
+        .args(["--tz", "UTC", "2"])
+        .arg(&good);
+    golden("cron-render-try", &tried.run().expect_code(0).json(), &mask);
     let remove = call("remove").args(["--name", "site"]);
     golden(
         "cron-render-remove",
