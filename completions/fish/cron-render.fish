@@ -13,7 +13,7 @@ function __fish_cron_render_which
         switch $word
             case --name --dir --venv --user --env --mailto --path --shell --tz --log-dir --lock-dir --env-file --job-timeout --on-failure --spread --form --format --dialect -o --output --timeout --lock-wait --journal --site --trust --color --ansible-args -c --count --from --until -e --expression
                 set skip yes
-            case render lint next explain diff install remove
+            case render lint next explain diff install try remove
                 echo $word
                 return
         end
@@ -36,6 +36,7 @@ complete -c cron-render -n '__fish_cron_render_in none' -a next -d 'List the nex
 complete -c cron-render -n '__fish_cron_render_in none' -a explain -d 'Say each schedule in plain English'
 complete -c cron-render -n '__fish_cron_render_in none' -a diff -d 'Compare with what is installed; 1 where they differ'
 complete -c cron-render -n '__fish_cron_render_in none' -a install -d 'Install the schedule, or bring it up to date'
+complete -c cron-render -n '__fish_cron_render_in none' -a try -d 'Run one job now as its daemon would, and say what came of it'
 complete -c cron-render -n '__fish_cron_render_in none' -a remove -d 'Remove what was installed under a name'
 complete -c cron-render -n '__fish_cron_render_in none' -s n -l dry-run -d 'Report what would change and change nothing'
 complete -c cron-render -n '__fish_cron_render_in none' -s o -l output -r -f -a 'json text' -d 'The form of the report'
@@ -262,6 +263,40 @@ complete -c cron-render -n '__fish_cron_render_in install' -l ansible-args -r -F
 complete -c cron-render -n '__fish_cron_render_in install' -s h -l help -d 'Print help: -h a summary, --help the whole'
 complete -c cron-render -n '__fish_cron_render_in install' -s V -l version -d 'Print the version'
 complete -c cron-render -n '__fish_cron_render_in install' -F
+complete -c cron-render -n '__fish_cron_render_in try' -l name -r -f -d 'The site\'s name: of the block, the file, the units'
+complete -c cron-render -n '__fish_cron_render_in try' -l dir -r -f -a '(__fish_complete_directories)' -d 'The directory with manage.py'
+complete -c cron-render -n '__fish_cron_render_in try' -l venv -r -f -a '(__fish_complete_directories)' -d 'The virtual environment, from / or from --dir'
+complete -c cron-render -n '__fish_cron_render_in try' -l user -r -f -a '(__fish_complete_users)' -d 'Who runs the jobs'
+complete -c cron-render -n '__fish_cron_render_in try' -l env -r -f -d 'Set a variable for the jobs'
+complete -c cron-render -n '__fish_cron_render_in try' -l mailto -r -f -d 'Who gets the jobs\' output by mail; empty for nobody'
+complete -c cron-render -n '__fish_cron_render_in try' -l path -r -f -d 'The jobs\' PATH'
+complete -c cron-render -n '__fish_cron_render_in try' -l shell -r -f -a '(__fish_complete_command)' -d 'The jobs\' shell'
+complete -c cron-render -n '__fish_cron_render_in try' -l tz -r -f -d 'The time zone that cron runs by'
+complete -c cron-render -n '__fish_cron_render_in try' -l log-dir -r -f -a '(__fish_complete_directories)' -d 'Append each job\'s output to a file in DIR'
+complete -c cron-render -n '__fish_cron_render_in try' -l lock-dir -r -f -a '(__fish_complete_directories)' -d 'Let no job run twice at a time: flock -n on a file in DIR'
+complete -c cron-render -n '__fish_cron_render_in try' -l env-file -r -F -d 'Read the jobs\' variables from FILE, NAME=VALUE lines'
+complete -c cron-render -n '__fish_cron_render_in try' -l job-timeout -r -f -d 'End each job after this long'
+complete -c cron-render -n '__fish_cron_render_in try' -l sequence -d 'Let the jobs wait for each other: no two of the site run at a time'
+complete -c cron-render -n '__fish_cron_render_in try' -l on-failure -r -f -d 'Start this systemd unit when a job fails'
+complete -c cron-render -n '__fish_cron_render_in try' -l spread -r -f -d 'Move jobs that start together apart, within this long'
+complete -c cron-render -n '__fish_cron_render_in try' -l form -r -f -a 'user system' -d 'Whether each line of TEMPLATE names a user, as in /etc/crontab'
+complete -c cron-render -n '__fish_cron_render_in try' -l format -r -f -a 'crontab cron.d systemd' -d 'What to make: crontab is the default'
+complete -c cron-render -n '__fish_cron_render_in try' -l dialect -r -f -a 'debian debian-13 cronie-1.5 cronie' -d 'Whose rules; those of the cron of this host are the default'
+complete -c cron-render -n '__fish_cron_render_in try' -s n -l dry-run -d 'Report what would change and change nothing'
+complete -c cron-render -n '__fish_cron_render_in try' -s o -l output -r -f -a 'json text' -d 'The form of the report'
+complete -c cron-render -n '__fish_cron_render_in try' -l diff -d 'Report what changes, line by line, too'
+complete -c cron-render -n '__fish_cron_render_in try' -s q -l quiet -d 'Print nothing when nothing changed and nothing is wrong'
+complete -c cron-render -n '__fish_cron_render_in try' -s v -l verbose -d 'Report details, too'
+complete -c cron-render -n '__fish_cron_render_in try' -l timeout -r -f -d 'End the whole run after this time, with exit status 75'
+complete -c cron-render -n '__fish_cron_render_in try' -l lock-wait -r -f -d 'How long to wait for a lock that another process holds'
+complete -c cron-render -n '__fish_cron_render_in try' -l journal -r -F -d 'Append the report to FILE as one line, too'
+complete -c cron-render -n '__fish_cron_render_in try' -l site -r -F -d 'Take what is not given from the site file FILE'
+complete -c cron-render -n '__fish_cron_render_in try' -l trust -r -F -d 'Lend the input FILE the rights of the caller'
+complete -c cron-render -n '__fish_cron_render_in try' -l color -r -f -a 'auto always never' -d 'When to use colour'
+complete -c cron-render -n '__fish_cron_render_in try' -l ansible-args -r -F -d 'Read the options from FILE, as Ansible writes it for a module'
+complete -c cron-render -n '__fish_cron_render_in try' -s h -l help -d 'Print help: -h a summary, --help the whole'
+complete -c cron-render -n '__fish_cron_render_in try' -s V -l version -d 'Print the version'
+complete -c cron-render -n '__fish_cron_render_in try' -F
 complete -c cron-render -n '__fish_cron_render_in remove' -l name -r -f -d 'The site\'s name'
 complete -c cron-render -n '__fish_cron_render_in remove' -l user -r -f -a '(__fish_complete_users)' -d 'Whose crontab; yours is the default'
 complete -c cron-render -n '__fish_cron_render_in remove' -l format -r -f -a 'crontab cron.d systemd' -d 'Where it was installed: crontab is the default'

@@ -5,7 +5,7 @@ use harness::golden::{Mask, expect};
 use harness::nginx::Nginx;
 use harness::postgres::{Postgres, unique};
 use harness::venvs::Venvs;
-use harness::{Person, Tool, need, need_root, scratch, tool};
+use harness::{Person, Tool, need, need_root, scratch, source_root, tool};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -19,6 +19,40 @@ fn from_ansible(name: &str, dir: &Path, keys: &Value) -> Tool {
     let file = dir.join("args");
     std::fs::write(&file, keys.to_string()).unwrap();
     tool(name).arg("--ansible-args").arg(file)
+}
+
+#[test]
+fn every_tool_and_every_subcommand_has_a_golden_report() {
+    let mut wanted: Vec<String> = Vec::new();
+    for tool in runbook_docgen::TOOLS {
+        let line = tool.line;
+        wanted.extend(
+            line.commands
+                .iter()
+                .map(|command| format!("{}-{}", line.name, command.name)),
+        );
+        if line.commands.is_empty() {
+            wanted.push(line.name.to_owned());
+        }
+    }
+    let mut kept: Vec<String> = std::fs::read_dir(source_root().join("tests/contract/golden"))
+        .unwrap()
+        .map(|entry| {
+            entry
+                .unwrap()
+                .path()
+                .file_stem()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    // What a tool says besides has a name of its own after a dot: check-reqs.list.
+    kept.retain(|name| !name.contains('.'));
+    wanted.sort();
+    kept.sort();
+    assert_eq!(kept, wanted);
 }
 
 #[test]
@@ -152,6 +186,11 @@ fn cron_render() {
         &without_daemon(of("install").run().expect_code(0).json()),
         &mask,
     );
+    let tried = call("try")
+        .args(["--name", "site", "--dir", site.to_str().unwrap()])
+        .args(["--tz", "UTC", "2"])
+        .arg(&good);
+    golden("cron-render-try", &tried.run().expect_code(0).json(), &mask);
     let remove = call("remove").args(["--name", "site"]);
     golden(
         "cron-render-remove",
@@ -202,6 +241,38 @@ fn maint_page() {
         "maint-page-snippet",
         from_ansible("maint-page", dir.path(), &keys),
     );
+}
+
+#[test]
+fn svc_cycle() {
+    let dir = scratch();
+    let file = dir.path().join("services.toml");
+    // A daemon that ignores USR1 from before its exec on.
+    let daemon = format!("600.75 {}", std::process::id());
+    let text = format!(
+        "[service.idle]\nbackend = \"command\"\nname = \"sleep\"\nmatch = \"{daemon}\"\nreload_signal = \"USR1\"\nstable = \"1s\"\n\
+         start = [\"/bin/sh\", \"-c\", \"trap '' USR1; exec sleep {daemon}\"]\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let mask = Mask::new()
+        .path(dir.path(), "DIR")
+        .word(&daemon, "600.75 NUMBER");
+    let call = |command: &str| tool("svc-cycle").arg(command).arg("-f").arg(&file);
+    let said = |command: &str, call: Tool| {
+        golden(
+            &format!("svc-cycle-{command}"),
+            &call.run().expect_code(0).json(),
+            &mask,
+        );
+    };
+    for command in ["start", "status", "check", "restart", "reload"] {
+        said(command, call(command));
+    }
+    said("cycle", call("cycle").args(["--", "true"]));
+    let keys = json!({"command": "snapshot", "file": file});
+    said("snapshot", from_ansible("svc-cycle", dir.path(), &keys));
+    said("recover", call("recover"));
+    said("stop", call("stop"));
 }
 
 #[test]

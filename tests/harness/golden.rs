@@ -141,6 +141,18 @@ fn moving(text: &str) -> Option<(usize, &'static str)> {
             ));
         }
     }
+    // `1.0 s`, `312 ms`, `12ms`.
+    let number = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || **byte == b'.')
+        .count();
+    let rest = &text[number..];
+    for unit in [" ms", "ms", " s", "s"] {
+        let ends = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric());
+        if number > 0 && bytes[0].is_ascii_digit() && rest.strip_prefix(unit).is_some_and(ends) {
+            return Some((number + unit.len(), "DURATION"));
+        }
+    }
     let word = bytes
         .iter()
         .take_while(|byte| byte.is_ascii_alphanumeric())

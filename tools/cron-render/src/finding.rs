@@ -127,14 +127,19 @@ pub fn document() -> Document {
         name: lint.code.name().to_owned(),
         value: String::new(),
         text: match lint.example {
+            // A line of the manual.
+            Example::Lint(_, template) if template.len() > 50 => format!("{}.", lint.meaning),
             Example::Lint("", template) => format!("{}: {template:?}.", lint.meaning),
             Example::Lint(options, template) => {
                 format!("{}: {template:?} with {options}.", lint.meaning)
             }
-            Example::Long(..) => format!("{}.", lint.meaning),
-            Example::CronD(mode, _) => {
-                format!("{}: a file in cron.d with mode {mode:04o}.", lint.meaning)
+            Example::Long(head, piece, times) => {
+                format!("{}: {:?} and {times} times {piece:?}.", lint.meaning, head)
             }
+            Example::CronD(mode, template) => format!(
+                "{}: {template:?} in a file of cron.d with mode {mode:04o}.",
+                lint.meaning
+            ),
             Example::When(when) => format!("{}: {when}.", lint.meaning),
         },
     };

@@ -18,11 +18,10 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-
 use options::{Name, Options};
 
-use model::{LIMIT, content};
 pub use model::{Input, Origin, Problem, Reader, Requirements, Wanted, note_input};
+use model::{LIMIT, content};
 
 /// How many files may be read, how deeply they may nest, and how many problems one run names: beyond what
 /// any author writes, and few enough that a hostile file costs little.
