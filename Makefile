@@ -23,10 +23,12 @@ schemadir   = $(datadir)/runbook-tools/schemas
 bashdir     = $(datadir)/bash-completion/completions
 zshdir      = $(datadir)/zsh/vendor-completions
 fishdir     = $(datadir)/fish/vendor_completions.d
+unitdir     = $(PREFIX)/lib/systemd/system
 ansibledir  = $(datadir)/ansible/collections/ansible_collections/runbook/tools
 
 TOOLS   = check-reqs pg-ext-ensure venv-sync maint-page svc-cycle cron-render log-paths
 DOCS    = README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE
+UNITS   = $(wildcard shared/packaging/*/*.service shared/packaging/*/*.timer)
 MODULES = $(wildcard shared/ansible/plugins/modules/*)
 
 # rustup puts cargo where a fresh shell does not look.
@@ -129,6 +131,8 @@ install: $(if $(filter file,$(origin BUILT)),$(BUILT)/.runbook-tools)
 	  install -m 644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit; \
 	done
 	install -m 644 $(DOCS) $(DESTDIR)$(docdir)
+	install -d $(DESTDIR)$(unitdir)
+	install -m 644 $(UNITS) $(DESTDIR)$(unitdir)
 	install -m 644 shared/ansible/README.md shared/ansible/galaxy.yml $(DESTDIR)$(ansibledir)
 	install -m 644 shared/ansible/meta/runtime.yml $(DESTDIR)$(ansibledir)/meta
 	install -m 755 $(filter %.sh,$(MODULES)) $(DESTDIR)$(ansibledir)/plugins/modules
@@ -143,6 +147,7 @@ uninstall:
 	rm -f $(DESTDIR)$(schemadir)/site.schema.json
 	for page in man/*.[1578]; do rm -f $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}; done
 	for file in $(DOCS); do rm -f $(DESTDIR)$(docdir)/$$file; done
+	for unit in $(notdir $(UNITS)); do rm -f $(DESTDIR)$(unitdir)/$$unit; done
 	for file in README.md galaxy.yml meta/runtime.yml $(MODULES:shared/ansible/%=%); do rm -f $(DESTDIR)$(ansibledir)/$$file; done
 	for dir in $(docdir) $(schemadir) $(datadir)/runbook-tools $(ansibledir)/plugins/modules $(ansibledir)/plugins \
 	  $(ansibledir)/meta $(ansibledir) $(dir $(ansibledir)); do \

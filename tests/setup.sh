@@ -68,6 +68,7 @@ file:/usr/lib/apache2/modules/mod_wsgi.so  libapache2-mod-wsgi-py3
 cmd:caddy                   caddy
 cmd:chromium                chromium
 cmd:dbus-daemon             dbus
+file:/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf  fonts-droid-fallback
 cmd:hyperfine               hyperfine
 cmd:ip                      iproute2
 cmd:lintian                 lintian
@@ -83,6 +84,7 @@ file:/usr/lib/postgresql/*/lib/pg_cron.so  postgresql-N-cron
 file:/usr/lib/postgresql/*/lib/pgaudit.so  postgresql-N-pgaudit
 file:/usr/lib/postgresql/*/lib/pgextwlist.so  postgresql-N-pgextwlist
 file:/usr/share/postgresql/*/extension/postgis.control  postgresql-N-postgis-3
+file:/usr/share/postgresql/*/extension/vector.control  postgresql-N-pgvector
 file:/usr/lib/python3/dist-packages/pip/__init__.py  python3-pip
 file:/usr/lib/python3/dist-packages/psycopg2/__init__.py  python3-psycopg2
 file:/usr/lib/python3/dist-packages/rcssmin.py  python3-rcssmin
@@ -91,6 +93,7 @@ cmd:rsync                   rsync
 cmd:ssh                     openssh-client
 cmd:sshd                    openssh-server
 cmd:strace                  strace
+cmd:sudo                    sudo
 cmd:systemd-nspawn          systemd-container
 cmd:uwsgi                   uwsgi
 file:/usr/lib/uwsgi/plugins/python3_plugin.so  uwsgi-plugin-python3
@@ -146,6 +149,8 @@ missing_from() {
     series=$(postgresql_series)
     printf '%s\n' "$1" | while read -r sign package; do
         [ -n "$sign" ] || continue
+        # Debian 12 has no pgvector.
+        case $package/$series in postgresql-N-pgvector/1[0-5]) continue ;; esac
         is_there "$sign" || printf '%s\n' "$package" | sed "s/^postgresql-N-/postgresql-$series-/"
     done | sort -u | tr '\n' ' '
 }

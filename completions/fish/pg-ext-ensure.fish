@@ -11,7 +11,7 @@ function __fish_pg_ext_ensure_which
             continue
         end
         switch $word
-            case -d --dsn --service --db --db-exclude --spec --admin --lock-timeout --statement-timeout --absent -o --output --timeout --lock-wait --journal --site --trust --color --ansible-args --role --max
+            case -d --dsn --service --db --db-exclude --spec --from-migrations --admin --lock-timeout --statement-timeout --absent -o --output --timeout --lock-wait --journal --site --trust --color --ansible-args --role --max
                 set skip yes
             case ensure elevate recover
                 echo $word
@@ -42,19 +42,20 @@ complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in none' -a elevate -d 'Make 
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in none' -a recover -d 'Take back what a killed `elevate` could not'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -s d -l dsn -r -f -d 'How to connect, as the application: a libpq connection string or URI'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l service -r -f -d 'A section of the service file'
-complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l db -r -f -d 'A database, instead of the connection\'s own'
-complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l all-dbs -d 'Every database that takes connections, but no template'
-complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l db-exclude -r -f -d 'Of all databases, not these'
-complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l spec -r -F -d 'Read what is needed from FILE, TOML or JSON'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l db -r -f -d 'A database in place of the connection\'s own'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l all-dbs -d 'All databases that take connections, without templates'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l db-exclude -r -f -d 'Leave out the databases whose names match GLOB'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l spec -r -F -d 'Read the wanted extensions from FILE, TOML or JSON'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l from-migrations -r -f -a '(__fish_complete_directories)' -d 'Ensure the extensions that the Django migrations below DIR create'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l admin -r -f -d 'The connection that does what the application\'s role may not do'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l create-cascade -d 'Also create the extensions that a wanted one requires'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l drop-cascade -d 'Also drop what depends on an extension that shall be absent'
-complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l create-schema -d 'Create a schema that is named and missing'
-complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l update -d 'Update to the default version what is installed and not pinned'
-complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l fix-schema -d 'Move an extension that is in another schema than the one named'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l create-schema -d 'Create the named schema where the schema is missing'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l update -d 'Update installed extensions without a wanted version to the default version'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l fix-schema -d 'Move an extension that is in another schema than the named one'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l lock-timeout -r -f -d 'How long to wait for locks in the database'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l statement-timeout -r -f -d 'The longest one statement may take'
-complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l absent -r -f -d 'An extension that shall not be there'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l absent -r -f -d 'An extension that the databases shall not have'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -s n -l dry-run -d 'Report what would change and change nothing'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -s o -l output -r -f -a 'json text' -d 'The form of the report'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l diff -d 'Report what changes, line by line, too'

@@ -76,6 +76,12 @@ const ROWS: &[Row] = &[
         "/srv/venv/bin/python -c 'import mysite; assert mysite.VERSION == 2'",
     ),
     row(
+        "check-reqs --snapshot site > reef.toml",
+        "",
+        0,
+        "grep -q '^dir = \"/srv/site\"' reef.toml && svc-cycle status --site ./reef.toml | jq -e '.services[0].id.unit == \"uwsgi.service\"'",
+    ),
+    row(
         "check-reqs --snapshot python@/srv/venv",
         "",
         0,
@@ -98,6 +104,13 @@ const ROWS: &[Row] = &[
         "",
         0,
         "jq -e .changed $out",
+    ),
+    row(
+        "pg-ext-ensure -d service=misago --from-migrations",
+        "mkdir -p /srv/misago/site/users/migrations
+        printf 'from django.contrib.postgres import operations\\nx = [operations.HStoreExtension()]\\n' >/srv/misago/site/users/migrations/0010.py",
+        0,
+        "jq -e '.migrations.creates | map(.name) == [\"hstore\"]' $out && jq -e '.items[0].after.version' $out",
     ),
     row(
         "pg-ext-ensure elevate --role misago",

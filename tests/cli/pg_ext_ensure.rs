@@ -123,3 +123,44 @@ fn no_password_is_shown() {
         );
     }
 }
+
+/// Where a person reads both streams, an error stands in the report alone; whoever reads only one of them finds the error in each.
+#[test]
+fn an_error_is_told_once_on_a_terminal() {
+    use std::io::Read;
+    let read = |all: bool| {
+        let pty = nix::pty::openpty(None, None).unwrap();
+        let mut tool = bare().arg("hstore");
+        let command = tool.command().stdin(std::process::Stdio::null());
+        command.stdout(pty.slave.try_clone().unwrap());
+        if all {
+            command.stderr(pty.slave);
+        } else {
+            drop(pty.slave);
+            command.stderr(std::process::Stdio::piped());
+        }
+        let mut child = command.spawn().unwrap();
+        drop(tool);
+        let mut master = std::fs::File::from(pty.master);
+        let (mut text, mut buffer) = (Vec::new(), [0u8; 4096]);
+        while let Ok(n @ 1..) = master.read(&mut buffer) {
+            text.extend_from_slice(&buffer[..n]);
+        }
+        let mut errors = String::new();
+        if let Some(mut stderr) = child.stderr.take() {
+            stderr.read_to_string(&mut errors).unwrap();
+        }
+        assert_eq!(child.wait().unwrap().code(), Some(75));
+        (String::from_utf8(text).unwrap(), errors)
+    };
+    let words = "No such file or directory";
+    let (both, _) = read(true);
+    assert_eq!(both.matches(words).count(), 1, "{both}");
+    assert!(!both.contains("pg-ext-ensure:"), "{both}");
+    let (report, errors) = read(false);
+    assert_eq!(
+        (report.matches(words).count(), errors.matches(words).count()),
+        (1, 1),
+        "{report}{errors}"
+    );
+}

@@ -58,6 +58,9 @@ fn expected(prefix: &str) -> BTreeSet<String> {
     all.insert(format!(
         "{prefix}/share/runbook-tools/schemas/site.schema.json"
     ));
+    for unit in ["maint-page@.service", "maint-page@.timer"] {
+        all.insert(format!("{prefix}/lib/systemd/system/{unit}"));
+    }
     for document in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
         all.insert(format!("{prefix}/share/doc/runbook-tools/{document}"));
     }

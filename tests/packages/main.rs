@@ -9,6 +9,7 @@ mod install;
 mod metadata;
 mod reproduced;
 mod rpms;
+mod timer;
 
 use std::collections::BTreeSet;
 use std::fs;

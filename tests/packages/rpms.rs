@@ -66,7 +66,11 @@ fn installed_verified_upgraded_and_erased() {
     // Every file of ours in there is a package's.
     let put: BTreeSet<String> = files(&tree(root.path()))
         .difference(&empty)
-        .filter(|path| path.starts_with("/usr/share/") || path.starts_with("/usr/bin/"))
+        .filter(|path| {
+            ["/usr/share/", "/usr/bin/", "/usr/lib/systemd/"]
+                .iter()
+                .any(|top| path.starts_with(top))
+        })
         .cloned()
         .collect();
     let listed = rpm(root.path(), &[&["-ql"], names.as_slice()].concat(), &[]);

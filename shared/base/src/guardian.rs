@@ -2,8 +2,12 @@
 //! waits at the end of a pipe. The pipe's other end closes when the tool ends, however it ends, SIGKILL included; unless the tool said
 //! before that all is done, the guardian then does it.
 
+use crate::clock::Deadline;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal};
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -30,14 +34,13 @@ pub fn start(kind: &str, payload: &[u8]) -> Result<Guardian> {
     if let Some(own) = std::env::args_os().next() {
         std::os::unix::process::CommandExt::arg0(&mut command, own);
     }
-    let mut child = command
+    command
         .arg(WORD)
         .arg(kind)
         .current_dir("/")
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| io(&e))?;
+        .stdout(Stdio::piped());
+    let mut child = crate::child::spawn(&mut command, Deadline::NEVER).map_err(|e| io(&e))?;
     let mut pipe = child
         .stdin
         .take()
@@ -106,6 +109,59 @@ fn name_ourselves() {
     }
 }
 
+/// How often the guardian looks whether the tool was stopped.
+const LOOK: Timespec = Timespec {
+    tv_sec: 2,
+    tv_nsec: 0,
+};
+
+/// How many looks in a row find the tool stopped before the tool is continued.
+const LOOKS: u32 = 5;
+
+/// What the tool says before it ends. A tool that is stopped (SIGSTOP, Ctrl-Z) would leave everything as it is for as long: after ten
+/// seconds the guardian continues the tool, whose own deadlines hold again then.
+fn last_words(pipe: &mut std::io::Stdin) -> Vec<u8> {
+    let tool = rustix::process::getppid();
+    let mut said = Vec::new();
+    let mut stopped = 0;
+    loop {
+        let mut fds = [PollFd::new(&*pipe, PollFlags::IN)];
+        match poll(&mut fds, Some(&LOOK)) {
+            Err(Errno::INTR) => continue,
+            Ok(0) => {
+                stopped = if tool.is_some_and(is_stopped) {
+                    stopped + 1
+                } else {
+                    0
+                };
+                if let Some(tool) = tool.filter(|_| stopped >= LOOKS) {
+                    // As long as the pipe is open, the tool is our parent, and no other process has the number.
+                    if rustix::process::getppid() == Some(tool) {
+                        let _ = rustix::process::kill_process(tool, Signal::CONT);
+                    }
+                    stopped = 0;
+                }
+            }
+            _ => {
+                let mut part = [0u8; 16];
+                match pipe.read(&mut part) {
+                    Ok(0) => return said,
+                    Ok(read) => said.extend_from_slice(&part[..read]),
+                    Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                    Err(_) => return said,
+                }
+            }
+        }
+    }
+}
+
+/// Whether the process is stopped by a signal.
+fn is_stopped(pid: Pid) -> bool {
+    let stat = std::fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    let after = stat.iter().rposition(|byte| *byte == b')').unwrap_or(0);
+    stat.get(after + 2) == Some(&b'T')
+}
+
 /// A guardian's whole life.
 pub fn serve(kind: &str, act: fn(&str, &[u8]) -> Exit) -> Exit {
     let _ = nix::unistd::setsid();
@@ -133,8 +189,7 @@ pub fn serve(kind: &str, act: fn(&str, &[u8]) -> Exit) -> Exit {
     if rustix::io::write(rustix::stdio::stdout(), b"r").is_err() {
         return Exit::Failed;
     }
-    let mut said = Vec::new();
-    let _ = pipe.read_to_end(&mut said);
+    let said = last_words(&mut pipe);
     if said.first() == Some(&DISARM) {
         return Exit::Ok;
     }

@@ -2,6 +2,8 @@
 //! defined and read, how a file is replaced, a lock taken, a child run and ended. A tool that needs one of these things takes it from
 //! here; nothing here knows any tool, and nothing here depends on clap.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 pub mod atomic;
 pub mod bytes;
 pub mod child;
@@ -16,6 +18,7 @@ pub mod fix;
 pub mod guardian;
 pub mod lock;
 pub mod mask;
+mod memory;
 mod module;
 mod out;
 pub mod report;
@@ -28,6 +31,7 @@ pub mod spelling;
 pub mod sql;
 pub mod terminal;
 mod text;
+pub mod threads;
 pub mod tool;
 pub mod trust;
 pub mod watchdog;

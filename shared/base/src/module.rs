@@ -4,6 +4,7 @@
 
 use crate::child::Ending;
 use crate::cli::CommandLine;
+use crate::clock::Deadline;
 use crate::envelope::refusal;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -58,14 +59,13 @@ fn run(args: &[OsString]) -> Result<(Vec<u8>, Ending)> {
     // Ansible runs modules on a terminal of its own and reads what comes out of it as one stream: whatever stood on standard error would
     // stand in front of the object. The inner process is started before signals are held back here: it is to have the mask that we were given.
     let mut command = Command::new("/proc/self/exe");
-    let mut child = command
+    command
         .args(args)
         .env(INNER, "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(io)?;
+        .stderr(Stdio::null());
+    let mut child = crate::child::spawn(&mut command, Deadline::NEVER).map_err(io)?;
     let watch = Watch::begin()?;
     let mut pipe = child
         .stdout

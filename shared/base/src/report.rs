@@ -41,6 +41,12 @@ impl Status {
 pub trait Body: Serialize + JsonSchema {
     /// Sets it for a person; the summary line is added by the envelope.
     fn text(&self, out: &mut Text);
+
+    /// Whether that text holds all that the report's error says. Where report and errors reach the same terminal, the error is not
+    /// written a second time then.
+    fn shows_error(&self) -> bool {
+        false
+    }
 }
 
 /// A report, before it is dressed with names and times.
@@ -64,6 +70,9 @@ pub struct Report<B> {
     pub exit: Option<Exit>,
     /// What to print in place of the report.
     pub raw: Option<Raw>,
+    /// Secrets that standard output shows once, to the caller alone: `--journal` has `***` in
+    /// their place.
+    pub private: Vec<String>,
 }
 
 /// Output that is not the envelope.
@@ -137,6 +146,7 @@ impl<B> Report<B> {
             diff: None,
             exit: None,
             raw: None,
+            private: Vec::new(),
         }
     }
 
@@ -162,6 +172,13 @@ impl<B> Report<B> {
     #[must_use]
     pub fn warnings(mut self, warnings: Vec<String>) -> Report<B> {
         self.warnings = warnings;
+        self
+    }
+
+    /// With secrets that a journal does not keep.
+    #[must_use]
+    pub fn private(mut self, secrets: Vec<String>) -> Report<B> {
+        self.private = secrets;
         self
     }
 

@@ -15,7 +15,24 @@ use serde::de::DeserializeOwned;
 use std::path::Path;
 
 /// The largest input that is read, in bytes.
-pub const LIMIT: u64 = 16 << 20;
+pub const LIMIT: u64 = 4 << 20;
+
+/// The most values that a structured input may hold, counted by the characters that separate them.
+const MOST_VALUES: usize = 200_000;
+
+/// Refuses a text of TOML or JSON with so many values that their tree would fill the memory.
+///
+/// # Errors
+/// What is wrong, for a message that names the input.
+pub fn bounded(text: &str) -> std::result::Result<(), String> {
+    let separates = |byte: &u8| matches!(byte, b',' | b'[' | b'{' | b'=' | b'\n' | b'"' | b'\'');
+    let values = text.bytes().filter(|b| separates(b)).count() / 2;
+    let dots = text.bytes().filter(|byte| *byte == b'.').count() / 8;
+    if values + dots > MOST_VALUES {
+        return Err(format!("more than {MOST_VALUES} values"));
+    }
+    Ok(())
+}
 
 /// An input that was read.
 #[derive(Clone, Debug)]
@@ -191,6 +208,7 @@ impl Source {
     /// # Errors
     /// `Kind::Input`, with line and column.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+        bounded(&self.text).map_err(|what| self.wrong(position("", 0), &what))?;
         if self.json {
             serde_json::from_str(&self.text).map_err(|e| {
                 let text = e.to_string();

@@ -12,7 +12,7 @@ use crate::report::{Body, Raw, Report, Text};
 use crate::terminal;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -69,7 +69,7 @@ pub enum Format {
 /// What the common options mean.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// Say, don't do.
+    /// Say, do not do.
     pub dry_run: bool,
     /// Report what changes, too.
     pub diff: bool,
@@ -149,6 +149,7 @@ impl Context {
 
 /// The `main` of every tool.
 pub fn main<T: Tool>() -> ExitCode {
+    crate::memory::bound(T::COMMAND_LINE.name);
     crate::signals::ignore_file_size_signal();
     let mut args: Vec<OsString> = std::env::args_os().skip(1).collect();
     if let Some(kind) = crate::guardian::asked(&args) {
@@ -297,9 +298,15 @@ fn deliver<B: Body>(
         }
     };
     let mut written = journal.map_or(Ok(()), |file| {
-        append(file, json.as_bytes(), context.deadline)
+        let kept = report
+            .private
+            .iter()
+            .filter(|secret| !secret.is_empty())
+            .fold(json.clone(), |kept, secret| kept.replace(secret, "***"));
+        append(file, kept.as_bytes(), context.deadline)
     });
-    if let Some(error) = report.error.as_ref().filter(|_| !context.modes.ansible) {
+    let told = context.modes.ansible || is_shown_once(context, report, body);
+    if let Some(error) = report.error.as_ref().filter(|_| !told) {
         complain(line.name, error);
     }
     let nothing_to_say =
@@ -319,6 +326,13 @@ fn deliver<B: Body>(
             }
         }
     }
+}
+
+/// Whether the person who reads the errors reads the report as well, and finds the error there.
+fn is_shown_once<B: Body>(context: &Context, report: &Report<B>, body: Option<&B>) -> bool {
+    let one_reader = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+    let is_text = matches!(context.format, Format::Text) && report.raw.is_none();
+    one_reader && is_text && body.is_some_and(Body::shows_error)
 }
 
 fn printed<B: Body>(

@@ -15,9 +15,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The most that one file may hold, in bytes.
-pub const LIMIT: u64 = 16 * 1024 * 1024;
+pub const LIMIT: u64 = 4 * 1024 * 1024;
+/// The most that all files of one run may hold, in bytes.
+pub const TOTAL: usize = 32 * 1024 * 1024;
 /// The most files that one run reads.
-pub const MOST: usize = 10_000;
+pub const MOST: usize = 4_000;
 /// As many symbolic links as the kernel follows.
 const LINKS: usize = 40;
 /// How deep includes may go.
@@ -28,6 +30,7 @@ pub const DEPTH: usize = 16;
 pub struct Files {
     root: Option<OwnedFd>,
     read: AtomicUsize,
+    bytes: AtomicUsize,
 }
 
 impl Files {
@@ -48,6 +51,7 @@ impl Files {
         Ok(Self {
             root: Some(fd),
             read: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
         })
     }
 
@@ -60,7 +64,7 @@ impl Files {
     /// The whole of one regular file.
     ///
     /// # Errors
-    /// When it is missing, unreadable, not a regular file, too large, or the ten-thousandth.
+    /// When it is missing, unreadable, not a regular file, too large, or more than [`MOST`] files or [`TOTAL`] bytes were read before.
     pub fn read(&self, path: &Path) -> Result<Vec<u8>, Error> {
         if self.read.fetch_add(1, Ordering::Relaxed) >= MOST {
             let message = format!("not read: {MOST} files were read before it");
@@ -82,6 +86,10 @@ impl Files {
         })?;
         if bytes.len() as u64 > LIMIT {
             return Err(too_large(path, bytes.len() as u64));
+        }
+        if self.bytes.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len() > TOTAL {
+            let message = format!("not read: {TOTAL} bytes were read before it");
+            return Err(Error::new(Kind::TooLarge, path, 0, message));
         }
         Ok(bytes)
     }

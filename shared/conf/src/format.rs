@@ -32,6 +32,9 @@ impl std::fmt::Display for Fault {
     }
 }
 
+/// The longest text that comes of filling in, in bytes.
+const LONGEST: usize = 256 << 10;
+
 /// Fills in a text.
 ///
 /// # Errors
@@ -48,6 +51,9 @@ pub fn expand(text: &[u8], names: &Names) -> Result<Vec<u8>, Fault> {
             continue;
         }
         rest = conversion(rest, names, &mut out)?;
+        if out.len() > LONGEST {
+            return Err(Fault::Malformed("filled in, it is too long".to_owned()));
+        }
     }
     out.extend_from_slice(rest);
     Ok(out)

@@ -17,6 +17,8 @@
 //! # Ok::<(), pgconn::Error>(())
 //! ```
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 pub mod conninfo;
 mod environment;
 mod error;

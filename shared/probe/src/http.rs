@@ -1,6 +1,6 @@
 //! One HTTP request, over TCP or over a unix socket, and its answer as it came.
 //!
-//! Every status is an answer, none an error: whether 503 is right is the caller's question. Redirects aren't
+//! Every status is an answer, none an error: whether 503 is right is the caller's question. Redirects are not
 //! followed unless asked, proxies of the environment never. `connect` sends the request of one name to another
 //! address (a virtual host on this machine), which is curl's `--connect-to`.
 //!
@@ -13,6 +13,7 @@ use std::io::{self, Read, Write};
 use std::net::ToSocketAddrs;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
@@ -31,7 +32,7 @@ pub struct Request {
     pub socket: Option<PathBuf>,
     /// Connect to this `host:port` instead of the URL's own.
     pub connect: Option<String>,
-    /// The Host header, when it isn't the URL's.
+    /// The Host header, when it is not the URL's.
     pub host: Option<String>,
     /// Further headers.
     pub headers: Vec<(String, String)>,
@@ -83,7 +84,10 @@ impl Request {
     /// No answer: see [`Failure`]. A status of 500 is an answer.
     pub fn send(&self) -> Result<Answer, Failure> {
         let began = Instant::now();
-        let response = self.call().map_err(|error| Failure::of(self, &error))?;
+        let peer = Arc::new(OnceLock::new());
+        let response = self
+            .call(&peer)
+            .map_err(|error| Failure::of(self, &error))?;
         let status = response.status().as_u16();
         let headers = response
             .headers()
@@ -110,11 +114,15 @@ impl Request {
             body,
             truncated,
             took: began.elapsed(),
+            peer: peer.get().copied(),
         })
     }
 
-    fn call(&self) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        let agent = self.agent();
+    fn call(
+        &self,
+        peer: &Arc<OnceLock<u32>>,
+    ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        let agent = self.agent(peer);
         match &self.method {
             Method::Get => self.dress(agent.get(&self.url)).call(),
             Method::Head => self.dress(agent.head(&self.url)).call(),
@@ -125,7 +133,7 @@ impl Request {
         }
     }
 
-    fn agent(&self) -> ureq::Agent {
+    fn agent(&self, peer: &Arc<OnceLock<u32>>) -> ureq::Agent {
         let config = ureq::Agent::config_builder()
             .input_buffer_size(BUFFER)
             .output_buffer_size(BUFFER)
@@ -147,7 +155,7 @@ impl Request {
         match (&self.socket, &self.connect) {
             (Some(path), _) => ureq::Agent::with_parts(
                 config,
-                UnixConnector(path.clone()),
+                UnixConnector(path.clone(), Arc::clone(peer)),
                 Elsewhere("127.0.0.1:80".to_owned()),
             ),
             (None, Some(address)) => ureq::Agent::with_parts(
@@ -195,6 +203,8 @@ pub struct Answer {
     pub truncated: bool,
     /// From the connection to the last byte.
     pub took: Duration,
+    /// The user of the process that answered, over a unix socket.
+    pub peer: Option<u32>,
 }
 
 impl Answer {
@@ -221,7 +231,7 @@ impl Answer {
 /// Why there was no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// Nobody listens there (or the socket file isn't there).
+    /// Nobody listens there (or the socket file is not there).
     Refused(String),
     /// Nothing came within the timeout.
     Timeout(String),
@@ -246,7 +256,7 @@ impl Failure {
             ureq::Error::Http(why) => Self::Address(format!("{target}: {why}")),
             ureq::Error::Tls(why) => Self::Tls(format!("{target}: TLS: {why}")),
             ureq::Error::Io(why) => Self::io(request, why),
-            // Feature-dependent variants (native-tls among them) can't be named here: their text can.
+            // Feature-dependent variants (native-tls among them) cannot be named here: their text can.
             other if other.to_string().to_ascii_lowercase().contains("tls") => {
                 Self::Tls(format!("{target}: {other}"))
             }
@@ -324,7 +334,7 @@ impl Resolver for Elsewhere {
 }
 
 #[derive(Debug)]
-struct UnixConnector(PathBuf);
+struct UnixConnector(PathBuf, Arc<OnceLock<u32>>);
 
 impl Connector<()> for UnixConnector {
     type Out = UnixTransport;
@@ -334,9 +344,11 @@ impl Connector<()> for UnixConnector {
         details: &ConnectionDetails<'_>,
         _: Option<()>,
     ) -> Result<Option<UnixTransport>, ureq::Error> {
-        UnixTransport::connect(&self.0, details)
-            .map(Some)
-            .map_err(ureq::Error::Io)
+        let transport = UnixTransport::connect(&self.0, details).map_err(ureq::Error::Io)?;
+        if let Ok(peer) = base::connect::peer(&transport.stream) {
+            let _ = self.1.set(peer.uid);
+        }
+        Ok(Some(transport))
     }
 }
 

@@ -8,6 +8,8 @@
 //! but through a pidfd whose process was checked (`proc::Process`), follows no redirect unless told to,
 //! and never goes through a proxy from the environment: a probe is about this host.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 pub mod http;
 pub mod port;
 pub mod socket;

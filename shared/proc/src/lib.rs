@@ -11,6 +11,8 @@
 //! - This process and its descendants are never evidence ([`Snapshot::ours`]).
 //! - A fact that the kernel does not show to this user is an error or `None`, never "no".
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod descriptors;
 pub mod live;
 mod namespace;

@@ -2,7 +2,7 @@
 //!
 //! A pid is reused; a pid with its start time, executable and owner is not. [`Identity`] is what can be written
 //! down and compared later; [`Process`] is a pidfd taken together with an identity, so that a signal or a wait
-//! can't reach whatever got the number afterwards (pidfd_open(2): the descriptor stays with the process).
+//! cannot reach whatever got the number afterwards (pidfd_open(2): the descriptor stays with the process).
 
 use std::ffi::OsString;
 use std::fs;
@@ -71,7 +71,7 @@ impl Identity {
     pub fn lives(&self) -> bool {
         match Stat::of(self.pid) {
             Ok(stat) => !stat.is_dead() && stat.start == self.start,
-            // What can't be looked at (no descriptor is left) isn't gone for that.
+            // What cannot be looked at (no descriptor is left) is not gone for that.
             Err(error) => error.kind() != io::ErrorKind::NotFound,
         }
     }
@@ -91,7 +91,7 @@ impl Process {
     /// # Errors
     /// NotFound when there is none.
     pub fn open(pid: i32) -> io::Result<Self> {
-        // 0 and the negative numbers mean groups and everybody to kill(2), and from_raw asserts they don't come.
+        // 0 and the negative numbers mean groups and everybody to kill(2), and from_raw asserts they do not come.
         let number = (pid > 0)
             .then(|| Pid::from_raw(pid))
             .flatten()
@@ -301,7 +301,7 @@ impl Stat {
     /// Reads it for one process.
     ///
     /// # Errors
-    /// NotFound when there is no such process; InvalidData when the line isn't proc(5)'s.
+    /// NotFound when there is no such process; InvalidData when the line is not proc(5)'s.
     pub fn of(pid: i32) -> io::Result<Self> {
         // Reading it while the process goes is ESRCH, not ENOENT.
         let bytes = contents(&format!("/proc/{pid}/stat")).map_err(gone)?;

@@ -22,7 +22,7 @@ impl Snapshot {
     /// Reads `/proc` once. Processes that end meanwhile are left out.
     ///
     /// # Errors
-    /// `/proc` can't be listed, or a process in it can't be looked at: one left out would be taken for ended.
+    /// `/proc` cannot be listed, or a process in it cannot be looked at: one left out would be taken for ended.
     pub fn take() -> io::Result<Self> {
         let mut processes = BTreeMap::new();
         for pid in pids()? {
@@ -63,7 +63,7 @@ impl Snapshot {
         self.processes.values()
     }
 
-    /// The living members of the tree of `root`, the root among them, sorted; empty when the root isn't there.
+    /// The living members of the tree of `root`, the root among them, sorted; empty when the root is not there.
     #[must_use]
     pub fn tree(&self, root: i32) -> BTreeSet<i32> {
         let mut members = BTreeSet::new();
@@ -162,7 +162,7 @@ fn pids() -> io::Result<Vec<i32>> {
 /// Writes the trees of `roots` down: every living member with its identity.
 ///
 /// # Errors
-/// `/proc` can't be listed.
+/// `/proc` cannot be listed.
 pub fn identities(roots: &[i32]) -> io::Result<Vec<Identity>> {
     let snapshot = Snapshot::take()?;
     let members: BTreeSet<i32> = roots.iter().flat_map(|root| snapshot.tree(*root)).collect();

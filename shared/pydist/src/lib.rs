@@ -19,6 +19,8 @@
 //! # }
 //! ```
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod dist;
 mod environment;
 mod error;

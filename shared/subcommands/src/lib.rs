@@ -2,6 +2,8 @@
 //! [`clap::Command`] (which the manuals and completions are made from, too), and clap's findings back into the house's own types, so
 //! that a wrong option reads the same in all seven tools.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 use base::cli::{
     Asked, Builder, COMMON, CommandLine, Length, Opt, Parsed, Scope, Trailing, Value,
     unknown_option,

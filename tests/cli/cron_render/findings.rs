@@ -422,3 +422,37 @@ fn ids_and_paths_of_a_job_cannot_break_out_of_their_line() {
             .expect_err("is no name");
     }
 }
+
+/// Crontabs of the kinds that distributions and projects ship, by all rules: nothing is wrong with any,
+/// but for programs and users that this host lacks.
+#[test]
+fn crontabs_as_they_are_in_the_world_have_no_findings() {
+    let all = include_str!("real.txt");
+    let parts: Vec<&str> = all.split("==== ").filter(|part| !part.is_empty()).collect();
+    assert!(parts.len() >= 40);
+    for dialect in [
+        "debian",
+        "debian-13",
+        "cronie-1.5.2",
+        "cronie-1.5",
+        "cronie",
+    ] {
+        for part in &parts {
+            let (head, text) = part.split_once('\n').unwrap();
+            let (name, form) = head.split_once('|').unwrap();
+            let form = form.trim().trim_end_matches(" |");
+            let report = harness::tool("cron-render")
+                .args(["lint", "-", "--tz", "UTC", "--dialect", dialect])
+                .args(["--form", form])
+                .input(text)
+                .run()
+                .json();
+            let of_this_host = |finding: &&serde_json::Value| {
+                ["W08", "E10"].contains(&finding["code"].as_str().unwrap())
+            };
+            let all = report["findings"].as_array().unwrap();
+            let wrong: Vec<_> = all.iter().filter(|f| !of_this_host(f)).collect();
+            assert!(wrong.is_empty(), "{dialect}, {name}: {wrong:?}");
+        }
+    }
+}

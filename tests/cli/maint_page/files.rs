@@ -496,3 +496,58 @@ fn the_page_speaks_the_languages_asked_for() {
     let page = fs::read_to_string(site.dir().join("page/page.html")).unwrap();
     assert!(page.contains("<title>Maintenance en cours</title>") && !page.contains("<section"));
 }
+
+/// The seventeen languages, their direction and the title of the page in each.
+const LANGUAGES: [(&str, &str, &str); 17] = [
+    ("en", "ltr", "Down for maintenance"),
+    ("de", "ltr", "Wartungsarbeiten"),
+    ("fr", "ltr", "Maintenance en cours"),
+    ("es", "ltr", "En mantenimiento"),
+    ("pt-BR", "ltr", "Em manutenção"),
+    ("it", "ltr", "Sito in manutenzione"),
+    ("nl", "ltr", "Onderhoud"),
+    ("pl", "ltr", "Przerwa techniczna"),
+    ("sv", "ltr", "Underhåll pågår"),
+    ("cs", "ltr", "Probíhá údržba"),
+    ("tr", "ltr", "Bakım çalışması"),
+    ("ru", "ltr", "Технические работы"),
+    ("uk", "ltr", "Технічні роботи"),
+    ("ja", "ltr", "メンテナンス中"),
+    ("zh-Hans", "ltr", "系统维护中"),
+    ("ar", "rtl", "الموقع قيد الصيانة"),
+    ("he", "rtl", "האתר בתחזוקה"),
+];
+
+#[test]
+fn every_language_has_its_lang_dir_and_title() {
+    for (lang, dir, title) in LANGUAGES {
+        let site = Site::new();
+        site.tool("on")
+            .args(["--lang", lang, "--for", "30m", "--tz", "Asia/Tokyo"])
+            .run()
+            .expect_code(0);
+        let page = fs::read_to_string(site.dir().join("page/page.html")).unwrap();
+        for part in [
+            format!("<!doctype html>\n<html lang=\"{lang}\" dir=\"{dir}\">\n"),
+            format!("<title>{title}</title>"),
+            format!("<h1>{title}</h1>"),
+            format!("<p class=\"message\" lang=\"{lang}\" dir=\"{dir}\">"),
+        ] {
+            assert!(page.contains(&part), "{lang}: no {part} in {page}");
+        }
+        assert!(page.contains("<meta charset=\"utf-8\">"));
+        // A time is digits from left to right in every language, with the page's own zone.
+        assert!(
+            page.contains("<time dir=\"ltr\" datetime=\"") && page.contains("+09:00\">"),
+            "{page}"
+        );
+        // The words of another language would be an English leftover.
+        if lang != "en" {
+            for english in ["Try again", "to be back", "some maintenance"] {
+                assert!(!page.contains(english), "{lang}: {english}");
+            }
+        }
+        let notice = site.json("maintenance.json");
+        assert!(!notice["message"].as_str().unwrap().is_empty());
+    }
+}

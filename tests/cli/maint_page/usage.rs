@@ -59,6 +59,30 @@ fn bypass_keys_are_made_listed_and_revoked_and_end() {
 }
 
 #[test]
+fn a_journal_does_not_let_anybody_in() {
+    let site = Site::new();
+    let journal = site.top.path().join("journal");
+    for format in ["json", "text"] {
+        let added = site
+            .tool("bypass")
+            .args(["add", "-o", format, "--journal"])
+            .arg(&journal)
+            .run()
+            .expect_code(0);
+        let key = added.out();
+        let (_, key) = key.split_once("/_maint-page/bypass/").expect("the path");
+        let key = key.get(..32).unwrap();
+        assert!(site.has(&format!("bypass/{key}")));
+        let kept = std::fs::read_to_string(&journal).unwrap();
+        assert!(!kept.contains(key), "{kept}");
+        let last: serde_json::Value = serde_json::from_str(kept.lines().last().unwrap()).unwrap();
+        let shown = last["keys"].as_array().unwrap().last().unwrap();
+        assert_eq!(shown["key"], key[..8]);
+        assert_eq!(shown["cookie"], "maint_bypass=***");
+    }
+}
+
+#[test]
 fn wrong_usage_touches_nothing() {
     let site = Site::new();
     for (args, why) in [

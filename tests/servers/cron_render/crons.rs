@@ -19,7 +19,8 @@ impl Cron {
         match self.name.as_str() {
             "debian-11" => "debian",
             "debian-13" => "debian-13",
-            name if name.starts_with("cronie-1.5") => "cronie-1.5",
+            "cronie-1.5.2" => "cronie-1.5.2",
+            "cronie-1.5.7" => "cronie-1.5",
             _ => "cronie",
         }
     }

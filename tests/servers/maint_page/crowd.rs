@@ -16,6 +16,10 @@ pub struct Tally {
     pub site: u64,
     /// The page, whole, with a token.
     pub page: u64,
+    /// The site's own, on a path that is let past the page.
+    pub past: u64,
+    /// Kept connections that the server had closed before it read the next request: the visitor asks again, as RFC 9112 (9.3.1) has it.
+    pub renewed: u64,
     /// Neither.
     pub wrong: u64,
     /// How often which wrong answer was given.
@@ -25,7 +29,7 @@ pub struct Tally {
 impl Tally {
     #[allow(dead_code)]
     pub fn all(&self) -> u64 {
-        self.site + self.page + self.wrong
+        self.site + self.page + self.past + self.wrong
     }
 
     fn wrong(&mut self, what: String) {
@@ -43,19 +47,37 @@ pub struct Crowd {
 
 impl Crowd {
     /// So many visitors; `is_page` says whether a body is the page, whole.
+    #[allow(dead_code)]
     pub fn gather(port: u16, visitors: usize, is_page: fn(&str) -> bool) -> Crowd {
+        Crowd::with_allowed(port, visitors, &[], Duration::ZERO, is_page)
+    }
+
+    /// The same, and one visitor more for each path that is let past the page; each waits for
+    /// `pause` between an answer and the next question.
+    pub fn with_allowed(
+        port: u16,
+        visitors: usize,
+        allowed: &[&'static str],
+        pause: Duration,
+        is_page: fn(&str) -> bool,
+    ) -> Crowd {
         let (stop, tally) = (
             Arc::new(AtomicBool::new(false)),
             Arc::new(Mutex::new(Tally::default())),
         );
-        let visitors = (0..visitors)
-            .map(|n| {
+        let everywhere = (0..visitors).map(|_| None);
+        let visitors = everywhere
+            .chain(allowed.iter().map(|path| Some(*path)))
+            .enumerate()
+            .map(|(n, past)| {
                 let (stop, tally) = (stop.clone(), tally.clone());
                 std::thread::spawn(move || {
-                    let seen = visit(port, n, &stop, is_page);
+                    let seen = visit(port, n, past, &stop, pause, is_page);
                     let mut all = tally.lock().unwrap();
                     all.site += seen.site;
                     all.page += seen.page;
+                    all.past += seen.past;
+                    all.renewed += seen.renewed;
                     all.wrong += seen.wrong;
                     for (kind, times) in seen.kinds {
                         *all.kinds.entry(kind).or_default() += times;
@@ -80,23 +102,40 @@ impl Crowd {
     }
 }
 
-fn visit(port: u16, n: usize, stop: &AtomicBool, is_page: fn(&str) -> bool) -> Tally {
+fn visit(
+    port: u16,
+    n: usize,
+    past: Option<&str>,
+    stop: &AtomicBool,
+    pause: Duration,
+    is_page: fn(&str) -> bool,
+) -> Tally {
     let mut tally = Tally::default();
+    let path = past.unwrap_or("/some/page");
     let method = ["GET", "GET", "POST", "HEAD"][n % 4];
     let body = if method == "POST" { "a=b" } else { "" };
     let request = format!(
-        "{method} /some/page?n={n} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+        "{method} {path}?n={n} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     let mut connection = None;
     while !stop.load(Ordering::Relaxed) {
+        std::thread::sleep(pause);
+        let kept = connection.is_some();
         let stream = connection.take().unwrap_or_else(|| connect(port));
         match exchange(stream, &request, method == "HEAD") {
             Ok((stream, status, body)) => {
-                judge(&mut tally, method, status, &body, is_page);
+                match past {
+                    None => judge(&mut tally, method, status, &body, is_page),
+                    Some(_) if status == 200 && (method == "HEAD" || body == "app") => {
+                        tally.past += 1;
+                    }
+                    Some(path) => tally.wrong(format!("{method} {path}: {status}, not let past")),
+                }
                 connection = stream;
             }
-            Err(why) => tally.wrong(format!("{method}: no whole answer ({why})")),
+            Err(why) if kept && why == CLOSED => tally.renewed += 1,
+            Err(why) => tally.wrong(format!("{method} {path}: no whole answer ({why})")),
         }
     }
     tally
@@ -110,6 +149,8 @@ fn connect(port: u16) -> BufReader<TcpStream> {
     stream.set_nodelay(true).unwrap();
     BufReader::new(stream)
 }
+
+const CLOSED: &str = "the connection was closed";
 
 type Exchange = (Option<BufReader<TcpStream>>, u16, String);
 
@@ -126,7 +167,12 @@ fn exchange(
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).map_err(|e| e.to_string())? == 0 {
-            return Err("the connection was closed".to_owned());
+            let said = if head.is_empty() {
+                CLOSED
+            } else {
+                "closed in the head"
+            };
+            return Err(said.to_owned());
         }
         if line == "\r\n" {
             break;

@@ -169,3 +169,104 @@ fn a_browser_sees_language_title_and_words_and_no_markup_of_the_operators() {
     );
     browser.picture("hostile-message", "390,844", false, &nginx.url("/"));
 }
+
+/// Every language of the page's own words.
+const LANGUAGES: [&str; 17] = [
+    "en", "de", "fr", "es", "pt", "it", "nl", "pl", "sv", "cs", "tr", "ru", "uk", "ja", "zh", "ar",
+    "he",
+];
+
+/// The pictures of all languages; the short form takes a wide script, one from right to left and three languages on one page.
+#[test]
+fn every_language_fits_at_every_width_and_in_the_dark() {
+    let chosen: Vec<Vec<&str>> = if harness::full_sweep() {
+        let alone = LANGUAGES.iter().map(|lang| vec![*lang]);
+        alone.chain([vec!["ar", "de", "zh"]]).collect()
+    } else {
+        vec![vec!["he", "ru", "ja"]]
+    };
+    for langs in chosen {
+        let site = Site::new();
+        let nginx = Nginx::serving(&format!(
+            "include {};\nlocation / {{ return 200 'app'; }}",
+            site.snippet("nginx").display()
+        ));
+        let mut on = site
+            .tool("on")
+            .args(["--for", "30m", "--tz", "Europe/Berlin"]);
+        for lang in &langs {
+            on = on.args(["--lang", lang]);
+        }
+        on.run().expect_code(0);
+        let browser = Browser::new();
+        for (name, size, dark) in [
+            ("phone-light", "390,844", false),
+            ("phone-dark", "390,844", true),
+            ("desktop-light", "1280,800", false),
+            ("desktop-dark", "1280,800", true),
+        ] {
+            let name = format!("lang-{}-{name}", langs.join("-"));
+            let picture = browser.picture(&name, size, dark, &nginx.url("/"));
+            let ground = if dark { DARK } else { LIGHT };
+            let edge = |x: usize| (0..picture.height).all(|y| picture.at(x, y) == ground);
+            assert!(
+                edge(0) && edge(picture.width - 1),
+                "{name}: something reaches beyond the edge"
+            );
+            // The clock at the head of the card stands where a line of the language begins.
+            let accent = if dark {
+                [0x8a, 0xb8, 0xff]
+            } else {
+                [0x0b, 0x57, 0xc4]
+            };
+            let first = (0..picture.height / 2)
+                .flat_map(|y| (0..picture.width).map(move |x| (x, y)))
+                .find(|&(x, y)| picture.at(x, y) == accent)
+                .unwrap_or_else(|| panic!("{name}: no clock"));
+            let right_to_left = ["ar", "he"].contains(&langs[0]);
+            assert_eq!(
+                first.0 > picture.width / 2,
+                right_to_left,
+                "{name}: {first:?}"
+            );
+        }
+    }
+}
+
+/// A template's style sheet and picture reach the browser in spite of the policy that comes with the page.
+#[test]
+fn a_template_looks_as_its_own_style_says() {
+    let site = Site::new();
+    let template = site.top().join("template");
+    std::fs::create_dir_all(template.join("css")).unwrap();
+    std::fs::write(
+        template.join("page.html"),
+        "<!doctype html><html lang={{lang}}><title>{{title}}</title><link rel=stylesheet href=\"{{assets}}/css/site.css\"><p>{{message}}</p>",
+    )
+    .unwrap();
+    std::fs::write(
+        template.join("css/site.css"),
+        "html { background: #0a7d4f url(../logo.svg) no-repeat 0 0 }\n",
+    )
+    .unwrap();
+    std::fs::write(
+        template.join("logo.svg"),
+        "<svg xmlns='http://www.w3.org/2000/svg' width='60' height='60'><rect width='60' height='60' fill='#ffd400'/></svg>",
+    )
+    .unwrap();
+    let nginx = Nginx::new()
+        .http("include /etc/nginx/mime.types;")
+        .server(&format!(
+            "include {};\nlocation / {{ return 200 'app'; }}",
+            site.snippet("nginx").display()
+        ))
+        .start();
+    site.tool("on")
+        .arg("--template")
+        .arg(&template)
+        .run()
+        .expect_code(0);
+    let picture = Browser::new().picture("template", "390,844", false, &nginx.url("/x"));
+    assert_eq!(picture.at(300, 700), [0x0a, 0x7d, 0x4f], "the style sheet");
+    assert_eq!(picture.at(3, 3), [0xff, 0xd4, 0x00], "the picture");
+}

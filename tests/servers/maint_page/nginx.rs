@@ -1,6 +1,10 @@
 //! nginx with the printed configuration.
 
-use super::site::{PAST, Site, ask, keeps_every_promise, lets_past, loses_nothing};
+use super::site::{
+    PAST, PROXIED, Site, ask, believes_the_proxy_alone, keeps_every_promise, lets_past,
+    loses_nothing, serves_a_template_in_full,
+};
+use super::unchanged::{Requests, changes_nothing};
 use harness::nginx::Nginx;
 use std::fs;
 
@@ -73,30 +77,16 @@ fn the_sites_own_rules_stay_in_force() {
 }
 
 #[test]
-fn pictures_of_a_template_are_served_while_the_page_is_up() {
+fn a_template_is_served_in_full() {
     let site = Site::new();
-    let nginx = nginx(&site, "");
-    let template = site.top().join("template");
-    fs::create_dir(&template).unwrap();
-    fs::write(
-        template.join("page.html"),
-        "<img src={{assets}}/logo.svg>{{message}}",
-    )
-    .unwrap();
-    fs::write(template.join("logo.svg"), "<svg/>").unwrap();
-    site.tool("on")
-        .arg("--template")
-        .arg(&template)
-        .run()
-        .expect_code(0);
-    let page = ask(nginx.port(), "GET", "/", &[]);
-    let picture = page.body.split(['=', '>']).nth(1).unwrap();
-    let answer = ask(nginx.port(), "GET", picture, &[]);
-    assert_eq!(
-        (answer.status, answer.body.as_str()),
-        (200, "<svg/>"),
-        "{picture}"
-    );
+    let nginx = Nginx::new()
+        .http("include /etc/nginx/mime.types;")
+        .server(&format!(
+            "include {};\nlocation / {{ return 200 'app'; }}\nlocation ~ \\.(css|svg|png|woff2)$ {{ return 404; }}",
+            site.snippet("nginx").display()
+        ))
+        .start();
+    serves_a_template_in_full(&site, nginx.port());
 }
 
 #[test]
@@ -180,10 +170,9 @@ fn a_page_that_cannot_be_proven_off_is_a_failure() {
         .expect_code(75);
 }
 
-/// The long form is the benchmark: 100 flips under 64 connections.
 #[test]
 fn flips_under_load_lose_and_damage_nothing() {
-    let site = Site::new();
+    let site = Site::allowing(&PAST[..4]);
     let snippet = site.snippet("nginx");
     let nginx = Nginx::new()
         .http("keepalive_requests 1000000;")
@@ -213,7 +202,7 @@ fn what_is_allowed_is_let_past() {
 /// Behind a proxy the address is the one that ngx_http_realip_module took from its header, IPv6 too.
 #[test]
 fn behind_a_proxy_the_clients_own_address_counts() {
-    let site = Site::allowing(&["--allow-from", "2001:db8::/32", "--allow-from", "192.0.2.7"]);
+    let site = Site::allowing(&PROXIED);
     let http = fs::read_to_string(site.snippet("nginx-http")).unwrap();
     let nginx = Nginx::new()
         .http(&http)
@@ -222,19 +211,73 @@ fn behind_a_proxy_the_clients_own_address_counts() {
             site.snippet("nginx").display()
         ))
         .start();
-    site.tool("on").run().expect_code(0);
-    for (client, status) in [
-        ("2001:db8::5", 200),
-        ("192.0.2.7", 200),
-        ("192.0.2.8", 503),
-        ("2001:db9::5", 503),
+    believes_the_proxy_alone(&site, nginx.port());
+}
+
+/// Two server blocks with the same site, the second with the snippet; error pages at each level.
+#[test]
+fn outside_of_maintenance_the_snippet_changes_nothing() {
+    let site = Site::allowing(&PAST);
+    let root = site.top().join("root");
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("a.txt"), "0123456789").unwrap();
+    fs::write(site.top().join("users"), "alice:{PLAIN}secret\n").unwrap();
+    let rest = |log: &str, own: &str| {
+        format!(
+            "root {root};\naccess_log {log} steady;\n{own}\n\
+             location = /e404 {{ internal; return 404 'the site says 404'; }}\n\
+             location = /e503 {{ internal; return 503 'the site says 503'; }}\n\
+             location = /busy {{ return 503; }}\nlocation = /gone {{ return 404; }}\n\
+             location /own/ {{ error_page 404 =410 /e404; return 404; }}\n\
+             location /named/ {{ error_page 404 = @named; return 404; }}\nlocation @named {{ return 200 'named'; }}\n\
+             location /up/ {{ proxy_pass http://127.0.0.1:@PORT3@/; proxy_intercept_errors on; }}\n\
+             location /raw/ {{ proxy_pass http://127.0.0.1:@PORT3@/; }}\n\
+             location /dead/ {{ proxy_pass http://127.0.0.1:9/; }}\n\
+             location /try/ {{ try_files /a.txt =404; }}\n\
+             location /old/ {{ rewrite ^/old/(.*)$ /$1 permanent; }}\n\
+             location /inner/ {{ rewrite ^/inner/(.*)$ /$1 last; }}\n\
+             location /lock/ {{ auth_basic staging; auth_basic_user_file {users}; try_files /a.txt =404; }}\n\
+             location /small/ {{ client_max_body_size 3; proxy_pass http://127.0.0.1:@PORT3@/; }}\n\
+             location /no/ {{ deny all; }}\nlocation ~ /\\. {{ deny all; }}",
+            root = root.display(),
+            users = site.top().join("users").display()
+        )
+    };
+    let snippet = format!("include {};", site.snippet("nginx").display());
+    let http = fs::read_to_string(site.snippet("nginx-http")).unwrap();
+    // Where the server block has no error_page, those of the http block hold.
+    for (level, own) in [
+        ("http", ""),
+        (
+            "server",
+            "error_page 404 /e404; error_page 503 502 =503 /e503;",
+        ),
     ] {
-        let header = format!("X-Forwarded-For: {client}");
-        assert_eq!(
-            ask(nginx.port(), "GET", "/", &[&header]).status,
-            status,
-            "{client}"
-        );
+        let nginx = Nginx::new()
+            .http(&format!(
+                "{http}port_in_redirect off;\nerror_page 404 403 =404 /e404;\nerror_page 503 504 /e503;\n\
+                 log_format steady '$request $status $body_bytes_sent $uri $args $connection_requests $sent_http_location';"
+            ))
+            .server(&rest("plain.log", own))
+            .server(&rest("with.log", &format!("{snippet}\n{own}")))
+            .server("location / { return 200 'app'; }\nlocation /busy { return 503 'busy'; }\nlocation /gone { return 404 'gone'; }")
+            .start();
+        site.tool("on").run().expect_code(0);
+        site.tool("off").run().expect_code(0);
+        changes_nothing(level, nginx.ports()[0], nginx.ports()[1], Requests::all());
+        // Workers write side by side.
+        let log = |name: &str| {
+            let text = fs::read_to_string(nginx.dir().join(name)).unwrap();
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        harness::wait_until("the logs", || {
+            log("plain.log").len() >= Requests::all().len()
+                && log("with.log").len() >= Requests::all().len()
+        });
+        let (plain, with) = (log("plain.log"), log("with.log"));
+        assert_eq!(plain, with, "{level}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! What every server's test needs: a layout that the server's user can see, requests that are read to their last byte, and the one list of
 //! what every configuration has to do.
 
-use super::crowd::{Crowd, whole_page};
+use super::crowd::{Crowd, Tally, whole_page};
 use harness::{TempDir, Tool, need, scratch, tool};
 use serde_json::Value;
 use std::fs;
@@ -98,16 +98,38 @@ impl Answer {
 
 /// A request on a connection of its own.
 pub fn ask(port: u16, method: &str, path: &str, headers: &[&str]) -> Answer {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    ask_on(stream, method, path, headers)
+}
+
+/// Whether an answer is there to the length that it names.
+fn is_whole(bytes: &[u8], headless: bool) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let Some((head, _)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head
+        .to_ascii_lowercase()
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok())
+        .filter(|_| !headless)
+        .unwrap_or(0);
+    bytes.len() >= head.len() + 4 + length
+}
+
+fn ask_on(mut stream: TcpStream, method: &str, path: &str, headers: &[&str]) -> Answer {
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
         .unwrap();
-    let body = if matches!(method, "POST" | "PUT") {
+    let body = if matches!(method, "POST" | "PUT" | "PATCH") {
         "a=b&c=d"
     } else {
         ""
     };
-    let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    let mut request = format!("{method} {path} HTTP/1.1\r\n");
+    if !headers.iter().any(|line| line.starts_with("Connection:")) {
+        request += "Connection: close\r\n";
+    }
     if !headers.iter().any(|line| line.starts_with("Host:")) {
         request += "Host: localhost\r\n";
     }
@@ -124,7 +146,17 @@ pub fn ask(port: u16, method: &str, path: &str, headers: &[&str]) -> Answer {
     request += body;
     stream.write_all(request.as_bytes()).unwrap();
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).unwrap();
+    if request.contains("\r\nConnection: close\r\n") {
+        stream.read_to_end(&mut bytes).unwrap();
+    } else {
+        // Whoever asks for another protocol has the connection left open.
+        while !is_whole(&bytes, method == "HEAD") {
+            let mut more = [0; 4096];
+            let n = stream.read(&mut more).unwrap();
+            assert!(n > 0, "{method} {path}: the server hung up");
+            bytes.extend_from_slice(&more[..n]);
+        }
+    }
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let (head, body) = text
         .split_once("\r\n\r\n")
@@ -165,15 +197,31 @@ pub fn keeps_every_promise(site: &Site, port: u16) {
         .run()
         .expect_code(0);
     let token = site.token();
-    for method in ["GET", "POST", "PUT", "HEAD"] {
+    for method in ["GET", "POST", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS"] {
         for (path, headers) in [
             ("/some/page", vec![]),
             ("/", vec!["Range: bytes=0-3"]),
+            ("/", vec!["Range: bytes=0-3", "If-Range: \"x\""]),
+            ("/", vec!["Range: bytes=99999999-"]),
             (
                 "/x?y=z",
                 vec![
                     "If-Modified-Since: Wed, 21 Nov 2040 07:28:00 GMT",
                     "If-None-Match: *",
+                ],
+            ),
+            ("/x", vec!["If-Match: \"never\""]),
+            (
+                "/x",
+                vec!["If-Unmodified-Since: Wed, 21 Nov 2001 07:28:00 GMT"],
+            ),
+            (
+                "/ws",
+                vec![
+                    "Connection: Upgrade",
+                    "Upgrade: websocket",
+                    "Sec-WebSocket-Version: 13",
+                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
                 ],
             ),
             ("/_maint-page/page.html", vec![]),
@@ -194,6 +242,9 @@ pub fn keeps_every_promise(site: &Site, port: u16) {
                 Some("no-store"),
                 "{method} {path}"
             );
+            for never in ["content-range", "etag", "last-modified", "upgrade", "allow"] {
+                assert_eq!(answer.header(never), None, "{method} {path}: {answer:?}");
+            }
             assert_eq!(
                 answer
                     .header("content-type")
@@ -255,6 +306,18 @@ pub fn keeps_every_promise(site: &Site, port: u16) {
             .unwrap()
             .starts_with("text/html")
     );
+    // An HTTP/1.0 client, and one that waits to be told to go on with its form.
+    let curl = |words: &[&str]| {
+        let done = Command::new(need("curl").expect("curl"))
+            .args(["-s", "-o", "/dev/null", "-w", "%{http_code}"])
+            .args(words)
+            .arg(format!("http://127.0.0.1:{port}/form"))
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    };
+    assert_eq!(curl(&["--http1.0"]), "503");
+    assert_eq!(curl(&["-H", "Expect: 100-continue", "-d", "a=b"]), "503");
     uploads(site, port);
     bypasses(site, port);
     proves(site, port);
@@ -327,6 +390,77 @@ fn bypasses(site: &Site, port: u16) {
         503,
         "a revoked key let somebody in"
     );
+    // A key's end comes with the first tick after its time, as the manual says.
+    let short = site
+        .tool("bypass")
+        .args(["add", "--ttl", "1s"])
+        .run()
+        .expect_code(0)
+        .json();
+    let cookie = format!("Cookie: {}", short["keys"][0]["cookie"].as_str().unwrap());
+    let status = || ask(port, "GET", "/x", &[&cookie]).status;
+    std::thread::sleep(Duration::from_millis(1100));
+    site.tool("status").run().expect_code(0);
+    assert_eq!(status(), 200, "the manual says that a key works until tick");
+    site.tool("tick").run().expect_code(0);
+    assert_eq!(status(), 503, "an ended key let somebody in after tick");
+}
+
+/// A template with a style sheet, a picture and a font in directories of their own: every file that
+/// the page and its style sheet name is served, whole and as what it is, while the page is up.
+pub fn serves_a_template_in_full(site: &Site, port: u16) {
+    let template = site.top().join("template");
+    let files: [(&str, &[u8], &str); 4] = [
+        (
+            "css/site.css",
+            b"body { background: url(../img/sea.png) }\n@font-face { font-family: f; src: url(../fonts/f.woff2) }\n",
+            "text/css",
+        ),
+        ("img/logo.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml"),
+        ("img/sea.png", b"bytes of a picture", "image/png"),
+        ("fonts/f.woff2", b"wOF2", "font/woff2"),
+    ];
+    for (path, bytes, _) in files {
+        fs::create_dir_all(template.join(path).parent().unwrap()).unwrap();
+        fs::write(template.join(path), bytes).unwrap();
+    }
+    fs::write(
+        template.join("page.html"),
+        "<!doctype html><html lang={{lang}}><link rel=stylesheet href=\"{{assets}}/css/site.css\"><img src=\"{{assets}}/img/logo.svg\">{{message}}",
+    )
+    .unwrap();
+    site.tool("on")
+        .arg("--template")
+        .arg(&template)
+        .run()
+        .expect_code(0);
+    let page = ask(port, "GET", "/any/where", &[]);
+    assert_eq!(page.status, 503, "{page:?}");
+    let (_, link) = page.body.split_once("href=\"").unwrap();
+    let assets = link.split_once("/css/site.css\"").unwrap().0;
+    assert!(
+        page.body
+            .contains(&format!("src=\"{assets}/img/logo.svg\""))
+    );
+    let policy = page.header("content-security-policy").unwrap();
+    for kind in ["style-src 'self'", "img-src 'self'", "font-src 'self'"] {
+        assert!(policy.contains(kind), "{policy}");
+    }
+    for (path, bytes, kind) in files {
+        let answer = ask(port, "GET", &format!("{assets}/{path}"), &[]);
+        assert_eq!(
+            (answer.status, answer.body.as_bytes()),
+            (200, String::from_utf8_lossy(bytes).as_bytes()),
+            "{path}: {answer:?}"
+        );
+        let given = answer.header("content-type").unwrap_or_default();
+        assert!(given.starts_with(kind), "{path}: {given}");
+    }
+    assert_eq!(
+        ask(port, "GET", &format!("{assets}/nothing.css"), &[]).status,
+        404
+    );
+    site.tool("off").run().expect_code(0);
 }
 
 /// `verify` agrees with what was just seen, in both directions.
@@ -370,12 +504,31 @@ fn proves(site: &Site, port: u16) {
     }
 }
 
-/// Flips under a crowd: every answer is the site's or the whole page.
+/// Flips under a crowd, some of whom ask for paths that are let past the page all the while: every
+/// answer is the site's or the whole page, and none is missing. The long form is 100 flips under 64 connections.
 pub fn loses_nothing(site: &Site, port: u16) {
-    let crowd = Crowd::gather(port, 16, whole_page);
-    for n in 0..12 {
+    let tally = flips(site, port);
+    assert_eq!(
+        tally.renewed, 0,
+        "the server dropped kept connections: {tally:?}"
+    );
+}
+
+/// The same, where the server may close connections that it has kept.
+pub fn flips(site: &Site, port: u16) -> Tally {
+    // So many visitors without a pause would leave no processor for the flips.
+    let (flips, visitors, pause) = match harness::full_sweep() {
+        true => (100, 64, Duration::from_millis(10)),
+        false => (12, 16, Duration::ZERO),
+    };
+    let allowed = ["/healthz", "/healthz", "/hooks/pay", "/hooks/a/b"];
+    let crowd = Crowd::with_allowed(port, visitors, &allowed, pause, whole_page);
+    for n in 0..flips {
         site.tool("on")
-            .args(["--message", &format!("Round {n}. {}", "x".repeat(n * 40))])
+            .args([
+                "--message",
+                &format!("Round {n}. {}", "x".repeat(n % 12 * 40)),
+            ])
             .run()
             .expect_code(0);
         site.tool("on")
@@ -385,8 +538,13 @@ pub fn loses_nothing(site: &Site, port: u16) {
         site.tool("off").run().expect_code(0);
     }
     let tally = crowd.leave();
+    eprintln!("{flips} flips, {visitors} connections: {tally:?}");
     assert_eq!(tally.wrong, 0, "{tally:?}");
-    assert!(tally.site > 0 && tally.page > 0, "{tally:?}");
+    assert!(
+        tally.site > 0 && tally.page > 0 && tally.past > 0,
+        "{tally:?}"
+    );
+    tally
 }
 
 /// What `Site::allowing(PAST)` lets past: one path, everything below another, and one network that
@@ -424,10 +582,10 @@ pub fn lets_past(site: &Site, port: u16) {
     ] {
         assert_eq!(up(path), (503, 503), "{path}");
     }
-    let from = ask_from("127.0.0.7", port, "/");
+    let from = ask_from("127.0.0.7", port, "/", &[]);
     assert_eq!(from.status, 200, "the allowed address");
     assert_eq!(
-        ask_from("127.0.0.8", port, "/").status,
+        ask_from("127.0.0.8", port, "/", &[]).status,
         503,
         "another address"
     );
@@ -450,8 +608,36 @@ pub fn lets_past(site: &Site, port: u16) {
     assert_ne!(off["verified"][0]["cause"], "let_past", "{off}");
 }
 
+/// Behind a proxy at 127.0.0.1, what `Site::allowing` has is let past by the client's own address.
+pub const PROXIED: [&str; 4] = ["--allow-from", "2001:db8::/32", "--allow-from", "192.0.2.7"];
+
+/// The proxy's word counts, and nobody else's: not what a client writes into the header before the
+/// proxy adds the client's address, nor the header of a client that comes without the proxy.
+pub fn believes_the_proxy_alone(site: &Site, port: u16) {
+    site.tool("on").run().expect_code(0);
+    for (peer, forwarded, status) in [
+        ("127.0.0.1", "2001:db8::5", 200),
+        ("127.0.0.1", "192.0.2.7", 200),
+        ("127.0.0.1", "192.0.2.8", 503),
+        ("127.0.0.1", "2001:db9::5", 503),
+        ("127.0.0.1", "192.0.2.7, 203.0.113.9", 503),
+        ("127.0.0.1", "203.0.113.9, 192.0.2.7", 200),
+        ("127.0.0.8", "192.0.2.7", 503),
+        ("127.0.0.8", "2001:db8::5", 503),
+    ] {
+        let header = format!("X-Forwarded-For: {forwarded}");
+        assert_eq!(
+            ask_from(peer, port, "/", &[&header]).status,
+            status,
+            "{peer} with {forwarded}"
+        );
+    }
+    assert_eq!(ask(port, "GET", "/", &[]).status, 503, "the proxy itself");
+    site.tool("off").run().expect_code(0);
+}
+
 /// A request from one of this machine's loopback addresses.
-fn ask_from(address: &str, port: u16, path: &str) -> Answer {
+pub fn ask_from(address: &str, port: u16, path: &str, headers: &[&str]) -> Answer {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
     use std::os::fd::AsRawFd;
     let fd = socket(
@@ -465,18 +651,5 @@ fn ask_from(address: &str, port: u16, path: &str) -> Answer {
     bind(fd.as_raw_fd(), &SockaddrIn::from(from)).unwrap();
     let to: std::net::SocketAddrV4 = format!("127.0.0.1:{port}").parse().unwrap();
     connect(fd.as_raw_fd(), &SockaddrIn::from(to)).unwrap();
-    let mut stream = TcpStream::from(fd);
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    Answer {
-        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-        head: head.to_owned(),
-        body: body.to_owned(),
-    }
+    ask_on(TcpStream::from(fd), "GET", path, headers)
 }

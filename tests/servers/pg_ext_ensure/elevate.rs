@@ -331,6 +331,7 @@ fn what_a_command_leaves_behind_is_ended_or_reported() {
           >{out} 2>&1 </dev/null &) ; sleep 0.5; \
          $SQL -c 'CREATE ROLE {evil} SUPERUSER' -c 'CREATE FUNCTION remnant() RETURNS int LANGUAGE sql AS $$SELECT 1$$' \
           -c 'ALTER FUNCTION remnant() OWNER TO postgres' -c 'CREATE ROLE {evil}_runner CREATEROLE' \
+          -c 'CREATE ROLE {evil}_door LOGIN' -c \"ALTER ROLE postgres PASSWORD 'mine'\" \
           -c 'GRANT pg_execute_server_program TO {evil}_runner' -c \"ALTER ROLE {evil}_runner SET session_preload_libraries = 'auto_explain'\" \
           -c \"CREATE FUNCTION outside() RETURNS bool AS 'pg_buffercache', 'pg_buffercache_pages' LANGUAGE c\"",
         out = out.display()
@@ -350,6 +351,8 @@ fn what_a_command_leaves_behind_is_ended_or_reported() {
         (&elevation["new_rights"], &elevation["new_untrusted"]),
         (
             &json!([
+                "password of role postgres",
+                format!("role {evil}_door has LOGIN"),
                 format!("role {evil}_runner has CREATEROLE"),
                 format!("role {evil}_runner is a member of pg_execute_server_program"),
                 format!("setting session_preload_libraries of role {evil}_runner")
@@ -375,7 +378,7 @@ fn what_a_command_leaves_behind_is_ended_or_reported() {
     );
     server.psql(
         "postgres",
-        &format!("DROP ROLE {evil}; DROP ROLE {evil}_runner"),
+        &format!("DROP ROLE {evil}; DROP ROLE {evil}_runner; DROP ROLE {evil}_door"),
     );
 }
 

@@ -6,6 +6,8 @@ mod elevate;
 mod fixes;
 mod foresight;
 mod libpq;
+mod matrix;
+mod migrations;
 mod misago;
 mod packages;
 mod pooler;

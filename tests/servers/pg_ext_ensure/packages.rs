@@ -225,3 +225,45 @@ fn the_package_of_every_control_file_here_is_known() {
     }
     assert!(checked > 40, "{checked}");
 }
+
+/// Debian 13 has pgvector, Debian 12 does not.
+#[test]
+fn pgvector_is_created_where_debian_has_it() {
+    let version = harness::postgres::version();
+    let control = format!("/usr/share/postgresql/{version}/extension/vector.control");
+    let distro = distro::Distro::here();
+    let packaged = match distro::extension::find("vector", &version, &distro) {
+        distro::extension::Packaged::Here(package) => Some(package),
+        _ => None,
+    };
+    let server = Postgres::shared();
+    let app = harness::postgres::unique("vectors");
+    server.create_app(&app);
+    let run = |words: &[&str]| ensure(server, &app, &app).args(words).arg("vector").run();
+    if std::path::Path::new(&control).exists() {
+        assert_eq!(packaged, Some(format!("postgresql-{version}-pgvector")));
+        run(&["-n"]).expect_code(1);
+        run(&[]).expect_code(0);
+        server.psql(
+            &app,
+            "CREATE TABLE t (v vector(3)); INSERT INTO t VALUES ('[1,2,3]')",
+        );
+        let kept = item(&run(&["-n", "--absent", "hstore"]).expect_code(0), "vector");
+        assert_eq!(kept["action"], "none");
+        return;
+    }
+    let output = run(&[]).expect_code(3);
+    let missing = item(&output, "vector");
+    match packaged {
+        Some(package) => assert_eq!(missing["package"], package),
+        None => {
+            assert_eq!(missing["fix"]["steps"], json!([]));
+            let summary = missing["fix"]["summary"].as_str().unwrap();
+            let name = format!("postgresql-{version}-pgvector");
+            assert!(
+                summary.contains(&name) && summary.contains("repository"),
+                "{summary}"
+            );
+        }
+    }
+}

@@ -8,22 +8,27 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// A running PgBouncer in front of a server.
-struct Pooler {
+pub struct Pooler {
     child: Child,
     directory: TempDir,
     port: u16,
 }
 
 impl Pooler {
-    fn start(server: &Postgres, mode: &str) -> Pooler {
+    pub fn start(server: &Postgres, mode: &str) -> Pooler {
         let directory = scratch();
         let port = free_port();
         let users = directory.path().join("users");
-        std::fs::write(&users, "\"postgres\" \"\"\n\"app\" \"\"\n").unwrap();
+        let names = ["postgres", "app", "superuser", "owner", "creator", "nobody"];
+        let list: String = names
+            .iter()
+            .map(|name| format!("\"{name}\" \"\"\n"))
+            .collect();
+        std::fs::write(&users, list).unwrap();
         let config = directory.path().join("pgbouncer.ini");
         let text = format!(
             "[databases]\n* = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
-             auth_type = trust\nauth_file = {}\npool_mode = {mode}\ndefault_pool_size = 3\nmax_client_conn = 50\nserver_reset_query =\n",
+             auth_type = trust\nauth_file = {}\npool_mode = {mode}\ndefault_pool_size = 3\nmax_client_conn = 50\nserver_idle_timeout = 2\nserver_reset_query =\n",
             server.socket_dir().display(),
             server.port(),
             users.display()
@@ -50,7 +55,7 @@ impl Pooler {
         }
     }
 
-    fn dsn(&self, role: &str, database: &str) -> String {
+    pub fn dsn(&self, role: &str, database: &str) -> String {
         format!(
             "host=127.0.0.1 port={} user={role} dbname={database} sslmode=disable",
             self.port

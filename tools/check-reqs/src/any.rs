@@ -120,13 +120,15 @@ impl Check for Any {
                 .map(|members| {
                     let members = members.iter();
                     members
-                        .map(|member| scope.spawn(move || member.check.look(host, deadline)))
+                        .map(|member| {
+                            base::threads::help(scope, move || member.check.look(host, deadline))
+                        })
                         .collect()
                 })
                 .collect();
-            let join = |look: thread::ScopedJoinHandle<'_, Finding>| {
+            let join = |look: base::threads::Helper<'_, Finding>| {
                 look.join()
-                    .unwrap_or_else(|_| Finding::unknown("internal", "internal error"))
+                    .unwrap_or_else(|| Finding::unknown("internal", "internal error"))
             };
             looks
                 .into_iter()

@@ -3,6 +3,8 @@
 //! The story: [`cli`] turns arguments and files into requirements, [`plan`] chooses and orders them, [`observe`] looks at the host side by
 //! side, [`plan`] adds the answers up, [`report`] and [`format`] say them. Nothing is changed, so there is no `act`.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod accounts;
 mod any;
 mod check;
@@ -65,13 +67,9 @@ impl Tool for CheckReqs {
             Action::List => listed(requirements(&request)?, None),
             Action::Explain(id) => listed(requirements(&request)?, Some(id)),
             Action::Snapshot(kinds) => {
-                let tables = snapshot::tables(kinds, &request, context.deadline)?;
-                let text = snapshot::document(&tables, parsed.text("output") == Some("json"))?;
-                let report = Report::new(
-                    Status::Ok,
-                    format!("{} requirements written", tables.len()),
-                    Requirements::default(),
-                );
+                let as_json = parsed.text("output") == Some("json");
+                let (msg, text) = snapshot::written(kinds, as_json, &request, context.deadline)?;
+                let report = Report::new(Status::Ok, msg, Requirements::default());
                 Ok(report.raw(Raw::Always(text.into_bytes())))
             }
         }

@@ -81,6 +81,9 @@ pub const COMMON_KEYS: &[(&str, &str)] = &[
     ),
 ];
 
+/// The most requirements of a run.
+const MOST: usize = 20_000;
+
 impl List {
     /// Adds a file's requirements.
     pub fn add_file(&mut self, origin: &Origin, given: &Settings, facts: &Facts) -> Result<()> {
@@ -121,8 +124,12 @@ impl List {
         let origin = Origin::new(format!("'{shown}'"), "");
         let text = document::fill(text, settings)
             .map_err(|what| Error::usage(format!("'{shown}': {what}")))?;
-        // What was filled in is not filled in again.
-        let none = Settings::new();
+        // What was filled in is not filled in again; what the site file says still counts.
+        let none: Settings = settings
+            .iter()
+            .filter(|(name, _)| name.starts_with("site.") || name.starts_with("as."))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         let alternatives = need::alternatives(&text);
         if let [one] = alternatives.as_slice() {
             let node = table_of_need(one)?;
@@ -180,6 +187,9 @@ impl List {
         if let Some(before) = self.places.insert(id.clone(), place.clone()) {
             let again = origin.error(at, format!("the id '{id}' is there already, at {before}"));
             return Err(again.hint("every id names one requirement: give one of them another id"));
+        }
+        if self.requirements.len() >= MOST {
+            return Err(origin.error(node.at, format!("more than {MOST} requirements")));
         }
         self.requirements.push(Requirement {
             id,
@@ -266,8 +276,9 @@ fn alternatives(fields: &mut Fields<'_>, origin: &Origin, settings: &Settings) -
 fn member(node: &Node, origin: &Origin, settings: &Settings) -> Result<Member> {
     match &node.value {
         Value::Text(text) => {
-            let text =
-                document::fill(text, settings).map_err(|what| origin.error(node.at, what))?;
+            let text = origin
+                .fill(text, settings)
+                .map_err(|what| origin.error(node.at, what))?;
             let table = need::read(&text).map_err(|what| origin.error(node.at, masked(&what)))?;
             let mut member = member(&escaped(table), origin, &Settings::new())?;
             member.name = text;

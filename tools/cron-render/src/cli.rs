@@ -43,7 +43,7 @@ const SITE: &[Opt] = &[
         .more("The default is system for /etc/crontab, files in a directory cron.d and files called NAME.cron.d, and where the first word of each command is a user and no program."),
     Opt::value("format", Value::Choice("FORMAT", registry::NAMES), "What to make: crontab is the default"),
     Opt::value("dialect", Value::Choice("CRON", dialect::NAMES), "Whose rules; those of the cron of this host are the default")
-        .more("For a schedule that is rendered for another host: debian is cron 3.0pl1 to -186 (Debian 11 and 12), debian-13 a later one, cronie-1.5 a cronie before 1.6."),
+        .more("For a schedule that is rendered for another host: debian is cron 3.0pl1 to -186 (Debian 11 and 12), debian-13 a later one, cronie-1.5 is cronie 1.5.5 to 1.5.7 (RHEL 9), cronie-1.5.2 an older one (RHEL 8)."),
 ];
 
 const FORCE: &[Opt] = &[Opt::flag(

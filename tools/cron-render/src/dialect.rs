@@ -18,7 +18,10 @@ pub enum Dialect {
     /// Debian's cron 3.0pl1-187 and later: Debian 13.
     #[serde(rename = "debian-13")]
     Debian13,
-    /// cronie before 1.6, as on RHEL 8 and 9.
+    /// cronie before 1.5.5, as on RHEL 8.
+    #[serde(rename = "cronie-1.5.2")]
+    Cronie152,
+    /// cronie 1.5.5 to 1.5.7, as on RHEL 9.
     #[serde(rename = "cronie-1.5")]
     Cronie15,
     /// cronie 1.6 and later, as on Fedora and Arch.
@@ -36,13 +39,20 @@ pub enum Family {
 }
 
 /// The names that `--dialect` takes, in the order of [`Dialect::ALL`].
-pub const NAMES: &[&str] = &["debian", "debian-13", "cronie-1.5", "cronie"];
+pub const NAMES: &[&str] = &[
+    "debian",
+    "debian-13",
+    "cronie-1.5.2",
+    "cronie-1.5",
+    "cronie",
+];
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Dialect; 4] = [
+    pub const ALL: [Dialect; 5] = [
         Dialect::Debian,
         Dialect::Debian13,
+        Dialect::Cronie152,
         Dialect::Cronie15,
         Dialect::Cronie,
     ];
@@ -62,7 +72,7 @@ impl Dialect {
     pub fn family(self) -> Family {
         match self {
             Dialect::Debian | Dialect::Debian13 => Family::Debian,
-            Dialect::Cronie15 | Dialect::Cronie => Family::Cronie,
+            Dialect::Cronie152 | Dialect::Cronie15 | Dialect::Cronie => Family::Cronie,
         }
     }
 
@@ -109,7 +119,7 @@ impl Dialect {
 
     /// The most settings that crontab(1) installs (`MAX_USER_ENVS`).
     pub fn setting_limit(self) -> Option<usize> {
-        self.is_cronie().then_some(1_000)
+        matches!(self, Dialect::Cronie15 | Dialect::Cronie).then_some(1_000)
     }
 
     /// Whether `NAME=` is an empty value; the older Debian wants `NAME=""`.
@@ -125,6 +135,12 @@ impl Dialect {
     /// Whether a backslash before a backslash disappears.
     pub fn folds_backslashes(self) -> bool {
         self.family() == Family::Debian
+    }
+
+    /// Whether a range's end and a step beyond the field are refused; cronie before 1.5.5 looks at the
+    /// values alone that a range comes to.
+    pub fn refuses_steps_beyond(self) -> bool {
+        matches!(self, Dialect::Cronie15 | Dialect::Cronie)
     }
 
     /// Whether `CRON_TZ` and `RANDOM_DELAY` mean anything to the daemon.

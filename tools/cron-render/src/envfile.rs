@@ -56,9 +56,7 @@ fn shell(line: &str) -> Option<&'static str> {
     let mut rest = value;
     let mut first = true;
     loop {
-        let Some(c) = rest.chars().next() else {
-            return None;
-        };
+        let c = rest.chars().next()?;
         rest = match c {
             '\'' => match rest[1..].split_once('\'') {
                 Some((_, after)) => after,

@@ -126,7 +126,8 @@ impl Cron {
                 _ => Dialect::Debian,
             }),
             Program::Cronie if numbers(version) >= vec![1, 6] => Some(Dialect::Cronie),
-            Program::Cronie => Some(Dialect::Cronie15),
+            Program::Cronie if numbers(version) >= vec![1, 5, 5] => Some(Dialect::Cronie15),
+            Program::Cronie => Some(Dialect::Cronie152),
             _ => None,
         }
     }
@@ -352,7 +353,7 @@ mod tests {
         let older = of("cronie 1.5.2\n", None);
         assert_eq!(
             (older.checker, older.dialect()),
-            (None, Some(Dialect::Cronie15))
+            (None, Some(Dialect::Cronie152))
         );
         assert_eq!(of("2.5.1-2\n", None).program, Program::SystemdCron);
         let busybox = of(

@@ -3,6 +3,8 @@
 //! The story: a request (command line, facts, template), a look at the machine, findings and a
 //! rendered schedule (pure), and for `install` and `remove` one change under a lock.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod act;
 mod around;
 mod attempt;

@@ -30,6 +30,9 @@ use crate::piece::Piece;
 use crate::schedule::{self, ScheduleError, Written};
 use crate::site::{Facts, Site};
 
+/// The most lines of a template; no cron takes more than 10,000.
+const MOST_LINES: usize = 20_000;
+
 /// A template that was read but not yet understood.
 #[derive(Debug)]
 pub struct Draft {
@@ -223,6 +226,11 @@ impl Draft {
     /// # Errors
     /// `Kind::Input` for TOML or JSON that is wrong.
     pub fn new(name: String, bytes: Vec<u8>) -> Result<Draft> {
+        if bytes.iter().filter(|byte| **byte == b'\n').count() > MOST_LINES {
+            return Err(Error::input(format!(
+                "{name}: more than {MOST_LINES} lines"
+            )));
+        }
         if !is_document(&name, &bytes) {
             return Ok(Draft {
                 name,

@@ -68,7 +68,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     ],
     environment: &[],
     security: &[
-        "Configurations are data: nothing in them is run. Only regular files of at most 16 MiB are read, and FIFOs are not waited for.",
+        "Configurations are data: nothing in them is run. Only regular files of at most 4 MiB are read, and FIFOs are not waited for.",
         "With --create-dirs, links are not followed, and only what was made is given away.",
     ],
     see_also: &["logrotate(8)", "lsof(8)", "tail(1)"],

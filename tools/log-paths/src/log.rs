@@ -262,6 +262,9 @@ impl Reopen {
     };
 }
 
+/// The most logs of one service that are reported.
+pub const MOST: usize = 5_000;
+
 /// All that one service's configurations said.
 #[derive(Debug, Default)]
 pub struct Configured {
@@ -328,6 +331,8 @@ impl Configured {
             .find(|at| self.targets.get(*at).is_some_and(same))
         {
             Some(at) => self.targets[at].conditional &= target.conditional,
+            // One more than are reported, so that it shows that there are more.
+            None if self.targets.len() > MOST => {}
             None => {
                 places.push(self.targets.len());
                 self.targets.push(target);

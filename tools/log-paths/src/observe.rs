@@ -5,7 +5,7 @@ mod rotated;
 
 use crate::access::Judge;
 use crate::instance::{self, Wanted};
-use crate::log::{Fault, Sink, Target};
+use crate::log::{Configured, Fault, MOST, Sink, Target};
 use crate::observed::{Logrotate, Names, Observed, Seen};
 use crate::open;
 use crate::parts::in_parts;
@@ -21,6 +21,25 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// Leaves out what a configuration without measure would fill the report with, and says that it is left out.
+fn bound(service: &'static str, configured: &mut Configured) {
+    configured.faults.truncate(MOST);
+    let Some(first) = configured.targets.get(MOST) else {
+        return;
+    };
+    let message = format!("more than {MOST} logs: the rest is left out");
+    let error = match &first.source {
+        Some(source) => conf::Error::at(conf::Kind::TooLarge, source, message),
+        None => conf::Error::new(conf::Kind::TooLarge, Path::new("/proc"), 0, message),
+    };
+    configured.targets.truncate(MOST);
+    configured.faults.push(Fault {
+        service,
+        error,
+        incomplete: true,
+    });
+}
+
 /// Looks at everything a request asks for.
 #[must_use]
 pub fn observe(request: &Request, site: &Site) -> Observed {
@@ -33,7 +52,8 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
             .iter()
             .filter(|service| request.wants(service.name))
         {
-            let configured = (service.read)(site);
+            let mut configured = (service.read)(site);
+            bound(service.name, &mut configured);
             faults.extend(configured.faults);
             targets.extend(configured.targets.into_iter().map(settle));
             if !configured.found {
@@ -46,7 +66,8 @@ pub fn observe(request: &Request, site: &Site) -> Observed {
                 request.wants(service.name) && inner.running(service.name).next().is_some()
             });
             for service in services {
-                let configured = (service.read)(inner);
+                let mut configured = (service.read)(inner);
+                bound(service.name, &mut configured);
                 faults.extend(configured.faults);
                 unfound.retain(|name| *name != service.name);
                 let within = |target: Target| Target {

@@ -18,7 +18,7 @@ pub fn in_parts<T: Sync, R: Send + Default>(
     thread::scope(|scope| {
         let parts: Vec<_> = list
             .chunks(list.len().div_ceil(threads))
-            .map(|part| scope.spawn(|| work(part)))
+            .map(|part| base::threads::help(scope, || work(part)))
             .collect();
         parts
             .into_iter()

@@ -3,17 +3,16 @@
 //! gunicorn's and Django's configurations are programs. What they say outright is read; anything that would have to be computed is
 //! handed back as its source text, so that the report can say so. Nothing is imported, called or guessed.
 
-mod lexer;
 mod literal;
 mod module;
 mod path;
 
-pub use lexer::Token;
 pub use literal::{Literal, Shape};
 pub use module::{Binding, Module};
 pub use path::{Names, Value, evaluate};
+pub use pysource::Token;
 
-use lexer::Line;
+use pysource::Line;
 
 /// A name's last value at the top level of a module.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +31,7 @@ pub struct Assignment {
 pub fn assignments(source: &[u8]) -> Result<Vec<Assignment>, usize> {
     let mut found: Vec<Assignment> = Vec::new();
     let mut hidden: Option<usize> = None;
-    for line in lexer::lines(source)? {
+    for line in pysource::lines(source)? {
         if let Some(indent) = hidden {
             if line.indent > indent {
                 continue;

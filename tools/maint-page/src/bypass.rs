@@ -2,7 +2,7 @@
 //!
 //! A key is the name of a file: 32 hex digits from the kernel's random numbers. The web server
 //! only asks whether the file is there, in a directory it may not list, so a key's end has to
-//! be an act: whatever command comes next removes the keys whose time is up.
+//! be an act: each command that changes the layout removes the keys whose time is up.
 
 use base::atomic::Dir;
 use base::{Error, Result};

@@ -13,7 +13,7 @@ const PLACE: &[Opt] = &[
 ];
 
 const ID: Opt = Opt::value("id", Value::Text("ID"), "Whose hold it is")
-    .more("The default is the name of whoever calls, as sudo or the system knows it; for `during` one of its own for each run. The page is up as long as any hold is.");
+    .more("The default is the name of whoever calls, as sudo or the system knows it; for `during` one of its own for each run. The page is up as long as any hold is. Two people can have one name, as two root shells have: without --id a command leaves a hold alone that was made in another login with a terminal that is still open, from another address or with another ssh key (where sshd has ExposeAuthInfo).");
 
 const FORCE: Opt = Opt::flag(
     "force",
@@ -132,7 +132,7 @@ const ALLOW: &[Opt] = &[
         .more("For health checks and webhooks. `verify` on such a path says that the request is let past."),
     Opt::value("allow-from", Value::Text("NETWORK"), "Let requests from this address or network past the page")
         .many()
-        .more("192.0.2.7, 192.0.2.0/24, 2001:db8::/32. nginx reads networks in its http block alone: `maint-page snippet nginx-http` with the same options prints that part. Behind a proxy the server has to know the client's address (ngx_http_realip_module, mod_remoteip); Caddy 2.6 compares the proxy's."),
+        .more("192.0.2.7, 192.0.2.0/24, 2001:db8::/32. nginx reads networks in its http block alone: `maint-page snippet nginx-http` with the same options prints that part. Behind a proxy the server has to know the client's address: ngx_http_realip_module, mod_remoteip, or for Caddy 2.8 and newer the options trusted_proxies and trusted_proxies_strict with `maint-page snippet caddy-proxied`. Caddy 2.6 compares the proxy's address."),
 ];
 
 const fn command(
@@ -198,9 +198,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         ),
         command(
             "tick",
-            "Do what the clock says is due; for cron",
+            "Do what the clock says is due; for cron and timers",
             &[
-                "Puts up the page whose start has come, brings maintenance.json and Retry-After up to date, takes away what asked for --auto-off, and says once that a page is overdue.",
+                "Puts up the page whose start has come, brings maintenance.json and Retry-After up to date, takes away what asked for --auto-off, removes bypass keys that have ended, and says once that a page is overdue.",
+                "The packages have a timer for systemd that runs tick each minute for a site with a site file: `systemctl enable --now maint-page@NAME.timer` for /etc/runbook-tools/sites/NAME.toml. Its table [maint-page] has dir. Without systemd or a site file cron does the same: see EXAMPLES.",
             ],
             &[PLACE, CLOCK],
         ),
@@ -236,7 +237,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             positionals: &[Positional::one(
                 "SERVER",
                 Value::Choice("SERVER", &snippet::SERVERS),
-                "Which web server: nginx, apache or caddy; nginx-http for the part of nginx's http block",
+                "Which web server: nginx, apache or caddy; nginx-http for the part of nginx's http block; caddy-proxied for Caddy 2.8 or newer behind a proxy",
             )],
             trailing: Trailing::None,
             default: false,
@@ -245,7 +246,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             name: "bypass",
             about: "Let somebody see the site behind the page",
             description: &[
-                "`add` makes a key and prints the path that sets it as a cookie: follow that link once in a browser, which keeps the cookie until the key's end. The web server only looks whether the key's file exists: the first maint-page command after the end removes it, so a `tick` every minute, from cron or the timer, ends a key within a minute. `list` says which keys there are by their first eight digits, and `revoke` takes one by those, or all.",
+                "`add` makes a key and prints the path that sets it as a cookie: follow that link once in a browser, which keeps the cookie until the key's end. The web server only looks whether the key's file exists: the key works until that file is removed. The first tick after the key's end removes the file, and so does an on, during or bypass command; status, verify and snippet change nothing. With tick each minute, from cron or the timer, a key ends within a minute after its end; without tick a key works on. `list` says which keys there are by their first eight digits, and `revoke` takes one by those, or all.",
             ],
             options: &[PLACE, KEYS],
             positionals: &[
@@ -324,6 +325,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             text: "For the site's own code: schema, id, state, message, message_html, timestamp, starts_at, ends_at, warn_from, retry_after, updated_at. In single-file mode it stands beside FILE. Gone when nothing is planned.",
         },
         Entry {
+            name: "/usr/lib/systemd/system/maint-page@.timer, maint-page@.service",
+            text: "The units for tick: NAME in maint-page@NAME.timer is the name of a site file.",
+        },
+        Entry {
             name: ".FILE.maint-page/",
             text: "In single-file mode, beside FILE: the holds.",
         },
@@ -341,7 +346,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     security: &[
         "Everything is written into directories opened once, never through symbolic links, with mode 0644 whatever the umask says. A directory that others can write without the sticky bit is refused.",
         "Messages are shown as text; there is no way to put markup or control characters on the page, except by a template of your own.",
-        "A bypass key is 128 random bits. Only its owner's report and its file name hold it; lists and journals show its first eight digits.",
+        "A bypass key is 128 random bits. Standard output of `bypass add` shows the key once, and the key's file has the key for its name; lists show its first eight digits, and --journal has *** in its place.",
     ],
     see_also: &["svc-cycle", "nginx(8)"],
 };

@@ -7,6 +7,10 @@
 
 use proc::{Identity, Snapshot, Stat};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::io::Read;
+use std::path::Path;
 
 /// Where a person sits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +24,22 @@ pub struct Seat {
     pub client: Option<String>,
     /// The leader of the session: its pid and its start in clock ticks since boot.
     pub leader: Option<(i32, u64)>,
+    /// The login that the session belongs to, where PAM set one: sudo and su keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<Login>,
+    /// A digest of the ssh key that the person came with, where sshd tells (ExposeAuthInfo).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// A login as the kernel's audit knows it: /proc/self/loginuid and /proc/self/sessionid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// Who logged in, whoever they became since.
+    pub uid: u32,
+    /// The login's number in this boot.
+    pub session: u32,
 }
 
 /// A run of `during`.
@@ -49,19 +69,36 @@ impl Seat {
                 .and_then(|text| text.split(' ').next().map(str::to_owned))
                 .filter(|address| !address.is_empty()),
             leader: Stat::of(session).ok().map(|leader| (session, leader.start)),
+            login: login(),
+            key: key(),
         })
     }
 
-    /// Whether somebody at `other` is certainly another person than somebody here: both have a
-    /// terminal, and these came from different addresses, or are two sessions that both live.
+    /// Whether somebody at `other` has to be taken for another person than somebody here.
+    ///
+    /// The same login is the same person, also in a second window of tmux. Two keys, two users who
+    /// logged in and two addresses are two people. What is left are two sessions with terminals:
+    /// while both live they are two people, because two people can share a key and a gateway.
     pub fn is_anothers(&self, other: &Seat) -> bool {
         if self.boot != other.boot || self.leader == other.leader {
             return false;
         }
-        match (&self.client, &other.client) {
-            (Some(here), Some(there)) => here != there,
-            _ => self.tty.is_some() && other.tty.is_some() && self.lives() && other.lives(),
+        let logins = self.login.zip(other.login);
+        if logins.is_some_and(|(here, there)| here.session == there.session) {
+            return false;
         }
+        if let (Some(here), Some(there)) = (&self.key, &other.key) {
+            return here != there;
+        }
+        let differ = |pair: Option<bool>| pair == Some(true);
+        differ(logins.map(|(here, there)| here.uid != there.uid))
+            || differ(
+                self.client
+                    .as_ref()
+                    .zip(other.client.as_ref())
+                    .map(|(a, b)| a != b),
+            )
+            || (self.tty.is_some() && other.tty.is_some() && self.lives() && other.lives())
     }
 
     fn lives(&self) -> bool {
@@ -141,6 +178,35 @@ impl Run {
 /// COMMAND has begun, and this program can be killed in that moment.
 pub const MARK: &str = "MAINT_PAGE_RUN";
 
+/// None where no PAM module set one: the kernel's value for that is the largest.
+fn login() -> Option<Login> {
+    let number = |name: &str| -> Option<u32> {
+        let text = std::fs::read_to_string(format!("/proc/self/{name}")).ok()?;
+        text.trim()
+            .parse()
+            .ok()
+            .filter(|number| *number != u32::MAX)
+    };
+    Some(Login {
+        uid: number("loginuid")?,
+        session: number("sessionid")?,
+    })
+}
+
+/// sshd writes a line such as `publickey ssh-ed25519 AAAA…` into the file that the variable names.
+fn key() -> Option<String> {
+    let path = std::env::var_os("SSH_USER_AUTH")?;
+    let (file, _) = base::trust::open_regular(Path::new(&path)).ok()?;
+    let mut text = String::new();
+    file.take(1 << 16).read_to_string(&mut text).ok()?;
+    let line = text.lines().find(|line| line.starts_with("publickey "))?;
+    let digest = Sha256::digest(line);
+    Some(digest.iter().take(8).fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    }))
+}
+
 fn boot() -> Option<String> {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(text.trim().to_owned())
@@ -173,6 +239,8 @@ mod tests {
             tty: tty.map(str::to_owned),
             client: client.map(str::to_owned),
             leader: Some(leader),
+            login: None,
+            key: None,
         }
     }
 
@@ -200,6 +268,38 @@ mod tests {
         let again = seat(Some("pts/9"), Some("192.0.2.1"), (3, 3));
         assert!(one.is_anothers(&two) && !one.is_anothers(&again));
         assert_eq!(again.shown(), " on pts/9 from 192.0.2.1");
+    }
+
+    #[test]
+    fn one_login_is_one_person_and_two_keys_or_logins_are_two() {
+        let me = i32::try_from(std::process::id()).unwrap();
+        let address = Some("192.0.2.1");
+        let one = seat(Some("pts/1"), address, (me, Stat::of(me).unwrap().start));
+        let other = seat(Some("pts/2"), address, session());
+        assert!(
+            one.is_anothers(&other),
+            "one gateway, two sessions that live"
+        );
+        let login = |seat: &Seat, uid, session| Seat {
+            login: Some(Login { uid, session }),
+            ..seat.clone()
+        };
+        assert!(
+            !login(&one, 0, 7).is_anothers(&login(&other, 0, 7)),
+            "two windows of one login"
+        );
+        let gone = seat(Some("pts/2"), address, (me, 1));
+        assert!(!login(&one, 0, 7).is_anothers(&login(&gone, 0, 8)));
+        assert!(
+            login(&one, 1000, 7).is_anothers(&login(&gone, 1001, 8)),
+            "alice and bob, both root by su"
+        );
+        let key = |seat: &Seat, key: &str| Seat {
+            key: Some(key.to_owned()),
+            ..seat.clone()
+        };
+        assert!(key(&one, "a").is_anothers(&key(&gone, "b")));
+        assert!(!key(&one, "a").is_anothers(&key(&other, "a")));
     }
 
     #[test]

@@ -11,8 +11,9 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::net::IpAddr;
 
-/// The servers there is a text for; `nginx-http` is the part for nginx's http block.
-pub const SERVERS: [&str; 4] = ["nginx", "apache", "caddy", "nginx-http"];
+/// The servers there is a text for; `nginx-http` is the part for nginx's http block, `caddy-proxied`
+/// the text for a Caddy behind a proxy.
+pub const SERVERS: [&str; 5] = ["nginx", "apache", "caddy", "nginx-http", "caddy-proxied"];
 
 /// Who and what is let past the page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,10 +32,8 @@ pub fn text(server: &str, dir: &str, allow: &Allow) -> Option<String> {
             .replace("@ALLOW@\n", &nginx_allow(dir, allow)),
         "nginx-http" => nginx_http(dir, allow),
         "apache" => apache(dir, allow),
-        "caddy" => include_str!("snippet/caddy.conf")
-            .replace("@MATCH@\n", &caddy_matchers(dir))
-            .replace("@RETRY@\n", &caddy_buckets())
-            .replace("@ALLOW@\n", &caddy_allow(allow)),
+        "caddy" => caddy(dir, &caddy_allow(allow, "remote_ip")),
+        "caddy-proxied" => caddy(dir, &caddy_allow(allow, "client_ip")),
         _ => return None,
     };
     Some(filled.replace("@DIR@", dir))
@@ -116,7 +115,17 @@ fn apache_allow(allow: &Allow, skip: usize) -> String {
     )
 }
 
-fn caddy_allow(allow: &Allow) -> String {
+fn caddy(dir: &str, allow: &str) -> String {
+    include_str!("snippet/caddy.conf")
+        .replace("@MATCH@\n", &caddy_matchers(dir))
+        .replace("@RETRY@\n", &caddy_buckets())
+        .replace("@ALLOW@\n", allow)
+}
+
+/// `matcher` is `remote_ip`, the address of the connection, or `client_ip` (since Caddy 2.7), which
+/// believes the header of a proxy that `trusted_proxies` names. Without `trusted_proxies_strict`
+/// (since 2.8) Caddy takes the first address of that header, which a client can forge.
+fn caddy_allow(allow: &Allow, matcher: &str) -> String {
     let mut text = String::new();
     if !allow.paths.is_empty() {
         // The matcher `path` takes upper and lower case for the same.
@@ -124,7 +133,7 @@ fn caddy_allow(allow: &Allow) -> String {
         let _ = writeln!(text, "\tnot path_regexp ({})", paths.join("|"));
     }
     if !allow.networks.is_empty() {
-        let _ = writeln!(text, "\tnot remote_ip {}", allow.networks.join(" "));
+        let _ = writeln!(text, "\tnot {matcher} {}", allow.networks.join(" "));
     }
     text
 }
@@ -207,7 +216,7 @@ mod tests {
 
     #[test]
     fn every_server_has_a_text_with_every_place_filled() {
-        for server in ["nginx", "apache", "caddy"] {
+        for server in ["nginx", "apache", "caddy", "caddy-proxied"] {
             let text = text(server, "/srv/site/maintenance", &Allow::default()).unwrap();
             assert!(
                 !text.contains("@DIR@") && !text.contains("@RETRY@") && !text.contains("@SKIP")

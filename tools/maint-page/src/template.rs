@@ -12,7 +12,10 @@ use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// The most that is copied, in bytes.
-pub const LIMIT: u64 = 20 << 20;
+pub const LIMIT: u64 = 8 << 20;
+
+/// The most of its page, in bytes.
+const PAGE_LIMIT: usize = 1 << 20;
 
 /// How deep its directories may go.
 const DEPTH: usize = 16;
@@ -63,6 +66,14 @@ pub fn read(dir: &Path) -> Result<Template> {
         );
     };
     let text = text.map_err(|_| Error::input(format!("{}: it is not UTF-8", page.display())))?;
+    if text.len() > PAGE_LIMIT {
+        let words = format!(
+            "{}: it is larger than {} MiB",
+            page.display(),
+            PAGE_LIMIT >> 20
+        );
+        return Err(Error::input(words).hint("let page.html refer to files beside it"));
+    }
     if let Some((line, slot)) = page::unknown_slot(text) {
         return Err(Error::input(format!(
             "{}:{line}: {{{{{slot}}}}} is not a slot",

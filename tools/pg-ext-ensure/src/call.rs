@@ -206,6 +206,7 @@ mod tests {
             wants: Vec::new(),
             own: Default::default(),
             policy,
+            migrations: None,
         })
     }
 

@@ -1,12 +1,14 @@
 //! The command line, defined once, and what the arguments mean.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base::cli::{Command, CommandLine, Entry, Example, Opt, Parsed, Positional, Trailing, Value};
 use base::error::{Error, Result};
 use base::exit::Row;
 
+use crate::migrations::{self, Migrations};
 use crate::request::{
     Connection, Databases, Elevate, Ensure, LOCK_TIMEOUT, Policy, Request, STATEMENT_TIMEOUT,
 };
@@ -56,6 +58,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         Example {
             text: "Only look; exit status 1 means that something would be made:",
             command: "pg-ext-ensure -n -d service=misago btree_gin hstore",
+        },
+        Example {
+            text: "What the site's migrations create, read from the migrations themselves:",
+            command: "pg-ext-ensure -d service=misago --from-migrations /srv/misago/site",
         },
         Example {
             text: "A command that insists on a superuser:",
@@ -116,23 +122,30 @@ const ENSURE: Command = Command {
             .short('d')
             .more("The default is what libpq's environment variables say."),
         Opt::value("service", Value::Text("SERVICE"), "A section of the service file"),
-        Opt::value("db", Value::Text("DATABASE"), "A database, instead of the connection's own").many(),
-        Opt::flag("all-dbs", "Every database that takes connections, but no template"),
-        Opt::value("db-exclude", Value::Text("GLOB"), "Of all databases, not these").many(),
-        Opt::value("spec", Value::File("FILE"), "Read what is needed from FILE, TOML or JSON").more(
-            "Keys: databases, extensions, absent, and tables [[database]] with name, extensions and absent. Strings are written as here.",
+        Opt::value("db", Value::Text("DATABASE"), "A database in place of the connection's own").many(),
+        Opt::flag("all-dbs", "All databases that take connections, without templates"),
+        Opt::value("db-exclude", Value::Text("GLOB"), "Leave out the databases whose names match GLOB").many(),
+        Opt::value("spec", Value::File("FILE"), "Read the wanted extensions from FILE, TOML or JSON").more(
+            "Keys: databases, extensions, absent, and tables [[database]] with name, extensions and absent. Strings are written as on the command line.",
+        ),
+        Opt::value("from-migrations", Value::Dir("DIR"), "Ensure the extensions that the Django migrations below DIR create").many().more(
+            "The tool reads the migrations and runs no Python: CreateExtension and its subclasses, RunSQL, and the SQL that functions of \
+             RunPython execute. The word `site` means the directory of the site file. What a migration does not say is reported as unknown, with file and line, \
+             and the exit status is 3. Migrations below directories called tests and in virtual environments are only named, because \
+             Python alone knows which applications the site installs. With --admin, root reads only migrations that no other user can change; \
+             --trust DIR lifts that.",
         ),
         ADMIN,
         Opt::flag("create-cascade", "Also create the extensions that a wanted one requires"),
         Opt::flag("drop-cascade", "Also drop what depends on an extension that shall be absent")
             .more("The report lists every object that is lost under `lost`; a dry run lists them before."),
-        Opt::flag("create-schema", "Create a schema that is named and missing"),
-        Opt::flag("update", "Update to the default version what is installed and not pinned"),
-        Opt::flag("fix-schema", "Move an extension that is in another schema than the one named")
-            .more("Without it, that is reported and the exit status is 1. Nothing is ever dropped and created again."),
+        Opt::flag("create-schema", "Create the named schema where the schema is missing"),
+        Opt::flag("update", "Update installed extensions without a wanted version to the default version"),
+        Opt::flag("fix-schema", "Move an extension that is in another schema than the named one")
+            .more("Without this option the tool reports the schema, and the exit status is 1. The tool never drops an extension to create the extension again."),
         Opt::value("lock-timeout", Value::Duration("DURATION"), "How long to wait for locks in the database").more("The default is 5s."),
         Opt::value("statement-timeout", Value::Duration("DURATION"), "The longest one statement may take").more("The default is 5m."),
-        Opt::value("absent", Value::Text("EXT"), "An extension that shall not be there").many(),
+        Opt::value("absent", Value::Text("EXT"), "An extension that the databases shall not have").many(),
     ]],
     positionals: &[Positional::any("EXT", Value::Text("EXT"), "An extension: NAME[@VERSION|@latest][:SCHEMA]")],
     trailing: Trailing::None,
@@ -143,14 +156,14 @@ const ELEVATE: Command = Command {
     name: "elevate",
     about: "Make ROLE a superuser while COMMAND runs, and never longer",
     description: &[
-        "The better way is not to need it: `pg-ext-ensure --admin DSN EXT…` before COMMAND creates the extensions, and nobody is elevated. \
+        "The better way: `pg-ext-ensure --admin DSN EXT…` before COMMAND creates the extensions, and no role is elevated. \
          For a COMMAND that insists, the tool writes a journal, starts a guardian process, makes the role a superuser, runs COMMAND, takes \
          the right back and reads the catalog to confirm that. The guardian takes the right back if the tool is killed. While COMMAND runs, \
          every open session of the role is a superuser, too. Sessions that began meanwhile are ended, because they could still become any \
          other role.",
         "A role that already is a superuser is refused, and so is the administrator's own role. An elevation that an earlier run did not \
-         finish is finished first. The report names what COMMAND left behind: new superusers, new rights and memberships, objects that \
-         belong to superusers, functions in untrusted languages.",
+         finish is finished first. The report names what COMMAND left behind: new superusers, new roles that may log in, new rights, passwords and \
+         memberships, objects that belong to superusers, functions in untrusted languages.",
     ],
     options: &[&[
         Opt::value(
@@ -207,7 +220,7 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
 
 fn ensure(parsed: &Parsed) -> Result<Ensure> {
     let spec = match parsed.path("spec") {
-        Some(path) => spec::read(path)?,
+        Some(path) => spec::read(path, parsed.text("admin").is_some())?,
         None => spec::Spec::default(),
     };
     let mut wants = spec.wants;
@@ -221,7 +234,14 @@ fn ensure(parsed: &Parsed) -> Result<Ensure> {
     for (database, more) in spec.own {
         own.entry(database).or_default().extend(more);
     }
-    if wants.is_empty() && own.values().all(Vec::is_empty) {
+    let migrations = from_migrations(parsed)?;
+    for want in migrations.iter().flat_map(Migrations::wants) {
+        // What was typed says more: a version, a schema, absent.
+        if !wants.iter().any(|typed| typed.name == want.name) {
+            wants.push(want);
+        }
+    }
+    if wants.is_empty() && own.values().all(Vec::is_empty) && migrations.is_none() {
         return Err(Error::usage("no extension is named")
             .hint("pg-ext-ensure -d DSN EXT…, for example: pg-ext-ensure hstore btree_gin"));
     }
@@ -252,7 +272,51 @@ fn ensure(parsed: &Parsed) -> Result<Ensure> {
                 .duration("statement-timeout")
                 .unwrap_or(STATEMENT_TIMEOUT),
         },
+        migrations,
     })
+}
+
+/// What the migrations say, if they are asked.
+fn from_migrations(parsed: &Parsed) -> Result<Option<Migrations>> {
+    let named = parsed.paths("from-migrations");
+    if named.is_empty() {
+        return Ok(None);
+    }
+    let mut tops: Vec<PathBuf> = Vec::new();
+    for path in named {
+        if path != Path::new("site") {
+            tops.push(path.to_path_buf());
+            continue;
+        }
+        let dir = parsed.site().and_then(base::site::Site::dir);
+        tops.push(dir.ok_or_else(|| {
+            Error::usage("--from-migrations site: no site file names a directory")
+                .hint("give --site FILE whose table [site] has dir = \"DIR\"; a directory called site is ./site")
+        })?);
+    }
+    let tops: Vec<&Path> = tops.iter().map(PathBuf::as_path).collect();
+    let found = migrations::read(&tops)?;
+    let trusted = |file: &PathBuf| {
+        parsed
+            .paths("trust")
+            .iter()
+            .any(|dir| file.starts_with(dir))
+    };
+    let foreign = found.foreign.iter().find(|file| !trusted(file));
+    if let (Some(file), Some(_)) = (foreign, parsed.text("admin")) {
+        let shown = base::terminal::escape_bytes(file.as_os_str().as_encoded_bytes());
+        let dir = tops
+            .first()
+            .map(|top| base::shell::quoted(&top.to_string_lossy()));
+        return Err(Error::input(format!(
+            "{shown}: another user can change this migration, and the rights of --admin would do what the migration asks"
+        ))
+        .hint(format!(
+            "read the migrations and give --trust {}, or leave --admin out",
+            dir.unwrap_or_default()
+        )));
+    }
+    Ok(Some(found))
 }
 
 /// The same extension twice, in two ways, is a mistake; the same one twice in the same way is one.

@@ -107,7 +107,7 @@ impl Work<'_> {
     }
 
     /// What a real run would do, as far as the catalogs tell.
-    fn foresee(&mut self, steps: Vec<Step>, before: &Database) -> Vec<Item> {
+    fn foresee(&mut self, mut steps: Vec<Step>, before: &Database) -> Vec<Item> {
         let beyond = |step: &Step| step.cause.is_none() && rights::denied(step, before).is_some();
         if steps.iter().any(beyond) && self.task.admin.is_some() {
             self.call_admin();
@@ -116,7 +116,12 @@ impl Work<'_> {
             self.warnings.push(format!("--admin: {}", error.message));
         }
         let admin = match &self.admin {
-            Some(Ok(session)) => Some(&session.database),
+            Some(Ok(session)) => {
+                for step in steps.iter_mut().filter(|step| beyond(step)) {
+                    plan::see_library(step, &session.server, &session.database, &self.task.policy);
+                }
+                Some(&session.database)
+            }
             _ => None,
         };
         rights::assign(steps, before, admin)
@@ -213,6 +218,18 @@ impl Work<'_> {
         self.call_admin();
         match &mut self.admin {
             Some(Ok(admin)) => {
+                plan::see_library(
+                    &mut one.step,
+                    &admin.server,
+                    &admin.database,
+                    &self.task.policy,
+                );
+                if one.step.cause.is_some() {
+                    // No right removes that cause: nothing more is sent.
+                    one.denied = None;
+                    one.ending = None;
+                    return Ok(one);
+                }
                 let owner = Some(before.role.name.as_str());
                 let taken = act::single(admin, &one.step, owner, &self.task.policy)?;
                 one.via = Via::Admin;

@@ -5,6 +5,8 @@
 //! What it refuses to do: drop and create again, guess from the words of an error message, use an administrator's rights for what the
 //! application may do itself.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod act;
 mod call;
 mod catalog;
@@ -20,6 +22,7 @@ mod fleet;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod fuzz;
 mod items;
+pub mod migrations;
 mod observe;
 mod package;
 mod packager;
@@ -64,7 +67,11 @@ impl Tool for PgExtEnsure {
         match cli::request(parsed)? {
             Request::Ensure(request) => {
                 let outcomes = fleet::run(&request, context)?;
-                Ok(verdict::report(outcomes, context.dry_run))
+                Ok(verdict::report(
+                    outcomes,
+                    request.migrations,
+                    context.dry_run,
+                ))
             }
             Request::Elevate(request) => elevate::run::run(&request, context),
             Request::Recover(admin) => elevate::recover::run(&admin, context),

@@ -1,7 +1,7 @@
 //! From what is asked for and what was read to the steps that are to be taken: a pure function. A step says which statements do it, which
 //! rights the statements need (`rights` judges them for a role) and which cause stops it whoever takes it.
 
-use crate::catalog::{Available, Control, Database, Dependent, Depth, Installed, Server};
+use crate::catalog::{Available, Control, Database, Depth, Installed, Server};
 use crate::cause::Cause;
 use crate::preload;
 use crate::report::Action;
@@ -9,104 +9,12 @@ use crate::request::Policy;
 use crate::sql::Statement;
 use crate::want::{State, Version, Want};
 
+mod change;
+mod create;
 mod order;
+mod step;
 
-/// What is to be done for one extension.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// What was asked for.
-    pub want: Want,
-    /// What is to be done.
-    pub action: Action,
-    /// How.
-    pub statements: Vec<Statement>,
-    /// The rights that the statements need, in the order in which the server asks for them.
-    pub needs: Vec<Need>,
-    /// Extensions that have to be created with this one.
-    pub requires: Vec<String>,
-    /// Whether the version is trusted.
-    pub trusted: Option<bool>,
-    /// The version that the extension will have.
-    pub version: Option<String>,
-    /// The schema that the extension will be in.
-    pub schema: Option<String>,
-    /// The extension is in another schema than the one asked for, and stays there.
-    pub drifted: bool,
-    /// What a drop takes along.
-    pub lost: Vec<Dependent>,
-    /// The library that the extension needs, and whether the server has loaded the library.
-    pub library: Option<(String, Option<bool>)>,
-    /// What stops the step, whoever takes it.
-    pub cause: Option<Cause>,
-}
-
-/// A right that a statement needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Need {
-    /// The right.
-    pub right: Right,
-    /// The extension whose script the right is for: a whitelist may waive the right then.
-    pub script: Option<String>,
-}
-
-/// What a role may have to be allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Right {
-    /// To run the script of an extension that is not trusted.
-    Superuser,
-    /// To create in the database: a schema, or a trusted extension.
-    CreateOnDatabase,
-    /// To create in a schema that exists.
-    CreateOnSchema(String),
-    /// The rights of the extension's owner.
-    Own,
-    /// The rights of the owners of all members.
-    OwnMembers,
-}
-
-impl Step {
-    /// A step that does nothing.
-    pub fn nothing(want: &Want) -> Step {
-        Step {
-            want: want.clone(),
-            action: Action::None,
-            statements: Vec::new(),
-            needs: Vec::new(),
-            requires: Vec::new(),
-            trusted: None,
-            version: None,
-            schema: None,
-            drifted: false,
-            lost: Vec::new(),
-            library: None,
-            cause: None,
-        }
-    }
-
-    /// Something is to be done, or cannot be.
-    pub fn is_work(&self) -> bool {
-        self.action != Action::None
-    }
-
-    fn need(&mut self, right: Right) {
-        self.needs.push(Need {
-            right,
-            script: None,
-        });
-    }
-
-    fn need_for(&mut self, extension: &str, right: Right) {
-        self.needs.push(Need {
-            right,
-            script: Some(extension.to_string()),
-        });
-    }
-
-    /// Whether the extension is, or will be, unusable because the server has not loaded its library.
-    pub fn is_unloaded(&self) -> bool {
-        matches!(&self.library, Some((_, Some(false))))
-    }
-}
+pub use step::{Need, Right, Step};
 
 /// Whether the first look is enough to say that nothing is to be done.
 pub fn is_settled(want: &Want, database: &Database, policy: &Policy) -> bool {
@@ -157,6 +65,17 @@ pub fn steps(server: &Server, database: &Database, wants: &[Want], policy: &Poli
     };
     let order = order::of(wants, &planner);
     order.into_iter().map(|want| planner.step(want)).collect()
+}
+
+/// The libraries of a step as another role sees them: an administrator knows settings that the application does not.
+pub fn see_library(step: &mut Step, server: &Server, database: &Database, policy: &Policy) {
+    let planner = Planner {
+        server,
+        database,
+        wants: &[],
+        policy,
+    };
+    planner.library(step);
 }
 
 struct Planner<'a> {
@@ -304,272 +223,6 @@ impl<'a> Planner<'a> {
         step
     }
 
-    fn create(&self, want: &Want) -> Step {
-        let mut step = Step {
-            action: Action::Create,
-            schema: want.schema.clone(),
-            ..Step::nothing(want)
-        };
-        let version = match &want.version {
-            Version::Exactly(version) => Some(version.as_str()),
-            _ => None,
-        };
-        let statement = |schema: Option<&str>| Statement::Create {
-            name: want.name.clone(),
-            schema: schema.map(str::to_string),
-            version: version.map(str::to_string),
-        };
-        let Some(available) = self.available(&want.name) else {
-            step.statements.push(statement(want.schema.as_deref()));
-            step.cause = Some(Cause::Unavailable(want.name.clone()));
-            return step;
-        };
-        step.version = version
-            .map(str::to_string)
-            .or_else(|| available.default_version.clone());
-        let Some(control) = available.control(version) else {
-            step.statements.push(statement(want.schema.as_deref()));
-            step.cause = Some(Cause::Version {
-                asked: step.version.clone().unwrap_or_default(),
-                offered: available.versions.keys().cloned().collect(),
-                default: available.default_version.clone(),
-            });
-            return step;
-        };
-        step.trusted = Some(control.trusted);
-        let mut causes = Vec::new();
-        let target = self.place(want, control, &mut step, &mut causes);
-        step.schema = target.clone().or_else(|| control.schema.clone());
-        self.requirements(&control.requires, target.as_deref(), &mut step, &mut causes);
-        let schema = step.schema.clone();
-        self.may_create(&want.name, control, schema.as_deref(), &mut step);
-        step.statements.push(statement(target.as_deref()));
-        step.cause = causes.into_iter().next();
-        step
-    }
-
-    /// The schema to name in `CREATE EXTENSION`; none where the control file decides.
-    fn place(
-        &self,
-        want: &Want,
-        control: &Control,
-        step: &mut Step,
-        causes: &mut Vec<Cause>,
-    ) -> Option<String> {
-        if let Some(schema) = want.schema.as_ref() {
-            self.make_schema(schema, step, causes);
-        }
-        match (&want.schema, &control.schema) {
-            (Some(asked), Some(fixed)) if asked != fixed => {
-                causes.push(Cause::FixedSchema(fixed.clone()));
-                Some(asked.clone())
-            }
-            (Some(asked), _) => Some(asked.clone()),
-            (None, Some(_)) => None,
-            (None, None) => self.current_schema(causes),
-        }
-    }
-
-    fn current_schema(&self, causes: &mut Vec<Cause>) -> Option<String> {
-        if self.database.current_schema.is_none() {
-            causes.push(Cause::NoCurrentSchema(self.schema_exists("public")));
-        }
-        self.database.current_schema.clone()
-    }
-
-    fn make_schema(&self, schema: &str, step: &mut Step, causes: &mut Vec<Cause>) {
-        if self.schema_exists(schema) {
-            return;
-        }
-        if self.policy.create_schema {
-            step.statements
-                .push(Statement::CreateSchema(schema.to_string()));
-            // No whitelist speaks of schemas.
-            step.need(Right::CreateOnDatabase);
-        } else {
-            causes.push(Cause::Schema(schema.to_string()));
-        }
-    }
-
-    /// What is required and neither there nor asked for: created with the extension, or in the way.
-    fn requirements(
-        &self,
-        requires: &[String],
-        schema: Option<&str>,
-        step: &mut Step,
-        causes: &mut Vec<Cause>,
-    ) {
-        if let Some(name) = requires
-            .iter()
-            .find(|name| self.wanted(name, State::Absent).is_some())
-        {
-            causes.push(Cause::Contradiction {
-                present: step.want.name.clone(),
-                absent: name.clone(),
-            });
-            return;
-        }
-        let missing = |name: &&String| !self.stays(name) && !step.requires.contains(name);
-        let missing: Vec<String> = requires.iter().filter(missing).cloned().collect();
-        let unknown = missing.iter().find(|name| {
-            let found = self.available(name);
-            found.and_then(|found| found.control(None)).is_none()
-        });
-        if let Some(name) = unknown {
-            causes.push(Cause::Unavailable(name.clone()));
-        } else if !missing.is_empty() && !self.policy.create_cascade {
-            causes.push(Cause::Requires(missing));
-        } else {
-            for name in missing {
-                self.requirement(&name, schema, step, causes);
-            }
-        }
-    }
-
-    fn requirement(
-        &self,
-        name: &str,
-        schema: Option<&str>,
-        step: &mut Step,
-        causes: &mut Vec<Cause>,
-    ) {
-        let Some(control) = self.available(name).and_then(|found| found.control(None)) else {
-            return;
-        };
-        // Before the recursion, which ends a circle of requirements here.
-        step.requires.push(name.to_string());
-        self.requirements(&control.requires, schema, step, causes);
-        let target = match (&control.schema, schema) {
-            (Some(_), _) => None,
-            (None, Some(schema)) => Some(schema.to_string()),
-            (None, None) => self.current_schema(causes),
-        };
-        let place = target.clone().or_else(|| control.schema.clone());
-        self.may_create(name, control, place.as_deref(), step);
-        step.statements.push(Statement::Create {
-            name: name.to_string(),
-            schema: target,
-            version: None,
-        });
-    }
-
-    fn change(&self, want: &Want, found: &Installed) -> Step {
-        let mut step = Step {
-            version: Some(found.version.clone()),
-            schema: Some(found.schema.clone()),
-            ..Step::nothing(want)
-        };
-        let mut causes: Vec<Cause> = Vec::new();
-        if let Some(to) = self.target(want, found) {
-            step.action = Action::Update;
-            self.update(want, found, &to, &mut step, &mut causes);
-            step.version = Some(to);
-        }
-        if let Some(schema) = want
-            .schema
-            .as_ref()
-            .filter(|schema| **schema != found.schema)
-        {
-            if self.policy.fix_schema {
-                self.set_schema(want, found, schema, &mut step, &mut causes);
-            } else {
-                step.drifted = true;
-            }
-        }
-        step.cause = causes.into_iter().next();
-        step
-    }
-
-    fn update(
-        &self,
-        want: &Want,
-        found: &Installed,
-        to: &str,
-        step: &mut Step,
-        causes: &mut Vec<Cause>,
-    ) {
-        let postgis = self.postgis().filter(|(_, default)| {
-            POSTGIS.contains(&want.name.as_str()) && default.as_deref() == Some(to)
-        });
-        step.statements.push(match postgis {
-            Some((schema, _)) => Statement::UpdatePostgis { schema },
-            None => Statement::Update {
-                name: want.name.clone(),
-                to: to.to_string(),
-            },
-        });
-        step.need_for(&want.name, Right::Own);
-        let Some(available) = self.available(&want.name) else {
-            causes.push(Cause::Unavailable(want.name.clone()));
-            return;
-        };
-        let reachable = self
-            .depth()
-            .and_then(|depth| depth.reachable.get(&want.name))
-            .cloned()
-            .unwrap_or_default();
-        if !reachable.iter().any(|version| version == to) {
-            causes.push(Cause::UpdatePath {
-                from: found.version.clone(),
-                to: to.to_string(),
-                reachable,
-                default: available.default_version.clone(),
-            });
-            return;
-        }
-        let control = available
-            .control(Some(to))
-            .or_else(|| available.control(None));
-        if let Some(control) = control {
-            step.trusted = Some(control.trusted);
-            self.may_create(&want.name, control, Some(&found.schema), step);
-        }
-    }
-
-    /// The schema of PostGIS 3 and its default version: from that version on, PostGIS updates its extensions with a function of its own.
-    fn postgis(&self) -> Option<(String, Option<String>)> {
-        let found = self.installed("postgis")?;
-        let major: u32 = found.version.split('.').next()?.parse().ok()?;
-        let default = self.available("postgis")?.default_version.clone();
-        (major >= 3).then(|| (found.schema.clone(), default))
-    }
-
-    fn set_schema(
-        &self,
-        want: &Want,
-        found: &Installed,
-        schema: &str,
-        step: &mut Step,
-        causes: &mut Vec<Cause>,
-    ) {
-        if step.action == Action::None {
-            step.action = Action::SetSchema;
-        }
-        step.schema = Some(schema.to_string());
-        if self.schema_exists(schema) {
-            // No whitelist speaks of moving an extension.
-            step.need(Right::CreateOnSchema(schema.to_string()));
-        } else {
-            self.make_schema(schema, step, causes);
-        }
-        step.need(Right::Own);
-        let scattered = self
-            .depth()
-            .and_then(|depth| depth.scattered.get(&want.name));
-        if !found.relocatable {
-            causes.push(Cause::NotRelocatable(found.schema.clone()));
-        } else if let Some(moves) = scattered.filter(|moves| !moves.is_empty()) {
-            causes.push(Cause::Scattered(moves.clone()));
-        }
-        if found.foreign_members {
-            step.need(Right::OwnMembers);
-        }
-        step.statements.push(Statement::SetSchema {
-            name: want.name.clone(),
-            schema: schema.to_string(),
-        });
-    }
-
     /// The rights that running the script takes.
     fn may_create(&self, name: &str, control: &Control, schema: Option<&str>, step: &mut Step) {
         if !control.superuser {
@@ -588,15 +241,6 @@ impl<'a> Planner<'a> {
             .is_none_or(|depth| depth.schemas.contains_key(schema))
     }
 }
-
-/// The extensions that `postgis_extensions_upgrade()` updates.
-const POSTGIS: &[&str] = &[
-    "postgis",
-    "postgis_raster",
-    "postgis_sfcgal",
-    "postgis_tiger_geocoder",
-    "postgis_topology",
-];
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::catalog;
+use crate::migrations::Migrations;
 use crate::want::{State, Want};
 
 /// Beside the common keys.
@@ -15,6 +16,8 @@ pub struct Body {
     pub server: Option<Server>,
     /// One for each extension in each database.
     pub items: Vec<Item>,
+    /// What the migrations of `--from-migrations` say; null without that option.
+    pub migrations: Option<Migrations>,
     /// What `elevate` did.
     pub elevation: Option<Elevation>,
     /// What `recover` finished.
@@ -27,17 +30,17 @@ pub struct Body {
 pub struct Elevation {
     /// The role.
     pub role: String,
-    /// When the right was given; null if it was not.
+    /// When the role became a superuser; null if the role never did.
     pub granted_at: Option<String>,
-    /// When it was seen to be gone.
+    /// When the catalog showed that the role is no longer a superuser.
     pub revoked_at: Option<String>,
-    /// Whether the catalog says that it is gone; null where it was not given.
+    /// Whether the catalog shows that the role is no longer a superuser; null where the role never was one.
     pub revoke_verified: Option<bool>,
-    /// What was run meanwhile.
+    /// COMMAND.
     pub command: Option<Command>,
     /// Roles that are superusers now, or may become one, and were not before.
     pub new_superusers: Vec<String>,
-    /// Rights, memberships and settings of roles and of the server that are new.
+    /// Rights, passwords, memberships and settings of roles and of the server that are new.
     pub new_rights: Vec<String>,
     /// Objects of superusers that are new or changed, with their database.
     pub new_owned: Vec<String>,
@@ -50,9 +53,9 @@ pub struct Elevation {
 pub struct Command {
     /// The program and its arguments, without secrets.
     pub argv: Vec<String>,
-    /// Its exit code, 128+N for signal N; null if it was not run.
+    /// The exit code of COMMAND, 128+N for signal N; null if COMMAND did not run.
     pub rc: Option<u8>,
-    /// The last 4 KiB of what it said, if it failed.
+    /// The last 4 KiB of COMMAND's output, if COMMAND failed.
     pub tail: Option<String>,
 }
 
@@ -86,11 +89,11 @@ impl Elevation {
 /// The server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Server {
-    /// Its version: `15.18`.
+    /// The server's version: `15.18`.
     pub version: String,
-    /// It is a standby.
+    /// Whether the server is a standby.
     pub recovery: bool,
-    /// Its distribution, as far as can be told: `debian 12`.
+    /// The server's distribution, `debian 12`; null where the server does not show one.
     pub distro: Option<String>,
 }
 
@@ -115,24 +118,24 @@ pub struct Item {
     pub want: Wanted,
     /// The extension before the run; null where it was not installed.
     pub before: Option<Found>,
-    /// The extension now, read again; in a dry run, as far as foreseen.
+    /// The extension after the run, read again; in a dry run, as the tool foresees it.
     pub after: Option<Found>,
-    /// What was done, or would be.
+    /// What the run did; in a dry run, what a real run would do.
     pub action: Action,
-    /// Whose rights did it, or would.
+    /// Whose rights the statements ran with; in a dry run, would run with.
     pub via: Via,
-    /// Whether the version is trusted: CREATE on the database is enough. Null where this was not looked up.
+    /// Whether the version is trusted: CREATE on the database is enough. Null where the tool did not need to know.
     pub trusted: Option<bool>,
     /// Whether the server has loaded the library that the extension needs from the server's start; null where the extension needs none,
     /// or where the role cannot see that.
     pub loaded: Option<bool>,
-    /// Extensions that are required and were created with this one.
+    /// Required extensions that the run created with this one.
     pub requires: Vec<String>,
-    /// The statements.
+    /// The statements of the step.
     pub sql: Vec<String>,
     /// The objects that depend on an extension that shall be absent: lost with the extension, or in the way.
     pub lost: Vec<String>,
-    /// What the server said meanwhile: notices and warnings.
+    /// The server's notices and warnings during the step.
     pub notices: Vec<String>,
     /// The operating system's package that is missing on the server.
     pub package: Option<String>,
@@ -145,7 +148,7 @@ pub struct Item {
 /// What was asked for one extension.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Wanted {
-    /// There or not there.
+    /// Whether the extension shall be present or absent.
     pub state: State,
     /// A version, or `latest`; null where any will do.
     pub version: Option<String>,
@@ -166,11 +169,11 @@ impl From<&Want> for Wanted {
 /// An extension that is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Found {
-    /// Its version.
+    /// The installed version.
     pub version: Option<String>,
-    /// Its schema.
+    /// The extension's schema.
     pub schema: Option<String>,
-    /// Its owner.
+    /// The extension's owner.
     pub owner: Option<String>,
 }
 
@@ -215,9 +218,9 @@ pub enum Via {
 pub struct Failure {
     /// The SQLSTATE.
     pub sqlstate: String,
-    /// Its name in the manual: `insufficient_privilege`.
+    /// The SQLSTATE's name in PostgreSQL's manual: `insufficient_privilege`.
     pub code: String,
-    /// The server's words; the tool's, where the step was not tried.
+    /// The server's message; the tool's own where the tool did not try the step.
     pub message: String,
     /// The server's detail.
     pub detail: Option<String>,
@@ -232,8 +235,43 @@ impl ReportBody for Body {
         for item in &self.items {
             item.text(out);
         }
+        if let Some(migrations) = &self.migrations {
+            migrations.text(out);
+        }
         for elevation in self.elevation.iter().chain(&self.recovered) {
             elevation.text(out);
+        }
+    }
+
+    fn shows_error(&self) -> bool {
+        self.items.iter().any(|item| item.error.is_some())
+    }
+}
+
+impl Migrations {
+    fn text(&self, out: &mut Text) {
+        out.row(
+            Mark::Plain,
+            &["migrations", &format!("{} read", self.files)],
+        );
+        for created in &self.creates {
+            out.note(format!(
+                "{}:{}: {} creates '{}'",
+                created.file, created.line, created.by, created.name
+            ));
+        }
+        for place in &self.unknown {
+            out.row(Mark::Unknown, &["unknown", &place.to_string()]);
+        }
+        if out.verbose() {
+            for place in &self.unread {
+                out.note(format!("not read: {place}"));
+            }
+        } else if !self.unread.is_empty() {
+            out.note(format!(
+                "places with code that was not read: {} (-v)",
+                self.unread.len()
+            ));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::migrations::Migrations;
 use crate::want::Want;
 
 /// What one run is asked to do.
@@ -63,6 +64,8 @@ pub struct Ensure {
     pub own: BTreeMap<String, Vec<Want>>,
     /// How far to go.
     pub policy: Policy,
+    /// What the migrations of `--from-migrations` say.
+    pub migrations: Option<Migrations>,
 }
 
 /// Which databases.

@@ -15,13 +15,13 @@ use crate::want::Want;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// Databases that need the same; the connection's own where neither this nor --db names one.
+    /// Databases that all need the extensions of this table; the connection's own database where neither this key nor --db names one.
     #[serde(default)]
     databases: Vec<String>,
-    /// What shall be in each of those databases, written as EXT is.
+    /// The extensions that each of those databases needs, written as EXT is.
     #[serde(default)]
     extensions: Vec<String>,
-    /// What shall be in none of them.
+    /// The extensions that none of those databases shall have.
     #[serde(default)]
     absent: Vec<String>,
     /// A database with needs of its own.
@@ -32,12 +32,12 @@ struct File {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Database {
-    /// Its name.
+    /// The database's name.
     name: String,
-    /// What shall be in it besides, written as EXT is.
+    /// The extensions that this database needs besides, written as EXT is.
     #[serde(default)]
     extensions: Vec<String>,
-    /// What shall not be in it.
+    /// The extensions that this database shall not have.
     #[serde(default)]
     absent: Vec<String>,
 }
@@ -55,7 +55,7 @@ absent = ["hstore"]
 /// The manual's description of the file of `--spec`.
 pub fn document() -> Document {
     let text = [
-        "What --spec reads, TOML or JSON: what several databases need, said in one place. Unknown keys are errors, with line and column.",
+        "--spec reads this file, TOML or JSON: the extensions that several databases need. Unknown keys are errors, with line and column. With --admin, root refuses a file that another user can change, unless --trust names the file.",
     ];
     Document::of::<File>("Spec file", &text, EXAMPLE)
 }
@@ -71,12 +71,15 @@ pub struct Spec {
     pub own: Vec<(String, Vec<Want>)>,
 }
 
-/// Reads the file.
+/// Reads the file. `admin`: statements may run with the rights of --admin, which only the caller may lend.
 ///
 /// # Errors
 /// `Kind::Input`, with line and column or the text that is wrong.
-pub fn read(path: &Path) -> Result<Spec> {
+pub fn read(path: &Path, admin: bool) -> Result<Spec> {
     let source = Source::read(path)?;
+    if admin {
+        source.require_root_for("a spec file for --admin")?;
+    }
     let file: File = source.parse()?;
     let wants = wants(&source, &[], &file.extensions, &file.absent)?;
     let mut spec = Spec {

@@ -7,11 +7,16 @@ use base::terminal::escape;
 use crate::cause::quoted;
 use crate::ensure::Outcome;
 use crate::items;
+use crate::migrations::Migrations;
 use crate::report::{Action, Body, Found, Item, Server};
 use crate::want::State;
 
 /// The report of a run.
-pub fn report(outcomes: Vec<Outcome>, dry_run: bool) -> Report<Body> {
+pub fn report(
+    outcomes: Vec<Outcome>,
+    migrations: Option<Migrations>,
+    dry_run: bool,
+) -> Report<Body> {
     let server = outcomes
         .iter()
         .find_map(|outcome| outcome.server.as_ref())
@@ -35,14 +40,25 @@ pub fn report(outcomes: Vec<Outcome>, dry_run: bool) -> Report<Body> {
     } else {
         Status::Ok
     };
-    let error = error(&items);
+    let unknown = migrations.as_ref().and_then(unknown);
+    let error = match (error(&items), unknown) {
+        (Some(error), Some(unknown)) => {
+            warnings.push(unknown.message);
+            Some(error)
+        }
+        (error, unknown) => error.or(unknown),
+    };
     let diff = difference(&items);
     let report = Report::new(
         status,
-        message(&items, dry_run),
+        match (&migrations, items.is_empty()) {
+            (Some(_), true) => "the migrations create no extension".to_string(),
+            _ => message(&items, dry_run),
+        },
         Body {
             server,
             items,
+            migrations,
             ..Body::default()
         },
     )
@@ -53,6 +69,22 @@ pub fn report(outcomes: Vec<Outcome>, dry_run: bool) -> Report<Body> {
         Some(error) => report.error(error),
         None => report,
     }
+}
+
+/// Places of the migrations that may create what nobody has named: the host may lack an extension although every item is met.
+fn unknown(migrations: &Migrations) -> Option<Error> {
+    let first = migrations.unknown.first()?;
+    let others = match migrations.unknown.len() {
+        1 => String::new(),
+        many => format!(" ({} more)", many - 1),
+    };
+    let message = format!(
+        "the migrations may create an extension that they do not name: {}{others}",
+        escape(&first.to_string())
+    );
+    Some(Error::new(Kind::Unknown, message).hint(
+        "read the places that the report lists under migrations.unknown; then name all extensions as EXT, without --from-migrations",
+    ))
 }
 
 /// What `--diff` shows: a line for each extension that is there.

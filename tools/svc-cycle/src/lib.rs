@@ -4,6 +4,8 @@
 //! keep a journal and a guardian meanwhile, so that what ran before runs again whatever happens. This tool refuses to believe
 //! exit codes, pid files and its own success: each of them is looked at again afterwards.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod act;
 mod backend;
 mod change;

@@ -33,7 +33,7 @@ pub struct Set {
     pub services: Vec<Service>,
     /// By wave: the services in one have nothing to wait for in each other.
     pub waves: Vec<Vec<usize>>,
-    /// Those that the command line named one by one: `ensure` doesn't hold for them.
+    /// Those that the command line named one by one: `ensure` does not hold for them.
     pub named: Vec<String>,
     /// Services of the file that the command line did not select.
     pub others: Vec<Service>,
@@ -248,8 +248,15 @@ fn select(services: &mut Vec<Service>, names: &[String], known: &[String]) -> Re
     Ok(())
 }
 
+/// The most services of a set.
+const MOST: usize = 1000;
+
 fn from_source(source: &Source, directory: &Path) -> Result<Vec<Service>> {
     let written: Written = source.parse()?;
+    if written.service.len() > MOST {
+        let words = format!("{}: more than {MOST} services", source.name);
+        return Err(Error::input(words));
+    }
     if written.service.is_empty() {
         return Err(Error::input(format!(
             "{}: no [service.NAME] in it",
@@ -259,6 +266,9 @@ fn from_source(source: &Source, directory: &Path) -> Result<Vec<Service>> {
     let mut services = Vec::new();
     for (name, mut spec) in written.service {
         spec.resolve(directory);
+        for (variable, value) in &spec.environment {
+            base::mask::register_variable(variable, value);
+        }
         let kind = spec.backend.clone().unwrap_or_default();
         let backend = backend::named(&kind).ok_or_else(|| {
             at_key(

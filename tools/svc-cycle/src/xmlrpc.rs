@@ -4,7 +4,9 @@
 //! little of XML-RPC that supervisord uses (xmlrpc.com/spec: int, boolean, string, array, struct), read with
 //! quick-xml without DTDs or entities beyond XML's five. Anything else in an answer is an error, not a guess.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base::{Error, Kind, Result};
@@ -119,7 +121,39 @@ pub struct Client {
     pub url: Option<String>,
     /// User and password, where it asks for them.
     pub login: Option<(String, String)>,
+    /// Who has answered so far, over a unix socket.
+    pub answered: Answered,
 }
+
+/// The users of the processes that answered. A socket in another user's directory may lead to another server at each call: what counts is
+/// who gave the answers, not who could be asked before or after.
+#[derive(Debug, Clone, Default)]
+pub struct Answered(Arc<Mutex<BTreeSet<u32>>>);
+
+impl Answered {
+    fn note(&self, uid: u32) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(uid);
+    }
+
+    /// The users.
+    #[must_use]
+    pub fn users(&self) -> Vec<u32> {
+        let users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        users.iter().copied().collect()
+    }
+}
+
+/// Two clients are the same where they speak to the same place.
+impl PartialEq for Answered {
+    fn eq(&self, _: &Answered) -> bool {
+        true
+    }
+}
+
+impl Eq for Answered {}
 
 /// How a call ended: an answer, or the server's no.
 pub type Answer = std::result::Result<Value, Fault>;
@@ -148,6 +182,7 @@ impl Client {
     pub fn call(&self, method: &str, parameters: &[Value], timeout: Duration) -> Result<Answer> {
         let mut headers = Vec::new();
         if let Some((user, password)) = &self.login {
+            base::mask::register(password);
             headers.push((
                 "authorization".to_owned(),
                 format!("Basic {}", base64(format!("{user}:{password}").as_bytes())),
@@ -168,6 +203,9 @@ impl Client {
         let answer = request
             .send()
             .map_err(|failure| self.unreachable(&failure))?;
+        if let Some(uid) = answer.peer {
+            self.answered.note(uid);
+        }
         match answer.status {
             200 => decode(&answer.body)
                 .map_err(|why| Error::failed(format!("supervisord at {}: {why}", self.place()))),
@@ -221,7 +259,7 @@ impl Client {
     fn unreachable(&self, failure: &Failure) -> Error {
         match failure {
             Failure::Refused(_) | Failure::Timeout(_) | Failure::Broken(_) => Error::unreachable(
-                format!("supervisord at {} doesn't answer: {failure}", self.place()),
+                format!("supervisord at {} does not answer: {failure}", self.place()),
             )
             .hint("is supervisord running?"),
             _ => Error::failed(format!("supervisord at {}: {failure}", self.place())),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use pydist::files;
 
 /// How large an index is read.
-const INDEX_LIMIT: usize = 256 << 20;
+const INDEX_LIMIT: usize = 32 << 20;
 
 /// The commit that is checked out.
 pub fn head(repository: &Path) -> Option<String> {

@@ -4,6 +4,8 @@
 //! (`compare`) and verifies files (`verify`). apply describes the environment (`describe`), decides (`plan`), builds a release
 //! beside the live one (`build`), checks it the same way, and lets a link lead to it (`act`). rollback and list are `history`.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 mod act;
 mod apply;
 mod assess;

@@ -223,7 +223,7 @@ fn read_all(dists: Vec<Dist>, place: Place) -> Vec<Installed> {
         let others: Vec<_> = parts
             .into_iter()
             .map(|part| {
-                scope.spawn(move || {
+                base::threads::help(scope, move || {
                     part.into_iter()
                         .map(|dist| read(dist, place))
                         .collect::<Vec<_>>()
@@ -237,7 +237,7 @@ fn read_all(dists: Vec<Dist>, place: Place) -> Vec<Installed> {
             .collect();
         let mut out: Vec<Installed> = others
             .into_iter()
-            .filter_map(|thread| thread.join().ok())
+            .filter_map(base::threads::Helper::join)
             .flatten()
             .collect();
         out.extend(last);

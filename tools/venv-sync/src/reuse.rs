@@ -117,7 +117,7 @@ impl<'a> Copier<'a> {
         };
         std::thread::scope(|scope| {
             for _ in 1..threads.min(kept.len().max(1)) {
-                scope.spawn(work);
+                base::threads::help(scope, work);
             }
             work();
         });

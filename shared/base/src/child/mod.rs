@@ -131,6 +131,7 @@ const FORK_PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// As [`std::process::Command::spawn`].
+#[allow(clippy::disallowed_methods)] // the one place
 pub fn spawn(command: &mut Command, deadline: Deadline) -> std::io::Result<Child> {
     let until = deadline.or_after(FORK_PATIENCE);
     let mut pause = Duration::from_millis(10);

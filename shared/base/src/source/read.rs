@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 /// # Errors
 /// What is wrong first, and where.
 pub fn document(text: &str) -> Result<Node, Wrong> {
+    super::bounded(text).map_err(|what| (0, what))?;
     let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
     let shift = text.len() - bare.len();
     let node = if bare.trim_start().starts_with('{') {

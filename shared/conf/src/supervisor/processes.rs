@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 /// More than this many processes from one section is a mistake, and is cut short.
-const MOST: i64 = 10_000;
+const MOST: i64 = 1_000;
 
 impl Reader<'_> {
     /// Every group, in the order supervisord keeps them: by priority, then as written.

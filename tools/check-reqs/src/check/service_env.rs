@@ -13,7 +13,6 @@ use base::Result;
 use base::clock::Deadline;
 use proc::live::{self, Live};
 use std::ffi::OsStr;
-use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
 /// `type = "service_env"`.
@@ -77,6 +76,25 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     }))
 }
 
+/// The longest pid file that is read, in bytes.
+const LONGEST: u64 = 4096;
+
+/// The text of a pid file, which another user may have put there.
+fn pid_file(file: &str) -> Result<String, Box<Finding>> {
+    let path = std::path::Path::new(file);
+    match base::trust::read_regular(path, LONGEST, Deadline::NEVER) {
+        Ok((bytes, _)) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind == base::Kind::NotFound => {
+            let error = std::io::ErrorKind::NotFound.into();
+            Err(Box::new(Finding::io(file, &error)))
+        }
+        Err(error) if error.kind == base::Kind::Permission => {
+            Err(Box::new(Finding::unknown("permission", error.message)))
+        }
+        Err(error) => Err(Box::new(Finding::unknown("error", error.message))),
+    }
+}
+
 impl ServiceEnv {
     fn who(&self) -> &str {
         match &self.which {
@@ -107,12 +125,11 @@ impl ServiceEnv {
         let found = match &self.which {
             Which::Name(name) => running::called(name, self.whose()?).map_err(hidden)?,
             Which::PidFile(file) => {
-                let text = fs::read_to_string(file).map_err(|error| {
-                    let finding = Finding::io(file, &error);
+                let text = pid_file(file).map_err(|finding| {
                     Box::new(if finding.verdict == crate::finding::Verdict::Unmet {
                         finding.fix(start.clone())
                     } else {
-                        finding
+                        *finding
                     })
                 })?;
                 let pid = text

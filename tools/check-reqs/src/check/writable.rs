@@ -86,9 +86,13 @@ fn access_as(user: Option<&User>, path: &Path, wanted: Access) -> Option<Result<
             .and_then(|()| set_thread_res_gid(gid, gid, gid))
             .and_then(|()| set_thread_res_uid(uid, uid, uid))
     };
-    let asked =
-        std::thread::scope(|scope| scope.spawn(|| become_user().ok().map(|()| access())).join());
-    asked.unwrap_or(None)
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .spawn_scoped(scope, || become_user().ok().map(|()| access()))
+            .ok()?
+            .join()
+            .unwrap_or(None)
+    })
 }
 
 fn ask(path: &Path, user: Option<&User>) -> Answer {

@@ -5,7 +5,9 @@ use base::source::tree::{Key, Node, Value};
 use base::{Error, Result};
 use std::collections::BTreeMap;
 
-/// The values that `${name}` stands for: `[set]` of the file, and `--set name=value` over it.
+/// The values that `${name}` stands for: `[set]` of the file, and `--set name=value` over it. With a site file there are also
+/// `site.name`, `site.user`, `site.dir`, `site.venv` and `site.env_file`; `as.user` and `as.env_file` say as whom and with what the
+/// site's own code runs.
 pub type Settings = BTreeMap<String, String>;
 
 /// A table being read key by key; what nobody asked for is an error at [`Fields::finish`].
@@ -79,6 +81,11 @@ impl<'a> Fields<'a> {
             Value::Whole(n) => Ok(Some(n.to_string())),
             _ => Err(self.wrong(key, node, "a string")),
         }
+    }
+
+    /// The setting of this name, for a key that the table does not give.
+    pub fn setting(&self, name: &str) -> Option<String> {
+        self.settings.get(name).cloned()
     }
 
     /// A string that has to be there.
@@ -181,7 +188,7 @@ impl<'a> Fields<'a> {
     }
 
     fn filled(&self, node: &Node, text: &str) -> Result<String> {
-        fill(text, self.settings).map_err(|what| {
+        self.origin.fill(text, self.settings).map_err(|what| {
             self.origin
                 .error(node.at, what)
                 .hint("give it with --set NAME=VALUE, or in a [set] table of the file")
@@ -221,6 +228,11 @@ impl<'a> Fields<'a> {
 
 /// `text` with `${name}` replaced; `$${` stands for `${`.
 pub fn fill(text: &str, settings: &Settings) -> Result<String, String> {
+    fill_within(text, settings, 1 << 20)
+}
+
+/// As [`fill`], where the outcome has at most `most` bytes.
+pub(super) fn fill_within(text: &str, settings: &Settings, most: usize) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("${") {
@@ -241,6 +253,9 @@ pub fn fill(text: &str, settings: &Settings) -> Result<String, String> {
                 .ok_or_else(|| format!("${{{name}}} is not set"))?,
         );
         rest = &rest[at + end + 1..];
+        if out.len() > most {
+            return Err("what ${NAME} stands for is too long".into());
+        }
     }
     out.push_str(rest);
     Ok(out)

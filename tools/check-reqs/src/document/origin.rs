@@ -2,9 +2,13 @@
 
 use base::Error;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The most that `${NAME}` may add to a source, in bytes.
+const MOST_FILLED: usize = 4 << 20;
 
 /// The name and text of one source of requirements, for messages.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Origin {
     /// What messages call it: a file's path, `standard input`, or the argument itself.
     pub name: String,
@@ -12,6 +16,14 @@ pub struct Origin {
     pub text: String,
     /// Where its lines begin; found once, since every requirement asks for its line.
     lines: OnceLock<Vec<usize>>,
+    /// What `${NAME}` has added so far, in bytes.
+    filled: AtomicUsize,
+}
+
+impl Clone for Origin {
+    fn clone(&self) -> Origin {
+        Origin::new(self.name.clone(), self.text.clone())
+    }
 }
 
 impl Origin {
@@ -21,7 +33,19 @@ impl Origin {
             name: name.into(),
             text: text.into(),
             lines: OnceLock::new(),
+            filled: AtomicUsize::new(0),
         }
+    }
+
+    /// `text` with the settings filled in, within the bound that a whole source has.
+    pub fn fill(&self, text: &str, settings: &super::Settings) -> Result<String, String> {
+        if !text.contains("${") {
+            return super::fill(text, settings);
+        }
+        let left = MOST_FILLED.saturating_sub(self.filled.load(Ordering::Relaxed));
+        let filled = super::fields::fill_within(text, settings, left)?;
+        self.filled.fetch_add(filled.len(), Ordering::Relaxed);
+        Ok(filled)
     }
 
     /// Line and column of a byte, both from 1, columns in characters.

@@ -99,7 +99,9 @@ pub fn read(
                 Dialect::Debian | Dialect::Debian13 => {
                     debian_range(cursor, field, reading.dialect, notes)
                 }
-                Dialect::Cronie15 => cronie15_range(cursor, field, reading.dialect, notes),
+                Dialect::Cronie152 | Dialect::Cronie15 => {
+                    cronie15_range(cursor, field, reading.dialect, notes)
+                }
                 Dialect::Cronie => cronie_range(cursor, field, reading.dialect, notes),
             }
             .map_err(|refusal| {
@@ -360,7 +362,7 @@ fn cronie15_range(
     if range.low > range.high {
         return Err(Refusal::Backwards);
     }
-    if !range.single {
+    if !range.single && dialect.refuses_steps_beyond() {
         for value in [range.high, range.step] {
             if value > field.high() {
                 return Err(Refusal::OutOfRange(value));

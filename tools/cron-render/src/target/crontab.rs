@@ -30,7 +30,7 @@ const HEADER: [&[u8]; 3] = [
 ];
 
 /// No crontab that cron takes is larger than this.
-const LARGEST: usize = 64 << 20;
+const LARGEST: usize = 4 << 20;
 
 /// The registry's row.
 pub const ROW: Row = Row {

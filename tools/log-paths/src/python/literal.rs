@@ -1,6 +1,6 @@
 //! Values that say what they are: texts, numbers, None, lists, dictionaries. Everything else stays code.
 
-use super::lexer::{Line, Token};
+use pysource::{Line, Token};
 
 /// How deep lists and dictionaries may nest.
 const DEPTH: usize = 64;

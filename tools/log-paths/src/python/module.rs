@@ -3,8 +3,8 @@
 //! Only what is bound once and for all is believed. A name that a loop, a condition, a tuple or anything else out of the ordinary may have
 //! bound since is not known; bodies of functions and classes are not looked at.
 
-use super::lexer::{self, Line, Token};
 use super::literal::Literal;
+use pysource::{Line, Token};
 
 /// A module's lines outside functions and classes.
 pub struct Module {
@@ -34,7 +34,7 @@ impl Module {
     pub fn read(source: &[u8]) -> Result<Self, usize> {
         let mut lines = Vec::new();
         let mut hidden: Option<usize> = None;
-        for line in lexer::lines(source)? {
+        for line in pysource::lines(source)? {
             if hidden.is_some_and(|indent| line.indent > indent) {
                 continue;
             }

@@ -4,7 +4,7 @@
 //! take paths apart and put them together, and names that stand for such. Everything else (environment, working directory, functions of
 //! the project) has no value here. A wrong path would be worse than none.
 
-use super::lexer::Token;
+use pysource::Token;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};

@@ -51,7 +51,7 @@ pub fn run(layout: &Layout, action: &Action, context: &Context) -> Result<Report
     let mut body = settled.body("bypass", layout);
     let msg = match (action, shown.last()) {
         (Action::Add(_), Some(key)) => format!(
-            "key {} is good until {}; the first maint-page command after that ends it",
+            "key {} is good until {}; the first `maint-page tick` after that ends it",
             key.key, key.expires_at
         ),
         _ if revoked == 1 => "1 key revoked".to_owned(),
@@ -60,6 +60,7 @@ pub fn run(layout: &Layout, action: &Action, context: &Context) -> Result<Report
     body.keys = Some(shown);
     let report = report(body, msg, settled.changed(), context)
         .warnings(settled.warnings)
+        .private(made.into_iter().collect())
         .diff(settled.diff);
     Ok(match settled.error {
         Some(error) => report.error(error),

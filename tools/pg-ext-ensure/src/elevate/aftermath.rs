@@ -29,8 +29,10 @@ const SUPERUSERS: &str = "SELECT r.rolname FROM pg_roles r WHERE r.rolsuper OR E
 
 /// Each right with a key that changes with its value, and the text for people. A setting's value may be a secret, and is not shown.
 const RIGHTS: &str = "SELECT 'role ' || quote_ident(rolname) || ' has ' || a.name AS key, NULL FROM pg_roles, LATERAL (VALUES \
-       ('CREATEROLE', rolcreaterole), ('CREATEDB', rolcreatedb), ('REPLICATION', rolreplication), ('BYPASSRLS', rolbypassrls)) a(name, has) \
+       ('LOGIN', rolcanlogin), ('CREATEROLE', rolcreaterole), ('CREATEDB', rolcreatedb), ('REPLICATION', rolreplication), ('BYPASSRLS', rolbypassrls)) a(name, has) \
        WHERE a.has \
+     UNION ALL SELECT 'password ' || rolname || ' ' || hashtext(rolpassword), 'password of role ' || quote_ident(rolname) \
+       FROM pg_authid WHERE rolpassword IS NOT NULL \
      UNION ALL SELECT 'role ' || quote_ident(m.rolname) || ' is a member of ' || quote_ident(g.rolname) \
        || CASE WHEN a.admin_option THEN ' with ADMIN OPTION' ELSE '' END, NULL \
        FROM pg_auth_members a JOIN pg_roles m ON m.oid = a.member JOIN pg_roles g ON g.oid = a.roleid \

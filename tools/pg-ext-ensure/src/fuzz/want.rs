@@ -115,7 +115,7 @@ fn a_spec_file_is_read_or_refused_with_its_name() {
             ),
         };
         write(&path, text.as_bytes());
-        match spec::read(&path) {
+        match spec::read(&path, false) {
             Ok(_) => read += 1,
             Err(error) => {
                 assert!(

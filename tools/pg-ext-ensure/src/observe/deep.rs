@@ -123,11 +123,19 @@ pub fn look(
     for name in &scope.there {
         let from = database.installed.get(*name).map(|found| &found.version);
         let paths = pairs(next()).filter(|(source, _)| Some(source) == from);
-        let reachable = paths.map(|(_, target)| target).collect();
+        let mut reachable: Vec<String> = paths.map(|(_, target)| target).collect();
+        // The server's order differs from release to release.
+        reachable.sort_by_key(|version| (numbers(version), version.clone()));
         depth.reachable.insert((*name).to_string(), reachable);
     }
     database.depth = Some(depth);
     Ok(())
+}
+
+/// The numbers in a version, to sort versions by.
+fn numbers(version: &str) -> Vec<u64> {
+    let parts = version.split(|c: char| !c.is_ascii_digit());
+    parts.filter_map(|part| part.parse().ok()).collect()
 }
 
 fn statements(server: &Server, database: &Database, scope: &Scope<'_>, policy: &Policy) -> String {
@@ -156,7 +164,7 @@ fn statements(server: &Server, database: &Database, scope: &Scope<'_>, policy: &
         // An extension that is installed may have lost its control file, and then has no update paths to ask for.
         sql += &format!(
             "SELECT source, target FROM (SELECT name FROM pg_available_extensions() WHERE name = {} OFFSET 0) a, \
-             LATERAL pg_extension_update_paths(a.name) WHERE path IS NOT NULL;",
+             LATERAL pg_extension_update_paths(a.name) WHERE path IS NOT NULL ORDER BY source, length(target), target;",
             literal(name)
         );
     }

@@ -1,7 +1,7 @@
 //! What is planned for small catalogs, and who may take which step; tests/fuzz has large and strange catalogs.
 
 use super::*;
-use crate::catalog::{Role, Schema, Settings};
+use crate::catalog::{Dependent, Role, Schema, Settings};
 use crate::report::Via;
 use crate::rights::{assign, denied};
 

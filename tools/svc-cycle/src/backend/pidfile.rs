@@ -1,6 +1,6 @@
 //! A daemon that is known by the file it writes its pid into.
 //!
-//! The number in the file is a claim. It is believed only when the file can't have been written by somebody who may not signal
+//! The number in the file is a claim. It is believed only when the file cannot have been written by somebody who may not signal
 //! that process anyway, and when the process is not younger than the file: a daemon writes its pid after it has started, so a
 //! process that started after the file was written got the number later. A clock that was set forward in between looks the
 //! same; then only a proof that it is the right program counts (it holds the file open, it is the executable that was expected,
@@ -180,6 +180,9 @@ impl Proof {
     }
 }
 
+/// The longest pid file that is read, in bytes.
+const LONGEST: u64 = 4096;
+
 /// Reads a pid file and looks at the process.
 ///
 /// # Errors
@@ -200,10 +203,10 @@ pub fn read(path: &Path, proof: &Proof) -> Result<Found> {
         )
         .hint(format!("whoever can write it chooses which process is signalled: chmod go-w {}; uwsgi wants --umask 022", path.display())));
     }
-    if !meta.is_file() || meta.len() > 4096 {
+    if !meta.is_file() || meta.len() > LONGEST {
         return Err(Error::failed(format!("{}: not a pid file", path.display())));
     }
-    let text = fs::read_to_string(path).map_err(|error| Error::io(path.display(), &error))?;
+    let text = content(path, &meta)?;
     let first = text.lines().next().unwrap_or_default().trim();
     let Some(pid) = first.parse::<i32>().ok().filter(|pid| *pid > 1) else {
         return Ok(Found::nobody(format!("{}: no pid in it", path.display())));
@@ -212,7 +215,7 @@ pub fn read(path: &Path, proof: &Proof) -> Result<Found> {
         Ok(identity) => identity,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(Found::nobody(format!(
-                "{}: process {pid} isn't running",
+                "{}: process {pid} is not running",
                 path.display()
             )));
         }
@@ -248,6 +251,21 @@ pub fn read(path: &Path, proof: &Proof) -> Result<Found> {
 
 /// A pid file of an ordinary user, or in such a user's directory, may only name that user's processes: otherwise the user would have
 /// root signal whatever the user likes. start-stop-daemon(8) has the same rule.
+/// The text of the file that `meta` was taken of; another file may stand in its place by now, and is not read.
+fn content(path: &Path, meta: &fs::Metadata) -> Result<String> {
+    let (file, trust) = base::trust::open_regular(path)?;
+    if trust.identity() != (meta.dev(), meta.ino()) {
+        return Err(Error::failed(format!(
+            "{}: another file was put in its place meanwhile",
+            path.display()
+        )));
+    }
+    let mut text = String::new();
+    io::Read::read_to_string(&mut io::Read::take(file, LONGEST), &mut text)
+        .map_err(|error| Error::io(path.display(), &error))?;
+    Ok(text)
+}
+
 fn written_by_its_like(path: &Path, meta: &fs::Metadata, identity: &Identity) -> Result<()> {
     let whole = path
         .canonicalize()
@@ -313,7 +331,7 @@ fn stop(service: &Service, state: &State, _: &[String], deadline: Deadline) -> R
 /// Sends the stop signal to these main processes, through pidfds, and waits for them.
 ///
 /// # Errors
-/// One doesn't go, or may not be signalled.
+/// One does not go, or may not be signalled.
 pub fn terminate(service: &Service, pids: &[i32], deadline: Deadline) -> Result<Done> {
     let signal = signal_named(service.spec.stop_signal.as_deref().unwrap_or("TERM"))?;
     for pid in pids {

@@ -1,7 +1,7 @@
 //! Programs under supervisord, through its own socket.
 //!
 //! The configuration file says where the socket is; the `supervisorctl` client is never run. Calls for the processes
-//! of a group go out in one exchange and don't wait there: the processes themselves are watched, so that an exit is
+//! of a group go out in one exchange and do not wait there: the processes themselves are watched, so that an exit is
 //! seen when it happens and not when supervisord's loop comes round. There is no restartProcess in the protocol, and
 //! `startProcess` says yes to a program that dies a second later: the states afterwards are what counts.
 
@@ -21,7 +21,7 @@ use super::row::Backend;
 use crate::id::ServiceId;
 use crate::service::Service;
 use crate::state::{Done, Member, Run, State};
-use crate::xmlrpc::{ALREADY_STARTED, Answer, BAD_NAME, Client, NOT_RUNNING, Value};
+use crate::xmlrpc::{ALREADY_STARTED, Answer, Answered, BAD_NAME, Client, NOT_RUNNING, Value};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
@@ -214,11 +214,13 @@ fn client(read: &Supervisor) -> Option<Client> {
                 socket: Some(path.into()),
                 url: None,
                 login: controls,
+                answered: Answered::default(),
             },
             None => Client {
                 socket: None,
                 url: Some(url.trim_end_matches('/').to_owned()),
                 login: controls,
+                answered: Answered::default(),
             },
         });
     };
@@ -231,6 +233,7 @@ fn client(read: &Supervisor) -> Option<Client> {
             socket: Some(path.clone()),
             url: None,
             login,
+            answered: Answered::default(),
         },
         Address::Inet { host, port } => {
             let host = if host.is_empty() || host == "*" {
@@ -242,6 +245,7 @@ fn client(read: &Supervisor) -> Option<Client> {
                 socket: None,
                 url: Some(format!("http://{host}:{port}")),
                 login,
+                answered: Answered::default(),
             }
         }
     })
@@ -349,7 +353,11 @@ enum Server {
 impl Server {
     fn of(client: &Client) -> Server {
         let uid = match (&client.socket, client.port()) {
-            (Some(path), _) => peer(path),
+            (Some(path), _) => match client.answered.users().as_slice() {
+                [] => peer(path),
+                [uid] => Some(*uid),
+                _ => None,
+            },
             (None, Some(port)) => match probe::port::holders(port) {
                 Ok(probe::port::Holders::Processes(pids)) => pids
                     .first()
@@ -562,7 +570,7 @@ fn reload(service: &Service, state: &State, deadline: Deadline) -> Result<Done> 
     })
 }
 
-/// The first fault that isn't the harmless one.
+/// The first fault that is not the harmless one.
 fn refused(members: &[String], answers: &[Answer], harmless: i64) -> Result<()> {
     for (name, answer) in members.iter().zip(answers) {
         if let Err(fault) = answer {
@@ -781,6 +789,7 @@ mod tests {
                 socket: None,
                 url: None,
                 login: None,
+                answered: Answered::default(),
             },
             file: "/x".into(),
             processes: Vec::new(),

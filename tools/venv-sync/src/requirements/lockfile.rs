@@ -150,6 +150,7 @@ pub(super) fn read(
     note_input(out, path, &bytes);
     let wrong = |what: String| Problem::new(format!("{}: {what}", path.display()));
     let text = String::from_utf8(bytes).map_err(|_| wrong("is not valid UTF-8".to_owned()))?;
+    base::source::bounded(&text).map_err(&wrong)?;
     let lock: Lock = toml::from_str(&text).map_err(|error| {
         let line = error
             .span()

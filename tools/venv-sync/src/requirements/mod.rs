@@ -23,6 +23,9 @@ use options::{Name, Options};
 pub use model::{Input, Origin, Problem, Reader, Requirements, Wanted, note_input};
 use model::{LIMIT, content};
 
+/// The most lines that all files of a run have together.
+const MOST_LINES: usize = 100_000;
+
 /// How many files may be read, how deeply they may nest, and how many problems one run names: beyond what
 /// any author writes, and few enough that a hostile file costs little.
 const MOST_FILES: usize = 2_000;
@@ -38,6 +41,8 @@ struct Walk {
     count: usize,
     /// How many bytes.
     bytes: u64,
+    /// How many lines.
+    lines: usize,
     /// What was wrong with single lines.
     problems: Vec<Problem>,
 }
@@ -116,11 +121,11 @@ impl Reader<'_> {
         }
         let bytes = content(path)?;
         walk.bytes += bytes.len() as u64;
-        if walk.bytes > LIMIT * 4 {
+        if walk.bytes > LIMIT * 2 {
             let message = format!(
                 "{}: the files are longer than {} bytes",
                 path.display(),
-                LIMIT * 4
+                LIMIT * 2
             );
             return Err(Problem::new(message));
         }
@@ -129,6 +134,14 @@ impl Reader<'_> {
             Problem::new(format!("{}: {what}", path.display()))
                 .hint("save it as UTF-8, or say its encoding in the first line: # coding: latin-1")
         })?;
+        walk.lines += text.matches('\n').count();
+        if walk.lines > MOST_LINES {
+            let message = format!(
+                "{}: the files have more than {MOST_LINES} lines",
+                path.display()
+            );
+            return Err(Problem::new(message));
+        }
         walk.including.push(place);
         let named = RefCell::new(BTreeSet::new());
         let variable = |name: &str| {

@@ -12,7 +12,7 @@ use super::link::Link;
 use super::options::Name;
 
 /// A requirements file longer than this isn't one.
-pub const LIMIT: u64 = 16 << 20;
+pub const LIMIT: u64 = 4 << 20;
 
 /// Where a requirement stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -63,9 +63,11 @@ pub fn verify(observed: &Observed, depth: Depth, policy: &Policy) -> std::io::Re
         mine
     };
     let parts: Vec<Part> = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let others: Vec<_> = (1..threads)
+            .map(|_| base::threads::help(scope, work))
+            .collect();
         let mut parts = vec![work()];
-        parts.extend(others.into_iter().filter_map(|thread| thread.join().ok()));
+        parts.extend(others.into_iter().filter_map(base::threads::Helper::join));
         parts
     });
     let twice = claimed_twice(&parts, &look);

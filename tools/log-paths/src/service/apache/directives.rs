@@ -440,8 +440,8 @@ impl<'a> Walk<'a> {
                 break;
             };
             match self.variables.get(&name[..end]) {
-                Some(value) => out.extend_from_slice(value),
-                None => {
+                Some(value) if out.len() + value.len() <= LONGEST => out.extend_from_slice(value),
+                _ => {
                     unresolved =
                         Some(String::from_utf8_lossy(&rest[at..at + 3 + end]).into_owned());
                     out.extend_from_slice(&rest[at..at + 3 + end]);
@@ -453,6 +453,9 @@ impl<'a> Walk<'a> {
         (out, unresolved)
     }
 }
+
+/// The longest word that comes of filling in variables, in bytes.
+const LONGEST: usize = 16 << 10;
 
 /// The version of the installed program, from its own text; 2.4 where it is not found.
 fn version(site: &Site) -> String {

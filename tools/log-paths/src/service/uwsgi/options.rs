@@ -274,6 +274,9 @@ fn split(value: &[u8]) -> Option<(String, Vec<u8>)> {
     ))
 }
 
+/// The longest value that comes of filling in, in bytes.
+const LONGEST: usize = 16 << 10;
+
 fn fill_once(
     value: &[u8],
     values: &BTreeMap<String, Vec<u8>>,
@@ -299,8 +302,8 @@ fn fill_once(
             _ => None,
         };
         match found {
-            Some(value) => out.extend(value),
-            None => {
+            Some(value) if out.len() + value.len() <= LONGEST => out.extend(value),
+            _ => {
                 unresolved = Some(String::from_utf8_lossy(whole).into_owned());
                 out.extend_from_slice(whole);
             }

@@ -1,4 +1,5 @@
-//! Logical lines of Python: brackets and backslashes joined, comments gone, texts whole.
+//! Python source without running it: logical lines with brackets and backslashes joined, comments gone, and strings whole. Implicit
+//! concatenation stays as tokens side by side, because a formatted string may stand among them.
 
 /// A word, a text, a number, or a mark.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +60,9 @@ struct Lexer<'a> {
 }
 
 /// Cuts a source into logical lines; `;` ends one, too.
+///
+/// # Errors
+/// The number of the line on which a string or a bracket that is never closed begins.
 pub fn lines(bytes: &[u8]) -> Result<Vec<Line>, usize> {
     let mut lexer = Lexer {
         bytes: bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes),
@@ -223,8 +227,28 @@ impl Lexer<'_> {
             b'n' => out.push(b'\n'),
             b't' => out.push(b'\t'),
             b'r' => out.push(b'\r'),
+            b'a' => out.push(0x07),
+            b'b' => out.push(0x08),
+            b'f' => out.push(0x0c),
+            b'v' => out.push(0x0b),
+            b'0'..=b'7' => self.octal(next, out),
             b'x' | b'u' | b'U' => self.code_point(next, out),
             _ => out.extend([b'\\', next]),
+        }
+    }
+
+    /// Up to three octal digits; the first was read.
+    fn octal(&mut self, first: u8, out: &mut Vec<u8>) {
+        let mut value = u32::from(first - b'0');
+        for _ in 0..2 {
+            let Some(digit @ b'0'..=b'7') = self.peek() else {
+                break;
+            };
+            value = value * 8 + u32::from(digit - b'0');
+            self.at += 1;
+        }
+        if let Some(char) = char::from_u32(value) {
+            out.extend(char.to_string().into_bytes());
         }
     }
 
@@ -248,5 +272,46 @@ impl Lexer<'_> {
             }
             None => out.extend([b'\\', kind]),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn texts(source: &str) -> Vec<String> {
+        let lines = lines(source.as_bytes()).unwrap();
+        let tokens = lines.into_iter().flat_map(|line| line.tokens);
+        tokens
+            .filter_map(|token| match token {
+                Token::Text(bytes) => Some(String::from_utf8(bytes).unwrap()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn strings_are_what_python_makes_of_them() {
+        assert_eq!(texts(r#"a = "x\"y\n" 'b' # "no""#), ["x\"y\n", "b"]);
+        assert_eq!(
+            texts("r'\\d' b'\\101\\x41\\u0041' \"\"\"two\nlines\"\"\""),
+            ["\\d", "AAA", "two\nlines"]
+        );
+        assert_eq!(texts("f'{x}' rb'raw'"), ["raw"]);
+    }
+
+    #[test]
+    fn logical_lines_have_numbers_and_indents() {
+        let lines =
+            lines(b"class A:\n    x = [\n  1,  # one\n  2]; y = 3\n\nz = \\\n  4\n").unwrap();
+        let seen: Vec<(usize, usize, usize)> = lines
+            .iter()
+            .map(|line| (line.number, line.indent, line.tokens.len()))
+            .collect();
+        assert_eq!(seen, [(1, 0, 3), (2, 4, 7), (4, 4, 3), (6, 0, 3)]);
+        assert_eq!(lines[1].numbers, [2, 2, 2, 3, 3, 4, 4]);
+        assert_eq!(super::lines(b"a = (1,\nb").unwrap_err(), 1);
+        assert_eq!(super::lines(b"a\nb = 'x\n").unwrap_err(), 2);
     }
 }
