@@ -74,19 +74,22 @@ pub fn starts(site: &Site) -> Vec<Start> {
 /// The services, as the manual and `--help` describe them.
 #[must_use]
 pub fn documents() -> Vec<Document> {
-    let key = |service: &Service| Key {
-        name: service.name.to_owned(),
-        value: String::new(),
-        text: format!(
-            "A configuration for --conf is '{}', where a log is named as in: {}",
-            service.example.file,
-            service
-                .example
-                .text
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ")
-        ),
+    let key = |service: &Service| {
+        let file = service.example.file;
+        let text = service.example.text.split_whitespace();
+        let text = text.collect::<Vec<_>>().join(" ");
+        Key {
+            name: service.name.to_owned(),
+            value: String::new(),
+            // A line of the manual.
+            text: if text.len() > 70 {
+                format!("A configuration for --conf is '{file}'.")
+            } else {
+                format!(
+                    "A configuration for --conf is '{file}', where a log is named as in: {text}"
+                )
+            },
+        }
     };
     vec![Document {
         title: "Services",

@@ -22,7 +22,7 @@ mod fleet;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod fuzz;
 mod items;
-pub mod migrations;
+mod migrations;
 mod observe;
 mod package;
 mod packager;
