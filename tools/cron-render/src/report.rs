@@ -6,12 +6,12 @@ use base::report::{Body, Diff, Mark, Text};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::attempt::Attempt;
 use crate::calendar;
 use crate::field::WEEKDAYS;
 use crate::finding::Finding;
 use crate::runs::{Dst, Run};
 use crate::schedule::Kind;
+use crate::trial::Attempt;
 use crate::unified::unified;
 
 /// A moment as RFC 3339, in place: `next` makes hundreds of thousands of them.

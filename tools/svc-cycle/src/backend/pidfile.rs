@@ -306,13 +306,7 @@ fn written_by_its_like(path: &Path, meta: &fs::Metadata, identity: &Identity) ->
 
 /// When a process started, by the wall clock.
 fn started(identity: &Identity) -> Option<SystemTime> {
-    // USER_HZ is 100 on every Linux that Rust runs on (time(7)).
-    let since_boot = Duration::from_millis(identity.start.checked_mul(10)?);
-    let uptime = fs::read_to_string("/proc/uptime").ok()?;
-    let up: f64 = uptime.split_ascii_whitespace().next()?.parse().ok()?;
-    SystemTime::now()
-        .checked_sub(Duration::from_secs_f64(up))?
-        .checked_add(since_boot)
+    SystemTime::now().checked_sub(identity.age()?)
 }
 
 fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {

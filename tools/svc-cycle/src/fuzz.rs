@@ -4,10 +4,14 @@
 
 use std::path::Path;
 
+use crate::set::Set;
+use crate::xmlrpc;
 use base::source::Source;
-use harness::full_sweep;
-use svc_cycle::set::Set;
-use svc_cycle::xmlrpc;
+
+/// Whether the long forms are asked for: `make fuzz`.
+fn full_sweep() -> bool {
+    std::env::var_os("RUNBOOK_SWEEP").is_some_and(|value| value == "full")
+}
 
 struct Dice(u64);
 
