@@ -82,7 +82,7 @@ fn answers_of_something_else_than_supervisord() {
         }
     }
     assert!(
-        read > 500 && refused > 500,
+        read > 100 && refused > 500,
         "{read} read, {refused} refused"
     );
 }
@@ -114,5 +114,5 @@ fn sets_that_are_none() {
             }
         }
     }
-    assert!(read > 50 && refused > 500, "{read} read, {refused} refused");
+    assert!(read > 20 && refused > 500, "{read} read, {refused} refused");
 }
