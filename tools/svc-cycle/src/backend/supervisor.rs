@@ -26,6 +26,17 @@ use crate::xmlrpc::{ALREADY_STARTED, Answer, Answered, BAD_NAME, Client, NOT_RUN
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
     name: "supervisor",
+    about: "A program or group of supervisord: gunicorn, GROUP:PROCESS. config names supervisord's configuration where it is not in a usual place.",
+    example: r#"
+[service.worker]
+backend = "supervisor"
+name = "celery:celery_00"
+config = "/srv/reef/supervisord.conf"
+"#,
+    keeps: |_| false,
+    unit: |_| None,
+    refuses_others: |_| false,
+    startable: |_| Ok(()),
     check,
     id,
     locks,
