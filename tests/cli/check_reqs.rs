@@ -222,7 +222,7 @@ fn usage_errors_touch_nothing_and_say_what_to_type() {
         (&["cmd:sh", "cmd:sh"], "is there already"),
         (
             &["--interval", "1s", "cmd:sh"],
-            "means nothing without --wait",
+            "--interval needs --wait",
         ),
         (&["--set", "x", "cmd:sh"], "has no value"),
         (&["--only", "cmd:hs", "cmd:sh"], "did you mean 'cmd:sh'"),

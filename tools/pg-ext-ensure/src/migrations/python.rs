@@ -74,7 +74,7 @@ pub enum Hint {
     Extension,
     /// Its strings begin as SQL does, and speak of no extension.
     OtherSql,
-    /// Nothing.
+    /// No operation that could create an extension.
     Nothing,
 }
 
@@ -83,7 +83,6 @@ pub enum Hint {
 pub struct Block {
     /// `class` or `def`.
     pub is_class: bool,
-    /// Its name.
     pub name: String,
     /// The index of its first line.
     pub head: usize,
