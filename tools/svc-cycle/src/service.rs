@@ -58,7 +58,8 @@ pub struct Spec {
     pub config: Option<Files>,
     /// compose: the name of the project (default: the name that docker compose makes of the directory).
     pub project: Option<String>,
-    /// systemd-user: the user whose service manager runs the service. pidfile, command: the user that starts the service and runs the preflight (default: the caller).
+    /// The user whose own service manager has the unit (systemd-user), who starts the service (pidfile, command), and who runs the
+    /// preflight (default: the caller).
     pub user: Option<String>,
     /// The services that have to be ready before this one starts, and that stop after this one.
     pub after: Vec<String>,
@@ -291,10 +292,7 @@ impl Service {
     /// # Errors
     /// There is no such user, or the set file may not name that user.
     pub fn runs_as(&self) -> Result<Option<User>> {
-        let named = match &self.spec.user {
-            Some(name) if self.backend != "systemd-user" => Some(User::of_name(name)?),
-            _ => None,
-        };
+        let named = self.spec.user.as_deref().map(User::of_name).transpose()?;
         match (named, self.owner) {
             (Some(user), Some((uid, _))) if user.uid != uid => Err(Error::input(format!(
                 "{}: user = '{}' is refused: uid {uid} can change the set file",

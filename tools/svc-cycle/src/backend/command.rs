@@ -26,6 +26,18 @@ use crate::state::{Done, Member, Run, State};
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
     name: "command",
+    about: "A program that start runs in the background; match tells its process from others of the same name.",
+    example: r#"
+[service.worker]
+backend = "command"
+name = "celery"
+match = "celery -A reef worker"
+start = ["/srv/reef/venv/bin/celery", "-A", "reef", "worker"]
+"#,
+    keeps: |_| false,
+    unit: |_| None,
+    refuses_others: |_| false,
+    startable: |_| Ok(()),
     check,
     id,
     locks: |service| itself(id(service)),

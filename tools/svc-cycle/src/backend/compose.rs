@@ -24,6 +24,16 @@ use crate::state::{Done, Member, Run, State};
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
     name: "compose",
+    about: "A service of docker compose; config names the compose file or files.",
+    example: r#"
+[service.web]
+backend = "compose"
+config = ["docker-compose.yml", "docker/docker-compose.prod.yml"]
+"#,
+    keeps: |_| false,
+    unit: |_| None,
+    refuses_others: |_| true,
+    startable: |_| Ok(()),
     check,
     id,
     locks: |service| itself(id(service)),

@@ -25,6 +25,16 @@ use show::{Manager, Unit, show, systemctl};
 /// The system's units.
 pub const BACKEND: Backend = Backend {
     name: "systemd",
+    about: "A unit of the host's systemd, by its whole name: nginx.service, gunicorn@1.service, reef.target.",
+    example: r#"
+[service.web]
+backend = "systemd"
+name = "gunicorn.service"
+"#,
+    keeps: |_| Path::new("/run/systemd/system").is_dir(),
+    unit: |_| None,
+    refuses_others: |_| true,
+    startable: |_| Ok(()),
     check,
     id,
     locks: |service| itself(id(service)),
@@ -48,6 +58,16 @@ pub const BACKEND: Backend = Backend {
 /// The units of a user's own manager.
 pub const USER_BACKEND: Backend = Backend {
     name: "systemd-user",
+    about: "A unit of a user's own systemd; user names the user, the caller unless given.",
+    example: r#"
+[service.worker]
+backend = "systemd-user"
+name = "celery.service"
+user = "reef"
+"#,
+    keeps: |_| false,
+    // What a user may do with an own manager, the user's file may ask for.
+    refuses_others: |service| service.runs_as_manager_of() != service.owner.map(|(uid, _)| uid),
     ..BACKEND
 };
 

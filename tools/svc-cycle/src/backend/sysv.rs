@@ -26,6 +26,16 @@ use crate::state::{Done, Member, Run, State};
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
     name: "sysv",
+    about: "A script of /etc/init.d, run as service(8) runs it: in / and with an empty environment.",
+    example: r#"
+[service.uwsgi]
+backend = "sysv"
+pidfile = "/run/uwsgi/reef.pid"
+"#,
+    keeps: |name| !name.contains('/') && Path::new("/etc/init.d").join(name).is_file(),
+    unit: |_| None,
+    refuses_others: |_| true,
+    startable: |_| Ok(()),
     check,
     id,
     locks: |service| itself(id(service)),

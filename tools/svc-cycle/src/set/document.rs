@@ -1,7 +1,8 @@
 //! The set file as the manual describes it: the keys that [`super`] reads, by its own types, and those that it takes apart by hand.
 
 use super::Written as Set;
-use base::document::Document;
+use crate::backend;
+use base::document::{Document, Key, Table};
 
 /// A set file, whole; a test reads it.
 pub const EXAMPLE: &str = r#"[service.redis]
@@ -30,12 +31,25 @@ stop_timeout = "10m"
 /// The manual's description of a set file.
 #[must_use]
 pub fn document() -> Document {
-    Document::of::<Set>(
+    let mut document = Document::of::<Set>(
         "Set file",
         &[
             "A set file lists the services of a site, in TOML or JSON. Every table [service.NAME] is a service. Unknown keys, unknown names in after and circles are errors, which svc-cycle reports before the first change.",
             "Durations are written as 90s or 1h 30m. Relative paths start at the directory of the set file.",
         ],
         EXAMPLE,
-    )
+    );
+    document.tables.push(Table {
+        heading: "backend = \"BACKEND\"".to_owned(),
+        text: "Who runs a service. Without a set file the backend stands before a colon: supervisor:gunicorn.".to_owned(),
+        keys: backend::ALL
+            .iter()
+            .map(|row| Key {
+                name: row.name.to_owned(),
+                value: String::new(),
+                text: row.about.to_owned(),
+            })
+            .collect(),
+    });
+    document
 }
