@@ -143,6 +143,6 @@ mod tests {
             OsStr::new("xml"),
         )
         .unwrap_err();
-        assert_eq!(e.message, "--output: \"xml\" is none of json, text");
+        assert_eq!(e.message, "--output: 'xml' is none of json, text");
     }
 }
