@@ -21,7 +21,7 @@ use super::row::{Backend, itself};
 use super::spawn::{self, Launch, signal_named};
 use crate::id::ServiceId;
 use crate::service::Service;
-use crate::state::{Done, Member, Run, State};
+use crate::state::{Done, Member, Remarks, Run, State};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
@@ -50,7 +50,7 @@ start = ["/srv/reef/venv/bin/celery", "-A", "reef", "worker"]
     late: Duration::from_secs(5),
     settle: |_, _| {},
     vouches: |_, _| false,
-    allowed: |_, _| Ok(Vec::new()),
+    allowed: |_, _| Ok(Remarks::default()),
     related: None,
     reread: None,
     order: None,

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use super::row::{Backend, itself};
 use crate::id::ServiceId;
 use crate::service::{KillPolicy, Service};
-use crate::state::{Done, Member, Run, State};
+use crate::state::{Done, Member, Remarks, Run, State};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
@@ -45,7 +45,7 @@ config = ["docker-compose.yml", "docker/docker-compose.prod.yml"]
     late: Duration::ZERO,
     settle: |_, _| {},
     vouches: |_, _| false,
-    allowed: |_, _| Ok(Vec::new()),
+    allowed: |_, _| Ok(Remarks::default()),
     related: None,
     reread: None,
     order: None,

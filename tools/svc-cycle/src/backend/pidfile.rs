@@ -21,7 +21,7 @@ use super::row::{Backend, itself};
 use super::spawn::{self, Launch, signal_named};
 use crate::id::ServiceId;
 use crate::service::Service;
-use crate::state::{Done, Member, State};
+use crate::state::{Done, Member, Remarks, State};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
@@ -56,7 +56,7 @@ start = ["/srv/reef/venv/bin/gunicorn", "--daemon", "--pid", "/run/reef/gunicorn
     late: Duration::from_secs(5),
     settle,
     vouches: |_, _| false,
-    allowed: |_, _| Ok(Vec::new()),
+    allowed: |_, _| Ok(Remarks::default()),
     related: None,
     reread: None,
     order: None,

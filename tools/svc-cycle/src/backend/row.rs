@@ -7,7 +7,7 @@ use base::clock::Deadline;
 
 use crate::id::ServiceId;
 use crate::service::{Role, Service, Spec};
-use crate::state::{Done, State};
+use crate::state::{Done, Remarks, State};
 
 /// What is asked about many services at once.
 pub type ForMany<T> = fn(&[&Service]) -> Result<T>;
@@ -59,7 +59,7 @@ pub struct Backend {
     /// What speaks for readiness when the set names no probe.
     pub vouches: fn(&Service, &State) -> bool,
     /// Whether the caller may change this service, and what to know before it is changed; asked before the first change.
-    pub allowed: fn(&Service, &State) -> Result<Vec<String>>,
+    pub allowed: fn(&Service, &State) -> Result<Remarks>,
     /// What the manager stops together with these services, and what starts them again.
     pub related: Option<ForMany<Vec<Related>>>,
     /// Whether the backend itself shows that a stop is under way; where it does not, the journal remembers.

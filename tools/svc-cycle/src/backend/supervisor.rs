@@ -14,12 +14,12 @@ mod state;
 use std::path::Path;
 use std::time::Duration;
 
-use base::{Error, Result};
+use base::{Error, Fix, Result};
 
 use super::row::Backend;
 use crate::id::ServiceId;
 use crate::service::Service;
-use crate::state::{Run, State};
+use crate::state::{Remarks, Run, State};
 use crate::xmlrpc::Value;
 use act::{reload, start, stop};
 use connection::{EXCHANGE, connection, file, read};
@@ -159,7 +159,7 @@ fn groups_of(file: &Path) -> Result<Vec<String>> {
 }
 
 /// What the file says and supervisord has not read yet: a restart would start the old command.
-fn allowed(service: &Service, state: &State) -> Result<Vec<String>> {
+fn allowed(service: &Service, state: &State) -> Result<Remarks> {
     let connection = connection(service)?;
     let Ok(Value::Array(running)) =
         connection
@@ -167,9 +167,9 @@ fn allowed(service: &Service, state: &State) -> Result<Vec<String>> {
             .call("supervisor.getAllConfigInfo", &[], EXCHANGE)?
     else {
         // An older supervisord does not tell.
-        return Ok(Vec::new());
+        return Ok(Remarks::default());
     };
-    let mut warnings = Vec::new();
+    let mut remarks = Remarks::default();
     for member in &state.members {
         let theirs = running
             .iter()
@@ -187,16 +187,22 @@ fn allowed(service: &Service, state: &State) -> Result<Vec<String>> {
             _ => false,
         };
         if changed {
-            warnings.push(format!(
-                "{}: {} says another command than the one that supervisord has read: supervisorctl -c {} update {}",
-                member.name,
-                connection.file.display(),
-                base::shell::quoted(&connection.file.display().to_string()),
-                base::shell::quoted(member.name.split(':').next().unwrap_or_default())
+            let file = connection.file.display().to_string();
+            let group = member.name.split(':').next().unwrap_or_default();
+            remarks.warnings.push(format!(
+                "{}: '{file}' says another command than the one that supervisord has read",
+                member.name
             ));
+            let fix = remarks.fix.take().unwrap_or_else(|| {
+                Fix::advice(
+                    "have supervisord read its configuration: it starts the changed programs anew",
+                )
+            });
+            remarks.fix =
+                Some(fix.command("root", &["supervisorctl", "-c", &file, "update", group]));
         }
     }
-    Ok(warnings)
+    Ok(remarks)
 }
 
 /// The last lines of the program's own log: standard error first.

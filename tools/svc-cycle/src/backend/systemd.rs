@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use base::child::Identity as User;
 use base::clock::Deadline;
-use base::{Error, Result};
+use base::{Error, Fix, Result};
 
 use super::row::{Backend, Related, itself};
 use crate::id::ServiceId;
 use crate::service::{Role, Service};
-use crate::state::{Done, Run, State};
+use crate::state::{Done, Remarks, Run, State};
 use show::{Manager, Unit, show, systemctl};
 
 /// The system's units.
@@ -212,8 +212,12 @@ fn state_of(manager: &Manager, name: &str, unit: &Unit) -> Result<State> {
     let mut found = State::one(state::member(name, unit));
     if unit.get("NeedDaemonReload") == "yes" {
         found.warnings.push(format!(
-            "{name}: the unit file or a drop-in changed on disk and systemd has not read it: systemctl daemon-reload, or --reload-units"
+            "{name}: the unit file or a drop-in changed on disk and systemd has not read it (--reload-units does)"
         ));
+        found.fix = Some(
+            Fix::advice("have systemd read its unit files")
+                .command("root", &manager.words("daemon-reload")),
+        );
     }
     if state::is_umbrella(unit) {
         let members = relations::members(manager, unit)?;
@@ -419,7 +423,7 @@ fn reread(services: &[&Service]) -> Result<()> {
 }
 
 /// Root may; others only where polkit says so.
-fn allowed(service: &Service, state: &State) -> Result<Vec<String>> {
+fn allowed(service: &Service, state: &State) -> Result<Remarks> {
     let refused = state
         .members
         .iter()
@@ -431,7 +435,7 @@ fn allowed(service: &Service, state: &State) -> Result<Vec<String>> {
         )));
     }
     if manager(service) != Manager::System || rustix::process::geteuid().is_root() {
-        return Ok(Vec::new());
+        return Ok(Remarks::default());
     }
     let me = std::process::id().to_string();
     let asked = base::child::Run::new("pkcheck")
@@ -444,7 +448,7 @@ fn allowed(service: &Service, state: &State) -> Result<Vec<String>> {
         .timeout(Duration::from_secs(10))
         .run();
     match asked {
-        Ok(done) if done.success() => Ok(Vec::new()),
+        Ok(done) if done.success() => Ok(Remarks::default()),
         _ => Err(Error::new(
             base::Kind::Permission,
             format!(

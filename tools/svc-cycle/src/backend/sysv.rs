@@ -21,7 +21,7 @@ use super::row::{Backend, itself};
 use super::spawn::Launch;
 use crate::id::ServiceId;
 use crate::service::Service;
-use crate::state::{Done, Member, Run, State};
+use crate::state::{Done, Member, Remarks, Run, State};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
@@ -47,7 +47,7 @@ pidfile = "/run/uwsgi/reef.pid"
     late: Duration::from_secs(5),
     settle,
     vouches: |_, _| false,
-    allowed: |_, _| Ok(Vec::new()),
+    allowed: |_, _| Ok(Remarks::default()),
     related: None,
     reread: None,
     order: None,
@@ -139,6 +139,7 @@ fn state(service: &Service) -> Result<State> {
         return Ok(State {
             members: vec![member],
             warnings: several(service, &found),
+            fix: None,
         });
     }
     let mut member = Member::of_process(name, None);

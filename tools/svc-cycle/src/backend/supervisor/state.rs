@@ -91,6 +91,7 @@ fn state(service: &Service, connection: &Connection, processes: &[Value]) -> Res
     Ok(State {
         members,
         warnings: Vec::new(),
+        fix: None,
     })
 }
 
