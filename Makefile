@@ -100,6 +100,7 @@ faults: setup
 
 fuzz: setup
 	$(CARGO) build --locked --workspace
+	RUNBOOK_SWEEP=full $(CARGO) test --locked --workspace --exclude runbook-tests --lib fuzz
 	RUNBOOK_SWEEP=full $(CARGO) test --locked -p runbook-tests --test fuzz
 
 bench: setup build

@@ -119,7 +119,11 @@ enter() {
     mkdir -p "$root.up/scratch"
     mount --bind "$root.up/scratch" "$root/var/tmp"
     chmod 1777 "$root/var/tmp"
-    exec chroot "$root" env -i HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" USER=root LOGNAME=root \
+    # Not a chroot alone: what makes machines of this root, nspawn, wants the root to be its namespace's.
+    cd "$root"
+    pivot_root . .
+    umount -l .
+    exec chroot . env -i HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" USER=root LOGNAME=root \
         CI="${CI-}" CARGO_TERM_COLOR=never ${built:+CARGO_TARGET_DIR="$built"} \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/root/.cargo/bin \
         sh -c 'cd /root/runbook-tools && exec "$@"' sh "$@"

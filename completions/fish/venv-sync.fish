@@ -11,7 +11,7 @@ function __fish_venv_sync_which
             continue
         end
         switch $word
-            case -r --requirement -c --constraint --extra --group --extraneous --allow --verify --vendor -o --output --timeout --lock-wait --journal --site --trust --color --ansible-args --python --installer --wheelhouse --upgrade-package --drop --link-mode --keep --post-check --env-file --to
+            case -r --requirement -c --constraint --extra --group --extraneous --allow --verify --vendor -o --output --timeout --lock-wait --journal --site --trust --color --ansible-args --python --installer --wheelhouse --upgrade-package --drop --link-mode --keep --post-check --env-file --as --to
                 set skip yes
             case check prepare apply rollback list
                 echo $word
@@ -92,6 +92,8 @@ complete -c venv-sync -n '__fish_venv_sync_in prepare' -l keep -r -f -d 'How man
 complete -c venv-sync -n '__fish_venv_sync_in prepare' -l adopt -d 'Take over an environment that is a plain directory or a link that venv-sync did not make'
 complete -c venv-sync -n '__fish_venv_sync_in prepare' -l post-check -r -f -d 'A module to import, or a command to run, in the new release before it goes live'
 complete -c venv-sync -n '__fish_venv_sync_in prepare' -l env-file -r -F -d 'Variables for builds and post-checks: NAME=VALUE lines as systemd\'s EnvironmentFile= reads them'
+complete -c venv-sync -n '__fish_venv_sync_in prepare' -l as -r -f -a '(__fish_complete_users)' -d 'Run post-checks as USER'
+complete -c venv-sync -n '__fish_venv_sync_in prepare' -l as-site -d 'Run post-checks as the site\'s own code runs'
 complete -c venv-sync -n '__fish_venv_sync_in prepare' -s n -l dry-run -d 'Report what would change and change nothing'
 complete -c venv-sync -n '__fish_venv_sync_in prepare' -s o -l output -r -f -a 'json text' -d 'The form of the report'
 complete -c venv-sync -n '__fish_venv_sync_in prepare' -l diff -d 'Report what changes, line by line, too'
@@ -127,6 +129,8 @@ complete -c venv-sync -n '__fish_venv_sync_in apply' -l keep -r -f -d 'How many 
 complete -c venv-sync -n '__fish_venv_sync_in apply' -l adopt -d 'Take over an environment that is a plain directory or a link that venv-sync did not make'
 complete -c venv-sync -n '__fish_venv_sync_in apply' -l post-check -r -f -d 'A module to import, or a command to run, in the new release before it goes live'
 complete -c venv-sync -n '__fish_venv_sync_in apply' -l env-file -r -F -d 'Variables for builds and post-checks: NAME=VALUE lines as systemd\'s EnvironmentFile= reads them'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l as -r -f -a '(__fish_complete_users)' -d 'Run post-checks as USER'
+complete -c venv-sync -n '__fish_venv_sync_in apply' -l as-site -d 'Run post-checks as the site\'s own code runs'
 complete -c venv-sync -n '__fish_venv_sync_in apply' -s n -l dry-run -d 'Report what would change and change nothing'
 complete -c venv-sync -n '__fish_venv_sync_in apply' -s o -l output -r -f -a 'json text' -d 'The form of the report'
 complete -c venv-sync -n '__fish_venv_sync_in apply' -l diff -d 'Report what changes, line by line, too'

@@ -179,7 +179,10 @@ fn refused(ground: &Ground) {
         (
             "venv_sync",
             json!({}),
-            &["command is missing", "check, apply, rollback, list"],
+            &[
+                "command is missing",
+                "check, prepare, apply, rollback, list",
+            ],
         ),
         (
             "venv_sync",

@@ -76,6 +76,12 @@ const ROWS: &[Row] = &[
         "/srv/venv/bin/python -c 'import mysite; assert mysite.VERSION == 2'",
     ),
     row(
+        "check-reqs --snapshot site > reef.toml",
+        "",
+        0,
+        "grep -q '^dir = \"/srv/site\"' reef.toml && svc-cycle status --site ./reef.toml | jq -e '.services[0].id.unit == \"uwsgi.service\"'",
+    ),
+    row(
         "check-reqs --snapshot python@/srv/venv",
         "",
         0,

@@ -3,6 +3,7 @@
 //! `RUNBOOK_BLESS=1` writes the real output into the README instead of comparing.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -54,6 +55,49 @@ fn the_readme_is_true() {
         }
         fs::write(repository.join("README.md"), lines.join("\n") + "\n").unwrap();
     }
+}
+
+/// Root types the README's runbook for a site of another user: the update is made, and nothing of the site is root's afterwards.
+#[test]
+fn the_readme_s_runbook_runs_as_root_over_another_user_s_site() {
+    if !nix::unistd::geteuid().is_root() {
+        assert!(harness::skip_servers(), "root runs this test");
+        return;
+    }
+    let text = fs::read_to_string(harness::source_root().join("README.md")).unwrap();
+    let section = text.find("## A runbook\n").expect("the section");
+    let before = text[..section].lines().count();
+    let recipes = recipe::recipes(&text).unwrap();
+    let runbook = recipes
+        .iter()
+        .find(|recipe| recipe.line > before)
+        .expect("the runbook");
+    assert!(runbook.script.contains("--as-site"), "{}", runbook.script);
+
+    let site = Site::up();
+    let etc = harness::scratch();
+    fs::set_permissions(etc.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let file = etc.path().join("reef.toml");
+    let facts = fs::read_to_string(site.home.join("etc/reef.toml")).unwrap();
+    let services = site.home.join("etc/services.toml");
+    let facts = facts.replace("\"services.toml\"", &format!("\"{}\"", services.display()));
+    fs::write(&file, facts).unwrap();
+    let done = site
+        // On a host of its own the tools are where packages put them: COMMAND has the system's PATH.
+        .root_command(&format!(
+            "mount --bind '{}/bin' /usr/local/sbin\ncd /\n{}",
+            site.home.display(),
+            runbook.script
+        ))
+        .env("RUNBOOK_SITE", &file)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(0), "{said}");
+    let version = site.run("curl -fsS \"$web/healthz\" | jq .version");
+    assert_eq!(version.out().trim(), "2", "{said}");
+    let of_root = site.run("find . -user root");
+    assert_eq!(of_root.out(), "", "{said}");
 }
 
 fn in_site(recipe: &Recipe, site: &Site) -> String {

@@ -279,3 +279,134 @@ fn files_of_others_have_no_rights_of_roots() {
     during(&[]).expect_code(2).expect_err(&person.name);
     during(&["--as", &person.name]).expect_code(0);
 }
+
+/// check-reqs' django and venv-sync's post-checks as the site: the user, the variables, and nothing of the caller's.
+#[test]
+fn post_checks_run_as_the_site() {
+    let Some(person) = Person::new() else { return };
+    let dir = site(&format!(
+        "[site]\nname = \"reef\"\nuser = \"{}\"\ndir = \"site\"\nvenv = \"v\"\nenv_file = \"reef.env\"\nrequirements = [\"r.txt\"]\n",
+        person.name
+    ));
+    let top = dir.path();
+    let home = std::fs::metadata(&person.home).unwrap();
+    std::fs::write(top.join("r.txt"), "").unwrap();
+    let secret = top.join("reef.env");
+    std::fs::write(&secret, "SECRET_KEY='hush hush'\n").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::create_dir(top.join("site")).unwrap();
+    let check = top.join("look");
+    let script = "#!/bin/sh\n{ id -un; pwd; env; } >\"$SITE_OUT\"; exit 7\n";
+    std::fs::write(&check, script).unwrap();
+    std::fs::set_permissions(&check, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // The environment belongs to root, then to the site's user, as whom the whole work is done.
+    for (round, owner) in [(0, 0), (1, home.uid())] {
+        let place = top.join(format!("round{round}"));
+        std::fs::create_dir(&place).unwrap();
+        chown(&place, Some(owner), None).unwrap();
+        let out = top.join("site").join(format!("out{round}"));
+        std::fs::write(
+            &secret,
+            format!("SECRET_KEY='hush hush'\nSITE_OUT={}\n", out.display()),
+        )
+        .unwrap();
+        chown(top.join("site"), Some(home.uid()), Some(home.gid())).unwrap();
+        let mut call = tool("venv-sync").args(["apply", "--site"]);
+        call = call.arg(top.join("reef.toml")).arg(place.join("v"));
+        call = call.args([
+            "--python",
+            "/usr/bin/python3",
+            "--installer",
+            "pip",
+            "--as-site",
+        ]);
+        call = call.arg("--post-check").arg(&check);
+        call.command().env("ROOTS_OWN", "a secret of root's");
+        let done = call.run().expect_code(3);
+        let said = std::fs::read_to_string(&out).unwrap_or_else(|_| panic!("{}", done.err()));
+        for line in [
+            person.name.as_str(),
+            top.join("site").to_str().unwrap(),
+            "SECRET_KEY=hush hush",
+        ] {
+            assert!(said.lines().any(|found| found == line), "{line}: {said}");
+        }
+        assert!(!said.contains("ROOTS_OWN"), "{said}");
+        assert_eq!(std::fs::metadata(&out).unwrap().uid(), home.uid());
+        assert!(!done.err().contains("hush") && !done.out().contains("hush"));
+        assert!(!place.join("v").exists(), "nothing went live");
+    }
+    // A user other than the owner cannot work on the owner's environment.
+    let mut call = tool("venv-sync").args(["apply", "--as", "nobody"]);
+    call = call
+        .arg(top.join("round1/v"))
+        .arg("-r")
+        .arg(top.join("r.txt"));
+    call.args(["--post-check", "os"])
+        .run()
+        .expect_code(2)
+        .expect_err("post-checks cannot run as 'nobody'");
+}
+
+/// A site file of a site that runs, and what check-reqs says with it.
+#[test]
+fn a_first_site_file_is_written_from_a_site_that_runs() {
+    let Some(person) = Person::new() else { return };
+    let dir = site("");
+    let top = dir.path().canonicalize().unwrap();
+    let home = std::fs::metadata(&person.home).unwrap();
+    let made = std::process::Command::new("/usr/bin/python3")
+        .args(["-m", "venv", "--without-pip"])
+        .arg(top.join("venv"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    std::fs::create_dir(top.join("kelp-2")).unwrap();
+    for (name, text) in [
+        ("kelp-2/manage.py", "import time\ntime.sleep(600)\n"),
+        ("kelp-2/requirements.txt", ""),
+    ] {
+        std::fs::write(top.join(name), text).unwrap();
+    }
+    chown(top.join("kelp-2"), Some(home.uid()), None).unwrap();
+    let mut running = std::process::Command::new("setpriv")
+        .args([&format!("--reuid={}", home.uid()), "--clear-groups"])
+        .arg(top.join("venv/bin/python"))
+        .args(["manage.py", "runserver"])
+        .current_dir(top.join("kelp-2"))
+        .spawn()
+        .unwrap();
+    let place = format!("site@{}", top.join("kelp-2").display());
+    harness::wait_until("the site is seen", || {
+        tool("check-reqs").args(["--snapshot", &place]).run().code() == 0
+    });
+    let written = tool("check-reqs")
+        .args(["--snapshot", &place])
+        .run()
+        .expect_code(0)
+        .out();
+    let as_json = tool("check-reqs")
+        .args(["--snapshot", &place, "-o", "json"])
+        .run()
+        .expect_code(0)
+        .out();
+    let as_json: serde_json::Value = serde_json::from_str(&as_json).unwrap();
+    let none = tool("check-reqs").args(["--snapshot", "site@/etc"]).run();
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let wanted = json!({
+        "name": "kelp-2",
+        "user": person.name,
+        "dir": top.join("kelp-2"),
+        "venv": top.join("venv"),
+        "requirements": [top.join("kelp-2/requirements.txt")],
+    });
+    assert_eq!(as_json["site"], wanted, "{written}");
+    none.expect_code(3)
+        .expect_err("no process runs a Django site in '/etc'");
+    // The other tools read the file.
+    std::fs::write(dir.path().join("reef.toml"), &written).unwrap();
+    with("venv-sync", dir.path(), &["check"])
+        .run()
+        .expect_code(0);
+}

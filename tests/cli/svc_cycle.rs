@@ -119,7 +119,7 @@ fn status_says_what_runs_and_no_where_it_does_not() {
         .expect_code(1)
         .out();
     assert!(
-        text.contains("✗") && text.contains("isn't running"),
+        text.contains("✗") && text.contains("is not running"),
         "{text}"
     );
 }

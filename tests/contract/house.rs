@@ -5,29 +5,6 @@ use harness::source_root;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Import circles that are not removed yet. The list only shrinks: an entry that is no circle any more fails the test.
-const CIRCLES: &[(&str, &[&str])] = &[
-    ("log-paths", &["plan::health", "plan::rotate"]),
-    (
-        "log-paths",
-        &[
-            "rotation::directive",
-            "rotation::machine",
-            "rotation::reader",
-        ],
-    ),
-];
-
-/// Import circles whose removal is under way: there or not, until the change has come.
-const LEAVING: &[(&str, &[&str])] = &[
-    ("log-paths", &["launch", "service"]),
-    ("svc-cycle", &["backend", "order", "set"]),
-    ("svc-cycle", &["change", "cycle"]),
-];
-
-/// Modules that import cli.rs although request.rs has what they need. The list only shrinks.
-const IMPORT_CLI: &[(&str, &str)] = &[];
-
 /// A crate's modules, each with the modules that its text refers to by `crate::` or `super::`.
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
@@ -203,40 +180,13 @@ fn circles(imports: &Imports) -> BTreeSet<Vec<String>> {
 
 #[test]
 fn no_crate_has_an_import_circle() {
-    let found: BTreeSet<(String, Vec<String>)> = crates()
-        .iter()
-        .flat_map(|(name, imports)| {
-            circles(imports)
-                .into_iter()
-                .map(|circle| (name.clone(), circle))
-        })
-        .collect();
-    let owned = |list: &[(&str, &[&str])]| -> BTreeSet<(String, Vec<String>)> {
-        list.iter()
-            .map(|(name, modules)| {
-                let modules = modules.iter().map(|m| (*m).to_owned()).collect();
-                ((*name).to_owned(), modules)
-            })
-            .collect()
-    };
-    let (known, leaving) = (owned(CIRCLES), owned(LEAVING));
-    // A known circle may have become smaller; a module that was in none may not come in.
-    for (name, circle) in &found {
-        assert!(
-            known
-                .iter()
-                .chain(&leaving)
-                .any(|(of, modules)| of == name && circle.iter().all(|m| modules.contains(m))),
-            "{name}: {} import each other in a circle: let each import only what stands below it",
-            circle.join(", ")
-        );
-    }
-    for (name, modules) in &known {
-        assert!(
-            found.contains(&(name.clone(), modules.clone())),
-            "{name}: {} are no circle any more: take them from CIRCLES in tests/contract/house.rs, or write what is left",
-            modules.join(", ")
-        );
+    for (name, imports) in crates() {
+        for circle in circles(&imports) {
+            panic!(
+                "{name}: {} import each other in a circle: let each import only what stands below it",
+                circle.join(", ")
+            );
+        }
     }
 }
 
@@ -254,14 +204,72 @@ fn only_lib_and_cli_import_the_command_line() {
                 .map(move |(module, _)| (name.clone(), module))
         })
         .collect();
-    let known: BTreeSet<(String, String)> = IMPORT_CLI
-        .iter()
-        .map(|(name, module)| ((*name).to_owned(), (*module).to_owned()))
-        .collect();
     assert_eq!(
-        found, known,
+        found,
+        BTreeSet::new(),
         "a module takes what was asked for from request.rs, not from cli.rs"
     );
+}
+
+/// The compiler finds what is dead only where nothing outside could use it.
+#[test]
+fn a_tool_shows_only_the_modules_that_others_use() {
+    let users: Vec<String> = ["tests", "shared"]
+        .iter()
+        .flat_map(|group| sources(&source_root().join(group)))
+        .collect();
+    for tool in harness::TOOLS {
+        let lib = source_root().join(format!("tools/{tool}/src/lib.rs"));
+        let text = std::fs::read_to_string(&lib).unwrap();
+        for module in text
+            .lines()
+            .filter_map(|line| line.strip_prefix("pub mod "))
+        {
+            let path = format!(
+                "{}::{}",
+                tool.replace('-', "_"),
+                module.trim_end_matches(';')
+            );
+            assert!(
+                users.iter().any(|text| text.contains(&path)),
+                "{tool}: nothing outside of the tool uses {path}: make the module private"
+            );
+        }
+        // A request is plain data in a file of its own, in every tool.
+        assert!(
+            lib.with_file_name("request.rs").is_file(),
+            "{tool}: no request.rs"
+        );
+    }
+}
+
+/// What the kernel shows of a process is read by the crate `proc` alone: two readers give two answers.
+#[test]
+fn only_proc_reads_the_processes() {
+    for tool in harness::TOOLS {
+        for text in sources(&source_root().join(format!("tools/{tool}/src"))) {
+            for fact in [
+                "stat", "status", "cmdline", "environ", "cgroup", "maps", "fd", "ns/",
+            ] {
+                let path = format!("/proc/{{pid}}/{fact}");
+                assert!(!text.contains(&path), "{tool}: {path}: use the crate proc");
+            }
+        }
+    }
+}
+
+/// The texts of all sources below a directory, without comments and tests.
+fn sources(dir: &Path) -> Vec<String> {
+    let mut texts = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            texts.extend(sources(&path));
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            texts.push(without_tests(&std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+    texts
 }
 
 #[test]

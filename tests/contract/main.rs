@@ -3,6 +3,8 @@
 
 mod completions;
 mod envelope;
+mod fixes;
+mod golden;
 mod hostile;
 mod house;
 mod options;

@@ -35,13 +35,14 @@ configure() {
         name=${template##*/}
         sed -e "s|@HOME@|$HOME|g" -e "s|@WEB_PORT@|$WEB_PORT|g" -e "s|@APP_PORT@|$APP_PORT|g" \
             -e "s|@PG_PORT@|$PG_PORT|g" -e "s|@REDIS_PORT@|$REDIS_PORT|g" \
-            -e "s|@REDIS_URL@|redis://127.0.0.1:$REDIS_PORT/0|g" "$template" >"etc/${name%.in}"
+            -e "s|@REDIS_URL@|redis://127.0.0.1:$REDIS_PORT/0|g" -e "s|@USER@|$USER|g" "$template" >"etc/${name%.in}"
     done
     mv etc/pg_service.conf .pg_service.conf
     password=$(random_hex 16)
     (
         umask 077
         printf '{"secret_key": "%s"}\n' "$(random_hex 40)" >etc/secrets.json
+        chmod 600 etc/reef.env
         printf '127.0.0.1:%s:*:reef:%s\n' "$PG_PORT" "$password" >.pgpass
     )
     . "$HOME/etc/env.sh"
@@ -86,13 +87,13 @@ SQL
 
 site_up() {
     redis-server etc/redis.conf
-    venv-sync apply venv -r site/requirements.txt --installer pip -o text
+    venv-sync apply -o text
     (
         cd site
         ../venv/bin/python manage.py migrate --verbosity 0
         ../venv/bin/python manage.py collectstatic --no-input --verbosity 0
     )
-    maint-page snippet nginx --dir "$HOME/maintenance" >etc/maintenance.conf
+    maint-page snippet nginx >etc/maintenance.conf
     supervisord -c etc/supervisord.conf
     nginx -e log/nginx-error.log -p "$HOME/" -c etc/nginx.conf
     curl -fsS -o /dev/null --retry 50 --retry-delay 1 --retry-all-errors --max-time 30 "$web/healthz" 2>log/curl.log ||
@@ -170,5 +171,4 @@ wait "$client" || fail 'the visitors ended badly'
 client=
 verdict
 took=$(($(date +%s) - began))
-[ "$took" -lt 180 ] || fail "it took $took s, more than three minutes"
 say "Done in $took s"

@@ -1,10 +1,6 @@
-//! Every parser over a stable corpus: no panic, no hang.
+//! Programs and shared readers over a stable corpus: no panic, no hang. The readers inside of a tool have the same in its fuzz.rs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod check_reqs;
 mod cron_render;
-mod log_paths;
 mod maint_page;
 mod pg_ext_ensure;
-mod svc_cycle;
-mod venv_sync;

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 pub mod disk;
+pub mod fix;
 pub mod fleet;
+pub mod golden;
 pub mod gunicorn;
 pub mod machine;
 pub mod namespace;

@@ -189,7 +189,7 @@ impl Machine {
         self.assert_alive();
         let mut command = Command::new("nsenter");
         command
-            .args(["-t", &self.init.to_string(), "-a", "--"])
+            .args(["-t", &self.init.to_string(), "-a", "-r", "-w", "--"])
             .args(argv)
             .stdin(Stdio::null());
         command

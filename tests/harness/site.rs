@@ -74,16 +74,38 @@ impl Site {
         }
     }
 
+    /// A shell command line of root's on the site's host, with the tools on PATH and nothing
+    /// of the site's environment. Only where root runs the test.
+    #[must_use]
+    pub fn root_command(&self, line: &str) -> Command {
+        let first = self.namespace.as_ref().expect("root runs the test");
+        let mut command = self.entered(first);
+        let path = std::env::var("PATH").unwrap_or_default();
+        command
+            .args(["sh", "-ec", line])
+            .env(
+                "PATH",
+                format!("{}/bin:{path}:/usr/sbin:/sbin", self.home.display()),
+            )
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn entered(&self, first: &str) -> Command {
+        let mut nsenter = Command::new("nsenter");
+        nsenter
+            .args(["--target", first, "--pid", "--mount", "--root"])
+            .arg(format!("--wd={}", self.home.display()));
+        nsenter
+    }
+
     /// A shell command line in the site's directory, as the site's user, with the
     /// environment that `etc/env.sh` sets up and the tools on PATH.
     #[must_use]
     pub fn command(&self, line: &str) -> Command {
         let mut command = match &self.namespace {
             Some(first) => {
-                let mut nsenter = Command::new("nsenter");
-                nsenter
-                    .args(["--target", first, "--pid", "--mount", "--root"])
-                    .arg(format!("--wd={}", self.home.display()));
+                let mut nsenter = self.entered(first);
                 nsenter.args([
                     "setpriv",
                     "--reuid",

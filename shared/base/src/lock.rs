@@ -224,7 +224,7 @@ pub fn existing_state_directory() -> Result<Option<PathBuf>> {
 }
 
 /// The directory for what has to outlive a reboot: `/var/lib/runbook-tools` for root, `$XDG_STATE_HOME/runbook-tools` or
-/// `~/.local/state/runbook-tools` for others; where that can't be written, the [`state_directory`].
+/// `~/.local/state/runbook-tools` for others; where that cannot be written, the [`state_directory`].
 ///
 /// # Errors
 /// `Kind::Permission` where it is not its owner's alone.

@@ -5,7 +5,8 @@ use crate::cli::Parsed;
 use crate::error::{Error, Kind, Result};
 use crate::site::{Environment, Site, VARIABLE};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 /// A user, an environment and a place for a program. Without any of the options: as the caller, as before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,12 +83,36 @@ impl RunAs {
             .unwrap_or_default()
     }
 
-    /// A tool that runs inside COMMAND, as the same user, knows the site, too.
+    /// A tool that runs inside COMMAND knows the site, too, where the user may read the file.
     fn hand_on(&mut self, site: Option<&Site>) {
-        let other = self.user.as_ref().is_some_and(|user| !user.is_current());
-        if let Some(site) = site.filter(|_| !other) {
+        let other = self.user.as_ref().filter(|user| !user.is_current());
+        let reads = |site: &&Site| other.is_none_or(|user| can_read(user, site.path()));
+        if let Some(site) = site.filter(reads) {
             self.env.push((VARIABLE.into(), site.path().into()));
         }
+    }
+
+    /// The same for a program that this program starts anew as the user: the variables and the directory, which only the
+    /// caller may have been able to read.
+    #[must_use]
+    pub fn of_parts(env: Vec<(OsString, OsString)>, dir: Option<PathBuf>) -> RunAs {
+        RunAs {
+            user: None,
+            env,
+            dir,
+        }
+    }
+
+    /// The variables beyond those that the user always has.
+    #[must_use]
+    pub fn variables(&self) -> &[(OsString, OsString)] {
+        &self.env
+    }
+
+    /// The directory, where it is not the caller's.
+    #[must_use]
+    pub fn dir(&self) -> Option<&Path> {
+        self.dir.as_deref()
     }
 
     /// The user, where the program does not run as the caller.
@@ -120,6 +145,22 @@ impl RunAs {
         }
         run
     }
+}
+
+/// Whether the mode bits let the user read the file: read permission on the file, search permission on each directory above it.
+fn can_read(user: &Identity, path: &Path) -> bool {
+    let allows = |path: &Path, bit: u32| {
+        std::fs::metadata(path).is_ok_and(|meta| {
+            let of_group = meta.gid() == user.gid || user.groups.contains(&meta.gid());
+            let shift = match (meta.uid() == user.uid, of_group) {
+                (true, _) => 6,
+                (false, true) => 3,
+                (false, false) => 0,
+            };
+            meta.mode() >> shift & bit != 0
+        })
+    };
+    allows(path, 0o4) && path.ancestors().skip(1).all(|dir| allows(dir, 0o1))
 }
 
 /// The user of that name, whom the caller can become.

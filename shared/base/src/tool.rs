@@ -69,7 +69,7 @@ pub enum Format {
 /// What the common options mean.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// Say, don't do.
+    /// Say, do not do.
     pub dry_run: bool,
     /// Report what changes, too.
     pub diff: bool,

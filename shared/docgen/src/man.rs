@@ -232,7 +232,7 @@ impl Shared {
         self.options.iter().any(|o| same(o, opt))
     }
 
-    /// Which commands take the option: those that do, or all but those that don't, whichever is shorter.
+    /// Which commands take the option: those that do, or all but those that do not, whichever is shorter.
     fn commands_with(&self, opt: &Opt) -> String {
         let (with, without): (Vec<&Command>, Vec<&Command>) = self
             .commands

@@ -34,7 +34,7 @@ impl Attributes {
         })
     }
 
-    /// Why this session won't do, in libpq's words, or nothing if it will.
+    /// Why this session will not do, in libpq's words, or nothing if it will.
     pub fn objection(
         self,
         client: &mut Client,

@@ -227,7 +227,7 @@ impl Trust {
     }
 
     /// Loads revocation lists. Unlike libpq, which goes on without, a list that was named and
-    /// can't be read is an error.
+    /// cannot be read is an error.
     fn load_revoked(&self, store: &mut X509StoreBuilder) -> std::result::Result<bool, String> {
         let mut loaded = false;
         if let Some(crl) = &self.crl {

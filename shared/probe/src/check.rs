@@ -206,7 +206,7 @@ pub struct Armed {
 }
 
 /// Where a log ended: device and inode say whether it is still that file. It is kept open, so that the file
-/// a rotation puts in its place can't be given the same inode.
+/// a rotation puts in its place cannot be given the same inode.
 #[derive(Debug, Clone)]
 struct LogMark {
     device: u64,
@@ -303,7 +303,7 @@ impl Armed {
     /// Asks once, within `timeout`.
     ///
     /// # Errors
-    /// Why it isn't so, in words.
+    /// Why it is not so, in words.
     pub fn once(&self, timeout: Duration) -> Result<(), String> {
         match &self.probe {
             Probe::Port(address) => port::connect(address, timeout),
@@ -394,7 +394,7 @@ fn pidfile(path: &Path) -> Result<(), String> {
         .ok_or_else(|| format!("{}: no pid in it", path.display()))?;
     match Identity::of(pid) {
         Ok(_) => Ok(()),
-        Err(_) => Err(format!("{}: process {pid} isn't running", path.display())),
+        Err(_) => Err(format!("{}: process {pid} is not running", path.display())),
     }
 }
 

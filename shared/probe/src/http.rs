@@ -1,6 +1,6 @@
 //! One HTTP request, over TCP or over a unix socket, and its answer as it came.
 //!
-//! Every status is an answer, none an error: whether 503 is right is the caller's question. Redirects aren't
+//! Every status is an answer, none an error: whether 503 is right is the caller's question. Redirects are not
 //! followed unless asked, proxies of the environment never. `connect` sends the request of one name to another
 //! address (a virtual host on this machine), which is curl's `--connect-to`.
 //!
@@ -32,7 +32,7 @@ pub struct Request {
     pub socket: Option<PathBuf>,
     /// Connect to this `host:port` instead of the URL's own.
     pub connect: Option<String>,
-    /// The Host header, when it isn't the URL's.
+    /// The Host header, when it is not the URL's.
     pub host: Option<String>,
     /// Further headers.
     pub headers: Vec<(String, String)>,
@@ -231,7 +231,7 @@ impl Answer {
 /// Why there was no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// Nobody listens there (or the socket file isn't there).
+    /// Nobody listens there (or the socket file is not there).
     Refused(String),
     /// Nothing came within the timeout.
     Timeout(String),
@@ -256,7 +256,7 @@ impl Failure {
             ureq::Error::Http(why) => Self::Address(format!("{target}: {why}")),
             ureq::Error::Tls(why) => Self::Tls(format!("{target}: TLS: {why}")),
             ureq::Error::Io(why) => Self::io(request, why),
-            // Feature-dependent variants (native-tls among them) can't be named here: their text can.
+            // Feature-dependent variants (native-tls among them) cannot be named here: their text can.
             other if other.to_string().to_ascii_lowercase().contains("tls") => {
                 Self::Tls(format!("{target}: {other}"))
             }

@@ -54,7 +54,7 @@ pub enum Holders {
 /// The processes that listen on TCP `port`, on whatever address.
 ///
 /// # Errors
-/// `/proc` can't be read.
+/// `/proc` cannot be read.
 pub fn holders(port: u16) -> io::Result<Holders> {
     let inodes = listening_inodes(port)?;
     if inodes.is_empty() {
@@ -71,7 +71,7 @@ pub fn holders(port: u16) -> io::Result<Holders> {
 /// As [`holders`], but only these processes are looked at: `Nobody` then means none of them.
 ///
 /// # Errors
-/// `/proc` can't be read.
+/// `/proc` cannot be read.
 pub fn holders_among(port: u16, pids: &BTreeSet<i32>) -> io::Result<Holders> {
     if pids.is_empty() {
         return Ok(Holders::Nobody);
@@ -142,7 +142,7 @@ pub struct Listening {
 /// Where these processes listen: the sockets that they have open, looked up in the tables of proc_net(5).
 ///
 /// # Errors
-/// `/proc` can't be read.
+/// `/proc` cannot be read.
 pub fn listening(pids: &BTreeSet<i32>) -> io::Result<Listening> {
     let mut inodes = BTreeSet::new();
     for pid in pids {
@@ -198,7 +198,7 @@ fn owners(inodes: &BTreeSet<u64>) -> io::Result<BTreeSet<i32>> {
         else {
             continue;
         };
-        // Another user's process, or one that just ended: it can't be looked into, the others can.
+        // Another user's process, or one that just ended: it cannot be looked into, the others can.
         let Ok(descriptors) = fs::read_dir(entry.path().join("fd")) else {
             continue;
         };

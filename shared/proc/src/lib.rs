@@ -13,12 +13,14 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+mod descriptors;
 pub mod live;
 mod namespace;
 mod process;
 mod tree;
 mod view;
 
+pub use descriptors::{Descriptor, Descriptors};
 pub use namespace::Namespace;
 pub use process::{
     Identity, Process, Stat, arguments, environment, executable, is_of_this_machine, wait_any,

@@ -2,7 +2,7 @@
 //!
 //! A pid is reused; a pid with its start time, executable and owner is not. [`Identity`] is what can be written
 //! down and compared later; [`Process`] is a pidfd taken together with an identity, so that a signal or a wait
-//! can't reach whatever got the number afterwards (pidfd_open(2): the descriptor stays with the process).
+//! cannot reach whatever got the number afterwards (pidfd_open(2): the descriptor stays with the process).
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
@@ -52,12 +53,25 @@ impl Identity {
         })
     }
 
+    /// How long the process has been running; `None` where the clock or the kernel's tick is not known.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
+        let ticks = u64::try_from(ticks).ok()?.max(1);
+        let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let up = Duration::new(
+            u64::try_from(up.tv_sec).ok()?,
+            u32::try_from(up.tv_nsec).ok()?,
+        );
+        up.checked_sub(Duration::from_millis(self.start * 1000 / ticks))
+    }
+
     /// Whether that very process still lives. An `exec` since then is the same process; only pid and start time count here.
     #[must_use]
     pub fn lives(&self) -> bool {
         match Stat::of(self.pid) {
             Ok(stat) => !stat.is_dead() && stat.start == self.start,
-            // What can't be looked at (no descriptor is left) isn't gone for that.
+            // What cannot be looked at (no descriptor is left) is not gone for that.
             Err(error) => error.kind() != io::ErrorKind::NotFound,
         }
     }
@@ -77,7 +91,7 @@ impl Process {
     /// # Errors
     /// NotFound when there is none.
     pub fn open(pid: i32) -> io::Result<Self> {
-        // 0 and the negative numbers mean groups and everybody to kill(2), and from_raw asserts they don't come.
+        // 0 and the negative numbers mean groups and everybody to kill(2), and from_raw asserts they do not come.
         let number = (pid > 0)
             .then(|| Pid::from_raw(pid))
             .flatten()
@@ -185,12 +199,28 @@ fn gone(errno: rustix::io::Errno) -> io::Error {
     }
 }
 
+/// A small file of /proc, in as few calls as it takes: one call for the size would be wasted, since /proc shows 0.
+pub(crate) fn contents(path: &str) -> Result<Vec<u8>, rustix::io::Errno> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
+    let mut bytes = Vec::with_capacity(4096);
+    loop {
+        let room = bytes.capacity() - bytes.len();
+        let read = rustix::io::read(&fd, rustix::buffer::spare_capacity(&mut bytes))?;
+        // A file of /proc gives all that it has, or as much as there is room for, or a page.
+        if read == 0 || read < room && read % 4096 != 0 {
+            return Ok(bytes);
+        }
+        bytes.reserve(4096);
+    }
+}
+
 /// The environment a process was started with, as `/proc/PID/environ` has it (not what it changed in itself later).
 ///
 /// # Errors
 /// PermissionDenied for another user's process; NotFound when it has ended.
 pub fn environment(pid: i32) -> io::Result<Vec<(OsString, OsString)>> {
-    let bytes = fs::read(format!("/proc/{pid}/environ"))?;
+    let bytes = contents(&format!("/proc/{pid}/environ"))?;
     Ok(bytes
         .split(|byte| *byte == 0)
         .filter(|entry| !entry.is_empty())
@@ -230,7 +260,7 @@ pub fn is_of_this_machine(pid: i32) -> bool {
 /// # Errors
 /// NotFound when it has ended.
 pub fn arguments(pid: i32) -> io::Result<Vec<OsString>> {
-    let bytes = fs::read(format!("/proc/{pid}/cmdline"))?;
+    let bytes = contents(&format!("/proc/{pid}/cmdline"))?;
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
     if bytes.is_empty() {
         return Ok(Vec::new());
@@ -258,20 +288,23 @@ pub struct Stat {
     pub session: i32,
     /// Clock ticks since boot.
     pub start: u64,
+    /// The device number of the controlling terminal; 0 for none.
+    pub terminal: u32,
+    /// The kernel's flags of the process: `PF_*` in linux/sched.h.
+    pub flags: u64,
 }
+
+/// `PF_KTHREAD` of linux/sched.h.
+const KERNEL_THREAD: u64 = 0x0020_0000;
 
 impl Stat {
     /// Reads it for one process.
     ///
     /// # Errors
-    /// NotFound when there is no such process; InvalidData when the line isn't proc(5)'s.
+    /// NotFound when there is no such process; InvalidData when the line is not proc(5)'s.
     pub fn of(pid: i32) -> io::Result<Self> {
         // Reading it while the process goes is ESRCH, not ENOENT.
-        let bytes =
-            fs::read(format!("/proc/{pid}/stat")).map_err(|error| match error.raw_os_error() {
-                Some(3) => io::Error::new(io::ErrorKind::NotFound, "no such process"),
-                _ => error,
-            })?;
+        let bytes = contents(&format!("/proc/{pid}/stat")).map_err(gone)?;
         Self::parse(&bytes).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidData,
@@ -284,6 +317,12 @@ impl Stat {
     #[must_use]
     pub fn is_dead(&self) -> bool {
         matches!(self.state, 'Z' | 'X' | 'x')
+    }
+
+    /// A thread of the kernel, which has no executable and no files.
+    #[must_use]
+    pub fn is_kernel_thread(&self) -> bool {
+        self.flags & KERNEL_THREAD != 0
     }
 
     /// The name stands in parentheses and may hold any byte, parentheses too: the last `)` ends it.
@@ -306,6 +345,9 @@ impl Stat {
             group: fields.get(2)?.parse().ok()?,
             session: fields.get(3)?.parse().ok()?,
             start: fields.get(19)?.parse().ok()?,
+            // A signed number in proc(5).
+            terminal: fields.get(4)?.parse::<i32>().ok()? as u32,
+            flags: fields.get(6)?.parse().ok()?,
         })
     }
 }
@@ -328,6 +370,9 @@ mod tests {
             (stat.parent, stat.group, stat.session, stat.start),
             (1, 42, 40, 98765)
         );
+        assert!(!stat.is_kernel_thread());
+        let thread = b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 9 0 0";
+        assert!(Stat::parse(thread).unwrap().is_kernel_thread());
         assert_eq!(Stat::parse(b"42 (x"), None);
         assert_eq!(Stat::parse(b""), None);
     }
@@ -338,6 +383,7 @@ mod tests {
         let pid = i32::try_from(child.id()).unwrap();
         let process = Process::open(pid).unwrap();
         assert!(!process.ended().unwrap());
+        assert!(process.identity.age().unwrap() < Duration::from_secs(60));
         let mut reused = process.identity.clone();
         reused.start += 1;
         assert!(!reused.lives());

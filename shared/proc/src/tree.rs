@@ -22,14 +22,10 @@ impl Snapshot {
     /// Reads `/proc` once. Processes that end meanwhile are left out.
     ///
     /// # Errors
-    /// `/proc` can't be listed, or a process in it can't be looked at: one left out would be taken for ended.
+    /// `/proc` cannot be listed, or a process in it cannot be looked at: one left out would be taken for ended.
     pub fn take() -> io::Result<Self> {
         let mut processes = BTreeMap::new();
-        for entry in fs::read_dir("/proc")? {
-            let name = entry?.file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else {
-                continue;
-            };
+        for pid in pids()? {
             match Stat::of(pid) {
                 Ok(stat) => drop(processes.insert(pid, stat)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -37,6 +33,23 @@ impl Snapshot {
             }
         }
         Ok(Self { processes })
+    }
+
+    /// What of `/proc` the kernel shows to this user, and the numbers of the processes whose state it hides (hidepid=1).
+    ///
+    /// # Errors
+    /// `/proc` can't be listed.
+    pub fn visible() -> io::Result<(Self, Vec<i32>)> {
+        let mut processes = BTreeMap::new();
+        let mut hidden = Vec::new();
+        for pid in pids()? {
+            match Stat::of(pid) {
+                Ok(stat) => drop(processes.insert(pid, stat)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(_) => hidden.push(pid),
+            }
+        }
+        Ok((Self { processes }, hidden))
     }
 
     /// One process of it, dead or alive.
@@ -50,7 +63,7 @@ impl Snapshot {
         self.processes.values()
     }
 
-    /// The living members of the tree of `root`, the root among them, sorted; empty when the root isn't there.
+    /// The living members of the tree of `root`, the root among them, sorted; empty when the root is not there.
     #[must_use]
     pub fn tree(&self, root: i32) -> BTreeSet<i32> {
         let mut members = BTreeSet::new();
@@ -133,10 +146,23 @@ impl Snapshot {
     }
 }
 
+fn pids() -> io::Result<Vec<i32>> {
+    let mut pids = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        pids.extend(
+            entry?
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse::<i32>().ok()),
+        );
+    }
+    Ok(pids)
+}
+
 /// Writes the trees of `roots` down: every living member with its identity.
 ///
 /// # Errors
-/// `/proc` can't be listed.
+/// `/proc` cannot be listed.
 pub fn identities(roots: &[i32]) -> io::Result<Vec<Identity>> {
     let snapshot = Snapshot::take()?;
     let members: BTreeSet<i32> = roots.iter().flat_map(|root| snapshot.tree(*root)).collect();
@@ -175,6 +201,8 @@ mod tests {
             group,
             session,
             start: 1,
+            terminal: 0,
+            flags: 0,
         }
     }
 

@@ -1,5 +1,6 @@
 //! A process as /proc shows it. Each fact is read from the kernel when it is asked for: proc(5).
 
+use crate::descriptors::Descriptors;
 use crate::namespace::Namespace;
 use crate::process::{Identity, arguments};
 use std::ffi::OsString;
@@ -211,43 +212,55 @@ impl View {
             .or_else(|| path(b"0::")))
     }
 
+    /// The systemd service that the process is in, by its control group.
+    ///
+    /// # Errors
+    /// NotFound when the process has ended.
+    pub fn unit(&self) -> io::Result<Option<String>> {
+        let group = self.cgroup()?.unwrap_or_default();
+        Ok(service_of(&group))
+    }
+
+    /// Device and inode of the process' root directory: another file system's are a container's.
+    ///
+    /// # Errors
+    /// PermissionDenied for another user's process; NotFound when the process has ended.
+    pub fn root(&self) -> io::Result<(u64, u64)> {
+        fs::metadata(self.file("root")).map(|meta| (meta.dev(), meta.ino()))
+    }
+
+    /// The descriptors of the process.
+    ///
+    /// # Errors
+    /// PermissionDenied for another user's process; NotFound when the process has ended.
+    pub fn descriptors(&self) -> io::Result<Descriptors> {
+        Descriptors::open(self.identity.pid)
+    }
+
     /// The files that the process has open. Descriptors of sockets, pipes and anonymous inodes are
     /// left out; a descriptor that is closed meanwhile, too.
     ///
     /// # Errors
     /// PermissionDenied for another user's process.
     pub fn open_files(&self) -> io::Result<Vec<OpenFile>> {
+        let descriptors = self.descriptors()?;
         let mut files = Vec::new();
-        for entry in fs::read_dir(self.file("fd"))? {
-            let Ok(entry) = entry else { continue };
-            let Some(fd) = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok())
-            else {
-                continue;
+        descriptors.each(&mut Vec::new(), |descriptor| {
+            let Some(target) = descriptor.target().filter(|target| target.is_absolute()) else {
+                return;
             };
-            let link = entry.path();
-            let Ok(target) = fs::read_link(&link) else {
-                continue;
-            };
-            if !target.is_absolute() {
-                continue;
-            }
-            let (Ok(own), Ok(meta)) = (fs::symlink_metadata(&link), fs::metadata(&link)) else {
-                continue;
-            };
+            let Ok(stat) = descriptor.stat() else { return };
             files.push(OpenFile {
-                fd,
+                fd: descriptor.fd,
                 path: undeleted(target).0,
-                dev: meta.dev(),
-                ino: meta.ino(),
-                // proc(5): the mode of the link shows how the descriptor was opened.
-                writable: own.mode() & 0o200 != 0,
-                links: meta.nlink(),
-                mode: meta.mode(),
+                dev: stat.st_dev,
+                ino: stat.st_ino,
+                writable: descriptor.writable,
+                #[allow(clippy::useless_conversion, reason = "u32 on some architectures")]
+                links: stat.st_nlink.into(),
+                mode: stat.st_mode,
             });
-        }
+        });
         Ok(files)
     }
 
@@ -271,6 +284,14 @@ impl View {
         }
         Ok(files)
     }
+}
+
+/// The innermost part of a control group's path that is a service.
+fn service_of(group: &Path) -> Option<String> {
+    let part = group
+        .iter()
+        .rfind(|part| part.as_bytes().ends_with(b".service"))?;
+    Some(part.to_string_lossy().into_owned())
 }
 
 /// `7f00-7f10 r-xp 00000000 fd:01 77   /usr/lib/libpython3.11.so.1.0`.
@@ -345,6 +366,26 @@ mod tests {
         assert_eq!((find().links, find().writable), (1, true));
         fs::remove_file(&path).unwrap();
         assert_eq!(find().links, 0);
+    }
+
+    #[test]
+    fn the_unit_is_the_innermost_service() {
+        let of = |path: &str| service_of(Path::new(path));
+        assert_eq!(
+            of("/system.slice/web.service"),
+            Some("web.service".to_owned())
+        );
+        assert_eq!(
+            of("/user.slice/user-0.slice/user@0.service/app.slice/web.service/worker"),
+            Some("web.service".to_owned())
+        );
+        assert_eq!(of("/user.slice/user-0.slice/session-1.scope"), None);
+    }
+
+    #[test]
+    fn the_root_is_this_systems() {
+        let root = fs::metadata("/").unwrap();
+        assert_eq!(me().root().unwrap(), (root.dev(), root.ino()));
     }
 
     #[test]

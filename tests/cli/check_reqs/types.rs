@@ -154,7 +154,7 @@ fn commands_and_their_versions() {
     );
     // cron's PATH has no sbin; an administrator's program is found all the same.
     tool("check-reqs")
-        .args(["cmd:nginx", "cmd:cron"])
+        .args(["cmd:useradd", "cmd:cron"])
         .env("PATH", "/usr/bin:/bin")
         .run()
         .expect_code(0);

@@ -1,11 +1,8 @@
-//! pg-ext-ensure's readers on what nobody meant: connection strings beside the real libpq, password and service files, extensions as
-//! they are asked for, spec files, and the plan for catalogs of any shape, circles of requirements among them.
+//! pg-ext-ensure's readers on what nobody meant: connection strings beside the real libpq, password and service files.
 //!
 //! The corpus is made anew each time from the same numbers, so that a failure comes back.
 
 mod connection;
-mod plan;
-mod want;
 
 use harness::full_sweep;
 use std::os::unix::fs::PermissionsExt;

@@ -1,6 +1,7 @@
 //! Each problem brought about for real, and found.
 
 use super::{codes, item, items, log_paths, nginx, paths, site, write};
+use harness::fix::apply;
 use harness::{Server, need_root, wait_until};
 use serde_json::Value;
 use std::fs;
@@ -27,23 +28,6 @@ fn problem(report: &Value, path: &Path, code: &str) -> Value {
         "{found}"
     );
     found
-}
-
-/// Types what a fix says: every step of it is for the shell.
-#[track_caller]
-fn apply(fix: &Value) {
-    let steps = fix["steps"].as_array().unwrap();
-    assert!(!steps.is_empty(), "{fix:#}");
-    for step in steps {
-        assert_eq!(step["kind"], "shell", "{fix:#}");
-        let text = step["text"].as_str().unwrap();
-        let out = Command::new("sh").args(["-ec", text]).output().unwrap();
-        assert!(
-            out.status.success(),
-            "{text}: {}",
-            String::from_utf8_lossy(&out.stderr)
-        );
-    }
 }
 
 /// A log that was deleted and is still written holds its space, and an exchanged one is not the one that is written.

@@ -42,37 +42,12 @@ pub fn item(output: &Output, name: &str) -> Value {
         .clone()
 }
 
-/// Does what a fix says: each step as the role or account that the step names, in this database.
+/// Does what a fix says, in this database.
 #[track_caller]
 pub fn apply(server: &Postgres, database: &str, fix: &Value) {
-    let steps = fix["steps"].as_array().unwrap();
-    assert!(!steps.is_empty(), "nothing to do: {fix}");
-    for step in steps {
-        let text = step["text"].as_str().unwrap();
-        let actor = step["as"].as_str().unwrap();
-        let output = match step["kind"].as_str() {
-            Some("sql") => server.psql_as(actor, database, &format!("{text};")),
-            Some("shell") => shell(text),
-            other => panic!("{other:?} is for people: {fix}"),
-        };
-        assert!(
-            output.status.success(),
-            "{text}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-}
-
-/// A command line as somebody would paste it. Names of accounts are those of this machine: the tool runs as the tester.
-fn shell(line: &str) -> std::process::Output {
-    let bin = harness::bin("pg-ext-ensure");
-    let path = format!("{}:/usr/bin:/bin", bin.parent().unwrap().display());
-    std::process::Command::new("/bin/sh")
-        .args(["-ec", line])
-        .env_clear()
-        .envs([("PATH", path.as_str()), ("HOME", "/nonexistent")])
-        .output()
-        .unwrap()
+    harness::fix::apply_with(fix, |role, text| {
+        server.psql_as(role, database, &format!("{text};"))
+    });
 }
 
 /// The versions of the extensions that a database has, as psql sees them.

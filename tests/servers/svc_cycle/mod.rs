@@ -7,4 +7,5 @@ mod compose;
 mod supervisor;
 mod systemd;
 mod sysv;
+mod two_sites;
 mod units;

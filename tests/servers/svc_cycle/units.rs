@@ -261,10 +261,12 @@ fn debian_s_postgresql_and_targets_are_judged_by_their_members() {
     if harness::need("pg_createcluster").is_none() {
         return;
     }
-    machine.run(&["pg_dropcluster", "--stop", "15", "main"]);
+    let series = harness::postgres::version();
+    let unit = format!("postgresql@{series}-main");
+    machine.run(&["pg_dropcluster", "--stop", &series, "main"]);
     machine.must(&[
         "pg_createcluster",
-        "15",
+        &series,
         "main",
         "--start-conf",
         "auto",
@@ -300,12 +302,12 @@ fn debian_s_postgresql_and_targets_are_judged_by_their_members() {
         "0",
         "{report}"
     );
-    assert!(servers() > 0 && active(&machine, "postgresql@15-main"));
+    assert!(servers() > 0 && active(&machine, &unit));
     // The umbrella is up and the cluster is not.
-    machine.must(&["systemctl", "stop", "postgresql@15-main"]);
+    machine.must(&["systemctl", "stop", &unit]);
     run(&machine, &["status", "postgresql"], 1);
     run(&machine, &["start", "postgresql"], 0);
-    assert!(active(&machine, "postgresql@15-main"));
+    assert!(active(&machine, &unit));
     run(&machine, &["stop", "postgresql"], 0);
     assert_eq!(servers(), 0);
 

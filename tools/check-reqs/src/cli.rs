@@ -4,7 +4,7 @@ use crate::document::{Origin, Settings};
 use crate::request::{Action, FailOn, Request, Source};
 use base::cli::{CommandLine, Entry, Example, Opt, Parsed, Positional, Value};
 use base::exit::Row;
-use base::{Error, Result};
+use base::{Error, Result, RunAs};
 use std::path::Path;
 use std::time::Duration;
 
@@ -53,11 +53,21 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
              monitoring plugin's answer, with a plugin's exit status; tap, junit and prometheus are for test harnesses, build servers and \
              the node exporter's textfile collector.",
         ),
+        Opt::value("as", Value::User("USER"), "Run the site's own code (django) as USER").more(
+            "A requirement's own user goes before this. Without either, root runs the code as the owner of its directory.",
+        ),
+        Opt::value("env-file", Value::File("FILE"), "Give the site's own code the variables in FILE").more(
+            "FILE has NAME=VALUE lines, as systemd's EnvironmentFile=. Every value is a secret: reports show *** in its place.",
+        ),
+        Opt::flag("as-site", "Run the site's own code as the site file says").more(
+            "As the user of the site file, with its env_file.",
+        ),
         Opt::flag("list", "List the requirements and look at none"),
         Opt::value("explain", Value::Text("ID"), "Tell what a requirement means and how it is looked at"),
         Opt::flag("snapshot", "Write the requirements that this host meets; each NEED is a kind: python, dist@VENV, package, …").more(
             "Kinds: python[@VENV], dist[@VENV] or dist:NAME[@VENV], package[:NAME], command:NAME, postgres[@CONNECTION], \
-             extension[@CONNECTION], user[:NAME], group:NAME, service[:NAME], port, crontab, directory:PATH. The new server is like the old one \
+             extension[@CONNECTION], user[:NAME], group:NAME, service[:NAME], port, crontab, directory:PATH. The kind site, or site@DIR, \
+             writes a site file instead, from the site's processes: see runbook-tools.site(5). The new server is like the old one \
              when check-reqs -f says so there. TOML; JSON with -o json.",
         ),
     ],
@@ -77,6 +87,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         Example {
             text: "From cron, as a line of /etc/cron.d: no mail while all is well.",
             command: "10 4 * * * root check-reqs -q -f /etc/site/requirements.toml --tag nightly --journal /var/log/site.jsonl",
+        },
+        Example {
+            text: "A first site file from the Django site that runs here.",
+            command: "check-reqs --snapshot site > reef.toml",
         },
         Example {
             text: "Write down what this server has, and ask the next one for it.",
@@ -201,8 +215,43 @@ fn action(parsed: &Parsed, needs: &[String]) -> Result<Action> {
     })
 }
 
-fn settings(parsed: &Parsed) -> Result<Settings> {
+/// What the site file says, and as whom and with what the site's own code runs.
+fn of_site(parsed: &Parsed) -> Result<Settings> {
     let mut settings = Settings::new();
+    let mut set = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            settings.insert(name.to_string(), value);
+        }
+    };
+    let text = |path: std::path::PathBuf| path.display().to_string();
+    let site = parsed.site();
+    if let Some(site) = site {
+        set("site.name", Some(site.name().to_string()));
+        set("site.user", site.user().map(str::to_string));
+        set("site.dir", site.dir().map(text));
+        set("site.venv", site.venv().map(text));
+        set("site.env_file", site.env_file().map(text));
+    }
+    let as_site = parsed.flag("as-site");
+    if !as_site && parsed.text("as").is_none() && parsed.path("env-file").is_none() {
+        return Ok(settings);
+    }
+    // Says what is wrong with the user, the site and the file before anything is looked at.
+    RunAs::read(parsed)?;
+    let site = site.filter(|_| as_site);
+    let user = parsed
+        .text("as")
+        .or_else(|| site.and_then(|site| site.user()));
+    set("as.user", user.map(str::to_string));
+    let given = parsed.path("env-file").map(Path::to_path_buf);
+    let file = given.or_else(|| site.and_then(|site| site.env_file()));
+    let whole = |path| std::path::absolute(&path).unwrap_or(path);
+    set("as.env_file", file.map(whole).map(text));
+    Ok(settings)
+}
+
+fn settings(parsed: &Parsed) -> Result<Settings> {
+    let mut settings = of_site(parsed)?;
     for text in parsed.texts("set") {
         let Some((name, value)) = text.split_once('=') else {
             return Err(Error::usage(format!(

@@ -2,10 +2,12 @@
 //! list of requirements is a requirement that nobody checks; that is why nothing here is skipped in silence.
 
 mod fields;
+mod filling;
 mod origin;
 
 pub use base::source::tree::{Key, Node, Value};
-pub use fields::{Fields, Settings, fill};
+pub use fields::Fields;
+pub use filling::{Settings, fill};
 pub use origin::Origin;
 
 use base::Result;

@@ -3,14 +3,14 @@
 
 use base::Fix;
 
-/// What was seen of one requirement.
+/// The verdict about one requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is so.
+    /// The host meets the requirement.
     Met,
-    /// It is not so.
+    /// The host does not meet the requirement.
     Unmet,
-    /// It could not be seen.
+    /// The tool could not find out.
     Unknown,
 }
 

@@ -9,16 +9,19 @@ mod accounts;
 mod any;
 mod check;
 mod cli;
-pub mod document;
+mod document;
 mod finding;
 mod fix;
 mod format;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod fuzz;
 mod kind;
 mod manual;
-pub mod need;
+mod need;
 mod net;
 mod observe;
-pub mod package_db;
+mod package_db;
 mod plan;
 mod programs;
 mod report;
@@ -32,7 +35,7 @@ mod size;
 mod snapshot;
 mod starttls;
 pub mod version;
-pub mod when;
+mod when;
 
 use base::cli::{CommandLine, Parsed};
 use base::report::{Raw, Report, Status};
@@ -64,13 +67,9 @@ impl Tool for CheckReqs {
             Action::List => listed(requirements(&request)?, None),
             Action::Explain(id) => listed(requirements(&request)?, Some(id)),
             Action::Snapshot(kinds) => {
-                let tables = snapshot::tables(kinds, &request, context.deadline)?;
-                let text = snapshot::document(&tables, parsed.text("output") == Some("json"))?;
-                let report = Report::new(
-                    Status::Ok,
-                    format!("{} requirements written", tables.len()),
-                    Requirements::default(),
-                );
+                let as_json = parsed.text("output") == Some("json");
+                let (msg, text) = snapshot::written(kinds, as_json, &request, context.deadline)?;
+                let report = Report::new(Status::Ok, msg, Requirements::default());
                 Ok(report.raw(Raw::Always(text.into_bytes())))
             }
         }

@@ -13,66 +13,66 @@ use serde::Serialize;
 /// The tool's own part of the report.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Requirements {
-    /// One for each requirement, in the order in which they were given.
+    /// The requirements and their results, in the order in which they were given.
     pub items: Vec<Item>,
-    /// With `--list` and `--explain`: what would be looked at.
+    /// With `--list` and `--explain`: the requirements, without results.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listed: Vec<Listed>,
 }
 
-/// What one requirement came to.
+/// The result of one requirement.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Item {
-    /// Its name.
+    /// The id of the requirement.
     pub id: String,
     /// The type of check.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// What it came to.
+    /// Whether the requirement is met.
     pub status: Status,
-    /// What its failing means.
+    /// What an unmet requirement means for the verdict.
     pub severity: Severity,
-    /// What is wanted.
+    /// What the requirement asks for.
     pub expected: String,
-    /// What is there.
+    /// What the host has; null where the tool found nothing.
     pub found: Option<String>,
-    /// One word for programs.
+    /// The reason as one word, for programs; null where the requirement is met.
     pub reason: Option<&'static str>,
-    /// A sentence for people.
+    /// The result in one sentence.
     pub msg: String,
-    /// How to close the gap.
+    /// The steps that meet the requirement; null where the tool knows none.
     pub fix: Option<Fix>,
-    /// What the answer rests on.
+    /// The evidence: a path, or the end of a command's output.
     pub evidence: Option<String>,
-    /// How long the last look took, in milliseconds.
+    /// The duration of the last check in milliseconds.
     pub elapsed_ms: u64,
-    /// How often it was looked at.
+    /// The number of checks (with `--wait` more than 1).
     pub attempts: u32,
-    /// The ids it waited for.
+    /// The ids of the requirements that had to be met first.
     pub needs: Vec<String>,
 }
 
 /// A requirement that was only listed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Listed {
-    /// Its name.
+    /// The id of the requirement.
     pub id: String,
     /// The type of check.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// What is wanted.
+    /// What the requirement asks for.
     pub expected: String,
-    /// How it would be found out.
+    /// How the tool checks the requirement.
     pub how: String,
-    /// What its failing means.
+    /// What an unmet requirement means for the verdict.
     pub severity: Severity,
-    /// The ids it waits for.
+    /// The ids of the requirements that have to be met first.
     pub needs: Vec<String>,
-    /// Words it can be chosen by.
+    /// The words that `--tag` selects the requirement by.
     pub tags: Vec<String>,
-    /// Why it does not concern this host, if so.
+    /// Why the requirement does not concern this host; null where it does.
     pub skipped: Option<String>,
-    /// Where it was written.
+    /// The file and line, or the argument, that asks for the requirement.
     pub origin: String,
 }
 
@@ -146,7 +146,7 @@ impl Listed {
     }
 }
 
-/// How many came to what.
+/// The number of requirements with each result.
 pub fn counts(items: &[Item]) -> Counts {
     Counts::of(items.iter().map(|item| item.status))
 }

@@ -124,8 +124,12 @@ impl List {
         let origin = Origin::new(format!("'{shown}'"), "");
         let text = document::fill(text, settings)
             .map_err(|what| Error::usage(format!("'{shown}': {what}")))?;
-        // What was filled in is not filled in again.
-        let none = Settings::new();
+        // What was filled in is not filled in again; what the site file says still counts.
+        let none: Settings = settings
+            .iter()
+            .filter(|(name, _)| name.starts_with("site.") || name.starts_with("as."))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         let alternatives = need::alternatives(&text);
         if let [one] = alternatives.as_slice() {
             let node = table_of_need(one)?;

@@ -88,6 +88,11 @@ impl Evidence {
         found(stat)
     }
 
+    /// All processes that count.
+    pub fn all(&self) -> Vec<Found> {
+        self.processes.iter().filter_map(found).collect()
+    }
+
     /// The processes that execute a program, and those that can be told only by name.
     pub fn of_program(&self, program: &Program, whose: Whose) -> Vec<Found> {
         let all = self.processes.iter().filter_map(|stat| {

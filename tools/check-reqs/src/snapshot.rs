@@ -3,6 +3,7 @@
 //! must not make the file wrong).
 
 mod lists;
+mod site;
 mod tables;
 
 use crate::finding::Verdict;
@@ -58,10 +59,34 @@ const KINDS: &[&str] = &[
     "crontab",
     "directory",
     "memory",
+    "site",
 ];
 
+/// What was written, in words, and the text: requirements, or a site file.
+pub fn written(
+    kinds: &[String],
+    as_json: bool,
+    request: &Request,
+    deadline: Deadline,
+) -> Result<(String, String)> {
+    let wanted: Vec<Wanted<'_>> = kinds.iter().map(|text| Wanted::parse(text)).collect();
+    if let Some(site) = wanted.iter().find(|wanted| wanted.kind == "site") {
+        if wanted.len() > 1 || site.name.is_some() {
+            return Err(
+                Error::usage("--snapshot: site is a file of its own and stands alone")
+                    .hint("write --snapshot site, or --snapshot site@DIR where several sites run"),
+            );
+        }
+        let text = site::file(site.place, as_json, deadline)?;
+        return Ok(("1 site file written".to_owned(), text));
+    }
+    let tables = tables(kinds, request, deadline)?;
+    let msg = format!("{} requirements written", tables.len());
+    Ok((msg, document(&tables, as_json)?))
+}
+
 /// The tables of all kinds that are asked for.
-pub fn tables(kinds: &[String], request: &Request, deadline: Deadline) -> Result<Vec<Table>> {
+fn tables(kinds: &[String], request: &Request, deadline: Deadline) -> Result<Vec<Table>> {
     let scene = Scene::here();
     let mut tables = Vec::new();
     let mut ids = HashSet::new();
@@ -84,7 +109,7 @@ pub fn tables(kinds: &[String], request: &Request, deadline: Deadline) -> Result
 }
 
 /// The document, as TOML or JSON.
-pub fn document(tables: &[Table], as_json: bool) -> Result<String> {
+fn document(tables: &[Table], as_json: bool) -> Result<String> {
     let whole = json!({ "check": tables });
     let wrong = |error: String| Error::failed(format!("cannot write the requirements: {error}"));
     match as_json {

@@ -8,7 +8,6 @@ use base::exit::Row;
 
 use crate::crontab::Form;
 use crate::dialect::{self, Dialect};
-use crate::finding;
 use crate::registry;
 use crate::request::{Asked, Request, Window};
 use crate::site::Facts;
@@ -126,8 +125,6 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         "Turns a cron template and the facts of a site into a schedule that is right, says what is wrong with it, and keeps it installed without touching anyone else's lines.",
         "A template is a crontab such as the cron.txt that an application ships, or TOML or JSON. A command that is `python manage.py …` is written for the site: its directory, its virtual environment, and a lock, a log and a time limit where they are asked for. Every other command stays as it is.",
         "Schedules mean exactly what they mean to the daemon: Debian's cron, or cronie with --dialect cronie. H in a field stands for a value that is hashed from the site's name and the job's id, as in Jenkins.",
-        finding::ERRORS,
-        finding::WARNINGS,
     ],
     commands: &[
         command(

@@ -10,6 +10,7 @@ mod around;
 mod attempt;
 mod block;
 mod calendar;
+mod choice;
 mod cli;
 mod command;
 mod crontab;
@@ -41,6 +42,7 @@ mod site;
 mod spread;
 mod target;
 mod template;
+mod trial;
 mod unified;
 mod upcoming;
 mod verbs;
@@ -72,7 +74,9 @@ impl Tool for CronRender {
     }
 
     fn documents() -> Vec<Document> {
-        template::documents()
+        let mut documents = template::documents();
+        documents.push(finding::document());
+        documents
     }
 
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<CronReport>> {
@@ -101,5 +105,74 @@ impl Tool for CronRender {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use finding::{Example, LINTS, Lint};
+    use std::os::unix::fs::PermissionsExt;
+
+    /// What `lint` finds with these options in this file.
+    fn codes(options: &str, file: &std::path::Path) -> Vec<&'static str> {
+        let dialect = if options.contains("--dialect") {
+            ""
+        } else {
+            "--dialect debian"
+        };
+        let args = ["lint"]
+            .into_iter()
+            .chain(options.split_whitespace())
+            .chain(dialect.split_whitespace())
+            .map(OsString::from)
+            .chain([file.as_os_str().to_owned()]);
+        let base::cli::Asked::Run(parsed) = CronRender::parse(args.collect()).unwrap() else {
+            unreachable!("a run was asked for");
+        };
+        let request = cli::request(&parsed).unwrap();
+        let work = Work::new(&request, &Context::new(&parsed)).unwrap();
+        work.findings
+            .iter()
+            .map(|finding| {
+                assert!(!finding.message.is_empty() && !finding.fix.summary.is_empty());
+                finding.code.name()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_example_of_every_row_is_found_by_that_row() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("cron.d")).unwrap();
+        let template = dir.path().join("template");
+        for Lint { code, example, .. } in LINTS {
+            let found = match *example {
+                Example::Lint(options, text) => {
+                    std::fs::write(&template, text).unwrap();
+                    codes(options, &template)
+                }
+                Example::Long(head, piece, times) => {
+                    let text = format!("{head}{}\n", piece.repeat(times));
+                    std::fs::write(&template, text).unwrap();
+                    codes("", &template)
+                }
+                Example::CronD(mode, text) => {
+                    let file = dir.path().join("cron.d/site");
+                    std::fs::write(&file, text).unwrap();
+                    let permissions = std::fs::Permissions::from_mode(mode);
+                    std::fs::set_permissions(&file, permissions).unwrap();
+                    codes("", &file)
+                }
+                Example::When(_) => continue,
+            };
+            assert!(found.contains(&code.name()), "{code:?}: {found:?}");
+        }
+        let never = LINTS
+            .iter()
+            .filter(|lint| matches!(lint.example, Example::When(_)));
+        let never: Vec<&str> = never.map(|lint| lint.code.name()).collect();
+        assert_eq!(never, ["E15", "W23"], "every other row has an example");
     }
 }

@@ -6,12 +6,12 @@ use base::report::{Body, Diff, Mark, Text};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::attempt::Attempt;
 use crate::calendar;
 use crate::field::WEEKDAYS;
 use crate::finding::Finding;
 use crate::runs::{Dst, Run};
 use crate::schedule::Kind;
+use crate::trial::Attempt;
 use crate::unified::unified;
 
 /// A moment as RFC 3339, in place: `next` makes hundreds of thousands of them.
@@ -66,7 +66,7 @@ pub struct Start {
     pub utc: Stamp,
     /// The day of the week of the local time.
     pub weekday: &'static str,
-    /// What a change of time did to it; null on every other day.
+    /// What a change of the clock did to the start; null on every other day.
     pub dst: Option<String>,
     /// The last moment of the range in which cronie picks the start; `local` is the first.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,40 +120,40 @@ impl Start {
 /// One run in the list of all.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Upcoming {
-    /// When.
+    /// The time of the run.
     #[serde(flatten)]
     pub start: Start,
     /// The job's id.
     pub id: String,
     /// The file of the job.
     pub source: String,
-    /// Its line there.
+    /// The line of the job in the file.
     pub line: usize,
-    /// Who runs it.
+    /// The user that runs the job.
     pub user: Option<String>,
 }
 
 /// One job.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Item {
-    /// Its id.
+    /// The id of the job.
     pub id: String,
-    /// Its line in the template; 0 if it came by `-e`.
+    /// The line of the job in the template; 0 for an expression of `-e`.
     pub line: usize,
-    /// When, as cron reads it.
+    /// The schedule, as cron reads the schedule.
     pub schedule: String,
-    /// Its finished line (or units).
+    /// The rendered line, or the rendered units.
     pub rendered: Option<String>,
-    /// How cron treats it when the clock changes.
+    /// How cron treats the job when the clock changes.
     pub kind: Kind,
-    /// Its next runs.
+    /// The next runs of the job.
     pub next: Vec<Start>,
-    /// Its schedule before it was moved apart from others.
+    /// The schedule before `--spread` moved the job; null where the job was not moved.
     pub moved_from: Option<String>,
-    /// Who runs it, where that is said.
+    /// The user that runs the job, where the template or the command line names a user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Its schedule in English.
+    /// The schedule in English.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<String>,
 }
@@ -163,11 +163,11 @@ pub struct Item {
 pub struct Target {
     /// The file, or the directory of the units.
     pub path: String,
-    /// SHA-256 of the whole file before; null if there was none.
+    /// The SHA-256 of the file before; null where there was no file.
     pub sha_before: Option<String>,
-    /// SHA-256 after; null if there is none.
+    /// The SHA-256 of the file after; null where there is no file.
     pub sha_after: Option<String>,
-    /// Where the file as it was before has been kept.
+    /// The copy of the file as it was before.
     pub backup: Option<String>,
 }
 
@@ -192,7 +192,7 @@ pub enum Voice {
 pub struct CronReport {
     /// The jobs.
     pub items: Vec<Item>,
-    /// What is wrong, or will surprise.
+    /// The findings: errors and warnings.
     pub findings: Vec<Finding>,
     /// What is installed.
     #[serde(skip_serializing_if = "Option::is_none")]

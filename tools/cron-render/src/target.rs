@@ -14,12 +14,12 @@ use base::error::{Error, Kind, Result};
 use base::lock::{self, Lock};
 use base::tool::Context;
 
-use crate::attempt::{Attempt, Trial};
 use crate::block;
 use crate::crontab::Form;
 use crate::host::Cron;
 use crate::plan::Plan;
 use crate::site::{Format, Site};
+use crate::trial::{Attempt, Trial};
 
 /// One place where a schedule is installed.
 pub trait Target {

@@ -7,7 +7,7 @@ use base::error::{Error, Result};
 use base::tool::Context;
 use base::trust::Rights;
 
-use crate::attempt;
+use crate::choice;
 use crate::command::Place;
 use crate::crontab::Form;
 use crate::finding::{Code, Finding};
@@ -89,7 +89,7 @@ impl Work {
         refuse_places_without_directory(&template, &site)?;
         if let Asked::Try(job) = &request.asked {
             if !(template.jobs.is_empty() && request.template.is_none()) {
-                attempt::keep(&mut template, job)?;
+                choice::keep(&mut template, job)?;
             }
         }
         let placed = spread::place(&template.jobs, site.name(), site.facts.spread);

@@ -1,6 +1,7 @@
-//! The command line, and what it asks for.
+//! The command line, and the request that it makes.
 
 use crate::log::Kind;
+use crate::request::{Look, Print, Request};
 use crate::service;
 use base::cli::{CommandLine, Entry, Example, Opt, Parsed, Positional, Value};
 use base::error::{Error, Result};
@@ -46,7 +47,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             .many()
             .more("SERVICE may be logrotate, too."),
     ],
-    positionals: &[Positional::any("SERVICE", Value::Text("SERVICE"), "nginx, apache, caddy, uwsgi, gunicorn, supervisor, celery, postgresql, redis, cron, django, systemd")],
+    positionals: &[Positional::any("SERVICE", Value::Text("SERVICE"), service::LIST)],
     exit: &[
         Row { code: "1", meaning: "nothing was found; with --check, there are problems" },
         Row { code: "3", meaning: "the list is not whole: a configuration or a process could not be read" },
@@ -73,120 +74,67 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     see_also: &["logrotate(8)", "lsof(8)", "tail(1)"],
 };
 
-/// What is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
-    /// Configurations and processes.
-    Both,
-    /// Configurations.
-    Config,
-    /// Processes.
-    Open,
-}
-
-/// What is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Print {
-    /// The report.
-    Report,
-    /// Names, ended by NUL.
-    Nul,
-    /// Names, one a line.
-    Lines,
-}
-
-/// What was asked for.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The services; empty means all.
-    pub services: Vec<&'static str>,
-    /// The kinds; empty means all.
-    pub kinds: Vec<Kind>,
-    /// `--conf`.
-    pub conf: Vec<(String, PathBuf)>,
-    /// `--root`.
-    pub root: Option<PathBuf>,
-    /// What is looked at.
-    pub look: Look,
-    /// What is printed.
-    pub print: Print,
-    /// `--check`.
-    pub check: bool,
-    /// `--create-dirs`.
-    pub create_dirs: bool,
-    /// `--problems`.
-    pub problems: bool,
-}
-
-impl Request {
-    /// From the arguments.
-    ///
-    /// # Errors
-    /// When they contradict each other, or name what there is not.
-    pub fn new(parsed: &Parsed) -> Result<Self> {
-        let both = |one: &str, other: &str| parsed.flag(one) && parsed.flag(other);
-        for (one, other) in [
-            ("print0", "plain"),
-            ("config-only", "open-only"),
-            ("create-dirs", "open-only"),
-        ] {
-            if both(one, other) {
-                return Err(
-                    Error::usage(format!("--{one} and --{other} exclude each other"))
-                        .hint("leave one of them out"),
-                );
-            }
+/// What the arguments ask for.
+///
+/// # Errors
+/// When they contradict each other, or name what there is not.
+pub fn request(parsed: &Parsed) -> Result<Request> {
+    let both = |one: &str, other: &str| parsed.flag(one) && parsed.flag(other);
+    for (one, other) in [
+        ("print0", "plain"),
+        ("config-only", "open-only"),
+        ("create-dirs", "open-only"),
+    ] {
+        if both(one, other) {
+            return Err(
+                Error::usage(format!("--{one} and --{other} exclude each other"))
+                    .hint("leave one of them out"),
+            );
         }
-        if parsed.flag("open-only") && parsed.path("root").is_some() {
-            return Err(Error::usage("--open-only and --root exclude each other")
-                .hint("processes are those of this machine: leave --root out"));
-        }
-        let mut services = Vec::new();
-        for word in parsed.positionals() {
-            services.push(known(&word.to_string_lossy())?);
-        }
-        let conf = parsed
-            .all_os("conf")
+    }
+    if parsed.flag("open-only") && parsed.path("root").is_some() {
+        return Err(Error::usage("--open-only and --root exclude each other")
+            .hint("processes are those of this machine: leave --root out"));
+    }
+    let mut services = Vec::new();
+    for word in parsed.positionals() {
+        services.push(known(&word.to_string_lossy())?);
+    }
+    let conf = parsed
+        .all_os("conf")
+        .iter()
+        .map(|given| pair(given))
+        .collect::<Result<Vec<_>>>()?;
+    if services.is_empty() {
+        services = conf
             .iter()
-            .map(|given| pair(given))
-            .collect::<Result<Vec<_>>>()?;
-        if services.is_empty() {
-            services = conf
-                .iter()
-                .filter_map(|(name, _): &(String, PathBuf)| service::named(name))
-                .map(|service| service.name)
-                .collect();
-        }
-        Ok(Self {
-            services,
-            kinds: parsed
-                .texts("kind")
-                .into_iter()
-                .filter_map(Kind::named)
-                .collect(),
-            conf,
-            root: parsed.path("root").map(PathBuf::from),
-            look: match (parsed.flag("config-only"), parsed.flag("open-only")) {
-                (true, _) => Look::Config,
-                (_, true) => Look::Open,
-                _ => Look::Both,
-            },
-            print: match (parsed.flag("print0"), parsed.flag("plain")) {
-                (true, _) => Print::Nul,
-                (_, true) => Print::Lines,
-                _ => Print::Report,
-            },
-            check: parsed.flag("check"),
-            create_dirs: parsed.flag("create-dirs"),
-            problems: parsed.flag("problems"),
-        })
+            .filter_map(|(name, _): &(String, PathBuf)| service::named(name))
+            .map(|service| service.name)
+            .collect();
     }
-
-    /// Is this service asked for?
-    #[must_use]
-    pub fn wants(&self, service: &str) -> bool {
-        self.services.is_empty() || self.services.contains(&service)
-    }
+    Ok(Request {
+        services,
+        kinds: parsed
+            .texts("kind")
+            .into_iter()
+            .filter_map(Kind::named)
+            .collect(),
+        conf,
+        root: parsed.path("root").map(PathBuf::from),
+        look: match (parsed.flag("config-only"), parsed.flag("open-only")) {
+            (true, _) => Look::Config,
+            (_, true) => Look::Open,
+            _ => Look::Both,
+        },
+        print: match (parsed.flag("print0"), parsed.flag("plain")) {
+            (true, _) => Print::Nul,
+            (_, true) => Print::Lines,
+            _ => Print::Report,
+        },
+        check: parsed.flag("check"),
+        create_dirs: parsed.flag("create-dirs"),
+        problems: parsed.flag("problems"),
+    })
 }
 
 fn known(word: &str) -> Result<&'static str> {

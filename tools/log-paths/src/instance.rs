@@ -3,8 +3,8 @@
 //! A process that names its configuration is easy. One that names none uses the usual one, or it has set a title that hides what it was
 //! started with; and other users' processes hide more. What cannot be told here is told by the logs it holds.
 
-use crate::cli::Request;
 use crate::process::{Process, option};
+use crate::request::Request;
 use crate::service;
 use crate::site::{Site, normal};
 use std::ffi::OsStr;
@@ -26,7 +26,7 @@ pub enum Wanted {
 #[must_use]
 pub fn wanted(request: &Request, site: &Site, process: &Process) -> Wanted {
     let Some(service) = process.service else {
-        return if request.wants("systemd") {
+        return if request.wants(service::UNITS) {
             Wanted::Yes
         } else {
             Wanted::No

@@ -4,48 +4,59 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
-pub mod access;
-pub mod act;
-pub mod cli;
-pub mod instance;
-pub mod launch;
-pub mod log;
-pub mod observe;
-pub mod open;
-pub mod plan;
-pub mod problem;
-pub mod process;
-pub mod python;
-pub mod report;
-pub mod rotation;
-pub mod service;
-pub mod shell;
-pub mod site;
-pub mod start;
-pub mod users;
+mod access;
+mod act;
+mod cli;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod fuzz;
+mod instance;
+mod launch;
+mod log;
+mod observe;
+mod observed;
+mod open;
+mod parts;
+mod plan;
+mod problem;
+mod process;
+mod python;
+mod report;
+mod request;
+mod rotation;
+mod service;
+mod shell;
+mod site;
+mod start;
+mod users;
 
 use base::cli::{CommandLine, Parsed};
 use base::error::{Error, Result};
 use base::report::{Diff, Raw, Report, Status};
 use base::terminal::escape_bytes;
 use base::tool::{Context, Tool};
-use cli::{Print, Request};
 use conf::files::Files;
 use plan::Plan;
 use report::Logs;
+use request::{Print, Request};
 use site::Site;
 use std::os::unix::ffi::OsStrExt;
 
 /// The program.
+#[derive(Debug)]
 pub struct LogPaths;
 
 impl Tool for LogPaths {
     const COMMAND_LINE: &'static CommandLine = &cli::COMMAND_LINE;
     type Body = Logs;
 
+    fn documents() -> Vec<base::document::Document> {
+        service::documents()
+    }
+
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<Logs>> {
-        let request = Request::new(parsed)?;
-        let site = Site::new(files(&request)?, request.conf.clone(), service::identify)
+        let request = cli::request(parsed)?;
+        let site = Site::new(files(&request)?, request.conf.clone(), service::IDENTIFY)
             .starting(service::starts);
         let observed = observe::observe(&request, &site);
         let mut plan = plan::plan(&request, &observed);

@@ -1,7 +1,8 @@
 //! The words of this tool: what a log is, who opens it, and how it became known. Everything else reads or fills these.
 
-use crate::process::{Program, Root};
+use crate::process::{Process, Program, Root};
 use crate::site::Site;
+use crate::start::Start;
 use conf::Source;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -96,6 +97,8 @@ pub enum Evidence {
 pub struct OwnRotation {
     /// Its name.
     pub by: &'static str,
+    /// How its rotation is switched off, as advice.
+    pub off: &'static str,
     /// Where it is said.
     pub source: Option<Source>,
 }
@@ -199,6 +202,39 @@ pub struct Service {
     pub reopen: Reopen,
     /// Its configurations: those asked for, those of its processes, or the usual one.
     pub read: fn(&Site) -> Configured,
+    /// A configuration that names a log; a test reads every one.
+    pub example: Example,
+    /// The configurations that a process has that names none, where a process always shows the one that it names.
+    pub usual: Option<fn(&Site, &Process) -> Vec<PathBuf>>,
+    /// The commands that it starts for others.
+    pub starts: Option<fn(&Site) -> Vec<Start>>,
+    /// Whether a child that has the same kernel name is the service's, too.
+    pub children: bool,
+    /// Whether its processes run a site's Python code, in whose directory a project may stand.
+    pub runs_python: bool,
+}
+
+/// A configuration of a service.
+pub struct Example {
+    /// The file's usual name.
+    pub file: &'static str,
+    /// The text.
+    pub text: &'static str,
+}
+
+impl Service {
+    /// What most rows have.
+    pub const PLAIN: Self = Self {
+        name: "",
+        owns: |_| false,
+        reopen: Reopen::RESTART,
+        read: |_| Configured::default(),
+        example: Example { file: "", text: "" },
+        usual: None,
+        starts: None,
+        children: true,
+        runs_python: false,
+    };
 }
 
 /// How the writer of a service's logs is made to open them again.

@@ -1,14 +1,15 @@
-//! Which logs processes really hold open: a walk over /proc/PID/fd that opens nothing but directories.
+//! Which logs processes really hold open, by their descriptors as the crate `proc` shows them. No log is opened.
 //!
-//! Each descriptor costs one lstat, whose mode says whether it was opened for writing; the few that were, and are regular files, cost
-//! more. Whether a file was deleted, renamed or replaced is told by device and inode. Memory files, O_TMPFILE and devices are no logs.
+//! Only descriptors that were opened for writing are looked at, and of them the regular files. Whether a file was deleted, renamed or replaced is told by device and inode. Memory files, O_TMPFILE and devices are no logs.
 
-use crate::process::{Process, contents, in_parts};
+use crate::parts::in_parts;
+use crate::process::{Process, number};
 use crate::rotation::Rotated;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use proc::{Descriptor, Namespace, View};
+use rustix::fs::{FileType, Stat};
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -46,12 +47,6 @@ impl Open {
         self.flags & O_APPEND != 0
     }
 
-    /// Is it called as logs are?
-    #[must_use]
-    pub fn named_like_a_log(&self) -> bool {
-        named_like_a_log(&self.path)
-    }
-
     /// Device and inode.
     #[must_use]
     pub fn identity(&self) -> (u64, u64) {
@@ -75,10 +70,7 @@ pub struct Walk {
 /// Looks at these processes. Files in `wanted` (device and inode) count as logs whatever their names.
 #[must_use]
 pub fn walk(processes: &[&Process], wanted: &HashSet<(u64, u64)>) -> Walk {
-    let own = std::fs::read_link("/proc/self/ns/mnt").ok();
-    let parts = in_parts(processes, 64, |processes| {
-        part(processes, wanted, own.as_deref())
-    });
+    let parts = in_parts(processes, 64, |processes| part(processes, wanted));
     let mut whole = Walk::default();
     for part in parts {
         whole.open.extend(part.open);
@@ -89,105 +81,86 @@ pub fn walk(processes: &[&Process], wanted: &HashSet<(u64, u64)>) -> Walk {
     whole
 }
 
-fn part(processes: &[&Process], wanted: &HashSet<(u64, u64)>, own: Option<&Path>) -> Walk {
+fn part(processes: &[&Process], wanted: &HashSet<(u64, u64)>) -> Walk {
     let mut walk = Walk::default();
-    let mut buffer = Vec::with_capacity(32 * 1024);
+    let mut buffer = Vec::new();
     for process in processes {
-        one(process, wanted, own, &mut buffer, &mut walk);
+        look_at(process, wanted, &mut buffer, &mut walk);
     }
     walk
 }
 
-fn one(
-    process: &Process,
-    wanted: &HashSet<(u64, u64)>,
-    own: Option<&Path>,
-    buffer: &mut Vec<u8>,
-    walk: &mut Walk,
-) {
-    let pid = process.pid;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let dir = match rustix::fs::openat(CWD, format!("/proc/{pid}/fd"), flags, Mode::empty()) {
-        Ok(dir) => dir,
-        Err(rustix::io::Errno::NOENT | rustix::io::Errno::SRCH) => return,
+fn look_at(process: &Process, wanted: &HashSet<(u64, u64)>, buffer: &mut Vec<u8>, walk: &mut Walk) {
+    let view = process.view();
+    let descriptors = match view.descriptors() {
+        Ok(descriptors) => descriptors,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
         Err(_) => {
             walk.total += 1;
-            walk.closed.push(pid);
+            walk.closed.push(process.pid);
             return;
         }
     };
     walk.total += 1;
     let first = walk.open.len();
-    let mut socket = false;
-    let mut entries = rustix::fs::RawDir::new(&dir, buffer.spare_capacity_mut());
-    while let Some(Ok(entry)) = entries.next() {
-        let name = entry.file_name();
-        let Some(fd) = name.to_str().ok().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
-        let Ok(link) = rustix::fs::statat(dir.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW) else {
-            continue;
-        };
-        if link.st_mode & 0o200 == 0 {
-            continue;
+    let mut streams: Vec<(u32, Stat)> = Vec::new();
+    descriptors.each(buffer, |descriptor| {
+        if !descriptor.writable {
+            return;
         }
-        let Ok(text) = rustix::fs::readlinkat(dir.as_fd(), name, Vec::new()) else {
-            continue;
+        let Some(target) = descriptor.target() else {
+            return;
         };
-        let text = text.into_bytes();
-        socket |= (fd == 1 || fd == 2) && text.starts_with(b"socket:");
-        if text.starts_with(b"/") {
+        if target.is_absolute() {
             walk.open
-                .extend(descriptor(dir.as_fd(), name, text, process, fd, wanted));
+                .extend(log_of(descriptor, target, process, wanted));
+        } else if matches!(descriptor.fd, 1 | 2)
+            && target.as_os_str().as_bytes().starts_with(b"socket:")
+        {
+            streams.extend(descriptor.stat().ok().map(|stat| (descriptor.fd, stat)));
+        }
+    });
+    if walk.open.len() > first && view.shares(Namespace::Mount) == Some(false) {
+        for open in &mut walk.open[first..] {
+            inside(&view, open);
         }
     }
-    if walk.open.len() > first {
-        let theirs = std::fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
-        if theirs.is_some() && theirs.as_deref() != own {
-            for open in &mut walk.open[first..] {
-                inside(open);
-            }
-        }
-    }
-    if socket {
-        let fds = in_journal(pid);
-        walk.journal.extend((!fds.is_empty()).then_some((pid, fds)));
-    }
+    let fds = in_journal(process.pid, &streams);
+    walk.journal
+        .extend((!fds.is_empty()).then_some((process.pid, fds)));
 }
 
 /// Looks for a name in the file system of its process. Of a private namespace most names are the host's all the same.
-fn inside(open: &mut Open) {
-    let theirs = format!("/proc/{}/root", open.pid);
-    let name = open.path.strip_prefix("/").unwrap_or(&open.path);
+fn inside(view: &View, open: &mut Open) {
     let here = open.in_place;
-    open.in_place = rustix::fs::stat(Path::new(&theirs).join(name))
+    open.in_place = rustix::fs::stat(view.inside(&open.path))
         .is_ok_and(|found| (found.st_dev, found.st_ino) == open.identity());
     open.foreign = open.in_place && !here;
 }
 
 /// A descriptor open for writing, if what it writes to is a log.
-fn descriptor(
-    dir: BorrowedFd<'_>,
-    name: &std::ffi::CStr,
-    text: Vec<u8>,
+fn log_of(
+    descriptor: &Descriptor<'_>,
+    target: PathBuf,
     process: &Process,
-    fd: u32,
     wanted: &HashSet<(u64, u64)>,
 ) -> Option<Open> {
+    let text = target.as_os_str().as_bytes();
     if text.starts_with(b"/memfd:") || text.starts_with(b"/dev/") || text.starts_with(b"/SYSV") {
         return None;
     }
-    let stat = rustix::fs::statat(dir, name, AtFlags::empty()).ok()?;
+    let fd = descriptor.fd;
+    let stat = descriptor.stat().ok()?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return None;
     }
-    let (path, in_place) = place(text, &stat);
+    let (path, in_place) = place(target, &stat);
     let known = wanted.contains(&(stat.st_dev, stat.st_ino));
     if !known && unlikely(&path) {
         return None;
     }
     let pid = process.pid;
-    let flags = flags(pid, fd);
+    let flags = descriptor.flags().unwrap_or(0);
     // Where anybody's shell sends its output is no log of a site; where a service's goes, is.
     let output = (fd == 1 || fd == 2) && process.service.is_some();
     let is_log = known
@@ -205,12 +178,11 @@ fn descriptor(
 }
 
 /// The name, and whether it leads to this very file. ` (deleted)` is only taken off where the name as it stands does not.
-fn place(text: Vec<u8>, stat: &Stat) -> (PathBuf, bool) {
+fn place(path: PathBuf, stat: &Stat) -> (PathBuf, bool) {
     let leads = |path: &Path| {
         rustix::fs::stat(path)
             .is_ok_and(|found| (found.st_dev, found.st_ino) == (stat.st_dev, stat.st_ino))
     };
-    let path = PathBuf::from(OsString::from_vec(text));
     if stat.st_nlink > 0 && leads(&path) {
         return (path, true);
     }
@@ -245,14 +217,6 @@ const O_APPEND: u32 = 0o2000;
 /// Without the O_DIRECTORY that belongs to it (asm-generic/fcntl.h).
 const O_TMPFILE: u32 = 0o20_000_000;
 
-fn flags(pid: u32, fd: u32) -> u32 {
-    let text = contents(Path::new(&format!("/proc/{pid}/fdinfo/{fd}"))).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let line = text.lines().find_map(|line| line.strip_prefix("flags:"));
-    line.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok())
-        .unwrap_or(0)
-}
-
 /// Names for the flags that matter to a log.
 #[must_use]
 pub fn flag_names(flags: u32) -> Vec<&'static str> {
@@ -278,33 +242,20 @@ pub fn flag_names(flags: u32) -> Vec<&'static str> {
 }
 
 /// `JOURNAL_STREAM` names the device and inode of the socket that systemd gave; it counts while descriptor 1 or 2 still is that.
-fn in_journal(pid: u32) -> Vec<u32> {
-    let stream = |fd: u32| {
-        let path = format!("/proc/{pid}/fd/{fd}");
-        let is_socket = std::fs::read_link(&path)
-            .ok()?
-            .as_os_str()
-            .as_bytes()
-            .starts_with(b"socket:");
-        let stat = rustix::fs::stat(&path).ok().filter(|_| is_socket)?;
-        Some((
-            fd,
-            format!("JOURNAL_STREAM={}:{}", stat.st_dev, stat.st_ino).into_bytes(),
-        ))
-    };
-    let streams: Vec<(u32, Vec<u8>)> = [1, 2].into_iter().filter_map(stream).collect();
+fn in_journal(pid: u32, streams: &[(u32, Stat)]) -> Vec<u32> {
     if streams.is_empty() {
         return Vec::new();
     }
-    let environment = contents(Path::new(&format!("/proc/{pid}/environ"))).unwrap_or_default();
-    let named = |stream: &[u8]| {
+    let environment = proc::environment(number(pid)).unwrap_or_default();
+    let named = |stat: &Stat| {
+        let stream = format!("{}:{}", stat.st_dev, stat.st_ino);
         environment
-            .split(|byte| *byte == 0)
-            .any(|entry| entry == stream)
+            .iter()
+            .any(|(name, value)| name == "JOURNAL_STREAM" && value.as_os_str() == stream.as_str())
     };
     streams
-        .into_iter()
-        .filter(|(_, stream)| named(stream))
-        .map(|(fd, _)| fd)
+        .iter()
+        .filter(|(_, stat)| named(stat))
+        .map(|(fd, _)| *fd)
         .collect()
 }

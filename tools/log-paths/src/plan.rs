@@ -6,14 +6,16 @@ mod health;
 mod holding;
 mod join;
 mod loose;
+mod matching;
+mod names;
 mod rotate;
 
-use crate::cli::Request;
 use crate::log::{Evidence, Opener, OwnRotation, Sink, Target};
-use crate::observe::{Observed, Seen};
+use crate::observed::{Observed, Seen};
 use crate::open::{Open, flag_names};
 use crate::problem::Code;
 use crate::report::{Coverage, Fault, Holder, Item, Logs, Place, Rotator, SinkName};
+use crate::request::Request;
 use crate::rotation::Rotated;
 use base::bytes::{exact, lossy};
 use base::clock::rfc3339;

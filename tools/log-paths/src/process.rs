@@ -1,16 +1,16 @@
-//! The processes of this machine: what they are, who they run as, and which service they belong to.
-//!
-//! Only /proc is read, and from it only what everybody may read, except where the open files of a process are asked for.
+//! The processes of this machine, as the services' rows see them: what they call themselves, who they run as, and which service they
+//! belong to. What the kernel knows of a process is read by the crate `proc`.
 
-use rustix::fs::{CWD, Mode, OFlags};
+use proc::{Identity, Namespace, Snapshot, Stat, View};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
+
+use crate::parts::in_parts;
 
 /// One process.
 #[derive(Clone, Debug, Default)]
@@ -59,57 +59,53 @@ impl Process {
         }
     }
 
+    /// What the kernel shows of it.
+    #[must_use]
+    pub fn view(&self) -> View {
+        View {
+            identity: Identity {
+                pid: number(self.pid),
+                start: self.started,
+                exe: None,
+                uid: self.uid,
+            },
+        }
+    }
+
     /// The service of systemd that it is in (cgroups(7)).
     #[must_use]
     pub fn find_unit(&self) -> Option<String> {
-        let text = contents(Path::new(&format!("/proc/{}/cgroup", self.pid)))?;
-        let text = String::from_utf8_lossy(&text);
-        let services = text.lines().filter_map(|line| {
-            line.rsplit_once(':')?
-                .1
-                .split('/')
-                .rfind(|part| part.ends_with(".service"))
-        });
-        services.map(str::to_owned).next()
+        self.view().unit().ok().flatten()
     }
 
     /// How long it has been running.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
-        let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
-        let ticks = u64::try_from(ticks).ok()?.max(1);
-        let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let up = Duration::new(
-            u64::try_from(up.tv_sec).ok()?,
-            u32::try_from(up.tv_nsec).ok()?,
-        );
-        up.checked_sub(Duration::from_millis(self.started * 1000 / ticks))
+        self.view().identity.age()
     }
 
     /// Where it runs.
     #[must_use]
     pub fn cwd(&self) -> Option<PathBuf> {
-        fs::read_link(format!("/proc/{}/cwd", self.pid)).ok()
+        self.view().cwd().ok()
     }
 
-    /// The program it executes.
+    /// The program it executes, while that file has its name.
     #[must_use]
     pub fn exe(&self) -> Option<PathBuf> {
-        fs::read_link(format!("/proc/{}/exe", self.pid)).ok()
+        let exe = self.view().exe().ok()?;
+        (!exe.deleted).then_some(exe.path)
     }
 
     /// Its environment as it was when it started.
     #[must_use]
     pub fn environment(&self) -> Option<BTreeMap<OsString, OsString>> {
-        let bytes = fs::read(format!("/proc/{}/environ", self.pid)).ok()?;
-        let pair = |entry: &[u8]| {
-            let at = entry.iter().position(|byte| *byte == b'=')?;
-            Some((
-                OsString::from_vec(entry[..at].to_vec()),
-                OsString::from_vec(entry[at + 1..].to_vec()),
-            ))
-        };
-        Some(bytes.split(|byte| *byte == 0).filter_map(pair).collect())
+        Some(
+            proc::environment(number(self.pid))
+                .ok()?
+                .into_iter()
+                .collect(),
+        )
     }
 
     /// The value that follows one of these options, joined (`-cX`, `--conf=X`) or apart.
@@ -121,9 +117,14 @@ impl Process {
     /// Is its file system another one than ours? Then its names are not ours, either.
     #[must_use]
     pub fn elsewhere(&self) -> Option<bool> {
-        let own = fs::read_link("/proc/self/ns/mnt").ok()?;
-        Some(fs::read_link(format!("/proc/{}/ns/mnt", self.pid)).ok()? != own)
+        self.view().shares(Namespace::Mount).map(|shared| !shared)
     }
+}
+
+/// A pid as system calls take it.
+#[must_use]
+pub fn number(pid: u32) -> i32 {
+    i32::try_from(pid).unwrap_or(0)
 }
 
 /// The value that follows one of these options in a list of arguments.
@@ -145,14 +146,25 @@ pub fn option<'a>(argv: &'a [Vec<u8>], names: &[&str]) -> Option<&'a [u8]> {
     found
 }
 
-/// Every process but the kernel's own, and how many there are.
+/// Every process but the kernel's own and this tool's. A process whose state the kernel hides has a number and nothing else.
 #[must_use]
 pub fn all(by: Identify) -> Vec<Process> {
-    let pids: Vec<u32> = pids().collect();
-    let mut processes = in_parts(&pids, 64, |pids| {
-        pids.iter().copied().filter_map(read).collect::<Vec<_>>()
+    let (snapshot, hidden) = Snapshot::visible().unwrap_or_default();
+    let ours = snapshot.ours();
+    let stats: Vec<&Stat> = snapshot
+        .iter()
+        .filter(|stat| !stat.is_kernel_thread() && !stat.is_dead() && !ours.contains(&stat.pid))
+        .collect();
+    let mut processes = in_parts(&stats, 64, |stats| {
+        stats.iter().filter_map(|stat| of(stat)).collect::<Vec<_>>()
     })
     .concat();
+    processes.extend(hidden.into_iter().filter_map(|pid| {
+        Some(Process {
+            pid: u32::try_from(pid).ok()?,
+            ..Process::default()
+        })
+    }));
     identify(&mut processes, by);
     roots(&mut processes);
     processes
@@ -160,17 +172,15 @@ pub fn all(by: Identify) -> Vec<Process> {
 
 /// Finds the processes of services that have a root directory of their own; what may not be looked at counts as ours.
 fn roots(processes: &mut [Process]) {
-    let of = |pid: &str| {
-        let stat = rustix::fs::stat(format!("/proc/{pid}/root")).ok()?;
-        Some((stat.st_dev, stat.st_ino))
-    };
-    let own = of("self");
+    let own = View::of(number(std::process::id()))
+        .and_then(|view| view.root())
+        .ok();
     let mut known: BTreeMap<(u64, u64), u32> = BTreeMap::new();
     for process in processes
         .iter_mut()
         .filter(|process| process.service.is_some())
     {
-        let theirs = of(&process.pid.to_string());
+        let theirs = process.view().root().ok();
         if let Some((dev, ino)) = theirs.filter(|_| theirs != own && own.is_some()) {
             let first = *known.entry((dev, ino)).or_insert(process.pid);
             process.root = Some(Root(first, dev, ino));
@@ -178,94 +188,27 @@ fn roots(processes: &mut [Process]) {
     }
 }
 
-/// Does the work in as many parts as there are processors, up to four; the parts' results in order. A thread costs some 50 µs: lists
-/// shorter than `many` are not worth it.
-pub fn in_parts<T: Sync, R: Send + Default>(
-    list: &[T],
-    many: usize,
-    work: impl Fn(&[T]) -> R + Sync,
-) -> Vec<R> {
-    if list.len() < many {
-        return vec![work(list)];
+fn of(stat: &Stat) -> Option<Process> {
+    let mut argv: Vec<Vec<u8>> = proc::arguments(stat.pid)
+        .ok()?
+        .into_iter()
+        .map(OsString::into_vec)
+        .collect();
+    // A title that a process gave itself is filled up with NULs.
+    while argv.last().is_some_and(Vec::is_empty) {
+        argv.pop();
     }
-    let threads = thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(4);
-    thread::scope(|scope| {
-        let parts: Vec<_> = list
-            .chunks(list.len().div_ceil(threads))
-            .map(|part| base::threads::help(scope, || work(part)))
-            .collect();
-        parts
-            .into_iter()
-            .map(|part| part.join().unwrap_or_default())
-            .collect()
-    })
-}
-
-/// A small file of /proc, in as few calls as it takes.
-pub fn contents(path: &Path) -> Option<Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(CWD, path, flags, Mode::empty()).ok()?;
-    let mut bytes = Vec::with_capacity(4096);
-    loop {
-        let room = bytes.capacity() - bytes.len();
-        let read = rustix::io::read(&fd, rustix::buffer::spare_capacity(&mut bytes)).ok()?;
-        // A file of /proc gives all it has, or as much as there is room for, or a page.
-        if read == 0 || read < room && read % 4096 != 0 {
-            return Some(bytes);
-        }
-        bytes.reserve(4096);
-    }
-}
-
-fn pids() -> impl Iterator<Item = u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-}
-
-fn read(pid: u32) -> Option<Process> {
-    let dir = PathBuf::from(format!("/proc/{pid}"));
-    let stat = contents(&dir.join("stat"))?;
-    // The name stands in parentheses and may hold any byte, parentheses too.
-    let open = stat.iter().position(|byte| *byte == b'(')?;
-    let close = stat.iter().rposition(|byte| *byte == b')')?;
-    let rest = std::str::from_utf8(stat.get(close + 2..)?).ok()?;
-    let fields: Vec<&str> = rest.split(' ').collect();
-    let flags: u64 = fields.get(6)?.parse().ok()?;
-    if flags & KERNEL_THREAD != 0 || *fields.first()? == "Z" {
-        return None;
-    }
-    let argv = contents(&dir.join("cmdline"))?;
     Some(Process {
-        pid,
-        parent: fields.get(1)?.parse().ok()?,
-        comm: stat.get(open + 1..close)?.to_vec(),
-        argv: arguments(&argv),
-        uid: fs::metadata(&dir).ok()?.uid(),
-        started: fields.get(19)?.parse().ok()?,
+        pid: u32::try_from(stat.pid).ok()?,
+        parent: u32::try_from(stat.parent).unwrap_or(0),
+        comm: stat.comm.clone().into_bytes(),
+        argv,
+        uid: fs::metadata(format!("/proc/{}", stat.pid)).ok()?.uid(),
+        started: stat.start,
         unit: None,
         service: None,
         root: None,
     })
-}
-
-/// `PF_KTHREAD` of linux/sched.h.
-const KERNEL_THREAD: u64 = 0x0020_0000;
-
-fn arguments(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let end = bytes
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |last| last + 1);
-    if end == 0 {
-        Vec::new()
-    } else {
-        bytes[..end]
-            .split(|byte| *byte == 0)
-            .map(<[u8]>::to_vec)
-            .collect()
-    }
 }
 
 /// What a process calls itself: its program, the script or module of an interpreter, and its title.
@@ -327,12 +270,18 @@ impl<'a> Program<'a> {
 }
 
 /// Which service a process belongs to, by the rows of the registry.
-pub type Identify = fn(&Program<'_>) -> Option<&'static str>;
+#[derive(Clone, Copy, Debug)]
+pub struct Identify {
+    /// The service that owns a process which calls itself so.
+    pub owner: fn(&Program<'_>) -> Option<&'static str>,
+    /// Whether the children of a service that have its kernel name are its own.
+    pub children: fn(&str) -> bool,
+}
 
 /// Gives each process its service; a worker whose own name says nothing has its parent's.
 fn identify(processes: &mut [Process], by: Identify) {
     for process in processes.iter_mut() {
-        process.service = by(&Program::of(process));
+        process.service = (by.owner)(&Program::of(process));
     }
     let named: BTreeMap<u32, (&'static str, Vec<u8>)> = processes
         .iter()
@@ -343,7 +292,7 @@ fn identify(processes: &mut [Process], by: Identify) {
         .filter(|process| process.service.is_none())
     {
         if let Some((service, comm)) = named.get(&process.parent) {
-            if *comm == process.comm && *service != "supervisor" {
+            if *comm == process.comm && (by.children)(service) {
                 process.service = Some(service);
             }
         }

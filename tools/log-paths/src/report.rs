@@ -12,11 +12,11 @@ use serde::Serialize;
 pub struct Logs {
     /// The logs, by service.
     pub items: Vec<Item>,
-    /// How much of the process table could be looked at.
+    /// How many processes could be looked into.
     pub coverage: Coverage,
-    /// Configurations that could not be read, or not wholly.
+    /// The configurations that could not be read, or only in part.
     pub errors: Vec<Fault>,
-    /// With `--create-dirs`: the directories that were missing.
+    /// With `--create-dirs`: the directories that were missing, and what was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directories: Option<Vec<Directory>>,
 }
@@ -41,7 +41,7 @@ pub enum SinkName {
     Memory,
     /// Nowhere.
     Discard,
-    /// A name that is only known when something is logged.
+    /// A name that only the service knows, when it writes.
     Template,
 }
 
@@ -53,31 +53,31 @@ pub struct Item {
     /// The exact name in base64, where it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_b64: Option<String>,
-    /// Where it goes.
+    /// The kind of sink that the service writes to.
     pub sink: SinkName,
-    /// What a sink that is no file is called: an address, a command, a stream.
+    /// The name of a sink that is no file: an address, a command, a stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// The service.
     pub service: String,
-    /// Which one of that service.
+    /// The instance of the service: its configuration file, unit or program.
     pub instance: String,
     /// access, error or app.
     pub kind: Kind,
-    /// Where the configuration says so.
+    /// The place in the configuration that names the log.
     pub source: Option<Place>,
-    /// How it became known.
+    /// The evidence: configuration, an open file, or both.
     pub evidence: Vec<Evidence>,
-    /// Written only under a condition.
+    /// Whether the service writes the log only under a condition.
     pub conditional: bool,
-    /// Is there such a file? null where there is none to look for.
+    /// Whether the file exists; null for a sink that is no file.
     pub exists: Option<bool>,
-    /// What is there.
+    /// The type of the file.
     #[serde(rename = "type")]
     pub file_type: Option<&'static str>,
     /// Size in bytes.
     pub size: Option<u64>,
-    /// Last written (RFC 3339).
+    /// The time of the last write (RFC 3339).
     pub mtime: Option<String>,
     /// Device.
     pub dev: Option<u64>,
@@ -95,15 +95,15 @@ pub struct Item {
     pub root: Option<String>,
     /// The user that the service, or its worker, runs as.
     pub service_user: Option<String>,
-    /// Who opens it.
+    /// Which process of the service opens the log.
     pub opener: Opener,
-    /// May whoever opens it write it? null where that could not be told.
+    /// Whether the process that opens the log may write the log; null where the tool cannot tell.
     pub writable: Option<bool>,
-    /// May it be opened again after a rotation?
+    /// Whether the service may open the log again after a rotation; null where the tool cannot tell.
     pub reopenable: Option<bool>,
-    /// Who has it open.
+    /// The processes that hold the log open.
     pub open_by: Vec<Holder>,
-    /// What rotates it.
+    /// What rotates the log; null where nothing does.
     pub rotated_by: Option<Rotator>,
     /// What is wrong.
     pub problems: Vec<Problem>,
@@ -134,18 +134,18 @@ pub struct Holder {
     pub pid: u32,
     /// The descriptor.
     pub fd: u32,
-    /// How it was opened (open.2).
+    /// The flags of open(2).
     pub flags: Vec<&'static str>,
-    /// Has the file no name left?
+    /// Whether the open file was deleted or replaced.
     pub deleted: bool,
 }
 
 /// What rotates a log.
 #[derive(Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Rotator {
-    /// logrotate, or the service itself.
+    /// Who rotates: logrotate, or the service itself.
     pub tool: &'static str,
-    /// Where that is said.
+    /// The configuration file of the rotation.
     pub file: Option<String>,
     /// The line.
     pub line: Option<usize>,
@@ -153,18 +153,18 @@ pub struct Rotator {
     pub create: Option<String>,
     /// `su`'s user and group.
     pub su: Option<String>,
-    /// Copied and emptied, not renamed.
+    /// Whether logrotate copies and empties the file instead of renaming the file.
     pub copytruncate: bool,
-    /// Does the writer write the new file afterwards? null where a command of the script is not understood.
+    /// Whether the service writes the new file after the rotation; null where the tool does not understand a command of the script.
     pub reopened: Option<bool>,
 }
 
-/// How much of the process table was looked at.
+/// How many processes could be looked into.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Coverage {
-    /// Processes that could hold a log of the services in question.
+    /// The number of processes that could hold a log of the services.
     pub procs_total: usize,
-    /// Those whose open files could be listed.
+    /// The number of those whose open files could be listed.
     pub procs_readable: usize,
 }
 
@@ -183,7 +183,7 @@ pub struct Fault {
     pub message: String,
     /// What to do.
     pub fix: Fix,
-    /// Whether logs may be missing from the list because of it.
+    /// Whether logs may be missing from the list for that reason.
     pub incomplete: bool,
 }
 
@@ -203,7 +203,7 @@ pub struct Directory {
     pub group: Option<String>,
     /// Its permissions, octal.
     pub mode: Option<String>,
-    /// Why not.
+    /// Why the directory was refused.
     pub reason: Option<String>,
 }
 

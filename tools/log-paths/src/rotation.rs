@@ -2,8 +2,10 @@
 //!
 //! Rules and refusals are those of logrotate 3.21 and 3.22, compared with `logrotate -d` in the tests.
 
+mod cursor;
 mod directive;
 mod machine;
+mod names;
 mod reader;
 mod schedule;
 mod script;
@@ -13,16 +15,16 @@ use crate::site::Site;
 use conf::files::Files;
 use conf::{Error, Source};
 use directive::Dialect;
+use names::components;
 use rustix::fs::{FileType, Stat};
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use schedule::{Remedy, Schedule};
 pub use script::{Action, Verb, Whom, actions};
-pub use stanza::{Create, Mend, Refusal, Stanza};
+pub use stanza::{Mend, Refusal, Stanza};
 
 /// The main file, where nobody names another.
 const MAIN: &str = "/etc/logrotate.conf";
@@ -114,7 +116,7 @@ impl Rotation {
         let main = asked.clone().unwrap_or_else(|| PathBuf::from(MAIN));
         let reading = if installed {
             let dialect = dialect(&site.files, program.as_deref());
-            reader::read(&site.files, &site.users, &main, dialect)
+            reader::read(&site.files, &site.users, &main, dialect, machine::read)
         } else {
             reader::Reading::default()
         };
@@ -226,17 +228,6 @@ fn dialect(files: &Files, program: Option<&Path>) -> Dialect {
     let bytes = program.and_then(|program| files.read(program).ok());
     let new = bytes.is_some_and(|bytes| crate::site::contains(&bytes, b"invalid mode '%s'"));
     if new { Dialect::V322 } else { Dialect::V321 }
-}
-
-/// The parts of an absolute path, as those of a pattern are: the first is empty.
-fn components(path: &Path) -> Vec<&[u8]> {
-    let bytes = path.as_os_str().as_bytes();
-    bytes
-        .split(|byte| *byte == b'/')
-        .enumerate()
-        .filter(|(index, part)| *index == 0 || !matches!(part, [] | [b'.']))
-        .map(|(_, part)| part)
-        .collect()
 }
 
 /// What makes logrotate, run as root, leave an existing file alone.

@@ -5,5 +5,5 @@ mod command;
 mod lexer;
 
 pub use assignments::{Variables, assignments};
-pub use command::{Redirect, Simple, commands};
+pub use command::{Simple, commands};
 pub use lexer::{Part, Word};

@@ -89,12 +89,6 @@ impl Site {
         roots
     }
 
-    /// Whether the files are another system's: a tree, or a container.
-    #[must_use]
-    pub fn is_container(&self) -> bool {
-        self.root.is_some()
-    }
-
     fn all(&self) -> &[Process] {
         self.processes.get_or_init(|| {
             if self.files.is_rooted() {

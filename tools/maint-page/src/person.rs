@@ -212,13 +212,10 @@ fn boot() -> Option<String> {
     Some(text.trim().to_owned())
 }
 
-/// The controlling terminal by the device number in field 7 of /proc/PID/stat (proc(5)): pts are
+/// The controlling terminal by its device number: pts are
 /// major 136 to 143, virtual consoles major 4.
 fn terminal(pid: i32) -> Option<String> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let end = stat.iter().rposition(|byte| *byte == b')')?;
-    let rest = String::from_utf8_lossy(stat.get(end + 2..)?).into_owned();
-    let device: u32 = rest.split(' ').nth(4)?.parse().ok()?;
+    let device = proc::Stat::of(pid).ok()?.terminal;
     let (major, minor) = (
         (device >> 8) & 0xfff,
         (device & 0xff) | ((device >> 12) & 0xfff00),

@@ -14,39 +14,39 @@ pub struct Maintenance {
     pub command: String,
     /// The state of all holds together.
     pub state: State,
-    /// Whether the web server is told to show the page: flag or file are in place, and ours.
+    /// Whether the flag or the file that makes the web server show the page is in place, and was put there by this tool.
     pub up: bool,
-    /// What stands in the flag's place.
+    /// Who put up what stands in the flag's place.
     pub flag: FlagShown,
-    /// The layout's directory.
+    /// The maintenance directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir: Option<String>,
     /// The same exactly, in base64, where it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir_b64: Option<String>,
-    /// The one file, in single-file mode.
+    /// The page's file, in single-file mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
     /// The same exactly, in base64, where it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page_b64: Option<String>,
-    /// When it begins or began (RFC 3339).
+    /// When the maintenance begins or began (RFC 3339).
     pub starts_at: Option<String>,
-    /// When it is expected to be over.
+    /// When the maintenance is expected to end (RFC 3339).
     pub ends_at: Option<String>,
-    /// What Retry-After says, in seconds; null when the page is not up.
+    /// The value of Retry-After in seconds; null when the page is not up.
     pub retry_after: Option<u64>,
-    /// Every hold.
+    /// The holds.
     pub holds: Vec<HoldShown>,
-    /// What was done to the files, in order; in a dry run what would be.
+    /// The changes of files, in order; in a dry run the changes that a real run would make.
     pub items: Vec<Item>,
-    /// What was found over HTTP, for each URL.
+    /// The answers over HTTP, for each URL.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub verified: Vec<Verified>,
     /// The bypass keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<Vec<KeyShown>>,
-    /// What became of COMMAND.
+    /// What COMMAND did; null where no COMMAND ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ran: Option<Ran>,
 }
@@ -58,32 +58,32 @@ pub enum FlagShown {
     /// Nothing.
     #[default]
     Absent,
-    /// This tool's own.
+    /// This tool.
     Ours,
-    /// Somebody else's: never touched.
+    /// Somebody else: the tool never touches it.
     Foreign,
 }
 
 /// One hold, as it is shown.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct HoldShown {
-    /// Whose it is.
+    /// The id of the hold.
     pub id: String,
-    /// Where it is in its life.
+    /// The state of the hold.
     pub state: State,
-    /// What visitors are told.
+    /// The message to visitors.
     pub message: String,
-    /// Who asked.
+    /// The person who made the hold.
     pub created_by: String,
-    /// RFC 3339.
+    /// When the hold begins (RFC 3339).
     pub starts_at: String,
-    /// RFC 3339; null where no end was said.
+    /// The announced end (RFC 3339); null where the hold has no end.
     pub ends_at: Option<String>,
-    /// RFC 3339; when the page went up for it.
+    /// When the page went up for the hold (RFC 3339).
     pub activated_at: Option<String>,
-    /// Whether the clock may release it.
+    /// Whether the hold ends by itself at its end.
     pub auto_off: bool,
-    /// What the page carries for it.
+    /// The mark in the page that shows over HTTP that visitors get the page of this hold.
     pub token: String,
 }
 
@@ -105,31 +105,31 @@ impl HoldShown {
     }
 }
 
-/// One thing done to the files.
+/// One change of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Item {
     /// `flag`, `page`, `hold`, …
     pub what: String,
     /// `write`, `remove`, `make` or `rename_aside`.
     pub action: String,
-    /// Where.
+    /// The path.
     pub path: String,
     /// The same exactly, in base64, where it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_b64: Option<String>,
-    /// Whether it was.
+    /// Whether the change was made.
     pub did: Did,
 }
 
-/// What became of an item.
+/// The result of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Did {
-    /// It was done.
+    /// The change was made.
     Done,
-    /// It would be.
+    /// Dry run: a real run would make the change.
     Planned,
-    /// It was tried, and did not work.
+    /// The change failed.
     Failed,
 }
 
@@ -138,30 +138,30 @@ pub enum Did {
 pub struct Verified {
     /// The URL.
     pub url: String,
-    /// Whether it is as it should be.
+    /// Whether the answer is the expected one.
     pub ok: bool,
-    /// A word for the cause, where it is not.
+    /// The cause as one word, for programs; null where the answer is the expected one.
     pub cause: Option<String>,
     /// The cause in a sentence.
     pub why: Option<String>,
-    /// The status last answered; null for no answer.
+    /// The HTTP status of the last answer; null for no answer.
     pub status: Option<u16>,
-    /// The method that was answered so.
+    /// The HTTP method of the last request.
     pub method: Option<String>,
-    /// How many requests were made.
+    /// The number of requests.
     pub requests: u64,
-    /// How long it took until the answer was as it should be, or was given up.
+    /// The time until the expected answer, or until the tool gave up, in milliseconds.
     pub took_ms: u64,
 }
 
 /// A bypass key.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct KeyShown {
-    /// Its first eight digits.
+    /// The first eight digits of the key.
     pub key: String,
     /// RFC 3339.
     pub expires_at: String,
-    /// Who made it.
+    /// The person who made the key.
     pub created_by: String,
     /// The path that sets it as a cookie; only for a key just made.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,20 +176,20 @@ pub struct KeyShown {
 pub struct Ran {
     /// The program and its arguments, without secrets.
     pub argv: Vec<String>,
-    /// Its exit status; null when a signal ended it.
+    /// The exit status of COMMAND; null where a signal ended COMMAND.
     pub exit: Option<i32>,
-    /// The signal that ended it.
+    /// The number of the signal that ended COMMAND; null after an exit.
     pub signal: Option<i32>,
-    /// How long it ran, in milliseconds.
+    /// The duration of COMMAND in milliseconds.
     pub ms: u64,
-    /// How it ended.
+    /// How COMMAND ended.
     pub ending: String,
     /// Its exit code, 128+N for signal N.
     pub code: u8,
     /// The signal that was passed on to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,
-    /// Its last words, where it failed.
+    /// The last 4 KiB of COMMAND's output, where COMMAND failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tail: Option<String>,
 }

@@ -9,7 +9,7 @@
 
 mod act;
 mod call;
-pub mod catalog;
+mod catalog;
 mod cause;
 mod cli;
 mod connect;
@@ -18,21 +18,24 @@ mod elevate;
 mod ensure;
 mod fix;
 mod fleet;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod fuzz;
 mod items;
-pub mod migrations;
+mod migrations;
 mod observe;
-pub mod package;
-pub mod packager;
-pub mod plan;
+mod package;
+mod packager;
+mod plan;
 mod preload;
-pub mod report;
-pub mod request;
-pub mod rights;
+mod report;
+mod request;
+mod rights;
 mod session;
-pub mod spec;
-pub mod sql;
+mod spec;
+mod sql;
 mod verdict;
-pub mod want;
+mod want;
 
 use base::cli::{Asked, CommandLine, Parsed};
 use base::document::Document;

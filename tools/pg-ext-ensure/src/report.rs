@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::catalog;
-use crate::cause::count;
 use crate::migrations::Migrations;
 use crate::want::{State, Want};
 
@@ -251,8 +250,10 @@ impl ReportBody for Body {
 
 impl Migrations {
     fn text(&self, out: &mut Text) {
-        let files = count(self.files, "migration");
-        out.row(Mark::Plain, &["migrations", &format!("{files} read")]);
+        out.row(
+            Mark::Plain,
+            &["migrations", &format!("{} read", self.files)],
+        );
         for created in &self.creates {
             out.note(format!(
                 "{}:{}: {} creates '{}'",
@@ -267,8 +268,10 @@ impl Migrations {
                 out.note(format!("not read: {place}"));
             }
         } else if !self.unread.is_empty() {
-            let places = count(self.unread.len(), "place");
-            out.note(format!("{places} with code that was not read (-v)"));
+            out.note(format!(
+                "places with code that was not read: {} (-v)",
+                self.unread.len()
+            ));
         }
     }
 }

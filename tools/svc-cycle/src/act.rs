@@ -26,7 +26,7 @@ pub struct Executor<'a> {
     pub set: &'a Set,
     /// Signals that came.
     pub interrupt: &'a Interrupt,
-    /// The end of the whole run; bringing back doesn't keep it.
+    /// The end of the whole run; bringing back does not keep it.
     pub deadline: Deadline,
     /// A person watches.
     pub progress: bool,

@@ -39,7 +39,7 @@ pub struct Changed {
 /// The whole run.
 ///
 /// # Errors
-/// What is wrong before anything was touched: usage, a held lock, a supervisord that doesn't answer.
+/// What is wrong before anything was touched: usage, a held lock, a supervisord that does not answer.
 pub fn run(request: &Request, set: Set, context: &Context) -> Result<Changed> {
     let interrupt = Interrupt::begin()?;
     let mut locks = Vec::new();
@@ -307,7 +307,7 @@ fn stop(exec: &Executor<'_>, tasks: &mut [Task]) {
     exec.waves(tasks, true, |_| exec.interrupt.seen().is_none(), work);
 }
 
-/// What waits for a service that isn't ready isn't started.
+/// What waits for a service that is not ready is not started.
 fn start(exec: &Executor<'_>, tasks: &mut [Task]) {
     for wave in &exec.set.waves {
         for at in wave {
@@ -318,7 +318,7 @@ fn start(exec: &Executor<'_>, tasks: &mut [Task]) {
                 .map(|task| task.report.name.clone());
             if let Some(name) = missing.filter(|_| !tasks[*at].intent.start.is_empty()) {
                 let error = Error::failed(format!(
-                    "{}: not started: {name} isn't ready",
+                    "{}: not started: {name} is not ready",
                     tasks[*at].report.name
                 ));
                 tasks[*at].keep("start", Instant::now(), Err(error));

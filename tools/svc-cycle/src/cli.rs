@@ -14,26 +14,26 @@ use crate::request::{Action, Origin, Request};
 
 const SELECTION: &[Opt] = &[
     Opt::value("file", Value::File("FILE"), "Read the services from FILE (TOML or JSON, - for standard input)").short('f').more(
-        "Each [service.NAME] says who runs it, after which others it starts, and what has to be true before it counts as ready or stopped.",
+        "Each table [service.NAME] names the service manager, the services that start before it, and the conditions for ready and for stopped.",
     ),
     Opt::value("config", Value::File("FILE"), "supervisord's or compose's own configuration, for services named without -f")
         .short('c')
-        .more("As for supervisorctl -c. Without it, the usual places are looked at."),
+        .more("As for supervisorctl -c. The default is the first file that exists in the usual places."),
     Opt::value("only", Value::Text("GLOB"), "Only the services whose name matches"),
 ];
 
 const UNITS: &[Opt] = &[Opt::flag(
     "reload-units",
-    "Have systemd read unit files that changed on disk first (daemon-reload)",
+    "First have systemd read the unit files that changed on disk (daemon-reload)",
 )];
 
-const ROLLING: &[Opt] = &[Opt::flag("rolling", "One member after another, each ready before the next")
-    .more("For the processes of a supervisord group, and for services: the others go on answering meanwhile.")];
+const ROLLING: &[Opt] = &[Opt::flag("rolling", "Restart one member after another, each when the one before is ready")
+    .more("Members are the processes of a supervisord group, and the services: while one restarts, the others answer.")];
 
 const AROUND: &[Opt] = &[
-    Opt::value("on-failure", Value::Choice("WHAT", &["start", "leave-down"]), "What to do when COMMAND fails: start is the default")
-        .more("leave-down keeps the services stopped, exit status 125; `svc-cycle recover SERVICE` starts them later, and only by their names."),
-    Opt::value("command-timeout", Value::Duration("DURATION"), "End COMMAND after this time, and count it as failed"),
+    Opt::value("on-failure", Value::Choice("WHAT", &["start", "leave-down"]), "What to do with the services when COMMAND fails (default start)")
+        .more("leave-down keeps the services stopped, with exit status 125; `svc-cycle recover SERVICE` starts them later, by their names."),
+    Opt::value("command-timeout", Value::Duration("DURATION"), "End COMMAND after this time; COMMAND has then failed"),
 ];
 
 const SERVICES: &[Positional] = &[Positional::any(
@@ -64,63 +64,63 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     name: "svc-cycle",
     version: env!("CARGO_PKG_VERSION"),
     section: 8,
-    about: "stop, start, restart, reload or inspect services in order, and tell the truth about it",
+    about: "stop, start, restart, reload or inspect services in order, and verify the result",
     description: &[
-        "svc-cycle stops, starts, restarts and reloads a set of services in their order, whoever runs them: systemd, supervisord, init \
-         scripts, compose, or nobody. It does not believe exit codes. A service is ready when its probes are answered by its own processes \
-         and it stays up; it is stopped when every process it had is gone.",
-        "svc-cycle cycle stops the services, runs COMMAND, and starts what ran before, whatever happens to COMMAND, to the terminal or to \
-         svc-cycle itself: a guardian process brings the services back even after SIGKILL.",
-        "Services named on the command line start in the order given and stop in the reverse order. In a set file the order comes from \
-         after; services that don't wait for each other are worked on at once.",
+        "svc-cycle stops, starts, restarts and reloads a set of services in order, over systemd, supervisord, init scripts, compose, pid \
+         files and plain commands. An exit status proves nothing to svc-cycle. A service is ready when its own processes answer the \
+         probes and stay up; a service is stopped when every process that it had is gone.",
+        "svc-cycle cycle stops the services, runs COMMAND, and starts the services that ran before, whatever happens to COMMAND, to the \
+         terminal or to svc-cycle: a guardian process starts the services even after SIGKILL.",
+        "Services named on the command line start in the order given and stop in the reverse order. In a set file the key after gives the \
+         order; services without an order between them start and stop at the same time.",
     ],
     commands: &[
         verb(
             "start",
-            "Start what isn't running, and wait until it is ready",
+            "Start the services that do not run, and wait until they are ready",
             &[],
             &[SELECTION, UNITS],
         ),
         verb(
             "stop",
-            "Stop, and wait until every process is gone",
+            "Stop the services, and wait until every process is gone",
             &["A service with policy = \"ensure\" is stopped only when it is named."],
             &[SELECTION],
         ),
         verb(
             "restart",
-            "Stop all in reverse order, then start all",
+            "Stop the services in reverse order, then start them",
             &[],
             &[SELECTION, ROLLING, UNITS],
         ),
         verb(
             "reload",
-            "Reload, and prove that it took",
+            "Reload the services, and prove that they took the reload",
             &[
-                "The preflight command runs first. Afterwards the main process has to be the same and its workers others.",
+                "The preflight command runs first. After the reload the main process has to be the same, with new workers.",
             ],
             &[SELECTION],
         ),
         verb(
             "status",
-            "Say what runs; exit status 1 unless everything does",
+            "Report which services run; exit status 1 unless all run",
             &[],
             &[SELECTION],
         ),
         verb(
             "check",
-            "As status, and ask the probes and expectations too",
+            "Report as status does, and ask the probes and compare the expectations",
             &[],
             &[SELECTION],
         ),
         Command {
             name: "cycle",
-            about: "Stop, run COMMAND, and start what ran before, whatever happens",
+            about: "Stop the services, run COMMAND, and start the services again",
             description: &[
-                "What was down before stays down. TERM, INT and HUP go to COMMAND's process group; after a grace of 10 seconds it is killed, \
-                 and the services are started: no number of signals skips that.",
-                "On a terminal COMMAND has the keyboard, so Ctrl-C goes to COMMAND alone, as it would without svc-cycle. For one that does not end \
-                 on it (a database driver that waits for a lock), give --command-timeout, or send TERM to svc-cycle.",
+                "A service that was down before stays down. svc-cycle passes TERM, INT and HUP on to COMMAND's process group, and kills the \
+                 group after a grace of 10 seconds. Then the services are started: no number of signals prevents the start.",
+                "On a terminal COMMAND has the keyboard, so Ctrl-C goes to COMMAND alone, as without svc-cycle. Where COMMAND does not end on \
+                 Ctrl-C (a database driver that waits for a lock), give --command-timeout, or send TERM to svc-cycle.",
             ],
             options: &[SELECTION, AROUND, UNITS, RUN_AS],
             positionals: SERVICES,
@@ -129,12 +129,13 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Command {
             name: "recover",
-            about: "Start what an interrupted run left down",
+            about: "Start the services that an interrupted run left down",
             description: &[
-                "Without a selection, the services of every interrupted run; with one, only those. Services that a run left down on purpose \
+                "Without a selection recover starts the services of every interrupted run; with a selection only those. Services that a run left down on purpose \
                  (--on-failure leave-down) are started only when they are named one by one. After a reboot the services that a run had stopped \
                  before it are started, too, where the init system has not started them.",
-                "Without an interrupted run it does nothing, so it may be run at any time.",
+                "With a site file only runs for that site count, and runs without a site file that stopped a service of the site's set.",
+                "Without an interrupted run recover does nothing, so a runbook can begin with it.",
             ],
             options: &[SELECTION],
             positionals: SERVICES,
@@ -145,9 +146,9 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             "snapshot",
             "Write a set file from what runs",
             &[
-                "Each service that runs becomes a table: who runs it, after which of the others it starts (After= of systemd, priority of \
-                 supervisord), the ports or the socket on which it listens, its user and its executable. With -o text the file itself is \
-                 printed; in the report it stands under set.",
+                "Each service that runs becomes a table: its service manager, the services that start before it (After= of systemd, priority \
+                 of supervisord), its ports or its socket, its user and its executable. -o text prints the file; the report has the \
+                 file under the key set.",
             ],
             &[SELECTION],
         ),
@@ -157,11 +158,11 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     exit: &[
         Row {
             code: "1",
-            meaning: "Also: for status and check, something isn't running, doesn't answer, or isn't what was expected.",
+            meaning: "Also: for status and check, a service does not run, does not answer, or differs from what is expected.",
         },
         Row {
             code: "125",
-            meaning: "Also: for cycle, a service could not be stopped, or something that ran before is down or not ready.",
+            meaning: "Also: for cycle, a service could not be stopped, or a service that ran before is down or not ready.",
         },
     ],
     examples: &[
@@ -220,7 +221,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
 /// Understands what was typed, and reads the set file's text.
 ///
 /// # Errors
-/// Usage, or input where the file can't be read.
+/// Usage, or input where the file cannot be read.
 pub fn request(parsed: &Parsed) -> Result<Request> {
     let typed = parsed.command().unwrap_or_default();
     let action = Action::ALL
@@ -259,6 +260,7 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
             .collect(),
         only: parsed.text("only").map(str::to_owned),
         owner,
+        site: parsed.site().map(|site| site.name().to_owned()),
     };
     Ok(Request {
         action,

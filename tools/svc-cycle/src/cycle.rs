@@ -47,7 +47,7 @@ pub struct Facts {
 /// The whole of restart and cycle. Its errors come before anything was touched; later ones are in the tasks.
 ///
 /// # Errors
-/// The journal can't be written or the guardian not started: then nothing was stopped.
+/// The journal cannot be written or the guardian not started: then nothing was stopped.
 pub fn run(
     request: &Request,
     set: &Set,
@@ -209,7 +209,7 @@ fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task) {
             task.up = service.is_up(&state);
             return;
         }
-        // Told to stop and still there: it can't be started before it is gone, and the guardian waits for that.
+        // Told to stop and still there: it cannot be started before it is gone, and the guardian waits for that.
         Ok(state) if task.touched && !task.down && is_old(task, &state) => {
             task.saw(&state);
             task.stuck = true;
@@ -357,7 +357,7 @@ fn failed(command: &CommandReport) -> Option<Error> {
         (Some(0), _) => None,
         (Some(code), _) => Some(Error::failed(format!("{name}: exit status {code}"))),
         (None, Some(number)) => Some(Error::failed(format!("{name}: {}", Ending::Signal(number)))),
-        (None, None) => Some(Error::failed(format!("{name}: it didn't run"))),
+        (None, None) => Some(Error::failed(format!("{name}: it did not run"))),
     }
 }
 

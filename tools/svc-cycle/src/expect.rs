@@ -63,7 +63,7 @@ pub fn compare(expect: &Expect, pids: &[i32]) -> Vec<ExpectReport> {
     reports
 }
 
-/// All of them; None where one can't be told and none is false.
+/// All of them; None where one cannot be told and none is false.
 fn all(each: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     let answers: Vec<Option<bool>> = each.collect();
     if answers.contains(&Some(false)) {
@@ -75,10 +75,10 @@ fn all(each: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     }
 }
 
-/// The error for expectations that are not met, or that can't be told.
+/// The error for expectations that are not met, or that cannot be told.
 ///
 /// # Errors
-/// One isn't met.
+/// One is not met.
 pub fn verdict(name: &str, found: &[ExpectReport]) -> Result<()> {
     let keys = |ok: Option<bool>| -> Vec<&str> {
         let found = found.iter().filter(|each| each.ok == ok);

@@ -17,7 +17,7 @@ use crate::set::Set;
 use crate::state::{Done, State};
 use crate::task::Task;
 
-/// Looks at every service; `check` asks its probes and expectations too. What can't be told of one hides nothing of the others.
+/// Looks at every service; `check` asks its probes and expectations too. What cannot be told of one hides nothing of the others.
 ///
 /// # Errors
 /// A name of which nothing is known, where it is the only one.
@@ -100,7 +100,7 @@ pub fn run(request: &Request, set: &Set) -> Result<Report<Cycle>> {
     })
 }
 
-/// What an interrupted run stopped, of these services. Others than the owner of the journals can't see them, and are told nothing.
+/// What an interrupted run stopped, of these services. Others than the owner of the journals cannot see them, and are told nothing.
 fn owed(set: &Set) -> Vec<String> {
     let Ok((journals, _)) = Journal::interrupted() else {
         return Vec::new();

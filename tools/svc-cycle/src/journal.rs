@@ -82,7 +82,7 @@ impl Journal {
     /// Writes it, synced. Nothing may be stopped before this has succeeded.
     ///
     /// # Errors
-    /// It can't be written.
+    /// It cannot be written.
     pub fn begin(origin: &Origin, owed: Vec<Owed>) -> Result<Self> {
         let pid = rustix::process::getpid().as_raw_nonzero().get();
         let run = Identity::of(pid).map_err(|error| Error::io("/proc", &error))?;
@@ -111,7 +111,7 @@ impl Journal {
         self.directory.write(&self.name, &text, Access::mode(0o600))
     }
 
-    /// Notes COMMAND. Failing that, a successor can't end it, which is no reason not to go on.
+    /// Notes COMMAND. Failing that, a successor cannot end it, which is no reason not to go on.
     pub fn note_command(&mut self, pid: u32) {
         self.entry.command = i32::try_from(pid)
             .ok()
@@ -130,7 +130,7 @@ impl Journal {
     /// Only these are still owed.
     ///
     /// # Errors
-    /// It can't be written.
+    /// It cannot be written.
     pub fn keep(&mut self, still: &[ServiceId], left: bool) -> Result<()> {
         self.entry.owed.retain(|owed| still.contains(&owed.id));
         for owed in &mut self.entry.owed {
@@ -168,7 +168,7 @@ impl Journal {
     /// All is back.
     ///
     /// # Errors
-    /// It can't be removed: the next run would think it still owes something.
+    /// It cannot be removed: the next run would think it still owes something.
     pub fn end(&self) -> Result<()> {
         self.directory.remove(&self.name).map(|_| ())
     }
@@ -206,10 +206,10 @@ impl Journal {
         }))
     }
 
-    /// Every journal whose run is over, and what is wrong with those that can't be read.
+    /// Every journal whose run is over, and what is wrong with those that cannot be read.
     ///
     /// # Errors
-    /// The directory can't be read.
+    /// The directory cannot be read.
     pub fn interrupted() -> Result<(Vec<Self>, Vec<Error>)> {
         let (mut found, mut wrong) = (Vec::new(), Vec::new());
         let Some(path) = base::lock::existing_lasting_directory()? else {

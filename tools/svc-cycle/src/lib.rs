@@ -12,6 +12,9 @@ mod change;
 mod cli;
 mod cycle;
 mod expect;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod fuzz;
 mod id;
 mod inspect;
 mod interrupt;
@@ -26,12 +29,12 @@ mod reload;
 mod report;
 mod request;
 mod service;
-pub mod set;
+mod set;
 mod snapshot;
 mod state;
 mod task;
 mod verdict;
-pub mod xmlrpc;
+mod xmlrpc;
 
 use std::ffi::OsString;
 

@@ -1,4 +1,4 @@
-//! One lock for each service that is changed, so that two runs over different services don't wait for each other.
+//! One lock for each service that is changed, so that two runs over different services do not wait for each other.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use base::lock::{Lock, state_directory};
 use crate::backend;
 use crate::service::Service;
 
-/// Takes the lock of every service, always in the same order, so that two runs can't wait for each other in a ring.
+/// Takes the lock of every service, always in the same order, so that two runs cannot wait for each other in a ring.
 ///
 /// # Errors
 /// One is held (75).

@@ -122,7 +122,7 @@ impl Known {
 }
 
 /// The check of the program that runs now, as its own user, in its own directory and environment. None where the program is not known,
-/// or where a part of its command line can't be seen any more.
+/// or where a part of its command line cannot be seen any more.
 fn known(state: &State) -> Option<Known> {
     let view = state.pids().first().and_then(|pid| View::of(*pid).ok())?;
     let exe = view.exe().ok().filter(|exe| !exe.deleted)?;

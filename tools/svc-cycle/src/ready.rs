@@ -37,7 +37,7 @@ pub struct Watchers {
 }
 
 impl Watchers {
-    /// Arms the probes of a service: what a log already holds doesn't count.
+    /// Arms the probes of a service: what a log already holds does not count.
     #[must_use]
     pub fn arm(service: &Service) -> Self {
         let probes: Vec<(Armed, bool)> = service
@@ -109,7 +109,7 @@ impl Watchers {
         Ok(())
     }
 
-    /// Asks each probe that hasn't answered yet, once. True when all have.
+    /// Asks each probe that has not answered yet, once. True when all have.
     fn ask(
         &mut self,
         service: &Service,
@@ -119,7 +119,7 @@ impl Watchers {
         left: Duration,
     ) -> bool {
         for ((armed, anybody), report) in self.probes.iter().zip(&mut self.reports) {
-            // A question that can't be answered in what is left would only hide the last answer that came.
+            // A question that cannot be answered in what is left would only hide the last answer that came.
             if report.ok || (report.attempts > 0 && left < Duration::from_millis(20)) {
                 continue;
             }
@@ -237,9 +237,9 @@ impl Waited {
 pub struct Of<'a> {
     /// The members that have to be up.
     pub members: &'a [String],
-    /// Processes of before the stop, whose answers don't count.
+    /// Processes of before the stop, whose answers do not count.
     pub old: &'a [Identity],
-    /// Processes that the start left behind: all there is to go by where the backend can't tell.
+    /// Processes that the start left behind: all there is to go by where the backend cannot tell.
     pub left: &'a [Identity],
 }
 

@@ -1,6 +1,6 @@
 //! Bringing back what an interrupted run left down: the guardian does it at once, `recover` later, both with this code.
 //!
-//! It is idempotent, and it goes service by service: one that can't be started keeps no other from being started. What runs
+//! It is idempotent, and it goes service by service: one that cannot be started keeps no other from being started. What runs
 //! again already is left alone, a start that is still in flight is waited for, what was told to stop is waited for, and what is
 //! left of COMMAND is ended first, because it was promised that nothing runs while it does. What was left down on purpose is
 //! started only by name.
@@ -47,14 +47,18 @@ struct Selection {
     only: Option<BTreeSet<ServiceId>>,
     /// Services that were named one by one: what was left down on purpose is started for them.
     named: BTreeSet<ServiceId>,
+    /// Only runs for this site; None for all runs.
+    site: Option<String>,
 }
 
 impl Selection {
     fn of(request: &Request) -> Result<Self> {
+        let site = request.origin.site.clone();
         if request.origin.is_empty() {
             return Ok(Self {
                 only: None,
                 named: BTreeSet::new(),
+                site,
             });
         }
         let set = Set::of_origin(&request.origin)?;
@@ -65,18 +69,28 @@ impl Selection {
         Ok(Self {
             named: named.map(backend::id).collect(),
             only: Some(set.services.iter().map(backend::id).collect()),
+            site,
         })
     }
 
-    fn wants(&self, id: &ServiceId) -> bool {
-        self.only.as_ref().is_none_or(|only| only.contains(id))
+    /// Whether the recovery is about this service of an interrupted run. A run for the same site counts as a whole, whatever
+    /// has become of the set since; a run for another site does not count, even where both sites use the service.
+    fn wants(&self, journal: &Journal, id: &ServiceId) -> bool {
+        let selected = || self.only.as_ref().is_none_or(|only| only.contains(id));
+        match (&self.site, &journal.entry().origin.site) {
+            (Some(mine), Some(theirs)) if mine != theirs => false,
+            (Some(_), Some(_)) => self.named.is_empty() || selected(),
+            // A run without a site file belongs to the site whose set has the service.
+            (Some(_), None) => self.only.is_some() && selected(),
+            (None, _) => selected(),
+        }
     }
 }
 
 /// The command.
 ///
 /// # Errors
-/// The journals can't be read, or the selection is wrong.
+/// The journals cannot be read, or the selection is wrong.
 pub fn run(request: &Request, context: &Context) -> Result<Report<Cycle>> {
     let selection = Selection::of(request)?;
     let interrupt = Interrupt::begin()?;
@@ -117,7 +131,7 @@ pub fn run(request: &Request, context: &Context) -> Result<Report<Cycle>> {
 fn chosen(journal: &Journal, selection: &Selection, warnings: &mut Vec<String>) -> Vec<Owed> {
     let mut chosen = Vec::new();
     for owed in &journal.entry().owed {
-        if !selection.wants(&owed.id) {
+        if !selection.wants(journal, &owed.id) {
             continue;
         }
         if journal.entry().left && !selection.named.contains(&owed.id) {
@@ -344,7 +358,7 @@ fn tasks(chosen: &[Owed], set: &Set, past: bool) -> Vec<Task> {
             let began = Instant::now();
             let (state, error) = match backend::observe_one(service) {
                 Ok(state) => (state, None),
-                // The start itself waits for a supervisord that doesn't answer.
+                // The start itself waits for a supervisord that does not answer.
                 Err(error) if error.exit() == Exit::Retry => (absent(&members), None),
                 Err(error) => (State::default(), Some(error)),
             };

@@ -9,26 +9,27 @@ use crate::id::ServiceId;
 /// The tool's part of the report.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct Cycle {
-    /// What was asked for.
+    /// The verb: start, stop, restart, reload, status, check, cycle, recover or snapshot.
     pub action: String,
-    /// How it came out.
+    /// The result of the run.
     pub outcome: Outcome,
-    /// From the first stop to the last service ready again; null where nothing was stopped and started.
+    /// The time from the first stop until the last service was ready again, in milliseconds; null where no service was stopped and
+    /// started.
     pub downtime_ms: Option<u64>,
-    /// Each service, in starting order.
+    /// The services of the run, in starting order.
     pub services: Vec<ServiceReport>,
-    /// COMMAND, where there was one and it ran.
+    /// What COMMAND did; null where no COMMAND ran.
     pub command: Option<CommandReport>,
-    /// Whether everything that ran before runs again; null where nothing was stopped to be started again.
+    /// Whether every service that ran before runs again; null where no service was stopped to be started again.
     pub restored: Option<bool>,
-    /// Processes that outlived their stop.
+    /// The processes that still ran after their service was stopped.
     pub leftovers: Vec<i32>,
-    /// snapshot: the set file.
+    /// The set file that snapshot wrote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set: Option<String>,
 }
 
-/// How it came out.
+/// The result of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -49,9 +50,9 @@ pub enum Outcome {
     Refused,
     /// A service was started, and was not ready in time or not for long.
     NotReady,
-    /// A service did not stop, or its place is still taken.
+    /// A service did not stop, or another process holds its port, socket or pid file.
     NotStopped,
-    /// The reload did not take.
+    /// A service did not take the reload.
     NotReloaded,
     /// COMMAND failed; the services are back.
     CommandFailed,
@@ -62,27 +63,27 @@ pub enum Outcome {
 /// One service.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct ServiceReport {
-    /// Its name in the set, or as typed.
+    /// The name of the service in the set, or as typed.
     pub name: String,
-    /// Its identity: the same in every set that names this service.
+    /// The identity of the service: the same in every set that names the service.
     pub id: ServiceId,
-    /// Who runs it.
+    /// The service manager that runs the service.
     pub backend: String,
-    /// Why it is in the run although nobody named it; null for the services that were named.
+    /// The reason why the service is part of the run although the caller did not name it; null for a service that the caller named.
     pub because: Option<String>,
-    /// How it was: running, stopped, failed, starting, stopping, finished, partly running, unknown.
+    /// The state before the run: running, stopped, failed, starting, stopping, finished, partly running, unknown.
     pub before: String,
-    /// How it is.
+    /// The state after the run.
     pub after: String,
-    /// Its main processes now.
+    /// The main processes after the run.
     pub pids: Vec<i32>,
-    /// It was stopped, started or reloaded, or would be.
+    /// Whether the run stopped, started or reloaded the service; in a dry run: whether a real run would.
     pub changed: bool,
-    /// What had to answer.
+    /// The probes that show whether the service is ready.
     pub ready: Vec<ReadyReport>,
-    /// What the process had to be.
+    /// The expectations about the main process.
     pub expect: Vec<ExpectReport>,
-    /// What was done, in order.
+    /// The steps of the run, in order.
     pub steps: Vec<StepReport>,
     /// The last lines that the service wrote to its log, where it failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -92,15 +93,15 @@ pub struct ServiceReport {
 /// A probe.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ReadyReport {
-    /// What was asked.
+    /// What the probe asked.
     pub probe: String,
-    /// It answered, and it was the service that did.
+    /// Whether the probe was answered by the service itself.
     pub ok: bool,
-    /// Until it did, or was given up.
+    /// The time until the answer, or until the tool gave up, in milliseconds.
     pub ms: u64,
-    /// How often it was asked.
+    /// The number of times that the probe asked.
     pub attempts: u32,
-    /// What the last refusal said.
+    /// The last refusal; null after an answer.
     pub last_error: Option<String>,
 }
 
@@ -118,26 +119,26 @@ pub struct ExpectReport {
 pub struct StepReport {
     /// preflight, stop, kill, start, ready, expect, reload.
     pub op: String,
-    /// How long it took.
+    /// The duration of the step in milliseconds.
     pub ms: u64,
-    /// It succeeded; in a dry run: it would be tried.
+    /// Whether the step succeeded; in a dry run: true, the step would be tried.
     pub ok: bool,
-    /// What there is to say about it.
+    /// A remark, such as the signal that was sent, or the error.
     pub detail: Option<String>,
 }
 
 /// COMMAND.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CommandReport {
-    /// As given.
+    /// The program and its arguments.
     pub argv: Vec<String>,
-    /// Its exit status; null when a signal ended it, or it never ran.
+    /// The exit status of COMMAND; null where a signal ended COMMAND, or COMMAND could not be executed.
     pub exit: Option<i32>,
-    /// The signal that ended it.
+    /// The number of the signal that ended COMMAND; null after an exit.
     pub signal: Option<i32>,
-    /// How long it ran.
+    /// The duration of COMMAND in milliseconds.
     pub ms: u64,
-    /// The last 4 KiB of what it said, when it failed.
+    /// The last 4 KiB of COMMAND's output, where COMMAND failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tail: Option<String>,
 }

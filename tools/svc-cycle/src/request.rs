@@ -69,6 +69,9 @@ pub struct Origin {
     /// Who can change the file, where that is neither root nor the caller: user and group.
     #[serde(default)]
     pub owner: Option<(u32, u32)>,
+    /// The name of the site whose file was read.
+    #[serde(default)]
+    pub site: Option<String>,
 }
 
 impl Origin {

@@ -93,7 +93,7 @@ pub struct Spec {
     pub expect: Expect,
     /// pidfile, command: how to start it, a program and its arguments.
     pub start: Option<Vec<String>>,
-    /// command: text that the command line of its process holds, where the program's name isn't enough.
+    /// command: text that the command line of its process holds, where the program's name is not enough.
     #[serde(rename = "match")]
     pub matching: Option<String>,
     /// pidfile, command: the signal that reloads it; HUP unless given.
@@ -102,7 +102,7 @@ pub struct Spec {
     pub stop_signal: Option<String>,
     /// command: where its output goes; nowhere unless given.
     pub log: Option<PathBuf>,
-    /// pidfile: the file, unless `name` is it. sysv, command: a file with its pid, where the program's name isn't enough.
+    /// pidfile: the file, unless `name` is it. sysv, command: a file with its pid, where the program's name is not enough.
     pub pidfile: Option<PathBuf>,
     /// command: where it is started; the set file's directory unless given.
     pub directory: Option<PathBuf>,
@@ -158,7 +158,7 @@ pub enum Policy {
     /// Stopped and started with the others, unless told otherwise.
     #[default]
     Cycle,
-    /// Started only if it isn't running, stopped only when it is named.
+    /// Started only if it is not running, stopped only when it is named.
     Ensure,
 }
 

@@ -33,7 +33,7 @@ pub struct Set {
     pub services: Vec<Service>,
     /// By wave: the services in one have nothing to wait for in each other.
     pub waves: Vec<Vec<usize>>,
-    /// Those that the command line named one by one: `ensure` doesn't hold for them.
+    /// Those that the command line named one by one: `ensure` does not hold for them.
     pub named: Vec<String>,
     /// Services of the file that the command line did not select.
     pub others: Vec<Service>,

@@ -265,7 +265,7 @@ impl State {
             .max()
     }
 
-    /// Why the service isn't running, as the backend says.
+    /// Why the service is not running, as the backend says.
     #[must_use]
     pub fn why(&self) -> String {
         let down = self

@@ -259,7 +259,7 @@ impl Client {
     fn unreachable(&self, failure: &Failure) -> Error {
         match failure {
             Failure::Refused(_) | Failure::Timeout(_) | Failure::Broken(_) => Error::unreachable(
-                format!("supervisord at {} doesn't answer: {failure}", self.place()),
+                format!("supervisord at {} does not answer: {failure}", self.place()),
             )
             .hint("is supervisord running?"),
             _ => Error::failed(format!("supervisord at {}: {failure}", self.place())),

@@ -120,7 +120,7 @@ impl Work<'_> {
         progress.say("compiling");
         self.compile(&job)?;
         progress.say("post-checks");
-        post_checks::run(&job, &self.build.post_checks, !self.is_delegated())?;
+        post_checks::run(&job, self.build, !self.is_delegated())?;
         progress.say("writing to the disk");
         drop(held);
         self.locked.note(id, &manifest)?;
@@ -233,10 +233,10 @@ impl Work<'_> {
         reuse: &Reuse,
     ) -> Result<Job<'b>> {
         let name = self.store.name.to_string_lossy().into_owned();
-        let variables = match &self.build.env_file {
-            Some(path) => environ::read_file(path)?,
-            None => Vec::new(),
-        };
+        let variables = self
+            .build
+            .given
+            .variables(rustix::process::geteuid().as_raw())?;
         Ok(Job {
             release,
             prompt: self.described.prompt.clone().unwrap_or(name),

@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use base::RunAs;
 use base::cli::{Command, CommandLine, Entry, Example, Opt, Parsed, Positional, Trailing, Value};
 use base::error::{Error, Result};
+use base::site::Environment;
 
+use crate::environ::Given;
 use crate::request::{Build, Depth, Goal, Level, LinkMode, Request, Upgrade};
 
 const VENV: Positional =
@@ -51,8 +54,12 @@ const BUILD: &[Opt] = &[
         .more("A directory becomes the first release; of a link the target is remembered for rollback. A worker that runs from the directory may miss a module that it imports only later: restart it."),
     Opt::value("post-check", Value::Text("CHECK"), "A module to import, or a command to run, in the new release before it goes live")
         .many()
-        .more("A command is split at spaces and finds the new release's programs first on PATH. It runs with the caller's environment where the caller owns the environment, else with the variables that ENVIRONMENT names; --env-file adds more."),
+        .more("A command is split at spaces and finds the new release's programs first on PATH. The command has the caller's variables where the caller owns the environment, else those that ENVIRONMENT names; --env-file, --as and --as-site add more."),
     Opt::value("env-file", Value::File("FILE"), "Variables for builds and post-checks: NAME=VALUE lines as systemd's EnvironmentFile= reads them"),
+    Opt::value("as", Value::User("USER"), "Run post-checks as USER")
+        .more("Without this option post-checks run as the owner of the environment. An environment that belongs to another user than root can only be checked as that user."),
+    Opt::flag("as-site", "Run post-checks as the site's own code runs")
+        .more("As the user of the site file, with its env_file, in its directory."),
 ];
 
 const ROLLBACK: &[Opt] = &[
@@ -276,6 +283,18 @@ fn goal(venv: PathBuf, parsed: &Parsed) -> Goal {
     }
 }
 
+fn given(parsed: &Parsed) -> Result<Given> {
+    Ok(match parsed.path("env-file") {
+        Some(file) => Given::File(Environment::read(file)?),
+        None => Given::Nothing,
+    })
+}
+
+fn run_as(parsed: &Parsed) -> Result<Option<RunAs>> {
+    let is_asked = parsed.text("as").is_some() || parsed.flag("as-site");
+    is_asked.then(|| RunAs::read(parsed)).transpose()
+}
+
 fn build(parsed: &Parsed) -> Result<Build> {
     let keep = parsed
         .count("keep")
@@ -284,6 +303,10 @@ fn build(parsed: &Parsed) -> Result<Build> {
         return Err(Error::usage("--keep: the live release is always kept")
             .hint("--keep 1 keeps nothing else"));
     }
+    let (given, run_as) = match crate::delegate::handed()? {
+        Some((given, run_as)) => (given, run_as),
+        None => (given(parsed)?, run_as(parsed)?),
+    };
     Ok(Build {
         python: parsed.path("python").map(Path::to_path_buf),
         installer: parsed.text("installer").map(str::to_owned),
@@ -295,7 +318,8 @@ fn build(parsed: &Parsed) -> Result<Build> {
             .into_iter()
             .map(str::to_owned)
             .collect(),
-        env_file: parsed.path("env-file").map(Path::to_path_buf),
+        given,
+        run_as,
         rebuild: parsed.flag("rebuild"),
         upgrade: Upgrade {
             all: parsed.flag("upgrade"),

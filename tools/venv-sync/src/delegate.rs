@@ -4,14 +4,17 @@
 //! all of it runs as that user: this program starts itself again as the owner and passes the report on. What only root can see, who
 //! runs which release, it looks up before and tells.
 
+use base::RunAs;
 use base::child::{Identity, Run};
 use base::error::{Error, Kind, Result};
 use base::report::{Diff, Report, Status};
 use base::tool::Context;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
+use std::io::Read;
+use std::path::PathBuf;
 
-use crate::environ;
+use crate::environ::{self, Given};
 use crate::releases::Store;
 use crate::report::Body;
 use crate::request::{Request, absolute};
@@ -46,6 +49,70 @@ const PASSED: &[&str] = &[
     "MAKEFLAGS",
     "PKG_CONFIG_PATH",
 ];
+
+/// Says that variables and a directory stand on standard input, as [`Handed`]: root alone may have been able to read them.
+const HANDED: &str = "VENV_SYNC_HANDED";
+
+/// Names and values of variables.
+type Variables = Vec<(OsString, OsString)>;
+
+/// What root read for the process that works as the owner.
+#[derive(Default, Serialize, Deserialize)]
+struct Handed {
+    given: Variables,
+    post_checks: Option<(Variables, Option<PathBuf>)>,
+}
+
+/// The variables for builds and post-checks, and for post-checks alone, that root hands over; `None` where root hands over nothing.
+///
+/// # Errors
+/// Standard input cannot be read.
+pub fn handed() -> Result<Option<(Given, Option<RunAs>)>> {
+    if std::env::var_os(HANDED).is_none() {
+        return Ok(None);
+    }
+    let mut text = Vec::new();
+    let read = std::io::stdin().take(16 << 20).read_to_end(&mut text);
+    read.map_err(|error| Error::io("standard input", &error))?;
+    let handed: Handed = serde_json::from_slice(&text)
+        .map_err(|error| Error::input(format!("standard input: {error}")))?;
+    let checks = handed.post_checks.as_ref().map(|(env, _)| env.as_slice());
+    for (name, value) in handed.given.iter().chain(checks.unwrap_or_default()) {
+        base::mask::register_variable(&name.to_string_lossy(), &value.to_string_lossy());
+    }
+    let run_as = handed
+        .post_checks
+        .map(|(env, dir)| RunAs::of_parts(env, dir));
+    Ok(Some((Given::ByRoot(handed.given), run_as)))
+}
+
+/// What to hand over; nothing where the options give nothing.
+fn to_hand(request: &Request, owner: &Identity, who: &str) -> Result<Option<Vec<u8>>> {
+    let build = match request {
+        Request::Prepare(_, build) | Request::Apply(_, build) => build,
+        _ => return Ok(None),
+    };
+    if let Some(user) = build.run_as.as_ref().and_then(RunAs::user) {
+        if user.uid != owner.uid {
+            let name = user.name.clone().unwrap_or_else(|| user.uid.to_string());
+            return Err(Error::usage(format!(
+                "post-checks cannot run as '{name}': the environment belongs to '{who}'"
+            ))
+            .hint(format!("give --as {who}, or let root own the environment")));
+        }
+    }
+    let given = build.given.variables(owner.uid)?;
+    let post_checks = build.run_as.as_ref().map(|run_as| {
+        let dir = run_as.dir().map(std::path::Path::to_path_buf);
+        (run_as.variables().to_vec(), dir)
+    });
+    if given.is_empty() && post_checks.is_none() {
+        return Ok(None);
+    }
+    serde_json::to_vec(&Handed { given, post_checks })
+        .map(Some)
+        .map_err(|error| Error::failed(format!("cannot hand over the variables: {error}")))
+}
 
 /// What the report that is passed on is read as.
 #[derive(Deserialize)]
@@ -94,6 +161,7 @@ pub fn to_owner(request: &Request, context: &Context) -> Result<Option<Report<Bo
         })
         .collect();
     let who = owner.name.clone().unwrap_or_else(|| uid.to_string());
+    let handed = to_hand(request, &owner, &who)?;
     let mut run = Run::new("/proc/self/exe")
         .args(arguments(request, context))
         .clean()
@@ -101,6 +169,9 @@ pub fn to_owner(request: &Request, context: &Context) -> Result<Option<Report<Bo
         .cap(8 << 20)
         .deadline(context.deadline);
     run = run.pass(PASSED).env(TOLD, told.join(","));
+    if let Some(handed) = handed {
+        run = run.env(HANDED, "1").input(handed);
+    }
     let watch = std::sync::Arc::new(base::signals::Watch::begin()?);
     let done = run.user(Some(owner)).watch(Some(watch)).run()?;
     if done.timed_out {

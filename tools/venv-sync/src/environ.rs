@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::Path;
 
-use base::error::{Error, Result};
+use base::error::Result;
+use base::site::Environment;
 
 /// Variables that are passed on by name.
 const PASSED: &[&str] = &[
@@ -145,50 +145,41 @@ pub fn of_caller() -> Vec<(OsString, OsString)> {
         .collect()
 }
 
-/// Reads a file of NAME=VALUE lines as systemd's EnvironmentFile= does: comments with # and ;, quotation marks,
-/// a backslash at the end of a line.
-pub fn read_file(path: &Path) -> Result<Vec<(OsString, OsString)>> {
-    let bytes = pydist::files::read(path, 1 << 20)
-        .map_err(|error| Error::io(format!("cannot read '{}'", path.display()), &error))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Error::input(format!("'{}': is not valid UTF-8", path.display())))?;
-    let mut out = Vec::new();
-    let joined = text.replace("\\\n", "");
-    for (index, line) in joined.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with(['#', ';']) {
-            continue;
-        }
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let Some((name, value)) = line.split_once('=') else {
-            let message = format!("'{}' line {}: no NAME=VALUE", path.display(), index + 1);
-            return Err(Error::input(message));
-        };
-        out.push((name.trim().into(), unquoted(value.trim()).into()));
-    }
-    Ok(out)
+/// What `--env-file` gives to builds and post-checks.
+#[derive(Clone, Debug, Default)]
+pub enum Given {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// What stands in a file.
+    File(Environment),
+    /// What root read in a file for this process, which works as another user.
+    ByRoot(Vec<(OsString, OsString)>),
 }
 
-fn unquoted(value: &str) -> String {
-    for quote in ['"', '\''] {
-        let inner = value
-            .strip_prefix(quote)
-            .and_then(|rest| rest.strip_suffix(quote));
-        if let Some(inner) = inner {
-            return match quote {
-                '"' => inner.replace("\\\"", "\"").replace("\\\\", "\\"),
-                _ => inner.to_owned(),
-            };
+impl Given {
+    /// The variables, for programs of this user.
+    ///
+    /// # Errors
+    /// `Kind::Input` where somebody can change the file who is trusted less than the user.
+    pub fn variables(&self, uid: u32) -> Result<Vec<(OsString, OsString)>> {
+        match self {
+            Given::Nothing => Ok(Vec::new()),
+            Given::ByRoot(variables) => Ok(variables.clone()),
+            Given::File(environment) => {
+                environment.require_user(uid)?;
+                let all = environment.variables.iter();
+                Ok(all
+                    .map(|(name, value)| (name.into(), value.into()))
+                    .collect())
+            }
         }
     }
-    value.to_owned()
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::{is_passed, read_file};
+    use super::is_passed;
 
     #[test]
     fn build_variables_pass_and_what_bends_an_installation_does_not() {
@@ -222,21 +213,5 @@ mod tests {
         ] {
             assert!(!is_passed(name, &named), "{name}");
         }
-    }
-
-    #[test]
-    fn a_file_of_variables_is_read_as_systemd_reads_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("env");
-        let text = "# c\n; c\nA=1\nB=\"x \\\"y\\\"\"\nC='$z'\nexport D=a b\nE=1\\\n2\n\n";
-        std::fs::write(&path, text).unwrap();
-        let read = read_file(&path).unwrap();
-        let pairs: Vec<_> = read
-            .iter()
-            .map(|(name, value)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy()))
-            .collect();
-        assert_eq!(pairs, ["A=1", "B=x \"y\"", "C=$z", "D=a b", "E=12"]);
-        std::fs::write(&path, "nonsense\n").unwrap();
-        assert!(read_file(&path).unwrap_err().message.contains("line 1"));
     }
 }

@@ -333,7 +333,7 @@ impl Job<'_> {
         let run = if std::env::current_dir().is_ok_and(may_enter) {
             run
         } else {
-            run.dir("/")
+            run.default_dir("/")
         };
         let done = run.run()?;
         match done.interrupted {

@@ -13,7 +13,7 @@ mod build;
 mod canonical;
 mod carry;
 mod checkout;
-pub mod cli;
+mod cli;
 mod compare;
 mod compile;
 mod delegate;
@@ -22,6 +22,9 @@ mod difference;
 mod environ;
 mod findings;
 mod foreign;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod fuzz;
 mod history;
 mod installer;
 mod journal;
@@ -32,7 +35,7 @@ mod plan;
 mod post_checks;
 mod progress;
 mod releases;
-pub mod report;
+mod report;
 mod request;
 pub mod requirements;
 mod reuse;

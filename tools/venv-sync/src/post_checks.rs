@@ -1,25 +1,33 @@
 //! Modules to import and commands to run in a new release before it goes live.
 
-use base::child::Run;
+use base::child::{Identity, Run};
 use base::error::Result;
 
 use crate::environ;
 use crate::installer::Job;
+use crate::request::Build;
 
-/// Runs them. Where the caller is the environment's owner they see the caller's own variables, since sites are configured by those.
-pub fn run(job: &Job<'_>, checks: &[String], callers: bool) -> Result<()> {
+/// Runs the post-checks. Where the caller is the environment's owner they see the caller's own variables, since sites are configured
+/// by those; with `--as` or `--as-site` they see the user's and the site's.
+pub fn run(job: &Job<'_>, build: &Build, callers: bool) -> Result<()> {
     let bin = job.release.join("bin");
-    let mut variables = match callers {
-        true => environ::of_caller(),
-        false => environ::passed(job.named),
+    let user = build.run_as.as_ref().and_then(|run_as| run_as.user());
+    let other = user.filter(|user| !user.is_current());
+    let mut variables = match (other, callers) {
+        (Some(user), _) => Identity::environment(user),
+        (None, true) => environ::of_caller(),
+        (None, false) => environ::passed(job.named),
     };
     variables.extend(job.variables.iter().cloned());
+    if let Some(run_as) = &build.run_as {
+        variables.extend(run_as.variables().iter().cloned());
+    }
     let named = variables.iter().rfind(|(name, _)| name == "PATH");
     let path = named.map(|(_, path)| path.clone()).unwrap_or_default();
     let path =
         std::env::join_paths(std::iter::once(bin.clone()).chain(std::env::split_paths(&path)))
             .unwrap_or(path);
-    for check in checks {
+    for check in &build.post_checks {
         let words: Vec<&str> = check.split_whitespace().collect();
         let is_module = words.len() == 1
             && check.split('.').all(|part| {
@@ -35,7 +43,11 @@ pub fn run(job: &Job<'_>, checks: &[String], callers: bool) -> Result<()> {
             [program, ..] => Run::new(program).args(&words[1..]),
             [] => continue,
         };
-        let run = run.env("VIRTUAL_ENV", job.release).env("PATH", &path);
+        let mut run = run.env("VIRTUAL_ENV", job.release).env("PATH", &path);
+        run = run.user(other.cloned());
+        if let Some(dir) = build.run_as.as_ref().and_then(|run_as| run_as.dir()) {
+            run = run.dir(dir);
+        }
         let done = job.run_with(variables.clone(), run)?;
         if !done.success() {
             return Err(job.failure(

@@ -12,76 +12,76 @@ use crate::journal::Flip;
 /// What stands in the envelope beside the common keys.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Body {
-    /// Whether the environment is what was asked for; null where nothing was asked for.
+    /// Whether the environment is what the files ask for; null for a command that compares nothing.
     pub in_sync: Option<bool>,
-    /// The path of what is live now: a release, or an environment that is not in releases.
+    /// The path of the live environment: a release, or a directory that venv-sync did not make.
     pub live: Option<String>,
-    /// The live release.
+    /// The name of the live release.
     pub release: Option<String>,
-    /// What was live before: a release, or the target of a link that venv-sync did not make.
+    /// The release that was live before, or the target of a link that venv-sync did not make.
     pub previous: Option<String>,
-    /// A release that is ready for the next apply.
+    /// The name of the release that the next apply makes live.
     pub prepared: Option<String>,
-    /// The installer that was used, and why not the usual one.
+    /// The installer (uv or pip), and the reason where it is not the usual one.
     pub installer: Option<String>,
-    /// Distributions that differ between what was live and what is.
+    /// The distributions that differ between the old and the new live release.
     #[serde(default)]
     pub changes: Vec<Change>,
-    /// Files of the user's that the new release took over, below the environment.
+    /// The user's own files that the new release took over, relative to the environment.
     #[serde(default)]
     pub carried: Vec<String>,
-    /// For list: every flip, oldest first.
+    /// For list: every change of the live release, the oldest first.
     #[serde(default)]
     pub history: Vec<Flip>,
     /// The environment's interpreter.
     pub interpreter: Option<Interpreter>,
-    /// The files that were read.
+    /// The requirements files and constraints files that were read.
     pub inputs: Vec<Input>,
-    /// How much was looked at and found.
+    /// Counts of what was compared, and of the findings.
     pub counts: Counts,
-    /// The drift; for list, the releases.
+    /// The findings; for list the releases.
     pub items: Vec<Item>,
-    /// Whether a process still runs what is no longer live; null where that was not looked at, or where a process runs
-    /// Python and shows no environment.
+    /// Whether a process still runs a release that is no longer live; null where the tool did not look, or where a Python process
+    /// does not show its environment.
     pub restart_required: Option<bool>,
-    /// Those processes.
+    /// The processes that still run a release that is no longer live.
     pub stale_processes: Vec<StaleProcess>,
 }
 
 /// The environment's interpreter, as its links and pyvenv.cfg show it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Interpreter {
-    /// In the environment.
+    /// The path of the interpreter in the environment.
     pub path: String,
-    /// Its version.
+    /// The version of Python.
     pub version: Option<String>,
-    /// Where the version is from: `pyvenv.cfg`, `name` or `lib`.
+    /// The source of the version: `pyvenv.cfg`, `name` or `lib`.
     pub source: String,
-    /// Whether it is there and can be executed.
+    /// Whether the interpreter exists and can be executed.
     pub ok: bool,
 }
 
 /// A file that was read.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Input {
-    /// As it was named.
+    /// The path, as the caller gave it.
     pub path: String,
-    /// Of its bytes.
+    /// The SHA-256 of the file.
     pub sha256: String,
 }
 
-/// How much was looked at and found.
+/// Counts of what was compared, and of the findings.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
-    /// Requirements that count in this environment.
+    /// The number of requirements that apply to this environment.
     pub required: usize,
-    /// Distributions that are installed.
+    /// The number of installed distributions.
     pub installed: usize,
-    /// Files that were compared with their RECORD.
+    /// The number of files that were compared with their RECORD.
     pub files: usize,
-    /// Findings.
+    /// The number of findings.
     pub drift: usize,
-    /// Findings of each kind.
+    /// The number of findings of each kind.
     pub kinds: BTreeMap<Kind, usize>,
 }
 
@@ -90,9 +90,9 @@ pub struct Counts {
 pub struct Change {
     /// The name.
     pub name: String,
-    /// The version before; null where it was not there.
+    /// The version before; null where the distribution was not installed.
     pub before: Option<String>,
-    /// The version after; null where it is gone.
+    /// The version after; null where the distribution is not installed any more.
     pub after: Option<String>,
 }
 
@@ -100,40 +100,40 @@ pub struct Change {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Item {
-    /// Of check, apply.
+    /// A finding of check or apply.
     Finding(Finding),
-    /// Of list.
+    /// A release, for list.
     Release(Release),
 }
 
 /// A release.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Release {
-    /// Its name below VENV.d/releases.
+    /// The name of the release, below VENV.d/releases.
     pub id: String,
-    /// Where it is.
+    /// The path of the release.
     pub path: String,
-    /// Whether the environment leads to it.
+    /// Whether the release is live.
     pub live: bool,
-    /// Whether it was finished.
+    /// Whether the build of the release was finished.
     pub complete: bool,
-    /// Whether it waits for the next apply.
+    /// Whether the next apply makes the release live.
     #[serde(default)]
     pub prepared: bool,
-    /// When it was made (RFC 3339), where its name tells.
+    /// When the release was built (RFC 3339), where its name tells.
     pub created_at: Option<String>,
-    /// How many distributions it has.
+    /// The number of distributions in the release.
     pub installed: usize,
-    /// Processes that run it.
+    /// The processes that run the release.
     pub pids: Vec<u32>,
 }
 
-/// A process that runs what is no longer live.
+/// A process that runs a release that is no longer live.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StaleProcess {
-    /// Its number.
+    /// The process's number.
     pub pid: u32,
-    /// The release that it has in memory; null if it was started through the link before that last changed.
+    /// The release that the process has in memory; null where the process was started through the link, before the link last changed.
     pub release: Option<String>,
 }
 

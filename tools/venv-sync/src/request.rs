@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use base::Fix;
+use base::{Fix, RunAs};
+
+use crate::environ::Given;
 
 /// The command.
 #[derive(Clone, Debug)]
@@ -112,8 +114,10 @@ pub struct Build {
     pub adopt: bool,
     /// Modules to import and commands to run before the flip.
     pub post_checks: Vec<String>,
-    /// A file of variables for post-checks and builds.
-    pub env_file: Option<PathBuf>,
+    /// Variables for post-checks and builds.
+    pub given: Given,
+    /// As whom and with what post-checks run, where not as the release's owner.
+    pub run_as: Option<RunAs>,
     /// Build everything anew, even where nothing has drifted.
     pub rebuild: bool,
     /// What is replaced by newer versions.
@@ -191,7 +195,7 @@ impl Goal {
 }
 
 impl Build {
-    /// The options as arguments, every path absolute.
+    /// The options as arguments, every path absolute; without the variables, which are secrets.
     pub fn words(&self) -> Vec<OsString> {
         let mut out: Vec<OsString> = Vec::new();
         if let Some(python) = &self.python {
@@ -204,14 +208,8 @@ impl Build {
             };
             out.extend(["--python".into(), python.into_os_string()]);
         }
-        let files = [
-            ("--wheelhouse", &self.wheelhouse),
-            ("--env-file", &self.env_file),
-        ];
-        for (option, path) in files {
-            if let Some(path) = path {
-                out.extend([option.into(), absolute(path).into_os_string()]);
-            }
+        if let Some(path) = &self.wheelhouse {
+            out.extend(["--wheelhouse".into(), absolute(path).into_os_string()]);
         }
         let mut text = |option: &str, value: &str| out.extend([option.into(), value.into()]);
         if let Some(installer) = &self.installer {

@@ -138,8 +138,11 @@ pub fn build_output(said: &str, log: &str) -> Option<String> {
             _ => line,
         })
         .collect();
+    // The last is pip 24's and later: `ERROR: Getting requirements to build wheel exited with 1`.
     let end = lines.iter().position(|line| {
-        line.contains("[present-rich]") || line.contains("error: subprocess-exited-with-error")
+        line.contains("[present-rich]")
+            || line.contains("error: subprocess-exited-with-error")
+            || line.trim_start().starts_with("ERROR: ") && line.contains(" exited with ")
     })?;
     let start = lines[..end]
         .iter()
@@ -392,6 +395,9 @@ mod tests {
             said.as_deref(),
             Some("The build said:\n  mysql.h not found")
         );
+        // pip 24 and later.
+        let newer = log.replace("[present-rich] ", "");
+        assert_eq!(super::build_output("See above for output.", &newer), said);
         assert_eq!(super::build_output("No matching distribution", log), None);
     }
 

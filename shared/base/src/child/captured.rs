@@ -164,6 +164,13 @@ impl Run {
         self
     }
 
+    /// In this directory, where [`Run::dir`] gives none.
+    #[must_use]
+    pub fn default_dir(mut self, dir: impl AsRef<Path>) -> Run {
+        self.dir.get_or_insert_with(|| dir.as_ref().to_path_buf());
+        self
+    }
+
     /// As this user, where that is not who we are: apart from everything of ours ([`Identity::isolate`]).
     #[must_use]
     pub fn user(mut self, user: Option<Identity>) -> Run {

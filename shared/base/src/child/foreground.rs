@@ -335,7 +335,7 @@ struct Terminal {
 
 impl Terminal {
     fn lend(leader: u32) -> Option<Terminal> {
-        // The terminal first: without one the group isn't asked for, which in another process namespace can be 0, an assertion's end.
+        // The terminal first: without one the group is not asked for, which in another process namespace can be 0, an assertion's end.
         let held = rustix::termios::tcgetpgrp(rustix::stdio::stdin()).ok()?;
         let ours = rustix::process::getpgrp();
         if held != ours {

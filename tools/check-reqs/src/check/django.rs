@@ -9,7 +9,6 @@
 //! All of it runs as the service's user, with nothing of the caller's environment.
 
 mod answer;
-mod env_file;
 mod scratch;
 
 use super::python;
@@ -23,9 +22,10 @@ use crate::scene::Scene;
 use crate::secret::masked;
 use crate::short::{self, Short};
 use answer::Answer;
-use base::Result;
 use base::child::{Identity, Run};
 use base::clock::Deadline;
+use base::site::Environment;
+use base::{Kind, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,10 +34,13 @@ pub const TYPE: Type = Type {
     name: "django",
     about: "a Django site: deployment check, migrations made and applied, static files collect",
     keys: &[
-        ("directory", "where manage.py is"),
-        ("venv", "its virtual environment"),
+        ("directory", "where manage.py is (the site file's dir)"),
+        ("venv", "its virtual environment (the site file's venv)"),
         ("settings", "DJANGO_SETTINGS_MODULE"),
-        ("user", "who runs it (the directory's owner, if root asks)"),
+        (
+            "user",
+            "who runs it (the user of --as or --as-site, else the directory's owner, if root asks)",
+        ),
         ("env", "a table of variables"),
         (
             "env_file",
@@ -60,7 +63,7 @@ pub const TYPE: Type = Type {
     short: Short {
         words: &["django"],
         colon: true,
-        forms: &["django:DIRECTORY[@VENV]"],
+        forms: &["django:DIRECTORY[@VENV]", "django"],
         example: "django:/srv/site@/srv/venv",
         read: |_, rest| Ok(short::subject(rest, '@', "directory", "venv")),
     },
@@ -93,14 +96,29 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     }) {
         return Err(fields.error("checks", format!("'{step}' is not a command of manage.py")));
     }
+    let site = fields.setting("site.dir");
+    let directory = match (
+        fields.text("directory")?.filter(|dir| !dir.is_empty()),
+        &site,
+    ) {
+        (Some(directory), _) => directory,
+        (None, Some(site)) => site.clone(),
+        (None, None) => fields.required("directory")?,
+    };
+    let venv_of_site = fields.setting("site.venv");
+    let is_of_site = site.as_deref() == Some(directory.as_str());
+    let of_site = || venv_of_site.filter(|_| is_of_site);
     let mut django = Django {
-        directory: fields.required("directory")?.into(),
         manage: fields.text("manage")?.unwrap_or_else(|| "manage.py".into()),
-        venv: fields.text("venv")?.map(PathBuf::from),
+        venv: fields.text("venv")?.or_else(of_site).map(PathBuf::from),
         settings: fields.text("settings")?,
-        user: fields.text("user")?,
+        user: fields.text("user")?.or_else(|| fields.setting("as.user")),
         env: fields.map("env")?,
-        env_file: fields.text("env_file")?.map(PathBuf::from),
+        env_file: fields
+            .text("env_file")?
+            .or_else(|| fields.setting("as.env_file"))
+            .map(PathBuf::from),
+        directory: directory.into(),
         databases: fields.texts("databases")?,
         steps: if steps.is_empty() {
             STEPS.iter().map(|step| (*step).to_string()).collect()
@@ -130,6 +148,24 @@ struct Stage {
     env: Vec<(String, String)>,
     /// The part of `env` that is not from the environment file, for commands that people type.
     own: Vec<(String, String)>,
+}
+
+/// The variables of an environment file, for a program of this user.
+fn variables(file: &Path, user: Option<&Identity>) -> Result<Vec<(String, String)>, Box<Finding>> {
+    fs::metadata(file).map_err(|error| Box::new(Finding::io(file.display(), &error)))?;
+    let caller = || nix::unistd::geteuid().as_raw();
+    Environment::read(file)
+        .and_then(|read| {
+            read.require_user(user.map_or_else(caller, |user| user.uid))?;
+            Ok(read.variables)
+        })
+        .map_err(|error| {
+            let reason = match error.kind {
+                Kind::Permission => "permission",
+                _ => "env_file",
+            };
+            Box::new(Finding::unknown(reason, error.message))
+        })
 }
 
 impl Django {
@@ -194,7 +230,7 @@ impl Django {
         let mut own = self.environment(user.as_ref());
         let mut env = own.clone();
         if let Some(file) = &self.env_file {
-            env.extend(env_file::read(file)?);
+            env.extend(variables(file, user.as_ref())?);
         }
         // A check leaves no .pyc behind.
         env.push(("PYTHONDONTWRITEBYTECODE".into(), "1".into()));

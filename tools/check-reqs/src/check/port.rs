@@ -335,19 +335,20 @@ fn parse(text: &str) -> Vec<Listener> {
 /// `nginx (pid 812)`: whose descriptor the socket is, where the caller may look.
 fn holder(listener: &Listener) -> Option<String> {
     let wanted = format!("socket:[{}]", listener.inode);
-    for entry in fs::read_dir("/proc").ok()?.flatten() {
-        let name = entry.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+    let (processes, _) = proc::Snapshot::visible().ok()?;
+    for process in processes.iter() {
+        let Ok(descriptors) = proc::Descriptors::open(process.pid) else {
             continue;
         };
-        let Ok(descriptors) = fs::read_dir(entry.path().join("fd")) else {
-            continue;
-        };
-        if descriptors.flatten().any(|fd| {
-            fs::read_link(fd.path()).is_ok_and(|link| link.as_os_str() == wanted.as_str())
-        }) {
-            let comm = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-            return Some(format!("{} (pid {pid})", comm.trim()));
+        let mut holds = false;
+        descriptors.each(&mut Vec::new(), |descriptor| {
+            holds = holds
+                || descriptor
+                    .target()
+                    .is_some_and(|target| target.as_os_str() == wanted.as_str());
+        });
+        if holds {
+            return Some(format!("{} (pid {})", process.comm, process.pid));
         }
     }
     None

@@ -1,12 +1,9 @@
 //! A table read key by key: each key once, by what it has to be, and nothing left over at the end.
 
+use super::filling::Settings;
 use super::origin::Origin;
 use base::source::tree::{Key, Node, Value};
 use base::{Error, Result};
-use std::collections::BTreeMap;
-
-/// The values that `${name}` stands for: `[set]` of the file, and `--set name=value` over it.
-pub type Settings = BTreeMap<String, String>;
 
 /// A table being read key by key; what nobody asked for is an error at [`Fields::finish`].
 pub struct Fields<'a> {
@@ -33,11 +30,6 @@ impl<'a> Fields<'a> {
                 format!("a table was expected, not {}", other.kind()),
             )),
         }
-    }
-
-    /// Where the table begins.
-    pub fn at(&self) -> Option<usize> {
-        self.at
     }
 
     /// Where the table's first key stands: where a reader looks for it.
@@ -84,6 +76,11 @@ impl<'a> Fields<'a> {
             Value::Whole(n) => Ok(Some(n.to_string())),
             _ => Err(self.wrong(key, node, "a string")),
         }
+    }
+
+    /// The setting of this name, for a key that the table does not give.
+    pub fn setting(&self, name: &str) -> Option<String> {
+        self.settings.get(name).cloned()
     }
 
     /// A string that has to be there.
@@ -221,58 +218,5 @@ impl<'a> Fields<'a> {
             return Ok(());
         };
         Err(self.unknown(key, &self.asked))
-    }
-}
-
-/// `text` with `${name}` replaced; `$${` stands for `${`.
-pub fn fill(text: &str, settings: &Settings) -> Result<String, String> {
-    fill_within(text, settings, 1 << 20)
-}
-
-/// As [`fill`], where the outcome has at most `most` bytes.
-pub(super) fn fill_within(text: &str, settings: &Settings, most: usize) -> Result<String, String> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("${") {
-        if rest[..at].ends_with('$') {
-            out.push_str(&rest[..at]);
-            out.push('{');
-            rest = &rest[at + 2..];
-            continue;
-        }
-        out.push_str(&rest[..at]);
-        let end = rest[at..]
-            .find('}')
-            .ok_or_else(|| format!("'{}' has no closing brace", &rest[at..]))?;
-        let name = &rest[at + 2..at + end];
-        out.push_str(
-            settings
-                .get(name)
-                .ok_or_else(|| format!("${{{name}}} is not set"))?,
-        );
-        rest = &rest[at + end + 1..];
-        if out.len() > most {
-            return Err("what ${NAME} stands for is too long".into());
-        }
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_are_filled_in_and_a_missing_one_is_an_error() {
-        let settings = Settings::from([("venv".to_string(), "/srv/venv".to_string())]);
-        assert_eq!(fill("${venv}/bin", &settings).unwrap(), "/srv/venv/bin");
-        assert_eq!(fill("$${venv}", &settings).unwrap(), "${venv}");
-        assert_eq!(
-            fill("${nope}", &settings).unwrap_err(),
-            "${nope} is not set"
-        );
-        assert!(fill("${nope", &settings).is_err());
     }
 }

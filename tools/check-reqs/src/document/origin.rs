@@ -38,12 +38,12 @@ impl Origin {
     }
 
     /// `text` with the settings filled in, within the bound that a whole source has.
-    pub fn fill(&self, text: &str, settings: &super::Settings) -> Result<String, String> {
+    pub fn fill(&self, text: &str, settings: &super::filling::Settings) -> Result<String, String> {
         if !text.contains("${") {
-            return super::fill(text, settings);
+            return super::filling::fill(text, settings);
         }
         let left = MOST_FILLED.saturating_sub(self.filled.load(Ordering::Relaxed));
-        let filled = super::fields::fill_within(text, settings, left)?;
+        let filled = super::filling::fill_within(text, settings, left)?;
         self.filled.fetch_add(filled.len(), Ordering::Relaxed);
         Ok(filled)
     }

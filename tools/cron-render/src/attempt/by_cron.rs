@@ -8,13 +8,13 @@ use base::mask;
 use rustix::process::geteuid;
 
 use super::launch::{self, AsRead, Owner};
-use super::{Attempt, OUTPUT, Trial, lacks, pam};
+use super::{lacks, pam};
 use crate::crontab::Form;
 use crate::dialect::Dialect;
 use crate::host;
 use crate::look;
 use crate::needs::{Need, Use};
-use crate::registry;
+use crate::trial::{Attempt, OUTPUT, Trial};
 
 /// Where the daemon itself stands, and a job whose home directory does not exist.
 const DAEMONS_DIRECTORY: &str = "/var/spool/cron";
@@ -27,7 +27,7 @@ const UMASK: u32 = 0o022;
 /// # Errors
 /// `Kind::Usage` where this user cannot be the job's; `Kind::Deadline` where the time is up.
 pub fn run(trial: &Trial<'_>) -> Result<Attempt> {
-    let form = registry::row(trial.site.format).form.unwrap_or(Form::User);
+    let form = trial.form;
     let dialect = trial.site.dialect;
     let read = launch::as_read(trial.text, trial.job, form, dialect).ok_or_else(|| {
         Error::failed(format!(

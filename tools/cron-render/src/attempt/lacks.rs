@@ -2,31 +2,8 @@
 //! decides no verdict.
 
 use base::Fix;
-use schemars::JsonSchema;
-use serde::Serialize;
 
-/// Something that the job looked for and that cron does not give.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Lack {
-    /// The kind of thing.
-    pub kind: LackKind,
-    /// Its name.
-    pub name: String,
-    /// The sentence for a person.
-    pub message: String,
-    /// The change that gives it.
-    pub fix: Fix,
-}
-
-/// Kinds of things that an environment lacks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LackKind {
-    /// A variable.
-    Variable,
-    /// A program that is not on PATH.
-    Program,
-}
+use crate::trial::{Lack, LackKind};
 
 /// Reads the output. `directory_of` says where a program is that PATH does not lead to.
 pub fn of(

@@ -9,7 +9,7 @@ use base::lock::{self, Lock};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::attempt;
+use crate::attempt::by_cron;
 use crate::crontab::Form;
 use crate::plan::{self, Plan};
 use crate::site::Format;
@@ -23,7 +23,7 @@ pub const ROW: Row = Row {
     format: Format::CronD,
     by_cron: true,
     form: Some(Form::System),
-    attempt: attempt::by_cron,
+    attempt: by_cron::run,
     open: |site, _, _| Ok(Box::new(CronD::named(site.name())?)),
 };
 

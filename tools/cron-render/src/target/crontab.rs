@@ -13,7 +13,7 @@ use base::error::{Error, Result};
 use base::lock::{self, Lock};
 use std::time::Duration;
 
-use crate::attempt;
+use crate::attempt::by_cron;
 use crate::block;
 use crate::crontab::Form;
 use crate::dialect::Family;
@@ -38,7 +38,7 @@ pub const ROW: Row = Row {
     format: Format::Crontab,
     by_cron: true,
     form: Some(Form::User),
-    attempt: attempt::by_cron,
+    attempt: by_cron::run,
     open: |site, cron, context| Ok(Box::new(Crontab::of(site, cron, context.deadline)?)),
 };
 

@@ -3,7 +3,7 @@
 
 use super::holding::Holding;
 use crate::log::{Reopen, Sink};
-use crate::observe::{Observed, Seen};
+use crate::observed::{Observed, Seen};
 use crate::service;
 use base::Fix;
 use base::shell::quoted;

@@ -1,10 +1,10 @@
 //! What is wrong with a log, from what was seen of it: its place, its rights, its kind, its writers, its rotation.
 
 use super::holding::{self, Holding};
-use super::{rotate, type_name};
+use super::rotate;
 use crate::access::Access;
 use crate::log::{Doubt, Opener, Sink};
-use crate::observe::{Observed, Seen};
+use crate::observed::{Observed, Seen};
 use crate::problem::{Code, Problem, shown};
 use base::Fix;
 use base::shell::quoted;
@@ -186,13 +186,6 @@ fn kind_of_file(seen: &Seen, path: &Path) -> Option<Problem> {
         let fix = "remove the FIFO and let the service make a file";
         Problem::new(Code::Fifo, message, Fix::advice(fix))
     })
-}
-
-/// What is not there yet will be a regular file.
-pub fn regular(seen: &Seen) -> bool {
-    seen.own
-        .as_ref()
-        .is_none_or(|stat| type_name(stat.st_mode) == "file")
 }
 
 fn sharing(seen: &Seen, other: &Seen, path: &Path) -> Problem {

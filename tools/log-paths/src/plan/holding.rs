@@ -1,7 +1,7 @@
 //! Which process should hold a log, and which file the process holds instead.
 
 use crate::log::{Evidence, Kind, Reopen, Sink};
-use crate::observe::{Observed, Seen};
+use crate::observed::{Observed, Seen};
 use crate::open::Open;
 use crate::problem::{Code, Problem, shown};
 use crate::service;

@@ -1,13 +1,15 @@
 //! Which open files belong to which configured log: by device and inode first, then by name, then by the name a rotation would give.
 
 use super::holding::{self, Holding};
+use super::matching::{
+    Match, best, by_name, index, master, matches, same_writer, streams, template,
+};
+use super::names::{alike, same_words};
 use crate::log::Sink;
-use crate::observe::{Observed, Seen};
+use crate::observed::{Observed, Seen};
 use crate::open::{Open, Walk};
 use crate::process::Process;
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// The join.
@@ -47,11 +49,11 @@ pub fn join(observed: &Observed) -> Joined<'_> {
     let Some(walk) = &observed.walk else {
         return joined;
     };
-    let (by_file, by_name) = (index(observed), names(observed));
+    let (by_file, by_names) = (index(observed), by_name(observed));
     let found: Vec<Match> = walk
         .open
         .iter()
-        .map(|open| matches(observed, &by_file, &by_name, open))
+        .map(|open| matches(observed, &by_file, &by_names, open))
         .collect();
     // A process that may be another instance than the one asked for is that one if it holds one of its logs.
     let holders: HashSet<u32> = walk
@@ -159,29 +161,6 @@ fn expect<'a>(
     });
 }
 
-/// How much two names have in common: the directory, the beginning, the end.
-fn alike(one: &Path, other: &Path) -> usize {
-    let name = |path: &Path| {
-        path.file_name()
-            .map(OsStr::as_bytes)
-            .unwrap_or_default()
-            .to_vec()
-    };
-    let (first, second) = (name(one), name(other));
-    let begins = first
-        .iter()
-        .zip(&second)
-        .take_while(|(a, b)| a == b)
-        .count();
-    let ends = first
-        .iter()
-        .rev()
-        .zip(second.iter().rev())
-        .take_while(|(a, b)| a == b)
-        .count();
-    usize::from(one.parent() == other.parent()) + 2 * begins + ends
-}
-
 /// Files that no configuration names, each once.
 fn group<'a>(observed: &'a Observed, left: Vec<&'a Open>, joined: &mut Joined<'a>) {
     let mut places: HashMap<(u64, u64), usize> = HashMap::new();
@@ -257,17 +236,6 @@ fn piped<'a>(observed: &'a Observed, process: &Process) -> Option<&'a Seen> {
         .or(Some(first))
 }
 
-fn same_words(command: &str, title: &str) -> bool {
-    let last = |text: &str| {
-        let words: Vec<String> = text
-            .split_whitespace()
-            .map(|word| word.trim_matches(['"', '\'']).to_owned())
-            .collect();
-        words.get(1..).map(<[String]>::to_vec)
-    };
-    last(command) == last(title)
-}
-
 fn journals<'a>(
     observed: &'a Observed,
     walk: &Walk,
@@ -308,219 +276,6 @@ fn follow(followed: &mut [bool], streams: &[usize]) {
     }
 }
 
-/// What an open file is to the configured logs.
-enum Match {
-    /// The file of these.
-    Own(Vec<usize>),
-    /// A file that had the name of these before.
-    Away(Vec<usize>),
-    /// Nothing.
-    None,
-}
-
-fn matches(observed: &Observed, by_file: &ByFile, by_name: &ByName<'_>, open: &Open) -> Match {
-    if let Some(found) = by_file.get(&open.identity()) {
-        return Match::Own(found.clone());
-    }
-    let process = observed.processes.get(&open.pid);
-    let service = process.and_then(|process| process.service);
-    let root = process.and_then(|process| process.root);
-    // A name in another file system is another name, unless the log is one of the same service there.
-    let same = |at: &usize| {
-        observed.logs.get(*at).is_some_and(|seen| {
-            seen.target.root == root && (!open.foreign || Some(seen.target.service) == service)
-        })
-    };
-    let named: Vec<usize> = by_name
-        .get(open.path.as_os_str())
-        .into_iter()
-        .flatten()
-        .copied()
-        .filter(same)
-        .collect();
-    let leaving = process.is_some_and(|process| process.title().ends_with(b"is shutting down"));
-    match named {
-        named if !named.is_empty() => Match::Away(named),
-        _ if leaving => Match::None,
-        _ => match renamed(observed, open, service) {
-            found if found.is_empty() => Match::None,
-            found => Match::Away(found),
-        },
-    }
-}
-
-/// The process that a service's process descends from; itself where it is of no service.
-fn master(observed: &Observed, pid: u32) -> u32 {
-    let mut at = pid;
-    // A parent is older than its child, as far as this was one moment; a count ends what was not.
-    for _ in 0..64 {
-        let Some(process) = observed.processes.get(&at) else {
-            break;
-        };
-        match observed.processes.get(&process.parent) {
-            Some(parent) if process.service.is_some() && parent.service == process.service => {
-                at = parent.pid;
-            }
-            _ => break,
-        }
-    }
-    at
-}
-
-type ByFile = HashMap<(u64, u64), Vec<usize>>;
-type ByName<'a> = HashMap<&'a OsStr, Vec<usize>>;
-
-fn index(observed: &Observed) -> ByFile {
-    let mut index = ByFile::new();
-    for (at, seen) in observed.logs.iter().enumerate() {
-        if let Some(stat) = &seen.file {
-            index
-                .entry((stat.st_dev, stat.st_ino))
-                .or_default()
-                .push(at);
-        }
-    }
-    index
-}
-
-fn names(observed: &Observed) -> ByName<'_> {
-    let mut names = ByName::new();
-    for (at, seen) in observed.logs.iter().enumerate() {
-        if let Sink::File(path) = &seen.target.sink {
-            names.entry(path.as_os_str()).or_default().push(at);
-        }
-    }
-    names
-}
-
-/// Of several logs with one file, those of the process's own service, or all where none is.
-fn best(observed: &Observed, found: Vec<usize>, service: Option<&'static str>) -> Vec<usize> {
-    let own: Vec<usize> = found
-        .iter()
-        .copied()
-        .filter(|at| Some(observed.logs[*at].target.service) == service)
-        .collect();
-    if own.is_empty() { found } else { own }
-}
-
-/// `access.log.1`, `access.log-20261121`: what a rotation makes of `access.log`, still written by the same service.
-fn renamed(observed: &Observed, open: &Open, service: Option<&'static str>) -> Vec<usize> {
-    let name = open.path.file_name().map_or(&b""[..], OsStrExt::as_bytes);
-    let fits = |seen: &Seen| {
-        let Sink::File(path) = &seen.target.sink else {
-            return false;
-        };
-        let base = path.file_name().map_or(&b""[..], OsStrExt::as_bytes);
-        Some(seen.target.service) == service
-            && seen.target.held
-            && matches!(name.strip_prefix(base), Some([b'.' | b'-', rest @ ..]) if rest.first().is_some_and(u8::is_ascii_digit))
-            && (path.parent() == open.path.parent()
-                || open.path.parent().and_then(Path::parent) == path.parent())
-    };
-    observed
-        .logs
-        .iter()
-        .enumerate()
-        .filter(|(_, seen)| fits(seen))
-        .map(|(at, _)| at)
-        .collect()
-}
-
-/// The log of the same service whose name could be this one.
-fn template(observed: &Observed, open: &Open, service: &str) -> Option<usize> {
-    observed.logs.iter().position(|seen| {
-        let fits = seen.target.service == service && seen.target.doubt.is_none();
-        fits && matches!(&seen.target.sink, Sink::Template(template) if could_be(template, open.path.as_os_str().as_bytes()))
-    })
-}
-
-/// The logs that go where this standard stream of a process leads: those of its own configuration, or of the only one there is.
-fn streams(observed: &Observed, process: &Process, fd: u32) -> Vec<usize> {
-    let name = match fd {
-        1 => "stdout",
-        2 => "stderr",
-        _ => return Vec::new(),
-    };
-    let fits = |seen: &Seen| {
-        Some(seen.target.service) == process.service && seen.target.sink == Sink::Stdio(name)
-    };
-    let all: Vec<(usize, &Seen)> = observed
-        .logs
-        .iter()
-        .enumerate()
-        .filter(|(_, seen)| fits(seen))
-        .collect();
-    let first = master(observed, process.pid);
-    let own = |seen: &Seen| {
-        seen.target
-            .pid
-            .is_some_and(|pid| pid == process.pid || pid == first)
-    };
-    let only = all
-        .iter()
-        .all(|(_, seen)| seen.target.pid.is_none() && same_writer(all[0].1, seen));
-    all.iter()
-        .filter(|(_, seen)| only || own(seen))
-        .map(|(at, _)| *at)
-        .collect()
-}
-
-/// Do the fixed parts of a template stand in a name, in order, the first and the last at its ends?
-fn could_be(template: &[u8], name: &[u8]) -> bool {
-    let parts = fixed(template);
-    let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
-        return false;
-    };
-    let Some(mut rest) = name.strip_prefix(first.as_slice()) else {
-        return false;
-    };
-    for part in &parts[1..] {
-        let Some(at) = rest
-            .windows(part.len().max(1))
-            .position(|window| window.starts_with(part))
-        else {
-            return part.is_empty();
-        };
-        rest = &rest[at + part.len()..];
-    }
-    parts.len() > 1 && name.ends_with(last)
-}
-
-/// What stays the same of a template: `$variable`, `${variable}`, `%Y` and `?` are taken out.
-fn fixed(template: &[u8]) -> Vec<Vec<u8>> {
-    let mut parts = vec![Vec::new()];
-    let mut at = 0;
-    while let Some(byte) = template.get(at) {
-        let rest = &template[at + 1..];
-        let width = match byte {
-            b'$' if rest.first() == Some(&b'{') => rest
-                .iter()
-                .position(|byte| *byte == b'}')
-                .map_or(0, |end| end + 1),
-            b'$' => rest
-                .iter()
-                .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
-                .count(),
-            b'%' if rest.first() != Some(&b'%') => 1,
-            b'?' => 0,
-            _ => {
-                if let Some(part) = parts.last_mut() {
-                    part.push(*byte);
-                }
-                at += 1;
-                continue;
-            }
-        };
-        parts.push(Vec::new());
-        at += 1 + width;
-    }
-    parts
-}
-
-fn same_writer(one: &Seen, other: &Seen) -> bool {
-    (one.target.service, &one.target.instance) == (other.target.service, &other.target.instance)
-}
-
 /// For each configured log, another service or another instance that writes the same file.
 pub fn shared(observed: &Observed) -> Vec<Option<&Seen>> {
     if observed
@@ -531,11 +286,11 @@ pub fn shared(observed: &Observed) -> Vec<Option<&Seen>> {
         return vec![None; observed.logs.len()];
     }
     let by_file = index(observed);
-    let by_name = names(observed);
+    let by_names = by_name(observed);
     let other = |seen: &Seen| {
         let same = match (&seen.file, &seen.target.sink) {
             (Some(stat), _) => by_file.get(&(stat.st_dev, stat.st_ino)),
-            (None, Sink::File(path)) => by_name.get(path.as_os_str()),
+            (None, Sink::File(path)) => by_names.get(path.as_os_str()),
             _ => None,
         };
         let apart = |other: &&Seen| !same_writer(other, seen);
@@ -552,24 +307,7 @@ pub fn belongs(process: &Process) -> (&'static str, String) {
     let name = String::from_utf8_lossy(&process.comm).into_owned();
     match (process.service, &process.unit) {
         (Some(service), _) => (service, name),
-        (None, Some(unit)) => ("systemd", unit.clone()),
+        (None, Some(unit)) => (crate::service::UNITS, unit.clone()),
         (None, None) => ("process", name),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::could_be;
-
-    #[test]
-    fn templates_and_names() {
-        assert!(could_be(
-            b"/l/$host.access.log",
-            b"/l/example.org.access.log"
-        ));
-        assert!(could_be(b"/l/pg-%Y-%m-%d.log", b"/l/pg-2026-11-21.log"));
-        assert!(could_be(b"/l/${a}x$b", b"/l/1x2"));
-        assert!(!could_be(b"/l/$host.log", b"/m/a.log"));
-        assert!(!could_be(b"/l/$host.log", b"/l/a.txt"));
     }
 }

@@ -3,7 +3,7 @@
 use super::join::Loose;
 use super::{blank, describe, holder, holding, rotate, rotator};
 use crate::log::{Evidence, Kind, Sink, Target};
-use crate::observe::Observed;
+use crate::observed::Observed;
 use crate::report::Item;
 use base::bytes::exact_bytes;
 use std::os::unix::ffi::OsStrExt;

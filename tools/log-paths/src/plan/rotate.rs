@@ -1,10 +1,9 @@
 //! Whether a log's rotation is true: logrotate accepts the stanza, something runs logrotate, and no line is lost.
 
 use super::advice::{self, Way};
-use super::health::regular;
 use super::holding::Holding;
 use crate::log::{Reopen, Service};
-use crate::observe::{Observed, Seen};
+use crate::observed::{Observed, Seen};
 use crate::open::Open;
 use crate::problem::{Code, Problem, shown};
 use crate::rotation::{Action, Mend, Refusal, Rotated, Schedule, Skip, Stanza, Verb, Whom};
@@ -32,7 +31,7 @@ pub fn problems(
     }
     found.extend(twice(seen, path));
     let by_nobody = rotation.by.is_none() && rotation.skipped.is_none();
-    if by_nobody && seen.target.rotates.is_none() && regular(seen) {
+    if by_nobody && seen.target.rotates.is_none() && seen.is_regular() {
         let shown = shown(path);
         let message = if observed.logrotate.installed {
             format!("nothing rotates {shown}")
@@ -100,11 +99,10 @@ fn twice(seen: &Seen, path: &Path) -> Option<Problem> {
         shown(path),
         stanza.source
     );
-    let fix = if own.by == "supervisor" {
-        "set the program's logfile_maxbytes to 0, or take the log out of logrotate's configuration"
-    } else {
-        "leave the log to one of them"
-    };
+    let fix = format!(
+        "{}, or take the log out of logrotate's configuration",
+        own.off
+    );
     Some(Problem::new(Code::RotatedTwice, message, Fix::advice(fix)))
 }
 

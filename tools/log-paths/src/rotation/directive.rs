@@ -3,7 +3,7 @@
 //! Sources: config.c of logrotate 3.21 and 3.22. A value goes to the end of its line, which is why two directives on one line are an
 //! error; numbers are read as strtol(3) does.
 
-use super::machine::Cursor;
+use super::cursor::Cursor;
 use super::stanza::{Create, Mend, Stanza};
 use crate::users::Users;
 use std::ffi::OsStr;

@@ -1,81 +1,14 @@
 //! One file of logrotate's configuration, read byte by byte as logrotate's own reader does, with the same blind spots: after an error a
 //! stanza is passed over up to a `}` at the very start of a word, and some errors lose the rest of the file.
 
+use super::cursor::Cursor;
 use super::directive::{self, Done, Refused, Script};
+use super::names;
 use super::reader::Reader;
 use super::stanza::{Mend, Refusal, Stanza};
 use conf::Source;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// A place in the text.
-pub struct Cursor<'a> {
-    pub bytes: &'a [u8],
-    pub at: usize,
-}
-
-impl Cursor<'_> {
-    /// The rest of the line, without blanks at its end; the cursor is on the last byte before the line's end then.
-    pub fn line(&mut self) -> Vec<u8> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let width = rest.iter().take_while(|byte| **byte != b'\n').count();
-        // Without a line's end logrotate does not trim.
-        let whole = &rest[..width];
-        let text = if self.at + width < self.bytes.len() {
-            whole.trim_ascii_end()
-        } else {
-            whole
-        };
-        self.at = (self.at + width).saturating_sub(1);
-        text.to_vec()
-    }
-
-    /// The value after a keyword, with or without `=`; `None` at the end of the line.
-    pub fn value(&mut self) -> Option<Vec<u8>> {
-        let mut at = self.at;
-        let blanks = |at: &mut usize| {
-            while matches!(self.bytes.get(*at), Some(b' ' | b'\t')) {
-                *at += 1;
-            }
-        };
-        blanks(&mut at);
-        if self.bytes.get(at) == Some(&b'=') {
-            at += 1;
-            blanks(&mut at);
-        }
-        if self.bytes.get(at) == Some(&b'\n') {
-            return None;
-        }
-        self.at = at;
-        Some(self.line())
-    }
-
-    /// Letters after blanks.
-    fn word(&mut self) -> Vec<u8> {
-        while matches!(self.bytes.get(self.at), Some(b' ' | b'\t')) {
-            self.at += 1;
-        }
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let width = rest
-            .iter()
-            .take_while(|byte| byte.is_ascii_alphabetic())
-            .count();
-        self.at += width;
-        rest[..width].to_vec()
-    }
-
-    fn here(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    fn line_number(&self, at: usize) -> usize {
-        let before = self
-            .bytes
-            .get(..at.min(self.bytes.len()))
-            .unwrap_or_default();
-        1 + before.iter().filter(|byte| **byte == b'\n').count()
-    }
-}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -91,7 +24,12 @@ enum State {
     SkipConfigScriptLine,
 }
 
-pub struct Machine<'m, 'r, 'b> {
+/// Reads a file; whether logrotate finds an error in it.
+pub fn read(reader: &mut Reader<'_>, file: &Path, bytes: &[u8]) -> bool {
+    Machine::new(reader, file, bytes).run()
+}
+
+struct Machine<'m, 'r, 'b> {
     reader: &'m mut Reader<'r>,
     file: Arc<Path>,
     cursor: Cursor<'b>,
@@ -109,7 +47,7 @@ pub struct Machine<'m, 'r, 'b> {
 struct Lost(Refusal);
 
 impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
-    pub fn new(reader: &'m mut Reader<'r>, file: &Path, bytes: &'b [u8]) -> Self {
+    fn new(reader: &'m mut Reader<'r>, file: &Path, bytes: &'b [u8]) -> Self {
         Self {
             reader,
             file: Arc::from(file),
@@ -122,8 +60,7 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
         }
     }
 
-    /// Reads the file; whether logrotate finds an error in it.
-    pub fn run(mut self) -> bool {
+    fn run(mut self) -> bool {
         while self.cursor.at < self.cursor.bytes.len() {
             if let Err(Lost(refusal)) = self.step() {
                 self.drop_stanza(&refusal);
@@ -268,7 +205,7 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
             };
             return Err(Lost(self.refusal(line, message.to_owned(), true, None)));
         };
-        let words = super::reader::words(&text).filter(|words| !words.is_empty());
+        let words = names::words(&text).filter(|words| !words.is_empty());
         let Some(words) = words else {
             let message = "error parsing filename".to_owned();
             return Err(Lost(self.refusal(line, message, true, None)));
@@ -287,15 +224,12 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
         let line = self.cursor.line_number(start);
         let text = self.glob_text();
         self.cursor.at = start;
-        let Some(words) = text.and_then(|text| super::reader::words(&text)) else {
+        let Some(words) = text.and_then(|text| names::words(&text)) else {
             return;
         };
         let mut stanza = Stanza::new(Source::new(&self.file, line));
-        stanza.patterns = words
-            .iter()
-            .map(|name| super::reader::path_of(name))
-            .collect();
-        stanza.compiled = super::reader::compile(&stanza.patterns);
+        stanza.patterns = words.iter().map(|name| names::path_of(name)).collect();
+        stanza.compiled = names::compile(&stanza.patterns);
         stanza.refused = Some(self.refusal(line, message, false, mend));
         self.reader.reading.stanzas.push(stanza);
     }
@@ -494,14 +428,14 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
             if open {
                 open = !line.starts_with(b"}");
             } else if let (true, Some(brace)) = (named, line.iter().position(|b| *b == b'{')) {
-                let names: Vec<PathBuf> = super::reader::words(&line[..brace])
+                let names: Vec<PathBuf> = names::words(&line[..brace])
                     .unwrap_or_default()
                     .iter()
-                    .map(|name| super::reader::path_of(name))
+                    .map(|name| names::path_of(name))
                     .collect();
                 let number = self.cursor.line_number(at + 1);
                 let mut stanza = Stanza::new(Source::new(&self.file, number));
-                stanza.compiled = super::reader::compile(&names);
+                stanza.compiled = names::compile(&names);
                 stanza.patterns = names;
                 stanza.refused = Some(refusal.clone());
                 self.reader.reading.stanzas.push(stanza);

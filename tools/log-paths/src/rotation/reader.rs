@@ -2,11 +2,10 @@
 //! has which log.
 
 use super::directive::Dialect;
-use super::machine::Machine;
+use super::names::{compile, path_of};
 use super::stanza::{Mend, Refusal, Stanza};
 use crate::users::Users;
 use conf::files::{DEPTH, Files};
-use conf::pattern::Pattern;
 use conf::{Error, Kind, Source, pattern};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -60,6 +59,7 @@ pub struct Reader<'a> {
     pub dialect: Dialect,
     pub reading: Reading,
     taboo: Vec<Vec<u8>>,
+    parse: Parse,
     /// What the files have set for the stanzas after them.
     pub global: Stanza,
     depth: usize,
@@ -71,7 +71,11 @@ pub struct Reader<'a> {
     cwd: PathBuf,
 }
 
-pub fn read(files: &Files, users: &Users, main: &Path, dialect: Dialect) -> Reading {
+/// Reads one file into the reader, which reads the files that it includes; whether logrotate finds an error in it.
+pub type Parse = fn(&mut Reader<'_>, &Path, &[u8]) -> bool;
+
+/// Reads the main file and all it includes, each file by `parse`.
+pub fn read(files: &Files, users: &Users, main: &Path, dialect: Dialect, parse: Parse) -> Reading {
     let more = if dialect == Dialect::V322 {
         TABOO_322
     } else {
@@ -81,6 +85,7 @@ pub fn read(files: &Files, users: &Users, main: &Path, dialect: Dialect) -> Read
         files,
         users,
         dialect,
+        parse,
         reading: Reading::default(),
         taboo: TABOO
             .iter()
@@ -144,7 +149,7 @@ impl<'a> Reader<'a> {
         let before = self.global.clone();
         let refused = self.refused(path);
         self.global.ignored = refused.clone().or_else(|| before.ignored.clone());
-        let failed = Machine::new(self, path, &bytes).run();
+        let failed = (self.parse)(self, path, &bytes);
         if refused.is_some() || failed {
             self.global = before;
         }
@@ -379,46 +384,4 @@ fn expand(files: &Files, pattern: &Path) -> Vec<PathBuf> {
     } else {
         found
     }
-}
-
-pub fn path_of(name: &[u8]) -> PathBuf {
-    PathBuf::from(OsStr::from_bytes(name))
-}
-
-pub fn compile(patterns: &[PathBuf]) -> Arc<[Vec<Pattern>]> {
-    let compile = |pattern: &PathBuf| {
-        super::components(pattern)
-            .into_iter()
-            .map(Pattern::new)
-            .collect()
-    };
-    patterns.iter().map(compile).collect()
-}
-
-/// The names before a brace, as `poptParseArgvString` cuts them: quotations anywhere in a word; outside them a backslash takes the next
-/// byte as it is, inside it stays unless the mark follows. `None` where the text ends with a backslash.
-pub fn words(text: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut words = vec![Vec::new()];
-    let mut quote: Option<u8> = None;
-    let mut bytes = text.iter().copied();
-    while let Some(byte) = bytes.next() {
-        let word = words.last_mut()?;
-        match (byte, quote) {
-            (byte, Some(mark)) if byte == mark => quote = None,
-            (b'\\', _) => {
-                let next = bytes.next()?;
-                if quote.is_some_and(|mark| mark != next) {
-                    word.push(b'\\');
-                }
-                word.push(next);
-            }
-            (byte, Some(_)) => word.push(byte),
-            (b'"' | b'\'', None) => quote = Some(byte),
-            (b' ' | b'\t'..=b'\r', None) if word.is_empty() => {}
-            (b' ' | b'\t'..=b'\r', None) => words.push(Vec::new()),
-            (byte, None) => word.push(byte),
-        }
-    }
-    words.retain(|word| !word.is_empty());
-    Some(words)
 }

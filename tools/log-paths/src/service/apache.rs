@@ -5,7 +5,7 @@
 mod directives;
 mod macros;
 
-use crate::log::{Configured, Doubt, Evidence, Kind, Reopen, Service, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Example, Kind, Reopen, Service, Sink, Target};
 use crate::process::Process;
 use crate::shell;
 use crate::site::{Site, normal};
@@ -20,7 +20,7 @@ use std::sync::Arc;
 const NAME: &str = "apache";
 
 /// Where the main file is, as a rule.
-pub const USUAL: &[&str] = &[
+const USUAL: &[&str] = &[
     "/etc/apache2/apache2.conf",
     "/etc/httpd/conf/httpd.conf",
     "/usr/local/apache2/conf/httpd.conf",
@@ -46,6 +46,12 @@ pub const SERVICE: Service = Service {
         gives: false,
     },
     read,
+    example: Example {
+        file: "apache2.conf",
+        text: "ErrorLog /var/log/apache2/error.log\n",
+    },
+    usual: Some(|_, _| USUAL.iter().map(PathBuf::from).collect()),
+    ..Service::PLAIN
 };
 
 fn read(site: &Site) -> Configured {

@@ -4,7 +4,9 @@
 
 mod caddyfile;
 
-use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Reopen, Service, Sink, Target};
+use crate::log::{
+    Configured, Doubt, Evidence, Example, Kind, OwnRotation, Reopen, Service, Sink, Target,
+};
 use crate::process::Process;
 use crate::site::{Site, normal};
 use caddyfile::{Log, Output};
@@ -35,6 +37,11 @@ pub const SERVICE: Service = Service {
         ..Reopen::RESTART
     },
     read,
+    example: Example {
+        file: "Caddyfile",
+        text: "example.org {\n log {\n  output file /var/log/caddy/site.log\n }\n}\n",
+    },
+    ..Service::PLAIN
 };
 
 fn read(site: &Site) -> Configured {
@@ -148,7 +155,11 @@ fn target(instance: &Instance, log: &Log) -> Target {
         Output::Other(module) => Sink::Net(module.clone()),
         Output::File { name, rolls } => {
             let source = Some(log.source.clone());
-            rotates = rolls.then_some(OwnRotation { by: NAME, source });
+            rotates = rolls.then_some(OwnRotation {
+                by: NAME,
+                off: "set roll_disabled",
+                source,
+            });
             match placeholders(name, &instance.env) {
                 Ok(name) => Sink::File(normal(&instance.cwd.join(OsStr::from_bytes(&name)))),
                 Err(unknown) => {

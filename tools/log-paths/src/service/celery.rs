@@ -4,7 +4,7 @@
 //! file of its own.
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Doubt, Evidence, Kind, Reopen, Service, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Example, Kind, Reopen, Service, Sink, Target};
 use crate::shell::{self, Variables};
 use crate::site::{Site, normal};
 use conf::Source;
@@ -24,6 +24,12 @@ pub const SERVICE: Service = Service {
         ..Reopen::RESTART
     },
     read,
+    example: Example {
+        file: "celeryd",
+        text: "CELERYD_NODES='worker'\nCELERYD_LOG_FILE='/var/log/celery/%n%I.log'\n",
+    },
+    runs_python: true,
+    ..Service::PLAIN
 };
 
 fn read(site: &Site) -> Configured {

@@ -4,7 +4,7 @@
 
 mod line;
 
-use crate::log::{Configured, Doubt, Evidence, Kind, Reopen, Service, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Example, Kind, Reopen, Service, Sink, Target};
 use crate::shell::Variables;
 use crate::site::{Site, normal};
 use crate::start::{Language, Start};
@@ -32,6 +32,12 @@ pub const SERVICE: Service = Service {
         ..Reopen::RESTART
     },
     read,
+    example: Example {
+        file: "crontab",
+        text: "5 4 * * * /srv/site/run >> /var/log/site/run.log 2>&1\n",
+    },
+    starts: Some(starts),
+    ..Service::PLAIN
 };
 
 fn read(site: &Site) -> Configured {
@@ -134,7 +140,7 @@ fn one(site: &Site, table: &Table, out: &mut Configured) {
 }
 
 /// The commands of every job.
-pub fn starts(site: &Site) -> Vec<Start> {
+fn starts(site: &Site) -> Vec<Start> {
     let mut starts = Vec::new();
     for table in tables(site) {
         let Ok(bytes) = site.files.read(&table.file) else {

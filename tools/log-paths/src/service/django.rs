@@ -5,7 +5,9 @@
 
 mod settings;
 
-use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Reopen, Service, Sink, Target};
+use crate::log::{
+    Configured, Doubt, Evidence, Example, Kind, OwnRotation, Reopen, Service, Sink, Target,
+};
 use crate::python::{Literal, Shape};
 use crate::site::{Site, normal};
 use conf::Source;
@@ -26,6 +28,12 @@ pub const SERVICE: Service = Service {
         ..Reopen::RESTART
     },
     read,
+    example: Example {
+        file: "settings.py",
+        text: "LOGGING = {'version': 1, 'handlers': {'file': {'class': 'logging.FileHandler', 'filename': '/var/log/site/app.log'}}}\n",
+    },
+    runs_python: true,
+    ..Service::PLAIN
 };
 
 fn read(site: &Site) -> Configured {
@@ -47,9 +55,10 @@ fn projects(site: &Site) -> Vec<(PathBuf, Option<String>, Option<String>)> {
             .collect();
     }
     let mut found: Vec<(PathBuf, Option<String>, Option<String>)> = Vec::new();
-    let processes = ["django", "gunicorn", "uwsgi", "celery"]
-        .into_iter()
-        .flat_map(|service| site.masters(service));
+    let processes = crate::service::SERVICES
+        .iter()
+        .filter(|service| service.runs_python)
+        .flat_map(|service| site.masters(service.name));
     for process in processes {
         let Some(cwd) = process.cwd() else { continue };
         let script = process
@@ -138,6 +147,7 @@ fn one(
                     } => {
                         let rotates = rotates.then(|| OwnRotation {
                             by: NAME,
+                            off: "use logging.FileHandler",
                             source: Some(source.clone()),
                         });
                         out.add(Target {

@@ -3,7 +3,7 @@
 //! The configuration file is Python and is not run: literal assignments count, anything else is said to be dynamic.
 
 use crate::launch::{self, Launch};
-use crate::log::{Configured, Doubt, Evidence, Kind, Reopen, Service, Sink, Target};
+use crate::log::{Configured, Doubt, Evidence, Example, Kind, Reopen, Service, Sink, Target};
 use crate::python::{self, Assignment, Shape};
 use crate::site::{Site, normal};
 use conf::{Error, Source, shlex};
@@ -28,6 +28,12 @@ pub const SERVICE: Service = Service {
         gives: false,
     },
     read,
+    example: Example {
+        file: "gunicorn.conf.py",
+        text: "accesslog = '/var/log/site/access.log'\n",
+    },
+    runs_python: true,
+    ..Service::PLAIN
 };
 
 fn read(site: &Site) -> Configured {

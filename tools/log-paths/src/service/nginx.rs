@@ -7,7 +7,7 @@ mod build;
 mod file;
 mod walk;
 
-use crate::log::{Configured, Reopen, Service};
+use crate::log::{Configured, Example, Reopen, Service};
 use crate::process::Process;
 use crate::site::{Site, normal};
 use build::Build;
@@ -56,6 +56,12 @@ pub const SERVICE: Service = Service {
         gives: true,
     },
     read,
+    example: Example {
+        file: "nginx.conf",
+        text: "events {}\nhttp { access_log /var/log/nginx/access.log; }\n",
+    },
+    usual: Some(|site, process| vec![usual(site, process)]),
+    ..Service::PLAIN
 };
 
 fn read(site: &Site) -> Configured {
@@ -161,7 +167,7 @@ fn of_process(site: &Site, process: &Process) -> Option<Instance> {
 }
 
 /// The file that a master has which names none.
-pub fn usual(site: &Site, process: &Process) -> PathBuf {
+fn usual(site: &Site, process: &Process) -> PathBuf {
     of_process(site, process).map_or_else(
         || Build::usual(site).conf_path(site),
         |instance| instance.conf,

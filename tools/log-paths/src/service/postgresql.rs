@@ -2,7 +2,7 @@
 
 mod guc;
 
-use crate::log::{Configured, Evidence, Kind, OwnRotation, Reopen, Service, Sink, Target};
+use crate::log::{Configured, Evidence, Example, Kind, OwnRotation, Reopen, Service, Sink, Target};
 use crate::process::{self, Process};
 use crate::site::{Site, normal};
 use conf::{Error, Source};
@@ -35,6 +35,11 @@ pub const SERVICE: Service = Service {
         ..Reopen::RESTART
     },
     read,
+    example: Example {
+        file: "postgresql.conf",
+        text: "logging_collector = on\nlog_directory = '/var/log/postgresql'\nlog_filename = 'server.log'\n",
+    },
+    ..Service::PLAIN
 };
 
 fn read(site: &Site) -> Configured {
@@ -306,7 +311,11 @@ impl View<'_> {
             .guc
             .get("log_filename")
             .and_then(|value| value.source.clone());
-        (name.contains(&b'%') && !never).then_some(OwnRotation { by: NAME, source })
+        (name.contains(&b'%') && !never).then_some(OwnRotation {
+            by: NAME,
+            off: "set log_filename to a name without %",
+            source,
+        })
     }
 
     /// With the collector off the server's standard error is a file only because `pg_ctlcluster` made it one.

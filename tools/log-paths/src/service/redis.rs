@@ -1,6 +1,6 @@
 //! redis: one log file, relative to `dir`, opened for every line and never held; the last directive wins, and the command line over all.
 
-use crate::log::{Configured, Evidence, Kind, Reopen, Service, Sink, Target};
+use crate::log::{Configured, Evidence, Example, Kind, Reopen, Service, Sink, Target};
 use crate::process::Process;
 use crate::site::{Site, normal};
 use conf::files::DEPTH;
@@ -54,6 +54,11 @@ pub const SERVICE: Service = Service {
         ..Reopen::RESTART
     },
     read,
+    example: Example {
+        file: "redis.conf",
+        text: "logfile /var/log/redis/redis-server.log\n",
+    },
+    ..Service::PLAIN
 };
 
 fn read(site: &Site) -> Configured {

@@ -1,7 +1,9 @@
 //! supervisor: its own log, and what its programs print. supervisord opens these files, not the programs, and rotates them itself
 //! unless it is told not to.
 
-use crate::log::{Configured, Doubt, Evidence, Kind, OwnRotation, Reopen, Service, Sink, Target};
+use crate::log::{
+    Configured, Doubt, Evidence, Example, Kind, OwnRotation, Reopen, Service, Sink, Target,
+};
 use crate::process::Process;
 use crate::site::{Site, normal};
 use crate::start::{Language, Start};
@@ -33,6 +35,13 @@ pub const SERVICE: Service = Service {
         gives: false,
     },
     read,
+    example: Example {
+        file: "supervisord.conf",
+        text: "[supervisord]\nlogfile = /var/log/supervisor/supervisord.log\n",
+    },
+    starts: Some(starts),
+    children: false,
+    ..Service::PLAIN
 };
 
 fn read(site: &Site) -> Configured {
@@ -53,7 +62,7 @@ fn read(site: &Site) -> Configured {
 }
 
 /// The commands of every program.
-pub fn starts(site: &Site) -> Vec<Start> {
+fn starts(site: &Site) -> Vec<Start> {
     let mut starts = Vec::new();
     for (file, user, surroundings) in instances(site) {
         let Ok(supervisor) = Supervisor::read(&site.files, &file, &surroundings) else {
@@ -285,7 +294,11 @@ fn runs(site: &Site, daemon: &Process, program: &Program) -> bool {
 }
 
 fn own_rotation(maxbytes: u64, source: Option<Source>) -> Option<OwnRotation> {
-    (maxbytes > 0).then_some(OwnRotation { by: NAME, source })
+    (maxbytes > 0).then_some(OwnRotation {
+        by: NAME,
+        off: "set the program's logfile_maxbytes to 0",
+        source,
+    })
 }
 
 /// Where a program's stream goes: a file, files of supervisord's own naming, syslog, or nowhere.

@@ -3,7 +3,7 @@
 
 mod unit;
 
-use crate::log::{Configured, Doubt, Kind, Reopen, Service, Sink, Target};
+use crate::log::{Configured, Doubt, Example, Kind, Reopen, Service, Sink, Target};
 use crate::site::Site;
 use crate::start::{Language, Start};
 use std::collections::BTreeMap;
@@ -27,6 +27,12 @@ pub const SERVICE: Service = Service {
     owns: |_| false,
     reopen: Reopen::RESTART,
     read,
+    example: Example {
+        file: "site.service",
+        text: "[Service]\nExecStart=/srv/site/run\nStandardOutput=append:/var/log/site/run.log\n",
+    },
+    starts: Some(starts),
+    ..Service::PLAIN
 };
 
 fn read(site: &Site) -> Configured {
@@ -39,7 +45,7 @@ fn read(site: &Site) -> Configured {
 }
 
 /// The commands of every unit.
-pub fn starts(site: &Site) -> Vec<Start> {
+fn starts(site: &Site) -> Vec<Start> {
     let mut ignored = Configured::default();
     let started = units(site, &mut ignored).into_iter().flat_map(|unit| {
         let commands = unit.commands();

@@ -8,7 +8,7 @@ mod syntax;
 
 use crate::launch::{self, Launch};
 use crate::log::{
-    Configured, Doubt, Evidence, Kind, Opener, OwnRotation, Reopen, Service, Sink, Target,
+    Configured, Doubt, Evidence, Example, Kind, Opener, OwnRotation, Reopen, Service, Sink, Target,
 };
 use crate::site::{Site, normal};
 use conf::Source;
@@ -43,6 +43,12 @@ pub const SERVICE: Service = Service {
         ..Reopen::RESTART
     },
     read,
+    example: Example {
+        file: "site.ini",
+        text: "[uwsgi]\nlogto = /var/log/uwsgi/site.log\n",
+    },
+    runs_python: true,
+    ..Service::PLAIN
 };
 
 fn read(site: &Site) -> Configured {
@@ -208,6 +214,7 @@ fn one(site: &Site, instance: &Instance, options: &Options, out: &mut Configured
     };
     let rotates = options.last("log-maxsize").map(|opt| OwnRotation {
         by: NAME,
+        off: "remove log-maxsize",
         source: opt.source.clone(),
     });
     let target = |kind, sink| Target {

@@ -27,15 +27,6 @@ pub struct Word {
 }
 
 impl Word {
-    /// A word that stands for itself.
-    #[must_use]
-    pub fn literal(bytes: &[u8]) -> Self {
-        Self {
-            parts: vec![Part::Text(bytes.to_vec())],
-            quoted: false,
-        }
-    }
-
     /// The bytes of the word with these variables.
     ///
     /// # Errors

@@ -380,7 +380,7 @@ impl Reader<'_> {
                 };
                 let alias =
                     token == 2 && line.tokens.len() == 3 && line.tokens[1] == Token::Mark(b'=');
-                let names = self.module.full_names(&[name.clone()], at);
+                let names = self.module.full_names(std::slice::from_ref(name), at);
                 let operation = names.iter().find_map(|full| operations::of(full));
                 if alias || self.is_never(span) {
                     continue;

@@ -164,7 +164,7 @@ fn statements(server: &Server, database: &Database, scope: &Scope<'_>, policy: &
         // An extension that is installed may have lost its control file, and then has no update paths to ask for.
         sql += &format!(
             "SELECT source, target FROM (SELECT name FROM pg_available_extensions() WHERE name = {} OFFSET 0) a, \
-             LATERAL pg_extension_update_paths(a.name) WHERE path IS NOT NULL;",
+             LATERAL pg_extension_update_paths(a.name) WHERE path IS NOT NULL ORDER BY source, length(target), target;",
             literal(name)
         );
     }

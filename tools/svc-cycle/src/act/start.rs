@@ -145,7 +145,7 @@ impl Executor<'_> {
     }
 }
 
-/// The state once no stop is under way any more: what is still going down can't be started, and isn't up either.
+/// The state once no stop is under way any more: what is still going down cannot be started, and is not up either.
 ///
 /// # Errors
 /// The backend does not answer.
@@ -169,7 +169,7 @@ pub fn settled(service: &Service) -> Result<State> {
     }
 }
 
-/// Asks for the start. A supervisord that is just being started again doesn't answer yet; and where the start has to come whatever
+/// Asks for the start. A supervisord that is just being started again does not answer yet; and where the start has to come whatever
 /// happens, a system without a free process or descriptor is asked again, too.
 fn ask_to_start(
     service: &Service,

@@ -74,7 +74,7 @@ impl Executor<'_> {
         old.dedup();
         task.old.extend(old.iter().cloned());
         let asked = (backend.stop)(service, &state, members, deadline);
-        // Whoever doesn't go in time is killed, where the set says so; what its backend says then counts.
+        // Whoever does not go in time is killed, where the set says so; what its backend says then counts.
         let escalates = service.spec.kill == KillPolicy::Escalate;
         let done = match asked {
             Err(_) if escalates => {
@@ -147,7 +147,7 @@ impl Executor<'_> {
         let outcome = if ended {
             Ok(Done::saying(format!("KILL to {}", words.join(", "))))
         } else {
-            Err(Error::failed("even KILL didn't end it"))
+            Err(Error::failed("even KILL did not end it"))
         };
         task.keep("kill", began, outcome);
         // The backend has yet to notice.

@@ -3,7 +3,7 @@
 //! What `ps cax | grep redis-server` was after, without its mistakes: the program is recognised by what it is
 //! (its executable, its own name in front of its title, or the script an interpreter runs), not by a word
 //! anywhere in a line. Where several unrelated ones run, `match` or `pidfile` says which is meant; nothing is
-//! signalled as long as it isn't clear.
+//! signalled as long as it is not clear.
 
 use std::ffi::OsStr;
 use std::io;
@@ -34,7 +34,8 @@ pub const BACKEND: Backend = Backend {
     stop,
     reload,
     processes: |_| Vec::new(),
-    late: Duration::from_millis(300),
+    // A slow program sets its title late, and `match` does not find the process until then.
+    late: Duration::from_secs(5),
     settle: |_, _| {},
     vouches: |_, _| false,
     allowed: |_, _| Ok(Vec::new()),
@@ -126,7 +127,7 @@ fn state(service: &Service, snapshot: &Snapshot) -> Result<State> {
     Ok(state)
 }
 
-/// The processes of the program whose parent isn't one: masters, not workers.
+/// The processes of the program whose parent is not one: masters, not workers.
 fn roots(service: &Service, snapshot: &Snapshot) -> io::Result<Vec<i32>> {
     // Not our descendants: a copy that COMMAND or the start just made is one of them, and is what is looked for.
     let me = i32::try_from(std::process::id()).unwrap_or_default();
@@ -228,7 +229,7 @@ fn one(service: &Service, state: &State) -> Result<Vec<i32>> {
         .and_then(|member| member.detail.as_ref())
     {
         Some(several) => Err(Error::failed(format!(
-            "{}: it isn't clear which is meant: {several}",
+            "{}: it is not clear which is meant: {several}",
             service.name
         ))
         .hint("say match = \"TEXT\" or pidfile = \"FILE\" in the set")),

@@ -1,6 +1,6 @@
 //! A daemon that is known by the file it writes its pid into.
 //!
-//! The number in the file is a claim. It is believed only when the file can't have been written by somebody who may not signal
+//! The number in the file is a claim. It is believed only when the file cannot have been written by somebody who may not signal
 //! that process anyway, and when the process is not younger than the file: a daemon writes its pid after it has started, so a
 //! process that started after the file was written got the number later. A clock that was set forward in between looks the
 //! same; then only a proof that it is the right program counts (it holds the file open, it is the executable that was expected,
@@ -215,7 +215,7 @@ pub fn read(path: &Path, proof: &Proof) -> Result<Found> {
         Ok(identity) => identity,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok(Found::nobody(format!(
-                "{}: process {pid} isn't running",
+                "{}: process {pid} is not running",
                 path.display()
             )));
         }
@@ -306,13 +306,7 @@ fn written_by_its_like(path: &Path, meta: &fs::Metadata, identity: &Identity) ->
 
 /// When a process started, by the wall clock.
 fn started(identity: &Identity) -> Option<SystemTime> {
-    // USER_HZ is 100 on every Linux that Rust runs on (time(7)).
-    let since_boot = Duration::from_millis(identity.start.checked_mul(10)?);
-    let uptime = fs::read_to_string("/proc/uptime").ok()?;
-    let up: f64 = uptime.split_ascii_whitespace().next()?.parse().ok()?;
-    SystemTime::now()
-        .checked_sub(Duration::from_secs_f64(up))?
-        .checked_add(since_boot)
+    SystemTime::now().checked_sub(identity.age()?)
 }
 
 fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
@@ -337,7 +331,7 @@ fn stop(service: &Service, state: &State, _: &[String], deadline: Deadline) -> R
 /// Sends the stop signal to these main processes, through pidfds, and waits for them.
 ///
 /// # Errors
-/// One doesn't go, or may not be signalled.
+/// One does not go, or may not be signalled.
 pub fn terminate(service: &Service, pids: &[i32], deadline: Deadline) -> Result<Done> {
     let signal = signal_named(service.spec.stop_signal.as_deref().unwrap_or("TERM"))?;
     for pid in pids {

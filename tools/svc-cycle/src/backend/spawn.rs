@@ -3,7 +3,7 @@
 //! The new process gets a session of its own and standard input from /dev/null. Its output goes to its log; without one, that
 //! of the daemon itself goes to /dev/null, and that of a command which comes back to a memory file: never to a pipe, because a
 //! daemon inherits it and whoever reads until the end waits for ever. When the command has ended the memory file is sealed
-//! against growing, so a daemon that keeps it can't fill the memory. What the command says is only for the report; its exit
+//! against growing, so a daemon that keeps it cannot fill the memory. What the command says is only for the report; its exit
 //! code is only a hint.
 
 use std::collections::BTreeMap;
@@ -114,7 +114,7 @@ impl Launch {
     /// Starts a command that is to come back, and waits for it. A failure is a warning: what counts is what runs afterwards.
     ///
     /// # Errors
-    /// It can't be started, or hasn't come back at the deadline.
+    /// It cannot be started, or has not come back at the deadline.
     pub fn and_wait(&self, deadline: Deadline) -> Result<Done> {
         let (mut child, output) = self.spawn(true)?;
         let pid = i32::try_from(child.id()).unwrap_or_default();
@@ -151,7 +151,7 @@ impl Launch {
     /// Starts a program that is the service itself; it is left to run.
     ///
     /// # Errors
-    /// It can't be started.
+    /// It cannot be started.
     pub fn and_leave(&self) -> Result<i32> {
         let (child, _) = self.spawn(false)?;
         // Collected by init once we are gone; until then a zombie counts as ended everywhere here.

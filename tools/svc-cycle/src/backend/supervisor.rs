@@ -1,7 +1,7 @@
 //! Programs under supervisord, through its own socket.
 //!
 //! The configuration file says where the socket is; the `supervisorctl` client is never run. Calls for the processes
-//! of a group go out in one exchange and don't wait there: the processes themselves are watched, so that an exit is
+//! of a group go out in one exchange and do not wait there: the processes themselves are watched, so that an exit is
 //! seen when it happens and not when supervisord's loop comes round. There is no restartProcess in the protocol, and
 //! `startProcess` says yes to a program that dies a second later: the states afterwards are what counts.
 
@@ -570,7 +570,7 @@ fn reload(service: &Service, state: &State, deadline: Deadline) -> Result<Done> 
     })
 }
 
-/// The first fault that isn't the harmless one.
+/// The first fault that is not the harmless one.
 fn refused(members: &[String], answers: &[Answer], harmless: i64) -> Result<()> {
     for (name, answer) in members.iter().zip(answers) {
         if let Err(fault) = answer {

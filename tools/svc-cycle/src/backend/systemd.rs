@@ -314,7 +314,7 @@ fn stop(service: &Service, before: &State, members: &[String], deadline: Deadlin
     let units: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     for after in show(&manager, &units)? {
         let result = after.get("Result");
-        // CLD_KILLED and CLD_DUMPED, with SIGKILL: nobody asked politely, or it didn't listen.
+        // CLD_KILLED and CLD_DUMPED, with SIGKILL: nobody asked politely, or it did not listen.
         let killed =
             matches!(after.get("ExecMainCode"), "2" | "3") && after.get("ExecMainStatus") == "9";
         let ran = before.members.iter().any(|member| member.pid.is_some());

@@ -173,8 +173,9 @@ fn processes_of(daemon: &Path) -> Result<Vec<Identity>> {
     };
     let snapshot = proc::Snapshot::take().map_err(|error| Error::io("/proc", &error))?;
     let is_daemon = |pid: i32| {
-        fs::metadata(format!("/proc/{pid}/exe"))
-            .is_ok_and(|exe| (exe.dev(), exe.ino()) == (meta.dev(), meta.ino()))
+        proc::View::of(pid)
+            .and_then(|view| view.exe())
+            .is_ok_and(|exe| (exe.dev, exe.ino) == (meta.dev(), meta.ino()))
             && proc::is_of_this_machine(pid)
     };
     let mine: Vec<i32> = snapshot
@@ -341,8 +342,9 @@ fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
 
 /// This program once more.
 fn is_guardian(pid: i32) -> bool {
-    let exe = |pid: &str| fs::read_link(format!("/proc/{pid}/exe")).ok();
-    exe(&pid.to_string()) == exe("self")
+    let own = i32::try_from(std::process::id()).ok();
+    let own = own.and_then(proc::executable);
+    own.is_some() && proc::executable(pid) == own
 }
 
 fn stop(service: &Service, state: &State, _: &[String], deadline: Deadline) -> Result<Done> {

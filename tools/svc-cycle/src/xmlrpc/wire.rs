@@ -56,7 +56,7 @@ type Wrong<T> = std::result::Result<T, String>;
 /// Reads a `methodResponse`.
 ///
 /// # Errors
-/// What isn't XML, or isn't XML-RPC, in words.
+/// What is not XML, or is not XML-RPC, in words.
 pub fn decode(body: &[u8]) -> Wrong<Answer> {
     let text = std::str::from_utf8(body).map_err(|_| "the answer is not UTF-8".to_owned())?;
     let tokens = tokens(text)?;

@@ -11,7 +11,7 @@ use pydist::requirement::Requirement;
 use pydist::specifier::Specifiers;
 
 use super::link::{self, Link};
-use super::{Origin, Reader, Wanted};
+use super::model::{Origin, Reader, Wanted};
 
 impl Reader<'_> {
     /// Reads a requirement line without its options.

@@ -10,8 +10,8 @@ use pydist::specifier::Specifiers;
 use serde::Deserialize;
 
 use super::link::Link;
+use super::model::{Origin, Problem, Reader, Requirements, Wanted, content, note_input};
 use super::options::Name;
-use super::{Origin, Problem, Reader, Requirements, Wanted, content, note_input};
 
 /// Whether a file's name says that it is a lock file by PEP 751: `pylock.toml`, `pylock.NAME.toml`.
 pub fn is_pylock(path: &Path) -> bool {

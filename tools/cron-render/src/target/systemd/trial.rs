@@ -15,8 +15,8 @@ use base::mask;
 
 use super::activate;
 use super::unbundle;
-use crate::attempt::{Attempt, OUTPUT, Trial};
 use crate::target;
+use crate::trial::{Attempt, OUTPUT, Trial};
 
 /// Units that last until the next boot.
 const DIRECTORY: &str = "/run/systemd/system";

@@ -4,7 +4,7 @@ use super::build::under;
 use super::file::{Context, Node, Parsed, parse};
 use super::{Instance, NAME};
 use crate::log::{Configured, Evidence, Kind, Opener, Sink, Target};
-use crate::process::in_parts;
+use crate::parts::in_parts;
 use crate::site::{Site, normal};
 use conf::files::DEPTH;
 use conf::{Error, Source};

@@ -116,7 +116,7 @@ fn stop_time(unit: &Unit) -> Option<Duration> {
     )
 }
 
-/// Whether the control group holds a process; true where that can't be seen.
+/// Whether the control group holds a process; true where that cannot be seen.
 fn has_process(unit: &Unit) -> bool {
     let group = unit.get("ControlGroup");
     if group.is_empty() {

@@ -1,11 +1,10 @@
 //! What is asked for, on the command line and in a spec file; and the package that would hold it.
 
 use super::{Random, rounds, write};
-use harness::scratch;
-use pg_ext_ensure::catalog::Server;
-use pg_ext_ensure::sql::Statement;
-use pg_ext_ensure::want::Want;
-use pg_ext_ensure::{package, packager, spec};
+use crate::catalog::Server;
+use crate::sql::Statement;
+use crate::want::Want;
+use crate::{package, packager, spec};
 
 #[test]
 fn what_is_asked_for_is_read_back_and_quoted() {
@@ -98,7 +97,7 @@ fn a_spec_file_is_read_or_refused_with_its_name() {
         "\u{0}",
         "é",
     ];
-    let dir = scratch();
+    let dir = tempfile::tempdir().unwrap();
     let mut random = Random(0x59ec);
     let (mut read, mut refused) = (0, 0);
     for round in 0..rounds(3_000, 100_000) {

@@ -2,14 +2,18 @@
 //!
 //! The corpus is made anew each time from the same numbers, so that a failure comes back.
 
-use harness::{full_sweep, scratch};
+use crate::requirements::Reader;
 use pydist::marker::Marker;
 use pydist::metadata::Metadata;
 use pydist::requirement::Requirement;
 use pydist::specifier::{InstalledVersion, Specifiers};
 use pydist::{PythonVersion, PyvenvCfg, pth, record};
 use std::time::{Duration, Instant};
-use venv_sync::requirements::Reader;
+
+/// Whether the long forms are asked for: `make fuzz`.
+fn full_sweep() -> bool {
+    std::env::var_os("RUNBOOK_SWEEP").is_some_and(|value| value == "full")
+}
 
 /// What the bytes are made of: pieces that mean something to one reader or another.
 const PIECES: &[&str] = &[
@@ -118,7 +122,7 @@ impl Random {
 #[test]
 fn every_reader_ends_on_anything() {
     let rounds = if full_sweep() { 400_000 } else { 15_000 };
-    let dir = scratch();
+    let dir = tempfile::tempdir().unwrap();
     let mut random = Random(0x5eed);
     let version = InstalledVersion::new("1.0");
     let file = dir.path().join("r.txt");

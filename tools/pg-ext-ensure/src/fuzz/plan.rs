@@ -1,14 +1,14 @@
 //! The plan, for catalogs of any shape: what control files say of versions and requirements need not make sense.
 
 use super::{Random, rounds};
-use pg_ext_ensure::catalog::{
+use crate::catalog::{
     Available, Control, Database, Dependent, Depth, Installed, Role, Schema, Server,
 };
-use pg_ext_ensure::plan;
-use pg_ext_ensure::report::Action;
-use pg_ext_ensure::request::Policy;
-use pg_ext_ensure::rights;
-use pg_ext_ensure::want::{State, Version, Want};
+use crate::plan;
+use crate::report::Action;
+use crate::request::Policy;
+use crate::rights;
+use crate::want::{State, Version, Want};
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -1,14 +1,18 @@
 //! Every configuration that log-paths reads, damaged at random from a stable corpus: nothing panics, nothing hangs, and what is found
 //! still has a name and a place.
 
-use harness::{full_sweep, scratch};
-use log_paths::log::Sink;
-use log_paths::rotation::{Fate, Rotation};
-use log_paths::service::SERVICES;
-use log_paths::site::Site;
+use crate::log::Sink;
+use crate::rotation::{Fate, Rotation};
+use crate::service::SERVICES;
+use crate::site::Site;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// Whether the long forms are asked for: `make fuzz`.
+fn full_sweep() -> bool {
+    std::env::var_os("RUNBOOK_SWEEP").is_some_and(|value| value == "full")
+}
 
 /// A small generator of its own (xorshift64*), so that a failing round can be replayed by its number.
 struct Dice(u64);
@@ -187,7 +191,7 @@ fn rounds() -> u64 {
 
 #[test]
 fn damaged_configurations_are_read_or_refused() {
-    let dir = scratch();
+    let dir = tempfile::tempdir().unwrap();
     for (service, name, text) in CORPUS {
         let path = dir.path().join(name);
         let service = SERVICES
@@ -204,7 +208,7 @@ fn damaged_configurations_are_read_or_refused() {
             let site = Site::new(
                 conf::files::Files::below(dir.path()).unwrap(),
                 vec![(service.name.to_owned(), Path::new("/").join(name))],
-                log_paths::service::identify,
+                crate::service::IDENTIFY,
             );
             let began = Instant::now();
             let configured = (service.read)(&site);
@@ -233,7 +237,7 @@ fn damaged_configurations_are_read_or_refused() {
 
 #[test]
 fn what_was_found_is_mended() {
-    let dir = scratch();
+    let dir = tempfile::tempdir().unwrap();
     for (service, name, text) in FOUND {
         let path = dir.path().join(name);
         fs::write(&path, text).unwrap();
@@ -244,7 +248,7 @@ fn what_was_found_is_mended() {
         let site = Site::new(
             conf::files::Files::below(dir.path()).unwrap(),
             vec![(service.name.to_owned(), Path::new("/").join(name))],
-            log_paths::service::identify,
+            crate::service::IDENTIFY,
         );
         let began = Instant::now();
         assert!(!(service.read)(&site).targets.is_empty());
@@ -255,7 +259,7 @@ fn what_was_found_is_mended() {
 
 #[test]
 fn damaged_rotations_are_read_or_refused() {
-    let dir = scratch();
+    let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("rotate");
     let mut named_in = 0;
     for round in 0..rounds() * 4 {
@@ -267,7 +271,7 @@ fn damaged_rotations_are_read_or_refused() {
         fs::write(&path, &bytes).unwrap();
         let files = conf::files::Files::below(dir.path()).unwrap();
         let conf = vec![("logrotate".to_owned(), Path::new("/rotate").to_owned())];
-        let site = Site::new(files, conf, log_paths::service::identify);
+        let site = Site::new(files, conf, crate::service::IDENTIFY);
         let began = Instant::now();
         let rotation = Rotation::read(&site);
         let fate = rotation.fate(&site.files, Path::new("/l/c"), None);

@@ -1,9 +1,9 @@
 //! Every parser of check-reqs over mutations of a corpus that stays the same: no panic, no hang, and for documents the same answer twice.
 
+use crate::document::{self, Origin};
+use crate::version::{Order, Wanted, alpine, dpkg, plain, postgres, rpm};
+use crate::{need, package_db::PackageDb, when};
 use base::shell::quoted;
-use check_reqs::document::{self, Origin};
-use check_reqs::version::{Order, Wanted, alpine, dpkg, plain, postgres, rpm};
-use check_reqs::{need, package_db::PackageDb, when};
 use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ impl Dice {
 }
 
 fn rounds() -> usize {
-    if harness::full_sweep() {
+    if std::env::var_os("RUNBOOK_SWEEP").is_some_and(|value| value == "full") {
         200_000
     } else {
         4_000
@@ -76,7 +76,9 @@ fn requirement_files() {
         .iter()
         .map(|site| {
             std::fs::read_to_string(
-                harness::source_root().join(format!("tests/runbooks/{site}/requirements.toml")),
+                std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+                    .join("../..")
+                    .join(format!("tests/runbooks/{site}/requirements.toml")),
             )
             .unwrap()
         })
