@@ -49,7 +49,7 @@ complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l spec -r -F
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l from-migrations -r -f -a '(__fish_complete_directories)' -d 'Ensure the extensions that the Django migrations below DIR create'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l admin -r -f -d 'The connection that does what the application\'s role may not do'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l create-cascade -d 'Also create the extensions that a wanted one requires'
-complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l drop-cascade -d 'Also drop what depends on an extension that shall be absent'
+complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l drop-cascade -d 'Drop the objects that depend on a dropped extension, too'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l create-schema -d 'Create the named schema where the schema is missing'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l update -d 'Update installed extensions without a wanted version to the default version'
 complete -c pg-ext-ensure -n '__fish_pg_ext_ensure_in ensure none' -l fix-schema -d 'Move an extension that is in another schema than the named one'

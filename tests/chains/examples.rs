@@ -131,6 +131,12 @@ const ROWS: &[Row] = &[
         "psql -q service=admin -c 'CREATE DATABASE later' && psql 'service=admin dbname=later' -Atc \"SELECT 'x'::citext = 'X'\" | grep -x t",
     ),
     row(
+        "cron-render try prunecategories cron.txt",
+        "",
+        0,
+        "test -s $out",
+    ),
+    row(
         "cron-render render cron.txt --name forum",
         "",
         0,

@@ -273,11 +273,12 @@ fn sweep(
                 "vfork",
             ]
             .contains(&step.as_str());
-        // Most opens and reads are the loader's and the libraries'; one in five of them will do.
-        let stride = if full_sweep() || !matches!(step.as_str(), "openat" | "read") {
-            1
-        } else {
-            5
+        // Most opens and reads are the loader's and the libraries'; the short form takes one in five of them, and of no call more
+        // than about twenty-four points, spread over the run.
+        let stride = match (full_sweep(), step.as_str()) {
+            (true, _) => 1,
+            (false, "openat" | "read") => (count / 24).max(5),
+            (false, _) => (count / 24).max(1),
         };
         if !never && (matters || full_sweep()) {
             for when in (1..=count).step_by(stride) {

@@ -169,7 +169,8 @@ fn behind_a_proxy_the_clients_own_address_counts() {
     }
 }
 
-/// The same site twice, the second with the snippet; with and without handle_errors.
+/// The same site twice, the second with the snippet; with and without handle_errors. Whether Caddy's own limit of a body (413) or
+/// the answer of what is behind it comes first is a race in Caddy, so the 413 here is an error that the site raises.
 #[test]
 fn outside_of_maintenance_the_snippet_changes_nothing() {
     let site = Site::allowing(&PAST);
@@ -187,9 +188,9 @@ fn outside_of_maintenance_the_snippet_changes_nothing() {
              \terror /busy 503\n\terror /gone 404\n\terror /no/* 403\n\tredir /old/* /a.txt permanent\n\
              \trewrite /try/* /a.txt\n\turi strip_prefix /inner\n\
              \tbasicauth /lock/* {{\n\t\talice {hash}\n\t}}\n\
-             \trequest_body /small/* {{\n\t\tmax_size 3\n\t}}\n\
+             \terror /small/* 413\n\
              \treverse_proxy /up/* 127.0.0.1:{backend}\n\treverse_proxy /raw/* 127.0.0.1:{backend}\n\
-             \treverse_proxy /small/* 127.0.0.1:{backend}\n\treverse_proxy /dead/* 127.0.0.1:9\n\tfile_server",
+             \treverse_proxy /dead/* 127.0.0.1:9\n\tfile_server",
             root = root.display(),
             log = site.top().join("caddy").join(log).display(),
             backend = backend.port()

@@ -239,7 +239,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Example {
             text: "Run one job of it now, as cron will at night:",
-            command: "cron-render try clearsessions cron.txt --name forum --dir /home/myforumorg --user myforumorg -o text",
+            command: "cron-render try prunecategories cron.txt --name forum --dir /home/myforumorg --user myforumorg -o text",
         },
         Example {
             text: "From cron, as a line of /etc/cron.d: mail if the crontab is no longer what the template says.",

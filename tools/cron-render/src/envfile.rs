@@ -31,7 +31,10 @@ pub fn for_systemd(file: &str, text: &str) -> Option<Finding> {
 
 /// The lines that say something, with their numbers.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let numbered = text.split('\n').enumerate().map(|(at, line)| (at + 1, line));
+    let numbered = text
+        .split('\n')
+        .enumerate()
+        .map(|(at, line)| (at + 1, line));
     numbered.filter(|(_, line)| {
         let line = line.trim_start();
         !line.is_empty() && !line.starts_with('#')

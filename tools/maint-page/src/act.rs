@@ -185,14 +185,11 @@ impl Hands<'_> {
         }
     }
 
-    /// Readable for the web server and the site, whatever the umask says; keys are asked for by
-    /// name and never read by it.
+    /// Readable for the web server and the site, whatever the umask says. A key's file, too: Caddy
+    /// 2.11 opens the file to see whether the key is there. The key is the file's name, and nobody
+    /// but root can list the directory of the keys.
     fn write(&self, place: &Place, bytes: &[u8]) -> Result<()> {
-        let mode = if matches!(place, Place::Key(_)) {
-            0o600
-        } else {
-            0o644
-        };
+        let mode = 0o644;
         self.at(place, |dir, name| match (place, &self.home) {
             (Place::Flag | Place::Notice, Some(home)) => self.staged(home, name, bytes, mode),
             _ => dir.write(name, bytes, Access::mode(mode)),

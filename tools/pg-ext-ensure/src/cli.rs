@@ -137,7 +137,7 @@ const ENSURE: Command = Command {
         ),
         ADMIN,
         Opt::flag("create-cascade", "Also create the extensions that a wanted one requires"),
-        Opt::flag("drop-cascade", "Also drop what depends on an extension that shall be absent")
+        Opt::flag("drop-cascade", "Drop the objects that depend on a dropped extension, too")
             .more("The report lists every object that is lost under `lost`; a dry run lists them before."),
         Opt::flag("create-schema", "Create the named schema where the schema is missing"),
         Opt::flag("update", "Update installed extensions without a wanted version to the default version"),

@@ -133,7 +133,7 @@ pub struct Item {
     pub requires: Vec<String>,
     /// The statements of the step.
     pub sql: Vec<String>,
-    /// The objects that depend on an extension that shall be absent: lost with the extension, or in the way.
+    /// The objects that depend on the extension to be dropped: dropped along with --drop-cascade, else the reason why nothing is dropped.
     pub lost: Vec<String>,
     /// The server's notices and warnings during the step.
     pub notices: Vec<String>,
