@@ -83,8 +83,9 @@ chown root: /home/way/lock
 way "the lock directory is root's" 2 E14 "may not make the lock" x
 : >/home/way/lock/way-clearsessions.lock; chmod 600 /home/way/lock/way-clearsessions.lock
 way "the lock is root's" 2 E14 "may not write the lock" x
-site="$site --lock-dir /tmp"; site=$(echo "$site" | sed 's,--lock-dir /home/way/lock ,,')
-way "the lock is where every user writes" 0 W27 "'/tmp' can be written by every user" 0
+mkdir -p -m 1777 /srv/open
+site="$site --lock-dir /srv/open"; site=$(echo "$site" | sed 's,--lock-dir /home/way/lock ,,')
+way "the lock is where every user writes" 0 W27 "'/srv/open' can be written by every user" 0
 site="$site --shell /bin/nosuch"
 way "the shell is missing" 2 E14 "the shell '/bin/nosuch' does not exist" 125
 site="$site --shell /etc/passwd"

@@ -13,6 +13,7 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 const MODULES: [&str; 17] = [
     "mpm_event",
@@ -205,6 +206,10 @@ fn outside_of_maintenance_the_snippet_changes_nothing() {
         ("own.html", "the host says 503"),
     ] {
         fs::write(root.join(name), text).unwrap();
+        // Apache's ETag of a file is weak in the second in which the file was written.
+        let old = SystemTime::now() - Duration::from_secs(3600);
+        let file = fs::File::options().append(true).open(root.join(name));
+        file.unwrap().set_modified(old).unwrap();
     }
     fs::write(
         site.top().join("users"),
