@@ -205,6 +205,15 @@ fn no_secret_leaves_a_tool() {
             s("cron_bearer")
         ),
     );
+    // Without what a lint refuses, for root's own crontab, which may read the environment file.
+    let fine = planted.write(
+        "fine.txt",
+        &format!(
+            "API_TOKEN={}\n* * * * * curl -u joe:{} http://x/\n",
+            s("fine_env"),
+            s("fine_curl")
+        ),
+    );
     let nginx = planted.write(
         "nginx.conf",
         &format!(
@@ -381,11 +390,11 @@ fn no_secret_leaves_a_tool() {
             "install",
             "-n",
             "--diff",
-            &cron,
+            &fine,
             "--name",
             "reef",
             "--user",
-            "nobody",
+            "root",
             "--env-file",
             &env_file,
         ],
