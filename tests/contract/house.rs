@@ -242,6 +242,62 @@ fn a_tool_shows_only_the_modules_that_others_use() {
     }
 }
 
+/// Plug-ins, by tool: the directory of their files, a row with a name in each.
+const PLUG_INS: [(&str, &str); 3] = [
+    ("check-reqs", "check"),
+    ("svc-cycle", "backend"),
+    ("log-paths", "service"),
+];
+
+/// A plug-in is whole in its file: nobody else asks for it by its name, so that a new one needs a file and a row.
+#[test]
+fn nobody_asks_for_a_plug_in_by_its_name() {
+    for (tool, dir) in PLUG_INS {
+        let src = source_root().join(format!("tools/{tool}/src"));
+        let mut texts = BTreeMap::new();
+        collect(&src, &mut Vec::new(), &mut texts);
+        let own = |module: &String| module.starts_with(&format!("{dir}::"));
+        let names: BTreeSet<&str> = texts
+            .iter()
+            .filter(|(module, _)| own(module))
+            .flat_map(|(_, text)| text.lines())
+            .filter_map(|line| {
+                let line = line.trim();
+                let name = line
+                    .strip_prefix("name: \"")
+                    .or(line.strip_prefix("const NAME: &str = \""));
+                name?.trim_end_matches([',', ';']).strip_suffix('"')
+            })
+            .collect();
+        assert!(
+            names.len() > 2,
+            "{tool}: the rows are not where this test looks: {names:?}"
+        );
+        for (module, text) in &texts {
+            // The fuzz targets name the reader that they feed.
+            if own(module) || module == "fuzz" {
+                continue;
+            }
+            for name in &names {
+                for form in [
+                    format!("== \"{name}\""),
+                    format!("!= \"{name}\""),
+                    format!("\"{name}\" =>"),
+                    format!("\"{name}\" |"),
+                    format!("| \"{name}\""),
+                    format!("running(\"{name}\")"),
+                    format!("named(\"{name}\")"),
+                ] {
+                    assert!(
+                        !text.contains(&form),
+                        "{tool}: {module} asks for {form}: put what it decides into the row of '{name}'"
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// What the kernel shows of a process is read by the crate `proc` alone: two readers give two answers.
 #[test]
 fn only_proc_reads_the_processes() {

@@ -37,6 +37,16 @@ fn expect(found: &Value, status: u64, cause: &str, part: &str) {
     assert!(found["why"].as_str().unwrap().contains(part), "{found}");
 }
 
+/// Does what the fix says, and the page is on.
+#[track_caller]
+fn mended(site: &Site, nginx: &Nginx, found: &Value) {
+    harness::fix::apply(&found["fix"]);
+    site.tool("verify")
+        .args(["--on", &nginx.url("/")])
+        .run()
+        .expect_code(0);
+}
+
 fn set_mode(path: &std::path::Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
@@ -48,12 +58,9 @@ fn a_page_the_server_may_not_read() {
     site.tool("on").run().expect_code(0);
     set_mode(&site.dir().join("page/page.html"), 0o600);
     if harness::need_root() {
-        expect(
-            &verified(&site, &nginx.url("/"), &[]),
-            403,
-            "mode",
-            "page.html (mode 0600)",
-        );
+        let found = verified(&site, &nginx.url("/"), &[]);
+        expect(&found, 403, "mode", "page.html (mode 0600)");
+        mended(&site, &nginx, &found);
     }
 }
 
@@ -64,12 +71,8 @@ fn a_directory_the_server_may_not_enter() {
     site.tool("on").run().expect_code(0);
     set_mode(&site.dir(), 0o700);
     if harness::need_root() {
-        expect(
-            &verified(&site, &nginx.url("/"), &[]),
-            200,
-            "mode",
-            "/maintenance (mode 0700)",
-        );
+        let found = verified(&site, &nginx.url("/"), &[]);
+        expect(&found, 200, "mode", "/maintenance (mode 0700)");
         let on = site
             .tool("on")
             .args(["--id", "b"])
@@ -77,6 +80,7 @@ fn a_directory_the_server_may_not_enter() {
             .expect_code(0)
             .json();
         assert!(on["warnings"].to_string().contains("has mode 0700"), "{on}");
+        mended(&site, &nginx, &found);
     }
 }
 
@@ -86,17 +90,20 @@ fn a_page_that_is_missing() {
     let nginx = nginx(&site);
     site.tool("on").run().expect_code(0);
     fs::remove_file(site.dir().join("page/page.html")).unwrap();
-    expect(
-        &verified(&site, &nginx.url("/"), &[]),
-        404,
-        "page_missing",
-        "page.html is missing",
-    );
-    site.tool("tick").run().expect_code(0);
-    site.tool("verify")
-        .args(["--on", &nginx.url("/")])
-        .run()
-        .expect_code(0);
+    let found = verified(&site, &nginx.url("/"), &[]);
+    expect(&found, 404, "page_missing", "page.html is missing");
+    mended(&site, &nginx, &found);
+}
+
+#[test]
+fn a_flag_that_somebody_removed() {
+    let site = Site::new();
+    let nginx = nginx(&site);
+    site.tool("on").run().expect_code(0);
+    fs::remove_file(site.dir().join("on")).unwrap();
+    let found = verified(&site, &nginx.url("/"), &[]);
+    expect(&found, 200, "flag_missing", "the flag is not in place");
+    mended(&site, &nginx, &found);
 }
 
 #[test]

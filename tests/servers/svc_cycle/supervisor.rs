@@ -493,6 +493,39 @@ fn readiness_answered_by_the_old_process_is_none() {
 }
 
 #[test]
+fn a_command_that_supervisord_has_not_read_is_named_with_its_fix() {
+    if !supervisor::available() {
+        return;
+    }
+    let supervisor = Supervisor::start("[program:old]\ncommand = /bin/sleep 3600\n");
+    let config = supervisor.config().display().to_string();
+    let look = || {
+        tool("svc-cycle")
+            .args(["restart", "-n", "-c", &config, "supervisor:old"])
+            .run()
+            .json()
+    };
+    assert_eq!(look()["services"][0].get("fix"), None);
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("sleep 3600", "sleep 3601")).unwrap();
+    let report = look();
+    assert!(
+        report["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("says another command"),
+        "{report}"
+    );
+    harness::fix::apply(&report["services"][0]["fix"]);
+    let report = look();
+    assert_eq!(report["warnings"], json!([]), "{report}");
+    assert_eq!(report["services"][0].get("fix"), None);
+    let pid = report["services"][0]["pids"][0].as_i64().unwrap();
+    let argv = fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+    assert!(String::from_utf8(argv).unwrap().contains("3601"));
+}
+
+#[test]
 fn celery_and_redis_as_coralnet_has_them() {
     if !supervisor::available() || harness::need("redis-server").is_none() {
         return;

@@ -451,10 +451,11 @@ fn a_stop_takes_as_long_as_the_unit_says_and_a_refusal_is_passed_on() {
     );
     let report = run(&machine, &["status", "t-later"], 1);
     assert!(
-        report["warnings"].to_string().contains("daemon-reload"),
+        report["warnings"].to_string().contains("changed on disk"),
         "{report}"
     );
-    machine.must(&["systemctl", "daemon-reload"]);
+    let fix = &report["services"][0]["fix"]["steps"][0]["text"];
+    machine.must(&["sh", "-ec", fix.as_str().unwrap()]);
     run(&machine, &["start", "t-later"], 0);
 }
 

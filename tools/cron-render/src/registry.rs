@@ -23,3 +23,21 @@ pub fn format(name: &str) -> Option<Format> {
         .find(|row| row.name == name)
         .map(|row| row.format)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_is_found_by_its_name_and_its_format() {
+        assert_eq!(NAMES.len(), ROWS.len());
+        for (at, place) in ROWS.iter().enumerate() {
+            assert_eq!(NAMES[at], place.name);
+            assert_eq!(format(place.name), Some(place.format));
+            assert_eq!(row(place.format).name, place.name);
+            // Where there are lines, cron reads them; where there are none, systemd's calendar holds the times.
+            assert_eq!(place.form.is_some(), place.by_cron, "{}", place.name);
+        }
+    }
+}

@@ -54,6 +54,9 @@ pub fn named(name: &str) -> Option<&'static Service> {
 /// The name under which processes and logs stand that belong to no other service than a unit.
 pub const UNITS: &str = systemd::SERVICE.name;
 
+/// The name of the daemons that run crontabs.
+pub const CRON: &str = cron::SERVICE.name;
+
 /// The configurations that a process of a service may have that names none, for the services that always show what they name.
 #[must_use]
 pub fn usual(site: &Site, process: &Process, service: &str) -> Option<Vec<PathBuf>> {

@@ -25,6 +25,7 @@ mod page;
 mod person;
 mod plain;
 mod plan;
+mod remedy;
 mod report;
 mod request;
 mod settle;

@@ -2,6 +2,7 @@
 
 use crate::hold::{Hold, State};
 use crate::when;
+use base::Fix;
 use base::report::{Body, Mark, Text};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -144,6 +145,9 @@ pub struct Verified {
     pub cause: Option<String>,
     /// The cause in a sentence.
     pub why: Option<String>,
+    /// What closes the gap, where the files on this machine tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<Fix>,
     /// The HTTP status of the last answer; null for no answer.
     pub status: Option<u16>,
     /// The HTTP method of the last request.
@@ -236,6 +240,9 @@ impl Body for Maintenance {
                     why,
                 ],
             );
+            if let Some(fix) = &verified.fix {
+                fix.text(out);
+            }
         }
         let keys = self.keys.as_deref().unwrap_or_default();
         if !keys.is_empty() {

@@ -52,12 +52,15 @@ pub struct Cause {
     pub word: &'static str,
     /// The sentence.
     pub why: String,
+    /// What closes the gap, where the files on this machine tell.
+    pub fix: Option<base::Fix>,
 }
 
 fn cause(word: &'static str, why: impl Into<String>) -> Option<Cause> {
     Some(Cause {
         word,
         why: why.into(),
+        fix: None,
     })
 }
 

@@ -6,6 +6,7 @@
 
 use crate::clues;
 use crate::layout::Layout;
+use crate::remedy;
 use crate::report::Verified;
 use crate::verdict::{self, Answer, Cause};
 use base::clock::{Deadline, millis};
@@ -86,6 +87,7 @@ pub fn url(url: &str, claim: Claim<'_>, expectation: &Expectation, deadline: Dea
                 let cause = Cause {
                     word: "unreachable",
                     why,
+                    fix: None,
                 };
                 return asker.shown(None, Some(cause), false, began);
             }
@@ -103,6 +105,7 @@ fn late(claim: Claim<'_>, took: Duration) -> Option<Cause> {
             "the server saw it only after {:.1} s, as with open_file_cache",
             took.as_secs_f64()
         ),
+        fix: None,
     })
 }
 
@@ -168,7 +171,11 @@ impl Asker<'_> {
                 .ok()
                 .map(|answer| answer.status)
         });
-        verdict::on(last, &clues)
+        let mut cause = verdict::on(last, &clues)?;
+        cause.fix = claim
+            .layout
+            .and_then(|layout| remedy::of(&cause, &clues, layout));
+        Some(cause)
     }
 
     /// One request, on a connection of its own, no redirect followed.
@@ -212,14 +219,15 @@ impl Asker<'_> {
         ok: bool,
         began: Instant,
     ) -> Verified {
-        let (cause, why) = cause.map_or((None, None), |cause| {
-            (Some(cause.word.to_owned()), Some(cause.why))
+        let (cause, why, fix) = cause.map_or((None, None, None), |cause| {
+            (Some(cause.word.to_owned()), Some(cause.why), cause.fix)
         });
         Verified {
             url: self.url.to_owned(),
             ok,
             cause,
             why,
+            fix,
             status: last.map(|answer| answer.status),
             method: last.map(|answer| answer.method.to_owned()),
             requests: self.requests,

@@ -54,21 +54,14 @@ pub fn id(service: &Service) -> ServiceId {
     (of(service).id)(service)
 }
 
-/// Who runs a service that was named without its backend: systemd where it is this machine's init, else an init script.
+/// Who runs a service that was named without its backend: the first backend that keeps services of such a name here.
 ///
 /// # Errors
 /// Usage: nobody here knows the name.
 pub fn of_this_machine(name: &str) -> Result<&'static Backend> {
-    let script = Path::new("/etc/init.d").join(name);
-    let known = if Path::new("/run/systemd/system").is_dir() {
-        Some(&systemd::BACKEND)
-    } else if !name.contains('/') && script.is_file() {
-        Some(&sysv::BACKEND)
-    } else {
-        None
-    };
-    known
-        .and_then(|backend| named(backend.name))
+    ALL.iter()
+        .copied()
+        .find(|backend| (backend.keeps)(name))
         .ok_or_else(|| {
             Error::usage(format!(
                 "'{name}': systemd is not running here and /etc/init.d/{name} does not exist"

@@ -73,10 +73,8 @@ pub fn run(request: &Request, set: Set, context: &Context) -> Result<Changed> {
         plan::bring_along(&mut intents, &states, &places(&ids, &along));
     }
     for (service, intent) in set.services.iter().zip(&intents) {
-        let missing =
-            service.backend == backend::pidfile::BACKEND.name && service.spec.start.is_none();
-        if missing && !intent.start.is_empty() {
-            return Err(backend::pidfile::no_start(service));
+        if !intent.start.is_empty() {
+            (backend::of(service).startable)(service)?;
         }
     }
     let mut tasks = tasks(&set, states, intents, &along);

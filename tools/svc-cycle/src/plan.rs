@@ -202,6 +202,7 @@ mod tests {
         State {
             members,
             warnings: Vec::new(),
+            fix: None,
         }
     }
 

@@ -22,7 +22,10 @@ const KNOWN: Duration = Duration::from_secs(60);
 pub fn check(service: &Service, task: &mut Task, deadline: Deadline) -> bool {
     let began = Instant::now();
     match (backend::of(service).allowed)(service, &task.before) {
-        Ok(warnings) => task.warnings.extend(warnings),
+        Ok(remarks) => {
+            task.warnings.extend(remarks.warnings);
+            task.report.fix = task.report.fix.take().or(remarks.fix);
+        }
         Err(error) => return task.keep("check", began, Err(error)),
     }
     if task.intent.start.is_empty() && !task.intent.reload {

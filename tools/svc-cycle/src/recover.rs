@@ -389,6 +389,7 @@ fn absent(members: &[String]) -> State {
             .map(|name| crate::state::Member::of_process(name, None))
             .collect(),
         warnings: Vec::new(),
+        fix: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What svc-cycle reports: each service before and after, each step with its time, and whether all is back.
 
+use base::Fix;
 use base::report::{Body, Diff, Mark, Text};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -88,6 +89,9 @@ pub struct ServiceReport {
     /// The last lines that the service wrote to its log, where it failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
+    /// What closes the gap that a warning names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<Fix>,
 }
 
 /// A probe.
@@ -313,6 +317,9 @@ impl ServiceReport {
         }
         for line in &self.log {
             out.note(format!("{}: log: {line}", self.name));
+        }
+        if let Some(fix) = &self.fix {
+            fix.text(out);
         }
     }
 }

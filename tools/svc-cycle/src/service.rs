@@ -58,7 +58,8 @@ pub struct Spec {
     pub config: Option<Files>,
     /// compose: the project's name; what docker compose makes of the directory unless given.
     pub project: Option<String>,
-    /// systemd-user: whose service manager. pidfile, command: who starts it and its preflight; the caller unless given.
+    /// The user whose own manager has the unit (systemd-user), who starts the service (pidfile, command) and as whom preflight runs; the
+    /// caller unless given.
     pub user: Option<String>,
     /// Services that have to be ready before this one starts, and are stopped after it.
     pub after: Vec<String>,
@@ -295,10 +296,7 @@ impl Service {
     /// # Errors
     /// There is no such user, or the set file may not name that user.
     pub fn runs_as(&self) -> Result<Option<User>> {
-        let named = match &self.spec.user {
-            Some(name) if self.backend != "systemd-user" => Some(User::of_name(name)?),
-            _ => None,
-        };
+        let named = self.spec.user.as_deref().map(User::of_name).transpose()?;
         match (named, self.owner) {
             (Some(user), Some((uid, _))) if user.uid != uid => Err(Error::input(format!(
                 "{}: user = '{}' is refused: uid {uid} can change the set file",

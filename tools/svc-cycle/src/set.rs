@@ -194,11 +194,7 @@ impl Set {
 /// A set file of another user may describe that user's own services; what only root may do is root's to ask for.
 fn may_ask(service: &Service, source: Option<&Source>) -> Result<()> {
     service.runs_as()?;
-    let only_root = match service.backend {
-        "systemd" | "sysv" | "compose" => true,
-        "systemd-user" => service.runs_as_manager_of() != service.owner.map(|(uid, _)| uid),
-        _ => false,
-    };
+    let only_root = (backend::of(service).refuses_others)(service);
     let (Some((uid, _)), true) = (service.owner, only_root) else {
         return Ok(());
     };
@@ -279,13 +275,8 @@ fn from_source(source: &Source, directory: &Path) -> Result<Vec<Service>> {
             )
             .hint(format!("backends: {}", backend::names().join(", ")))
         })?;
-        // The backend pidfile calls a service by its file, which may stand under the key that the others have it under.
-        let file = spec
-            .pidfile
-            .as_ref()
-            .filter(|_| backend.name == "pidfile")
-            .map(|p| p.to_string_lossy().into_owned());
-        let unit = spec.name.clone().or(file).unwrap_or_else(|| name.clone());
+        let unit = spec.name.clone().or_else(|| (backend.unit)(&spec));
+        let unit = unit.unwrap_or_else(|| name.clone());
         let service = Service {
             name: name.clone(),
             backend: backend.name,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base::Fix;
 use proc::Identity;
 
 /// What a step did, for the report.
@@ -35,6 +36,17 @@ pub struct State {
     pub members: Vec<Member>,
     /// What a person should know about the service.
     pub warnings: Vec<String>,
+    /// What closes the gap that the warnings name.
+    pub fix: Option<Fix>,
+}
+
+/// What a person should know before a service is changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remarks {
+    /// In words.
+    pub warnings: Vec<String>,
+    /// What closes the gap that the warnings name.
+    pub fix: Option<Fix>,
 }
 
 /// One process of a group, or one unit.
@@ -147,6 +159,7 @@ impl State {
         Self {
             members: vec![member],
             warnings: Vec::new(),
+            fix: None,
         }
     }
 
@@ -232,6 +245,7 @@ impl State {
                 .cloned()
                 .collect(),
             warnings: self.warnings.clone(),
+            fix: self.fix.clone(),
         }
     }
 

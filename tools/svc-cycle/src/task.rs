@@ -53,6 +53,7 @@ impl Task {
             before: before.word().to_owned(),
             after: before.word().to_owned(),
             pids: before.pids(),
+            fix: before.fix.clone(),
             ..ServiceReport::default()
         };
         let up = service.is_up(&before);

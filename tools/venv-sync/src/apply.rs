@@ -1,7 +1,9 @@
 //! apply and prepare: is there anything to do? If so, build a release or take the prepared one, let it go live, clear up.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+mod outcome;
+mod scene;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,24 +11,22 @@ use base::error::{Error, Kind, Result};
 use base::report::{Report, Status};
 use base::signals::Watch;
 use base::tool::Context;
-use pydist::Environment;
-use sha2::{Digest, Sha256};
 
 use crate::act::Locked;
-use crate::assess::{self, Assessment, assess, summary};
+use crate::assess::{self, Assessment, assess};
 use crate::build::{Built, Failed, Work};
 use crate::describe::Description;
 use crate::difference;
-use crate::findings::Finding;
 use crate::journal::{Command, Led};
-use crate::manifest::{Manifest, Prepared, hex};
-use crate::observe::Place;
-use crate::plan::{self, Facts, Plan};
+use crate::manifest::{Manifest, Prepared};
+use crate::plan::Plan;
 use crate::releases::{self, State, Store};
 use crate::report::{Body, Change};
 use crate::request::{Build, Depth, Goal};
 use crate::requirements::Requirements;
 use crate::users::{self, Seen};
+use outcome::{changes, count};
+use scene::{Scene, minor};
 
 /// A run of apply or prepare.
 pub struct Run<'a> {
@@ -40,21 +40,6 @@ pub struct Run<'a> {
     pub context: &'a Context,
     /// Processes that somebody else knows to use a release.
     pub told: &'a Seen,
-}
-
-/// What a run finds before it changes anything.
-struct Scene {
-    state: State,
-    found: Assessment,
-    /// The environment beyond its distributions, without what is dropped.
-    described: Option<Description>,
-    python: (PathBuf, bool),
-    /// The key of a release that would be built now, and the prepared release that has it.
-    key: String,
-    prepared: Option<(String, Prepared)>,
-    /// Prepared releases that do not fit.
-    unfit: Vec<String>,
-    plan: Plan,
 }
 
 impl Run<'_> {
@@ -85,141 +70,6 @@ impl Run<'_> {
             Plan::Flip(id) => self.flip(&store, &locked, scene, &id),
             Plan::Build => self.build(&requirements, &store, &locked, scene, watch),
         }
-    }
-
-    /// Looks at everything and decides.
-    fn look(&self, requirements: &Requirements, store: &Store) -> Result<Scene> {
-        let state = store.state()?;
-        let found = assess(&self.goal.venv, requirements, self.goal, self.goal.verify)?;
-        let python = self.python(&found)?;
-        let waiting = store.prepared()?;
-        let mut facts = Facts {
-            state: &state,
-            in_sync: found.in_sync(),
-            other_python: python.1,
-            drops: false,
-            prepared: None,
-            prepare: self.prepare,
-        };
-        let venv = self.goal.venv.display().to_string();
-        let mut described = None;
-        let mut key = String::new();
-        let mut prepared = None;
-        let mut unfit = Vec::new();
-        let is_quiet = facts.in_sync
-            && !facts.other_python
-            && !self.build.is_forced()
-            && self.build.drop.is_empty()
-            && waiting.is_empty();
-        if !is_quiet {
-            let whole = found
-                .observed
-                .as_ref()
-                .map(|observed| Description::of(&observed.environment))
-                .transpose()?;
-            let kept = whole.clone().map(|whole| whole.without(&self.build.drop));
-            facts.drops = whole != kept;
-            key = self.key(requirements, &state, kept.as_ref(), &found, &python);
-            for (id, have) in waiting {
-                let passed = |check: &String| have.post_checks.contains(check);
-                let fits = have.key == key && self.build.post_checks.iter().all(passed);
-                match fits {
-                    true => prepared = Some((id, have)),
-                    false => unfit.push(id),
-                }
-            }
-            described = kept;
-        }
-        // A prepared release is looked at again: somebody may have changed it meanwhile.
-        if let Some((id, _)) = &prepared {
-            let release = store.release(id);
-            if !assess(&release, requirements, self.goal, Depth::None)?.in_sync() {
-                unfit.push(id.clone());
-                prepared = None;
-            }
-        }
-        facts.prepared = prepared.as_ref().map(|(id, _)| id.as_str());
-        let plan = plan::decide(&venv, &facts, self.build)?;
-        Ok(Scene {
-            plan,
-            state,
-            found,
-            described,
-            python,
-            key,
-            prepared,
-            unfit,
-        })
-    }
-
-    /// The interpreter to build with, and whether it is another than the environment's.
-    fn python(&self, found: &Assessment) -> Result<(PathBuf, bool)> {
-        let environment = found
-            .observed
-            .as_ref()
-            .map(|observed| &observed.environment);
-        let Some(asked) = &self.build.python else {
-            return Ok((default_python(&self.goal.venv, environment), false));
-        };
-        let path = found_on_path(asked).ok_or_else(|| {
-            Error::failed(format!(
-                "--python: there is no program '{}'",
-                asked.display()
-            ))
-            .hint("name an interpreter that is there, such as /usr/bin/python3")
-        })?;
-        let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-        let own = environment.and_then(|environment| environment.interpreter.as_ref());
-        let other = own.is_some_and(|own| own.real.as_ref() != Some(&real));
-        Ok((path, other))
-    }
-
-    /// A fingerprint of all that shapes a release.
-    fn key(
-        &self,
-        requirements: &Requirements,
-        state: &State,
-        described: Option<&Description>,
-        found: &Assessment,
-        python: &(PathBuf, bool),
-    ) -> String {
-        let mut hasher = Sha256::new();
-        let mut add = |text: String| {
-            hasher.update((text.len() as u64).to_le_bytes());
-            hasher.update(text);
-        };
-        for input in &requirements.inputs {
-            add(format!("{} {}", input.path.display(), input.sha256));
-        }
-        let goal = Goal {
-            verify: Depth::None,
-            ..self.goal.clone()
-        };
-        add(format!("{:?}", goal.words()));
-        let build = self.build;
-        add(format!(
-            "{:?}",
-            (
-                &build.wheelhouse,
-                &build.drop,
-                &build.installer,
-                build.link_mode
-            )
-        ));
-        add(format!("{:?} {:?}", python, state));
-        add(format!("{described:?}"));
-        let prefix = found
-            .observed
-            .as_ref()
-            .map(|observed| &observed.real_prefix);
-        for foreign in described.iter().flat_map(|described| described.portable()) {
-            let meta = prefix.and_then(|prefix| prefix.join(&foreign.path).symlink_metadata().ok());
-            add(format!(
-                "{:?}",
-                meta.map(|meta| (meta.len(), meta.modified().ok()))
-            ));
-        }
-        hex(&hasher.finalize())
     }
 
     fn build(
@@ -276,43 +126,6 @@ impl Run<'_> {
             return self.prepared(store, scene, &id, built, changes);
         }
         self.go_live(store, locked, scene, &id, built, changes)
-    }
-
-    fn prepared(
-        &self,
-        store: &Store,
-        scene: Scene,
-        id: &str,
-        built: Built,
-        changes: Vec<Change>,
-    ) -> Result<Report<Body>> {
-        let before = difference::as_is(&self.goal.venv, &scene.found.findings);
-        let mut body = scene.found.body;
-        live(&mut body, store, &scene.state);
-        body.in_sync = Some(false);
-        body.prepared = Some(id.to_owned());
-        body.installer = Some(built.installer);
-        body.carried = built.manifest.carried.keys().cloned().collect();
-        body.changes = changes;
-        let msg = format!(
-            "{id} is prepared: {}; apply flips to it",
-            count(&body.changes)
-        );
-        let header = body.release.clone().unwrap_or_default();
-        let diff = difference::between((header, before), id, &store.release(id));
-        Ok(Report::new(Status::Ok, msg, body)
-            .changed(true)
-            .warnings(built.found.warnings)
-            .diff(Some(diff)))
-    }
-
-    fn is_prepared(&self, store: &Store, scene: Scene, id: String) -> Result<Report<Body>> {
-        let mut body = scene.found.body;
-        live(&mut body, store, &scene.state);
-        body.in_sync = Some(false);
-        let msg = format!("{id} is prepared already; apply flips to it");
-        body.prepared = Some(id);
-        Ok(Report::new(Status::Ok, msg, body).warnings(scene.found.warnings))
     }
 
     /// Takes the prepared release.
@@ -432,200 +245,5 @@ impl Run<'_> {
         );
         report.body.in_sync = Some(true);
         Ok(report.changed(true))
-    }
-
-    /// Nothing has drifted. Whether somebody still runs an older release is asked only where there is one.
-    fn unchanged(&self, store: &Store, scene: Scene) -> Result<Report<Body>> {
-        let in_sync = Body {
-            counts: crate::report::Counts {
-                kinds: BTreeMap::new(),
-                ..scene.found.body.counts.clone()
-            },
-            ..Body::default()
-        };
-        let msg = summary(&in_sync);
-        let minor = minor(&scene.found);
-        let mut body = scene.found.body;
-        body.set_findings(scene.found.findings);
-        body.in_sync = Some(true);
-        live(&mut body, store, &scene.state);
-        let is_release = matches!(scene.state, State::Release(_));
-        if is_release && store.ids()?.len() > 1 {
-            let seen = users::observe(store, minor.as_deref());
-            users::report(&mut body, store, &seen);
-        }
-        Ok(Report::new(Status::Ok, msg, body).warnings(scene.found.warnings))
-    }
-
-    fn planned(&self, store: &Store, scene: Scene) -> Result<Report<Body>> {
-        let mut warnings = scene.found.warnings.clone();
-        if let Some(described) = &scene.described {
-            let stays = described.not_portable();
-            if !stays.is_empty() && scene.plan == Plan::Build {
-                warnings.push(crate::describe::refusal(&self.goal.venv, &stays).whole());
-            }
-        }
-        let venv = self.goal.venv.display().to_string();
-        if let Err(error) = plan::may_take_over(&venv, &scene.state, self.build) {
-            warnings.push(error.whole());
-        }
-        let (would, changed) = match &scene.plan {
-            Plan::Nothing | Plan::IsPrepared(_) => return self.unchanged(store, scene),
-            Plan::Flip(id) => (format!("would flip to the prepared release {id}"), true),
-            Plan::Build => ("would build a new release".to_owned(), true),
-        };
-        let mut body = scene.found.body;
-        let diff = difference::planned(&store.venv, &scene.found.findings);
-        body.set_findings(scene.found.findings);
-        body.in_sync = Some(false);
-        body.prepared = scene.prepared.map(|(id, _)| id);
-        live(&mut body, store, &scene.state);
-        let msg = match body.items.is_empty() {
-            true => would,
-            false => format!("{would}: {}", summary(&body)),
-        };
-        Ok(Report::new(Status::No, msg, body)
-            .changed(changed)
-            .warnings(warnings)
-            .diff(diff))
-    }
-
-    /// A dry run says what would be refused, and what has drifted.
-    fn planned_refusal(
-        &self,
-        requirements: &Requirements,
-        store: &Store,
-        error: Error,
-    ) -> Result<Report<Body>> {
-        let state = store.state()?;
-        let found = assess(&self.goal.venv, requirements, self.goal, self.goal.verify)?;
-        let mut warnings = found.warnings;
-        warnings.push(error.whole());
-        let diff = difference::planned(&store.venv, &found.findings);
-        let mut body = found.body;
-        body.set_findings(found.findings);
-        body.in_sync = Some(false);
-        live(&mut body, store, &state);
-        let msg = format!("would build a new release: {}", summary(&body));
-        Ok(Report::new(Status::No, msg, body)
-            .changed(true)
-            .warnings(warnings)
-            .diff(diff))
-    }
-
-    /// What was live still is, and the report says so.
-    fn failed(
-        &self,
-        store: &Store,
-        scene: Scene,
-        error: Error,
-        findings: Vec<Finding>,
-    ) -> Report<Body> {
-        let mut body = scene.found.body;
-        body.set_findings(if findings.is_empty() {
-            scene.found.findings
-        } else {
-            findings
-        });
-        body.in_sync = Some(false);
-        live(&mut body, store, &scene.state);
-        let kept = body.live.as_deref().map_or_else(
-            || "there is still no environment".to_owned(),
-            |live| format!("'{live}' is still live"),
-        );
-        Report::new(Status::Failed, format!("nothing has changed: {kept}"), body)
-            .warnings(scene.found.warnings)
-            .error(error)
-    }
-}
-
-fn live(body: &mut Body, store: &Store, state: &State) {
-    body.live = store.live(state).map(|path| path.display().to_string());
-    if let State::Release(id) = state {
-        body.release = Some(id.clone());
-    }
-}
-
-fn minor(found: &Assessment) -> Option<String> {
-    let python = found.observed.as_ref()?.environment.python?;
-    Some(python.minor_text())
-}
-
-/// The interpreter that the environment has now, by a name that outlives the file: the environment's own, or python3.
-fn default_python(venv: &Path, environment: Option<&Environment>) -> PathBuf {
-    let own = || {
-        let environment = environment?;
-        let interpreter = environment
-            .interpreter
-            .as_ref()
-            .filter(|own| own.executable)?;
-        let real = interpreter.real.clone()?;
-        if venv.canonicalize().is_ok_and(|venv| real.starts_with(venv)) {
-            return None;
-        }
-        let home = environment.config.home.as_ref()?;
-        // The name below `home` outlives the file that it leads to today (3.11.2, 3.11.3).
-        let named = interpreter
-            .named
-            .map(|version| home.join(format!("python{}", version.minor_text())));
-        named.filter(|path| path.exists()).or(Some(real))
-    };
-    own().unwrap_or_else(|| PathBuf::from("python3"))
-}
-
-fn found_on_path(program: &Path) -> Option<PathBuf> {
-    let is_program = |path: &Path| {
-        path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
-    };
-    if program.components().count() > 1 || program.is_absolute() {
-        return is_program(program).then(|| crate::request::absolute(program));
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(program))
-        .find(|path| is_program(path))
-}
-
-/// The environment's own distributions: the version, and where it is from if not from an index.
-fn installed(found: &Assessment) -> BTreeMap<String, (String, Option<String>)> {
-    let all = found
-        .observed
-        .iter()
-        .flat_map(|observed| &observed.installed);
-    all.filter(|installed| installed.place == Place::Own)
-        .map(|installed| {
-            let origin = installed.direct_url.as_ref();
-            let from = origin.map(|origin| match &origin.vcs_info {
-                Some(info) => format!("{}@{}", origin.url, info.commit_id),
-                None => origin.url.clone(),
-            });
-            // A repository below the environment moves with it.
-            let from = from.filter(|from| !from.contains("/releases/"));
-            let dist = &installed.dist;
-            (dist.key.clone(), (dist.version.clone(), from))
-        })
-        .collect()
-}
-
-/// What differs between two environments.
-fn changes(before: &Assessment, after: &Assessment) -> Vec<Change> {
-    let (before, after) = (installed(before), installed(after));
-    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    names
-        .into_iter()
-        .filter(|name| before.get(*name) != after.get(*name))
-        .map(|name| Change {
-            name: name.clone(),
-            before: before.get(name).map(|(version, _)| version.clone()),
-            after: after.get(name).map(|(version, _)| version.clone()),
-        })
-        .collect()
-}
-
-fn count(changes: &[Change]) -> String {
-    match changes.len() {
-        0 => "no distribution changed".to_owned(),
-        1 => "1 distribution changed".to_owned(),
-        count => format!("{count} distributions changed"),
     }
 }

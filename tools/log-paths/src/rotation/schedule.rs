@@ -1,5 +1,6 @@
 //! Whether anything runs logrotate on this host: systemd's timer, cron's daily jobs, a crontab of its own, and when it ran last.
 
+use crate::service;
 use crate::site::Site;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -58,7 +59,7 @@ impl Schedule {
                 ))
                 .is_ok();
         let (tables, unread) = mentions(site);
-        let cron = rooted || site.running("cron").next().is_some();
+        let cron = rooted || site.running(service::CRON).next().is_some();
         // Debian's daily script leaves the work to the timer where systemd runs.
         let daily = !systemd && exists("/etc/cron.daily/logrotate");
         if !timer && !(cron && (daily || tables)) && !unread {

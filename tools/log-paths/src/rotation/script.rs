@@ -146,14 +146,11 @@ fn action(command: &Simple, variables: &Variables) -> Option<Action> {
                 None => unknown(),
             }
         }
-        "nginx" | "apachectl" | "apache2ctl" | "httpd" | "apache2" | "supervisorctl"
-        | "rsyslog-rotate" | "pg_ctlcluster" | "pg_ctl" | "psql" | "uwsgi" | "caddy" | "touch"
-        | "start-stop-daemon" | "initctl" => {
+        _ => {
             let mut program = vec![name];
             program.extend_from_slice(&rest[1..]);
             Action::Program(program)
         }
-        _ => unknown(),
     })
 }
 
@@ -337,7 +334,7 @@ mod tests {
             ("echo done; true", vec![]),
             (
                 "/srv/app/rotate.sh",
-                vec![Action::Unknown("/srv/app/rotate.sh".to_owned())],
+                vec![Action::Program(vec!["rotate.sh".to_owned()])],
             ),
         ] {
             assert_eq!(actions(text.as_bytes()), found, "{text}");

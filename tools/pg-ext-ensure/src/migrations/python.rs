@@ -6,7 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pysource::{Line, Token};
 
-use super::sql;
+mod binding;
+mod tokens;
+mod value;
+
+use tokens::{closing, dotted, is_dotted, split, words};
+pub use value::{Hint, Value};
 
 /// Some tokens of one logical line: an expression never leaves its line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,30 +59,6 @@ impl Call {
     }
 }
 
-/// What an expression comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// A string.
-    Text(String),
-    /// A list, tuple or set.
-    List(Vec<Value>),
-    /// `None`, `RunSQL.noop`.
-    Nothing,
-    /// Something that only running the module would tell.
-    Unknown(Hint),
-}
-
-/// What an expression that cannot be told still shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hint {
-    /// Its strings speak of extensions.
-    Extension,
-    /// Its strings begin as SQL does, and speak of no extension.
-    OtherSql,
-    /// Nothing.
-    Nothing,
-}
-
 /// A function or class.
 #[derive(Clone, Debug)]
 pub struct Block {
@@ -109,9 +90,6 @@ pub struct Module {
 
 /// How much work one module may cost, in names that are looked up and pieces of text.
 const BUDGET: u64 = 500_000;
-
-/// The longest text that is put together, in bytes.
-const TEXT: usize = 1 << 20;
 
 /// How often names may lead to names.
 const DEPTH: usize = 16;
@@ -287,34 +265,6 @@ impl Module {
         }
     }
 
-    /// The one expression that a name is bound to where it is used.
-    pub fn binding(&self, name: &str, at: usize) -> Option<Span> {
-        let lines = self.names.get(name)?;
-        let mut scope = self.scopes.get(at).copied().flatten();
-        loop {
-            if scope.is_some_and(|block| self.is_parameter(self.blocks[block].head, name)) {
-                return None;
-            }
-            let mut found = None;
-            for line in lines.iter().filter(|line| self.scopes[**line] == scope) {
-                if !self.spend(0) {
-                    return None;
-                }
-                match (self.assigned(*line, name), found) {
-                    (Assigned::No, _) => {}
-                    (Assigned::To(span), None) => found = Some(span),
-                    _ => return None,
-                }
-            }
-            match (found, scope) {
-                (Some(span), _) => return Some(span),
-                (None, None) => return None,
-                // The definition stands in the scope around the function.
-                (None, Some(block)) => scope = self.scopes[self.blocks[block].head],
-            }
-        }
-    }
-
     /// Counts one step of work; `false` where the module has cost too much already.
     fn spend(&self, text: usize) -> bool {
         let left = self.budget.get();
@@ -325,72 +275,6 @@ impl Module {
     /// Whether the module costs more work than a migration does: what was found is not all then.
     pub fn is_exhausted(&self) -> bool {
         self.budget.get() == 0
-    }
-
-    fn is_parameter(&self, line: usize, name: &str) -> bool {
-        let tokens = &self.lines[line].tokens;
-        let named = |token: &Token| matches!(token, Token::Name(word) if word == name);
-        tokens.iter().skip(2).any(named)
-    }
-
-    fn assigned(&self, at: usize, name: &str) -> Assigned {
-        let line = &self.lines[at];
-        let tokens = &line.tokens;
-        let named = |token: &Token| matches!(token, Token::Name(word) if word == name);
-        let end = tokens.len();
-        let from = |from: usize| Span {
-            line: at,
-            from,
-            to: end,
-        };
-        match tokens.as_slice() {
-            [first, Token::Mark(b'='), second, ..]
-                if named(first) && *second != Token::Mark(b'=') =>
-            {
-                return Assigned::To(from(2));
-            }
-            [first, Token::Mark(b':'), rest @ ..] if named(first) => {
-                return match rest.iter().position(|token| *token == Token::Mark(b'=')) {
-                    Some(equals) => Assigned::To(from(equals + 3)),
-                    None => Assigned::No,
-                };
-            }
-            [
-                first,
-                Token::Mark(b'+' | b'%' | b'|'),
-                Token::Mark(b'='),
-                ..,
-            ] if named(first) => {
-                return Assigned::Otherwise;
-            }
-            [
-                first,
-                Token::Mark(b'.'),
-                Token::Name(method),
-                Token::Mark(b'('),
-                ..,
-            ] if named(first) && matches!(method.as_str(), "append" | "extend" | "insert") => {
-                return Assigned::Otherwise;
-            }
-            _ => {}
-        }
-        let binds = match line.keyword() {
-            Some("for" | "async") => tokens
-                .iter()
-                .take_while(|token| !matches!(token, Token::Name(word) if word == "in"))
-                .any(named),
-            Some("with" | "except") => tokens.windows(2).any(|pair| {
-                matches!(&pair[0], Token::Name(word) if word == "as") && named(&pair[1])
-            }),
-            Some("global" | "nonlocal") => tokens.iter().any(named),
-            // `a = b = c` and `a, b = …`
-            _ => targets(tokens).is_some_and(|targets| targets.iter().any(named)),
-        };
-        if binds {
-            Assigned::Otherwise
-        } else {
-            Assigned::No
-        }
     }
 
     /// The calls on the lines from `first` up to `end`, outer ones before inner ones.
@@ -433,304 +317,6 @@ impl Module {
         }
         calls
     }
-
-    /// What an expression comes to. Its strings count as seen from now on.
-    pub fn value(&self, span: Span) -> Value {
-        self.value_within(span, DEPTH)
-    }
-
-    fn value_within(&self, span: Span, depth: usize) -> Value {
-        let unknown = || Value::Unknown(self.hint(span, depth));
-        let tokens = self.tokens(span);
-        if depth == 0 || tokens.is_empty() || !self.spend(length(tokens)) {
-            return unknown();
-        }
-        self.see(span);
-        if tokens.iter().all(|token| matches!(token, Token::Text(_))) {
-            return Value::Text(texts(tokens));
-        }
-        let inner = |from: usize, to: usize| Span {
-            line: span.line,
-            from: span.from + from,
-            to: span.from + to,
-        };
-        let last = tokens.len() - 1;
-        if let Token::Mark(mark @ (b'(' | b'[' | b'{')) = tokens[0] {
-            if closing(tokens, 0) == Some(last) {
-                let parts = split(tokens, 1, last, b',');
-                let comma = tokens.get(last - 1) == Some(&Token::Mark(b','));
-                if mark == b'(' && parts.len() == 1 && !comma {
-                    return self.value_within(inner(1, last), depth - 1);
-                }
-                let parts = parts
-                    .into_iter()
-                    .map(|(from, to)| self.value_within(inner(from, to), depth - 1));
-                return Value::List(parts.collect());
-            }
-        }
-        let sum = split(tokens, 0, tokens.len(), b'+');
-        if sum.len() > 1 {
-            let parts = sum
-                .into_iter()
-                .map(|(from, to)| self.value_within(inner(from, to), depth - 1));
-            return joined(parts.collect()).unwrap_or_else(unknown);
-        }
-        if is_dotted(tokens) {
-            return self
-                .named(&words(tokens), span, depth)
-                .unwrap_or_else(unknown);
-        }
-        self.trimmed(span, depth).unwrap_or_else(unknown)
-    }
-
-    fn named(&self, path: &[String], span: Span, depth: usize) -> Option<Value> {
-        match path {
-            [one] if one == "None" => Some(Value::Nothing),
-            [.., last] if last == "noop" => Some(Value::Nothing),
-            [one] => {
-                let bound = self.binding(one, span.line)?;
-                (bound != span).then(|| self.value_within(bound, depth - 1))
-            }
-            _ => None,
-        }
-    }
-
-    /// `dedent(X)`, and `X.strip()`, which leave the statements as they are.
-    fn trimmed(&self, span: Span, depth: usize) -> Option<Value> {
-        let tokens = self.tokens(span);
-        let last = tokens.len() - 1;
-        let part = |from: usize, to: usize| Span {
-            line: span.line,
-            from: span.from + from,
-            to: span.from + to,
-        };
-        if let Some(open) = tokens.iter().position(|token| *token == Token::Mark(b'(')) {
-            let is_call =
-                open > 0 && is_dotted(&tokens[..open]) && closing(tokens, open) == Some(last);
-            let callee = words(&tokens[..open]);
-            if is_call
-                && matches!(
-                    callee.last().map(String::as_str),
-                    Some("dedent" | "cleandoc" | "str" | "SQL")
-                )
-            {
-                return Some(self.value_within(part(open + 1, last), depth - 1));
-            }
-            if let ([function], true) = (callee.as_slice(), is_call) {
-                return self.returned(function, depth);
-            }
-        }
-        match tokens {
-            [
-                receiver @ ..,
-                Token::Mark(b'.'),
-                Token::Name(method),
-                Token::Mark(b'('),
-                Token::Mark(b')'),
-            ] if matches!(method.as_str(), "strip" | "lstrip" | "rstrip")
-                && !receiver.is_empty() =>
-            {
-                Some(self.value_within(part(0, receiver.len()), depth - 1))
-            }
-            _ => None,
-        }
-    }
-
-    /// All that a function of the module may return.
-    fn returned(&self, function: &str, depth: usize) -> Option<Value> {
-        let block = self.block(function, false)?;
-        let mut values = Vec::new();
-        for line in block.head + 1..block.end {
-            if self.lines[line].keyword() == Some("return") {
-                let to = self.lines[line].tokens.len();
-                values.push(self.value_within(Span { line, from: 1, to }, depth - 1));
-            }
-        }
-        match values.len() {
-            0 => None,
-            1 => values.pop(),
-            _ => Some(Value::List(values)),
-        }
-    }
-
-    /// What the strings of an expression show, and those of the names in it.
-    fn hint(&self, span: Span, depth: usize) -> Hint {
-        self.see(span);
-        if !self.spend(length(self.tokens(span))) {
-            return Hint::Extension;
-        }
-        let mut hint = Hint::Nothing;
-        for (at, token) in self.tokens(span).iter().enumerate() {
-            let text = match token {
-                Token::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-                Token::Formatted(text) => text.clone(),
-                Token::Name(name) if depth > 0 => {
-                    let attribute = at > 0 && self.tokens(span)[at - 1] == Token::Mark(b'.');
-                    let bound = self
-                        .binding(name, span.line)
-                        .filter(|bound| !attribute && *bound != span);
-                    match bound.map(|bound| self.hint(bound, depth - 1)) {
-                        Some(Hint::Extension) => return Hint::Extension,
-                        Some(Hint::OtherSql) => hint = Hint::OtherSql,
-                        _ => {}
-                    }
-                    continue;
-                }
-                _ => continue,
-            };
-            if sql::speaks_of_extensions(&text) {
-                return Hint::Extension;
-            }
-            if sql::begins_a_statement(&text) {
-                hint = Hint::OtherSql;
-            }
-        }
-        hint
-    }
-
-    /// Remembers that the strings of a span were looked at.
-    pub fn see(&self, span: Span) {
-        let mut seen = self.seen.borrow_mut();
-        seen.extend((span.from..span.to).map(|at| (span.line, at)));
-    }
-
-    /// Whether a token was looked at.
-    pub fn is_seen(&self, line: usize, token: usize) -> bool {
-        self.seen.borrow().contains(&(line, token))
-    }
-}
-
-enum Assigned {
-    No,
-    To(Span),
-    Otherwise,
-}
-
-fn joined(parts: Vec<Value>) -> Option<Value> {
-    let mut text = String::new();
-    let mut list = Vec::new();
-    for part in &parts {
-        match part {
-            Value::Text(more) if text.len() + more.len() <= TEXT => text += more,
-            Value::List(more) => list.extend(more.iter().cloned()),
-            _ => return None,
-        }
-    }
-    match (text.is_empty(), list.is_empty()) {
-        (_, true) => Some(Value::Text(text)),
-        (true, false) => Some(Value::List(list)),
-        (false, false) => None,
-    }
-}
-
-/// What stands left of the last `=` of an assignment with more than one target.
-fn targets(tokens: &[Token]) -> Option<&[Token]> {
-    let mut depth = 0usize;
-    let mut last = None;
-    for (at, token) in tokens.iter().enumerate() {
-        match token {
-            Token::Mark(b'(' | b'[' | b'{') => depth += 1,
-            Token::Mark(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
-            Token::Mark(b'=') => {
-                let compares = tokens.get(at + 1) == Some(&Token::Mark(b'='))
-                    || at > 0 && matches!(tokens[at - 1], Token::Mark(b'=' | b'!' | b'<' | b'>'));
-                if depth == 0 && !compares {
-                    last = Some(at);
-                }
-            }
-            _ => {}
-        }
-    }
-    last.map(|at| &tokens[..at])
-}
-
-/// How long the strings are.
-fn length(tokens: &[Token]) -> usize {
-    let each = tokens.iter().map(|token| match token {
-        Token::Text(bytes) => bytes.len(),
-        Token::Formatted(text) => text.len(),
-        _ => 0,
-    });
-    each.sum()
-}
-
-fn texts(tokens: &[Token]) -> String {
-    let bytes: Vec<u8> = tokens
-        .iter()
-        .flat_map(|token| match token {
-            Token::Text(bytes) => bytes.clone(),
-            _ => Vec::new(),
-        })
-        .collect();
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn words(tokens: &[Token]) -> Vec<String> {
-    tokens
-        .iter()
-        .filter_map(|token| match token {
-            Token::Name(word) if word != "as" => Some(word.clone()),
-            _ => None,
-        })
-        .collect()
-}
-
-fn dotted(tokens: &[Token]) -> String {
-    tokens
-        .iter()
-        .map(|token| match token {
-            Token::Name(word) => word.clone(),
-            Token::Mark(mark) => char::from(*mark).to_string(),
-            _ => String::new(),
-        })
-        .collect()
-}
-
-/// `a`, `a.b`, `a.b.c`.
-fn is_dotted(tokens: &[Token]) -> bool {
-    let alternates = tokens.iter().enumerate().all(|(at, token)| match at % 2 {
-        0 => matches!(token, Token::Name(_)),
-        _ => *token == Token::Mark(b'.'),
-    });
-    alternates && tokens.len() % 2 == 1
-}
-
-/// The bracket that closes the one at `open`.
-fn closing(tokens: &[Token], open: usize) -> Option<usize> {
-    let mut depth = 0usize;
-    for (at, token) in tokens.iter().enumerate().skip(open) {
-        match token {
-            Token::Mark(b'(' | b'[' | b'{') => depth += 1,
-            Token::Mark(b')' | b']' | b'}') => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return Some(at);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
-/// The parts between marks that stand in no bracket; empty ones are left out.
-fn split(tokens: &[Token], from: usize, to: usize, mark: u8) -> Vec<(usize, usize)> {
-    let (mut depth, mut start) = (0usize, from);
-    let mut parts = Vec::new();
-    for (at, token) in tokens.iter().enumerate().take(to).skip(from) {
-        match token {
-            Token::Mark(b'(' | b'[' | b'{') => depth += 1,
-            Token::Mark(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
-            Token::Mark(found) if depth == 0 && *found == mark => {
-                parts.push((start, at));
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push((start, to));
-    parts.retain(|(start, end)| start < end);
-    parts
 }
 
 fn arguments(tokens: &[Token], line: usize, from: usize, to: usize) -> Vec<Argument> {

@@ -21,11 +21,23 @@ use super::row::{Backend, itself};
 use super::spawn::{self, Launch, signal_named};
 use crate::id::ServiceId;
 use crate::service::Service;
-use crate::state::{Done, Member, Run, State};
+use crate::state::{Done, Member, Remarks, Run, State};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
     name: "command",
+    about: "A program that start runs in the background; match tells its process from others of the same name.",
+    example: r#"
+[service.worker]
+backend = "command"
+name = "celery"
+match = "celery -A reef worker"
+start = ["/srv/reef/venv/bin/celery", "-A", "reef", "worker"]
+"#,
+    keeps: |_| false,
+    unit: |_| None,
+    refuses_others: |_| false,
+    startable: |_| Ok(()),
     check,
     id,
     locks: |service| itself(id(service)),
@@ -38,7 +50,7 @@ pub const BACKEND: Backend = Backend {
     late: Duration::from_secs(5),
     settle: |_, _| {},
     vouches: |_, _| false,
-    allowed: |_, _| Ok(Vec::new()),
+    allowed: |_, _| Ok(Remarks::default()),
     related: None,
     reread: None,
     order: None,

@@ -19,11 +19,21 @@ use serde::Deserialize;
 use super::row::{Backend, itself};
 use crate::id::ServiceId;
 use crate::service::{KillPolicy, Service};
-use crate::state::{Done, Member, Run, State};
+use crate::state::{Done, Member, Remarks, Run, State};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
     name: "compose",
+    about: "A service of docker compose; config names the compose file or files.",
+    example: r#"
+[service.web]
+backend = "compose"
+config = ["docker-compose.yml", "docker/docker-compose.prod.yml"]
+"#,
+    keeps: |_| false,
+    unit: |_| None,
+    refuses_others: |_| true,
+    startable: |_| Ok(()),
     check,
     id,
     locks: |service| itself(id(service)),
@@ -35,7 +45,7 @@ pub const BACKEND: Backend = Backend {
     late: Duration::ZERO,
     settle: |_, _| {},
     vouches: |_, _| false,
-    allowed: |_, _| Ok(Vec::new()),
+    allowed: |_, _| Ok(Remarks::default()),
     related: None,
     reread: None,
     order: None,

@@ -21,11 +21,30 @@ use super::row::{Backend, itself};
 use super::spawn::{self, Launch, signal_named};
 use crate::id::ServiceId;
 use crate::service::Service;
-use crate::state::{Done, Member, State};
+use crate::state::{Done, Member, Remarks, State};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
     name: "pidfile",
+    about: "The process that a pid file names; start is the command that starts the service.",
+    example: r#"
+[service.gunicorn]
+backend = "pidfile"
+pidfile = "/run/reef/gunicorn.pid"
+start = ["/srv/reef/venv/bin/gunicorn", "--daemon", "--pid", "/run/reef/gunicorn.pid", "reef.wsgi"]
+"#,
+    keeps: |_| false,
+    // The file stands under `pidfile`, as for the other backends, or under `name`.
+    unit: |spec| {
+        spec.pidfile
+            .as_ref()
+            .map(|file| file.to_string_lossy().into_owned())
+    },
+    refuses_others: |_| false,
+    startable: |service| match service.spec.start {
+        Some(_) => Ok(()),
+        None => Err(no_start(service)),
+    },
     check,
     id,
     locks: |service| itself(id(service)),
@@ -37,7 +56,7 @@ pub const BACKEND: Backend = Backend {
     late: Duration::from_secs(5),
     settle,
     vouches: |_, _| false,
-    allowed: |_, _| Ok(Vec::new()),
+    allowed: |_, _| Ok(Remarks::default()),
     related: None,
     reread: None,
     order: None,
@@ -319,7 +338,7 @@ fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
 }
 
 /// The error for a service that can only be stopped.
-pub fn no_start(service: &Service) -> Error {
+fn no_start(service: &Service) -> Error {
     Error::usage(format!("{}: nothing says how to start it", service.name))
         .hint("a set file does: start = [\"COMMAND\", …]")
 }

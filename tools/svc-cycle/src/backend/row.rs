@@ -6,8 +6,8 @@ use base::Result;
 use base::clock::Deadline;
 
 use crate::id::ServiceId;
-use crate::service::{Role, Service};
-use crate::state::{Done, State};
+use crate::service::{Role, Service, Spec};
+use crate::state::{Done, Remarks, State};
 
 /// What is asked about many services at once.
 pub type ForMany<T> = fn(&[&Service]) -> Result<T>;
@@ -20,6 +20,22 @@ pub type FromFile = fn(&std::path::Path) -> Result<Vec<String>>;
 pub struct Backend {
     /// Its name in set files and before the colon.
     pub name: &'static str,
+    /// Its line in the manual.
+    pub about: &'static str,
+    /// A service as a set file has it; a test reads it.
+    #[cfg_attr(
+        not(test),
+        allow(dead_code, reason = "for the test that walks the rows")
+    )]
+    pub example: &'static str,
+    /// Whether a name without a backend means a service of this one, on this host.
+    pub keeps: fn(&str) -> bool,
+    /// What the service is called where the set file gives no `name`; without it, by the service's own name.
+    pub unit: fn(&Spec) -> Option<String>,
+    /// Whether root refuses the service in a set file that another user can change.
+    pub refuses_others: fn(&Service) -> bool,
+    /// Whether the set says how the service is started.
+    pub startable: fn(&Service) -> Result<()>,
     /// Whether the service is written so that it could work; touches nothing.
     pub check: fn(&Service) -> Result<()>,
     /// The identity of a service.
@@ -43,7 +59,7 @@ pub struct Backend {
     /// What speaks for readiness when the set names no probe.
     pub vouches: fn(&Service, &State) -> bool,
     /// Whether the caller may change this service, and what to know before it is changed; asked before the first change.
-    pub allowed: fn(&Service, &State) -> Result<Vec<String>>,
+    pub allowed: fn(&Service, &State) -> Result<Remarks>,
     /// What the manager stops together with these services, and what starts them again.
     pub related: Option<ForMany<Vec<Related>>>,
     /// Whether the backend itself shows that a stop is under way; where it does not, the journal remembers.

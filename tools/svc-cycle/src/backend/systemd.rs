@@ -14,17 +14,27 @@ use std::time::Duration;
 
 use base::child::Identity as User;
 use base::clock::Deadline;
-use base::{Error, Result};
+use base::{Error, Fix, Result};
 
 use super::row::{Backend, Related, itself};
 use crate::id::ServiceId;
 use crate::service::{Role, Service};
-use crate::state::{Done, Run, State};
+use crate::state::{Done, Remarks, Run, State};
 use show::{Manager, Unit, show, systemctl};
 
 /// The system's units.
 pub const BACKEND: Backend = Backend {
     name: "systemd",
+    about: "A unit of the host's systemd, by its whole name: nginx.service, gunicorn@1.service, reef.target.",
+    example: r#"
+[service.web]
+backend = "systemd"
+name = "gunicorn.service"
+"#,
+    keeps: |_| Path::new("/run/systemd/system").is_dir(),
+    unit: |_| None,
+    refuses_others: |_| true,
+    startable: |_| Ok(()),
     check,
     id,
     locks: |service| itself(id(service)),
@@ -48,6 +58,16 @@ pub const BACKEND: Backend = Backend {
 /// The units of a user's own manager.
 pub const USER_BACKEND: Backend = Backend {
     name: "systemd-user",
+    about: "A unit of a user's own systemd; user names the user, the caller unless given.",
+    example: r#"
+[service.worker]
+backend = "systemd-user"
+name = "celery.service"
+user = "reef"
+"#,
+    keeps: |_| false,
+    // What a user may do with an own manager, the user's file may ask for.
+    refuses_others: |service| service.runs_as_manager_of() != service.owner.map(|(uid, _)| uid),
     ..BACKEND
 };
 
@@ -192,8 +212,12 @@ fn state_of(manager: &Manager, name: &str, unit: &Unit) -> Result<State> {
     let mut found = State::one(state::member(name, unit));
     if unit.get("NeedDaemonReload") == "yes" {
         found.warnings.push(format!(
-            "{name}: the unit file or a drop-in changed on disk and systemd has not read it: systemctl daemon-reload, or --reload-units"
+            "{name}: the unit file or a drop-in changed on disk and systemd has not read it (--reload-units does)"
         ));
+        found.fix = Some(
+            Fix::advice("have systemd read its unit files")
+                .command("root", &manager.words("daemon-reload")),
+        );
     }
     if state::is_umbrella(unit) {
         let members = relations::members(manager, unit)?;
@@ -400,7 +424,7 @@ fn reread(services: &[&Service]) -> Result<()> {
 }
 
 /// Root may; others only where polkit says so.
-fn allowed(service: &Service, state: &State) -> Result<Vec<String>> {
+fn allowed(service: &Service, state: &State) -> Result<Remarks> {
     let refused = state
         .members
         .iter()
@@ -412,7 +436,7 @@ fn allowed(service: &Service, state: &State) -> Result<Vec<String>> {
         )));
     }
     if manager(service) != Manager::System || rustix::process::geteuid().is_root() {
-        return Ok(Vec::new());
+        return Ok(Remarks::default());
     }
     let me = std::process::id().to_string();
     let asked = base::child::Run::new("pkcheck")
@@ -425,7 +449,7 @@ fn allowed(service: &Service, state: &State) -> Result<Vec<String>> {
         .timeout(Duration::from_secs(10))
         .run();
     match asked {
-        Ok(done) if done.success() => Ok(Vec::new()),
+        Ok(done) if done.success() => Ok(Remarks::default()),
         _ => Err(Error::new(
             base::Kind::Permission,
             format!(

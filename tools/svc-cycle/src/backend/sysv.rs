@@ -21,11 +21,21 @@ use super::row::{Backend, itself};
 use super::spawn::Launch;
 use crate::id::ServiceId;
 use crate::service::Service;
-use crate::state::{Done, Member, Run, State};
+use crate::state::{Done, Member, Remarks, Run, State};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
     name: "sysv",
+    about: "A script of /etc/init.d, run as service(8) runs it: in / and with an empty environment.",
+    example: r#"
+[service.uwsgi]
+backend = "sysv"
+pidfile = "/run/uwsgi/reef.pid"
+"#,
+    keeps: |name| !name.contains('/') && Path::new("/etc/init.d").join(name).is_file(),
+    unit: |_| None,
+    refuses_others: |_| true,
+    startable: |_| Ok(()),
     check,
     id,
     locks: |service| itself(id(service)),
@@ -37,7 +47,7 @@ pub const BACKEND: Backend = Backend {
     late: Duration::from_secs(5),
     settle,
     vouches: |_, _| false,
-    allowed: |_, _| Ok(Vec::new()),
+    allowed: |_, _| Ok(Remarks::default()),
     related: None,
     reread: None,
     order: None,
@@ -129,6 +139,7 @@ fn state(service: &Service) -> Result<State> {
         return Ok(State {
             members: vec![member],
             warnings: several(service, &found),
+            fix: None,
         });
     }
     let mut member = Member::of_process(name, None);

@@ -1,7 +1,8 @@
 //! The set file as the manual describes it: the keys that [`super`] reads, by its own types, and those that it takes apart by hand.
 
 use super::Written as Set;
-use base::document::Document;
+use crate::backend;
+use base::document::{Document, Key, Table};
 
 /// A set file, whole; a test reads it.
 pub const EXAMPLE: &str = r#"[service.redis]
@@ -30,7 +31,7 @@ stop_timeout = "10m"
 /// The manual's description of a set file.
 #[must_use]
 pub fn document() -> Document {
-    Document::of::<Set>(
+    let mut document = Document::of::<Set>(
         "Set file",
         &[
             "A set file says once which services a site has; it is TOML, or JSON with the same keys. Every table [service.NAME] is a service. \
@@ -38,5 +39,18 @@ pub fn document() -> Document {
             "Durations are written as 90s or 1h 30m. Relative paths start from where the set file is.",
         ],
         EXAMPLE,
-    )
+    );
+    document.tables.push(Table {
+        heading: "backend = \"BACKEND\"".to_owned(),
+        text: "Who runs a service. Without a set file the backend stands before a colon: supervisor:gunicorn.".to_owned(),
+        keys: backend::ALL
+            .iter()
+            .map(|row| Key {
+                name: row.name.to_owned(),
+                value: String::new(),
+                text: row.about.to_owned(),
+            })
+            .collect(),
+    });
+    document
 }

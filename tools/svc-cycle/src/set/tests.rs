@@ -211,3 +211,25 @@ fn what_is_wrong_is_named_with_its_place() {
         "set.json:2:33: service a: after = \"b\": no such service"
     );
 }
+
+/// Whoever adds a backend shows a set that names it.
+#[test]
+fn every_backends_example_is_a_set_of_its_own() {
+    for row in crate::backend::ALL {
+        // The example's user exists on no host but the reef's.
+        let text = row.example.replace("\"reef\"", "\"root\"");
+        let set = read(&text, &[]).unwrap_or_else(|error| panic!("{}: {error:?}", row.name));
+        let backends: Vec<&str> = set.services.iter().map(|each| each.backend).collect();
+        assert_eq!(backends, [row.name]);
+        let named = crate::backend::named(row.name).unwrap();
+        assert_eq!(
+            named.about, row.about,
+            "two rows have the name '{}'",
+            row.name
+        );
+        let id = crate::backend::id(&set.services[0]);
+        assert_eq!(id.backend, row.name, "{id:?}");
+        assert!(!(row.locks)(&set.services[0]).is_empty());
+        assert!(row.about.ends_with('.'), "{}", row.about);
+    }
+}

@@ -89,6 +89,21 @@ fn time_span(text: &str) -> Option<Duration> {
     (!text.is_empty()).then_some(total)
 }
 
+impl Manager {
+    /// The command line by which root has the manager do this.
+    #[must_use]
+    pub fn words(&self, verb: &str) -> Vec<String> {
+        let manager = match self {
+            Manager::System => Vec::new(),
+            Manager::User(name) => vec!["--user".to_owned(), "-M".to_owned(), format!("{name}@")],
+        };
+        let mut words = vec!["systemctl".to_owned()];
+        words.extend(manager);
+        words.push(verb.to_owned());
+        words
+    }
+}
+
 /// Runs `systemctl`.
 ///
 /// # Errors
