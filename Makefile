@@ -12,7 +12,7 @@ DESTDIR   ?=
 PROFILE   ?= release
 
 target      = $(or $(CARGO_TARGET_DIR),target)
-# Where the programs are; who has built them otherwise (--target, another profile) says where: make install BUILT=DIR.
+# The directory of the built programs. For a build with --target or another profile: make install BUILT=DIR.
 BUILT       = $(target)/$(PROFILE:dev=debug)
 
 bindir      = $(PREFIX)/bin
@@ -31,15 +31,15 @@ DOCS    = README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE
 UNITS   = $(wildcard shared/packaging/*/*.service shared/packaging/*/*.timer)
 MODULES = $(wildcard shared/ansible/plugins/modules/*)
 
-# rustup puts cargo where a fresh shell does not look.
+# rustup installs cargo into a directory that the PATH of a fresh shell does not have.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .PHONY: all build check quick deny docs test fresh trixie trixie-quick bench faults fuzz demo install uninstall deb rpm packages clean help setup
 all: build
 
-# One set of flags for every release build (build, demo, bench, deb, rpm), so that none of them builds again what another built; tests
+# One set of flags for every release build (build, demo, bench, deb, rpm), so that cargo builds each program once; tests
 # and checks use cargo's dev profile without flags.
-# The same sources make the same bytes: the newest release's date is every file's, and no path of this machine is in a program.
+# The same sources give the same bytes: every file has the date of the newest release, and no program holds a path of this machine.
 export SOURCE_DATE_EPOCH ?= $(shell date -u -d "$$(sed -n 's/^## .* - //p' CHANGELOG.md | head -n 1)" +%s)
 reproducible = CARGO_ENCODED_RUSTFLAGS="$$(sh shared/packaging/rustflags.sh)"
 
@@ -47,7 +47,7 @@ build:
 	$(reproducible) $(CARGO) build --locked --profile $(PROFILE) $(TOOLS:%=-p %)
 	@[ ! -d $(BUILT) ] || touch $(BUILT)/.runbook-tools
 
-# So that `make` and then `sudo make install` neither builds nor asks the network.
+# `sudo make install` after `make` builds nothing and needs no network.
 $(target)/$(PROFILE:dev=debug)/.runbook-tools: Cargo.toml Cargo.lock $(shell find shared/*/src shared/*/Cargo.toml tools/*/src tools/*/Cargo.toml -type f)
 	$(MAKE) build
 
@@ -59,7 +59,7 @@ check:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) run --locked --quiet -p runbook-docgen -- --check
 
-# What a contributor runs before each commit: no root, no servers, no network.
+# Run this before each commit. It needs no root, no servers and no network.
 quick: check
 	$(CARGO) build --locked --workspace
 	$(CARGO) test --locked --workspace --exclude runbook-tests --no-fail-fast
@@ -86,14 +86,14 @@ fresh:
 trixie:
 	sh tests/root.sh run trixie make test
 
-# The part of it that each change has to pass: all of it built with Rust 1.85, the contract and the command lines tested. What is built
-# once needs neither debugger's lines nor what makes the next build faster.
+# What each change has to pass in Debian 13: a build with Rust 1.85, and the tests of the contract and the command lines. The one build
+# needs neither debug information nor incremental compilation.
 trixie-quick:
 	sh tests/root.sh run trixie sh -ec 'export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0; \
 	  sh tests/setup.sh --quick; cargo build --locked --workspace --all-targets; \
 	  cargo test --locked -p runbook-tests --test contract --test cli --no-fail-fast'
 
-# The long forms of what `make test` runs short.
+# The long forms of the tests that `make test` runs in short form.
 faults: setup
 	$(CARGO) build --locked --workspace
 	RUNBOOK_SWEEP=full $(CARGO) test --locked -p runbook-tests --test faults
@@ -142,7 +142,7 @@ install: $(if $(filter file,$(origin BUILT)),$(BUILT)/.runbook-tools)
 	install -m 755 $(filter %.sh,$(MODULES)) $(DESTDIR)$(ansibledir)/plugins/modules
 	install -m 644 $(filter-out %.sh,$(MODULES)) $(DESTDIR)$(ansibledir)/plugins/modules
 
-# Every file that install put, and the directories that are these tools' alone.
+# Removes every file that install put there, and the directories that belong to these tools alone.
 uninstall:
 	for tool in $(TOOLS); do \
 	  rm -f $(DESTDIR)$(bindir)/$$tool $(DESTDIR)$(bashdir)/$$tool $(DESTDIR)$(zshdir)/_$$tool \
@@ -178,7 +178,7 @@ deb: $(packager)/bin/cargo-deb build
 	done
 	sh shared/packaging/finish-deb.sh dist/*.deb
 
-# cargo-generate-rpm takes a file's time from the file, and compresses no manual: it is given a tree in which both is done.
+# cargo-generate-rpm takes the time of a file from the file and compresses no manual, so the tree for it has both prepared.
 rpm: $(packager)/bin/cargo-generate-rpm build
 	mkdir -p dist
 	rm -rf dist/*.rpm $(rpmroot)

@@ -124,22 +124,22 @@ fn refused(ground: &Ground) {
         (
             "check_reqs",
             json!({"need": ["cmd:sh"], "each": "soon"}),
-            &["each: \"soon\" is not a duration", "15m"],
+            &["each: 'soon' is not a duration", "15m"],
         ),
         (
             "check_reqs",
             json!({"need": ["cmd:sh"], "jobs": "many"}),
-            &["jobs: \"many\" is not a whole number"],
+            &["jobs: 'many' is not a whole number"],
         ),
         (
             "check_reqs",
             json!({"need": ["cmd:sh"], "verbose": "perhaps"}),
-            &["verbose: \"perhaps\" is neither yes nor no"],
+            &["verbose: 'perhaps' is neither yes nor no"],
         ),
         (
             "check_reqs",
             json!({"need": ["cmd:sh"], "fail_on": "never"}),
-            &["fail_on: \"never\" is none of fail, warn, unknown"],
+            &["fail_on: 'never' is none of fail, warn, unknown"],
         ),
         (
             "check_reqs",
@@ -159,7 +159,7 @@ fn refused(ground: &Ground) {
         (
             "pg_ext_ensure",
             json!({"command": "create"}),
-            &["command: \"create\" is none of: ensure, elevate, recover"],
+            &["command: 'create' is none of: ensure, elevate, recover"],
         ),
         (
             "pg_ext_ensure",
@@ -217,7 +217,7 @@ fn refused(ground: &Ground) {
         (
             "svc_cycle",
             json!({"command": "begin"}),
-            &["command: \"begin\" is none of: start"],
+            &["command: 'begin' is none of: start"],
         ),
         (
             "cron_render",
@@ -227,7 +227,7 @@ fn refused(ground: &Ground) {
         (
             "cron_render",
             json!({"command": "next", "expression": ["* * * * *"], "count": -1}),
-            &["count: \"-1\" is not a whole number"],
+            &["count: '-1' is not a whole number"],
         ),
         (
             "log_paths",

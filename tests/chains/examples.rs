@@ -363,7 +363,7 @@ fn host() -> Option<Machine> {
     Some(machine)
 }
 
-/// Runs a line of shell in /srv/site; nothing is fetched from a network that isn't there.
+/// Runs a line of shell in /srv/site; nothing is fetched from a network that is not there.
 fn shell(machine: &Machine, program: &[&str], line: &str) -> std::process::Output {
     let set = [
         "env",

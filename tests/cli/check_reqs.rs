@@ -220,10 +220,7 @@ fn usage_errors_touch_nothing_and_say_what_to_type() {
         (&["python>=x"], "is not a version specifier"),
         (&["pkg:nginx1.2>=", ""], "names no version"),
         (&["cmd:sh", "cmd:sh"], "is there already"),
-        (
-            &["--interval", "1s", "cmd:sh"],
-            "means nothing without --wait",
-        ),
+        (&["--interval", "1s", "cmd:sh"], "--interval needs --wait"),
         (&["--set", "x", "cmd:sh"], "has no value"),
         (&["--only", "cmd:hs", "cmd:sh"], "did you mean 'cmd:sh'"),
         (

@@ -146,9 +146,9 @@ fn wrong_usage_is_refused() {
             "--create-dirs and --open-only",
         ),
         (&["--open-only", "--root", "/"], "--open-only and --root"),
-        (&["ngnix"], "no service that is known"),
+        (&["ngnix"], "unknown service 'ngnix'"),
         (&["--conf", "nginx"], "not SERVICE=PATH"),
-        (&["--conf", "ngnix=/x"], "no service that is known"),
+        (&["--conf", "ngnix=/x"], "unknown service 'ngnix'"),
         (&["--kind", "all"], "--kind"),
     ] {
         tool("log-paths")

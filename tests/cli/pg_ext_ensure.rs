@@ -16,7 +16,7 @@ fn wrong_usage_is_2_and_says_what_would_be_right() {
         (&[], "no extension is named"),
         (
             &["hstore", "hstore@1.4"],
-            "\"hstore\" is asked for in two ways",
+            "'hstore' is asked for in two ways",
         ),
         (
             &["hstore", "--absent", "hstore"],

@@ -39,7 +39,7 @@ fn what_is_wrong_is_usage_and_touches_nothing() {
         (vec!["status", "-f", "/no/such.toml"], "/no/such.toml"),
         (
             vec!["start", "pidfile:/no/such.pid"],
-            "nothing says how to start it",
+            "no command to start the service is known",
         ),
     ] {
         tool("svc-cycle")
@@ -124,7 +124,7 @@ fn status_says_what_runs_and_no_where_it_does_not() {
     );
 }
 
-/// The triple: a dry run says 1, the run changes, the rerun doesn't.
+/// The triple: a dry run says 1, the run changes, the rerun does not.
 #[test]
 fn stop_and_start_a_command() {
     let dir = scratch();
@@ -277,7 +277,7 @@ fn a_stop_that_takes_longer_is_followed_by_the_start() {
         status["warnings"][0]
             .as_str()
             .unwrap()
-            .contains("told to stop"),
+            .contains("a stop is under way"),
         "{status}"
     );
     let mut pids = first.clone();

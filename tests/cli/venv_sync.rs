@@ -146,7 +146,7 @@ fn what_is_kept_is_counted() {
         .run()
         .expect_code(2)
         .expect_silence()
-        .expect_err("always kept");
+        .expect_err("--keep 0 would remove the live release");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn files_that_are_wrong_are_named_with_their_line_and_nothing_is_touched() {
         ("alpha==1.0 --hash=md5:00\n", "md5"),
         ("alpha; python_version > 3\n", "requirements.txt:1"),
         ("caf\u{e9} @ ./x y\n", "requirements.txt:1"),
-        ("-e https://host/x.zip\n", "can't be editable"),
+        ("-e https://host/x.zip\n", "cannot be editable"),
     ] {
         venvs.requirements(content);
         for command in ["check", "apply"] {

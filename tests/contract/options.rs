@@ -79,7 +79,7 @@ fn durations_that_are_none_are_refused_by_name() {
             .expect_code(2)
             .expect_silence();
         assert!(
-            done.err().contains("--timeout: \"soon\" is not a duration"),
+            done.err().contains("--timeout: 'soon' is not a duration"),
             "{}",
             done.err()
         );
@@ -90,7 +90,7 @@ fn durations_that_are_none_are_refused_by_name() {
             .expect_silence();
         assert!(
             done.err()
-                .contains("--output: \"yaml\" is none of json, text"),
+                .contains("--output: 'yaml' is none of json, text"),
             "{}",
             done.err()
         );

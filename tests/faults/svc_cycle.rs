@@ -223,7 +223,7 @@ fn failed_at_each_call() {
                 &["restart"],
             );
             let code = done.status.code();
-            // 1 and 127 are the loader's, when it can't open a library.
+            // 1 and 127 are the loader's, when it cannot open a library.
             assert!(
                 matches!(code, Some(0 | 1 | 2 | 3 | 75 | 127)),
                 "{inject}: {done:?}"

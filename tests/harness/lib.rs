@@ -75,7 +75,7 @@ pub fn need(program: &str) -> Option<std::path::PathBuf> {
     }
 }
 
-/// Whether this is root, which a test needs that makes users, mounts or namespaces; the test fails where it isn't, unless
+/// Whether this is root, which a test needs that makes users, mounts or namespaces; the test fails where it is not, unless
 /// `SKIP_SERVERS=1`: then false.
 pub fn need_root() -> bool {
     let root = nix::unistd::geteuid().is_root();

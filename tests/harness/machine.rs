@@ -3,7 +3,7 @@
 //!     let machine = Machine::with_systemd()?;     // a real systemd, booted in about a second
 //!     let machine = Machine::with_plain_init()?;  // a stub init: init scripts run as on a machine without systemd
 //!
-//! systemd-nspawn needs root, and a host that lets it mount; where it can't, the test fails unless SKIP_SERVERS=1.
+//! systemd-nspawn needs root, and a host that lets it mount; where it cannot, the test fails unless SKIP_SERVERS=1.
 
 use crate::{Tool, bin, need, tool};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -45,7 +45,7 @@ impl Machine {
             }
             assert!(
                 began.elapsed() < Duration::from_secs(30),
-                "systemd doesn't come up: {word}\n{}",
+                "systemd does not come up: {word}\n{}",
                 machine.console()
             );
             std::thread::sleep(Duration::from_millis(50));
@@ -132,7 +132,7 @@ impl Machine {
             }
             let over = !matches!(self.nspawn.try_wait(), Ok(None))
                 || began.elapsed() > Duration::from_secs(20);
-            assert!(!over, "the machine doesn't start:\n{}", self.console());
+            assert!(!over, "the machine does not start:\n{}", self.console());
             std::thread::sleep(Duration::from_millis(10));
         }
     }

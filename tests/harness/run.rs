@@ -128,7 +128,7 @@ impl Tool {
         self
     }
 
-    /// The command, for what these methods don't offer.
+    /// The command, for what these methods do not offer.
     pub fn command(&mut self) -> &mut Command {
         &mut self.command
     }

@@ -2,7 +2,7 @@
 //! supervisor, nginx in front, a real Django project at version 1.
 //!
 //! It is brought up by the demo's own scripts, so that the tests and `make demo`
-//! can't drift apart. It refuses to outlive the test: the site falls when the pipe
+//! cannot drift apart. It refuses to outlive the test: the site falls when the pipe
 //! to its standard input closes, however the test ends. Run by root it stands in a process
 //! namespace of its own, so that no other test's servers are taken for the site's.
 

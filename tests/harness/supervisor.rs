@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-/// Whether the server is there; where it isn't the test fails, unless SKIP_SERVERS=1 allows it to be left out.
+/// Whether the server is there; where it is not the test fails, unless SKIP_SERVERS=1 allows it to be left out.
 pub fn available() -> bool {
     crate::need("supervisord").is_some()
 }
@@ -31,7 +31,7 @@ impl Supervisor {
     /// Starts one with these `[program:…]`, `[group:…]` or other sections, and waits until it answers.
     ///
     /// # Panics
-    /// It doesn't answer within 20 s; its log is shown.
+    /// It does not answer within 20 s; its log is shown.
     pub fn start(sections: &str) -> Self {
         Self::start_in(TempDir::new().expect("a temporary directory"), sections)
     }
@@ -89,7 +89,7 @@ impl Supervisor {
             .expect("run supervisorctl")
     }
 
-    /// The pid the real client gives for a process; None when it doesn't run.
+    /// The pid the real client gives for a process; None when it does not run.
     pub fn pid_of(&self, process: &str) -> Option<i32> {
         let output = self.ctl(&["pid", process]);
         String::from_utf8_lossy(&output.stdout)
@@ -112,7 +112,7 @@ impl Supervisor {
     /// Waits until each of these runs.
     ///
     /// # Panics
-    /// One doesn't within 30 s.
+    /// One does not within 30 s.
     pub fn wait_running(&self, processes: &[&str]) {
         let deadline = Instant::now() + Duration::from_secs(30);
         for process in processes {
@@ -131,7 +131,7 @@ impl Supervisor {
     /// Kills supervisord itself, as a crash would: what it started lives on as orphans.
     ///
     /// # Panics
-    /// It can't be killed.
+    /// It cannot be killed.
     pub fn crash(&mut self) {
         self.daemon.kill().expect("kill supervisord");
         self.daemon.wait().expect("collect supervisord");
@@ -160,7 +160,7 @@ impl Supervisor {
         while UnixStream::connect(self.socket()).is_err() {
             assert!(
                 Instant::now() < deadline,
-                "supervisord doesn't answer:\n{}",
+                "supervisord does not answer:\n{}",
                 self.log()
             );
             std::thread::sleep(Duration::from_millis(10));

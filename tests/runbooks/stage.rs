@@ -27,7 +27,7 @@ pub enum Init {
 
 /// The host.
 pub struct Stage {
-    /// For what these methods don't offer.
+    /// For what these methods do not offer.
     pub machine: Machine,
     site: String,
     journal: String,
@@ -44,7 +44,7 @@ const ENVIRONMENT: [&str; 6] = [
 ];
 
 impl Stage {
-    /// Sets it. `None` only where servers may be skipped and a machine can't be had. Where the site has a `wheels.txt`, the packages it
+    /// Sets it. `None` only where servers may be skipped and a machine cannot be had. Where the site has a `wheels.txt`, the packages it
     /// names (and theirs) are in /srv/wheels: fetched once, and kept under target/.
     pub fn set(site: &str, init: Init) -> Option<Stage> {
         harness::need("systemd-nspawn")?;
@@ -89,7 +89,7 @@ impl Stage {
         copy_tree(&from, &self.machine.path(to));
     }
 
-    /// Commits a directory of the site's own to the branch `main` of a repository of the host, which is made if it isn't there:
+    /// Commits a directory of the site's own to the branch `main` of a repository of the host, which is made if it is not there:
     /// `git clone` and `git pull` work on it.
     pub fn commit(&self, repository: &str, from: &str, message: &str) {
         let git = |words: &[&str]| {
@@ -401,7 +401,7 @@ fn every_step_says_what_it_replaces(runbook: &str) {
     for step in steps {
         assert!(
             step.contains("# before: "),
-            "a step doesn't say what the guide would have typed:\n{step}"
+            "a step does not say what the guide would have typed:\n{step}"
         );
     }
 }

@@ -33,7 +33,7 @@ pub struct Table {
 /// A key.
 #[derive(Clone, Debug)]
 pub struct Key {
-    /// Its name.
+    /// The name of the key.
     pub name: String,
     /// What may stand there, as TOML writes it: `"…"`, `true|false`.
     pub value: String,

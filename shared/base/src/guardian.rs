@@ -55,7 +55,7 @@ pub fn start(kind: &str, payload: &[u8]) -> Result<Guardian> {
     let mut answers = child
         .stdout
         .take()
-        .ok_or_else(|| Error::failed("the guardian has no voice"))?;
+        .ok_or_else(|| Error::failed("the guardian has no standard output"))?;
     answers.read_exact(&mut ready).map_err(|e| io(&e))?;
     Ok(Guardian {
         child,

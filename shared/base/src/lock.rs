@@ -127,7 +127,7 @@ impl Lock {
                 Kind::Permission,
                 format!("the lock {} {why}", self.path.display()),
             )
-            .hint("look at who put it there, and remove it"))
+            .hint("find out who made the file, and remove the file"))
         };
         let meta = self
             .file
@@ -162,7 +162,7 @@ impl Lock {
             Err(_) => "another process".to_string(),
         };
         Error::locked(format!("{} is locked by {by}", self.path.display()))
-            .hint("wait for it, or give --lock-wait 5m")
+            .hint("wait until that process ends, or give --lock-wait 5m")
     }
 
     fn sign(mut self) -> Result<Lock> {

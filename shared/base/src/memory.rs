@@ -56,9 +56,7 @@ unsafe impl GlobalAlloc for Bounded {
 
 fn take(size: usize) {
     if USED.fetch_add(size, Ordering::Relaxed) > MOST.saturating_sub(size) && NAME.get().is_some() {
-        end(
-            "more than 512 MiB of memory would be needed; an input or an answer is without measure",
-        );
+        end("the run would need more than 512 MiB of memory: an input or an answer is too large");
     }
 }
 

@@ -35,7 +35,7 @@ pub fn outer(line: &'static CommandLine, args: &[OsString]) -> Exit {
         Ok((object, ending)) if is_object(&object) => (object, Exit::Command(ending.shell_code())),
         Ok((_, ending)) => {
             let error = Error::failed(format!("{} gave no report: {ending}", line.name))
-                .hint("run it again: it takes up what was begun");
+                .hint("run the module again: it continues the interrupted run");
             let exit = Exit::Command(ending.shell_code().max(1));
             (refusal(line, &error, exit), exit)
         }

@@ -17,7 +17,7 @@ pub fn emit(bytes: &[u8]) -> Result<()> {
             Ok(0) => {
                 return Err(Error::new(
                     Kind::Io,
-                    "cannot write the report: nothing is taken",
+                    "cannot write the report: standard output takes no bytes",
                 ));
             }
             Ok(n) => rest = &rest[n..],

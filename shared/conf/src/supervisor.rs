@@ -119,7 +119,7 @@ pub struct Daemon {
 /// One socket that supervisord listens on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// Where.
+    /// The address that the server listens on.
     pub address: Address,
     /// The user name that is asked for.
     pub username: Option<String>,
@@ -159,7 +159,7 @@ pub struct Control {
 /// A `[group:…]`, or a program standing for itself.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// Its name.
+    /// The name of the program, group or process.
     pub name: String,
     /// 999 unless set.
     pub priority: i64,

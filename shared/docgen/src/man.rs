@@ -52,7 +52,7 @@ pub fn page(tool: &Described, date: &str) -> Page {
             .into_iter()
             .for_each(|place| positional(&mut roff, place));
     }
-    commands(&mut roff, &shared);
+    commands(&mut roff, line, &shared);
     let own: Vec<&Opt> = root.own().collect();
     roff.control("SH", ["OPTIONS"]);
     own.iter().for_each(|opt| option(&mut roff, opt, ""));
@@ -105,11 +105,14 @@ pub(crate) fn fold(source: &str) -> String {
         }
         let mut column = 0;
         for word in line.split(' ') {
-            // A line that begins with a dot or an apostrophe would be taken for a macro.
-            let may_lead = !word.is_empty() && !word.starts_with(['.', '\'']);
-            if column > 0 && column + 1 + width(word) > WIDTH && may_lead {
+            if column > 0 && column + 1 + width(word) > WIDTH && !word.is_empty() {
                 out.push('\n');
                 column = 0;
+                // troff takes a line that begins with a dot or an apostrophe for a macro.
+                if word.starts_with(['.', '\'']) {
+                    out.push_str("\\&");
+                    column = 2;
+                }
             } else if column > 0 {
                 out.push(' ');
                 column += 1;
@@ -146,42 +149,50 @@ fn synopsis(roff: &mut Roff, line: &'static CommandLine) {
         if i > 0 {
             roff.control("br", []);
         }
-        let mut words = vec![bold(scope.title())];
-        for opt in scope.own().filter(|o| o.required) {
-            words.extend([roman(" "), bold(format!("--{}", opt.long)), roman(" ")]);
-            words.extend(opt.value.map(|v| italic(v.name())));
-        }
-        for opt in scope.own().filter(|o| !o.required) {
-            words.extend([roman(" ["), bold(format!("--{}", opt.long))]);
-            words.extend(opt.value.map(|_| roman(" ")));
-            words.extend(opt.value.map(|v| italic(v.name())));
-            words.push(roman(if opt.many { "]..." } else { "]" }));
-        }
-        words.extend([roman(" ["), italic("COMMON-OPTION"), roman("...]")]);
-        for place in scope.positionals() {
-            let dots = if place.many { "..." } else { "" };
-            let (open, close) = if place.required {
-                (" ", "")
-            } else {
-                (" [", "]")
-            };
-            words.extend([
-                roman(open),
-                italic(place.name),
-                roman(format!("{dots}{close}")),
-            ]);
-        }
-        if scope.trailing() == Trailing::Required {
-            words.extend([
-                roman(" "),
-                bold("--"),
-                roman(" "),
-                italic("COMMAND"),
-                roman("..."),
-            ]);
-        }
-        roff.text(words);
+        // The whole synopsis of a subcommand stands in COMMANDS.
+        let is_whole = scope.command.is_none_or(|c| c.default);
+        roff.text(usage(scope, is_whole));
     }
+}
+
+/// The command line of a scope: with every option of its own, or only with those that are required.
+fn usage(scope: Scope<'_>, is_whole: bool) -> Vec<Inline> {
+    let mut words = vec![bold(scope.title())];
+    for opt in scope.own().filter(|o| o.required) {
+        words.extend([roman(" "), bold(format!("--{}", opt.long)), roman(" ")]);
+        words.extend(opt.value.map(|v| italic(v.name())));
+    }
+    for opt in scope.own().filter(|o| !o.required && is_whole) {
+        words.extend([roman(" ["), bold(format!("--{}", opt.long))]);
+        words.extend(opt.value.map(|_| roman(" ")));
+        words.extend(opt.value.map(|v| italic(v.name())));
+        words.push(roman(if opt.many { "]..." } else { "]" }));
+    }
+    let rest = if is_whole { "COMMON-OPTION" } else { "OPTION" };
+    words.extend([roman(" ["), italic(rest), roman("...]")]);
+    for place in scope.positionals() {
+        let dots = if place.many { "..." } else { "" };
+        let (open, close) = if place.required {
+            (" ", "")
+        } else {
+            (" [", "]")
+        };
+        words.extend([
+            roman(open),
+            italic(place.name),
+            roman(format!("{dots}{close}")),
+        ]);
+    }
+    if scope.trailing() == Trailing::Required {
+        words.extend([
+            roman(" "),
+            bold("--"),
+            roman(" "),
+            italic("COMMAND"),
+            roman("..."),
+        ]);
+    }
+    words
 }
 
 pub(crate) fn paragraphs(roff: &mut Roff, texts: &[&str]) {
@@ -240,9 +251,9 @@ impl Shared {
             .partition(|c| own(c).any(|o| same(o, opt)));
         let names = |list: &[&Command]| list.iter().map(|c| c.name).collect::<Vec<_>>().join(", ");
         match without.len() {
-            0 => "Every command takes it.".to_owned(),
+            0 => "For every command.".to_owned(),
             1 | 2 if with.len() > 2 => format!(
-                "Every command but {} takes it.",
+                "For every command but {}.",
                 names(&without).replace(", ", " and ")
             ),
             _ => format!("For {}.", names(&with)),
@@ -263,13 +274,19 @@ fn alike(one: &Positional, other: &Positional) -> bool {
     (one.name, one.help) == (other.name, other.help)
 }
 
-fn commands(roff: &mut Roff, shared: &Shared) {
+fn commands(roff: &mut Roff, line: &'static CommandLine, shared: &Shared) {
     if shared.commands.is_empty() {
         return;
     }
     roff.control("SH", ["COMMANDS"]);
     for command in &shared.commands {
         roff.control("SS", [command.name]);
+        let scope = Scope {
+            line,
+            command: Some(command),
+        };
+        roff.text(usage(scope, true));
+        roff.control("PP", []);
         roff.text([roman(sentence(command.about))]);
         for text in command.description {
             roff.control("PP", []);
@@ -283,25 +300,11 @@ fn commands(roff: &mut Roff, shared: &Shared) {
         own(command)
             .filter(|opt| !shared.has(opt))
             .for_each(|opt| option(roff, opt, ""));
-        also(roff, own(command).filter(|opt| shared.has(opt)).collect());
+        if own(command).any(|opt| shared.has(opt)) {
+            roff.control("PP", []);
+            roff.text([roman("OPTIONS describes the other options.")]);
+        }
     }
-}
-
-/// The options of a command that are described with those of others.
-fn also(roff: &mut Roff, options: Vec<&Opt>) {
-    if options.is_empty() {
-        return;
-    }
-    roff.control("PP", []);
-    let mut words = vec![roman("Options: ")];
-    for (i, opt) in options.iter().enumerate() {
-        words.extend([
-            roman(if i > 0 { ", " } else { "" }),
-            bold(format!("--{}", opt.long)),
-        ]);
-    }
-    words.push(roman("; see OPTIONS."));
-    roff.text(words);
 }
 
 fn positional(roff: &mut Roff, place: &Positional) {

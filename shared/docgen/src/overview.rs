@@ -1,4 +1,4 @@
-//! `runbook-tools(7)`: the contract in one page. The keys of the envelope and the exit table come from where they are defined.
+//! `runbook-tools(7)`: what all tools have in common. The keys of the envelope and the exit table are generated from the types.
 
 use crate::{Page, TOOLS, man};
 use base::envelope::Envelope;
@@ -37,7 +37,8 @@ pub fn page(date: &str) -> Page {
     );
     roff.control("SH", ["DESCRIPTION"]);
     roff.text([roman(
-        "Seven small programs, each for one job of those who run a Python web site from a shell:",
+        "runbook-tools are seven small programs for people who run a Python web site from a shell. \
+         Each does one job:",
     )]);
     for tool in TOOLS {
         man::item(
@@ -51,7 +52,8 @@ pub fn page(date: &str) -> Page {
     }
     roff.control("PP", []);
     roff.text([roman(
-        "They keep one contract, which this page describes, so that they can be chained in runbooks and nested in each other.",
+        "This page describes what the programs have in common, so that runbooks can chain them and \
+         nest them in each other.",
     )]);
     reports(&mut roff);
     roff.control("SH", ["EXIT STATUS"]);
@@ -73,7 +75,8 @@ pub fn page(date: &str) -> Page {
     man::item(
         &mut roff,
         vec![italic("/run/runbook-tools")],
-        "Locks and journals of runs by root. Others have theirs in $XDG_RUNTIME_DIR/runbook-tools or ~/.local/state/runbook-tools.",
+        "Locks and journals of runs by root. Those of other users are in \
+         $XDG_RUNTIME_DIR/runbook-tools or ~/.local/state/runbook-tools.",
     );
     man::item(
         &mut roff,
@@ -102,47 +105,57 @@ const SECTIONS: &[(&str, &[&str])] = &[
     (
         "DRY RUNS",
         &[
-            "Every tool that changes something first looks, then decides, then acts, then looks again. With -n it stops after deciding and \
-             says what it would do: exit status 1 means that something would change, 0 that nothing would.",
+            "A tool that changes the host first looks, then decides, then acts, then looks again. \
+             With -n the tool stops after the decision and reports what a real run would do: exit \
+             status 1 means that a real run would change something, 0 that a real run would change \
+             nothing.",
         ],
     ),
     (
         "LOCKS",
         &[
-            "One lock is held for each thing that is changed: an environment, a page directory, a crontab, a set of services. Where it is \
-             held already, the exit status is 75 and the message names the process; --lock-wait waits. The kernel releases a lock when its \
-             process ends, however that happens, so there are no stale locks to remove.",
+            "A tool holds one lock for each thing that the tool changes: an environment, a page \
+             directory, a crontab, a set of services. Where another process holds the lock, the \
+             exit status is 75 and the message names the process; --lock-wait waits for the lock. \
+             The kernel releases a lock when its process ends, whatever ends the process, so no \
+             stale lock has to be removed.",
         ],
     ),
     (
         "WHAT IS SAFE TO KILL",
         &[
-            "Everything, at any time. Files are replaced by one rename after they have reached the disk: what stood there still stands, or \
-             the new content does, whole. The next run finishes or undoes what was begun.",
-            "What must not stay is watched by a guardian, a second process that notices when the first is gone: stopped services are started \
-             again by svc-cycle's, a superuser is made an ordinary role again by pg-ext-ensure's, and the page of maint-page during goes or stays as \
-             --on-failure says. svc-cycle and pg-ext-ensure have a recover command for the case that the machine itself went down.",
+            "Every tool can be killed at any time. A tool replaces a file by one rename after the \
+             new content has reached the disk, so the file has the whole old content or the whole \
+             new content. The next run finishes or undoes what the killed run began.",
+            "A guardian, a second process that notices the end of the first, ends what must not \
+             last: the guardian of svc-cycle starts the stopped services again, the guardian of \
+             pg-ext-ensure takes the superuser's right back, and the guardian of maint-page during \
+             does with the page what --on-failure says. svc-cycle and pg-ext-ensure have a recover \
+             command for the case that the machine itself went down.",
         ],
     ),
     (
         "CRON",
         &[
-            "With -q a run that changed nothing and found nothing wrong prints nothing, so that cron(8) sends no mail. --journal keeps every \
-             report as one line of a file. PATH, HOME and the time limit are worth setting in the crontab: --timeout ends a run that hangs.",
+            "With -q a run that changed nothing and found nothing wrong prints nothing, so that \
+             cron(8) sends no mail. --journal appends every report to a file, as one line. Set \
+             PATH and HOME in the crontab, and give --timeout, which ends a run that hangs.",
         ],
     ),
     (
         "SECRETS",
         &[
-            "Passwords are taken from files and the environment, not from arguments, and are masked in reports, errors and journals. Control \
-             characters in names and messages are escaped before they reach a terminal.",
+            "The tools take passwords from files and the environment, not from arguments, and mask \
+             passwords in reports, errors and journals. A tool escapes control characters in names \
+             and messages before printing them to a terminal.",
         ],
     ),
     (
         "MANY HOSTS",
         &[
-            "Every tool reads its options from a file in the form that Ansible hands to a module, with --ansible-args, and reports in the keys \
-             that Ansible and Salt read. Over plain ssh, one report a host on one line each is what jq(1) is made for.",
+            "Every tool reads its options from a file in the form that Ansible hands to a module, \
+             with --ansible-args, and reports in the keys that Ansible and Salt read. Over plain \
+             ssh, jq(1) reads the reports of all hosts, one line for each host.",
         ],
     ),
 ];
@@ -150,9 +163,15 @@ const SECTIONS: &[(&str, &[&str])] = &[
 fn reports(roff: &mut Roff) {
     roff.control("SH", ["REPORTS"]);
     roff.text([
-        roman("Standard output is one JSON object on one line; on a terminal it is text instead ("),
+        roman(
+            "The report on standard output is one JSON object on one line; on a terminal the \
+             report is text (",
+        ),
         bold("-o"),
-        roman(" decides otherwise). Standard error is for people. Each tool adds keys of its own to these:"),
+        roman(
+            " chooses the form). Messages for people are on standard error. Every report has these \
+             keys; each tool adds its own:",
+        ),
     ]);
     let schema = schemars::generate::SchemaSettings::draft2020_12()
         .for_serialize()
@@ -210,8 +229,10 @@ fn nesting(roff: &mut Roff) {
         roman("A tool that runs a "),
         italic("COMMAND"),
         roman(
-            " sends its standard output to standard error, hands signals on to it, and ends with its exit status. So they can stand around \
-             each other; the innermost report is on standard error, the outermost on standard output:",
+            " sends the standard output of the command to standard error, passes signals on to the \
+             command, and exits with the command's status. So the tools can be nested: the report \
+             of the outermost tool is on standard output, the reports of the others are on \
+             standard error:",
         ),
     ]);
     roff.control("PP", []);
@@ -220,7 +241,8 @@ fn nesting(roff: &mut Roff) {
     for text in [
         "maint-page during --dir /srv/maintenance --on-failure keep -- \\",
         "  svc-cycle cycle -f services.toml -- \\",
-        "  sh -ec 'git pull --ff-only && venv-sync apply venv -r requirements.txt && venv/bin/python manage.py migrate'",
+        "  sh -ec 'git pull --ff-only && venv-sync apply venv -r requirements.txt && \
+         venv/bin/python manage.py migrate'",
     ] {
         roff.text([roman(text)]);
     }

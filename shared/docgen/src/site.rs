@@ -40,15 +40,17 @@ pub fn page(date: &str) -> Page {
     )]);
     roff.control("SH", ["DESCRIPTION"]);
     let directory = format!(
-        "A site file holds in TOML what every command line about a site would repeat. Each tool reads the file that --site names, \
-         or else the file that the variable {VARIABLE} names. A bare NAME means {DIRECTORY}/NAME.toml."
+        "A site file holds in TOML what every command line about a site would repeat. Each tool \
+         reads the file that --site names, or else the file that the variable {VARIABLE} names. A \
+         bare NAME means {DIRECTORY}/NAME.toml."
     );
     man::paragraphs(
         &mut roff,
         &[
             &directory,
-            "The command line wins over the file: an option that is given is not read from the file. A relative path starts at the \
-             directory of the site file. An unknown key is an error, with line and column; the tables of other tools are skipped.",
+            "The command line wins over the file: an option that is given is not read from the \
+             file. A relative path starts at the directory of the site file. An unknown key is an \
+             error, with line and column; the tables of other tools are skipped.",
             "Root refuses a site file that another user can change, unless --trust names the file.",
         ],
     );
@@ -62,8 +64,9 @@ pub fn page(date: &str) -> Page {
     man::paragraphs(
         &mut roff,
         &[
-            "Each tool has a table of its own. The keys are the tool's long options with _ for -, and its arguments in lower case, with \
-             values as in an Ansible playbook: true and false for options without a value, lists for what may be given more than once.",
+            "Each tool has a table of its own. The keys are the tool's long options with _ for -, \
+             and its arguments in lower case, with values as in an Ansible playbook: true and \
+             false for options without a value, lists for what may be given more than once.",
         ],
     );
     for tool in TOOLS {
@@ -84,10 +87,12 @@ pub fn page(date: &str) -> Page {
     man::paragraphs(
         &mut roff,
         &[
-            "env_file is read as systemd reads EnvironmentFile= (systemd.exec(5)): NAME=VALUE lines, comments with # or ;, quotes and \
-             continued lines. A line that begins with export sets no variable. A value that is not UTF-8 is an error.",
-            "Reports, journals and errors show *** in place of each value. What cannot be a secret stays readable: a switch, a port, \
-             a path that exists, the name and the user of the site.",
+            "env_file is read as systemd reads EnvironmentFile= (systemd.exec(5)): NAME=VALUE \
+             lines, comments with # or ;, quotes and continued lines. A line that begins with \
+             export sets no variable. A value that is not UTF-8 is an error.",
+            "Reports, journals and errors show *** in place of each value. What cannot be a secret \
+             stays readable: a switch, a port, a path that exists, the name and the user of the \
+             site.",
         ],
     );
     roff.control("SH", ["EXAMPLES"]);

@@ -58,29 +58,29 @@ pub enum Probe {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Written {
-    /// A TCP connection is accepted: a port of 127.0.0.1, or HOST:PORT.
+    /// The TCP port that has to accept a connection: a port of 127.0.0.1, or HOST:PORT.
     port: Option<PortWritten>,
-    /// A unix socket accepts a connection. With http: the socket that the page is asked over.
+    /// The unix socket that has to accept a connection. With http: the socket that the request is sent to.
     socket: Option<PathBuf>,
-    /// A page answers: its URL.
+    /// The URL of a page that has to answer.
     http: Option<String>,
-    /// The file names a living process.
+    /// The pid file that has to name a running process.
     pidfile: Option<PathBuf>,
-    /// The path exists.
+    /// The path that has to exist.
     file: Option<PathBuf>,
-    /// The log gets a line, after the start, that holds the text of line.
+    /// The log that has to get a line with the text of line after the start.
     log: Option<PathBuf>,
-    /// A program and its arguments: exits 0.
+    /// A program and its arguments; the program has to exit with 0.
     command: Option<Vec<String>>,
-    /// With http: the statuses that will do; any below 400 unless given.
+    /// With http: the statuses that count as an answer (default: any below 400).
     status: Option<Vec<u16>>,
-    /// With http: the Host header, in place of the URL's.
+    /// With http: the Host header, in place of the URL's host.
     host: Option<String>,
-    /// With http: a text that the page must hold.
+    /// With http: a text that the page has to hold.
     contains: Option<String>,
-    /// With http: HOST:PORT to connect to, in place of the URL's.
+    /// With http: HOST:PORT to connect to, in place of the URL's host.
     connect: Option<String>,
-    /// With log: the text.
+    /// With log: the text of the line.
     line: Option<String>,
 }
 
@@ -158,7 +158,7 @@ impl TryFrom<Written> for Probe {
 fn address_of(written: &str) -> Result<String, String> {
     let numbered = written.rsplit_once(':').map_or(written, |(_, port)| port);
     if numbered.parse::<u16>().is_err() {
-        return Err(format!("port = {written:?}: neither a port nor host:port"));
+        return Err(format!("port = '{written}': neither a port nor host:port"));
     }
     Ok(if written.contains(':') {
         written.to_owned()
@@ -350,7 +350,7 @@ impl Armed {
         {
             Ok(())
         } else {
-            Err(format!("{}: no new line with {line:?}", path.display()))
+            Err(format!("{}: no new line with '{line}'", path.display()))
         }
     }
 }
@@ -376,7 +376,7 @@ fn page(
     }
     match contains {
         Some(text) if !answer.contains(text) => {
-            Err(format!("{}: the page lacks {text:?}", request.url))
+            Err(format!("{}: the page lacks '{text}'", request.url))
         }
         _ => Ok(()),
     }

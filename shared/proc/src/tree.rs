@@ -38,7 +38,7 @@ impl Snapshot {
     /// What of `/proc` the kernel shows to this user, and the numbers of the processes whose state it hides (hidepid=1).
     ///
     /// # Errors
-    /// `/proc` can't be listed.
+    /// `/proc` cannot be listed.
     pub fn visible() -> io::Result<(Self, Vec<i32>)> {
         let mut processes = BTreeMap::new();
         let mut hidden = Vec::new();

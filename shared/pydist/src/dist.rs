@@ -80,7 +80,7 @@ impl Dist {
         Some(dist)
     }
 
-    /// Reads what the entry's own name doesn't tell.
+    /// Reads what the entry's own name does not tell.
     fn complete(&mut self) {
         match self.form {
             Form::DistInfo => {}

@@ -39,7 +39,7 @@ pub use environment::{Environment, Interpreter, Kind, PythonVersion, PyvenvCfg};
 pub use error::Error;
 
 /// The version of the distribution `name` in `environment` (a virtual environment, a prefix such
-/// as `/usr`, or the path of an interpreter), or `None` when it isn't installed there.
+/// as `/usr`, or the path of an interpreter), or `None` when it is not installed there.
 pub fn version(
     environment: impl AsRef<std::path::Path>,
     name: &str,

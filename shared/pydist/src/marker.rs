@@ -272,7 +272,7 @@ fn compare(left: &str, operator: Operator, right: &str, specifiers: Option<&Spec
     }
 }
 
-/// Deeper nesting than any author writes; a bound so that a hostile file can't exhaust the stack.
+/// Deeper nesting than any author writes; a bound so that a hostile file cannot exhaust the stack.
 const DEEPEST: usize = 64;
 
 struct Parser<'a> {

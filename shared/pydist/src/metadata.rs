@@ -21,7 +21,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Reads the head of a METADATA file. Bytes that aren't UTF-8 are replaced: names and versions
+    /// Reads the head of a METADATA file. Bytes that are not UTF-8 are replaced: names and versions
     /// are ASCII, and a broken author's name is no reason to call a distribution unreadable.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Self {

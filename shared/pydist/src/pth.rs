@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// What a line of a `.pth` file does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
-    /// Adds this path, relative to the site directory if it isn't absolute.
+    /// Adds this path, relative to the site directory if it is not absolute.
     Path(PathBuf),
     /// Is executed.
     Import(String),

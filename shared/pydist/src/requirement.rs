@@ -34,7 +34,7 @@ impl Requirement {
         let (name, rest) = text.split_at(end.unwrap_or(text.len()));
         if !name::is_valid(name) {
             return Err(format!(
-                "`{text}` does not begin with a distribution's name"
+                "'{text}' does not begin with a distribution's name"
             ));
         }
         let (extras, rest) = extras(rest.trim_start_matches(SPACE))?;
@@ -96,7 +96,7 @@ fn extras(rest: &str) -> Result<(Vec<String>, &str), String> {
     };
     let (list, rest) = inner
         .split_once(']')
-        .ok_or_else(|| format!("the list of extras in `{rest}` is not closed"))?;
+        .ok_or_else(|| format!("the list of extras in '{rest}' is not closed"))?;
     let mut extras = Vec::new();
     for extra in list.split(',').map(str::trim) {
         if extra.is_empty() && list.trim().is_empty() {

@@ -29,7 +29,7 @@ impl InstalledVersion {
         }
     }
 
-    /// Whether it is a version by PEP 440. One that isn't satisfies only `===`.
+    /// Whether it is a version by PEP 440. One that is not satisfies only `===`.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         self.parsed.is_some()
@@ -164,7 +164,7 @@ fn same_release(one: &Version, other: &Version) -> bool {
     begins_with(one, other, length)
 }
 
-/// Whether the first `length` numbers of the releases are the same; what isn't written is 0.
+/// Whether the first `length` numbers of the releases are the same; what is not written is 0.
 fn begins_with(version: &Version, wanted: &Version, length: usize) -> bool {
     let at = |version: &Version, index: usize| version.release().get(index).copied().unwrap_or(0);
     version.epoch() == wanted.epoch()

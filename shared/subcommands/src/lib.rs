@@ -333,7 +333,7 @@ fn explain(line: &'static CommandLine, args: &[OsString], error: &clap::Error) -
     match error.kind() {
         ErrorKind::UnknownArgument if option.starts_with('-') => unknown_option(scope, &option),
         ErrorKind::UnknownArgument => Error::usage(format!(
-            "unexpected argument \"{}\"",
+            "unexpected argument '{}'",
             base::terminal::escape(&invalid)
         ))
         .hint(help),
@@ -343,7 +343,7 @@ fn explain(line: &'static CommandLine, args: &[OsString], error: &clap::Error) -
         ErrorKind::InvalidValue => {
             let valid = text(ContextKind::ValidValue).unwrap_or_default();
             Error::usage(format!(
-                "{option}: \"{}\" is none of {valid}",
+                "{option}: '{}' is none of {valid}",
                 base::terminal::escape(&value)
             ))
         }
@@ -351,7 +351,7 @@ fn explain(line: &'static CommandLine, args: &[OsString], error: &clap::Error) -
             let typed = text(ContextKind::InvalidSubcommand).unwrap_or_default();
             let names: Vec<_> = line.commands.iter().map(|c| c.name).collect();
             Error::usage(format!(
-                "unknown command \"{}\"",
+                "unknown command '{}'",
                 base::terminal::escape(&typed)
             ))
             .hint(match base::spelling::nearest(&typed, &names) {

@@ -186,5 +186,5 @@ fn a_snapshot_passes_on_its_own_host() {
         .expect_err("did you mean 'python'?");
     check(&["--snapshot"])
         .expect_code(2)
-        .expect_err("--snapshot of what?");
+        .expect_err("--snapshot needs a kind");
 }

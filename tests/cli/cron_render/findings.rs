@@ -419,7 +419,7 @@ fn ids_and_paths_of_a_job_cannot_break_out_of_their_line() {
         cron("lint", toml(&format!("id = \"{id}\"")))
             .expect_code(2)
             .expect_silence()
-            .expect_err("is no name");
+            .expect_err("cannot be an id");
     }
 }
 

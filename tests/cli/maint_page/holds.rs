@@ -159,7 +159,7 @@ fn status_is_asked_for_a_side_and_sees_what_does_not_agree() {
     site.tool("status").arg("--on").run().expect_code(0);
     assert_eq!(
         site.tool("status").arg("--off").run().expect_code(1).json()["msg"],
-        "active; it is not off"
+        "active; the page is not off"
     );
     fs::remove_file(site.file("on")).unwrap();
     let status = site.tool("status").run().expect_code(1).json();

@@ -115,7 +115,7 @@ fn wrong_usage_touches_nothing() {
     maint_page("on")
         .run()
         .expect_code(2)
-        .expect_err("where is the page?");
+        .expect_err("no place for the page is given");
     maint_page("verify")
         .arg("http://127.0.0.1/")
         .run()

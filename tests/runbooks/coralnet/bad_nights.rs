@@ -1,4 +1,4 @@
-//! What the guide doesn't speak of: nights on which the update goes wrong. The runbook promises that the old version runs on behind the
+//! What the guide does not speak of: nights on which the update goes wrong. The runbook promises that the old version runs on behind the
 //! page, and that the next run mends it.
 
 use super::{
@@ -45,7 +45,7 @@ fn redis_github_the_index_and_a_secret() {
     };
     let before = state(&stage);
 
-    // Redis has died, and GitHub doesn't answer: redis is started, and nothing else happens.
+    // Redis has died, and GitHub does not answer: redis is started, and nothing else happens.
     stage.sh("kill $(cat /run/redis/redis-server.pid); while redis-cli ping 2>/dev/null; do sleep 0.05; done");
     stage.sh("kill $(cat /run/github.pid)");
     stage.commit(REPOSITORY, "update", "Version 2");

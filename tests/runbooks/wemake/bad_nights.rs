@@ -33,7 +33,7 @@ fn what_the_guide_warns_of() {
     let before = (Before::of(node), main_pid(node));
     let visitors = node.visitors(&[SITE]);
 
-    // A volume that gunicorn can't write to.
+    // A volume that gunicorn cannot write to.
     node.sh("chown root /var/www/django/static");
     let night = node.runbook(&[]).expect_code(1);
     assert_eq!(unmet(&night), ["static"], "{night}");
@@ -41,7 +41,7 @@ fn what_the_guide_warns_of() {
     unnoticed(node, &night, &before);
 
     // A migration was forgotten, a cookie is sent over http, and a file that a style sheet names is missing: what the manifest storage
-    // fails at, and a dry run doesn't see.
+    // fails at, and a dry run does not see.
     cluster
         .world
         .commit("/srv/git/wemake", "update", "Version 2");

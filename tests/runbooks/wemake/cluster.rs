@@ -14,7 +14,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// `None` where machines can't be had and may be done without.
+    /// `None` where machines cannot be had and may be done without.
     pub fn up(count: usize) -> Option<Cluster> {
         for program in ["caddy", "pg_createcluster", "git", "ip"] {
             need(program)?;

@@ -77,7 +77,7 @@ fn a_change_between_look_and_install_stops_it() {
         .run();
     let report = out
         .expect_code(3)
-        .expect_err("changed by somebody else")
+        .expect_err("another process changed")
         .json();
     assert_eq!(report["status"], "failed");
     assert_eq!(person.crontab().unwrap(), other.as_bytes());

@@ -47,7 +47,7 @@ fn the_sites_own_errors_stay_its_own() {
     );
 }
 
-/// The common rule against dot files, and a password for the whole site, stay in force and don't hide the page from those let in.
+/// The common rule against dot files, and a password for the whole site, stay in force and do not hide the page from those let in.
 #[test]
 fn the_sites_own_rules_stay_in_force() {
     let site = Site::new();

@@ -210,7 +210,7 @@ fn dying_after_ready_within_stable_is_seen() {
         report["error"]["message"]
             .as_str()
             .unwrap()
-            .contains("it was ready, and then"),
+            .contains("was ready, and then"),
         "{report}"
     );
 }
@@ -453,7 +453,7 @@ fn readiness_answered_by_the_old_process_is_none() {
         return;
     }
     let port = free_port();
-    // The server survives its parent's stop; the next one can't have its port and dies, unseen.
+    // The server survives its parent's stop; the next one cannot have its port and dies, unseen.
     let supervisor = Supervisor::start(&format!(
         "[program:web]\ncommand = /bin/sh -c '(exec setsid python3 -m http.server -b 127.0.0.1 {port} >/dev/null 2>&1) & exec sleep 600'\nstartsecs = 0\n"
     ));

@@ -91,7 +91,7 @@ fn nginx_and_uwsgi_in_order_under_an_empty_environment() {
     assert_eq!(report["outcome"], "not_ready");
     run(&machine, &["stop", "-f", "/root/set.toml"], 0);
 
-    // Set in the shell and not in the script: it doesn't reach the daemon, and that is said.
+    // Set in the shell and not in the script: it does not reach the daemon, and that is said.
     machine.script("/etc/init.d/tracks", &uwsgi_script("--uid www-data"));
     let report = machine
         .tool("svc-cycle")
@@ -231,7 +231,7 @@ fn scripts_that_lie() {
     );
     let report = run(&machine, &["start", "-f", "/root/keeper.toml"], 0);
     assert_eq!(service(&report, "keeper")["after"], "running");
-    // The script says that it stopped it, and didn't.
+    // The script says that it stopped it, and did not.
     machine.script(
         "/etc/init.d/keeper",
         "#!/bin/sh\nPIDFILE=/run/keeper.pid\nexit 0\n",

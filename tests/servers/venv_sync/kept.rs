@@ -63,7 +63,7 @@ fn uploads_in_the_environment_stop_apply_and_are_never_pruned() {
     // The hint, as printed: moved out, with a link in its place.
     let hint = refused["error"]["hint"].as_str().unwrap().to_owned();
     let commands = hint
-        .strip_prefix("move it out and leave a link: ")
+        .strip_prefix("move the path out and leave a link: ")
         .and_then(|rest| rest.split("; or").next())
         .unwrap();
     let mut shell = venvs.command("sh");

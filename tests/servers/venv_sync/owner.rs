@@ -10,7 +10,7 @@ use std::process::Command;
 /// www-data, which every Debian has.
 const OWNER: u32 = 33;
 
-/// Gives the directory to the owner; uv comes along, since he can't look into the source tree.
+/// Gives the directory to the owner; uv comes along, since he cannot look into the source tree.
 fn owned() -> Option<Venvs> {
     if !harness::need_root() {
         return None;

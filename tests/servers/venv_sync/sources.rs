@@ -406,7 +406,7 @@ fn an_index_that_does_not_answer_is_worth_another_try() {
             done.err()
         );
 
-        // What isn't there, and what isn't allowed, will be the same the next time.
+        // What is not there, and what is not allowed, will be the same the next time.
         for what in ["404 Not Found", "403 Forbidden"]
             .into_iter()
             .take(count / 2)

@@ -1,4 +1,4 @@
-//! The command line: said once, read here into a [`Request`].
+//! The definition of the command line, and the reader that makes a [`Request`] of the arguments.
 
 use crate::document::{Origin, Settings};
 use crate::request::{Action, FailOn, Request, Source};
@@ -26,100 +26,224 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     section: 1,
     about: "say whether this host has what a site needs, and how each gap is fixed",
     description: &[
-        "check-reqs compares this host with a list of requirements and says of each whether it is met, unmet or unknown, why, and what to \
-         type to meet it. Requirements stand on the command line in a short form (NEED), or in files of TOML or JSON. All are looked at side \
-         by side, and reported in the order in which they were given. Nothing is changed.",
-        "Unknown is not unmet: where there is no permission to look, no service manager to ask, or no answer in time, the answer is unknown.",
-        "Several requirements with a bar between them are alternatives, of which one is enough: 'cmd:nginx|cmd:apache2'.",
-        "--explain prints how a requirement is looked at.",
+        "check-reqs compares this host with a list of requirements. The report says of each \
+         requirement whether the host meets the requirement (met, unmet or unknown), why, and what \
+         to type to meet the requirement. Requirements stand on the command line in a short form \
+         (NEED), or in files of TOML or JSON. check-reqs checks them side by side, reports them in \
+         the order in which they were given, and changes nothing.",
+        "A requirement is unknown where check-reqs lacks the permission to look, finds no service \
+         manager to ask, or gets no answer in time.",
+        "A bar separates alternatives, of which the host needs one, as in 'cmd:nginx|cmd:apache2'.",
+        "--explain ID prints what a requirement means and how check-reqs checks the requirement.",
     ],
     commands: &[],
     options: &[
-        Opt::value("file", Value::File("FILE"), "Read requirements from FILE, TOML or JSON; - is standard input").short('f').many(),
-        Opt::value("only", Value::Text("ID"), "Look only at this requirement, and at what it needs").many(),
-        Opt::value("tag", Value::Text("TAG"), "Look only at requirements with this tag, and at what they need").many(),
-        Opt::value("set", Value::Text("NAME=VALUE"), "What ${NAME} stands for in requirements").many(),
-        Opt::value("wait", Value::Duration("DURATION"), "Look again until all is met, at most this long").more(
-            "There is still one report at the end. Requirements that are met are not looked at again.",
+        Opt::value(
+            "file",
+            Value::File("FILE"),
+            "Read requirements from FILE, TOML or JSON; - is standard input",
+        )
+        .short('f')
+        .many(),
+        Opt::value(
+            "only",
+            Value::Text("ID"),
+            "Check only the requirement ID, and the requirements that it needs",
+        )
+        .many(),
+        Opt::value(
+            "tag",
+            Value::Text("TAG"),
+            "Check only the requirements with this tag, and those that they need",
+        )
+        .many(),
+        Opt::value(
+            "set",
+            Value::Text("NAME=VALUE"),
+            "Put VALUE in the place of ${NAME} in requirements",
+        )
+        .many(),
+        Opt::value(
+            "wait",
+            Value::Duration("DURATION"),
+            "Check again until every requirement is met, at most this long",
+        )
+        .more(
+            "The tool prints one report, at the end. A requirement that was met is not checked \
+             again.",
         ),
-        Opt::value("interval", Value::Duration("DURATION"), "How long to rest between looks with --wait (default 2s)"),
-        Opt::value("each", Value::Duration("DURATION"), "The longest one look may take (default 10s; 120s for django)").more(
-            "A program that was started is ended with all it started. The requirement's own timeout goes before this.",
+        Opt::value(
+            "interval",
+            Value::Duration("DURATION"),
+            "How long to pause between checks with --wait (default 2s)",
         ),
-        Opt::value("jobs", Value::Count("N"), "How many requirements to look at side by side (default: four for each processor)").short('j'),
-        Opt::value("fail-on", Value::Choice("LEVEL", &["fail", "warn", "unknown"]), "From what on the exit status is 1 (default fail)"),
-        Opt::value("output", Value::Choice("FORMAT", FORMATS), "How to report").short('o').more(
-            "The default is text on a terminal and json, one object on one line, everywhere else. ndjson is one item a line; nagios is a \
-             monitoring plugin's answer, with a plugin's exit status; tap, junit and prometheus are for test harnesses, build servers and \
-             the node exporter's textfile collector.",
+        Opt::value(
+            "each",
+            Value::Duration("DURATION"),
+            "The longest time that one check may take (default 10s; 120s for django)",
+        )
+        .more(
+            "After that time check-reqs ends the programs that the check started. The key timeout \
+             of a requirement wins over this option.",
         ),
-        Opt::value("as", Value::User("USER"), "Run the site's own code (django) as USER").more(
-            "A requirement's own user goes before this. Without either, root runs the code as the owner of its directory.",
+        Opt::value(
+            "jobs",
+            Value::Count("N"),
+            "How many requirements to check side by side (default: four for each processor)",
+        )
+        .short('j'),
+        Opt::value(
+            "fail-on",
+            Value::Choice("LEVEL", &["fail", "warn", "unknown"]),
+            "The least serious result that makes the exit status 1 (default fail)",
         ),
-        Opt::value("env-file", Value::File("FILE"), "Give the site's own code the variables in FILE").more(
-            "FILE has NAME=VALUE lines, as systemd's EnvironmentFile=. Every value is a secret: reports show *** in its place.",
+        Opt::value(
+            "output",
+            Value::Choice("FORMAT", FORMATS),
+            "The form of the report",
+        )
+        .short('o')
+        .more(
+            "The default is text on a terminal and json, one object on one line, everywhere else. \
+             ndjson is one item a line; nagios is the line and the exit status of a monitoring \
+             plugin; tap, junit and prometheus are for test harnesses, build servers and the node \
+             exporter's textfile collector.",
         ),
-        Opt::flag("as-site", "Run the site's own code as the site file says").more(
-            "As the user of the site file, with its env_file.",
+        Opt::value(
+            "as",
+            Value::User("USER"),
+            "Run the site's own code (django) as USER",
+        )
+        .more(
+            "The key user of a requirement wins over this option. Without both, root runs the code \
+             as the owner of the site's directory.",
         ),
-        Opt::flag("list", "List the requirements and look at none"),
-        Opt::value("explain", Value::Text("ID"), "Tell what a requirement means and how it is looked at"),
-        Opt::flag("snapshot", "Write the requirements that this host meets; each NEED is a kind: python, dist@VENV, package, …").more(
-            "Kinds: python[@VENV], dist[@VENV] or dist:NAME[@VENV], package[:NAME], command:NAME, postgres[@CONNECTION], \
-             extension[@CONNECTION], user[:NAME], group:NAME, service[:NAME], port, crontab, directory:PATH. The kind site, or site@DIR, \
-             writes a site file instead, from the site's processes: see runbook-tools.site(5). The new server is like the old one \
-             when check-reqs -f says so there. TOML; JSON with -o json.",
+        Opt::value(
+            "env-file",
+            Value::File("FILE"),
+            "Give the site's own code the variables in FILE",
+        )
+        .more(
+            "FILE has NAME=VALUE lines, as systemd's EnvironmentFile=. Every value is a secret: \
+             reports show *** in its place.",
+        ),
+        Opt::flag("as-site", "Run the site's own code as the site file says")
+            .more("As the user of the site file, with its env_file."),
+        Opt::flag("list", "List the requirements without checking them"),
+        Opt::value(
+            "explain",
+            Value::Text("ID"),
+            "Print what the requirement ID means and how the tool checks it",
+        ),
+        Opt::flag(
+            "snapshot",
+            "Write the requirements that this host meets; each NEED is a kind: python, dist@VENV, \
+             package, …",
+        )
+        .more(
+            "Kinds: python[@VENV], dist[@VENV] or dist:NAME[@VENV], package[:NAME], command:NAME, \
+             postgres[@CONNECTION], extension[@CONNECTION], user[:NAME], group:NAME, \
+             service[:NAME], port, crontab, directory:PATH. The kind site, or site@DIR, writes a \
+             site file instead, from the site's processes: see runbook-tools.site(5). The file is \
+             TOML, or JSON with -o json. On another server check-reqs -f FILE compares that server \
+             with this one.",
         ),
     ],
-    positionals: &[Positional::any("NEED", Value::Text("NEED"), "A requirement in its short form, such as 'python>=3.10' or disk:/srv:2G")],
+    positionals: &[Positional::any(
+        "NEED",
+        Value::Text("NEED"),
+        "A requirement in its short form, such as 'python>=3.10' or disk:/srv:2G; with --snapshot \
+         a kind of requirement",
+    )],
     exit: &[
-        Row { code: "1", meaning: "Something is unmet (or warned of, or unknown, as --fail-on says)." },
-        Row { code: "3", meaning: "Nothing is unmet, but something is unknown." },
-        Row { code: "0, 1, 2, 3", meaning: "With -o nagios: OK, WARNING, CRITICAL, UNKNOWN, as monitoring plugins have it." },
+        Row {
+            code: "1",
+            meaning: "A requirement is unmet (with --fail-on warn or unknown: a warning, or a \
+                requirement that is unknown).",
+        },
+        Row {
+            code: "3",
+            meaning: "No requirement is unmet, and at least one is unknown.",
+        },
+        Row {
+            code: "0, 1, 2, 3",
+            meaning: "With -o nagios: OK, WARNING, CRITICAL, UNKNOWN, as a monitoring system reads \
+                the exit status.",
+        },
     ],
     examples: &[
         Example {
-            text: "What a forum's guide asks for, before anything is installed.",
-            command: "check-reqs 'python>=3.9' 'postgres>=13' memory:128M disk:/srv:2G cmd:nginx crontab",
-        },
-        Example { text: "Close the gaps: run every step that a shell can run.", command: "check-reqs -f site.toml | jq -r '.items[].fix.steps[]? | select(.kind == \"shell\") | .text' | sh -e" },
-        Example { text: "Wait until a restarted site answers.", command: "check-reqs --wait 60s http:http://127.0.0.1:8000/" },
-        Example {
-            text: "From cron, as a line of /etc/cron.d: no mail while all is well.",
-            command: "10 4 * * * root check-reqs -q -f /etc/site/requirements.toml --tag nightly --journal /var/log/site.jsonl",
+            text: "Before the installation of a forum: check what the forum's guide asks for.",
+            command: "check-reqs 'python>=3.9' 'postgres>=13' memory:128M disk:/srv:2G cmd:nginx \
+                crontab",
         },
         Example {
-            text: "A first site file from the Django site that runs here.",
+            text: "Install what is missing: run every step of the fixes that a shell can run.",
+            command: "check-reqs -f site.toml | jq -r '.items[].fix.steps[]? | select(.kind == \
+                \"shell\") | .text' | sh -e",
+        },
+        Example {
+            text: "After a restart: wait until the site answers.",
+            command: "check-reqs --wait 60s http:http://127.0.0.1:8000/",
+        },
+        Example {
+            text: "In /etc/cron.d: mail when a requirement is unmet or unknown.",
+            command: "10 4 * * * root check-reqs -q -f /etc/site/requirements.toml --tag nightly \
+                --journal /var/log/site.jsonl",
+        },
+        Example {
+            text: "Write a first site file for the Django site that runs on this host.",
             command: "check-reqs --snapshot site > reef.toml",
         },
         Example {
-            text: "Write down what this server has, and ask the next one for it.",
-            command: "check-reqs --snapshot python@/srv/venv dist@/srv/venv package:nginx > site.toml",
+            text: "Before a move to another server: write what this server has as a list of \
+                requirements.",
+            command: "check-reqs --snapshot python@/srv/venv dist@/srv/venv package:nginx > \
+                site.toml",
         },
     ],
     files: &[
-        Entry { name: "/etc/os-release", text: "Which distribution this is: fixes name its own commands." },
-        Entry { name: "~/.pgpass, ~/.pg_service.conf", text: "Read as libpq reads them, for postgres and extension." },
+        Entry {
+            name: "/etc/os-release",
+            text: "The name of the distribution: fixes have the commands of that distribution.",
+        },
+        Entry {
+            name: "~/.pgpass, ~/.pg_service.conf",
+            text: "Passwords and named connections for postgres and extension, read as libpq reads \
+                them.",
+        },
     ],
     environment: &[
-        Entry { name: "PATH", text: "Where commands are looked for, before the system's own directories." },
-        Entry { name: "PGHOST, PGUSER, …", text: "libpq's variables, for postgres and extension." },
-        Entry { name: "SSL_CERT_FILE", text: "Trusted certificates, for http, smtp and tls." },
+        Entry {
+            name: "PATH",
+            text: "The directories that are searched for commands, before the system's own \
+                directories.",
+        },
+        Entry {
+            name: "PGHOST, PGUSER, …",
+            text: "The variables of libpq, for postgres and extension.",
+        },
+        Entry {
+            name: "SSL_CERT_FILE",
+            text: "Trusted certificates, for http, smtp and tls.",
+        },
     ],
     security: &[
-        "Only looks: no file is written (django collects static files into a directory in TMPDIR that is removed), no package manager is run, \
-         no mail is sent. Run by root it executes nothing that another user could have planted as root: another user's interpreter or site runs \
-         as that user, with none of the caller's environment.",
-        "Passwords in URLs, connection strings and arguments are masked in every output. service_env says whether a variable is set and how \
-         long it is, never its value.",
+        "check-reqs only looks: it writes no file (django collects static files into a directory \
+         in TMPDIR, which is removed), runs no package manager and sends no mail. Root's \
+         check-reqs runs another user's interpreter or site as that user, without the caller's \
+         environment.",
+        "Passwords in URLs, connection strings and arguments are masked in every output. \
+         service_env reports whether a variable is set and the length of the value, never the \
+         value.",
     ],
     see_also: &["pg-ext-ensure", "venv-sync", "svc-cycle"],
 };
 
-/// Reads the arguments, and the files they name.
+/// Reads the arguments, and the files that they name.
 ///
 /// # Errors
-/// `Kind::Usage` and `Kind::Input`: nothing was looked at.
+/// `Kind::Usage` and `Kind::Input`: no requirement was checked.
 pub fn request(parsed: &Parsed) -> Result<Request> {
     let needs: Vec<String> = parsed
         .positional_texts()
@@ -142,8 +266,9 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
         }
         sources.extend(needs.into_iter().map(Source::Need));
         if sources.is_empty() {
-            return Err(Error::usage("no requirement is given")
-                .hint("name some, such as 'python>=3.10' disk:/srv:2G, or a file with -f"));
+            return Err(Error::usage("no requirement is given").hint(
+                "name requirements, such as 'python>=3.10' disk:/srv:2G, or a file with -f",
+            ));
         }
     }
     let processors = std::thread::available_parallelism().map_or(4, std::num::NonZeroUsize::get);
@@ -156,8 +281,8 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
         .duration("interval")
         .unwrap_or(Duration::from_secs(2));
     if parsed.duration("interval").is_some() && parsed.duration("wait").is_none() {
-        return Err(Error::usage("--interval means nothing without --wait")
-            .hint("say how long to wait, such as --wait 60s"));
+        return Err(Error::usage("--interval needs --wait")
+            .hint("give the time to wait, such as --wait 60s"));
     }
     Ok(Request {
         sources,
@@ -199,11 +324,11 @@ fn action(parsed: &Parsed, needs: &[String]) -> Result<Action> {
     if parsed.flag("snapshot") {
         if !parsed.paths("file").is_empty() {
             return Err(Error::usage(
-                "--snapshot writes requirements and reads none: -f means nothing with it",
+                "--snapshot writes requirements and reads none: --snapshot and -f exclude each other",
             ));
         }
         if needs.is_empty() {
-            return Err(Error::usage("--snapshot of what?")
+            return Err(Error::usage("--snapshot needs a kind of requirement")
                 .hint("name kinds, such as python dist@/srv/venv package user:deployer"));
         }
         return Ok(Action::Snapshot(needs.to_vec()));
@@ -215,7 +340,7 @@ fn action(parsed: &Parsed, needs: &[String]) -> Result<Action> {
     })
 }
 
-/// What the site file says, and as whom and with what the site's own code runs.
+/// The facts of the site file, and the user and the variables that the site's own code runs with.
 fn of_site(parsed: &Parsed) -> Result<Settings> {
     let mut settings = Settings::new();
     let mut set = |name: &str, value: Option<String>| {
@@ -236,7 +361,7 @@ fn of_site(parsed: &Parsed) -> Result<Settings> {
     if !as_site && parsed.text("as").is_none() && parsed.path("env-file").is_none() {
         return Ok(settings);
     }
-    // Says what is wrong with the user, the site and the file before anything is looked at.
+    // Refuses a wrong user, site or file before the first check.
     RunAs::read(parsed)?;
     let site = site.filter(|_| as_site);
     let user = parsed
@@ -266,7 +391,7 @@ fn settings(parsed: &Parsed) -> Result<Settings> {
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
         if !fits {
             return Err(Error::usage(format!(
-                "--set: '{name}' is not a name: letters, digits, _, - and . make one"
+                "--set: '{name}' is not a name: a name has letters, digits, _, - and ."
             )));
         }
         settings.insert(name.to_string(), value.to_string());

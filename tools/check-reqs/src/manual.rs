@@ -1,4 +1,4 @@
-//! The requirements file, as the manual and `--help` describe it: made of the types of check and their keys, so that none is forgotten.
+//! The description of the requirements file for the manual and `--help`, made of the types of check and their keys.
 
 use crate::check::TYPES;
 use crate::requirement::{ANY_KEYS, COMMON_KEYS};
@@ -38,10 +38,10 @@ tags = ["nightly"]
 /// The description.
 pub fn documents() -> Vec<Document> {
     let text = [
-        "A list of requirements, TOML or JSON: each is a table, [[check]], with its type, the keys of that type, and the keys that every check \
-         may have. An unknown key, a double id and an empty list are errors, with line and column. Durations are written as 90s or 1h 30m, \
-         sizes as 128M or 2G.",
-        "${NAME} in a value stands for what --set says, or else the file's [set] table; $${ is a ${ that stays.",
+        "A requirements file is a list of requirements in TOML or JSON. Each requirement is a table [[check]] with a type, the keys of \
+         that type, and the keys of every check. The value in brackets after a key is the default. An unknown key, a double id and an \
+         empty list are errors, with line and column. Durations are written as 90s or 1h 30m, sizes as 128M or 2G.",
+        "${NAME} in a value stands for the VALUE of --set NAME=VALUE, or else for the value of NAME in the table [set] of the file. $${ stands for ${.",
     ];
     let every = table("[[check]]", "The keys of every check.", COMMON_KEYS);
     let of_types = TYPES.iter().map(|type_| {
@@ -53,7 +53,7 @@ pub fn documents() -> Vec<Document> {
     });
     let any = table(
         "[[any]]",
-        "One of several alternatives is enough; the keys of every check but type, and:",
+        "A requirement that one of several alternatives meets. The keys are those of every check except type, and:",
         ANY_KEYS,
     );
     let tables = [every, any].into_iter().chain(of_types).collect();
@@ -85,10 +85,10 @@ fn short_forms() -> Document {
     Document {
         title: "Short forms",
         text: vec![
-            "A NEED on the command line, and an alternative in an [[any]] table, is written in one of these forms. What stands in \
-             brackets may be left out."
+            "These are the forms of a NEED on the command line, and of an alternative in a table [[any]]. The parts in brackets \
+             are optional."
                 .to_owned(),
-            format!("Words of the same meaning: {}.", other.join(", ")),
+            format!("These words have the same meaning: {}.", other.join(", ")),
         ],
         tables: vec![Table {
             heading: "NEED".to_owned(),

@@ -98,8 +98,8 @@ fn pause(time: Duration, signals: Option<&Watch>) -> bool {
 
 fn never(reason: &'static str) -> Outcome {
     let msg = match reason {
-        "interrupted" => "not looked at: the run was interrupted",
-        _ => "not looked at: the time for the whole run was up",
+        "interrupted" => "not checked: the run was interrupted",
+        _ => "not checked: the time for the whole run was up",
     };
     Outcome {
         seen: Seen::Found(Finding::unknown(reason, msg)),
@@ -221,7 +221,7 @@ impl<'p> Pass<'p> {
         match failed {
             Some(need) => {
                 let why = format!(
-                    "not looked at: it needs {}, which is not met",
+                    "not checked: needs {}, which is not met",
                     self.requirements[*need].id
                 );
                 self.finish(i, Seen::Skipped("needs", why), Duration::ZERO, workers);

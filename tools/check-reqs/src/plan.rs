@@ -130,7 +130,7 @@ pub fn chosen(
             let error = Error::usage(format!("--only: there is no requirement '{id}'"));
             return Err(match base::spelling::nearest(id, &names) {
                 Some(near) => error.hint(format!("did you mean '{near}'?")),
-                None => error.hint("--list names them all"),
+                None => error.hint("--list lists the requirements"),
             });
         }
     }

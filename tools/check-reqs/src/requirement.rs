@@ -61,23 +61,26 @@ pub struct List {
 pub const COMMON_KEYS: &[(&str, &str)] = &[
     (
         "id",
-        "its name in the report; the type and what it is about, where none is given",
+        "the id of the requirement in the report (made of the type and its main key)",
     ),
-    ("type", "which check it is"),
+    ("type", "the type of the check"),
     ("severity", "fail (the default) or warn"),
     (
         "needs",
-        "ids; it is looked at when these are met, and skipped when one is not",
+        "the ids of requirements that have to be met first; otherwise the requirement is skipped",
     ),
     (
         "when",
         "a condition such as os.id == 'debian' and os.version >= 12; names: os.id, os.version, os.like, arch, hostname, set.NAME",
     ),
-    ("tags", "words for --tag"),
-    ("timeout", "how long one look may take, 30s"),
+    ("tags", "words that --tag selects the requirement by"),
+    (
+        "timeout",
+        "the longest time that one check may take, such as 30s",
+    ),
     (
         "fix",
-        "a command, a list of commands, or { text, commands, needs_root }, in place of the check's own",
+        "a command, a list of commands, or { text, commands, needs_root }, in place of the fix of the check",
     ),
 ];
 

@@ -184,8 +184,9 @@ fn pinned(
             }
             Ok(table)
         }
-        _ => Err(Error::failed(crate::secret::masked(&finding.msg))
-            .hint("a snapshot holds what this host has: leave this kind out, or mend it first")),
+        _ => Err(Error::failed(crate::secret::masked(&finding.msg)).hint(
+            "a snapshot holds what this host has: leave this kind out, or repair the host first",
+        )),
     }
 }
 

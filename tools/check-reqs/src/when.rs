@@ -11,7 +11,7 @@ pub type Facts = BTreeMap<String, String>;
 /// A condition, ready to be asked.
 #[derive(Clone, Debug, PartialEq)]
 pub enum When {
-    /// Both.
+    /// Both conditions hold.
     And(Box<When>, Box<When>),
     /// Either.
     Or(Box<When>, Box<When>),

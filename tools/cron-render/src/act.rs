@@ -25,8 +25,8 @@ fn demand_target(work: &Work) -> Result<()> {
     let site = &work.site;
     if site.facts.name.is_none() {
         return Err(
-            Error::usage("--name is missing: what is installed has to have a name")
-                .hint("--name ID, by which it is found again"),
+            Error::usage("--name is missing: an installed schedule needs a name")
+                .hint("give --name ID"),
         );
     }
     demand_user(work)
@@ -42,7 +42,7 @@ pub fn demand_user(work: &Work) -> Result<()> {
         site.facts.user.is_some() || work.template.jobs.iter().all(|job| job.user.is_some());
     if site.format != Format::Crontab && !named {
         return Err(Error::usage(
-            "--user is missing: what is installed for the whole machine has to name who runs it",
+            "--user is missing: a schedule for the whole host needs the user that runs the jobs",
         )
         .hint("--user USER"));
     }

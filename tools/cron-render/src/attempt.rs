@@ -154,8 +154,10 @@ fn of_installed(
         context,
     )?;
     let Some(name) = probe.site.facts.name.clone() else {
-        return Err(Error::usage("--name is missing: whose job is tried?")
-            .hint("--name ID of what is installed, or a TEMPLATE"));
+        return Err(
+            Error::usage("--name is missing: try needs the name of an installed schedule")
+                .hint("give --name ID, or a TEMPLATE"),
+        );
     };
     let place = act::open(&probe.site, &probe.cron, context)?;
     let text = place.read()?.unwrap_or_default();

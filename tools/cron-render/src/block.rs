@@ -68,7 +68,7 @@ pub fn find(file: &[u8], name: &str) -> Result<Option<Block>> {
     };
     let broken = |why: String| {
         Err(Error::failed(format!("the markers of {name} in the crontab are broken: {why}"))
-            .hint(format!("crontab -e: leave one `{begin} …` and one `{end}` after it, or remove both with what is between")))
+            .hint(format!("crontab -e: keep one line '{begin} …' and one line '{end}' below, or remove both and the lines between them")))
     };
     match (&begins[..], &ends[..]) {
         ([], []) => Ok(None),

@@ -1,4 +1,4 @@
-//! The command line, defined once, and what it asks for.
+//! The definition of the command line, and the reader that makes a request of the arguments.
 
 use std::path::PathBuf;
 
@@ -19,54 +19,131 @@ const TEMPLATE: Positional = Positional::one(
 );
 
 const SITE: &[Opt] = &[
-    Opt::value("name", Value::Text("ID"), "The site's name: of the block, the file, the units").fact("name"),
+    Opt::value(
+        "name",
+        Value::Text("ID"),
+        "The name of the site: the block, the file or the units are called after it",
+    )
+    .fact("name"),
     Opt::value("dir", Value::Dir("DIR"), "The directory with manage.py").fact("dir"),
-    Opt::value("venv", Value::Dir("DIR"), "The virtual environment, from / or from --dir").more("The default is venv.").fact("venv"),
-    Opt::value("user", Value::User("USER"), "Who runs the jobs").fact("user"),
+    Opt::value(
+        "venv",
+        Value::Dir("DIR"),
+        "The virtual environment: an absolute path, or a path below --dir",
+    )
+    .more("The default is venv.")
+    .fact("venv"),
+    Opt::value("user", Value::User("USER"), "The user that runs the jobs").fact("user"),
     Opt::value("env", Value::Text("K=V"), "Set a variable for the jobs").many(),
-    Opt::value("mailto", Value::Text("ADDRESS"), "Who gets the jobs' output by mail; empty for nobody"),
-    Opt::value("path", Value::Text("PATH"), "The jobs' PATH"),
-    Opt::value("shell", Value::Program("SHELL"), "The jobs' shell"),
-    Opt::value("tz", Value::Text("ZONE"), "The time zone that cron runs by").more("The default is the machine's."),
-    Opt::value("log-dir", Value::Dir("DIR"), "Append each job's output to a file in DIR"),
-    Opt::value("lock-dir", Value::Dir("DIR"), "Let no job run twice at a time: flock -n on a file in DIR"),
-    Opt::value("env-file", Value::File("FILE"), "Read the jobs' variables from FILE, NAME=VALUE lines")
-        .more("Its values stand neither in the schedule nor in arguments, which every user of the host can read.").fact("env_file"),
-    Opt::value("job-timeout", Value::Duration("DURATION"), "End each job after this long")
-        .more("Written into the schedule as timeout(1)."),
-    Opt::flag("sequence", "Let the jobs wait for each other: no two of the site run at a time"),
-    Opt::value("on-failure", Value::Text("UNIT"), "Start this systemd unit when a job fails")
-        .more("With --format systemd, which sends no mail."),
-    Opt::value("spread", Value::Duration("DURATION"), "Move jobs that start together apart, within this long")
-        .more("Where a job goes depends on the site's name and the job's id alone."),
-    Opt::value("form", Value::Choice("FORM", &["user", "system"]), "Whether each line of TEMPLATE names a user, as in /etc/crontab")
-        .more("The default is system for /etc/crontab, files in a directory cron.d and files called NAME.cron.d, and where the first word of each command is a user and no program."),
-    Opt::value("format", Value::Choice("FORMAT", registry::NAMES), "What to make: crontab is the default"),
-    Opt::value("dialect", Value::Choice("CRON", dialect::NAMES), "Whose rules; those of the cron of this host are the default")
-        .more("For a schedule that is rendered for another host: debian is cron 3.0pl1 to -186 (Debian 11 and 12), debian-13 a later one, cronie-1.5 is cronie 1.5.5 to 1.5.7 (RHEL 9), cronie-1.5.2 an older one (RHEL 8)."),
+    Opt::value(
+        "mailto",
+        Value::Text("ADDRESS"),
+        "The address that cron mails the output to; empty for no mail",
+    ),
+    Opt::value("path", Value::Text("PATH"), "The PATH of the jobs"),
+    Opt::value("shell", Value::Program("SHELL"), "The shell of the jobs"),
+    Opt::value(
+        "tz",
+        Value::Text("ZONE"),
+        "The time zone of the cron daemon",
+    )
+    .more("The default is the machine's."),
+    Opt::value(
+        "log-dir",
+        Value::Dir("DIR"),
+        "Append each job's output to a file in DIR",
+    ),
+    Opt::value(
+        "lock-dir",
+        Value::Dir("DIR"),
+        "Let no job run twice at the same time: flock -n on a file in DIR",
+    ),
+    Opt::value(
+        "env-file",
+        Value::File("FILE"),
+        "Give the jobs the variables in FILE",
+    )
+    .more(
+        "FILE has NAME=VALUE lines, as systemd's EnvironmentFile=. The values appear neither in \
+         the schedule nor in arguments, which every user of the host can read.",
+    )
+    .fact("env_file"),
+    Opt::value(
+        "job-timeout",
+        Value::Duration("DURATION"),
+        "End each job after this time",
+    )
+    .more("The schedule runs each job with timeout(1)."),
+    Opt::flag(
+        "sequence",
+        "Let the jobs of the site wait for each other, so that no two run at the same time",
+    ),
+    Opt::value(
+        "on-failure",
+        Value::Text("UNIT"),
+        "Start this systemd unit when a job fails",
+    )
+    .more("Only with --format systemd, which sends no mail."),
+    Opt::value(
+        "spread",
+        Value::Duration("DURATION"),
+        "Move jobs that start at the same minute apart, within this time",
+    )
+    .more("The new minute depends only on the name of the site and the id of the job."),
+    Opt::value(
+        "form",
+        Value::Choice("FORM", &["user", "system"]),
+        "Whether each line of TEMPLATE names a user, as in /etc/crontab",
+    )
+    .more(
+        "The default is system for /etc/crontab, for files in a directory cron.d, for files called \
+         NAME.cron.d, and where the first word of each command is a user of the host and not a \
+         program.",
+    ),
+    Opt::value(
+        "format",
+        Value::Choice("FORMAT", registry::NAMES),
+        "The form of the schedule (default crontab)",
+    ),
+    Opt::value(
+        "dialect",
+        Value::Choice("CRON", dialect::NAMES),
+        "The rules of this cron (default: the cron of this host)",
+    )
+    .more(
+        "For the schedule of another host: debian is cron 3.0pl1 to -186 (Debian 11 and 12), \
+         debian-13 a later one, cronie-1.5 is cronie 1.5.5 to 1.5.7 (RHEL 9), cronie-1.5.2 an \
+         older one (RHEL 8).",
+    ),
 ];
 
 const FORCE: &[Opt] = &[Opt::flag(
     "force",
-    "Replace a block or file that was edited by hand, or is not ours",
+    "Replace a block or file that was edited by hand, or that cron-render did not write",
 )];
 
 const NEXT: &[Opt] = &[
     Opt::value(
         "count",
         Value::Count("N"),
-        "How many runs of each job; 5 is the default",
+        "How many runs of each job to list (default 5)",
     )
     .short('c'),
     Opt::value(
         "from",
         Value::Text("TIME"),
-        "Runs at or after TIME; now is the default",
+        "List the runs from TIME on (default: now)",
     )
     .more("2026-03-29T02:30:00+01:00, or 2026-03-29 02:30 or 2026-03-29 in the zone of --tz."),
-    Opt::value("until", Value::Text("TIME"), "Runs before TIME"),
-    Opt::flag("merged", "All jobs in one list, in the order of time")
-        .more("Without TEMPLATE: those of /etc/crontab, /etc/cron.d and the crontabs of all users that you may read."),
+    Opt::value("until", Value::Text("TIME"), "List the runs before TIME"),
+    Opt::flag(
+        "merged",
+        "List the runs of all jobs in one list, in the order of time",
+    )
+    .more(
+        "Without TEMPLATE: the jobs of /etc/crontab, of /etc/cron.d and of every user's crontab \
+         that you may read.",
+    ),
 ];
 
 const EXPRESSION: &[Opt] = &[Opt::value(
@@ -78,23 +155,23 @@ const EXPRESSION: &[Opt] = &[Opt::value(
 .many()];
 
 const REMOVE: &[Opt] = &[
-    Opt::value("name", Value::Text("ID"), "The site's name")
+    Opt::value("name", Value::Text("ID"), "The name of the site")
         .required()
         .fact("name"),
     Opt::value(
         "user",
         Value::User("USER"),
-        "Whose crontab; yours is the default",
+        "The user whose crontab it is (default: you)",
     ),
     Opt::value(
         "format",
         Value::Choice("FORMAT", registry::NAMES),
-        "Where it was installed: crontab is the default",
+        "The form that was installed (default crontab)",
     ),
     Opt::value(
         "dialect",
         Value::Choice("CRON", dialect::NAMES),
-        "Whose rules; those of the cron of this host are the default",
+        "The rules of this cron (default: the cron of this host)",
     ),
 ];
 
@@ -115,16 +192,22 @@ const fn command(
     }
 }
 
-/// The whole of it.
 pub const COMMAND_LINE: CommandLine = CommandLine {
     name: "cron-render",
     version: env!("CARGO_PKG_VERSION"),
     section: 8,
     about: "render, lint and install a cron schedule for a site",
     description: &[
-        "Turns a cron template and the facts of a site into a schedule that is right, says what is wrong with it, and keeps it installed without touching anyone else's lines.",
-        "A template is a crontab such as the cron.txt that an application ships, or TOML or JSON. A command that is `python manage.py …` is written for the site: its directory, its virtual environment, and a lock, a log and a time limit where they are asked for. Every other command stays as it is.",
-        "Schedules mean exactly what they mean to the daemon: Debian's cron, or cronie with --dialect cronie. H in a field stands for a value that is hashed from the site's name and the job's id, as in Jenkins.",
+        "cron-render makes a schedule of a template and the facts of a site, reports the mistakes \
+         in the template, and installs the schedule. Lines that cron-render did not write stay as \
+         they are.",
+        "A template is a crontab, such as the cron.txt that an application ships, or a file of \
+         TOML or JSON. cron-render rewrites a command `python manage.py …` for the site: with the \
+         directory and the virtual environment of the site, and with a lock, a log and a time \
+         limit where an option asks for them. Every other command stays as it is.",
+        "cron-render reads a schedule as the daemon of the host does: Debian's cron or cronie; \
+         --dialect names another one. H in a field stands for a value that cron-render computes \
+         from the name of the site and the id of the job, as in Jenkins.",
     ],
     commands: &[
         command(
@@ -135,13 +218,14 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         ),
         command(
             "lint",
-            "Say what is wrong with a template, or will surprise",
+            "Report the mistakes and the traps in a template",
             &[SITE],
             &[TEMPLATE],
         ),
         Command {
             name: "next",
-            about: "List the next runs, with local time, UTC and what a change of time does",
+            about: "List the next runs in local time and UTC, with what a clock change does to \
+                them",
             description: &[],
             options: &[NEXT, EXPRESSION, SITE],
             positionals: &[Positional::optional(
@@ -154,7 +238,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Command {
             name: "explain",
-            about: "Say each schedule in plain English",
+            about: "Print each schedule in English",
             description: &[],
             options: &[EXPRESSION, SITE],
             positionals: &[Positional::optional(
@@ -167,23 +251,27 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         command(
             "diff",
-            "Compare with what is installed; 1 where they differ",
+            "Compare the template with the installed schedule; exit status 1 where they differ",
             &[SITE],
             &[TEMPLATE],
         ),
         command(
             "install",
-            "Install the schedule, or bring it up to date",
+            "Install the schedule, or update the installed one",
             &[SITE, FORCE],
             &[TEMPLATE],
         ),
         Command {
             name: "try",
-            about: "Run one job now as its daemon would, and say what came of it",
+            about: "Run one job now as the daemon would, and report the result",
             description: &[
-                "The job gets what cron (or systemd, with --format systemd) gives: its user, HOME, SHELL, PATH, environment, umask, directory and standard input, and no terminal. The output stands in the report, and the exit status is the job's own.",
-                "JOB is an id, a line of the template, or a word of the command. Without TEMPLATE the job is looked for among what is installed under --name.",
-                "What cron-render leaves out: the limits and the cgroup are those of the caller, and no mail is sent. A unit runs without OnFailure=.",
+                "The job gets what cron (or systemd, with --format systemd) gives to it: user, \
+                 HOME, SHELL, PATH, environment, umask, directory and standard input, and no \
+                 terminal. The report has the output, and the exit status is that of the job.",
+                "JOB is an id, a line of the template, or a word of the command. Without TEMPLATE \
+                 cron-render looks for the job in the schedule that is installed under --name.",
+                "Two things differ from the real run: the job has the limits and the cgroup of the \
+                 caller, and its output is not mailed. A unit runs without OnFailure=.",
             ],
             options: &[SITE],
             positionals: &[
@@ -203,7 +291,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         command(
             "remove",
-            "Remove what was installed under a name",
+            "Remove the schedule that was installed under a name",
             &[REMOVE, FORCE],
             &[],
         ),
@@ -217,66 +305,79 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Row {
             code: "125",
-            meaning: "try: the daemon does not start the job; the report says why.",
+            meaning: "For try: the daemon does not start the job; the report has the reason.",
         },
         Row {
             code: "the job's own",
-            meaning: "try: the job ran and exited with this status; 128+N if signal N ended it.",
+            meaning: "For try: the job ran and exited with this status; 128+N if signal N ended \
+                the job.",
         },
     ],
     examples: &[
         Example {
-            text: "The schedule of a Misago site, jobs moved apart within half an hour:",
-            command: "cron-render render cron.txt --name forum --dir /home/myforumorg --venv venv --spread 30m -o text",
+            text: "Print the schedule of a Misago site, with the jobs moved apart within half an \
+                hour:",
+            command: "cron-render render cron.txt --name forum --dir /home/myforumorg --venv venv \
+                --spread 30m -o text",
         },
         Example {
-            text: "What is wrong with it:",
+            text: "Before a new template goes live: report its mistakes:",
             command: "cron-render lint cron.txt -o text",
         },
         Example {
-            text: "Install it into the user's crontab; first see whether that would change anything (then the exit status is 1):",
-            command: "cron-render install -n cron.txt --name forum --dir /home/myforumorg --user myforumorg",
+            text: "Show what an install into the user's crontab would change (without -n the same \
+                command installs):",
+            command: "cron-render install -n cron.txt --name forum --dir /home/myforumorg --user \
+                myforumorg",
         },
         Example {
-            text: "Run one job of it now, as cron will at night:",
-            command: "cron-render try prunecategories cron.txt --name forum --dir /home/myforumorg --user myforumorg -o text",
+            text: "Run one job now as cron will run it at night:",
+            command: "cron-render try prunecategories cron.txt --name forum --dir /home/myforumorg \
+                --user myforumorg -o text",
         },
         Example {
-            text: "From cron, as a line of /etc/cron.d: mail if the crontab is no longer what the template says.",
-            command: "40 4 * * * root cron-render diff -q /srv/site/cron.toml --journal /var/log/site.jsonl",
+            text: "In /etc/cron.d: mail when the installed crontab differs from the template:",
+            command: "40 4 * * * root cron-render diff -q /srv/site/cron.toml --journal \
+                /var/log/site.jsonl",
         },
         Example {
-            text: "What happens around the change of time:",
-            command: "cron-render next cron.txt --tz Europe/Warsaw --from 2026-03-28 --until 2026-03-30",
+            text: "Show which runs a change of the clock moves, skips or repeats:",
+            command: "cron-render next cron.txt --tz Europe/Warsaw --from 2026-03-28 --until \
+                2026-03-30",
         },
     ],
     files: &[
         Entry {
             name: "/etc/cron.d/NAME",
-            text: "What --format cron.d installs: 0644, root's, owned whole.",
+            text: "The file that --format cron.d installs, with mode 0644 and owner root. \
+                cron-render owns the whole file.",
         },
         Entry {
             name: "/etc/systemd/system/NAME-JOB.timer, .service",
-            text: "What --format systemd installs.",
+            text: "The units that --format systemd installs.",
         },
         Entry {
             name: "/var/backups/runbook-tools/, ~/.local/state/runbook-tools/",
-            text: "The crontab as it was before, mode 0600.",
+            text: "A copy of the crontab as it was before the last install, with mode 0600.",
         },
     ],
     environment: &[
         Entry {
             name: "PATH",
-            text: "Where crontab(1), systemctl(1) and systemd-analyze(1) are looked for; jobs never see it.",
+            text: "The directories that are searched for crontab(1), systemctl(1) and \
+                systemd-analyze(1). Jobs do not get this PATH.",
         },
         Entry {
             name: "HOME, XDG_RUNTIME_DIR",
-            text: "Where a user other than root keeps locks and backups.",
+            text: "The directories of locks and backups for users other than root.",
         },
     ],
     security: &[
-        "A user's crontab is read and written with crontab(1) only, never in the spool; the block between the two marker lines is all that changes. A crontab that cannot be read for certain is never taken for an empty one.",
-        "No fact may hold a control byte; user names may not begin with a minus. Programs are run with their arguments, never through a shell.",
+        "cron-render reads and writes the crontab of a user with crontab(1), never in the spool, \
+         and changes only the block between its two marker lines. A crontab that cannot be read is \
+         an error, never an empty crontab.",
+        "A fact that holds a control byte, or a user name that begins with a minus, is refused. \
+         cron-render starts programs with a list of arguments, never through a shell.",
     ],
     see_also: &[
         "crontab(1)",
@@ -320,20 +421,20 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
                 .map_or_else(String::new, |job| (*job).to_owned()),
         ),
         _ => {
-            return Err(Error::usage("no command was named")
-                .hint("render, lint, next, explain, diff, install, try or remove"));
+            return Err(Error::usage("no command is given")
+                .hint("give one of render, lint, next, explain, diff, install, try, remove"));
         }
     };
     let place = usize::from(matches!(asked, Asked::Try(_)));
     let template = parsed.positionals().get(place).map(PathBuf::from);
     match (&asked, &template) {
         (Asked::Explain(expressions), None) if expressions.is_empty() => {
-            return Err(Error::usage("there is nothing to explain")
+            return Err(Error::usage("explain needs a TEMPLATE or an expression")
                 .hint("give a TEMPLATE, or -e '*/5 * * * *'"));
         }
         (Asked::Next(window), None) if window.expressions.is_empty() && !window.merged => {
             return Err(Error::usage("next needs a TEMPLATE")
-                .hint("TEMPLATE, -e '*/5 * * * *', or --merged for everything on this host"));
+                .hint("give a TEMPLATE, -e '*/5 * * * *', or --merged for all jobs of this host"));
         }
         (Asked::Next(window), Some(_)) if !window.expressions.is_empty() => {
             return Err(Error::usage("next takes a TEMPLATE or -e EXPR, not both"));
@@ -392,9 +493,9 @@ fn pair(text: &str) -> Result<(String, String)> {
     match text.split_once('=') {
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
         None => Err(Error::usage(format!(
-            "--env {}: there is no =",
+            "--env '{}' has no '='",
             base::terminal::escape(text)
         ))
-        .hint("--env NAME=VALUE")),
+        .hint("write --env NAME=VALUE")),
     }
 }

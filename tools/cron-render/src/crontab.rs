@@ -23,7 +23,6 @@ pub enum Form {
 /// A job's line. Ranges are from the line's beginning.
 #[derive(Clone, Debug)]
 pub struct JobLine {
-    /// When.
     pub written: Written,
     /// Who, in a system table.
     pub user: Option<Range<usize>>,

@@ -118,7 +118,6 @@ pub enum Refusal {
 pub struct FieldError {
     /// Which field.
     pub field: Field,
-    /// Why.
     pub refusal: Refusal,
     /// The bytes at fault, from the beginning of the line.
     pub span: Range<usize>,
@@ -146,7 +145,6 @@ pub enum Remark {
 pub struct Note {
     /// Which field.
     pub field: Field,
-    /// What.
     pub remark: Remark,
     /// The bytes meant, from the beginning of the line.
     pub span: Range<usize>,

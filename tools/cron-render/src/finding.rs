@@ -79,7 +79,7 @@ codes! {
     E12 "mode, owner or links that cron refuses" CronD(0o664, "0 0 * * * root /bin/true\n"),
     E13 "duplicate id" Lint("", "[[job]]\nid = 'a'\nschedule = '@daily'\nshell = 'x'\n[[job]]\nid = 'a'\nschedule = '@daily'\nshell = 'y'\n"),
     E14 "cannot run on this host" Lint("--dir /usr --venv nothing", "0 0 * * * python manage.py x\n"),
-    E15 "cron reads it back differently" When("no input is known that does; the check is the last one before an install"),
+    E15 "cron reads the rendered line differently" When("no such template is known; the check is the last one before an install"),
     W01 "day of month or day of week" Lint("", "0 0 13 * 5 true\n"),
     W02 "day of month and day of week" Lint("", "0 0 */2 * 1 true\n"),
     W03 "ignored bytes after a value" Lint("", "1#2 * * * * true\n"),
@@ -93,20 +93,20 @@ codes! {
     W11 "environment line cut" Long("A=", "x", 1_000),
     W12 "jobs at the same minute" Lint("", "0 0 1 * * /bin/true a\n0 0 * * 1 /bin/true b\n"),
     W13 "duplicate job" Lint("", "0 0 * * * /bin/true\n0 0 * * * /bin/true\n"),
-    W14 "change of time" Lint("--tz America/New_York", "30 2 * * * true\n"),
+    W14 "clock change" Lint("--tz America/New_York", "30 2 * * * true\n"),
     W15 "setting this cron does not know" Lint("", "CRON_TZ=Europe/Warsaw\n0 0 * * * true\n"),
     W16 "leading minus" Lint("", "-*/5 * * * * true\n"),
     W17 "export, or a setting after the jobs that need it" Lint("", "export A=b\n"),
     W18 "number that wraps" Lint("", "4294967301 * * * * true\n"),
     W19 "uneven step" Lint("", "*/7 * * * * true\n"),
-    W20 "systemd runs it at other times" Lint("--format systemd --tz America/New_York", "30 2 * * * true\n"),
-    W21 "left as it is" Lint("--dir /srv", "0 0 * * * cd /x && python manage.py y\n"),
+    W20 "systemd runs the job at other times" Lint("--format systemd --tz America/New_York", "30 2 * * * true\n"),
+    W21 "command that cron-render leaves unchanged" Lint("--dir /srv", "0 0 * * * cd /x && python manage.py y\n"),
     W22 "may not run on this host" Lint("--dir /srv", "0 0 * * * cd /no/such && python manage.py y\n"),
     W23 "no daemon runs the schedule" When("install and diff, on a host where the daemon is stopped"),
     W24 "every minute of an hour" Lint("", "* 5 * * * true\n"),
-    W25 "systemd does not do this" Lint("--format systemd", "MAILTO=a@b.c\n0 0 * * * /bin/true\n"),
+    W25 "setting that systemd does not have" Lint("--format systemd", "MAILTO=a@b.c\n0 0 * * * /bin/true\n"),
     W26 "mail that is not sent" Lint("", "MAILTO=a b@c\n0 0 * * * /bin/true\n"),
-    W27 "other users can read it or hold it up" Lint("--lock-dir /tmp --name site --dir /srv", "0 0 * * * python manage.py x\n"),
+    W27 "other users can read the output or block the job" Lint("--lock-dir /tmp --name site --dir /srv", "0 0 * * * python manage.py x\n"),
     W28 "setting that does nothing" Lint("", "TZ=Europe/Rome\n"),
 }
 
@@ -155,8 +155,8 @@ pub fn document() -> Document {
     Document {
         title: "Findings",
         text: vec![
-            "Each finding has a code that never changes its meaning, a place, a message and a fix. The list shows a template that each is \
-             found in."
+            "Each finding has a code, whose meaning never changes, a place, a message and a fix. After the meaning of a code the \
+             list shows a template that has the finding."
                 .to_owned(),
         ],
         tables: vec![

@@ -55,7 +55,6 @@ pub struct Facts {
 /// A file in a directory `cron.d`, as cron looks at it.
 #[derive(Clone, Debug)]
 pub struct FileFacts {
-    /// Its name.
     pub name: String,
     /// Its path.
     pub path: String,

@@ -118,9 +118,7 @@ impl Answer {
 pub struct Unmet {
     /// Whose jobs.
     pub user: Option<String>,
-    /// What.
     pub need: Need,
-    /// Why.
     pub answer: Answer,
     /// The lines of the jobs.
     pub lines: Vec<usize>,

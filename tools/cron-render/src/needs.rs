@@ -38,7 +38,6 @@ impl Use {
 /// One thing that a job needs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Need {
-    /// How.
     pub how: Use,
     /// Where; a name without a slash is looked for on [`Need::search`].
     pub path: String,

@@ -29,7 +29,7 @@ const FOREVER: i64 = i64::MAX / 4;
 /// What the change of time did to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dst {
-    /// Nothing.
+    /// The clock does not change.
     Plain,
     /// Its local minute (given) does not exist that day; it runs right after the gap.
     Skipped(i64),

@@ -34,36 +34,36 @@ pub enum Format {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
-    /// The site's name: of the block, the file, the units.
+    /// The name of the site: the block, the file or the units are called after it.
     pub name: Option<String>,
     /// The directory with `manage.py`.
     pub dir: Option<String>,
-    /// The virtual environment, from `/` or from `dir`; venv unless given.
+    /// The virtual environment: an absolute path, or a path below dir (default: venv).
     pub venv: Option<String>,
-    /// Who runs the jobs.
+    /// The user that runs the jobs.
     pub user: Option<String>,
     /// Environment settings, in order.
     #[serde(default, deserialize_with = "ordered")]
     #[schemars(with = "BTreeMap<String, String>")]
     pub env: Vec<(String, String)>,
-    /// Who gets the output by mail; empty for nobody.
+    /// The address that cron mails the output to; empty for no mail.
     pub mailto: Option<String>,
     /// The jobs' PATH.
     pub path: Option<String>,
     /// The jobs' shell.
     pub shell: Option<String>,
-    /// The time zone that the daemon runs by; the machine's unless given.
+    /// The time zone of the cron daemon (default: the zone of the host).
     pub tz: Option<String>,
-    /// Where each job's output is appended.
+    /// The directory of the files that the output of the jobs is appended to.
     #[serde(alias = "log-dir")]
     pub log_dir: Option<String>,
-    /// Where each job's lock is.
+    /// The directory of the locks of the jobs.
     #[serde(alias = "lock-dir")]
     pub lock_dir: Option<String>,
-    /// A file of NAME=VALUE lines that each job's environment is read from.
+    /// The file of NAME=VALUE lines with the variables of the jobs.
     #[serde(alias = "env-file")]
     pub env_file: Option<String>,
-    /// After how long a job is ended.
+    /// The longest time that a job may take; timeout(1) ends the job after that.
     #[serde(
         default,
         alias = "job-timeout",
@@ -72,18 +72,18 @@ pub struct Facts {
     )]
     #[schemars(with = "Option<String>")]
     pub job_timeout: Option<Duration>,
-    /// Whether the jobs of the site wait for each other, so that no two run at a time.
+    /// Whether the jobs of the site wait for each other, so that no two run at the same time.
     pub sequence: Option<bool>,
     /// The systemd unit that is started when a job fails.
     #[serde(alias = "on-failure")]
     pub on_failure: Option<String>,
-    /// How far jobs may be moved apart.
+    /// The time within which jobs that start at the same minute are moved apart.
     #[serde(default, deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub spread: Option<Duration>,
-    /// What is made of it; a crontab unless given.
+    /// The form of the schedule (default: crontab).
     pub format: Option<Format>,
-    /// Whose rules; those of the cron of this host unless given.
+    /// The rules of this cron (default: the cron of this host).
     pub dialect: Option<Dialect>,
 }
 

@@ -171,7 +171,7 @@ pub fn run_to_its_end(program: &Run) -> Result<Finished> {
 /// What was read before is not what is there now.
 pub fn changed_meanwhile(what: &str) -> Error {
     Error::failed(format!(
-        "{what} was changed by somebody else meanwhile; nothing was installed"
+        "another process changed {what} meanwhile; nothing was installed"
     ))
     .hint("run it again")
 }
@@ -179,7 +179,7 @@ pub fn changed_meanwhile(what: &str) -> Error {
 /// What was written is not what can be read back.
 pub fn not_as_written(what: &str) -> Error {
     Error::failed(format!(
-        "{what} is not what was installed: somebody else wrote at the same time"
+        "{what} differs from the schedule that was installed: another process wrote at the same time"
     ))
     .hint("run it again")
 }

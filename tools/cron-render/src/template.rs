@@ -59,7 +59,7 @@ enum Content {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Document {
-    /// The site's facts. Those of --site and of the command line go before them.
+    /// The facts of the site. The command line and the site file win over these keys.
     #[serde(default)]
     site: Facts,
     /// A job. It has exactly one of manage, argv and shell.
@@ -70,25 +70,25 @@ struct Document {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct GivenJob {
-    /// Its name, by which it keeps its place and lock; made of what it runs unless given.
+    /// The name of the job; the place and the lock of the job depend on the name (default: made of the command).
     id: Option<String>,
-    /// When: five fields or @daily and the like, as in a crontab. H stands for a value of the job's own.
+    /// The schedule: five fields, or a word such as @daily, as in a crontab. H stands for a value that cron-render computes for the job.
     schedule: String,
-    /// What the site's manage.py is told: clearsessions.
+    /// The arguments of manage.py, such as clearsessions.
     manage: Option<String>,
-    /// A program and its arguments; no shell reads them.
+    /// A program and its arguments; no shell reads the arguments.
     argv: Option<Vec<String>>,
-    /// A command line for the jobs' shell.
+    /// A command line for the shell of the jobs.
     shell: Option<String>,
-    /// Let it not run twice at a time: true, in the site's lock-dir, or the lock's path.
+    /// A lock that keeps the job from running twice at the same time: true for a file in lock_dir, or the path of the lock.
     lock: Option<Place>,
-    /// Append its output to a file: true, in the site's log-dir, or the file's path.
+    /// A file that the output is appended to: true for a file in log_dir, or the path of the file.
     log: Option<Place>,
-    /// After how long it is ended, in place of the site's.
+    /// The longest time that the job may take, in place of job_timeout.
     #[serde(default, deserialize_with = "crate::site::duration")]
     #[schemars(with = "Option<String>")]
     timeout: Option<Duration>,
-    /// How far it may be moved, in place of the site's.
+    /// The time within which the job may be moved, in place of the spread of the site.
     #[serde(default, deserialize_with = "crate::site::duration")]
     #[schemars(with = "Option<String>")]
     spread: Option<Duration>,
@@ -105,11 +105,9 @@ pub struct Job {
     pub shift: usize,
     /// What the schedule was read from: the whole line, or the schedule alone.
     pub text: Piece,
-    /// When.
     pub written: Written,
     /// Where the command begins in [`Job::text`]; beyond it in TOML.
     pub command_at: usize,
-    /// What.
     pub action: Action,
     /// What a crontab's own command looks like.
     pub shape: Shape,
@@ -155,7 +153,6 @@ pub struct BadSchedule {
     pub shift: usize,
     /// As in [`Job::text`].
     pub text: Piece,
-    /// Why.
     pub error: ScheduleError,
 }
 
@@ -255,7 +252,7 @@ impl Draft {
                 .filter(|id| identity::slug(id.as_bytes()) != *id)
             {
                 let words = format!(
-                    "the id {id:?} is no name: letters, digits, _ and -, at most 60, of which files are named"
+                    "'{id}' cannot be an id: an id has letters, digits, _ and -, at most 60, because files are called after it"
                 );
                 return Err(source.wrong(place, &words));
             }
@@ -273,7 +270,7 @@ impl Draft {
                 .filter(|w| command::runs_manage(w.as_bytes()))
             {
                 let rest = words.rsplit("manage.py").next().unwrap_or_default().trim();
-                let words = format!("manage is what follows manage.py: manage = {rest:?}");
+                let words = format!("manage holds the words after manage.py: manage = {rest:?}");
                 return Err(source.wrong(place, &words));
             }
         }

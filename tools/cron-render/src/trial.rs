@@ -129,7 +129,6 @@ impl Attempt {
 pub struct Lack {
     /// The kind of thing.
     pub kind: LackKind,
-    /// Its name.
     pub name: String,
     /// The sentence for a person.
     pub message: String,

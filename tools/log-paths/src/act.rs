@@ -196,7 +196,7 @@ impl Walk<'_> {
                     ) {
                         // Somebody else made it meanwhile: it is not ours to give away.
                         Err(Errno::EXIST) => Err(format!(
-                            "{} appeared meanwhile; run it again",
+                            "{} appeared meanwhile; run log-paths again",
                             name.to_string_lossy()
                         )),
                         other => other.map_err(named),

@@ -17,67 +17,144 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     section: 1,
     about: "say where a site logs, and whether each log is healthy",
     description: &[
-        "Joins three things: what the configurations of the services say, which files their processes really hold open, and what logrotate \
-         will do to those files. Without SERVICE, the services that --conf names are reported, or every one that is found.",
-        "Nothing is disturbed. No service is asked, because several create the logs they find missing when they are; no log is opened; no \
-         configuration that is code is run. A path that only code could tell is reported as dynamic_config.",
-        "Problems of a log, each with a message and what to do: missing_dir, missing_file (the service runs without it), not_writable, \
-         reopen_blocked (after a rotation the worker may not open it again), deleted_open (with the bytes that are held), renamed_open, \
-         path_replaced (the service runs and does not hold the file), opened_never_written (a more specific log takes the lines), suspect_name \
-         (such as off), not_rotated, rotated_twice, rotation_refused, rotation_skipped and rotation_config_ignored (by logrotate), \
-         rotation_loses_lines (the service goes on writing the old file), rotation_never_runs (nothing runs logrotate), \
-         create_owner_mismatch (logrotate makes the new file for somebody else), shared_file, symlink, fifo, unresolved_variable, dynamic_config, other_namespace, world_writable_dir.",
-        "Problems of a configuration, in errors: include_loop, include_missing, config_too_large, config_unreadable, config_invalid.",
+        "log-paths compares three things: the logs that the configurations of the services name, \
+         the files that the processes of the services hold open, and the files that logrotate \
+         rotates. Without SERVICE log-paths reports the services that --conf names, or every \
+         service of the host.",
+        "log-paths disturbs no service: it opens no log, runs no configuration that is code, and \
+         asks no service for its configuration, because several services create missing logs when \
+         they are asked. A path that only running code could compute is reported as \
+         dynamic_config.",
+        "Problems of a log, each with a message and a fix: missing_dir, missing_file (the service \
+         runs without the file), not_writable, reopen_blocked (the worker may not open the log \
+         again after a rotation), deleted_open (a process holds the deleted file; the report has \
+         the bytes), renamed_open, path_replaced (the service runs and holds another file), \
+         opened_never_written (a more specific log takes the lines), suspect_name (such as off), \
+         not_rotated, rotated_twice, rotation_refused, rotation_skipped and \
+         rotation_config_ignored (by logrotate), rotation_loses_lines (the service goes on writing \
+         the old file), rotation_never_runs (no timer and no cron job runs logrotate), \
+         create_owner_mismatch (logrotate gives the new file to another user), shared_file, \
+         symlink, fifo, unresolved_variable, dynamic_config, other_namespace, world_writable_dir.",
+        "Problems of a configuration, under the key errors: include_loop, include_missing, \
+         config_too_large, config_unreadable, config_invalid.",
     ],
     commands: &[],
     options: &[
-        Opt::flag("print0", "Print only the names of existing files, each once, ended by a NUL").short('0'),
-        Opt::flag("plain", "Print only the names of existing files, one a line").more("A name that holds control bytes is refused: use -0."),
-        Opt::flag("config-only", "Believe the configurations; look at no open files"),
-        Opt::flag("open-only", "Look at open files; read no configuration"),
-        Opt::flag("check", "Exit with 1 when there are problems")
-            .more("With -q only the logs that have problems are printed."),
+        Opt::flag(
+            "print0",
+            "Print only the names of existing files, each once, ended by a NUL",
+        )
+        .short('0'),
+        Opt::flag(
+            "plain",
+            "Print only the names of existing files, one a line",
+        )
+        .more("log-paths refuses a name that holds control bytes: use -0."),
+        Opt::flag(
+            "config-only",
+            "Read the configurations only; look at no process",
+        ),
+        Opt::flag(
+            "open-only",
+            "Look at open files only; read no configuration",
+        ),
+        Opt::flag(
+            "check",
+            "Exit with status 1 when a log or a configuration has a problem",
+        )
+        .more("With -q only the logs that have problems are printed."),
         Opt::flag("problems", "Report only the logs that have problems"),
-        Opt::flag("create-dirs", "Make the directories that logs need and that are missing")
-            .more("With -n they are only named. A directory belongs to whoever opens the log; nothing is made below a directory that others can write."),
-        Opt::value("kind", Value::Choice("KIND", Kind::NAMES), "Only logs of this kind").many(),
-        Opt::value("root", Value::Dir("DIR"), "Read the configurations below DIR, as a system installed there would")
-            .more("The processes of this machine are not looked at then."),
-        Opt::value("conf", Value::Bytes("SERVICE=PATH"), "Read this configuration of SERVICE instead of the usual one")
-            .many()
-            .more("SERVICE may be logrotate, too."),
+        Opt::flag("create-dirs", "Create the missing directories of logs").more(
+            "With -n the report only names the directories. The user that opens the log owns the \
+             new directory. log-paths creates no directory below one that other users can write \
+             to.",
+        ),
+        Opt::value(
+            "kind",
+            Value::Choice("KIND", Kind::NAMES),
+            "Only logs of this kind",
+        )
+        .many(),
+        Opt::value(
+            "root",
+            Value::Dir("DIR"),
+            "Read the configurations of the system that is installed below DIR",
+        )
+        .more("log-paths then looks at no process."),
+        Opt::value(
+            "conf",
+            Value::Bytes("SERVICE=PATH"),
+            "Read the configuration PATH of SERVICE instead of the usual one",
+        )
+        .many()
+        .more("SERVICE may be logrotate, too."),
     ],
-    positionals: &[Positional::any("SERVICE", Value::Text("SERVICE"), service::LIST)],
+    positionals: &[Positional::any(
+        "SERVICE",
+        Value::Text("SERVICE"),
+        service::LIST,
+    )],
     exit: &[
-        Row { code: "1", meaning: "nothing was found; with --check, there are problems" },
-        Row { code: "3", meaning: "the list is not whole: a configuration or a process could not be read" },
+        Row {
+            code: "1",
+            meaning: "No log was found; with --check: a log or a configuration has a problem.",
+        },
+        Row {
+            code: "3",
+            meaning: "The list is incomplete: log-paths could not read a configuration or a \
+                process.",
+        },
     ],
     examples: &[
         Example {
-            text: "From cron, as a line of /etc/cron.d: mail if a log of the site is not healthy.",
-            command: "50 4 * * * root log-paths -q --check --conf nginx=/etc/site/nginx.conf --journal /var/log/site.jsonl nginx",
+            text: "In /etc/cron.d: mail when a log of the site has a problem.",
+            command: "50 4 * * * root log-paths -q --check --conf nginx=/etc/site/nginx.conf \
+                --journal /var/log/site.jsonl nginx",
         },
-        Example { text: "Follow every log of nginx.", command: "log-paths -0 nginx | xargs -0r tail -F" },
-        Example { text: "Find files that were deleted and still fill the disk.", command: "log-paths --open-only -o json | jq '.items[] | select(.problems[].code == \"deleted_open\")'" },
-        Example { text: "Before nginx is started: make the directories its configuration names.", command: "log-paths --config-only --create-dirs nginx" },
+        Example {
+            text: "Follow every log of nginx.",
+            command: "log-paths -0 nginx | xargs -0r tail -F",
+        },
+        Example {
+            text: "Find the deleted logs that still fill the disk.",
+            command: "log-paths --open-only -o json | jq '.items[] | select(.problems[].code == \
+                \"deleted_open\")'",
+        },
+        Example {
+            text: "Before the first start of nginx: create the directories of the logs.",
+            command: "log-paths --config-only --create-dirs nginx",
+        },
     ],
     files: &[
-        Entry { name: "/etc/nginx/nginx.conf, /etc/supervisor/supervisord.conf, /etc/postgresql/*/*/postgresql.conf", text: "Read where no process says otherwise." },
-        Entry { name: "/etc/logrotate.conf", text: "What logrotate will do." },
-        Entry { name: "/proc/PID/fd", text: "What is open. Without root, other users' processes are closed to it, and the exit status is 3." },
+        Entry {
+            name: "/etc/nginx/nginx.conf, /etc/supervisor/supervisord.conf, \
+                /etc/postgresql/*/*/postgresql.conf",
+            text: "The configurations of services that do not run, or whose processes name no \
+                other file.",
+        },
+        Entry {
+            name: "/etc/logrotate.conf",
+            text: "The rules of logrotate.",
+        },
+        Entry {
+            name: "/proc/PID/fd",
+            text: "The open files of a process. Only root can list those of other users; otherwise \
+                the exit status is 3.",
+        },
     ],
     environment: &[],
     security: &[
-        "Configurations are data: nothing in them is run. Only regular files of at most 4 MiB are read, and FIFOs are not waited for.",
-        "With --create-dirs, links are not followed, and only what was made is given away.",
+        "log-paths runs nothing that a configuration contains, reads only regular files of at most \
+         4 MiB, and never waits for a FIFO.",
+        "--create-dirs follows no link, and changes the owner only of directories that it created.",
     ],
     see_also: &["logrotate(8)", "lsof(8)", "tail(1)"],
 };
 
-/// What the arguments ask for.
+/// The request of the parsed arguments.
 ///
 /// # Errors
-/// When they contradict each other, or name what there is not.
+/// `Kind::Usage`: the arguments contradict each other, or name an unknown service.
 pub fn request(parsed: &Parsed) -> Result<Request> {
     let both = |one: &str, other: &str| parsed.flag(one) && parsed.flag(other);
     for (one, other) in [
@@ -145,8 +222,11 @@ fn known(word: &str) -> Result<&'static str> {
                 .iter()
                 .map(|service| service.name)
                 .collect();
-            Error::usage(format!("{word:?} is no service that is known here"))
-                .hint(format!("one of {}", names.join(", ")))
+            Error::usage(format!(
+                "unknown service '{}'",
+                base::terminal::escape(word)
+            ))
+            .hint(format!("one of {}", names.join(", ")))
         })
 }
 

@@ -95,7 +95,6 @@ pub enum Evidence {
 /// A service that rotates its own log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnRotation {
-    /// Its name.
     pub by: &'static str,
     /// How its rotation is switched off, as advice.
     pub off: &'static str,

@@ -86,18 +86,16 @@ pub fn documents() -> Vec<Document> {
             value: String::new(),
             // A line of the manual.
             text: if text.len() > 70 {
-                format!("A configuration for --conf is '{file}'.")
+                format!("'{file}'.")
             } else {
-                format!(
-                    "A configuration for --conf is '{file}', where a log is named as in: {text}"
-                )
+                format!("'{file}', with a log as in: {text}")
             },
         }
     };
     vec![Document {
         title: "Services",
         text: vec![
-            "Without --conf, the configurations of the processes that run are read, and else the usual ones."
+            "Without --conf log-paths reads the configurations that the running processes name, else those at the usual places. Each entry has the name of a configuration file for --conf SERVICE=FILE, and a line that names a log."
                 .to_owned(),
         ],
         tables: vec![Table {

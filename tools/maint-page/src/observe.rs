@@ -20,7 +20,7 @@ const LIMIT: u64 = 4 << 20;
 /// What stands at a place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Found {
-    /// Nothing.
+    /// The file does not exist.
     #[default]
     Absent,
     /// This tool's own work, with its bytes.
@@ -219,19 +219,21 @@ fn holds(dir: Option<&Dir>) -> Result<Vec<Hold>> {
             continue;
         }
         let path = dir.path().join(&name);
-        let hint = "move it out of the way if it is nobody's";
+        let hint = "move the file out of the way if nobody needs the file";
         let wrong = |why: String| {
             Error::failed(format!("{} is not a hold: {why}", path.display())).hint(hint)
         };
         let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".json")) else {
-            return Err(wrong("its name does not end in .json".to_owned()));
+            return Err(wrong(
+                "the name of the file does not end in .json".to_owned(),
+            ));
         };
         let Some(bytes) = dir.read(&name, LIMIT)? else {
             continue;
         };
         let hold: Hold = serde_json::from_slice(&bytes).map_err(|why| wrong(why.to_string()))?;
         if hold.id != id {
-            return Err(wrong(format!("it says that it is {:?}", hold.id)));
+            return Err(wrong(format!("the file has the id '{}'", hold.id)));
         }
         holds.push(hold);
     }

@@ -234,8 +234,8 @@ pub fn is_ours(page: &[u8]) -> bool {
     tokens(page).is_some()
 }
 
-/// The tokens a page carries; none for a page that isn't ours or isn't whole. A message may
-/// quote the mark: in HTML it is escaped then, and in JSON it isn't looked for.
+/// The tokens a page carries; none for a page that is not ours or is not whole. A message may
+/// quote the mark: in HTML it is escaped then, and in JSON it is not looked for.
 pub fn tokens(page: &[u8]) -> Option<Vec<String>> {
     let text = String::from_utf8_lossy(page);
     if !text.starts_with('{') {

@@ -33,7 +33,6 @@ pub enum Step {
 /// Something foreign that is in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InTheWay {
-    /// Where.
     pub place: Place,
     /// Why it is taken for foreign.
     pub why: &'static str,

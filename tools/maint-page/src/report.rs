@@ -56,7 +56,7 @@ pub struct Maintenance {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FlagShown {
-    /// Nothing.
+    /// The flag does not exist.
     #[default]
     Absent,
     /// This tool.
@@ -209,7 +209,7 @@ impl Body for Maintenance {
             let until = hold
                 .ends_at
                 .as_deref()
-                .map_or("no end said".to_owned(), |end| format!("until {end}"));
+                .map_or("no end given".to_owned(), |end| format!("until {end}"));
             out.row(
                 mark,
                 &[

@@ -163,7 +163,7 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
             },
             id: id(parsed)?,
             on: side(parsed)?.ok_or_else(|| {
-                Error::usage("verify needs to know what to prove").hint("give --on or --off")
+                Error::usage("verify needs --on or --off").hint("give --on or --off")
             })?,
             proof: proof(parsed, parsed.positional_texts())?,
         },
@@ -172,7 +172,7 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
             layout: flagged(parsed, "bypass keys")?,
             action: action(parsed)?,
         },
-        _ => return Err(Error::usage("there is no command").hint("maint-page -h lists them")),
+        _ => return Err(Error::usage("no command is given").hint("maint-page -h lists them")),
     })
 }
 
@@ -183,15 +183,17 @@ fn layout(parsed: &Parsed) -> Result<Layout> {
         }
         (Some(dir), None) => Ok(Layout::flag(&absolute(dir)?)),
         (None, Some(file)) => Layout::single(&absolute(file)?),
-        (None, None) => Err(Error::usage("where is the page?")
+        (None, None) => Err(Error::usage("no place for the page is given")
             .hint("give --dir DIR, or --page FILE for a server that tests for one file")),
     }
 }
 
 fn flagged(parsed: &Parsed, what: &str) -> Result<Layout> {
     if parsed.os("page").is_some() {
-        return Err(Error::usage(format!("single-file mode has no {what}"))
-            .hint("they need the flag layout: --dir DIR"));
+        return Err(
+            Error::usage(format!("a page of one file (--page) has no {what}"))
+                .hint("give --dir DIR in place of --page"),
+        );
     }
     layout(parsed)
 }
@@ -204,8 +206,11 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 fn id(parsed: &Parsed) -> Result<Option<String>> {
     match parsed.text("id") {
         Some(id) if hold::valid_id(id) => Ok(Some(id.to_owned())),
-        Some(id) => Err(Error::usage(format!("--id: {id:?} cannot be an id"))
-            .hint("letters, digits and . _ @ -, at most 64, the first a letter, digit, _ or @")),
+        Some(id) => Err(Error::usage(format!(
+            "--id: '{}' cannot be an id",
+            base::terminal::escape(&id)
+        ))
+        .hint("letters, digits and . _ @ -, at most 64, the first a letter, digit, _ or @")),
         None => Ok(None),
     }
 }
@@ -256,9 +261,7 @@ fn side(parsed: &Parsed) -> Result<Option<bool>> {
 
 fn wish(parsed: &Parsed, default_id: String) -> Result<Wish> {
     if parsed.text("for").is_some() && parsed.text("until").is_some() {
-        return Err(
-            Error::usage("--for and --until both say when it ends").hint("give one of them")
-        );
+        return Err(Error::usage("--for and --until exclude each other").hint("give one of them"));
     }
     let tz = parsed.text("tz").map(str::to_owned);
     when::zone(tz.as_deref()).map_err(|why| {
@@ -325,7 +328,7 @@ fn words(parsed: &Parsed, option: &str, most: usize) -> Result<Option<String>> {
     let text = plain::clean(text);
     match text.len() {
         0 => Err(Error::usage(format!(
-            "--{option}: there is nothing to read in it"
+            "--{option}: the text has nothing to read"
         ))),
         n if n > most => Err(Error::usage(format!(
             "--{option}: {n} bytes, and at most {most} are shown"
@@ -338,17 +341,21 @@ fn time(parsed: &Parsed, option: &str) -> Result<Option<(when::When, String)>> {
     let Some(text) = parsed.text(option) else {
         return Ok(None);
     };
-    let when =
-        when::parse(text).map_err(|why| Error::usage(format!("--{option}: {text:?}: {why}")))?;
+    let when = when::parse(text).map_err(|why| {
+        Error::usage(format!(
+            "--{option}: '{}': {why}",
+            base::terminal::escape(text)
+        ))
+    })?;
     Ok(Some((when, text.to_owned())))
 }
 
 fn template(parsed: &Parsed) -> Result<Option<PathBuf>> {
     match parsed.path("template") {
         Some(_) if parsed.os("page").is_some() => Err(Error::usage(
-            "single-file mode has no place for a template's files",
+            "a page of one file (--page) has no place for the files of a template",
         )
-        .hint("a template needs the flag layout: --dir DIR")),
+        .hint("give --dir DIR in place of --page")),
         given => Ok(given.map(Path::to_path_buf)),
     }
 }
@@ -356,8 +363,10 @@ fn template(parsed: &Parsed) -> Result<Option<PathBuf>> {
 fn proof(parsed: &Parsed, urls: Vec<&str>) -> Result<Proof> {
     for url in &urls {
         if !(url.starts_with("http://") || url.starts_with("https://")) {
-            return Err(Error::usage(format!("{url:?} is not a URL"))
-                .hint("such as http://127.0.0.1/ or https://www.example.org/login"));
+            return Err(
+                Error::usage(format!("'{}' is not a URL", base::terminal::escape(url)))
+                    .hint("such as http://127.0.0.1/ or https://www.example.org/login"),
+            );
         }
     }
     let status = match parsed.count("expect") {
@@ -453,9 +462,9 @@ fn action(parsed: &Parsed) -> Result<Action> {
         ("revoke", Some(_)) => Err(Error::usage(
             "a key is revoked by its first eight hex digits or more",
         )
-        .hint("maint-page bypass list says them")),
+        .hint("maint-page bypass list shows the keys")),
         ("revoke", None) => {
-            Err(Error::usage("revoke which key?").hint("give its first eight digits, or all"))
+            Err(Error::usage("revoke needs a key").hint("give its first eight digits, or all"))
         }
         (verb, Some(_)) => Err(Error::usage(format!("{verb} takes no key"))),
         (verb, None) => Err(Error::usage(format!("{verb} is no action"))),

@@ -29,7 +29,6 @@ const MOMENT: Duration = Duration::from_secs(2);
 /// How a command settles things.
 #[derive(Debug)]
 pub struct Settling<'a> {
-    /// Where.
     pub layout: &'a Layout,
     /// The template to copy first.
     pub template: Option<&'a Template>,
@@ -39,7 +38,7 @@ pub struct Settling<'a> {
     pub force: bool,
     /// Whether the layout's directory is to be made.
     pub makes: bool,
-    /// Say, don't do.
+    /// Report the steps without taking them.
     pub dry_run: bool,
     /// How long to wait for the lock.
     pub lock_wait: Duration,
@@ -243,7 +242,7 @@ impl<'a> Settling<'a> {
 fn foreign(layout: &Layout, place: &Place, why: &str) -> Error {
     let path = place.path(layout);
     Error::failed(format!("{} is foreign: {why}", path.display()))
-        .hint("look whose it is; --force renames it aside")
+        .hint("find out who needs the file; --force moves the file aside")
 }
 
 impl Settled {

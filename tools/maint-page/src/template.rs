@@ -65,10 +65,11 @@ pub fn read(dir: &Path) -> Result<Template> {
                 .hint("a template is a directory with a page.html"),
         );
     };
-    let text = text.map_err(|_| Error::input(format!("{}: it is not UTF-8", page.display())))?;
+    let text =
+        text.map_err(|_| Error::input(format!("{}: the file is not UTF-8", page.display())))?;
     if text.len() > PAGE_LIMIT {
         let words = format!(
-            "{}: it is larger than {} MiB",
+            "{}: the file is larger than {} MiB",
             page.display(),
             PAGE_LIMIT >> 20
         );

@@ -38,7 +38,6 @@ impl Server {
 /// The role of a session, and what the role may do in its database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Role {
-    /// Its name.
     pub name: String,
     /// The role is a superuser.
     pub superuser: bool,
@@ -49,7 +48,6 @@ pub struct Role {
 /// One database, as one role sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Database {
-    /// Its name.
     pub name: String,
     /// The role of the session that read this.
     pub role: Role,

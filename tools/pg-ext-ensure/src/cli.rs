@@ -1,4 +1,4 @@
-//! The command line, defined once, and what the arguments mean.
+//! The definition of the command line, and the reader that makes a request of the arguments.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,23 +15,27 @@ use crate::request::{
 use crate::spec;
 use crate::want::Want;
 
-/// `pg-ext-ensure`.
 pub const COMMAND_LINE: CommandLine = CommandLine {
     name: "pg-ext-ensure",
     version: env!("CARGO_PKG_VERSION"),
     section: 8,
     about: "ensure PostgreSQL extensions with the least privilege",
     description: &[
-        "Makes sure that PostgreSQL extensions are installed in every database that needs them. Where an extension cannot be installed, \
-         the report says why: which package holds the missing control file, which right is missing and who can give it.",
-        "The tool finds the server as libpq does: PG* variables, a service file, ~/.pgpass, host lists, sslmode. It compares what is \
-         wanted with what is installed and does only what is missing. The application's own role tries first; --admin does what the \
-         server refuses that role. The statements for one extension run in one transaction, under an advisory lock. An update runs in a \
-         session of its own, because some libraries refuse to be updated after they were used. The tool reads the catalog again afterwards.",
-        "A known obstacle that more rights would not remove stops the step before anything is sent: no schema to create in, a missing \
-         control file, a library that is not in shared_preload_libraries, an object that depends on the extension.",
-        "EXT is NAME, NAME@VERSION, NAME@latest or NAME:SCHEMA; a name may stand in double quotes. Without a version any installed one \
-         will do. latest is the default version of what the server's packages hold.",
+        "pg-ext-ensure makes sure that PostgreSQL extensions are installed in every database that \
+         needs them. Where an extension cannot be installed, the report says why: which package \
+         holds the missing control file, which right is missing and who can grant that right.",
+        "The tool finds the server as libpq does: PG* variables, a service file, ~/.pgpass, host \
+         lists, sslmode. The tool compares the wanted extensions with the installed ones and \
+         changes only what differs. The application's own role tries first; --admin does what the \
+         server refuses that role. The statements for one extension run in one transaction, under \
+         an advisory lock. An update runs in a session of its own, because some libraries refuse \
+         to be updated after they were used. The tool reads the catalog again afterwards.",
+        "The tool does not try a step that more rights would not make possible: no schema to \
+         create the extension in, a missing control file, a library that is not in \
+         shared_preload_libraries, an object that depends on the extension.",
+        "EXT is NAME, NAME@VERSION, NAME@latest or NAME:SCHEMA; a name may stand in double quotes. \
+         Without a version any installed version is right. latest is the default version of the \
+         extension that the server's packages have.",
     ],
     commands: &[ENSURE, ELEVATE, RECOVER],
     options: &[],
@@ -43,47 +47,52 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Row {
             code: "125",
-            meaning: "Also, and before all others: the catalog did not confirm that the role is no longer a superuser.",
+            meaning: "Also, and before all others: the catalog did not confirm that the role is no \
+                longer a superuser.",
         },
     ],
     examples: &[
         Example {
-            text: "What Misago's migrations need, before they run:",
+            text: "Before the migrations of Misago run: create the extensions that they need:",
             command: "pg-ext-ensure -d service=misago btree_gin hstore",
         },
         Example {
-            text: "With the administrator's help for what the application may not do:",
-            command: "pg-ext-ensure -d service=misago --admin service=admin hstore pg_stat_statements",
+            text: "Let an administrator's connection do what the application's role may not do:",
+            command: "pg-ext-ensure -d service=misago --admin service=admin hstore \
+                pg_stat_statements",
         },
         Example {
-            text: "Only look; exit status 1 means that something would be made:",
+            text: "Show what would be created (exit status 1 means that an extension is missing):",
             command: "pg-ext-ensure -n -d service=misago btree_gin hstore",
         },
         Example {
-            text: "What the site's migrations create, read from the migrations themselves:",
+            text: "Create the extensions that the site's migrations name:",
             command: "pg-ext-ensure -d service=misago --from-migrations /srv/misago/site",
         },
         Example {
-            text: "A command that insists on a superuser:",
-            command: "pg-ext-ensure elevate --role misago --admin service=admin -- venv/bin/python manage.py migrate",
+            text: "Run a command that insists on a superuser:",
+            command: "pg-ext-ensure elevate --role misago --admin service=admin -- venv/bin/python \
+                manage.py migrate",
         },
         Example {
-            text: "From cron, as a line of /etc/cron.d: no mail while they are there.",
-            command: "20 4 * * * root pg-ext-ensure -q -d service=site --journal /var/log/site.jsonl btree_gin hstore",
+            text: "In /etc/cron.d: mail when an extension was missing:",
+            command: "20 4 * * * root pg-ext-ensure -q -d service=site --journal \
+                /var/log/site.jsonl btree_gin hstore",
         },
         Example {
-            text: "In every database, the newest installed version, in a schema of its own:",
+            text: "Create an extension in every database, in the newest version and in a schema of \
+                its own:",
             command: "pg-ext-ensure --all-dbs --create-schema hstore@latest:extensions",
         },
         Example {
-            text: "In template1, so that every new database has the extension:",
+            text: "Create an extension in template1, so that every new database has the extension:",
             command: "pg-ext-ensure --db template1 citext",
         },
     ],
     files: &[
         Entry {
             name: "~/.pgpass",
-            text: "Passwords; ignored, with a warning, if others can read it.",
+            text: "Passwords. A file that other users can read is ignored, with a warning.",
         },
         Entry {
             name: "~/.pg_service.conf, pg_service.conf",
@@ -91,7 +100,8 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Entry {
             name: "/var/lib/runbook-tools/",
-            text: "Journals of elevations, for root; $STATE_DIRECTORY, if it is set; ~/.local/state/runbook-tools/ for others.",
+            text: "Journals of elevations by root. $STATE_DIRECTORY replaces the directory; other \
+                users have ~/.local/state/runbook-tools/.",
         },
         Entry {
             name: "~/.postgresql/",
@@ -100,54 +110,133 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     ],
     environment: &[Entry {
         name: "PGHOST, PGPORT, PGUSER, PGDATABASE, PGPASSFILE, PGSERVICE, PGSSLMODE, …",
-        text: "As libpq's manual has them.",
+        text: "The variables of libpq, as in the manual of PostgreSQL.",
     }],
     security: &[
-        "A password in -d or --admin can be seen by everybody who can list processes. A password file or a service file is better; nothing \
-         that is printed or written ever holds one.",
-        "Names are quoted in every statement, and search_path is pg_catalog while they run.",
+        "Everybody who can list processes can see a password in -d or --admin. Use a password file \
+         or a service file. The tool prints and writes no password.",
+        "The tool quotes names in every statement, and sets search_path to pg_catalog.",
     ],
     see_also: &["check-reqs", "psql(1)"],
 };
 
-const ADMIN: Opt = Opt::value("admin", Value::Secret("DSN"), "The connection that does what the application's role may not do")
-    .more("A connection string for a superuser or the extensions' owner, on the same server. The tool connects there only when the server refuses the application's role.");
+const ADMIN: Opt = Opt::value(
+    "admin",
+    Value::Secret("DSN"),
+    "The connection that does what the application's role may not do",
+)
+.more(
+    "A connection string for a superuser or the extensions' owner, on the same server. The tool \
+     connects there only when the server refuses the application's role.",
+);
 
 const ENSURE: Command = Command {
     name: "ensure",
     about: "Ensure extensions; the word ensure may be left out",
     description: &[],
     options: &[&[
-        Opt::value("dsn", Value::Secret("DSN"), "How to connect, as the application: a libpq connection string or URI")
-            .short('d')
-            .more("The default is what libpq's environment variables say."),
-        Opt::value("service", Value::Text("SERVICE"), "A section of the service file"),
-        Opt::value("db", Value::Text("DATABASE"), "A database in place of the connection's own").many(),
-        Opt::flag("all-dbs", "All databases that take connections, without templates"),
-        Opt::value("db-exclude", Value::Text("GLOB"), "Leave out the databases whose names match GLOB").many(),
-        Opt::value("spec", Value::File("FILE"), "Read the wanted extensions from FILE, TOML or JSON").more(
-            "Keys: databases, extensions, absent, and tables [[database]] with name, extensions and absent. Strings are written as on the command line.",
+        Opt::value(
+            "dsn",
+            Value::Secret("DSN"),
+            "How to connect, as the application: a libpq connection string or URI",
+        )
+        .short('d')
+        .more("The default is what libpq's environment variables say."),
+        Opt::value(
+            "service",
+            Value::Text("SERVICE"),
+            "A section of the service file",
         ),
-        Opt::value("from-migrations", Value::Dir("DIR"), "Ensure the extensions that the Django migrations below DIR create").many().more(
-            "The tool reads the migrations and runs no Python: CreateExtension and its subclasses, RunSQL, and the SQL that functions of \
-             RunPython execute. The word `site` means the directory of the site file. What a migration does not say is reported as unknown, with file and line, \
-             and the exit status is 3. Migrations below directories called tests and in virtual environments are only named, because \
-             Python alone knows which applications the site installs. With --admin, root reads only migrations that no other user can change; \
-             --trust DIR lifts that.",
+        Opt::value(
+            "db",
+            Value::Text("DATABASE"),
+            "A database in place of the connection's own",
+        )
+        .many(),
+        Opt::flag(
+            "all-dbs",
+            "All databases that take connections, without templates",
+        ),
+        Opt::value(
+            "db-exclude",
+            Value::Text("GLOB"),
+            "Leave out the databases whose names match GLOB",
+        )
+        .many(),
+        Opt::value(
+            "spec",
+            Value::File("FILE"),
+            "Read the wanted extensions from FILE, TOML or JSON",
+        )
+        .more(
+            "Keys: databases, extensions, absent, and tables [[database]] with name, extensions \
+             and absent. Strings are written as on the command line.",
+        ),
+        Opt::value(
+            "from-migrations",
+            Value::Dir("DIR"),
+            "Ensure the extensions that the Django migrations below DIR create",
+        )
+        .many()
+        .more(
+            "The tool reads the migrations and runs no Python: CreateExtension and its subclasses, \
+             RunSQL, and the SQL that functions of RunPython execute. The word `site` means the \
+             directory of the site file. What a migration does not say is reported as unknown, \
+             with file and line, and the exit status is 3. Migrations below directories called \
+             tests and in virtual environments are only named, because Python alone knows which \
+             applications the site installs. With --admin, root reads only migrations that no \
+             other user can change; --trust DIR lifts that.",
         ),
         ADMIN,
-        Opt::flag("create-cascade", "Also create the extensions that a wanted one requires"),
-        Opt::flag("drop-cascade", "Drop the objects that depend on a dropped extension, too")
-            .more("The report lists every object that is lost under `lost`; a dry run lists them before."),
-        Opt::flag("create-schema", "Create the named schema where the schema is missing"),
-        Opt::flag("update", "Update installed extensions without a wanted version to the default version"),
-        Opt::flag("fix-schema", "Move an extension that is in another schema than the named one")
-            .more("Without this option the tool reports the schema, and the exit status is 1. The tool never drops an extension to create the extension again."),
-        Opt::value("lock-timeout", Value::Duration("DURATION"), "How long to wait for locks in the database").more("The default is 5s."),
-        Opt::value("statement-timeout", Value::Duration("DURATION"), "The longest one statement may take").more("The default is 5m."),
-        Opt::value("absent", Value::Text("EXT"), "An extension that the databases shall not have").many(),
+        Opt::flag(
+            "create-cascade",
+            "Also create the extensions that a wanted one requires",
+        ),
+        Opt::flag(
+            "drop-cascade",
+            "Drop the objects that depend on a dropped extension, too",
+        )
+        .more(
+            "The report lists every object that is lost under `lost`; a dry run lists them before.",
+        ),
+        Opt::flag(
+            "create-schema",
+            "Create the named schema where the schema is missing",
+        ),
+        Opt::flag(
+            "update",
+            "Update installed extensions without a wanted version to the default version",
+        ),
+        Opt::flag(
+            "fix-schema",
+            "Move an extension that is in another schema than the named one",
+        )
+        .more(
+            "Without this option the tool reports the schema, and the exit status is 1. The tool \
+             never drops an extension to create the extension again.",
+        ),
+        Opt::value(
+            "lock-timeout",
+            Value::Duration("DURATION"),
+            "How long to wait for locks in the database (default 5s)",
+        ),
+        Opt::value(
+            "statement-timeout",
+            Value::Duration("DURATION"),
+            "The longest time that one statement may take (default 5m)",
+        ),
+        Opt::value(
+            "absent",
+            Value::Text("EXT"),
+            "An extension that the databases shall not have",
+        )
+        .many(),
     ]],
-    positionals: &[Positional::any("EXT", Value::Text("EXT"), "An extension: NAME[@VERSION|@latest][:SCHEMA]")],
+    positionals: &[Positional::any(
+        "EXT",
+        Value::Text("EXT"),
+        "An extension: NAME[@VERSION|@latest][:SCHEMA]",
+    )],
     trailing: Trailing::None,
     default: true,
 };
@@ -156,13 +245,15 @@ const ELEVATE: Command = Command {
     name: "elevate",
     about: "Make ROLE a superuser while COMMAND runs, and never longer",
     description: &[
-        "The better way: `pg-ext-ensure --admin DSN EXT…` before COMMAND creates the extensions, and no role is elevated. \
-         For a COMMAND that insists, the tool writes a journal, starts a guardian process, makes the role a superuser, runs COMMAND, takes \
-         the right back and reads the catalog to confirm that. The guardian takes the right back if the tool is killed. While COMMAND runs, \
-         every open session of the role is a superuser, too. Sessions that began meanwhile are ended, because they could still become any \
-         other role.",
-        "A role that already is a superuser is refused, and so is the administrator's own role. An elevation that an earlier run did not \
-         finish is finished first. The report names what COMMAND left behind: new superusers, new roles that may log in, new rights, passwords and \
+        "`pg-ext-ensure --admin DSN EXT…` before COMMAND is the better way: the extensions are \
+         created, and no role is elevated. For a COMMAND that insists, the tool writes a journal, \
+         starts a guardian process, makes the role a superuser, runs COMMAND, takes the right back \
+         and reads the catalog to confirm that. The guardian takes the right back if the tool is \
+         killed. While COMMAND runs, every open session of the role is a superuser, too. Sessions \
+         that began meanwhile are ended, because they could still become any other role.",
+        "A role that already is a superuser is refused, and so is the administrator's own role. An \
+         elevation that an earlier run did not finish is finished first. The report names what \
+         COMMAND left behind: new superusers, new roles that may log in, new rights, passwords and \
          memberships, objects that belong to superusers, functions in untrusted languages.",
     ],
     options: &[&[
@@ -187,9 +278,10 @@ const ELEVATE: Command = Command {
 
 const RECOVER: Command = Command {
     name: "recover",
-    about: "Take back what a killed `elevate` could not",
+    about: "Take back the right that a killed `elevate` left",
     description: &[
-        "Reads the journals on this machine and takes the superuser's right from every role that an interrupted run left with that right.",
+        "Reads the journals on this machine and takes the superuser's right from every role that \
+         an interrupted run left with that right.",
     ],
     options: &[&[Opt::value("admin", Value::Secret("DSN"), "A superuser's connection").required()]],
     positionals: &[],
@@ -197,7 +289,7 @@ const RECOVER: Command = Command {
     default: false,
 };
 
-/// What the arguments mean.
+/// The request of the parsed arguments.
 ///
 /// # Errors
 /// `Kind::Usage` or `Kind::Input`.
@@ -276,7 +368,7 @@ fn ensure(parsed: &Parsed) -> Result<Ensure> {
     })
 }
 
-/// What the migrations say, if they are asked.
+/// The extensions that the migrations of `--from-migrations` create.
 fn from_migrations(parsed: &Parsed) -> Result<Option<Migrations>> {
     let named = parsed.paths("from-migrations");
     if named.is_empty() {
@@ -290,8 +382,10 @@ fn from_migrations(parsed: &Parsed) -> Result<Option<Migrations>> {
         }
         let dir = parsed.site().and_then(base::site::Site::dir);
         tops.push(dir.ok_or_else(|| {
-            Error::usage("--from-migrations site: no site file names a directory")
-                .hint("give --site FILE whose table [site] has dir = \"DIR\"; a directory called site is ./site")
+            Error::usage("--from-migrations site: no site file names a directory").hint(
+                "give --site FILE whose table [site] has dir = \"DIR\"; a directory called site is \
+                 ./site",
+            )
         })?);
     }
     let tops: Vec<&Path> = tops.iter().map(PathBuf::as_path).collect();
@@ -309,7 +403,8 @@ fn from_migrations(parsed: &Parsed) -> Result<Option<Migrations>> {
             .first()
             .map(|top| base::shell::quoted(&top.to_string_lossy()));
         return Err(Error::input(format!(
-            "{shown}: another user can change this migration, and the rights of --admin would do what the migration asks"
+            "{shown}: another user can change this migration, and the rights of --admin would do \
+             what the migration asks"
         ))
         .hint(format!(
             "read the migrations and give --trust {}, or leave --admin out",
@@ -332,7 +427,7 @@ fn refuse_contradictions(wants: &[Want]) -> Result<()> {
                 "to be present and to be absent"
             };
             return Err(Error::usage(format!(
-                "\"{}\" is asked for {how}",
+                "'{}' is asked for {how}",
                 base::terminal::escape(&want.name)
             )));
         }
@@ -351,7 +446,7 @@ fn databases(parsed: &Parsed, from_spec: Vec<String>) -> Result<Databases> {
         let pattern = |text: &str| {
             glob::Pattern::new(text).map_err(|e| {
                 Error::usage(format!(
-                    "--db-exclude: \"{}\": {e}",
+                    "--db-exclude: '{}': {e}",
                     base::terminal::escape(text)
                 ))
             })

@@ -22,7 +22,6 @@ pub struct Setting<'a> {
     pub call: &'a Call,
     /// The step that was stopped or refused.
     pub step: &'a Step,
-    /// Where.
     pub scene: Scene<'a>,
 }
 

@@ -55,7 +55,7 @@ absent = ["hstore"]
 /// The manual's description of the file of `--spec`.
 pub fn document() -> Document {
     let text = [
-        "--spec reads this file, TOML or JSON: the extensions that several databases need. Unknown keys are errors, with line and column. With --admin, root refuses a file that another user can change, unless --trust names the file.",
+        "--spec FILE reads the extensions that several databases need from FILE, in TOML or JSON. Unknown keys are errors, with line and column. With --admin, root refuses a file that another user can change, unless --trust names the file.",
     ];
     Document::of::<File>("Spec file", &text, EXAMPLE)
 }

@@ -149,7 +149,7 @@ fn message(items: &[Item], dry_run: bool) -> String {
         .map(|(n, what)| format!("{n} {what}"))
         .collect();
     if said.is_empty() {
-        "nothing was asked for".to_string()
+        "no extension was asked for".to_string()
     } else {
         said.join(", ")
     }

@@ -57,7 +57,7 @@ impl Want {
     /// `Kind::Usage`, showing what was read.
     pub fn parse(text: &str) -> Result<Want> {
         let wrong = |why: &str| {
-            Error::usage(format!("\"{}\" is not an extension: {why}", base::terminal::escape(text)))
+            Error::usage(format!("'{}' is not an extension: {why}", base::terminal::escape(text)))
                 .hint("extensions are written NAME, NAME@VERSION, NAME@latest, NAME:SCHEMA or NAME@VERSION:SCHEMA")
         };
         let (name, rest) = word(text, &['@', ':']).map_err(|why| wrong(&why))?;
@@ -65,7 +65,7 @@ impl Want {
         let (schema, rest) = part(rest, ':', &[]).map_err(|why| wrong(&why))?;
         if !rest.is_empty() {
             return Err(wrong(&format!(
-                "\"{}\" is left over",
+                "'{}' follows the end of the name",
                 base::terminal::escape(rest)
             )));
         }
@@ -91,7 +91,7 @@ impl Want {
         if want.version != Version::Any || want.schema.is_some() {
             let shown = base::terminal::escape(text);
             return Err(Error::usage(format!(
-                "\"{shown}\": an extension that shall be absent has no version and no schema"
+                "'{shown}': an extension that shall be absent has no version and no schema"
             )));
         }
         Ok(Want {

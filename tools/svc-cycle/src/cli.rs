@@ -1,4 +1,4 @@
-//! The one definition of this command line, and what was typed as a typed request.
+//! The definition of the command line, and the reader that makes a request of the arguments.
 
 use std::path::{Path, PathBuf};
 
@@ -13,13 +13,30 @@ use base::{Error, Result};
 use crate::request::{Action, Origin, Request};
 
 const SELECTION: &[Opt] = &[
-    Opt::value("file", Value::File("FILE"), "Read the services from FILE (TOML or JSON, - for standard input)").short('f').more(
-        "Each table [service.NAME] names the service manager, the services that start before it, and the conditions for ready and for stopped.",
+    Opt::value(
+        "file",
+        Value::File("FILE"),
+        "Read the services from FILE (TOML or JSON, - for standard input)",
+    )
+    .short('f')
+    .more(
+        "Each table [service.NAME] names the service manager, the services that start before it, \
+         and the conditions for ready and for stopped.",
     ),
-    Opt::value("config", Value::File("FILE"), "supervisord's or compose's own configuration, for services named without -f")
-        .short('c')
-        .more("As for supervisorctl -c. The default is the first file that exists in the usual places."),
-    Opt::value("only", Value::Text("GLOB"), "Only the services whose name matches"),
+    Opt::value(
+        "config",
+        Value::File("FILE"),
+        "supervisord's or compose's own configuration, for services named without -f",
+    )
+    .short('c')
+    .more(
+        "As for supervisorctl -c. The default is the first file that exists in the usual places.",
+    ),
+    Opt::value(
+        "only",
+        Value::Text("GLOB"),
+        "Only the services whose names match GLOB",
+    ),
 ];
 
 const UNITS: &[Opt] = &[Opt::flag(
@@ -27,13 +44,30 @@ const UNITS: &[Opt] = &[Opt::flag(
     "First have systemd read the unit files that changed on disk (daemon-reload)",
 )];
 
-const ROLLING: &[Opt] = &[Opt::flag("rolling", "Restart one member after another, each when the one before is ready")
-    .more("Members are the processes of a supervisord group, and the services: while one restarts, the others answer.")];
+const ROLLING: &[Opt] = &[Opt::flag(
+    "rolling",
+    "Restart one member after another, each when the one before is ready",
+)
+.more(
+    "Members are the processes of a supervisord group, and the services: while one restarts, the \
+     others answer.",
+)];
 
 const AROUND: &[Opt] = &[
-    Opt::value("on-failure", Value::Choice("WHAT", &["start", "leave-down"]), "What to do with the services when COMMAND fails (default start)")
-        .more("leave-down keeps the services stopped, with exit status 125; `svc-cycle recover SERVICE` starts them later, by their names."),
-    Opt::value("command-timeout", Value::Duration("DURATION"), "End COMMAND after this time; COMMAND has then failed"),
+    Opt::value(
+        "on-failure",
+        Value::Choice("WHAT", &["start", "leave-down"]),
+        "What to do with the services when COMMAND fails (default start)",
+    )
+    .more(
+        "leave-down keeps the services stopped, with exit status 125; `svc-cycle recover SERVICE` \
+         starts them later, by their names.",
+    ),
+    Opt::value(
+        "command-timeout",
+        Value::Duration("DURATION"),
+        "End COMMAND after this time; COMMAND has then failed",
+    ),
 ];
 
 const SERVICES: &[Positional] = &[Positional::any(
@@ -66,13 +100,16 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     section: 8,
     about: "stop, start, restart, reload or inspect services in order, and verify the result",
     description: &[
-        "svc-cycle stops, starts, restarts and reloads a set of services in order, over systemd, supervisord, init scripts, compose, pid \
-         files and plain commands. An exit status proves nothing to svc-cycle. A service is ready when its own processes answer the \
-         probes and stay up; a service is stopped when every process that it had is gone.",
-        "svc-cycle cycle stops the services, runs COMMAND, and starts the services that ran before, whatever happens to COMMAND, to the \
-         terminal or to svc-cycle: a guardian process starts the services even after SIGKILL.",
-        "Services named on the command line start in the order given and stop in the reverse order. In a set file the key after gives the \
-         order; services without an order between them start and stop at the same time.",
+        "svc-cycle stops, starts, restarts and reloads a set of services in order, over systemd, \
+         supervisord, init scripts, compose, pid files and plain commands. An exit status proves \
+         nothing to svc-cycle. A service is ready when its own processes answer the probes and \
+         stay up; a service is stopped when every process that it had is gone.",
+        "svc-cycle cycle stops the services, runs COMMAND, and starts the services that ran \
+         before, whatever happens to COMMAND, to the terminal or to svc-cycle: a guardian process \
+         starts the services even after SIGKILL.",
+        "Services named on the command line start in the order given and stop in the reverse \
+         order. In a set file the key after gives the order; services without an order between \
+         them start and stop at the same time.",
     ],
     commands: &[
         verb(
@@ -97,7 +134,8 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             "reload",
             "Reload the services, and prove that they took the reload",
             &[
-                "The preflight command runs first. After the reload the main process has to be the same, with new workers.",
+                "The preflight command runs first. After the reload the main process has to be the \
+                 same, with new workers.",
             ],
             &[SELECTION],
         ),
@@ -117,10 +155,12 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             name: "cycle",
             about: "Stop the services, run COMMAND, and start the services again",
             description: &[
-                "A service that was down before stays down. svc-cycle passes TERM, INT and HUP on to COMMAND's process group, and kills the \
-                 group after a grace of 10 seconds. Then the services are started: no number of signals prevents the start.",
-                "On a terminal COMMAND has the keyboard, so Ctrl-C goes to COMMAND alone, as without svc-cycle. Where COMMAND does not end on \
-                 Ctrl-C (a database driver that waits for a lock), give --command-timeout, or send TERM to svc-cycle.",
+                "A service that was down before stays down. svc-cycle passes TERM, INT and HUP on \
+                 to COMMAND's process group, and kills the group after a grace of 10 seconds. Then \
+                 the services are started: no number of signals prevents the start.",
+                "On a terminal COMMAND has the keyboard, so Ctrl-C goes to COMMAND alone, as \
+                 without svc-cycle. Where COMMAND does not end on Ctrl-C (a database driver that \
+                 waits for a lock), give --command-timeout, or send TERM to svc-cycle.",
             ],
             options: &[SELECTION, AROUND, UNITS, RUN_AS],
             positionals: SERVICES,
@@ -131,10 +171,13 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             name: "recover",
             about: "Start the services that an interrupted run left down",
             description: &[
-                "Without a selection recover starts the services of every interrupted run; with a selection only those. Services that a run left down on purpose \
-                 (--on-failure leave-down) are started only when they are named one by one. After a reboot the services that a run had stopped \
-                 before it are started, too, where the init system has not started them.",
-                "With a site file only runs for that site count, and runs without a site file that stopped a service of the site's set.",
+                "Without a selection recover starts the services of every interrupted run; with a \
+                 selection only those. Services that a run left down on purpose (--on-failure \
+                 leave-down) are started only when they are named one by one. After a reboot the \
+                 services that a run had stopped before it are started, too, where the init system \
+                 has not started them.",
+                "With a site file only runs for that site count, and runs without a site file that \
+                 stopped a service of the site's set.",
                 "Without an interrupted run recover does nothing, so a runbook can begin with it.",
             ],
             options: &[SELECTION],
@@ -146,8 +189,9 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             "snapshot",
             "Write a set file from what runs",
             &[
-                "Each service that runs becomes a table: its service manager, the services that start before it (After= of systemd, priority \
-                 of supervisord), its ports or its socket, its user and its executable. -o text prints the file; the report has the \
+                "Each service that runs becomes a table: its service manager, the services that \
+                 start before it (After= of systemd, priority of supervisord), its ports or its \
+                 socket, its user and its executable. -o text prints the file; the report has the \
                  file under the key set.",
             ],
             &[SELECTION],
@@ -158,56 +202,65 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
     exit: &[
         Row {
             code: "1",
-            meaning: "Also: for status and check, a service does not run, does not answer, or differs from what is expected.",
+            meaning: "Also: for status and check, a service does not run, does not answer, or \
+                differs from what is expected.",
         },
         Row {
             code: "125",
-            meaning: "Also: for cycle, a service could not be stopped, or a service that ran before is down or not ready.",
+            meaning: "Also: for cycle, a service could not be stopped, or a service that ran \
+                before is down or not ready.",
         },
     ],
     examples: &[
         Example {
-            text: "Update the code while nothing runs it, and have everything back afterwards:",
-            command: "svc-cycle cycle -f services.toml -- sh -ec 'git pull --ff-only && venv/bin/python manage.py migrate'",
+            text: "Update the code while the services are stopped, and start them afterwards:",
+            command: "svc-cycle cycle -f services.toml -- sh -ec 'git pull --ff-only && \
+                venv/bin/python manage.py migrate'",
         },
         Example {
-            text: "uwsgi and nginx, in the right order both ways:",
+            text: "Restart uwsgi and nginx: nginx stops first and starts last:",
             command: "svc-cycle restart uwsgi nginx",
         },
         Example {
-            text: "Two programs of a supervisord with its own configuration:",
+            text: "Stop two programs of a supervisord that has its own configuration:",
             command: "svc-cycle stop -c config/supervisor.conf supervisor:gunicorn supervisor:celeryworker",
         },
         Example {
-            text: "From cron, as a line of /etc/cron.d: what has stopped is started, and a mail says so.",
-            command: "*/5 * * * * root svc-cycle start -q -f /etc/site/services.toml --journal /var/log/site.jsonl",
+            text: "In /etc/cron.d: start the services that have stopped, and mail what was \
+                started:",
+            command: "*/5 * * * * root svc-cycle start -q -f /etc/site/services.toml --journal \
+                /var/log/site.jsonl",
         },
         Example {
-            text: "A first set file from a supervisord that runs, all its programs:",
-            command: "svc-cycle snapshot -o text -c /etc/supervisor/supervisord.conf >services.toml",
+            text: "Write a first set file with all programs of a supervisord:",
+            command: "svc-cycle snapshot -o text -c /etc/supervisor/supervisord.conf \
+                >services.toml",
         },
         Example {
-            text: "Did PRODUCTION reach the daemon?",
+            text: "Check that the variable PRODUCTION reached the daemon, as the set file expects:",
             command: "svc-cycle check -f services.toml uwsgi",
         },
     ],
     files: &[
         Entry {
             name: "/var/lib/runbook-tools/svc-cycle.*.journal",
-            text: "What a run has stopped and not yet started again; recover reads it, after a reboot too.",
+            text: "The services that a run has stopped and not yet started again; recover reads \
+                the file, after a reboot, too.",
         },
         Entry {
             name: "/run/runbook-tools/svc-cycle.*.lock",
-            text: "One for each service that was ever changed.",
+            text: "The locks: one for each service that was ever changed.",
         },
     ],
     environment: &[Entry {
         name: "XDG_RUNTIME_DIR, XDG_STATE_HOME, HOME",
-        text: "For others than root: locks are in $XDG_RUNTIME_DIR/runbook-tools, journals in ~/.local/state/runbook-tools.",
+        text: "The places for users other than root: locks are in $XDG_RUNTIME_DIR/runbook-tools, \
+            journals in ~/.local/state/runbook-tools.",
     }],
     security: &[
-        "Processes are signalled only through a pidfd whose start time was checked; a pid file that its group or others can write is \
-         refused. COMMAND runs as the caller. Values of environment variables are compared and never printed.",
+        "svc-cycle signals a process only through a pidfd whose start time was checked, and \
+         refuses a pid file that the group or other users can write to. COMMAND runs as the \
+         caller. svc-cycle compares the values of environment variables and never prints a value.",
     ],
     see_also: &[
         "maint-page",
@@ -230,7 +283,7 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
         .map(|(_, action)| *action);
     let action = action.ok_or_else(|| {
         Error::usage(
-            "say what to do: start, stop, restart, reload, status, check, cycle, recover or snapshot",
+            "give one of start, stop, restart, reload, status, check, cycle, recover, snapshot",
         )
     })?;
     let here =

@@ -50,7 +50,7 @@ pub fn run(request: &Request, set: &Set) -> Result<Report<Cycle>> {
             let why = format!("{}: {}", service.name, task.before.why());
             error.get_or_insert(
                 Error::new(Kind::Unknown, why)
-                    .hint("pidfile = \"FILE\" in the set tells where its process is"),
+                    .hint("pidfile = \"FILE\" in the set names the process"),
             );
         } else if !task.up {
             down.push(service.name.clone());
@@ -116,7 +116,7 @@ fn owed(set: &Set) -> Vec<String> {
         {
             if owed.stop == Stop::Asked && !journal.is_past() {
                 found.push(format!(
-                    "{}: it was told to stop and its old process is still there; it is started again as soon as that is gone",
+                    "{}: a stop is under way and the old process still runs; the service is started as soon as that process is gone",
                     owed.name
                 ));
                 continue;
@@ -127,7 +127,7 @@ fn owed(set: &Set) -> Vec<String> {
                 (false, false) => "was stopped by a run that was interrupted",
             };
             found.push(format!(
-                "{}: it {why}; `svc-cycle recover {}` starts it",
+                "{}: {why}; `svc-cycle recover {}` starts the service",
                 owed.name, owed.id
             ));
         }

@@ -20,7 +20,6 @@ use crate::request::Origin;
 /// A service that has to run again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owed {
-    /// Which.
     pub id: ServiceId,
     /// What the run called it.
     pub name: String,
@@ -195,7 +194,7 @@ impl Journal {
                 path.join(name).display()
             ))
             .hint(format!(
-                "look into it, start what it names, and: rm {}",
+                "read the journal, start the services that it names, and: rm {}",
                 base::shell::quoted(&path.join(name).display().to_string())
             ))
         })?;

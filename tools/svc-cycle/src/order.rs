@@ -31,7 +31,7 @@ pub fn waves(services: &[Service]) -> Result<Vec<Vec<usize>>> {
                 .collect();
             return Err(
                 Error::input(format!("after goes in a circle: {}", names.join(", ")))
-                    .hint("one of them has to start first"),
+                    .hint("remove one of these after keys: one service has to start first"),
             );
         }
         wave.sort_by(|a, b| services[*a].name.cmp(&services[*b].name));

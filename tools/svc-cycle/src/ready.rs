@@ -101,7 +101,7 @@ impl Watchers {
                 Ok(port::Holders::Processes(pids)) if !pids.contains(&1) => {
                     let words: Vec<String> = pids.iter().map(|pid| named(*pid)).collect();
                     return Err(Error::failed(format!("{}: port {port} is held by {}", service.name, words.join(", ")))
-                        .hint("stop that first; holder = \"any\" in the probe takes its answer for the service's"));
+                        .hint("stop that process first; holder = \"any\" in the probe accepts the answer of every process"));
                 }
                 _ => {}
             }
@@ -192,7 +192,7 @@ fn own(
             Ok(port::Holders::Processes(pids)) => {
                 let words: Vec<String> = pids.iter().map(|pid| named(*pid)).collect();
                 Err(format!(
-                    "port {port} is answered by {}, not by {}; if that stands in front of it, say holder = \"any\"",
+                    "port {port} is answered by {}, not by {}; for a server in front of the service, give holder = \"any\"",
                     words.join(", "),
                     service.name
                 ))
@@ -300,7 +300,7 @@ pub fn wait(
                             last = state;
                             if over {
                                 let error = Error::failed(format!(
-                                    "{}: it was ready, and then {why}",
+                                    "{}: was ready, and then {why}",
                                     service.name
                                 ));
                                 return Waited::over(last, Err(error));
@@ -348,26 +348,32 @@ fn is_final(service: &Service, error: &Error, waited: Duration) -> bool {
 fn given_up(service: &Service, state: &State, waited: Duration) -> Option<String> {
     let only = |run: Run| state.members.iter().find(|member| member.run == run);
     if let Some(member) = only(Run::Failed) {
-        return Some(format!("it failed: {}", State::one(member.clone()).why()));
+        return Some(format!(
+            "the service failed: {}",
+            State::one(member.clone()).why()
+        ));
     }
     if state.members.iter().any(|member| member.restarts >= DEATHS) {
-        return Some(format!("it ends again and again: {}", state.why()));
+        return Some(format!(
+            "the service exits again and again: {}",
+            state.why()
+        ));
     }
     if let Some(member) = state.members.iter().find(|member| member.dormant) {
         return Some(format!(
-            "it ended, and its next start is not soon: {}",
+            "the service exited, and the next start is not soon: {}",
             State::one(member.clone()).why()
         ));
     }
     let late = waited >= backend::of(service).late;
     if late && only(Run::Unknown).is_some() {
         return Some(format!(
-            "nothing shows that it runs, neither a pid file nor a process: {}",
+            "neither a pid file nor a process shows that the service runs: {}",
             state.why()
         ));
     }
     (late && only(Run::Stopped).is_some())
-        .then(|| format!("it ended as soon as it was started: {}", state.why()))
+        .then(|| format!("the service exited at once: {}", state.why()))
 }
 
 /// Sleeps, but not past the end of one of these processes.
@@ -454,11 +460,11 @@ fn stays(
     }
     let ms = millis(began.elapsed());
     let why = if after.is_done_or_running() {
-        "and it is another process now".to_owned()
+        "and the service is another process now".to_owned()
     } else {
         after.why()
     };
-    Err((after, format!("it ended within {ms} ms ({why})")))
+    Err((after, format!("the service exited within {ms} ms ({why})")))
 }
 
 fn workers(pids: &[i32]) -> BTreeSet<i32> {

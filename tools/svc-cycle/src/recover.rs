@@ -136,7 +136,7 @@ fn chosen(journal: &Journal, selection: &Selection, warnings: &mut Vec<String>) 
         }
         if journal.entry().left && !selection.named.contains(&owed.id) {
             warnings.push(format!(
-                "{}: left down on purpose after COMMAND failed; `svc-cycle recover {}` starts it",
+                "{}: left down on purpose after COMMAND failed; `svc-cycle recover {}` starts the service",
                 owed.name, owed.id
             ));
             continue;
@@ -187,7 +187,7 @@ fn report(
     let msg = match body.outcome {
         Outcome::Unchanged => "no interrupted run to recover".to_owned(),
         Outcome::Planned => format!("would start {}", names.join(", ")),
-        Outcome::LeftDown => "something is still down".to_owned(),
+        Outcome::LeftDown => "a service is still down".to_owned(),
         _ => format!("started {}", names.join(", ")),
     };
     let status = if body.outcome == Outcome::Planned {
@@ -433,10 +433,10 @@ fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task, owed: &Owed
         let time = Deadline::after(Some(service.stop_timeout(&task.before)));
         if !act::gone(&owed.old, time) {
             let error = Error::failed(format!(
-                "{}: it was told to stop, and its old process is still there",
+                "{}: a stop is under way, and the old process still runs",
                 service.name
             ))
-            .hint("it is started once that is gone: svc-cycle recover");
+            .hint("svc-cycle recover starts the service as soon as that process is gone");
             task.keep("start", began, Err(error));
             return;
         }

@@ -12,23 +12,23 @@ use serde::{Deserialize, Deserializer};
 
 use crate::state::State;
 
-/// How long a stop may take where neither the set nor the backend says.
+/// The longest time for a stop where neither the set nor the backend has a limit.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A service: what it is called here, who runs it, and what has to be true of it.
+/// A service: its name, its service manager, and the conditions for its states.
 #[derive(Debug, Clone)]
 pub struct Service {
-    /// Its name in the set, or as typed.
+    /// The name in the set file, or on the command line.
     pub name: String,
-    /// Who runs it: a name of the registry of backends.
+    /// The service manager: a name in the registry of backends.
     pub backend: &'static str,
-    /// What the backend calls it: a process, a unit, a script, a file, a program.
+    /// The name that the backend knows the service by: a process, a unit, a script, a file, a program.
     pub unit: String,
-    /// Where relative paths and commands start from.
+    /// The directory that relative paths and commands start from.
     pub directory: PathBuf,
-    /// All the rest, as written.
+    /// The other keys, as the set file has them.
     pub spec: Spec,
-    /// Why it is in the run.
+    /// The reason why the service is part of the run.
     pub role: Role,
     /// Who can change the set file, where that is neither root nor the caller: what the file starts and checks runs as that user.
     pub owner: Option<(u32, u32)>,
@@ -37,12 +37,12 @@ pub struct Service {
 /// Why a service is in a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Role {
-    /// It was asked for.
+    /// The caller named the service.
     #[default]
     Asked,
-    /// Its manager stops it together with one that was asked for.
+    /// The service manager stops the service together with a named one.
     Dependent,
-    /// A socket, path or timer unit that starts one that was asked for.
+    /// A socket, path or timer unit that starts a named service.
     Trigger,
 }
 
@@ -50,64 +50,64 @@ pub enum Role {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Spec {
-    /// Who runs it: systemd, supervisor, sysv, compose, pidfile or command.
+    /// The service manager: systemd, supervisor, sysv, compose, pidfile or command.
     pub backend: Option<String>,
-    /// What the backend calls it; the service's own name unless given.
+    /// The name that the service manager knows the service by (default: NAME).
     pub name: Option<String>,
-    /// supervisor: its configuration file. compose: the compose file, or a list of files, each overriding the ones before.
+    /// supervisor: the configuration file of supervisord. compose: the compose file, or a list of files, each overriding the ones before.
     pub config: Option<Files>,
-    /// compose: the project's name; what docker compose makes of the directory unless given.
+    /// compose: the name of the project (default: the name that docker compose makes of the directory).
     pub project: Option<String>,
-    /// The user whose own manager has the unit (systemd-user), who starts the service (pidfile, command) and as whom preflight runs; the
-    /// caller unless given.
+    /// The user whose own service manager has the unit (systemd-user), who starts the service (pidfile, command), and who runs the
+    /// preflight (default: the caller).
     pub user: Option<String>,
-    /// Services that have to be ready before this one starts, and are stopped after it.
+    /// The services that have to be ready before this one starts, and that stop after this one.
     pub after: Vec<String>,
-    /// Whether a run over the whole set stops it.
+    /// Whether a run over the whole set stops the service.
     pub policy: Policy,
-    /// It does its work and ends: finished is as good as running.
+    /// Whether the service does its work and exits; a finished service then counts as running.
     pub oneshot: bool,
-    /// What has to answer before the service counts as ready.
+    /// The probes that have to succeed before the service counts as ready.
     #[schemars(with = "Vec<ReadyKeys>")]
     pub ready: Vec<Ready>,
-    /// How long it has to stay the same process after that; unless given, 1s where no probe speaks for it, else a moment.
+    /// How long the service then has to stay the same process (default: 1s without a probe, else a moment).
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub stable: Option<Duration>,
-    /// How long a start may take; 60s unless given.
+    /// The longest time for a start (default: 60s).
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub start_timeout: Option<Duration>,
-    /// How long a stop may take; unless given, as long as the unit or the program of supervisord allows, else 30s.
+    /// The longest time for a stop (default: the limit of the unit or of supervisord's program, else 30s).
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub stop_timeout: Option<Duration>,
-    /// What to do with a process that outlives its stop.
+    /// What to do with a process that does not end at a stop.
     pub kill: KillPolicy,
-    /// What has to be true after a stop, besides that the process tree is gone.
+    /// The conditions that have to hold after a stop.
     #[schemars(with = "Vec<StoppedKeys>")]
     pub stopped: Vec<Stopped>,
-    /// A program and its arguments: has to exit 0 before anything is stopped, and again before a start. Unless given, the check that a
-    /// running nginx, apache2, gunicorn or caddy is known for; [] for none.
+    /// A program and its arguments; the program has to exit with 0 before the first stop, and again before a start (default: the
+    /// configuration check of a running nginx, apache2, gunicorn or caddy). [] means no preflight.
     pub preflight: Option<Vec<String>>,
-    /// What the running process must be.
+    /// What the running process has to be.
     pub expect: Expect,
-    /// pidfile, command: how to start it, a program and its arguments.
+    /// pidfile, command: the program that starts the service, and its arguments.
     pub start: Option<Vec<String>>,
-    /// command: text that the command line of its process holds, where the program's name is not enough.
+    /// command: a text in the command line of the process, where several processes have the name of the program.
     #[serde(rename = "match")]
     pub matching: Option<String>,
-    /// pidfile, command: the signal that reloads it; HUP unless given.
+    /// pidfile, command: the signal that makes the service reload (default: HUP).
     pub reload_signal: Option<String>,
-    /// pidfile, command: the signal that stops it; TERM unless given.
+    /// pidfile, command: the signal that stops the service (default: TERM).
     pub stop_signal: Option<String>,
-    /// command: where its output goes; nowhere unless given.
+    /// command: the file that gets the output (default: no file).
     pub log: Option<PathBuf>,
-    /// pidfile: the file, unless `name` is it. sysv, command: a file with its pid, where the program's name is not enough.
+    /// pidfile: the pid file (default: the key name). sysv, command: the pid file, where several processes have the name of the program.
     pub pidfile: Option<PathBuf>,
-    /// command: where it is started; the set file's directory unless given.
+    /// command: the working directory (default: the directory of the set file).
     pub directory: Option<PathBuf>,
-    /// command: variables added to the environment it is started with.
+    /// command: variables that are added to the environment of the service.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -115,14 +115,11 @@ pub struct Spec {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Files {
-    /// One.
     One(PathBuf),
-    /// Several.
     Several(Vec<PathBuf>),
 }
 
 impl Files {
-    /// All of them.
     #[must_use]
     pub fn all(&self) -> &[PathBuf] {
         match self {
@@ -131,7 +128,6 @@ impl Files {
         }
     }
 
-    /// The first.
     #[must_use]
     pub fn first(&self) -> &Path {
         self.all().first().map_or(Path::new(""), PathBuf::as_path)
@@ -152,32 +148,32 @@ impl Spec {
     }
 }
 
-/// Whether a run over the whole set stops it.
+/// Whether a run over the whole set stops the service.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
-    /// Stopped and started with the others, unless told otherwise.
+    /// A run over the whole set stops and starts the service (the default).
     #[default]
     Cycle,
-    /// Started only if it is not running, stopped only when it is named.
+    /// A run starts the service if the service is down, and stops the service only when the command line names it.
     Ensure,
 }
 
-/// What to do with a process that outlives its stop.
+/// What to do with a process that does not end at a stop.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KillPolicy {
-    /// Say so, and fail, unless told otherwise.
+    /// Report the process, and fail (the default).
     #[default]
     Report,
-    /// KILL it, through its pidfd.
+    /// Send KILL, through the pidfd of the process.
     Escalate,
 }
 
-/// A probe, and whose answer counts.
+/// A probe, and the processes whose answer counts.
 #[derive(Debug, Clone)]
 pub struct Ready {
-    /// What to ask.
+    /// The probe.
     pub probe: Probe,
     /// Anybody's answer counts: something stands in front of the service.
     pub anybody: bool,
@@ -197,7 +193,7 @@ impl<'de> Deserialize<'de> for Ready {
     }
 }
 
-/// Something that has to be so after a stop.
+/// A condition that has to hold after a stop.
 #[derive(Debug, Clone)]
 pub enum Stopped {
     /// The old process tree is gone (true, and so unless said), or may stay (false).
@@ -240,20 +236,20 @@ fn split<'de, D: Deserializer<'de>, T>(
     Ok((taken, toml::Value::Table(table)))
 }
 
-/// What the running process must be. Values are compared, never printed.
+/// What the running process has to be. Values are compared, never printed.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
-    /// What its environment has to hold: NAME=VALUE, NAME (set to whatever), or !NAME (not set).
+    /// The variables that the environment has to hold: NAME=VALUE, NAME (set to any value), or !NAME (not set).
     pub env: Vec<String>,
-    /// The user it runs as.
+    /// The user that the process runs as.
     pub user: Option<String>,
-    /// The path of its executable; * and ? stand for anything.
+    /// The path of the executable; * and ? stand for any characters.
     pub exe: Option<String>,
 }
 
 impl Expect {
-    /// Nothing is expected.
+    /// Whether no condition is given.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.env.is_empty() && self.user.is_none() && self.exe.is_none()
@@ -275,7 +271,7 @@ fn duration<'de, D: Deserializer<'de>>(
 pub struct ReadyKeys {
     #[serde(flatten)]
     probe: probe::Written,
-    /// Whose answer counts: service, the service's own processes, unless told otherwise; any, anybody's, for what stands in front of it.
+    /// The processes whose answer counts: service (the default), the service's own processes; any, every process, for a server in front of the service.
     holder: Option<String>,
 }
 
@@ -283,15 +279,15 @@ pub struct ReadyKeys {
 #[derive(JsonSchema)]
 #[allow(dead_code, reason = "described, not read: see Stopped's Deserialize")]
 pub struct StoppedKeys {
-    /// Whether every process that the service had has to be gone; true unless told otherwise.
+    /// Whether every process of the service has to be gone (default: true).
     tree: Option<bool>,
     #[serde(flatten)]
     probe: probe::Written,
 }
 
 impl Service {
-    /// As whom its start, its preflight and its log are done: the user that the set names, else the owner of the set file, else the
-    /// caller (None).
+    /// The user that starts the service, runs the preflight and writes the log: the user in the set file, else the owner of the set
+    /// file, else the caller (None).
     ///
     /// # Errors
     /// There is no such user, or the set file may not name that user.
@@ -320,7 +316,7 @@ impl Service {
         }
     }
 
-    /// How long a start may take; 60 s unless told.
+    /// The longest time for a start: 60 s where the set file has no limit.
     #[must_use]
     pub fn start_timeout(&self) -> Duration {
         self.spec.start_timeout.unwrap_or(Duration::from_secs(60))

@@ -125,7 +125,7 @@ impl Set {
             for each in &service.spec.after {
                 if !known.contains(each) {
                     let words = format!(
-                        "service {}: after = {each:?}: no such service",
+                        "service {}: after = '{each}': no such service",
                         service.name
                     );
                     return Err(at_key(source, &service.name, "after", &words)
@@ -145,9 +145,8 @@ impl Set {
             services.retain(|service| pattern.matches(&service.name));
         }
         if services.is_empty() {
-            return Err(
-                Error::usage("no service is selected").hint("name one, or give a set file with -f")
-            );
+            return Err(Error::usage("no service is selected")
+                .hint("name services, or give a set file with -f"));
         }
         let selected = |service: &Service| services.iter().any(|each| each.name == service.name);
         let others = all.into_iter().filter(|each| !selected(each)).collect();
@@ -200,7 +199,7 @@ fn may_ask(service: &Service, source: Option<&Source>) -> Result<()> {
     };
     let file = source.map_or("the set file", |source| source.name.as_str());
     Err(Error::input(format!(
-        "{file}: service {}: backend = \"{}\" is refused: uid {uid} can change the file",
+        "{file}: service {}: backend = '{}' is refused: uid {uid} can change the file",
         service.name, service.backend
     ))
     .hint(format!(
@@ -271,7 +270,7 @@ fn from_source(source: &Source, directory: &Path) -> Result<Vec<Service>> {
                 Some(source),
                 &name,
                 "backend",
-                &format!("service {name}: backend = {kind:?}: unknown"),
+                &format!("service {name}: backend = '{kind}': unknown"),
             )
             .hint(format!("backends: {}", backend::names().join(", ")))
         })?;
@@ -301,7 +300,7 @@ fn from_names(names: &[String], directory: &Path, config: Option<&Path>) -> Resu
         let (backend, unit) = match name.split_once(':') {
             Some((kind, unit)) if !unit.is_empty() => {
                 let backend = backend::named(kind).ok_or_else(|| {
-                    Error::usage(format!("{name}: no backend {kind:?}"))
+                    Error::usage(format!("{name}: no backend '{kind}'"))
                         .hint(format!("backends: {}", backend::names().join(", ")))
                 })?;
                 (backend, unit.to_owned())

@@ -87,7 +87,7 @@ pub enum Run {
     Stopping,
     /// Down, and nobody minds.
     Stopped,
-    /// Down, and it shouldn't be.
+    /// Down, and it should not be.
     Failed,
     /// A one-shot that ended well.
     Finished,

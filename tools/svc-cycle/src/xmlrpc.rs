@@ -216,7 +216,7 @@ impl Client {
                     self.place()
                 ),
             )
-            .hint("they stand in [supervisorctl] of the configuration")),
+            .hint("give username and password in [supervisorctl] of the configuration")),
             other => Err(Error::failed(format!(
                 "supervisord at {}: status {other}",
                 self.place()
@@ -261,7 +261,7 @@ impl Client {
             Failure::Refused(_) | Failure::Timeout(_) | Failure::Broken(_) => Error::unreachable(
                 format!("supervisord at {} does not answer: {failure}", self.place()),
             )
-            .hint("is supervisord running?"),
+            .hint("start supervisord, or give its configuration with --config"),
             _ => Error::failed(format!("supervisord at {}: {failure}", self.place())),
         }
     }

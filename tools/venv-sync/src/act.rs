@@ -26,7 +26,6 @@ use crate::users::Seen;
 /// The store, locked, for whoever is about to change it.
 #[derive(Debug)]
 pub struct Locked<'a> {
-    /// Which.
     pub store: &'a Store,
     parent: Dir,
     releases: Dir,
@@ -187,7 +186,7 @@ impl<'a> Locked<'a> {
                 self.store.venv.display()
             );
             return Err(Error::io(what, &errno.into())
-                .hint("a mount point can't be taken over: unmount it, or choose another VENV"));
+                .hint("a mount point cannot become a link: unmount the file system, or choose another VENV"));
         }
         self.releases.sync()?;
         self.parent.sync()?;
@@ -251,7 +250,7 @@ fn kept(release: &Path, own: &[PathBuf]) -> String {
         names.push(format!("{} more", own.len() - 3));
     }
     format!(
-        "the old release '{}' is kept: it holds what no distribution made and no other release has: {}",
+        "the old release '{}' is kept: it holds files that no distribution installed and no other release has: {}",
         release.display(),
         names.join(", ")
     )
@@ -299,9 +298,8 @@ fn owned_by_us(dir: &Dir) -> Result<()> {
             "{} belongs to uid {owner}, and this is uid {me}",
             dir.path().display()
         );
-        return Err(
-            Error::new(base::Kind::Permission, message).hint("run it as its owner or as root")
-        );
+        return Err(Error::new(base::Kind::Permission, message)
+            .hint("run venv-sync as the owner or as root"));
     }
     dir.refuse_shared()
 }

@@ -167,7 +167,7 @@ fn open(venv: &Path) -> Result<Environment> {
     match environment.kind {
         pydist::Kind::Virtual => Ok(environment),
         pydist::Kind::Prefix => Err(Error::failed(format!(
-            "{}: no pyvenv.cfg: it is a whole Python, not a virtual environment",
+            "{}: no pyvenv.cfg: the directory is a whole Python, not a virtual environment",
             venv.display()
         ))
         .hint("name a directory that python -m venv, virtualenv or uv venv made")),

@@ -178,7 +178,7 @@ impl Work<'_> {
         let has_uv = on_path("uv");
         if !has_uv && asked == Some("uv") {
             return Err(Error::failed("uv is not on PATH")
-                .hint("install it (https://docs.astral.sh/uv/), or give --installer pip"));
+                .hint("install uv (https://docs.astral.sh/uv/), or give --installer pip"));
         }
         if !has_uv {
             return Ok((Installer::Pip, None));
@@ -347,7 +347,7 @@ impl Work<'_> {
                 "the new release is not what was asked for: {}",
                 summary(&body)
             ))
-            .hint("the items say what is wrong with it; the environment itself has not changed");
+            .hint("the items list the differences; the environment has not changed");
             return Err(Failed {
                 error,
                 findings: built.findings,
@@ -368,7 +368,7 @@ impl Work<'_> {
                 "the new release is not what the environment was: {}",
                 lost.join("; ")
             ))
-            .hint("--drop lets go of a property: system-site-packages, seeds, pip.conf or a path")
+            .hint("--drop gives up a property: system-site-packages, seeds, pip.conf or a path")
             .into()),
         }
     }

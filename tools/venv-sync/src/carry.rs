@@ -58,7 +58,7 @@ impl Carrier<'_> {
     fn failed(&self, path: &Path, error: &std::io::Error) -> Error {
         let what = format!("cannot carry over '{}'", self.from.join(path).display());
         Error::io(what, error).hint(format!(
-            "--drop {} lets go of it",
+            "--drop {} gives that up",
             crate::request::quoted(path)
         ))
     }

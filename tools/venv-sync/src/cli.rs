@@ -1,4 +1,4 @@
-//! The one definition of this command line, and what it means as a [`Request`].
+//! The definition of the command line, and the reader that makes a [`Request`] of the arguments.
 
 use std::path::{Path, PathBuf};
 
@@ -14,50 +14,170 @@ const VENV: Positional =
     Positional::one("VENV", Value::Dir("VENV"), "The virtual environment").fact("venv");
 
 const WANTED: &[Opt] = &[
-    Opt::value("requirement", Value::File("FILE"), "A requirements file as pip reads it, or a pylock.toml")
-        .short('r')
-        .many()
-        .required()
-        .fact("requirements")
-        .more("A file named pylock.toml or pylock.NAME.toml is a lock file (PEP 751). For uv.lock, poetry.lock, Pipfile.lock and pyproject.toml the error names the export command."),
-    Opt::value("constraint", Value::File("FILE"), "A constraints file").short('c').many(),
+    Opt::value(
+        "requirement",
+        Value::File("FILE"),
+        "A requirements file as pip reads it, or a pylock.toml",
+    )
+    .short('r')
+    .many()
+    .required()
+    .fact("requirements")
+    .more(
+        "A file named pylock.toml or pylock.NAME.toml is a lock file (PEP 751). For uv.lock, \
+         poetry.lock, Pipfile.lock and pyproject.toml the error names the export command.",
+    ),
+    Opt::value("constraint", Value::File("FILE"), "A constraints file")
+        .short('c')
+        .many(),
     Opt::value("extra", Value::Text("NAME"), "An extra of the lock file").many(),
-    Opt::value("group", Value::Text("NAME"), "A dependency group of the lock file").many(),
-    Opt::value("extraneous", Value::Choice("HOW", &["fail", "warn", "ignore"]), "How to report a distribution that nothing asks for")
-        .more("The default is fail. pip, setuptools and wheel may always be there, unless uv made the environment without them."),
-    Opt::value("allow", Value::Text("NAME"), "A distribution, .pth file or sitecustomize.py that may be there, or a distribution that may come from the system").many(),
-    Opt::value("verify", Value::Choice("DEPTH", &["none", "size", "hash"]), "How closely to look at installed files")
-        .more("size, the default, finds files that are gone, of another length or not readable; hash reads every byte; none looks at names and versions only."),
-    Opt::value("vendor", Value::Dir("DIR"), "A directory of distributions that belongs to the site")
-        .many()
-        .more("What site.addsitedir or a .pth file adds from DIR is then no leak, and satisfies requirements."),
+    Opt::value(
+        "group",
+        Value::Text("NAME"),
+        "A dependency group of the lock file",
+    )
+    .many(),
+    Opt::value(
+        "extraneous",
+        Value::Choice("HOW", &["fail", "warn", "ignore"]),
+        "How to report a distribution that no file asks for (default fail)",
+    )
+    .more(
+        "pip, setuptools and wheel are always allowed, except where uv made the environment \
+         without them.",
+    ),
+    Opt::value(
+        "allow",
+        Value::Text("NAME"),
+        "Allow the distribution, .pth file or sitecustomize.py NAME, or the distribution NAME of \
+         the system",
+    )
+    .many(),
+    Opt::value(
+        "verify",
+        Value::Choice("DEPTH", &["none", "size", "hash"]),
+        "How closely to check the installed files (default size)",
+    )
+    .more(
+        "size finds files that are missing, of another length or not readable; hash reads every \
+         byte; none compares only names and versions.",
+    ),
+    Opt::value(
+        "vendor",
+        Value::Dir("DIR"),
+        "A directory with distributions of the site",
+    )
+    .many()
+    .more(
+        "Distributions that site.addsitedir or a .pth file adds from DIR are then no leak, and \
+         satisfy requirements.",
+    ),
 ];
 
 const BUILD: &[Opt] = &[
-    Opt::value("python", Value::Program("EXE"), "The interpreter to build with")
-        .more("The default is the interpreter that the environment has. Another interpreter is a reason to build."),
-    Opt::value("installer", Value::Choice("NAME", &["uv", "pip"]), "What installs")
-        .more("The default is uv where uv is on PATH and can do what the files and pip's configuration ask for, else pip; a warning gives the reason."),
-    Opt::value("wheelhouse", Value::Dir("DIR"), "Install from the wheels in DIR and from nowhere else"),
-    Opt::flag("rebuild", "Build every distribution anew, also where nothing has drifted")
-        .more("The newest versions that the files allow are installed, and branches of repositories are fetched again."),
-    Opt::flag("upgrade", "Replace every distribution by the newest version that the files allow")
-        .more("The environment stays as it is where nothing newer exists."),
-    Opt::value("upgrade-package", Value::Text("NAME"), "Replace the distribution NAME by the newest version that the files allow").many(),
-    Opt::value("drop", Value::Text("WHAT"), "Let go of a property or a file that the new release cannot or need not have")
-        .many()
-        .more("WHAT is system-site-packages, seeds, pip.conf, or a path inside the environment as apply names it. The file stays in the old release, which is then never removed."),
-    Opt::value("link-mode", Value::Choice("HOW", &["copy", "reflink", "hardlink"]), "How unchanged files come into a new release")
-        .more("The default is reflink where the file system has it, else copy. With hardlink the releases share unchanged files: for sites where nobody edits installed files in place."),
-    Opt::value("keep", Value::Count("N"), "How many releases to keep").more("The default is 3, the live release among them. A release that a process uses, or that holds files of the user's that no other release has, is kept beyond N."),
-    Opt::flag("adopt", "Take over an environment that is a plain directory or a link that venv-sync did not make")
-        .more("A directory becomes the first release; of a link the target is remembered for rollback. A worker that runs from the directory may miss a module that it imports only later: restart it."),
-    Opt::value("post-check", Value::Text("CHECK"), "A module to import, or a command to run, in the new release before it goes live")
-        .many()
-        .more("A command is split at spaces and finds the new release's programs first on PATH. The command has the caller's variables where the caller owns the environment, else those that ENVIRONMENT names; --env-file, --as and --as-site add more."),
-    Opt::value("env-file", Value::File("FILE"), "Variables for builds and post-checks: NAME=VALUE lines as systemd's EnvironmentFile= reads them"),
-    Opt::value("as", Value::User("USER"), "Run post-checks as USER")
-        .more("Without this option post-checks run as the owner of the environment. An environment that belongs to another user than root can only be checked as that user."),
+    Opt::value(
+        "python",
+        Value::Program("EXE"),
+        "The interpreter to build with",
+    )
+    .more(
+        "The default is the interpreter of the environment. Another interpreter makes apply build \
+         a new release.",
+    ),
+    Opt::value(
+        "installer",
+        Value::Choice("NAME", &["uv", "pip"]),
+        "The installer",
+    )
+    .more(
+        "The default is uv where uv is on PATH and supports what the files and pip's configuration \
+         ask for, else pip; a warning gives the reason.",
+    ),
+    Opt::value(
+        "wheelhouse",
+        Value::Dir("DIR"),
+        "Install only from the wheels in DIR",
+    ),
+    Opt::flag(
+        "rebuild",
+        "Install every distribution again, also where nothing has drifted",
+    )
+    .more(
+        "The newest versions that the files allow are installed, and branches of repositories are \
+         fetched again.",
+    ),
+    Opt::flag(
+        "upgrade",
+        "Replace every distribution by the newest version that the files allow",
+    )
+    .more("Without newer versions the environment stays as it is."),
+    Opt::value(
+        "upgrade-package",
+        Value::Text("NAME"),
+        "Replace the distribution NAME by the newest version that the files allow",
+    )
+    .many(),
+    Opt::value(
+        "drop",
+        Value::Text("WHAT"),
+        "Give up a property or a file that the new release cannot or need not have",
+    )
+    .many()
+    .more(
+        "WHAT is system-site-packages, seeds, pip.conf, or a path inside the environment as apply \
+         names it. The file stays in the old release, which is then never removed.",
+    ),
+    Opt::value(
+        "link-mode",
+        Value::Choice("HOW", &["copy", "reflink", "hardlink"]),
+        "How unchanged files come into a new release",
+    )
+    .more(
+        "The default is reflink where the file system has it, else copy. With hardlink the \
+         releases share unchanged files: for sites where nobody edits installed files in place.",
+    ),
+    Opt::value(
+        "keep",
+        Value::Count("N"),
+        "How many releases to keep (default 3)",
+    )
+    .more(
+        "The live release is one of the N. A release that a process uses, or that holds files of \
+         the user that no other release has, is kept beyond N.",
+    ),
+    Opt::flag(
+        "adopt",
+        "Take over an environment that is a plain directory or a link that venv-sync did not make",
+    )
+    .more(
+        "A directory becomes the first release; the target of a link stays for a rollback. A \
+         worker that runs from the directory can miss a module that the worker imports later: \
+         restart the worker.",
+    ),
+    Opt::value(
+        "post-check",
+        Value::Text("CHECK"),
+        "A module to import, or a command to run, in the new release before it goes live",
+    )
+    .many()
+    .more(
+        "A command is split at spaces and finds the new release's programs first on PATH. The \
+         command has the caller's variables where the caller owns the environment, else those that \
+         ENVIRONMENT names; --env-file, --as and --as-site add more.",
+    ),
+    Opt::value(
+        "env-file",
+        Value::File("FILE"),
+        "Give builds and post-checks the variables in FILE",
+    )
+    .more(
+        "FILE has NAME=VALUE lines, as systemd's EnvironmentFile=. Every value is a secret: \
+         reports show *** in its place.",
+    ),
+    Opt::value("as", Value::User("USER"), "Run post-checks as USER").more(
+        "Without this option post-checks run as the owner of the environment. An environment that \
+         belongs to another user than root can only be checked as that user.",
+    ),
     Opt::flag("as-site", "Run post-checks as the site's own code runs")
         .more("As the user of the site file, with its env_file, in its directory."),
 ];
@@ -67,29 +187,34 @@ const ROLLBACK: &[Opt] = &[
         .more("The default is the release that was live when the live one was applied."),
 ];
 
-/// The command line.
 pub const LINE: CommandLine = CommandLine {
     name: "venv-sync",
     version: env!("CARGO_PKG_VERSION"),
     section: 8,
-    about: "make a Python virtual environment exactly what its requirements files say, all or nothing",
+    about: "make a Python virtual environment exactly what its requirements files say, all or \
+        nothing",
     description: &[
-        "check compares a virtual environment with its requirements files, without starting Python: what is missing, of another \
-         version, from another place, asked for by nothing, damaged, visible from outside, or unable to run.",
-        "apply builds a new release beside the environment, checks the release, and lets the environment, which is a symbolic \
-         link, lead to it by one rename. Until then nothing changes for a running site, and if anything fails nothing has changed.",
-        "prepare does everything but the rename, while the site runs; the next apply with the same files then only renames.",
-        "A new release keeps what the environment is: its interpreter, system site packages, pip and setuptools, pip.conf, prompt, \
-         mode and group, .pth files, and files that were copied in by hand. What cannot be kept stops apply and is named; --drop lets go of it. \
+        "check compares a virtual environment with its requirements files, without starting \
+         Python. check finds distributions that are missing, of another version, from another \
+         source, not asked for, damaged, visible from outside, or unable to run.",
+        "apply builds a new release beside the environment and checks the release. The environment \
+         is a symbolic link; one rename makes the link point to the new release. Until the rename, \
+         and after a failure, the running site has the old release.",
+        "prepare does everything but the rename while the site runs; the next apply with the same \
+         files then only renames.",
+        "A new release keeps what the environment is: its interpreter, system site packages, pip \
+         and setuptools, pip.conf, prompt, mode and group, .pth files, and files that were copied \
+         in by hand. apply stops and names what the new release cannot keep; --drop gives that up. \
          Unchanged distributions come from the live release; only what changed is installed.",
-        "rollback lets the link lead to the release that was live before. list shows the releases, the history of flips, and the \
-         processes that run an older release.",
-        "Requirements files and pip's configuration files are read as pip reads them. Where pip and uv differ, pip's reading holds.",
+        "rollback makes the link point to the release that was live before. list shows the \
+         releases, the history of flips, and the processes that run an older release.",
+        "venv-sync reads requirements files and pip's configuration files as pip reads them, also \
+         where uv reads them differently.",
     ],
     commands: &[
         Command {
             name: "check",
-            about: "Compare the environment with the files",
+            about: "Compare the environment with the requirements files",
             description: &[],
             options: &[WANTED],
             positionals: &[VENV],
@@ -100,7 +225,9 @@ pub const LINE: CommandLine = CommandLine {
             name: "prepare",
             about: "Build a release for a later apply while the site runs",
             description: &[
-                "The release is built, verified, compiled and post-checked. apply flips to it if the files, the options and the environment have not changed since.",
+                "The release is built, verified, compiled and post-checked. apply makes the \
+                 release live if the files, the options and the environment have not changed \
+                 since.",
             ],
             options: &[WANTED, BUILD],
             positionals: &[VENV],
@@ -109,8 +236,8 @@ pub const LINE: CommandLine = CommandLine {
         },
         Command {
             name: "apply",
-            about: "Make the environment what the files ask for",
-            description: &["Nothing is written where nothing has drifted."],
+            about: "Make the environment what the requirements files ask for",
+            description: &["apply writes nothing where nothing has drifted."],
             options: &[WANTED, BUILD],
             positionals: &[VENV],
             trailing: Trailing::None,
@@ -140,27 +267,29 @@ pub const LINE: CommandLine = CommandLine {
     exit: &[],
     examples: &[
         Example {
-            text: "From cron, as a line of /etc/cron.d: mail if the environment has drifted.",
-            command: "30 4 * * * root venv-sync check -q /srv/site/venv -r /srv/site/requirements.txt --journal /var/log/site.jsonl",
+            text: "In /etc/cron.d: mail when the environment has drifted:",
+            command: "30 4 * * * root venv-sync check -q /srv/site/venv -r \
+                /srv/site/requirements.txt --journal /var/log/site.jsonl",
         },
         Example {
-            text: "An update that goes live only if the site's own module can be imported.",
+            text: "Update the environment; the new release goes live only if Python can import the \
+                site's own module:",
             command: "venv-sync apply /srv/venv -r requirements.txt --post-check mysite.wsgi",
         },
         Example {
-            text: "On a host without network.",
+            text: "Update on a host without network:",
             command: "venv-sync apply /srv/venv -r requirements.txt --wheelhouse /srv/wheels",
         },
         Example {
-            text: "Build while the site runs, then flip while it is stopped.",
+            text: "Build the new release while the site runs; the next apply only renames:",
             command: "venv-sync prepare /srv/venv -r requirements.txt --post-check mysite.wsgi",
         },
         Example {
-            text: "Every night the newest versions that the files allow.",
+            text: "Install the newest versions that the files allow:",
             command: "venv-sync apply -q /srv/venv -r requirements.txt --upgrade",
         },
         Example {
-            text: "Back to the release before.",
+            text: "Go back to the release that was live before:",
             command: "venv-sync rollback /srv/venv",
         },
     ],
@@ -171,49 +300,62 @@ pub const LINE: CommandLine = CommandLine {
         },
         Entry {
             name: "VENV.d/releases/",
-            text: "The releases. A release that holds .incomplete is being built, or its build was killed. .venv-sync.json says what was carried over into a release, and whether it is prepared.",
+            text: "The releases. A release that holds .incomplete is being built, or its build was \
+                killed. .venv-sync.json records what a release took over from the one before, and \
+                whether the release is prepared.",
         },
         Entry {
             name: "VENV.d/history.json",
-            text: "The flips: when, from which release, to which, by which command.",
+            text: "Every change of the live release: the time, the old and the new release, the \
+                command.",
         },
         Entry {
             name: "VENV.d/lock",
-            text: "Held while prepare, apply or rollback works.",
+            text: "The lock that prepare, apply and rollback hold.",
         },
         Entry {
             name: "VENV.d/cache/",
-            text: "The installer's cache where the user's HOME cannot be written.",
+            text: "The cache of the installer where the user cannot write to HOME.",
         },
     ],
     environment: &[
         Entry {
             name: "PIP_*, pip.conf, UV_*",
-            text: "Variables and pip's configuration files (global, of the user, of the environment, PIP_CONFIG_FILE) count for pip and for uv. They are the place for an index's credentials: these then appear on no command line.",
+            text: "Variables and pip's configuration files (global, of the user, of the \
+                environment, PIP_CONFIG_FILE) count for pip and for uv. Put the credentials of an \
+                index there: they then appear on no command line.",
         },
         Entry {
             name: "${NAME}",
-            text: "In a requirements file: replaced, as pip does.",
+            text: "In a requirements file: venv-sync puts the value there, as pip does.",
         },
         Entry {
-            name: "PATH HOME USER LOGNAME LANG LC_* TMPDIR TZ TERM SSH_AUTH_SOCK NETRC XDG_* SSL_CERT_* REQUESTS_CA_BUNDLE CURL_CA_BUNDLE *_proxy GIT_* CARGO_* RUSTUP_*",
-            text: "Reach the installer and what it starts.",
+            name: "PATH HOME USER LOGNAME LANG LC_* TMPDIR TZ TERM SSH_AUTH_SOCK NETRC XDG_* \
+                SSL_CERT_* REQUESTS_CA_BUNDLE CURL_CA_BUNDLE *_proxy GIT_* CARGO_* RUSTUP_*",
+            text: "The variables that the installer and its child processes get.",
         },
         Entry {
-            name: "CC CXX CPP LD AR *FLAGS *_CONFIG *_LIBS *_DIR *_HOME *_INCLUDE *_LIBRARY* *_PATH PKG_CONFIG* CMAKE* MYSQLCLIENT_* SETUPTOOLS_* PBR_* HATCH_* MATURIN_* MAX_JOBS SOURCE_DATE_EPOCH",
-            text: "Reach the builds of source distributions, except PYTHONPATH and PYTHONHOME.",
+            name: "CC CXX CPP LD AR *FLAGS *_CONFIG *_LIBS *_DIR *_HOME *_INCLUDE *_LIBRARY* \
+                *_PATH PKG_CONFIG* CMAKE* MYSQLCLIENT_* SETUPTOOLS_* PBR_* HATCH_* MATURIN_* \
+                MAX_JOBS SOURCE_DATE_EPOCH",
+            text: "The variables that builds of source distributions get, except PYTHONPATH and \
+                PYTHONHOME.",
         },
     ],
     security: &[
-        "Run by root for an environment that another user owns, prepare, apply and rollback do everything as that user: a line in a .pth file, or a setup.py, \
-         would otherwise run as root. Only the variables that ENVIRONMENT names reach that user. check reads only regular files, follows no path out of the environment, and runs nothing.",
-        "Passwords in index addresses are masked in reports, errors and the installer's output, and removed from direct_url.json.",
-        "Nothing that no RECORD and no tool for virtual environments made is ever removed with a release.",
+        "Where another user owns the environment, root's prepare, apply and rollback do everything \
+         as that user: a line in a .pth file, or a setup.py, would otherwise run as root. That \
+         user's processes get only the variables that ENVIRONMENT names. check reads only regular \
+         files, follows no path out of the environment, and runs nothing.",
+        "venv-sync masks passwords in index addresses in reports, errors and the installer's \
+         output, and removes them from direct_url.json.",
+        "venv-sync removes a release only if every file in the release is one that an installer or \
+         a tool for virtual environments put there.",
     ],
     see_also: &["check-reqs", "svc-cycle", "pip(1)"],
 };
 
-/// The arguments' meaning.
+/// The request of the parsed arguments.
 pub fn request(parsed: &Parsed) -> Result<Request> {
     let venv = parsed
         .positionals()
@@ -231,22 +373,22 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
         }),
         Some("list") => Ok(Request::List { venv }),
         other => Err(Error::usage(format!(
-            "{} is not a command",
+            "'{}' is not a command",
             other.unwrap_or("nothing")
         ))),
     }
 }
 
-/// `venv/` is `venv`: the link itself is meant, not what it leads to.
+/// `venv/` means `venv`: the link, not the target of the link.
 fn without_slash(venv: &Path) -> Result<PathBuf> {
     let plain: PathBuf = venv.components().collect();
     match plain.file_name() {
         Some(_) => Ok(plain),
         None => Err(Error::usage(format!(
-            "{} is not the name of an environment",
+            "'{}' is not the name of an environment",
             venv.display()
         ))
-        .hint("give its path, such as /srv/venv")),
+        .hint("give the path of the environment, such as /srv/venv")),
     }
 }
 
@@ -300,8 +442,8 @@ fn build(parsed: &Parsed) -> Result<Build> {
         .count("keep")
         .map_or(3, |keep| usize::try_from(keep).unwrap_or(usize::MAX));
     if keep == 0 {
-        return Err(Error::usage("--keep: the live release is always kept")
-            .hint("--keep 1 keeps nothing else"));
+        return Err(Error::usage("--keep 0 would remove the live release")
+            .hint("give --keep 1 to keep only the live release"));
     }
     let (given, run_as) = match crate::delegate::handed()? {
         Some((given, run_as)) => (given, run_as),

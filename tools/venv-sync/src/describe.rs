@@ -160,7 +160,7 @@ pub fn refusal(venv: &Path, stays: &[&Foreign]) -> Error {
         names.push(format!("{} more", stays.len() - 8));
     }
     let message = format!(
-        "'{}' holds what no distribution and no tool for environments made, and what a new release cannot have: {}",
+        "'{}' holds files that no distribution installed, and that a new release cannot have: {}",
         venv.display(),
         names.join(", ")
     );
@@ -170,14 +170,14 @@ pub fn refusal(venv: &Path, stays: &[&Foreign]) -> Error {
     let from = venv.join(&first.path);
     let hint = if first.kind == Kind::Checkout {
         format!(
-            "commit and push the work in '{}', or let go of it: --drop {}",
+            "commit and push the work in '{}', or give up the work: --drop {}",
             from.display(),
             quoted(&first.path)
         )
     } else {
         let to = beside(venv, &first.path);
         format!(
-            "move it out and leave a link: mv -n {} {} && ln -s {} {}; or leave it in the old release: --drop {}",
+            "move the path out and leave a link: mv -n {} {} && ln -s {} {}; or leave the path in the old release: --drop {}",
             quoted(&from),
             quoted(&to),
             quoted(&to),

@@ -148,7 +148,7 @@ pub fn of_caller() -> Vec<(OsString, OsString)> {
 /// What `--env-file` gives to builds and post-checks.
 #[derive(Clone, Debug, Default)]
 pub enum Given {
-    /// Nothing.
+    /// No option adds variables.
     #[default]
     Nothing,
     /// What stands in a file.

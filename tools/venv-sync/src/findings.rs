@@ -38,13 +38,13 @@ pub enum Kind {
     DuplicateDist,
     /// The remains of one that was removed.
     GhostDist,
-    /// Its METADATA can't be read.
+    /// Its METADATA cannot be read.
     MetadataUnreadable,
     /// Its METADATA names another version than its directory does.
     MetadataVersionMismatch,
-    /// A dependency isn't there.
+    /// A dependency is not there.
     DepMissing,
-    /// A dependency isn't there in a version that will do.
+    /// A dependency is not there in a version that will do.
     DepConflict,
     /// Not made for this Python.
     RequiresPython,
@@ -56,17 +56,17 @@ pub enum Kind {
     PthExecutes,
     /// There is no list of its files.
     RecordMissing,
-    /// A file isn't what was installed.
+    /// A file is not what was installed.
     FileModified,
     /// A file is gone.
     FileMissing,
     /// Two distributions installed the same file with different content.
     FileClaimedTwice,
-    /// A file can't be checked against its hash.
+    /// A file cannot be checked against its hash.
     UnverifiableHash,
 }
 
-/// One thing that isn't as it should be.
+/// One thing that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// What kind of thing.
@@ -79,9 +79,9 @@ pub struct Finding {
     pub required: Option<String>,
     /// Who says so: `requirements.txt:3`, or a distribution's METADATA.
     pub origin: Option<String>,
-    /// Where.
+    /// The path that the finding is about; null where the finding is about no path.
     pub path: Option<String>,
-    /// The path's exact bytes in base64, where they aren't UTF-8.
+    /// The path's exact bytes in base64, where they are not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_b64: Option<String>,
     /// In a sentence.
@@ -134,7 +134,7 @@ impl Finding {
         self
     }
 
-    /// Where.
+    /// Adds the path that the finding is about.
     #[must_use]
     pub fn path(mut self, path: &Path) -> Self {
         self.path = Some(bytes::lossy(path.as_os_str()));

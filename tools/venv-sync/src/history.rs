@@ -84,7 +84,7 @@ fn destination(store: &Store, to: Option<&str>) -> Result<(State, Led)> {
                 "'{}' is not a link to a release",
                 store.venv.display()
             ));
-            return Err(error.hint("venv-sync apply --adopt makes it one"));
+            return Err(error.hint("venv-sync apply --adopt makes the path one"));
         }
     };
     let ids = store.complete()?;
@@ -105,7 +105,7 @@ fn destination(store: &Store, to: Option<&str>) -> Result<(State, Led)> {
             let error = Error::failed(format!("there is no release before {live}"));
             match others {
                 true => error.hint(format!(
-                    "rollback --to ID goes to another one: venv-sync list {} shows them",
+                    "rollback --to ID goes to another release: venv-sync list {} shows the releases",
                     quoted(&store.venv)
                 )),
                 false => error,
@@ -173,7 +173,7 @@ pub fn list(venv: &Path) -> Result<Report<Body>> {
             "'{}': there is no environment, and no release",
             venv.display()
         ))
-        .hint("venv-sync apply makes one"));
+        .hint("venv-sync apply makes the environment"));
     }
     let seen = users::observe(&store, None);
     users::report(&mut out, &store, &seen);

@@ -70,9 +70,9 @@ pub struct Job<'a> {
 /// How to install.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct How {
-    /// Don't look for dependencies: the files name everything.
+    /// Do not look for dependencies: the files name everything.
     pub locked: bool,
-    /// Don't trust what was downloaded before.
+    /// Do not trust what was downloaded before.
     pub fresh: bool,
 }
 
@@ -377,7 +377,7 @@ impl Job<'_> {
             self.secrets.mask(&message),
             failure.message
         ))
-        .hint("try again when it answers")
+        .hint("try again when the server answers")
     }
 }
 

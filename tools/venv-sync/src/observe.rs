@@ -30,9 +30,9 @@ pub struct Installed {
     pub dist: Dist,
     /// The version, ready to be compared.
     pub version: InstalledVersion,
-    /// The fields, or why they can't be read.
+    /// The fields, or why they cannot be read.
     pub metadata: Result<Metadata, String>,
-    /// What it requires; what can't be read of it is left out.
+    /// What it requires; what cannot be read of it is left out.
     pub requires: Vec<Requirement>,
     /// What it requires only with an extra, as written: most lines of most METADATA, and rarely asked for.
     pub optional: Vec<String>,
@@ -54,7 +54,6 @@ impl Installed {
 /// A `.pth` file, or `sitecustomize.py`.
 #[derive(Debug)]
 pub struct StartupFile {
-    /// Where.
     pub path: PathBuf,
     /// Paths that it adds: line, as written, and made absolute.
     pub adds: Vec<(usize, PathBuf, PathBuf)>,
@@ -75,7 +74,7 @@ pub struct Observed {
     pub startup: Vec<StartupFile>,
     /// Remains of removed distributions.
     pub leftovers: Vec<PathBuf>,
-    /// What was asked for, isn't there, and is in the system's Python: by normalized name.
+    /// What was asked for, is not there, and is in the system's Python: by normalized name.
     pub elsewhere: BTreeMap<String, Dist>,
     /// Modules of vendor libraries that come without metadata, by normalized name.
     pub vendor_modules: std::collections::BTreeSet<String>,
@@ -172,7 +171,7 @@ impl Observed {
         }
     }
 
-    /// What was installed into the Python beneath instead, as happens where `pip` isn't the environment's.
+    /// What was installed into the Python beneath instead, as happens where `pip` is not the environment's.
     fn find_elsewhere(&mut self, base: &Environment, wanted: &Requirements) {
         let here: std::collections::HashSet<&str> =
             self.installed.iter().map(|i| i.dist.key.as_str()).collect();
@@ -277,7 +276,7 @@ fn read(dist: Dist, place: Place) -> Installed {
     }
 }
 
-/// Whether a requirement can't count unless an extra is asked for: `extra == 'x'`, and no `or` that could let it count otherwise.
+/// Whether a requirement cannot count unless an extra is asked for: `extra == 'x'`, and no `or` that could let it count otherwise.
 fn needs_an_extra(line: &str) -> bool {
     let Some((_, marker)) = line.split_once(';') else {
         return false;
@@ -303,7 +302,7 @@ fn startup(site: &Path, name: &Path) -> Option<StartupFile> {
     for (number, line) in pth::lines(&bytes) {
         match line {
             pth::Line::Path(path) => {
-                // What isn't there isn't added.
+                // What is not there is not added.
                 let real = absolute(&path, site);
                 if real.is_dir() {
                     file.adds.push((number, path, real));

@@ -33,7 +33,7 @@ pub struct Facts<'a> {
 /// What has to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// Nothing.
+    /// The environment needs no change.
     Nothing,
     /// The prepared release stays as it is.
     IsPrepared(String),
@@ -72,8 +72,9 @@ pub fn decide(venv: &str, facts: &Facts<'_>, build: &Build) -> Result<Plan> {
 /// It was not said, or VENV is neither a directory nor a link.
 pub fn may_take_over(venv: &str, state: &State, build: &Build) -> Result<()> {
     let refuse = |what: String, becomes: &str| {
-        Err(Error::failed(format!("'{venv}' {what}"))
-            .hint(format!("give --adopt to take it over; {becomes}")))
+        Err(Error::failed(format!("'{venv}' {what}")).hint(format!(
+            "give --adopt to take the environment over; {becomes}"
+        )))
     };
     match state {
         State::Absent | State::Release(_) => Ok(()),

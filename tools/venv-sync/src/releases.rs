@@ -147,7 +147,7 @@ impl Store {
     }
 
     /// Whether a release was finished. A directory that was made in the instant before the power went holds nothing yet, not even the
-    /// mark of what is unfinished. What can't be looked at is neither: an unfinished release is swept away.
+    /// mark of what is unfinished. What cannot be looked at is neither: an unfinished release is swept away.
     pub fn is_complete(&self, id: &str) -> Result<bool> {
         let is_there = |name: &str| match self.release(id).join(name).symlink_metadata() {
             Ok(_) => Ok(true),
@@ -181,7 +181,7 @@ impl Store {
         }
     }
 
-    /// Who may change this environment: the first that isn't root of the directory that it stands in, itself, and its store.
+    /// Who may change this environment: the first that is not root of the directory that it stands in, itself, and its store.
     pub fn owner(&self) -> (u32, u32) {
         let places = [self.parent.clone(), self.link(), self.path()];
         let metas = places

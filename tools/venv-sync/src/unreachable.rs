@@ -1,4 +1,4 @@
-//! Whether an installer failed only because a server did not answer, which is worth another try, or because what was asked for isn't
+//! Whether an installer failed only because a server did not answer, which is worth another try, or because what was asked for is not
 //! there, which is not.
 //!
 //! Neither installer says so by its exit status. uv names the address and the cause on standard error. pip says "no matching
@@ -14,7 +14,7 @@ pub struct Silence {
     pub cause: String,
 }
 
-/// Words of a server that isn't there, or isn't well. A certificate that is refused, a password, and a page that is not found are
+/// Words of a server that is not there, or is not well. A certificate that is refused, a password, and a page that is not found are
 /// none of these: they will be the same the next time.
 const TRANSIENT: [&str; 32] = [
     "connection refused",

@@ -40,7 +40,7 @@ impl Identity {
             )),
             Err(e) => Err(Error::io(
                 format!(
-                    "cannot look up the user \"{}\"",
+                    "cannot look up the user '{}'",
                     crate::terminal::escape(name)
                 ),
                 &e.into(),

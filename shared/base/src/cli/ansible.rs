@@ -106,7 +106,7 @@ fn command(line: &CommandLine, given: &Json) -> Result<String> {
         return Ok(word);
     }
     Err(Error::usage(format!(
-        "command: \"{}\" is none of: {}",
+        "command: '{}' is none of: {}",
         crate::terminal::escape(&word),
         names.join(", ")
     )))
@@ -262,7 +262,7 @@ fn shown(value: &Json) -> String {
     match value {
         Json::Object(_) => "a mapping".into(),
         Json::Array(_) => "a list".into(),
-        Json::String(text) => format!("\"{}\"", crate::terminal::escape(&crate::mask::text(text))),
+        Json::String(text) => format!("'{}'", crate::terminal::escape(&crate::mask::text(text))),
         other => other.to_string(),
     }
 }
@@ -271,10 +271,10 @@ fn argv(value: &Json) -> Result<Vec<OsString>> {
     match value {
         Json::Array(items) => items.iter().map(|v| scalar("argv", v, None)).collect(),
         // Where a quoted word begins and ends is for a shell to say, and there is none.
-        Json::String(text) if text.contains(['"', '\'', '\\']) => Err(Error::usage(
-            "argv: a string with quotes is not taken apart",
-        )
-        .hint("give a list of words: argv: [sh, -c, 'a line']")),
+        Json::String(text) if text.contains(['"', '\'', '\\']) => {
+            Err(Error::usage("argv is a string with quotes")
+                .hint("give a list of words: argv: [sh, -c, 'a line']"))
+        }
         Json::String(text) => Ok(text.split_whitespace().map(OsString::from).collect()),
         other => Err(Error::usage(format!(
             "argv: {} is not a list of words",

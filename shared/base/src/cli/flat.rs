@@ -153,7 +153,7 @@ mod tests {
         );
         assert_eq!(
             run(&["--name=a", "--name=b"]).unwrap_err().message,
-            "--name is given twice: \"a\" and \"b\""
+            "--name is given twice: 'a' and 'b'"
         );
         assert_eq!(
             run(&["--timeout", "soon"]).unwrap_err().kind,

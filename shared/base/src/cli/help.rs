@@ -90,7 +90,7 @@ pub fn render(
         }
         let _ = writeln!(
             out,
-            "\n`{} COMMAND -h` says what a command takes.",
+            "\n`{} COMMAND -h` lists the options of a command.",
             line.name
         );
     }
@@ -113,7 +113,7 @@ pub fn render(
     } else {
         let _ = writeln!(
             out,
-            "\n--help says more; {}({}) is the manual.",
+            "\n--help prints more; {}({}) is the manual.",
             line.name, line.section
         );
     }

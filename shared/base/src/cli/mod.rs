@@ -56,7 +56,7 @@ pub struct CommandLine {
 /// One subcommand.
 #[derive(Debug)]
 pub struct Command {
-    /// Its name.
+    /// The name, as it is typed.
     pub name: &'static str,
     /// One line: what it does.
     pub about: &'static str,
@@ -180,7 +180,7 @@ pub struct Example {
 /// A file or a variable of the manual.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
-    /// Its name.
+    /// The path of the file, or the name of the variable.
     pub name: &'static str,
     /// What it is for.
     pub text: &'static str,
@@ -316,7 +316,7 @@ impl Positional {
 /// A command line, or one subcommand of it, as parsers and printers walk it.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
-    /// The whole.
+    /// The command line.
     pub line: &'a CommandLine,
     /// The subcommand, if one was named.
     pub command: Option<&'a Command>,

@@ -172,7 +172,7 @@ impl Builder<'static> {
             let first = masked(opt.value, &values[0]);
             let second = masked(opt.value, &given);
             return Err(Error::usage(format!(
-                "{name} is given twice: \"{first}\" and \"{second}\""
+                "{name} is given twice: '{first}' and '{second}'"
             )));
         }
         values.push(given);
@@ -190,7 +190,7 @@ impl Builder<'static> {
         let Some(place) = place else {
             let shown = crate::terminal::escape_bytes(given.as_encoded_bytes());
             return Err(
-                Error::usage(format!("unexpected argument \"{shown}\"")).hint(self.try_help())
+                Error::usage(format!("unexpected argument '{shown}'")).hint(self.try_help())
             );
         };
         check(place.name, place.value, &given)?;
@@ -274,6 +274,6 @@ impl Builder<'static> {
     }
 
     fn try_help(&self) -> String {
-        format!("{} -h says what it takes", self.scope.title())
+        format!("{} -h lists the arguments", self.scope.title())
     }
 }

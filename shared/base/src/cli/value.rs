@@ -14,7 +14,7 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
         return Ok(Duration::from_secs(seconds.into()));
     }
     humantime::parse_duration(text).map_err(|e| {
-        Error::usage(format!("\"{text}\" is not a duration: {e}"))
+        Error::usage(format!("'{text}' is not a duration: {e}"))
             .hint("durations are written 90s, 15m or '1h 30m'")
     })
 }
@@ -25,7 +25,7 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
 /// `Kind::Usage`, with what sizes look like.
 pub fn parse_size(text: &str) -> Result<u64> {
     let bad = || {
-        Error::usage(format!("\"{text}\" is not a size"))
+        Error::usage(format!("'{text}' is not a size"))
             .hint("sizes are written 512K, 128M or 2.5G, in powers of 1024")
     };
     let trimmed = text.trim();
@@ -77,7 +77,7 @@ pub(super) fn check(name: &str, value: Value, given: &OsStr) -> Result<()> {
     }
     let Some(text) = given.to_str() else {
         let shown = crate::terminal::escape_bytes(given.as_encoded_bytes());
-        return Err(Error::usage(format!("{name}: \"{shown}\" is not UTF-8"))
+        return Err(Error::usage(format!("{name}: '{shown}' is not UTF-8"))
             .hint(format!("{name} takes {}", value.name())));
     };
     match value {
@@ -86,9 +86,9 @@ pub(super) fn check(name: &str, value: Value, given: &OsStr) -> Result<()> {
         Value::Count(_) => text
             .parse::<u64>()
             .map(drop)
-            .map_err(|_| Error::usage(format!("{name}: \"{text}\" is not a whole number"))),
+            .map_err(|_| Error::usage(format!("{name}: '{text}' is not a whole number"))),
         Value::Choice(_, words) if !words.contains(&text) => Err(Error::usage(format!(
-            "{name}: \"{text}\" is none of {}",
+            "{name}: '{text}' is none of {}",
             words.join(", ")
         ))),
         _ => Ok(()),
@@ -143,6 +143,6 @@ mod tests {
             OsStr::new("xml"),
         )
         .unwrap_err();
-        assert_eq!(e.message, "--output: \"xml\" is none of json, text");
+        assert_eq!(e.message, "--output: 'xml' is none of json, text");
     }
 }

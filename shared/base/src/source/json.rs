@@ -66,7 +66,7 @@ impl Reader<'_> {
             Some(b'-' | b'0'..=b'9') => self.number()?,
             Some(b't') => self.word("true", Value::Flag(true))?,
             Some(b'f') => self.word("false", Value::Flag(false))?,
-            Some(b'n') => return Err(self.wrong("null says nothing here: leave the key out")),
+            Some(b'n') => return Err(self.wrong("null is not a value: leave the key out")),
             Some(_) => return Err(self.wrong("a value was expected")),
             None => return Err(self.wrong("the document ends where a value was expected")),
         };

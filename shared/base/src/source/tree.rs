@@ -34,7 +34,7 @@ pub enum Value {
 pub struct Key {
     /// Byte offset in the document.
     pub at: Option<usize>,
-    /// Its name.
+    /// The name of the key.
     pub name: String,
 }
 

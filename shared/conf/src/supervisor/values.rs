@@ -21,7 +21,7 @@ fn shown(bytes: &[u8]) -> String {
 /// `int(value)`: white space around it and single underscores between digits are allowed.
 pub fn integer(bytes: &[u8]) -> Parsed<i64> {
     let digits = text(strip(bytes));
-    let fault = || format!("{} is no whole number", shown(bytes));
+    let fault = || format!("'{}' is not a whole number", shown(bytes));
     if digits.starts_with('_') || digits.ends_with('_') || digits.contains("__") {
         return Err(fault());
     }
@@ -51,7 +51,7 @@ pub fn byte_size(bytes: &[u8]) -> Parsed<u64> {
         rest => (rest, 1),
     };
     let number =
-        integer(digits).map_err(|_| format!("{} is no size such as 50MB", shown(bytes)))?;
+        integer(digits).map_err(|_| format!("'{}' is not a size such as 50MB", shown(bytes)))?;
     Ok(u64::try_from(number).unwrap_or(0).saturating_mul(factor))
 }
 
@@ -59,7 +59,7 @@ pub fn byte_size(bytes: &[u8]) -> Parsed<u64> {
 pub fn name(bytes: &[u8]) -> Parsed<String> {
     let name = text(strip(bytes));
     match name.chars().find(|char| " :/".contains(*char)) {
-        Some(char) => Err(format!("the name {name:?} holds {char:?}")),
+        Some(char) => Err(format!("the name '{name}' holds '{char}'")),
         None => Ok(name),
     }
 }
@@ -150,7 +150,7 @@ pub fn inet(bytes: &[u8]) -> Parsed<Address> {
         .ok()
         .and_then(|port| u16::try_from(port).ok())
         .filter(|port| *port > 0);
-    let port = port.ok_or_else(|| format!("{text:?} is no port, nor host:port"))?;
+    let port = port.ok_or_else(|| format!("'{text}' is neither a port nor host:port"))?;
     let host = if host == "*" {
         String::new()
     } else {

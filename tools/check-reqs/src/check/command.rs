@@ -17,10 +17,16 @@ pub const TYPE: Type = Type {
     name: "command",
     about: "a command on PATH (or in an sbin directory), and the version it prints",
     keys: &[
-        ("name", "a name or a path"),
+        ("name", "the name or the path of the command"),
         ("version", "\">=2.30\"; alternatives in a list"),
-        ("args", "how it is asked for its version (--version)"),
-        ("package", "the package that has it here"),
+        (
+            "args",
+            "the arguments that make the command print its version (--version)",
+        ),
+        (
+            "package",
+            "the package of this distribution that has the command",
+        ),
     ],
     short: Short {
         words: &["cmd", "command"],

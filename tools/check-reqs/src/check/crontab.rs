@@ -20,13 +20,13 @@ use std::path::Path;
 /// `type = "crontab"`.
 pub const TYPE: Type = Type {
     name: "crontab",
-    about: "crontabs that are run: the command, a running daemon, and a user who may have one",
+    about: "a crontab that cron runs: the command crontab, a running daemon, and a user who may have a crontab",
     keys: &[
         (
             "user",
-            "who has to be allowed to have one (who runs the check)",
+            "the user who has to be allowed to have a crontab (the caller)",
         ),
-        ("daemon", "false: cron need not run"),
+        ("daemon", "false: the daemon need not run"),
     ],
     short: Short {
         words: &["crontab"],

@@ -18,9 +18,15 @@ pub const TYPE: Type = Type {
     name: "disk",
     about: "free space of the file system that holds a path",
     keys: &[
-        ("path", "a path on the file system, there or still to come"),
-        ("free", "the least, 2G or 10%"),
-        ("inodes", "the least, 5000 or 5%"),
+        (
+            "path",
+            "a path on the file system; the path need not exist yet",
+        ),
+        ("free", "the least free space, such as 2G or 10%"),
+        (
+            "inodes",
+            "the least number of free inodes, such as 5000 or 5%",
+        ),
     ],
     short: Short {
         words: &["disk"],
@@ -67,7 +73,7 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
         Some(_) => Ok(Box::new(Disk { path, free, inodes })),
         None => Err(fields.error(
             "path",
-            "how much? free = \"2G\", free = \"10%\" or inodes = 5000",
+            "no amount is given: write free = \"2G\", free = \"10%\" or inodes = 5000",
         )),
     }
 }

@@ -27,11 +27,11 @@ pub const TYPE: Type = Type {
         ),
         (
             "site",
-            "a directory of distributions, in its place: a vendor library",
+            "a directory of distributions in place of venv, such as a vendor library",
         ),
         (
             "requirements",
-            "the site's requirements file, where a missing distribution has to be named",
+            "the requirements file of the site, to which the fix adds a missing distribution",
         ),
     ],
     short: Short {

@@ -32,14 +32,17 @@ use std::path::{Path, PathBuf};
 /// `type = "django"`.
 pub const TYPE: Type = Type {
     name: "django",
-    about: "a Django site: deployment check, migrations made and applied, static files collect",
+    about: "a Django site: the deployment check passes, migrations are made and applied, static files can be collected",
     keys: &[
-        ("directory", "where manage.py is (the site file's dir)"),
-        ("venv", "its virtual environment (the site file's venv)"),
+        (
+            "directory",
+            "the directory of manage.py (dir of the site file)",
+        ),
+        ("venv", "the virtual environment (venv of the site file)"),
         ("settings", "DJANGO_SETTINGS_MODULE"),
         (
             "user",
-            "who runs it (the user of --as or --as-site, else the directory's owner, if root asks)",
+            "the user that runs manage.py (the user of --as or --as-site; for root else the owner of the directory)",
         ),
         ("env", "a table of variables"),
         (
@@ -48,16 +51,16 @@ pub const TYPE: Type = Type {
         ),
         (
             "databases",
-            "the aliases of DATABASES to look at (all that the site migrates)",
+            "the aliases of DATABASES to check (all that the site migrates)",
         ),
         (
             "checks",
             "some of check, makemigrations, migrate, collectstatic, or other commands",
         ),
-        ("manage", "the file's name (manage.py)"),
+        ("manage", "the name of the file (manage.py)"),
         (
             "static",
-            "scratch (collected for real and thrown away) or dry-run",
+            "scratch (collects the files into a directory that is removed) or dry-run",
         ),
     ],
     short: Short {

@@ -15,10 +15,10 @@ use std::net::IpAddr;
 /// `type = "dns"`.
 pub const TYPE: Type = Type {
     name: "dns",
-    about: "a name that resolves, to certain addresses where some are named",
+    about: "a name that resolves, to the given addresses where an address is given",
     keys: &[
         ("name", "the name"),
-        ("address", "an address it has to have, or a list"),
+        ("address", "an address that the name has to have, or a list"),
     ],
     short: Short {
         words: &["dns"],

@@ -20,7 +20,10 @@ pub const TYPE: Type = Type {
     keys: &[
         ("name", "the extension"),
         ("version", "\">=1.4\""),
-        ("created", "true: it has to be in the database already"),
+        (
+            "created",
+            "true: the extension has to be in the database already",
+        ),
         ("connection", "as for postgres"),
         ("database", "as for postgres"),
     ],

@@ -18,18 +18,18 @@ use std::path::PathBuf;
 /// `type = "file"`.
 pub const TYPE: Type = Type {
     name: "file",
-    about: "a file, directory, link or socket: its type, owner, group and mode, or that it is absent",
+    about: "a file, directory, link or socket: its type, owner, group and mode, or its absence",
     keys: &[
         ("path", "the path"),
         (
             "kind",
             "file, directory, symlink, socket, fifo, block or character",
         ),
-        ("owner", "a user"),
-        ("group", "a group"),
-        ("mode", "in octal, in quotes"),
-        ("target", "where a symlink leads"),
-        ("absent", "true: nothing may be there"),
+        ("owner", "the user that owns the file"),
+        ("group", "the group of the file"),
+        ("mode", "the mode, in octal and in quotes"),
+        ("target", "the target of a symlink"),
+        ("absent", "true: the path must not exist"),
     ],
     short: Short {
         words: &["file", "dir"],

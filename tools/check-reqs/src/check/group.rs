@@ -17,7 +17,10 @@ use std::ffi::CString;
 pub const TYPE: Type = Type {
     name: "group",
     about: "a group and its members",
-    keys: &[("name", "the group"), ("members", "who has to be in it")],
+    keys: &[
+        ("name", "the group"),
+        ("members", "the users that have to be in the group"),
+    ],
     short: Short {
         words: &["group"],
         colon: true,

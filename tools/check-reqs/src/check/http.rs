@@ -16,23 +16,29 @@ use std::time::Duration;
 /// `type = "http"`.
 pub const TYPE: Type = Type {
     name: "http",
-    about: "a page: its status, headers and text; redirects are not followed unless asked",
+    about: "a page: its status, headers and text; the check follows no redirect without the key redirects",
     keys: &[
-        ("url", "the page"),
-        ("status", "one or a list (200)"),
+        ("url", "the URL of the page"),
+        ("status", "the right status, or a list (200)"),
         (
             "header",
-            "a table of headers and the text each must hold, \"\" for any",
+            "a table of headers, each with the text that the header has to hold; \"\" for any text",
         ),
         ("contains", "texts the page has to hold"),
-        ("lacks", "texts it must not hold"),
-        ("redirects", "how many to follow (0)"),
-        ("method", "GET or HEAD"),
+        ("lacks", "texts the page must not hold"),
+        ("redirects", "how many redirects to follow (0)"),
+        ("method", "the method: GET or HEAD"),
         ("host", "the Host header"),
-        ("connect", "HOST:PORT to connect to, in the URL's place"),
-        ("socket", "a unix socket to speak over"),
-        ("send", "a table of headers to send"),
-        ("insecure", "true: any certificate will do"),
+        (
+            "connect",
+            "HOST:PORT to connect to, in place of the URL's host",
+        ),
+        (
+            "socket",
+            "a unix socket to connect to, in place of the URL's host",
+        ),
+        ("send", "a table of headers to send with the request"),
+        ("insecure", "true: accept any certificate"),
     ],
     short: Short {
         words: &["http", "https"],

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub const TYPE: Type = Type {
     name: "memory",
     about: "free memory: the lesser of MemAvailable and the control group's headroom",
-    keys: &[("free", "the least, such as 128M")],
+    keys: &[("free", "the least free memory, such as 128M")],
     short: Short {
         words: &["memory", "mem"],
         colon: true,
@@ -77,7 +77,7 @@ impl Check for Memory {
                 path.display(),
                 size(*left)
             ),
-            None => format!("MemAvailable {}; no control group limits it", size(host)),
+            None => format!("MemAvailable {}; no limit of a control group", size(host)),
         };
         if free >= self.free {
             return Finding::met(size(free), format!("{} of memory is free", size(free)))

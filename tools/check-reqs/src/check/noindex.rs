@@ -23,14 +23,20 @@ pub const TYPE: Type = Type {
         ("url", "the directory's URL"),
         (
             "directory",
-            "where it is on this host, so that a directory that does not exist is not taken for a safe one",
+            "the same directory on this host; without the key a directory that does not exist passes, too",
         ),
-        ("method", "GET or HEAD"),
+        ("method", "the method: GET or HEAD"),
         ("host", "the Host header"),
-        ("connect", "HOST:PORT to connect to, in the URL's place"),
-        ("socket", "a unix socket to speak over"),
-        ("send", "a table of headers to send"),
-        ("insecure", "true: any certificate will do"),
+        (
+            "connect",
+            "HOST:PORT to connect to, in place of the URL's host",
+        ),
+        (
+            "socket",
+            "a unix socket to connect to, in place of the URL's host",
+        ),
+        ("send", "a table of headers to send with the request"),
+        ("insecure", "true: accept any certificate"),
     ],
     short: Short {
         words: &["noindex"],
@@ -67,14 +73,14 @@ const TITLES: &[&str] = &[
 fn listing(body: &[u8], names: &[String]) -> Option<&'static str> {
     let text = String::from_utf8_lossy(body).to_lowercase();
     if TITLES.iter().any(|title| text.contains(title)) {
-        return Some("its title says that it is a listing");
+        return Some("the title of the page is that of a listing");
     }
     let json = text.trim_start().starts_with('[')
         && text.contains("\"name\"")
         && text.contains("\"type\"")
         && text.contains("\"mtime\"");
     if json || (text.contains("<list>") && text.contains("mtime=")) {
-        return Some("it is a listing for programs");
+        return Some("the answer is a listing for programs");
     }
     // S3 and what speaks like S3, Google's store, Azure's.
     if [
@@ -85,7 +91,7 @@ fn listing(body: &[u8], names: &[String]) -> Option<&'static str> {
     .iter()
     .any(|element| text.contains(element))
     {
-        return Some("it is an object store's listing");
+        return Some("the answer is the listing of an object store");
     }
     // Apache's column heads sort the listing, whatever HeaderName and SuppressHTMLPreamble leave out;
     // the plain form links the directory above.
@@ -96,10 +102,10 @@ fn listing(body: &[u8], names: &[String]) -> Option<&'static str> {
         || text.contains(">parent directory</a>")
         || text.contains("alt=\"[parentdir]\"")
     {
-        return Some("it is a listing by Apache");
+        return Some("the page is a listing by Apache");
     }
     if text.contains("caddyserver.com") && text.contains("listing") {
-        return Some("it is a listing by Caddy");
+        return Some("the page is a listing by Caddy");
     }
     let linked = names.iter().filter(|name| {
         let name = name.to_lowercase();
@@ -109,7 +115,7 @@ fn listing(body: &[u8], names: &[String]) -> Option<&'static str> {
     });
     match linked.count() {
         0 => None,
-        n if n * 2 >= names.len() => Some("it links the files that are in the directory"),
+        n if n * 2 >= names.len() => Some("the page links the files of the directory"),
         _ => None,
     }
 }

@@ -17,7 +17,10 @@ pub const TYPE: Type = Type {
     name: "package",
     about: "an installed package of dpkg, rpm, apk or pacman, in its own order of versions",
     keys: &[
-        ("name", "the package; NAME:ARCHITECTURE for one of several"),
+        (
+            "name",
+            "the package; NAME:ARCHITECTURE where several architectures are installed",
+        ),
         ("version", "\">=1.18\"; alternatives in a list"),
     ],
     short: Short {

@@ -14,10 +14,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// `type = "port"`.
 pub const TYPE: Type = Type {
     name: "port",
-    about: "a TCP port of this host that somebody listens on, or that is free",
+    about: "a TCP port of this host that a process listens on, or that is free",
     keys: &[
-        ("port", "its number"),
-        ("address", "an address (any)"),
+        ("port", "the number of the port"),
+        ("address", "the address that the process listens on (any)"),
         ("state", "listening (the default) or free"),
     ],
     short: Short {

@@ -17,15 +17,18 @@ use std::time::Duration;
 /// `type = "postgres"`.
 pub const TYPE: Type = Type {
     name: "postgres",
-    about: "a PostgreSQL server that can be logged in to, and its version",
+    about: "a PostgreSQL server that lets the role log in, and its version",
     keys: &[
         ("version", "\">=13,<18\""),
         (
             "connection",
-            "a URI or keywords, as for psql; what it leaves out comes from PG* variables, the service file and ~/.pgpass",
+            "a URI or keywords, as for psql; the rest comes from PG* variables, the service file and ~/.pgpass",
         ),
-        ("database", "the database, over what the connection says"),
-        ("superuser", "true: the login has to be a superuser's"),
+        (
+            "database",
+            "the database, in place of the one in connection",
+        ),
+        ("superuser", "true: the role has to be a superuser"),
     ],
     short: Short {
         words: &["postgres", "postgresql"],

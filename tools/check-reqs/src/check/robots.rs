@@ -15,14 +15,23 @@ pub const TYPE: Type = Type {
     name: "robots",
     about: "a robots.txt that keeps crawlers from a path",
     keys: &[
-        ("url", "robots.txt"),
-        ("disallow", "the path it has to keep crawlers from (/)"),
-        ("method", "GET or HEAD"),
+        ("url", "the URL of robots.txt"),
+        (
+            "disallow",
+            "the path that robots.txt has to keep crawlers from (/)",
+        ),
+        ("method", "the method: GET or HEAD"),
         ("host", "the Host header"),
-        ("connect", "HOST:PORT to connect to, in the URL's place"),
-        ("socket", "a unix socket to speak over"),
-        ("send", "a table of headers to send"),
-        ("insecure", "true: any certificate will do"),
+        (
+            "connect",
+            "HOST:PORT to connect to, in place of the URL's host",
+        ),
+        (
+            "socket",
+            "a unix socket to connect to, in place of the URL's host",
+        ),
+        ("send", "a table of headers to send with the request"),
+        ("insecure", "true: accept any certificate"),
     ],
     short: Short {
         words: &["robots"],

@@ -25,7 +25,7 @@ use std::path::Path;
 /// `type = "service"`.
 pub const TYPE: Type = Type {
     name: "service",
-    about: "a service that runs, under systemd, OpenRC, init scripts or supervisor; a process proves it",
+    about: "a service that runs under systemd, OpenRC, an init script or supervisor, proved by a process",
     keys: &[
         (
             "name",

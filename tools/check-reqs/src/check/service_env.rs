@@ -20,12 +20,12 @@ pub const TYPE: Type = Type {
     name: "service_env",
     about: "a variable in a running process's own environment: set or not, and its length",
     keys: &[
-        ("process", "the process's name"),
-        ("pid_file", "a file with its pid, in its place"),
-        ("user", "whose process it is (anybody's)"),
-        ("variable", "the variable"),
-        ("set", "false: it must not be set"),
-        ("filled", "true: it must not be empty"),
+        ("process", "the name of the process"),
+        ("pid_file", "a file with the pid, in place of process"),
+        ("user", "the user that the process runs as (any)"),
+        ("variable", "the name of the variable"),
+        ("set", "false: the variable must not be set"),
+        ("filled", "true: the variable must not be empty"),
     ],
     short: Short {
         words: &["env", "service_env"],
@@ -167,7 +167,7 @@ impl ServiceEnv {
         match found {
             Some(length) => Ok(Some(length)),
             None => Err(std::io::Error::other(
-                "not set when it was started; what it has set since, only root can see",
+                "not set at the start of the process; only root can see the variables that were set later",
             )),
         }
     }
@@ -223,12 +223,12 @@ impl Check for ServiceEnv {
                     format!("set, {length} bytes")
                 });
                 let text = format!(
-                    "set {variable} where {who} is started (its unit, init script, uwsgi's --env or supervisor's environment=), and restart it"
+                    "set {variable} where {who} is started (its unit, init script, uwsgi's --env or supervisor's environment=), and restart {who}"
                 );
                 let text = if self.set {
                     text
                 } else {
-                    format!("take {variable} out where {who} is started, and restart it")
+                    format!("remove {variable} where {who} is started, and restart {who}")
                 };
                 return Finding::unmet(
                     reason,

@@ -21,21 +21,21 @@ use std::time::Duration;
 /// `type = "smtp"`.
 pub const TYPE: Type = Type {
     name: "smtp",
-    about: "a mail server that greets, and speaks STARTTLS where asked",
+    about: "a mail server that greets, and that speaks STARTTLS where the key starttls is given",
     keys: &[
         ("host", "the mail server (localhost)"),
-        ("port", "its port (25)"),
+        ("port", "the port (25)"),
         (
             "starttls",
             "true: the server has to speak TLS after STARTTLS",
         ),
         (
             "tls",
-            "true: the connection begins with TLS (what port 465 is for)",
+            "true: the connection begins with TLS, as on port 465",
         ),
         (
             "verify",
-            "true: its certificate has to be valid for the host",
+            "true: the certificate has to be valid for the host",
         ),
     ],
     short: Short {

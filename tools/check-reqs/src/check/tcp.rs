@@ -15,11 +15,11 @@ use std::path::PathBuf;
 /// `type = "tcp"`.
 pub const TYPE: Type = Type {
     name: "tcp",
-    about: "a connection that is accepted, over TCP or a unix socket",
+    about: "a server that accepts connections, over TCP or a unix socket",
     keys: &[
         ("host", "a name or an address (localhost)"),
-        ("port", "its number"),
-        ("socket", "a unix socket, in their place"),
+        ("port", "the port"),
+        ("socket", "a unix socket, in place of host and port"),
     ],
     short: Short {
         words: &["tcp"],

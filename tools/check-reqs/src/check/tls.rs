@@ -23,16 +23,19 @@ use std::time::Duration;
 /// `type = "tls"`.
 pub const TYPE: Type = Type {
     name: "tls",
-    about: "a certificate: its name, its chain, and how long it is still valid",
+    about: "a certificate: its name, its chain, and the time until it expires",
     keys: &[
         ("host", "the server"),
-        ("port", "its port (443)"),
-        ("left", "the least time until it expires (14d)"),
-        ("name", "what it has to be valid for (host)"),
+        ("port", "the port (443)"),
+        ("left", "the least time until the certificate expires (14d)"),
+        (
+            "name",
+            "the name that the certificate has to be valid for (host)",
+        ),
         ("ca", "a file of trusted certificates (the system's)"),
         (
             "starttls",
-            "smtp, postgres or ldap: how TLS is asked for, where the connection begins in clear",
+            "smtp, postgres or ldap: the protocol that turns a plain connection into TLS",
         ),
     ],
     short: Short {

@@ -16,12 +16,12 @@ use std::ffi::CString;
 /// `type = "user"`.
 pub const TYPE: Type = Type {
     name: "user",
-    about: "a user account and the groups it is in",
+    about: "a user account and its groups",
     keys: &[
         ("name", "the account"),
-        ("groups", "groups it has to be in"),
-        ("home", "its home directory"),
-        ("shell", "its shell"),
+        ("groups", "the groups that the account has to be in"),
+        ("home", "the home directory"),
+        ("shell", "the login shell"),
     ],
     short: Short {
         words: &["user"],

@@ -27,10 +27,10 @@ use std::path::{Path, PathBuf};
 /// `type = "writable"`.
 pub const TYPE: Type = Type {
     name: "writable",
-    about: "a path that a user may write to (into, if it is a directory)",
+    about: "a file or directory that a user may write to",
     keys: &[
         ("path", "the path"),
-        ("user", "who has to be able to write (who runs the check)"),
+        ("user", "the user that has to be able to write (the caller)"),
     ],
     short: Short {
         words: &["writable"],

@@ -35,7 +35,7 @@ pub fn fill_within(text: &str, settings: &Settings, most: usize) -> Result<Strin
         );
         rest = &rest[at + end + 1..];
         if out.len() > most {
-            return Err("what ${NAME} stands for is too long".into());
+            return Err("the value of ${NAME} is too long".into());
         }
     }
     out.push_str(rest);

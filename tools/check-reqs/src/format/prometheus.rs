@@ -40,7 +40,7 @@ pub fn text(whole: &Whole<'_>) -> String {
     head(
         &mut out,
         "check_reqs_met",
-        "1 if the requirement is met, 0 if it is unmet or could not be seen.",
+        "1 if the requirement is met, 0 if the requirement is unmet or unknown.",
     );
     for item in seen() {
         out += &format!(
@@ -52,7 +52,7 @@ pub fn text(whole: &Whole<'_>) -> String {
     head(
         &mut out,
         "check_reqs_unknown",
-        "1 if the requirement could not be seen.",
+        "1 if the requirement is unknown.",
     );
     for item in seen() {
         out += &format!(
@@ -64,7 +64,7 @@ pub fn text(whole: &Whole<'_>) -> String {
     head(
         &mut out,
         "check_reqs_look_seconds",
-        "How long the last look at the requirement took.",
+        "The duration of the last check of the requirement.",
     );
     for item in seen() {
         out += &format!(
@@ -77,7 +77,7 @@ pub fn text(whole: &Whole<'_>) -> String {
     head(
         &mut out,
         "check_reqs_requirements",
-        "How many requirements came to what.",
+        "The number of requirements with each result.",
     );
     for (word, n) in [
         ("met", counts.met),
@@ -91,7 +91,7 @@ pub fn text(whole: &Whole<'_>) -> String {
     head(
         &mut out,
         "check_reqs_last_run_timestamp_seconds",
-        "When the requirements were last looked at.",
+        "The time of the last check of the requirements.",
     );
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)

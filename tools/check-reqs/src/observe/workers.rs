@@ -147,12 +147,7 @@ fn work(shared: &Shared, sender: &Sender<Event>, next: Option<usize>) -> bool {
     {
         return false;
     }
-    let late = || {
-        Finding::unknown(
-            "timeout",
-            "not looked at: the time for the whole run was up",
-        )
-    };
+    let late = || Finding::unknown("timeout", "not checked: the time for the whole run was up");
     let look = AssertUnwindSafe(|| match shared.manner.deadline.passed() {
         true => late(),
         false => requirement.check.look(&shared.scene, deadline),

@@ -82,7 +82,7 @@ pub fn refusal(bad: &BadSchedule) -> (usize, String, Fix) {
             };
             (
                 span.start,
-                format!("{word} is no schedule that cron knows"),
+                format!("'{word}' is not a schedule that cron knows"),
                 fix,
             )
         }
@@ -238,12 +238,12 @@ fn refusal_words(bad: &BadSchedule, error: &FieldError) -> (String, String) {
             let text = text.trim_matches('`');
             let (value, step) = text.split_once('/').unwrap_or((text, ""));
             (
-                format!("`{text}`: cron wants a range before a step"),
+                format!("'{text}': cron wants a range before a step"),
                 format!("{value}-{high}/{step}"),
             )
         }
         Refusal::StepZero => (
-            format!("{text}: a step of nothing"),
+            format!("{text}: the step is 0"),
             "a step of 1 or more".into(),
         ),
         Refusal::OutOfRange(value) => (
@@ -423,7 +423,7 @@ fn days(job: &Job, found: &mut Vec<Finding>) {
             Code::W02,
             job.place(day.span.start),
             message,
-            "this is so on purpose, or write the days as numbers",
+            "write the days as numbers, unless you mean both",
         );
     } else if schedule.weekday_star && !every_weekday && !every_day {
         let message = format!(
@@ -436,7 +436,7 @@ fn days(job: &Job, found: &mut Vec<Finding>) {
             Code::W02,
             job.place(weekday.span.start),
             message,
-            "this is so on purpose, or write the weekdays as numbers",
+            "write the weekdays as numbers, unless you mean both",
         );
     }
 }

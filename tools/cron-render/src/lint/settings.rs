@@ -96,7 +96,7 @@ fn lost(template: &Template, site: &Site, found: &mut Vec<Finding>) {
                 format!(
                     "{name} does nothing: systemd keeps the output in the journal and sends no mail"
                 ),
-                "--on-failure UNIT, a unit that tells somebody",
+                "--on-failure UNIT, a unit that sends a message",
             );
         }
     }
@@ -117,7 +117,7 @@ fn odd(setting: &Setting, site: &Site, place: (usize, usize), found: &mut Vec<Fi
                     found,
                     Code::W28,
                     place,
-                    format!("`{more}` is part of the address: a line holds one setting"),
+                    format!("'{more}' is part of the address: a line holds one setting"),
                     "each setting on a line of its own",
                 );
             } else if !site.dialect.mails_to(&value) {

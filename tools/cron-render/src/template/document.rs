@@ -26,8 +26,7 @@ timeout = "2h"
 /// The manual's description of templates and of the file of `--site`.
 pub fn documents() -> Vec<Document> {
     let text = [
-        "A template is a crontab, or TOML (or JSON) with the same jobs. Unknown keys are errors, with line and column. Durations are written \
-         as 90s or 1h 30m. The file of --site holds the keys of [site] alone, outside of any table.",
+        "A template is a crontab, or a file of TOML or JSON with the same jobs. Unknown keys are errors, with line and column. Durations are written as 90s or 1h 30m.",
     ];
     vec![Document::of::<super::Document>(
         "Template in TOML",

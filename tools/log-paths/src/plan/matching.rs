@@ -16,7 +16,7 @@ pub enum Match {
     Own(Vec<usize>),
     /// A file that had the name of these before.
     Away(Vec<usize>),
-    /// Nothing.
+    /// A file that no configured log explains.
     None,
 }
 

@@ -22,7 +22,6 @@ use std::path::PathBuf;
 /// What `on` was asked.
 #[derive(Debug)]
 pub struct On {
-    /// Where.
     pub layout: Layout,
     /// The hold.
     pub wish: Wish,

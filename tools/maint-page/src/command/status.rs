@@ -36,8 +36,8 @@ pub fn run(layout: &Layout, id: Option<&str>, side: Option<bool>) -> Result<Repo
         None => (body.up, observed.flag == Found::Absent),
     };
     match side {
-        Some(true) if !is_on => wrong.push("it is not on".to_owned()),
-        Some(false) if !is_off => wrong.push("it is not off".to_owned()),
+        Some(true) if !is_on => wrong.push("the page is not on".to_owned()),
+        Some(false) if !is_off => wrong.push("the page is not off".to_owned()),
         _ => {}
     }
     let state = body.state.word();

@@ -40,9 +40,9 @@ pub fn run(
             .filter(|hold| id.is_none_or(|id| hold.id == id));
         tokens = wanted.map(|hold| hold.token.clone()).collect();
         if on && tokens.is_empty() {
-            let whose = id.map_or("no hold".to_owned(), |id| format!("no hold {id:?}"));
+            let whose = id.map_or("no hold".to_owned(), |id| format!("no hold '{id}'"));
             let error = Error::failed(format!("there is {whose} in {}", layout.dir().display()))
-                .hint("maint-page status says which there are");
+                .hint("maint-page status lists the holds");
             return Ok(Report {
                 status: Status::No,
                 error: Some(error),

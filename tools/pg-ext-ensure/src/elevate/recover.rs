@@ -109,7 +109,7 @@ impl Run {
         let all = self.body.recovered.len();
         let changed = all > 0;
         let (status, msg) = match (changed, self.dry_run) {
-            (false, _) => (Status::Ok, "nothing to recover".to_string()),
+            (false, _) => (Status::Ok, "no interrupted run to recover".to_string()),
             (true, true) => (
                 Status::No,
                 format!("{} to be recovered", count(all, "role")),

@@ -29,7 +29,7 @@ fn control(random: &mut Random, requires: &[&str]) -> Control {
     }
 }
 
-/// A server's whole knowledge, of any shape: versions without a default, requirements in circles, of what isn't there, of itself.
+/// A server's whole knowledge, of any shape: versions without a default, requirements in circles, of what is not there, of itself.
 fn database(random: &mut Random) -> Database {
     let mut depth = Depth::default();
     let mut installed = std::collections::BTreeMap::new();

@@ -64,7 +64,6 @@ impl Call {
 pub struct Block {
     /// `class` or `def`.
     pub is_class: bool,
-    /// Its name.
     pub name: String,
     /// The index of its first line.
     pub head: usize,

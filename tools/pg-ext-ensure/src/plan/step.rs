@@ -13,7 +13,6 @@ pub struct Step {
     pub want: Want,
     /// What is to be done.
     pub action: Action,
-    /// How.
     pub statements: Vec<Statement>,
     /// The rights that the statements need, in the order in which the server asks for them.
     pub needs: Vec<Need>,

@@ -101,7 +101,7 @@ impl Executor<'_> {
             let words: Vec<String> = left.iter().map(|pid| named(*pid)).collect();
             task.leftovers = left;
             return Err(Error::failed(format!(
-                "{}: stopped, but {} outlived it",
+                "{}: stopped, but {} still run",
                 service.name,
                 words.join(", ")
             ))
@@ -116,12 +116,12 @@ impl Executor<'_> {
         }
         let up: Vec<String> = now.names(|member| member.run.is_up());
         Err(Error::failed(format!(
-            "{}: stopped, and it is {} again: {}",
+            "{}: stopped, and is {} again: {}",
             service.name,
             after.word(),
             up.join(", ")
         ))
-        .hint("something starts it again, or a unit that the target wants is not PartOf= it"))
+        .hint("another unit or a supervisor starts the service again, or a unit that the target wants is not PartOf= the target"))
     }
 
     fn kill(&self, service: &Service, task: &mut Task, old: &[Identity]) {
@@ -147,7 +147,7 @@ impl Executor<'_> {
         let outcome = if ended {
             Ok(Done::saying(format!("KILL to {}", words.join(", "))))
         } else {
-            Err(Error::failed("even KILL did not end it"))
+            Err(Error::failed("KILL did not end the process"))
         };
         task.keep("kill", began, outcome);
         // The backend has yet to notice.

@@ -385,7 +385,9 @@ fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
             )));
         }
         answer.finished = !state.is_running() && !still;
-        answer.detail = answer.finished.then(|| "it has ended, and well".to_owned());
+        answer.detail = answer
+            .finished
+            .then(|| "the container exited with status 0".to_owned());
     }
     Ok(answer)
 }
@@ -409,7 +411,7 @@ fn stop(service: &Service, _: &State, _: &[String], deadline: Deadline) -> Resul
             "{}: docker compose stop is not done in time",
             service.name
         ))
-        .hint("the engine goes on with it; stop_grace_period in the compose file says how long it waits before it kills"));
+        .hint("the engine goes on with the stop; stop_grace_period in the compose file is the time until the engine kills the container"));
     }
     if !done.success() {
         return Err(Error::failed(format!(
@@ -426,7 +428,7 @@ fn stop(service: &Service, _: &State, _: &[String], deadline: Deadline) -> Resul
         .any(|member| member.detail.as_deref() == Some("exit status 137"))
     {
         answer.warnings.push(format!(
-            "{}: did not stop by itself, docker killed it: what it was doing is lost",
+            "{}: did not stop in time, and docker killed the container: unfinished work is lost",
             service.name
         ));
     }

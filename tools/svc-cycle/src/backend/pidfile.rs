@@ -339,8 +339,11 @@ fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
 
 /// The error for a service that can only be stopped.
 fn no_start(service: &Service) -> Error {
-    Error::usage(format!("{}: nothing says how to start it", service.name))
-        .hint("a set file does: start = [\"COMMAND\", …]")
+    Error::usage(format!(
+        "{}: no command to start the service is known",
+        service.name
+    ))
+    .hint("give start = [\"COMMAND\", …] in a set file")
 }
 
 fn stop(service: &Service, state: &State, _: &[String], deadline: Deadline) -> Result<Done> {

@@ -307,8 +307,8 @@ pub fn signal_named(name: &str) -> Result<Signal> {
         "WINCH" => Ok(Signal::WINCH),
         "KILL" => Ok(Signal::KILL),
         _ => Err(
-            Error::usage(format!("{name:?} is not a signal that services know"))
-                .hint("TERM, INT, QUIT, HUP, USR1, USR2, WINCH or KILL"),
+            Error::usage(format!("'{name}' is not a signal that services know"))
+                .hint("give one of TERM, INT, QUIT, HUP, USR1, USR2, WINCH, KILL"),
         ),
     }
 }

@@ -278,14 +278,13 @@ fn start(service: &Service, members: &[String], deadline: Deadline) -> Result<Do
     }
     let words = refusal(&done.err());
     let why = look(service).map_or_else(|error| error.message, |state| state.why());
-    Err(
-        Error::failed(format!("{unit}: systemd could not start it: {words}{why}")).hint(
-            match &manager {
-                Manager::System => format!("journalctl -u {unit} -n 20"),
-                Manager::User(_) => format!("journalctl --user -u {unit} -n 20"),
-            },
-        ),
-    )
+    Err(Error::failed(format!(
+        "{unit}: systemd could not start the unit: {words}{why}"
+    ))
+    .hint(match &manager {
+        Manager::System => format!("journalctl -u {unit} -n 20"),
+        Manager::User(_) => format!("journalctl --user -u {unit} -n 20"),
+    }))
 }
 
 /// What systemctl says of a refusal, without its advice where to read more.
@@ -330,7 +329,7 @@ fn stop(service: &Service, before: &State, members: &[String], deadline: Deadlin
     }
     if !done.success() {
         return Err(Error::failed(format!(
-            "{unit}: systemd could not stop it: {}",
+            "{unit}: systemd could not stop the unit: {}",
             refusal(&done.err()).trim_end_matches("; ")
         )));
     }
@@ -343,9 +342,9 @@ fn stop(service: &Service, before: &State, members: &[String], deadline: Deadlin
             matches!(after.get("ExecMainCode"), "2" | "3") && after.get("ExecMainStatus") == "9";
         let ran = before.members.iter().any(|member| member.pid.is_some());
         if ran && (result == "timeout" || killed) {
-            answer.detail = Some(format!("systemd had to kill it (result {result})"));
+            answer.detail = Some(format!("systemd had to kill the unit (result {result})"));
             answer.warnings.push(format!(
-                "{unit}: did not stop by itself, systemd killed it (result {result}): what it was doing is lost"
+                "{unit}: did not stop in time, and systemd killed the unit (result {result}): unfinished work is lost"
             ));
         }
     }
@@ -457,7 +456,7 @@ fn allowed(service: &Service, state: &State) -> Result<Remarks> {
                 service.name
             ),
         )
-        .hint("run it with sudo; units of your own are systemd-user:NAME")),
+        .hint("run svc-cycle with sudo; your own units are written systemd-user:NAME")),
     }
 }
 

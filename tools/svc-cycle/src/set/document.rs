@@ -34,9 +34,8 @@ pub fn document() -> Document {
     let mut document = Document::of::<Set>(
         "Set file",
         &[
-            "A set file says once which services a site has; it is TOML, or JSON with the same keys. Every table [service.NAME] is a service. \
-             Unknown keys, unknown names in after and circles are errors, found before anything is touched.",
-            "Durations are written as 90s or 1h 30m. Relative paths start from where the set file is.",
+            "A set file lists the services of a site, in TOML or JSON. Every table [service.NAME] is a service. Unknown keys, unknown names in after and circles are errors, which svc-cycle reports before the first change.",
+            "Durations are written as 90s or 1h 30m. Relative paths start at the directory of the set file.",
         ],
         EXAMPLE,
     );

@@ -184,11 +184,11 @@ fn what_is_wrong_is_named_with_its_place() {
     for (text, says) in [
         (
             "[service.a]\nbackend = \"upstart\"",
-            "set.toml:2:11: service a: backend = \"upstart\": unknown",
+            "set.toml:2:11: service a: backend = 'upstart': unknown",
         ),
         (
             "[service.a]\nbackend = \"systemd\"\nafter = [\"b\"]",
-            "set.toml:3:9: service a: after = \"b\": no such service",
+            "set.toml:3:9: service a: after = 'b': no such service",
         ),
         (
             "[service.a]\nbackend = \"systemd\"\nstop_timout = \"5s\"",
@@ -208,7 +208,7 @@ fn what_is_wrong_is_named_with_its_place() {
     .unwrap_err();
     assert_eq!(
         error.message,
-        "set.json:2:33: service a: after = \"b\": no such service"
+        "set.json:2:33: service a: after = 'b': no such service"
     );
 }
 

@@ -228,12 +228,12 @@ impl Cursor<'_> {
                 text.trim()
                     .parse()
                     .map(Value::Int)
-                    .map_err(|_| format!("{text:?} is not a number"))
+                    .map_err(|_| format!("'{text}' is not a number"))
             }
             "boolean" => match self.text()?.trim() {
                 "0" => Ok(Value::Bool(false)),
                 "1" => Ok(Value::Bool(true)),
-                other => Err(format!("{other:?} is not a boolean")),
+                other => Err(format!("'{other}' is not a boolean")),
             },
             "string" | "double" | "dateTime.iso8601" | "base64" => self.text().map(Value::Text),
             "nil" => self.text().map(Value::Text),

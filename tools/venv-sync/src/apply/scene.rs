@@ -110,7 +110,7 @@ impl Run<'_> {
                 "--python: there is no program '{}'",
                 asked.display()
             ))
-            .hint("name an interpreter that is there, such as /usr/bin/python3")
+            .hint("name an interpreter that exists, such as /usr/bin/python3")
         })?;
         let real = path.canonicalize().unwrap_or_else(|_| path.clone());
         let own = environment.and_then(|environment| environment.interpreter.as_ref());

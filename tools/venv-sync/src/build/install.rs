@@ -22,7 +22,7 @@ use crate::reuse::{self, Copier, Reused};
 use crate::scrub;
 
 impl Work<'_> {
-    /// Takes over what fits, installs the rest, and looks at the result: a file that isn't what RECORD says may be a cache gone
+    /// Takes over what fits, installs the rest, and looks at the result: a file that is not what RECORD says may be a cache gone
     /// bad, and is worth one more try.
     pub(super) fn install(
         &self,

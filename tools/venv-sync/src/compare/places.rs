@@ -35,7 +35,7 @@ impl Work<'_> {
                 )
             }
             Some(real) if !interpreter.executable => {
-                Some(broken(format!("{} can't be executed", real.display())))
+                Some(broken(format!("{} cannot be executed", real.display())))
             }
             Some(_) => None,
         };
@@ -133,7 +133,7 @@ impl Work<'_> {
                 found.push(about(
                     Kind::RecordMissing,
                     format!(
-                        "{} has no RECORD: its files can't be told",
+                        "{} has no RECORD: its files are unknown",
                         dist.path.display()
                     ),
                 ));
@@ -152,7 +152,7 @@ impl Work<'_> {
         }
     }
 
-    /// What Python sees, or runs at its start, that isn't the environment's own.
+    /// What Python sees, or runs at its start, that is not the environment's own.
     pub(super) fn leaks(&mut self) {
         self.system_site();
         for file in &self.observed.startup {

@@ -92,11 +92,11 @@ impl Reader<'_> {
         let link = wanted.link.as_ref();
         if !link.is_some_and(|link| link.is_file() || link.vcs().is_some()) {
             return Err(format!(
-                "`{text}` can't be editable: neither a local directory nor a repository (git+https://…)"
+                "'{text}' cannot be editable: neither a local directory nor a repository (git+https://…)"
             ));
         }
         if wanted.key.is_none() && !link.is_some_and(Link::is_file) {
-            return Err(format!("`{text}` has no name; write NAME @ {text}"));
+            return Err(format!("'{text}' has no name; write NAME @ {text}"));
         }
         self.settle(&mut wanted);
         wanted.editable = true;
@@ -112,7 +112,7 @@ impl Reader<'_> {
             let installable = ["setup.py", "pyproject.toml"];
             if !installable.iter().any(|name| path.join(name).is_file()) {
                 return Err(format!(
-                    "{} can't be installed: it has neither pyproject.toml nor setup.py",
+                    "{} cannot be installed: the directory has neither pyproject.toml nor setup.py",
                     path.display()
                 ));
             }
@@ -154,7 +154,7 @@ fn extras_of(list: &str) -> Result<Vec<String>, String> {
 /// A requirement that is a link: named by a wheel's file name or by `#egg=`.
 fn linked(link: Link, text: &str, extras: &[String]) -> Result<Wanted, String> {
     if link.is_wheel() && link.wheel().is_none() {
-        return Err(format!("`{text}` is not the name of a wheel"));
+        return Err(format!("'{text}' is not the name of a wheel"));
     }
     let mut wanted = match (link.wheel(), link.fragment("egg")) {
         (Some((name, version)), _) => {

@@ -164,7 +164,7 @@ impl Link {
 }
 
 /// Whether two URLs lead to the same place: credentials, a last slash and the ways to write a
-/// `file:` URL don't count.
+/// `file:` URL do not count.
 fn same_place(one: &str, other: &str) -> bool {
     let plain = |url: &str| {
         let url = without_password(url.split('#').next().unwrap_or_default());

@@ -75,7 +75,7 @@ pub fn other(path: &Path) -> Option<Problem> {
         "{}: is {what}, which venv-sync does not read",
         path.display()
     );
-    Some(Problem::new(message).hint(format!("export it and name the result: {command}")))
+    Some(Problem::new(message).hint(format!("export the file and name the result: {command}")))
 }
 
 /// The parts of a `pylock.toml` that an installation needs. Keys that it does not know are left alone, as the standard asks.

@@ -132,8 +132,9 @@ impl Reader<'_> {
         }
         note_input(out, path, &bytes);
         let text = lines::decode(&bytes).map_err(|what| {
-            Problem::new(format!("{}: {what}", path.display()))
-                .hint("save it as UTF-8, or say its encoding in the first line: # coding: latin-1")
+            Problem::new(format!("{}: {what}", path.display())).hint(
+                "save the file as UTF-8, or name its encoding in the first line: # coding: latin-1",
+            )
         })?;
         walk.lines += text.matches('\n').count();
         if walk.lines > MOST_LINES {
@@ -246,7 +247,7 @@ impl Reader<'_> {
     fn nested(&self, file: &str, by: &Path, origin: &Origin) -> Result<PathBuf, Problem> {
         if file.starts_with("http://") || file.starts_with("https://") {
             let problem = Problem::at(origin, "a requirements file from the network is not read");
-            return Err(problem.hint("download it beside this file and name that"));
+            return Err(problem.hint("download the file beside this one and name the download"));
         }
         match file.strip_prefix("file:") {
             Some(path) => Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path))),
@@ -264,7 +265,10 @@ fn hashes(options: &Options, origin: &Origin) -> Result<Vec<String>, Problem> {
         match value.split_once(':').filter(strong) {
             Some((algorithm, digest)) => hashes.push(format!("{algorithm}:{digest}")),
             None => {
-                let problem = Problem::at(origin, format!("--hash={value} is not taken"));
+                let problem = Problem::at(
+                    origin,
+                    format!("--hash={value} is not a hash that pip knows"),
+                );
                 return Err(problem.hint("a hash is sha256:, sha384: or sha512: and the digest"));
             }
         }
@@ -272,7 +276,7 @@ fn hashes(options: &Options, origin: &Origin) -> Result<Vec<String>, Problem> {
     Ok(hashes)
 }
 
-/// A constraint limits a name's versions; it can't be anything that installs by itself.
+/// A constraint limits a name's versions; it cannot be anything that installs by itself.
 fn usable_as_constraint(wanted: &Wanted) -> Result<(), Problem> {
     let wrong = if wanted.editable {
         "an editable requirement is not a constraint"

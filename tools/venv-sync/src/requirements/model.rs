@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::link::Link;
 use super::options::Name;
 
-/// A requirements file longer than this isn't one.
+/// A requirements file longer than this is not one.
 pub const LIMIT: u64 = 4 << 20;
 
 /// Where a requirement stands.
@@ -258,7 +258,7 @@ fn readable_hint(path: &Path) -> String {
         .and_then(|identity| identity.name)
         .unwrap_or_else(|| uid.as_raw().to_string());
     format!(
-        "the environment's owner reads it: as root, setfacl -m u:{who}:r {}, or put it where {who} can read",
+        "the environment's owner reads the file: as root, setfacl -m u:{who}:r {}, or move the file to a directory that {who} can read",
         crate::request::quoted(path)
     )
 }

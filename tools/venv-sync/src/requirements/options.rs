@@ -174,7 +174,7 @@ fn short(
 
 /// Python's `shlex.split`.
 fn words(text: &str) -> Result<Vec<String>, String> {
-    let unclosed = || format!("a quotation mark in `{text}` is not closed");
+    let unclosed = || format!("a quotation mark in '{text}' is not closed");
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut chars = text.chars();
@@ -208,7 +208,7 @@ fn words(text: &str) -> Result<Vec<String>, String> {
             }
             '\\' => {
                 let c = chars.next();
-                let c = c.ok_or_else(|| format!("`{text}` ends in a backslash"))?;
+                let c = c.ok_or_else(|| format!("'{text}' ends in a backslash"))?;
                 word.get_or_insert_default().push(c);
             }
             c => word.get_or_insert_default().push(c),

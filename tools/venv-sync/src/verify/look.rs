@@ -264,11 +264,11 @@ impl<'a> Look<'a> {
                 Wrong::Unverifiable("leads out of the environment and was not read".to_owned())
             }
             rustix::io::Errno::NOENT => Wrong::Missing,
-            errno => Wrong::Unverifiable(format!("can't be read: {errno}")),
+            errno => Wrong::Unverifiable(format!("cannot be read: {errno}")),
         })?;
         let mut file = std::fs::File::from(file);
         let unreadable = |error: std::io::Error| {
-            Wrong::Unverifiable(format!("can't be read: {}", base::error::plain(&error)))
+            Wrong::Unverifiable(format!("cannot be read: {}", base::error::plain(&error)))
         };
         let digest = match algorithm {
             "sha256" => digest::<Sha256>(&mut file, buffer, entry.size).map_err(unreadable)?,
@@ -299,7 +299,7 @@ enum Wrong {
 fn absent(errno: rustix::io::Errno) -> Wrong {
     match errno {
         rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => Wrong::Missing,
-        errno => Wrong::Unverifiable(format!("can't be looked at: {errno}")),
+        errno => Wrong::Unverifiable(format!("cannot be looked at: {errno}")),
     }
 }
 

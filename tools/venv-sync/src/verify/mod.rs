@@ -26,7 +26,7 @@ pub use place::below;
 /// What came of it.
 #[derive(Debug, Default)]
 pub struct Verified {
-    /// Files that aren't as they were.
+    /// Files that are not as they were.
     pub findings: Vec<Finding>,
     /// What is worth a word.
     pub warnings: Vec<String>,

@@ -163,7 +163,7 @@ pub fn of(step: &str, finished: &Finished) -> Answer {
         (Ending::Exit(0), None) => answer(
             Verdict::Unknown,
             Some("no_answer"),
-            "exit status 0, but none of its own words: settings or manage.py may end the program"
+            "exit status 0 without the usual output: settings or manage.py may end the program"
                 .into(),
         ),
         (Ending::Exit(code), _) => {

@@ -23,7 +23,6 @@ pub struct Directive {
     pub host: Option<usize>,
     /// A variable without a value.
     pub unresolved: Option<String>,
-    /// Where.
     pub source: Source,
 }
 

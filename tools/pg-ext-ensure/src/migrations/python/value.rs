@@ -26,7 +26,7 @@ pub enum Hint {
     Extension,
     /// Its strings begin as SQL does, and speak of no extension.
     OtherSql,
-    /// Nothing.
+    /// No operation that could create an extension.
     Nothing,
 }
 

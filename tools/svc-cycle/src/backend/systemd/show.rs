@@ -41,7 +41,6 @@ impl Unit {
         words.map(str::to_owned).collect()
     }
 
-    /// Its name.
     #[must_use]
     pub fn id(&self) -> &str {
         self.get("Id")
