@@ -1,6 +1,7 @@
 #!/bin/sh
 # The crons of other distributions, for the long sweeps: Debian 11's and 13's packages, unpacked, and
-# cronie 1.5.2, 1.5.7 and 1.7.2, built from the project's repository (CRONIE_GIT names another).
+# cronie 1.5.2, 1.5.7 and 1.7.2, built from the project's repository (CRONIE_GIT names another), and
+# the crontab of Debian 12's systemd-cron.
 #
 #   tests/crons.sh DIR      DIR/NAME/daemon, DIR/NAME/crontab, and DIR/NAME/version for Debian's
 set -eu
@@ -13,24 +14,23 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: P
     sed -n 's,^\(.*/debian/\) main$,\1,p' | head -n 1)
 mirror=${mirror:-http://deb.debian.org/debian/}
 
-# debian NUMBER SUITE
+# debian NAME SUITE PACKAGE
 debian() {
-    [ ! -e "$dir/debian-$1/daemon" ] || return 0
-    work=$dir/debian-$1.work
+    to=$dir/$1 suite=$2 package=$3
+    [ ! -e "$to/crontab" ] || return 0
+    work=$to.work
     rm -rf "$work"
-    mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$dir/debian-$1"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $2 main" >"$work/sources.list"
-    set -- "$1" -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=/nonexistent \
+    mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$to"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$work/sources.list"
+    set -- -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=/nonexistent \
         -o Dir::State::lists="$work/lists" -o Dir::Cache="$work/cache" -o Dir::State::status=/dev/null
-    number=$1
-    shift
     apt-get "$@" -qq update
-    (cd "$work" && apt-get "$@" -qq download cron 2>/dev/null)
-    dpkg-deb -x "$work"/cron_*.deb "$work/x"
-    dpkg-deb -f "$work"/cron_*.deb Version >"$dir/debian-$number/version"
-    cp "$work/x/usr/bin/crontab" "$dir/debian-$number/crontab"
-    chmod 755 "$dir/debian-$number/crontab"
-    cp "$work/x/usr/sbin/cron" "$dir/debian-$number/daemon"
+    (cd "$work" && apt-get "$@" -qq download "$package" 2>/dev/null)
+    dpkg-deb -x "$work/$package"_*.deb "$work/x"
+    dpkg-deb -f "$work/$package"_*.deb Version >"$to/version"
+    [ ! -e "$work/x/usr/sbin/cron" ] || cp "$work/x/usr/sbin/cron" "$to/daemon"
+    cp "$work/x/usr/bin/crontab" "$to/crontab"
+    chmod 755 "$to/crontab"
     rm -rf "$work"
 }
 
@@ -54,8 +54,9 @@ cronie() {
     rm -rf "$work"
 }
 
-debian 11 bullseye
-debian 13 trixie
+debian debian-11 bullseye cron
+debian debian-13 trixie cron
+debian systemd-cron bookworm systemd-cron
 for version in 1.5.2 1.5.7 1.7.2; do
     cronie $version
 done

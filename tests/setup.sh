@@ -65,6 +65,7 @@ file:/usr/share/postgresql/*/extension/hstore.control  postgresql-contrib
 needed_by_tests='
 cmd:apache2                 apache2
 file:/usr/lib/apache2/modules/mod_wsgi.so  libapache2-mod-wsgi-py3
+cmd:busybox                 busybox
 cmd:caddy                   caddy
 cmd:chromium                chromium
 cmd:dbus-daemon             dbus

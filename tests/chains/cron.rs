@@ -111,12 +111,19 @@ fn mails(machine: &Machine) -> BTreeMap<String, String> {
                 .split_once("> ")
                 .unwrap_or_else(|| panic!("{subject}"))
                 .1;
-            (
-                line.split("; echo").next().unwrap().to_owned(),
-                text.split_once("\n\n").unwrap().1.to_owned(),
-            )
+            (line.split("; echo").next().unwrap().to_owned(), body(&text))
         })
         .collect()
+}
+
+/// The text of a mail. Debian 13's cron writes long lines as quoted-printable (RFC 2045 6.7).
+fn body(mail: &str) -> String {
+    let (head, body) = mail.split_once("\n\n").unwrap();
+    if head.to_ascii_lowercase().contains("quoted-printable") {
+        body.replace("=\n", "").replace("=3D", "=")
+    } else {
+        body.to_owned()
+    }
 }
 
 #[test]

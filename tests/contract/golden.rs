@@ -135,7 +135,12 @@ fn cron_render() {
         .path(&person.home, "HOME")
         .word(&person.name, "USER");
     let call = |command: &str| {
-        tool("cron-render").args([command, "--user", &person.name, "--dialect", "debian"])
+        let tool = tool("cron-render").args([command, "--user", &person.name]);
+        match command {
+            "render" | "lint" | "next" | "explain" => tool.args(["--dialect", "debian"]),
+            // What touches the host goes by the host's own cron.
+            _ => tool,
+        }
     };
     let of = |command: &str| {
         call(command)

@@ -3,9 +3,10 @@
 use crate::schema;
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// The directory of this workspace's programs, as built.
 pub fn tools() -> PathBuf {
@@ -141,12 +142,18 @@ impl Tool {
             Stdio::null()
         });
         let shown = format!("{:?}", self.command);
-        let mut child = self
-            .command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|e| panic!("{shown}: {e}"));
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A copy of a program cannot be executed while another thread's child, between fork and exec, has the copy open for writing.
+        let mut tries = 0;
+        let mut child = loop {
+            match self.command.spawn() {
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && tries < 200 => {
+                    tries += 1;
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                started => break started.unwrap_or_else(|e| panic!("{shown}: {e}")),
+            }
+        };
         if let Some(input) = self.input.take() {
             let mut pipe = child.stdin.take().expect("a pipe");
             std::thread::spawn(move || pipe.write_all(&input));

@@ -20,7 +20,7 @@ pub const LIMIT: u64 = 4 << 20;
 /// The most values that a structured input may hold, counted by the characters that separate them.
 const MOST_VALUES: usize = 200_000;
 
-/// Refuses a text of TOML or JSON with so many values that their tree would fill the memory.
+/// Refuses a text of TOML or JSON with more values than memory can hold as a tree.
 ///
 /// # Errors
 /// What is wrong, for a message that names the input.

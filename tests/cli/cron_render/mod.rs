@@ -1,5 +1,6 @@
 //! cron-render: render, lint, next, explain. Nothing here touches a crontab.
 
+mod english;
 mod explain;
 mod findings;
 mod next;

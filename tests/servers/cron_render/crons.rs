@@ -26,8 +26,19 @@ impl Cron {
     }
 }
 
-/// All of them with RUNBOOK_SWEEP=full, else none. RUNBOOK_CRONS names a directory where they are.
+/// Those whose rules are known, with RUNBOOK_SWEEP=full, else none. RUNBOOK_CRONS names a directory where they are.
 pub fn all() -> Vec<Cron> {
+    named(&[
+        "debian-11",
+        "debian-13",
+        "cronie-1.5.2",
+        "cronie-1.5.7",
+        "cronie-1.7.2",
+    ])
+}
+
+/// These, with RUNBOOK_SWEEP=full.
+pub fn named(names: &[&str]) -> Vec<Cron> {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     if !harness::full_sweep() {
         return Vec::new();
@@ -48,13 +59,6 @@ pub fn all() -> Vec<Cron> {
         );
         dir
     });
-    let names = [
-        "debian-11",
-        "debian-13",
-        "cronie-1.5.2",
-        "cronie-1.5.7",
-        "cronie-1.7.2",
-    ];
     let each = names.iter().map(|name| Cron {
         name: (*name).to_owned(),
         dir: dir.join(name),

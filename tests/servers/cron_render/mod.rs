@@ -7,6 +7,7 @@ mod clock;
 mod crons;
 mod crontab;
 mod daemons;
+mod foreign;
 mod peers;
 mod races;
 mod system;

@@ -1,4 +1,4 @@
-//! check: read the files, look at the environment, compare. The other commands stand on this.
+//! check: read the files, look at the environment, compare. The other commands use this module, too.
 
 use std::path::{Path, PathBuf};
 
