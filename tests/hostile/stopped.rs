@@ -17,7 +17,10 @@ fn a_tool_that_is_stopped_does_not_leave_services_down() {
     let pid_file = host.roots().join("app.pid");
     let set = host.roots().join("set.toml");
     // The command comes back, as a daemon's does.
-    let script = format!("sleep 300 >/dev/null 2>&1 & echo $! > {}", pid_file.display());
+    let script = format!(
+        "sleep 300 >/dev/null 2>&1 & echo $! > {}",
+        pid_file.display()
+    );
     fs::write(
         &set,
         format!(

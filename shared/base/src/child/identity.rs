@@ -222,8 +222,7 @@ pub(super) fn bound_memory(command: &mut Command, bytes: u64) {
     let bytes = getrlimit(Resource::RLIMIT_AS).map_or(bytes, |(soft, _)| soft.min(bytes));
     // SAFETY: setrlimit(2) is async-signal-safe, and the numbers are copied.
     unsafe {
-        command
-            .pre_exec(move || setrlimit(Resource::RLIMIT_AS, bytes, bytes).map_err(Into::into));
+        command.pre_exec(move || setrlimit(Resource::RLIMIT_AS, bytes, bytes).map_err(Into::into));
     }
 }
 
