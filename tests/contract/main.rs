@@ -13,3 +13,4 @@ mod sample;
 mod secrets;
 mod terminal;
 mod ways_out;
+mod words;

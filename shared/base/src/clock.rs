@@ -1,4 +1,4 @@
-//! Times as reports give them.
+//! Times in the form that reports have.
 
 use std::time::{Duration, Instant, SystemTime};
 

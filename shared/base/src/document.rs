@@ -129,7 +129,7 @@ impl Reader {
                 keys.push(Key {
                     name: name.clone(),
                     value: value.to_owned(),
-                    text: format!("{text} Its keys are below."),
+                    text: format!("{text} The keys are below."),
                 });
             }
             self.table(&mut inner, heading, &text, table, false);
@@ -364,7 +364,7 @@ mod tests {
                 " count N: How many.",
                 "[part.NAME] policy \"always\"|\"if-named\": When it goes. always: Always. if-named: When it is named.",
                 "[part.NAME] needs [\"…\", …]: What it needs.",
-                "[part.NAME] ready [{ … }]: Where it is asked. Its keys are below.",
+                "[part.NAME] ready [{ … }]: Where it is asked. The keys are below.",
                 "ready = [{ … }] port N: A port.",
             ]
         );

@@ -1,5 +1,6 @@
-//! One lock for each thing that is changed: flock(2) on a file beside it, or in the state directory. The kernel lets go of it when the
-//! process ends, however it ends, so there is no stale lock; the file is never removed, since removing it would let two hold it.
+//! One lock for each thing that is changed: flock(2) on a file beside it, or in the state directory. The kernel releases the lock when
+//! the process ends, whatever ends the process, so no lock is ever stale. The file stays: two processes could hold the lock of a file
+//! that was removed and made again.
 
 use crate::atomic::Dir;
 use crate::clock::Deadline;
@@ -288,7 +289,7 @@ fn me_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Makes a directory (and those above it) for its owner alone, or checks that it is so.
+/// Makes a directory (and those above it) for its owner alone, or checks the owner and the mode of an existing one.
 ///
 /// # Errors
 /// `Kind::Io`, or `Kind::Permission` where somebody else owns it or may write there.

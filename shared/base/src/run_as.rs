@@ -1,4 +1,4 @@
-//! As whom and with what a COMMAND or a check of the site's own code runs: `--as`, `--env-file` and `--as-site`.
+//! The user and the variables with which a COMMAND or a check of the site's own code runs: `--as`, `--env-file` and `--as-site`.
 
 use crate::child::{Foreground, Identity, Run};
 use crate::cli::Parsed;

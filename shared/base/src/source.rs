@@ -20,7 +20,7 @@ pub const LIMIT: u64 = 4 << 20;
 /// The most values that a structured input may hold, counted by the characters that separate them.
 const MOST_VALUES: usize = 200_000;
 
-/// Refuses a text of TOML or JSON with so many values that their tree would fill the memory.
+/// Refuses a text of TOML or JSON with more values than memory can hold as a tree.
 ///
 /// # Errors
 /// What is wrong, for a message that names the input.
@@ -99,9 +99,13 @@ pub fn read_judged(path: &Path) -> Result<(Vec<u8>, Rights)> {
         trust::read_regular(path, LIMIT, Deadline::NEVER)
             .map(|(bytes, trust)| (bytes, trust::rights_of(&trust)))
     };
-    read.map_err(|e| Error {
-        kind: Kind::Input,
-        ..e
+    read.map_err(|e| match e.kind {
+        // The host's state, not the file's.
+        Kind::Unknown | Kind::Deadline => e,
+        _ => Error {
+            kind: Kind::Input,
+            ..e
+        },
     })
 }
 

@@ -1,4 +1,4 @@
-//! What was meant by a word that is not known: the nearest one that is.
+//! The known word that is nearest to a misspelled one.
 
 /// The word most like `word`, if one is near: at most a third of its letters changed.
 pub fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {

@@ -1,4 +1,4 @@
-//! A report set for a person.
+//! The text of a report, for people.
 
 use crate::terminal::escape_lines;
 use anstyle::{AnsiColor, Style};

@@ -1,4 +1,4 @@
-//! Distributions, as far as an administrator is told what to type: which one this is, what its package manager is called, and which
+//! Distributions, as far as fixes need their commands: which one this is, what its package manager is called, and which
 //! package holds what. Nothing is run here, and a name that is not known is not guessed.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]

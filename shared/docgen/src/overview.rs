@@ -230,7 +230,7 @@ fn nesting(roff: &mut Roff) {
         italic("COMMAND"),
         roman(
             " sends the standard output of the command to standard error, passes signals on to the \
-             command, and exits with the command's status. So the tools can be nested: the report \
+             command, and exits with the command's status. Tools can therefore be nested: the report \
              of the outermost tool is on standard output, the reports of the others are on \
              standard error:",
         ),

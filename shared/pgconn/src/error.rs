@@ -1,4 +1,4 @@
-//! Why a connection could not be had, in the four ways that need different answers.
+//! Failed connections, in four kinds that need different answers.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub enum Kind {
     Refused,
 }
 
-/// A failed connection: what was tried, what came of it, and what to do.
+/// A failed connection: the attempts, their results, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// Which of the four sorts.

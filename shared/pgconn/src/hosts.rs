@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Kind, Result};
 use crate::settings::Settings;
 
-/// Where servers put their socket unless told otherwise: Debian and Fedora, Arch and Alpine,
-/// upstream. libpq has one of them compiled in; the one with the socket in it is that one.
+/// The default directories of sockets: Debian and Fedora, Arch and Alpine, upstream. libpq has one
+/// of them compiled in; this crate takes the one that has the socket.
 pub const SOCKET_DIRECTORIES: &[&str] = &["/var/run/postgresql", "/run/postgresql", "/tmp"];
 
 const DEFAULT_PORT: u16 = 5432;

@@ -408,7 +408,7 @@ impl Handshake {
         }
     }
 
-    /// What became of it.
+    /// The result of the handshake.
     pub fn outcome(&self) -> std::sync::MutexGuard<'_, Outcome> {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -187,7 +187,7 @@ impl fmt::Display for Probe {
 /// What came of asking, over all attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// It is so.
+    /// The probe succeeds.
     pub ok: bool,
     /// How long until it was, or until it was given up.
     pub took: Duration,

@@ -20,7 +20,7 @@ const LONGEST: usize = 1 << 20;
 /// What is known of a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Live {
-    /// It is set, to so many bytes.
+    /// The variable is set; the length of its value in bytes.
     Set(usize),
     /// It is not set.
     NotSet,

@@ -1,4 +1,4 @@
-//! A process and everything that came of it.
+//! A process and all its descendants.
 //!
 //! Stopping a master proves nothing about its workers: they are re-parented and go on serving the old code.
 //! So the tree is written down before the stop (each member with its start time), and afterwards each member is

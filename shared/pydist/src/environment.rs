@@ -1,7 +1,7 @@
 //! An environment: where its interpreter is, which Python that is, and which directories hold its
 //! distributions.
 //!
-//! Everything is told by names, links and `pyvenv.cfg`. What only the running interpreter knows
+//! Names, links and `pyvenv.cfg` hold all of these facts. What only the running interpreter knows
 //! (a `PYTHONPATH`, a `sitecustomize`) is not guessed.
 
 use std::path::{Path, PathBuf};

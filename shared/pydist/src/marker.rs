@@ -368,7 +368,7 @@ impl Parser<'_> {
         let found = VARIABLES.iter().find(|(name, _)| *name == word);
         let (_, variable) = found.ok_or_else(|| match word {
             "" => format!("a marker's variable or text is expected at `{}`", self.rest),
-            word => format!("`{word}` is not a variable of a marker"),
+            word => format!("'{word}' is not a variable of a marker"),
         })?;
         self.rest = rest;
         Ok(Operand::Variable(*variable))

@@ -121,7 +121,7 @@ fn url(rest: &str) -> Result<(String, Option<&str>), String> {
         "" => None,
         rest => Some(
             rest.strip_prefix(';')
-                .ok_or_else(|| format!("`{rest}` behind the URL is not a marker"))?,
+                .ok_or_else(|| format!("'{rest}' after the URL is not a marker"))?,
         ),
     };
     Ok((url.to_owned(), marker))
@@ -135,7 +135,7 @@ fn versions(rest: &str) -> Result<(&str, Option<&str>), String> {
     let versions = match versions.strip_prefix('(') {
         Some(inner) => inner
             .strip_suffix(')')
-            .ok_or_else(|| format!("a parenthesis of `{versions}` is not closed"))?
+            .ok_or_else(|| format!("a parenthesis of '{versions}' is not closed"))?
             .trim(),
         None => versions,
     };

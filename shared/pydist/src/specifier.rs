@@ -119,13 +119,13 @@ fn clause(text: &str) -> Result<Clause, String> {
     if let Some(version) = text.strip_prefix("===") {
         let version = version.trim();
         if version.contains(|c: char| c.is_whitespace() || c == ')') {
-            return Err(format!("`{text}` is not a version specifier"));
+            return Err(format!("'{text}' is not a version specifier"));
         }
         return Ok(Clause::Arbitrary(version.to_owned()));
     }
     VersionSpecifier::from_str(text)
         .map(Clause::Ordered)
-        .map_err(|error| format!("`{text}` is not a version specifier: {error}"))
+        .map_err(|error| format!("'{text}' is not a version specifier: {error}"))
 }
 
 /// Whether a version satisfies a clause, by PEP 440 as pip has it.

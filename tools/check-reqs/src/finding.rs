@@ -32,7 +32,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// It is so.
+    /// The host meets the requirement.
     pub fn met(found: impl Into<String>, msg: impl Into<String>) -> Finding {
         Finding {
             verdict: Verdict::Met,

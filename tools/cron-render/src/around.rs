@@ -33,7 +33,7 @@ pub struct Around {
     pub lock: Option<String>,
     /// `flock` on this: jobs of the site wait for each other.
     pub turn: Option<String>,
-    /// `timeout` of so many seconds.
+    /// `timeout` and its number of seconds.
     pub timeout: Option<u64>,
     /// Append both outputs here.
     pub log: Option<String>,

@@ -1,4 +1,4 @@
-//! `try`: one job, run now as its daemon would run it, and what came of it.
+//! `try`: runs one job now as the daemon would run it, and reports the result.
 //!
 //! The daemon's own view decides: the schedule is put where it would stand (or read from where it
 //! stands), the job's line is found there by the daemon's rules, and what those rules give (user,

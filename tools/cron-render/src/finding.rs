@@ -170,17 +170,17 @@ pub fn document() -> Document {
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
-    /// Which of the catalogue.
+    /// The code of the finding.
     pub code: Code,
-    /// How bad.
+    /// Whether the finding stops an install (error) or not (warning).
     pub severity: Severity,
     /// Line of the template, from 1; 0 if the finding is about the site's facts.
     pub line: usize,
     /// Column in characters, from 1; 0 with line 0.
     pub column: usize,
-    /// What is so.
+    /// The sentence that says what is wrong.
     pub message: String,
-    /// What closes the gap.
+    /// The steps that remove the finding.
     pub fix: Fix,
 }
 

@@ -62,7 +62,7 @@ struct Document {
     /// The facts of the site. The command line and the site file win over these keys.
     #[serde(default)]
     site: Facts,
-    /// A job. It has exactly one of manage, argv and shell.
+    /// A job. A job has exactly one of manage, argv and shell.
     #[serde(default)]
     job: Vec<GivenJob>,
 }

@@ -1,4 +1,4 @@
-//! One run of one job: what is run, and what came of it. Plain data.
+//! One run of one job: the command, its environment and the result. Plain data.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub struct Trial<'a> {
     pub watch: Option<Arc<Watch>>,
 }
 
-/// What the daemon gives the job, and what came of it.
+/// The environment that the daemon gives the job, and the result of the run.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Attempt {
     /// The user that the job runs as.

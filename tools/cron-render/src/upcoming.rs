@@ -22,7 +22,7 @@ use crate::verbs;
 use crate::work::{Work, count};
 use crate::zone::Zone;
 
-/// How many runs of a job `next` lists unless told otherwise.
+/// The number of runs of a job that `next` lists without `--count`.
 const COUNT: usize = 5;
 /// And how many it lists at the most: a million runs are not read by anybody.
 const MOST: u64 = 1_000_000;

@@ -1,4 +1,4 @@
-//! Where a site logs, and whether each log is healthy.
+//! The program `log-paths`.
 
 fn main() -> std::process::ExitCode {
     base::tool::main::<log_paths::LogPaths>()

@@ -1,4 +1,4 @@
-//! Everything that is read: configurations, the files they name, the processes, logrotate. Nothing here judges; [`crate::plan`] does.
+//! Reads configurations, the files they name, the processes, logrotate. Nothing here judges; [`crate::plan`] does.
 
 mod one;
 mod rotated;

@@ -1,6 +1,6 @@
 //! Which logs processes really hold open, by their descriptors as the crate `proc` shows them. No log is opened.
 //!
-//! Only descriptors that were opened for writing are looked at, and of them the regular files. Whether a file was deleted, renamed or replaced is told by device and inode. Memory files, O_TMPFILE and devices are no logs.
+//! Only descriptors that were opened for writing are looked at, and of them the regular files. Device and inode show whether a file was deleted, renamed or replaced. Memory files, O_TMPFILE and devices are no logs.
 
 use crate::parts::in_parts;
 use crate::process::{Process, number};

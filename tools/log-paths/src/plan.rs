@@ -1,4 +1,4 @@
-//! From what was seen to what is said: each configured log joined with the processes that hold it, then the logs that only processes
+//! Makes the items of the report of the observations: each configured log joined with the processes that hold it, then the logs that only processes
 //! know of. Pure: nothing is read here.
 
 mod advice;

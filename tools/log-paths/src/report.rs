@@ -190,18 +190,18 @@ pub struct Fault {
 /// A directory that a log needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Directory {
-    /// Its path.
+    /// The path of the directory.
     pub path: String,
     /// The exact name in base64, where it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_b64: Option<String>,
     /// created, would_create or refused.
     pub state: &'static str,
-    /// Its owner.
+    /// The owner of the directory.
     pub owner: Option<String>,
-    /// Its group.
+    /// The group of the directory.
     pub group: Option<String>,
-    /// Its permissions, octal.
+    /// The permissions of the directory, octal.
     pub mode: Option<String>,
     /// Why the directory was refused.
     pub reason: Option<String>,

@@ -129,8 +129,8 @@ const PROOF: &[Opt] = &[
         "Connect to this address in place of the URL's host",
     )
     .more(
-        "So you can ask one server of several, or the server behind a cache, for the real URL of \
-         the site.",
+        "Use this option to ask one server of several, or the server behind a cache, for the real \
+         URL of the site.",
     ),
     Opt::value(
         "within",
@@ -310,8 +310,8 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
                  keys that have expired, and reports once that a page is overdue.",
                 "The packages have a timer for systemd that runs tick each minute for a site with \
                  a site file: `systemctl enable --now maint-page@NAME.timer` for \
-                 /etc/runbook-tools/sites/NAME.toml. Its table [maint-page] has dir. Without \
-                 systemd or a site file run tick from cron: see EXAMPLES.",
+                 /etc/runbook-tools/sites/NAME.toml. The table [maint-page] of the site file has \
+                 dir. Without systemd or a site file run tick from cron: see EXAMPLES.",
             ],
             &[PLACE, CLOCK],
         ),

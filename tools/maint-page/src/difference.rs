@@ -1,4 +1,4 @@
-//! What a change means, for `--diff`: whether visitors see the page, what the site's own code is told, whose holds there are, and how many
+//! What a change means, for `--diff`: whether visitors see the page, what maintenance.json says, whose holds exist, and how many
 //! keys, which are secrets. Pure.
 
 use crate::layout::{Layout, Place};

@@ -60,7 +60,7 @@ pub struct Hold {
     pub id: String,
     /// 16 hex digits that the page carries, so that `verify` knows it from another's.
     pub token: String,
-    /// What visitors are told. Plain text.
+    /// The message for visitors. Plain text.
     pub message: String,
     /// The page's heading.
     pub title: String,

@@ -1,4 +1,4 @@
-//! Where everything stands.
+//! The paths of the page, its flag, the holds and the keys.
 //!
 //! Two layouts, one code: with the flag layout, page and flag are two things, so that the page
 //! is whole and in place before the first visitor is sent to it. In single-file mode, for
@@ -152,7 +152,7 @@ pub enum Place {
     Html,
     /// The page for programs.
     Json,
-    /// A Retry-After of so many seconds.
+    /// The file that stands for a number of seconds in Retry-After.
     Retry(u64),
     /// What the site's own code reads.
     Notice,

@@ -1,4 +1,4 @@
-//! The program; everything is in the library.
+//! The program `maint-page`; the library has all of the code.
 
 use std::process::ExitCode;
 

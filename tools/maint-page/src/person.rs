@@ -1,9 +1,9 @@
 //! Who holds the page, beyond a name: the seat of a person and the run of a command.
 //!
-//! Two people who are both root have one name. What tells them apart is where they sit: the
-//! terminal, the session, the address that they came from by ssh. A run of `during` is told by its
-//! boot and its processes, so that a hold is neither released while COMMAND runs nor kept for a
-//! run that a power cut ended.
+//! Two people who are both root have one name. Their seats differ: the terminal, the
+//! session, the address that they came from by ssh. The boot and the processes identify a run of
+//! `during`, so that a hold is neither released while COMMAND runs nor kept for a run that a power
+//! cut ended.
 
 use proc::{Identity, Snapshot, Stat};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The story every changing command tells: lock, look, change the holds, plan, act, look again.
+//! The pipeline of every command that changes something: lock, observe, change the holds, plan, act, observe again.
 
 use crate::act;
 use crate::bypass::Key;
@@ -227,7 +227,7 @@ impl<'a> Settling<'a> {
             match Opened::new(self.layout).and_then(|opened| observe::observe(self.layout, &opened))
             {
                 Ok(after) => (settled.flag, settled.holds) = (after.flag, after.holds),
-                // What was done stays in the report; what came of it could not be told.
+                // The report keeps what was done; the state afterwards is unknown.
                 Err(error) => settled.error = settled.error.or(Some(error)),
             }
         }

@@ -137,7 +137,7 @@ impl Asker<'_> {
         Outcome::Good(last)
     }
 
-    /// So many answers in a row, each the site's.
+    /// The number of answers in a row that have to be the site's.
     fn off(&mut self) -> Outcome {
         let mut last = Answer::default();
         for _ in 0..self.expectation.count {

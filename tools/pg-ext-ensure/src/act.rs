@@ -30,7 +30,7 @@ pub enum Ending {
 /// A step or several, taken.
 #[derive(Clone, Debug)]
 pub struct Taken {
-    /// What became of it.
+    /// The result of the step.
     pub ending: Ending,
     /// The database, read again.
     pub database: Database,

@@ -1,4 +1,4 @@
-//! The tool's own command line for one extension, as the user gave it: what a fix adds one thing to.
+//! The command line of the user, reduced to one extension: a fix is this command line with one addition.
 
 use std::time::Duration;
 

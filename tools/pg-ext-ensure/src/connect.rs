@@ -1,4 +1,4 @@
-//! From a connection of the request to one that can be opened.
+//! Makes a connection that can be opened of a connection in the request.
 
 use base::clock::Deadline;
 use base::error::{Error, Kind, Result};

@@ -35,7 +35,7 @@ pub struct Task {
     pub dry_run: bool,
 }
 
-/// What came of it.
+/// The results of one database.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// The server, if it was reached.

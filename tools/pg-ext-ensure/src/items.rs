@@ -42,7 +42,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// A step of a real run and what became of it.
+/// A step of a real run, and its result.
 #[derive(Clone, Debug)]
 pub struct Result {
     /// The step.
@@ -51,7 +51,7 @@ pub struct Result {
     pub via: Via,
     /// What the application's role was foreseen to lack.
     pub denied: Option<Cause>,
-    /// What became of it; nothing where the step was not tried.
+    /// The result; `None` where the step was not tried.
     pub ending: Option<Ending>,
     /// What the server said meanwhile.
     pub notices: Vec<Notice>,
@@ -182,7 +182,7 @@ impl Item {
         }
     }
 
-    /// What is so, but not as it should be: another schema, or a library that is not loaded.
+    /// A difference that stays: another schema, or a library that is not loaded.
     fn advise(&mut self, setting: &Setting<'_>) {
         if let (true, Some((library, _))) = (setting.step.is_unloaded(), &setting.step.library) {
             self.fix = Some(fix::of(&Cause::Preload(library.clone()), setting));

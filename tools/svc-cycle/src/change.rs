@@ -262,7 +262,7 @@ fn checked(
     tasks.iter().all(|task| task.error.is_none())
 }
 
-/// What this run has brought up again is owed no more, service by service.
+/// Takes each service that this run started again out of the journals.
 fn forgive(journals: Vec<Journal>, tasks: &[Task]) {
     for mut journal in journals {
         let is_back = |id: &ServiceId| tasks.iter().any(|task| task.up && task.report.id == *id);

@@ -2,7 +2,7 @@
 //!
 //! Before the first stop there are a synced journal and a guardian process. From then on no path leads out of
 //! [`run`] but through [`restore`]; signals are held back and looked at, COMMAND gets them, and a panic or a KILL
-//! leaves the guardian to do the same with the same code. A service whose stop was asked for is owed until its new process
+//! leaves the guardian to do the same with the same code. A service whose stop was asked for counts as interrupted until its new process
 //! is ready: where that is not so when the run ends, the guardian goes on.
 
 use std::ffi::OsString;
@@ -111,7 +111,7 @@ pub fn run(
     Ok(facts)
 }
 
-/// What has to run again: everything that is about to be stopped, and what an earlier run owes.
+/// The services that have to run again: those that this run stops, and those that an interrupted run left down.
 fn owes(set: &Set, tasks: &[Task]) -> Vec<Owed> {
     let services = set.services.iter().zip(tasks);
     services
@@ -381,7 +381,7 @@ fn needs_guardian(tasks: &[Task]) -> bool {
     })
 }
 
-/// The owed members by identity, for the plan of another run over the same services.
+/// The members that interrupted runs left down, by identity, for the plan of another run over the same services.
 #[must_use]
 pub fn owed_by(journals: &[Journal]) -> plan::Owed {
     let mut owed = plan::Owed::new();

@@ -1,6 +1,6 @@
-//! svc-cycle's readers on bytes that nobody meant: they end, and say what is wrong.
+//! The readers of svc-cycle on random bytes: each reader ends, and reports what is wrong.
 //!
-//! The corpus is made anew each time from the same numbers, so that a failure comes back.
+//! The corpus is the same in every run, so that a failure can be repeated.
 
 use std::path::Path;
 

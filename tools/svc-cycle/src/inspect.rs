@@ -100,7 +100,7 @@ pub fn run(request: &Request, set: &Set) -> Result<Report<Cycle>> {
     })
 }
 
-/// What an interrupted run stopped, of these services. Others than the owner of the journals cannot see them, and are told nothing.
+/// What an interrupted run stopped, of these services. Others than the owner of the journals cannot see them, and get no warning.
 fn owed(set: &Set) -> Vec<String> {
     let Ok((journals, _)) = Journal::interrupted() else {
         return Vec::new();

@@ -126,7 +126,7 @@ impl Journal {
         let _ = self.write();
     }
 
-    /// Only these are still owed.
+    /// Keeps only these services in the journal.
     ///
     /// # Errors
     /// It cannot be written.
@@ -167,7 +167,7 @@ impl Journal {
     /// All is back.
     ///
     /// # Errors
-    /// It cannot be removed: the next run would think it still owes something.
+    /// The journal cannot be removed: the next run would take the services for interrupted ones.
     pub fn end(&self) -> Result<()> {
         self.directory.remove(&self.name).map(|_| ())
     }

@@ -1,4 +1,4 @@
-//! From what is asked for and what is so, to what is to be done with each service. Pure: nothing is read here.
+//! The plan: from the request and the state of the services to the steps for each service. Pure: nothing is read here.
 
 use std::collections::BTreeMap;
 
@@ -114,7 +114,7 @@ fn asked(
     }
 }
 
-/// Stopped where it is up, and started again; what an interrupted run owes is started, too.
+/// Stops a service that runs and starts the service again; starts what an interrupted run left down, too.
 fn restored(state: &State, owed: &[String]) -> Intent {
     let up = state.up();
     let known = state.names(|_| true);

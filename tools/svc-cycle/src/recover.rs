@@ -230,7 +230,7 @@ fn one(
     Ok(tasks)
 }
 
-/// What is brought back is owed no more.
+/// Takes the services that run again out of the journal.
 fn settle_accounts(journal: &mut Journal, tasks: &mut [Task]) {
     let back: Vec<ServiceId> = tasks
         .iter()
@@ -244,7 +244,7 @@ fn settle_accounts(journal: &mut Journal, tasks: &mut [Task]) {
     }
 }
 
-/// The owed services as a set: as the journal's file describes them where it does, else by their identity alone.
+/// The interrupted services as a set: as the set file in the journal describes them, else by their identity alone.
 fn set(journal: &Journal, chosen: &[Owed]) -> Result<Set> {
     let origin = &journal.entry().origin;
     let source = origin

@@ -196,7 +196,7 @@ impl<'de> Deserialize<'de> for Ready {
 /// A condition that has to hold after a stop.
 #[derive(Debug, Clone)]
 pub enum Stopped {
-    /// The old process tree is gone (true, and so unless said), or may stay (false).
+    /// The old process tree is gone (true, the default), or may stay (false).
     Tree(bool),
     /// What the probe asks no longer answers; a command, on the contrary, has to succeed.
     Silent(Probe),

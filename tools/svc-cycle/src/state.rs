@@ -85,7 +85,7 @@ pub enum Run {
     Starting,
     /// On its way down.
     Stopping,
-    /// Down, and nobody minds.
+    /// Down, as intended.
     Stopped,
     /// Down, and it should not be.
     Failed,

@@ -28,7 +28,7 @@ pub struct Task {
     pub leftovers: Vec<i32>,
     /// The first thing that went wrong.
     pub error: Option<Error>,
-    /// A stop was asked for: it is owed until its new process is ready.
+    /// A stop was asked for: the service counts as interrupted until its new process is ready.
     pub touched: bool,
     /// It was started and is ready, or was up all along.
     pub up: bool,

@@ -18,7 +18,7 @@ pub struct Batch {
     pub hashes: bool,
 }
 
-/// Everything that an installer is told.
+/// The whole input of an installer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Canonical {
     /// The calls, in order.

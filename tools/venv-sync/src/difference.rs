@@ -1,4 +1,4 @@
-//! What `--diff` shows: the environment as `pip freeze` would write it, and what is wrong with it as comments.
+//! The text of `--diff`: the environment as `pip freeze` would write the list, with the findings as comments.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -43,7 +43,7 @@ fn as_wanted(venv: &Path, findings: &[Finding]) -> String {
         match (finding.kind, &finding.required) {
             (Kind::Extraneous, _) => drop(lines.remove(&key)),
             (kind, Some(required)) if is_about_versions(kind) => {
-                // A version that is wrong is told by what it should be, without the name.
+                // A wrong version is shown with the right one, without the name.
                 let name = if required.starts_with(|c: char| c.is_ascii_alphanumeric()) {
                     ""
                 } else {

@@ -1,4 +1,4 @@
-//! What can be found, in the words of the report.
+//! The findings, in the words of the report.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! venv-sync's readers on bytes that nobody meant: whatever stands in a file that others can write, they end, and they do not panic.
+//! The readers of venv-sync on random bytes: whatever a file contains, a reader ends and does not panic.
 //!
 //! The corpus is made anew each time from the same numbers, so that a failure comes back.
 

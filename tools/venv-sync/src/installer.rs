@@ -1,4 +1,4 @@
-//! What installs: uv or pip, by the same steps. Make an empty environment, install into it, and say what went wrong.
+//! The installers, uv and pip, by the same steps. Make an empty environment, install into it, and say what went wrong.
 //!
 //! Both are called by argument vector with nothing secret on it: files with an index's credentials are handed over in memory.
 

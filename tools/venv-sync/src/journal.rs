@@ -1,5 +1,5 @@
 //! The flips: which release was live, and which came after it. Written before the link changes, so
-//! that a flip is never unknown; an entry whose flip did not happen is told by the link itself.
+//! that a flip is never unknown; the link itself shows whether the flip of an entry happened.
 
 use std::time::SystemTime;
 

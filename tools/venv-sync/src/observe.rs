@@ -1,4 +1,4 @@
-//! What is there: the environment, its distributions, its `.pth` files, and whatever else Python would see. Reads only, starts nothing.
+//! Observes the environment: its distributions, its `.pth` files, and whatever else Python would see. Reads only, starts nothing.
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;

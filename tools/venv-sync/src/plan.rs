@@ -1,4 +1,4 @@
-//! What has to be done, decided from what was observed. Pure: nothing is read or written here.
+//! The plan: decides what to do from what was observed. Pure: nothing is read or written here.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
 //! Distributions of the live environment that a new release takes over as they are: their files are
-//! copied (or shared), their scripts name the new interpreter, and RECORD is told.
+//! copied (or shared), their scripts name the new interpreter, and RECORD is updated.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -30,7 +30,7 @@ pub struct Kept {
     pub info: PathBuf,
 }
 
-/// What came of it.
+/// What was taken over.
 #[derive(Debug, Default)]
 pub struct Reused {
     /// Names of the distributions that are in the release now.

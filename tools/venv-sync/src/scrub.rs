@@ -1,5 +1,5 @@
 //! An installer may write an index's or a repository's credentials into `direct_url.json`, where every reader of the environment finds
-//! them. They are taken out, and RECORD is told.
+//! them. This module removes the credentials, and updates RECORD.
 
 use std::path::Path;
 

@@ -39,7 +39,7 @@ pub struct Foreground<'a> {
     env: Vec<(OsString, OsString)>,
 }
 
-/// What became of it.
+/// The result of COMMAND.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// How it ended.
@@ -112,14 +112,14 @@ impl<'a> Foreground<'a> {
         self
     }
 
-    /// How long its group may take to end, once asked, before it is killed; 10 s unless told.
+    /// How long the process group may take to end after an ending signal, before the group is killed (default: 10 s).
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Foreground<'a> {
         self.grace = grace;
         self
     }
 
-    /// Is told the pid, which is its group's too, as soon as there is one: a journal that has it can end COMMAND after us.
+    /// Gets the pid, which is the group's, too, as soon as COMMAND has started: a journal that has it can end COMMAND after us.
     #[must_use]
     pub fn started(mut self, started: &'a dyn Fn(u32)) -> Foreground<'a> {
         self.started = Some(started);

@@ -138,7 +138,7 @@ pub struct Trust {
     pub owner: Owner,
     /// The least trusted user over the way to the object: who can put another in its place, whoever may write the object itself.
     pub way: Owner,
-    /// The component that makes it so; `None` where the owner is root.
+    /// The component that this owner can change; `None` where the owner is root.
     pub because: Option<Because>,
     /// The path with every link resolved.
     pub path: PathBuf,

@@ -64,7 +64,7 @@ impl Rights {
         self.owner
     }
 
-    /// The component that makes it so, where the user is not the caller.
+    /// The component that this user can change, where the user is not the caller.
     pub fn because(&self) -> Option<&Because> {
         self.because.as_ref()
     }

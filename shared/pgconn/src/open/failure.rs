@@ -1,4 +1,4 @@
-//! Failed attempts: in which words they are told, and which of them let libpq go on to the next.
+//! Failed attempts: the words that report them, and which of them let libpq go on to the next server.
 
 use postgres::config::SslMode;
 

@@ -1,4 +1,4 @@
-//! A group, and who has to be in it.
+//! A group and the users that have to be its members.
 
 use crate::accounts;
 use crate::document::Fields;

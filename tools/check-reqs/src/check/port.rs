@@ -92,7 +92,7 @@ impl Port {
     }
 
     /// Whether a listener at `address` serves (or blocks) the wanted one: a wildcard does both, and so does everything where no
-    /// address is wanted. A wildcard of IPv6 takes IPv4, too, unless it was told otherwise, which the table does not show.
+    /// address is wanted. A wildcard of IPv6 takes IPv4, too, unless its socket has the option IPV6_V6ONLY, which the table does not show.
     fn concerns(&self, address: IpAddr) -> bool {
         match self.address {
             None => true,

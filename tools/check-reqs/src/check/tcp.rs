@@ -1,4 +1,4 @@
-//! Somebody accepts connections at an address or a unix socket.
+//! A server that accepts connections at an address or a unix socket.
 
 use super::port;
 use crate::document::Fields;

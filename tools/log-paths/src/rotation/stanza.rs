@@ -10,11 +10,11 @@ use std::sync::Arc;
 /// `create [MODE [OWNER [GROUP]]]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Create {
-    /// The mode; the old file's unless given.
+    /// The mode; `None` stands for that of the old file.
     pub mode: Option<u32>,
-    /// The owner; the old file's unless given.
+    /// The owner; `None` stands for that of the old file.
     pub owner: Option<String>,
-    /// The group; the old file's unless given.
+    /// The group; `None` stands for that of the old file.
     pub group: Option<String>,
     /// As written.
     pub text: String,

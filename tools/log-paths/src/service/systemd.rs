@@ -1,4 +1,4 @@
-//! systemd units: `StandardOutput=` and `StandardError=` that name files. What goes to the journal is told from the processes that
+//! systemd units: `StandardOutput=` and `StandardError=` that name files. What goes to the journal is read from the processes that
 //! really are connected to it.
 
 mod unit;

@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The guardian's kind.
 const RELEASE: &str = "release";
 
-/// What the guardian is told.
+/// The orders for the guardian.
 #[derive(Debug, Serialize, Deserialize)]
 struct Charge {
     dir: PathBuf,

@@ -1,4 +1,4 @@
-//! What differs from command to command; the rest is in [`crate::settle`].
+//! The commands: each file has what differs from the common pipeline in [`crate::settle`].
 
 pub mod bypass;
 pub mod during;

@@ -1,4 +1,4 @@
-//! `tick`: what the clock says is due, done. For cron, so it is quiet when nothing was.
+//! `tick`: does what is due at this time. cron runs `tick`, so a run that changes nothing prints nothing.
 
 use super::report;
 use crate::change::Event;

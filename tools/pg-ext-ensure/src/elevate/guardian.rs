@@ -1,4 +1,4 @@
-//! The guardian's work: the tool is gone, and the right may be there.
+//! The work of the guardian: takes the right back after the tool has ended.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -58,7 +58,7 @@ name = "gunicorn.service"
 /// The units of a user's own manager.
 pub const USER_BACKEND: Backend = Backend {
     name: "systemd-user",
-    about: "A unit of a user's own systemd; user names the user, the caller unless given.",
+    about: "A unit of a user's own systemd; user names the user (default: the caller).",
     example: r#"
 [service.worker]
 backend = "systemd-user"

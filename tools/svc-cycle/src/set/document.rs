@@ -41,7 +41,7 @@ pub fn document() -> Document {
     );
     document.tables.push(Table {
         heading: "backend = \"BACKEND\"".to_owned(),
-        text: "Who runs a service. Without a set file the backend stands before a colon: supervisor:gunicorn.".to_owned(),
+        text: "The service manager. Without a set file write the backend and a colon before the name: supervisor:gunicorn.".to_owned(),
         keys: backend::ALL
             .iter()
             .map(|row| Key {

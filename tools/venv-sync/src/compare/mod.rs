@@ -1,4 +1,4 @@
-//! What is there against what was asked for. Pure: everything was read before.
+//! Compares the environment with the requirements. Pure: everything was read before.
 //!
 //! The reading is pip's throughout. Beyond pip's it goes in three things: the dependencies of extras count, what nobody asked for
 //! counts, and so does the way in which an environment leaks.
@@ -50,7 +50,7 @@ impl Policy {
     }
 }
 
-/// What came of it.
+/// The result of a comparison.
 #[derive(Debug, Default)]
 pub struct Comparison {
     /// The drift.

@@ -23,7 +23,7 @@ use crate::request::Depth;
 
 pub use place::below;
 
-/// What came of it.
+/// The result of a verification.
 #[derive(Debug, Default)]
 pub struct Verified {
     /// Files that are not as they were.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// How many includes one configuration may ask for in all: a thousand servers with fifty snippets each.
 const INCLUDES: usize = 50_000;
 
-/// So many files are read by several threads.
+/// The number of files from which on several threads read them.
 const MANY: usize = 200;
 
 struct Walk<'a> {
