@@ -308,7 +308,8 @@ fn cronie_range(
         }
         cursor.step();
         range.step = number(cursor, field, false, dialect, notes)?;
-        if range.step <= 0 {
+        // A number that wraps below zero is a step to it.
+        if range.step == 0 {
             return Err(Refusal::StepZero);
         }
     }
