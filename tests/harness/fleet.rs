@@ -113,7 +113,7 @@ impl Fleet {
             fs::create_dir_all(root.join(dir)).unwrap();
         }
         for tool in crate::TOOLS {
-            fs::copy(bin(tool), root.join("bin").join(tool)).unwrap();
+            crate::copy_program(&bin(tool), &root.join("bin").join(tool));
         }
         let script = self.script(&root, &address(2), shared);
         let options = ["--net", "--mount", "--mount-proc"];

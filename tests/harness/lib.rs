@@ -24,7 +24,9 @@ pub mod venvs;
 pub use person::Person;
 pub use ports::{free_port, wait_for, wait_until};
 pub use process::Server;
-pub use run::{Output, Tool, bin, from_a_terminal, program, tool, tool_copied_to, tools};
+pub use run::{
+    Output, Tool, bin, copy_program, from_a_terminal, program, tool, tool_copied_to, tools,
+};
 pub use tempfile::TempDir;
 
 /// The names of all seven tools.

@@ -222,7 +222,7 @@ impl Machine {
     pub fn tool(&self, name: &str) -> Tool {
         let inside = format!("/usr/local/bin/{name}");
         if !self.path(&inside).exists() {
-            fs::copy(bin(name), self.path(&inside)).expect("install the tool");
+            crate::copy_program(&bin(name), &self.path(&inside));
         }
         let mut wrapped = tool(name);
         *wrapped.command() = self.command(&[&inside]);

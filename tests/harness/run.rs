@@ -65,11 +65,21 @@ pub fn tool(name: &str) -> Tool {
     }
 }
 
+/// Copies a program that will be executed. A process of its own writes the copy: while this process has a file open for writing, a child
+/// that another thread forks has it open, too, and the file cannot be executed (ETXTBSY).
+pub fn copy_program(from: &Path, to: &Path) {
+    let done = Command::new("cp").arg("--").args([from, to]).status();
+    assert!(
+        done.is_ok_and(|status| status.success()),
+        "cp {from:?} {to:?}"
+    );
+}
+
 /// A copy of one of the tools in `dir`, for a user who may not enter the source tree (a clone below /root).
 pub fn tool_copied_to(dir: &Path, name: &str) -> Tool {
     let copy = dir.join(name);
     if !copy.exists() {
-        std::fs::copy(bin(name), &copy).expect("a copy of the tool");
+        copy_program(&bin(name), &copy);
     }
     Tool {
         name: name.to_string(),

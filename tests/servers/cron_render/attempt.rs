@@ -113,7 +113,7 @@ CONTENT_TYPE=text/plain
 CONTENT_TRANSFER_ENCODING=8bit
 LOGNAME=nobody
 OWN=a  "b" $c 50% \d
-5 5 * * * echo "${BASH_VERSION:+bash}"; env | grep -Ev '^(INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|SHLVL|SECRET_KEY|_)=' | sort; pwd; umask; id; tty; cat; echo $SECRET_KEY | md5sum; grep -al $SECRET_KEY /proc/[0-9]*/cmdline 2>/dev/null; echo err >&2; exit 9%in \% put
+5 5 * * * echo "${BASH_VERSION:+bash}"; env | grep -Ev '^(INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|SHLVL|SECRET_KEY|MEMORY_PRESSURE_[A-Z]*|_)=' | sort; pwd; umask; id; tty; cat; echo $SECRET_KEY | md5sum; grep -al $SECRET_KEY /proc/[0-9]*/cmdline 2>/dev/null; echo err >&2; exit 9%in \% put
 "#;
 
 fn property(machine: &Machine, unit: &str, name: &str) -> String {

@@ -146,8 +146,8 @@ fn every_property_of_an_environment_is_kept() {
         assert_eq!(carried, expected, "{installer}");
         assert_eq!(
             venvs.python(
-                "import vendored, copied, package, other, pip, alpha, importlib.metadata as m; \
-                 m.version('setuptools'); \
+                "import vendored, copied, package, other, pip, alpha, sys, importlib.metadata as m; \
+                 sys.version_info >= (3, 12) or m.version('setuptools'); \
                  print(vendored.value, copied.value, package.value, other.value, alpha.version)"
             ),
             "vendor by hand package outside 2.0"

@@ -92,7 +92,15 @@ pub fn run(trial: &Trial<'_>) -> Result<Attempt> {
     if trial.dry_run {
         return Ok(attempt);
     }
-    let umask = daemon.and_then(|view| view.umask().ok()).unwrap_or(UMASK);
+    let daemons = daemon.and_then(|view| view.umask().ok()).unwrap_or(UMASK);
+    let umask = session.umask.map_or(daemons, |umask| {
+        let group = nix::unistd::Group::from_gid(identity.gid.into())
+            .ok()
+            .flatten();
+        let own_group =
+            identity.uid != 0 && group.is_some_and(|group| Some(group.name) == identity.name);
+        umask.of(daemons, own_group)
+    });
     finish(trial, &read, &environment, identity, umask, &mut attempt)?;
     Ok(attempt)
 }

@@ -10,6 +10,29 @@ pub struct Session {
     pub variables: Vec<(String, String)>,
     /// What the session does besides, and `try` does not.
     pub left_out: Vec<String>,
+    /// What pam_umask sets.
+    pub umask: Option<Umask>,
+}
+
+/// The umask of a session (pam_umask(8); Debian 13 has the module in cron's sessions).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Umask {
+    /// The mask, where one is configured; else the daemon's own stays.
+    pub mask: Option<u32>,
+    /// Whether users with a group of their own give the group the owner's bits.
+    pub usergroups: bool,
+}
+
+impl Umask {
+    /// The umask of a user's job. `own_group`: not root, and the primary group has the user's name.
+    pub fn of(self, daemons: u32, own_group: bool) -> u32 {
+        let mask = self.mask.unwrap_or(daemons);
+        if self.usergroups && own_group {
+            mask & !0o070 | mask >> 3 & 0o070
+        } else {
+            mask
+        }
+    }
 }
 
 /// Modules whose work in a session changes nothing that a job sees.
@@ -107,6 +130,10 @@ fn module_line(
         }
         return;
     }
+    if module == "pam_umask.so" {
+        session.umask = Some(umask(options, read));
+        return;
+    }
     if module != "pam_env.so" {
         if !SILENT.contains(&module) {
             session.left_out.push(format!("the PAM module {module}"));
@@ -133,6 +160,43 @@ fn module_line(
     }
 }
 
+/// The module's own option before login.defs and /etc/default/login, as pam_umask(8) lists them.
+fn umask(options: &[&str], read: &dyn Fn(&str) -> Option<String>) -> Umask {
+    let key = |path: &str, name: &str| {
+        let text = read(path)?;
+        let lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.starts_with('#'));
+        let mut values = lines.filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            let value = rest.trim_start_matches([' ', '\t', '=']);
+            (value.len() < rest.len()).then(|| {
+                value
+                    .split_whitespace()
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned()
+            })
+        });
+        values.next()
+    };
+    let own = options
+        .iter()
+        .find_map(|word| word.strip_prefix("umask=").map(str::to_owned));
+    let mask = own
+        .or_else(|| key("/etc/login.defs", "UMASK"))
+        .or_else(|| key("/etc/default/login", "UMASK"));
+    let usergroups = !options.contains(&"nousergroups")
+        && (options.contains(&"usergroups")
+            || key("/etc/login.defs", "USERGROUPS_ENAB")
+                .is_some_and(|value| value.eq_ignore_ascii_case("yes")));
+    Umask {
+        mask: mask.and_then(|mask| u32::from_str_radix(&mask, 8).ok()),
+        usergroups,
+    }
+}
+
 /// A line of /etc/environment as pam_env reads it: a `#` ends the line wherever it stands, one pair of
 /// quotes around the value goes, nothing is expanded.
 fn assignment(line: &str) -> Option<(String, String)> {
@@ -152,6 +216,7 @@ fn assignment(line: &str) -> Option<(String, String)> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -194,6 +259,48 @@ mod tests {
             ]
         );
         assert_eq!(session.left_out, ["the PAM module pam_systemd.so"]);
+    }
+
+    #[test]
+    fn the_umask_of_a_session() {
+        let with = |line: &'static str, defs: &'static str| {
+            let read = move |path: &str| match path {
+                "/etc/pam.d/cron" => Some(line.to_owned()),
+                "/etc/login.defs" => Some(defs.to_owned()),
+                _ => None,
+            };
+            session("cron", &read).umask
+        };
+        let defs = "# UMASK 077\nUMASK\t\t022\nUSERGROUPS_ENAB yes\n";
+        assert_eq!(with("session required pam_unix.so", defs), None);
+        for (line, defs, root, user) in [
+            ("session optional pam_umask.so", defs, 0o022, 0o002),
+            (
+                "session optional pam_umask.so nousergroups",
+                defs,
+                0o022,
+                0o022,
+            ),
+            (
+                "session optional pam_umask.so umask=077",
+                defs,
+                0o077,
+                0o007,
+            ),
+            (
+                "session optional pam_umask.so",
+                "USERGROUPS_ENAB no\n",
+                0o027,
+                0o027,
+            ),
+        ] {
+            let umask = with(line, defs).unwrap();
+            assert_eq!(
+                (umask.of(0o027, false), umask.of(0o027, true)),
+                (root, user),
+                "{line}"
+            );
+        }
     }
 
     #[test]
