@@ -34,7 +34,7 @@ MODULES = $(wildcard shared/ansible/plugins/modules/*)
 # rustup installs cargo into a directory that the PATH of a fresh shell does not have.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: all build check quick docs test fresh trixie trixie-quick bench faults fuzz demo install uninstall deb rpm packages clean help setup
+.PHONY: all build check quick deny docs test fresh trixie trixie-quick bench faults fuzz demo install uninstall deb rpm packages clean help setup
 all: build
 
 # One set of flags for every release build (build, demo, bench, deb, rpm), so that cargo builds each program once; tests
@@ -64,6 +64,10 @@ quick: check
 	$(CARGO) build --locked --workspace
 	$(CARGO) test --locked --workspace --exclude runbook-tests --no-fail-fast
 	SKIP_SERVERS=1 $(CARGO) test --locked -p runbook-tests --test cli --test contract --no-fail-fast
+
+# Licences, sources and advisories of what is linked (cargo install cargo-deny).
+deny:
+	$(CARGO) deny --locked check
 
 docs:
 	$(CARGO) run --locked --quiet -p runbook-docgen
@@ -193,6 +197,7 @@ help:
 	@sed -n '1,/^$$/s/^# //p' Makefile
 	@echo 'make uninstall  what make install put there, with the same DESTDIR and PREFIX'
 	@echo 'make docs       man pages, completions and schemas, from the definitions'
+	@echo 'make deny       licences, sources and advisories of the dependencies'
 	@echo 'make deb        a .deb for each tool and one that depends on all, in dist/'
 	@echo 'make rpm        the same as .rpm'
 	@echo 'make packages   the long test of both: built twice, lintian, installed, used, upgraded, purged'

@@ -2,7 +2,13 @@
 //! of that user, and has to fail. Where an attack is a race, it is tried again and again: RUNBOOK_SWEEP=full tries ten times as often.
 
 mod blocked;
+mod bombs;
 mod journal;
+mod limits;
 mod maint_page;
+mod matrix;
+mod programs;
+mod secrets;
 mod services;
+mod stopped;
 mod user;

@@ -122,3 +122,86 @@ fn nothing_is_made_for_a_process_that_calls_itself_nginx() {
         done.out()
     );
 }
+
+/// A supervisord that names whatever process its user likes, and says yes to every call.
+const FAKE_SUPERVISOR: &str = "
+import re, socket
+victim = open('victim').read()
+info = dict(name='app', group='app', state=20, pid=int(victim), start=1, now=100, stop=0, exitstatus=0)
+texts = dict(statename='RUNNING', description='', spawnerr='', logfile='', stdout_logfile='', stderr_logfile='')
+member = lambda k, v: f'<member><name>{k}</name><value>{v}</value></member>'
+struct = '<struct>' + ''.join(member(k, f'<int>{v}</int>' if isinstance(v, int) else f'<string>{v}</string>')
+                              for k, v in {**info, **texts}.items()) + '</struct>'
+s = socket.socket(socket.AF_UNIX)
+s.bind('sup.sock')
+s.listen(64)
+while True:
+    c, _ = s.accept()
+    try:
+        data = b''
+        while b'</methodCall>' not in data:
+            part = c.recv(65536)
+            if not part: break
+            data += part
+        method = re.search(rb'<methodName>([^<]*)', data).group(1)
+        value = '<boolean>1</boolean>'
+        if method == b'supervisor.getAllProcessInfo':
+            value = f'<array><data><value>{struct}</value></data></array>'
+        elif method == b'system.multicall':
+            count = data.count(b'methodName</name>')
+            value = '<array><data>' + '<value><boolean>1</boolean></value>' * count + '</data></array>'
+        body = f'<?xml version=\"1.0\"?><methodResponse><params><param><value>{value}</value></param></params></methodResponse>'
+        c.sendall((f'HTTP/1.1 200 OK\\r\\nContent-Type: text/xml\\r\\nContent-Length: {len(body)}\\r\\n\\r\\n' + body).encode())
+    except Exception:
+        pass
+    c.close()
+";
+
+#[test]
+fn a_supervisor_of_another_user_names_no_process_of_somebody_else() {
+    if !harness::need_root() {
+        return;
+    }
+    let host = Host::new();
+    let mut victim = Command::new("sleep").arg("60").spawn().unwrap();
+    fs::write(host.site().join("victim"), victim.id().to_string()).unwrap();
+    let socket = host.site().join("sup.sock");
+    let conf = host.roots().join("supervisord.conf");
+    fs::write(
+        &conf,
+        format!(
+            "[unix_http_server]\nfile={0}\n[supervisord]\n[supervisorctl]\nserverurl=unix://{0}\n[program:app]\ncommand=/bin/sleep 60\n",
+            socket.display()
+        ),
+    )
+    .unwrap();
+    let set = host.roots().join("set.toml");
+    fs::write(
+        &set,
+        format!(
+            "[service.app]\nbackend = \"supervisor\"\nconfig = \"{}\"\nkill = \"escalate\"\nstop_timeout = \"1s\"\n",
+            conf.display()
+        ),
+    )
+    .unwrap();
+    let server = crate::user::Racer::start(&host.site(), FAKE_SUPERVISOR);
+    harness::wait_until("the fake supervisord listens", || socket.exists());
+    for verb in ["stop", "restart", "reload"] {
+        let done = tool("svc-cycle")
+            .args([verb, "--timeout", "6s", "--file"])
+            .arg(&set)
+            .run();
+        let lives = victim.try_wait().unwrap().is_none();
+        assert!(lives, "{verb}: {}", done.out());
+        assert_eq!(done.code(), 3, "{verb}: {} {}", done.out(), done.err());
+        assert!(
+            done.err().contains("neither its child nor its user's"),
+            "{verb}: {} {}",
+            done.out(),
+            done.err()
+        );
+    }
+    drop(server);
+    let _ = victim.kill();
+    let _ = victim.wait();
+}

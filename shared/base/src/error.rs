@@ -106,11 +106,16 @@ impl Error {
         Error::new(Kind::Deadline, message)
     }
 
-    /// What an operating system call said of `what` (exit 3): `cannot open /etc/x: Permission denied`.
+    /// What an operating system call said of `what` (exit 3): `cannot open /etc/x: Permission denied`. A host that is short of
+    /// descriptors or memory says nothing about `what`: the kind is [`Kind::Unknown`].
     pub fn io(what: impl fmt::Display, error: &io::Error) -> Error {
         let kind = match error.kind() {
             io::ErrorKind::NotFound => Kind::NotFound,
             io::ErrorKind::PermissionDenied => Kind::Permission,
+            _ if is_shortage(error) => {
+                return Error::new(Kind::Unknown, format!("{what}: {}", plain(error)))
+                    .hint(SHORTAGE);
+            }
             _ => Kind::Io,
         };
         Error::new(kind, format!("{what}: {}", plain(error)))
@@ -144,6 +149,20 @@ impl Error {
     pub const fn exit(&self) -> Exit {
         self.kind.exit()
     }
+}
+
+/// What to do about a shortage.
+pub const SHORTAGE: &str =
+    "raise the limits on processes, memory and open files (ulimit -u, -v, -n)";
+
+/// Whether the system was short of processes, memory or descriptors: nothing is known about the thing then.
+pub fn is_shortage(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let number = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(
+        number,
+        Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE)
+    )
 }
 
 /// The system's words without Rust's ` (os error 2)`.

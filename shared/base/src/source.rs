@@ -99,9 +99,13 @@ pub fn read_judged(path: &Path) -> Result<(Vec<u8>, Rights)> {
         trust::read_regular(path, LIMIT, Deadline::NEVER)
             .map(|(bytes, trust)| (bytes, trust::rights_of(&trust)))
     };
-    read.map_err(|e| Error {
-        kind: Kind::Input,
-        ..e
+    read.map_err(|e| match e.kind {
+        // The host's state, not the file's.
+        Kind::Unknown | Kind::Deadline => e,
+        _ => Error {
+            kind: Kind::Input,
+            ..e
+        },
     })
 }
 

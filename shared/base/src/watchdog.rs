@@ -86,31 +86,68 @@ pub(crate) fn heed(signals: impl AsFd) {
     }
 }
 
-/// Starts the thread, or tells it that something is new. Without a descriptor or a thread to spare the run goes on unwatched.
+/// Starts the thread, or tells it that something is new. Without a descriptor or a thread to spare the kernel's alarm ends the run.
 fn wake(state: &mut State) {
     if let Some(wake) = &state.wake {
         let _ = rustix::io::write(wake, &1u64.to_ne_bytes());
         return;
     }
-    let Ok(fd) = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK) else {
-        return;
-    };
-    let Ok(own) = rustix::io::fcntl_dupfd_cloexec(&fd, 3) else {
-        return;
-    };
+    state.wake = start();
+    // Rung off once a later call has started the thread.
+    let end = state.end.filter(|_| state.wake.is_none());
+    alarm(end.map(|end| end.saturating_duration_since(Instant::now())));
+}
+
+/// Starts the thread; what wakes the thread is returned.
+fn start() -> Option<OwnedFd> {
+    let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok()?;
+    let own = rustix::io::fcntl_dupfd_cloexec(&fd, 3).ok()?;
     // The thread inherits this mask: no signal meant for the work is ever given to the thread.
     let all = nix::sys::signal::SigSet::all();
-    let Ok(before) = all.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_SETMASK) else {
-        return;
-    };
+    let before = all
+        .thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_SETMASK)
+        .ok()?;
     let started = std::thread::Builder::new()
         .name("watchdog".into())
         .stack_size(256 << 10)
         .spawn(move || watch(&own));
     let _ = before.thread_set_mask();
-    if started.is_ok() {
-        state.wake = Some(fd);
+    started.is_ok().then_some(fd)
+}
+
+/// Ends the process after this long, with a message and exit status 75 and without a report; with `None`, no longer.
+#[allow(unsafe_code)]
+fn alarm(after: Option<Duration>) {
+    use nix::libc;
+    use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+    let zero = libc::timeval {
+        tv_sec: 0,
+        tv_usec: 0,
+    };
+    let value = after.map_or(zero, |after| libc::timeval {
+        tv_sec: i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+        // Zero would mean never.
+        tv_usec: i64::from(after.subsec_micros()).max(1),
+    });
+    let timer = libc::itimerval {
+        it_interval: zero,
+        it_value: value,
+    };
+    let handler = SigHandler::Handler(rings);
+    let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: the handler makes only async-signal-safe calls and allocates nothing; setitimer(2) reads the struct, which outlives the call.
+    unsafe {
+        if after.is_some() && sigaction(Signal::SIGALRM, &action).is_err() {
+            return;
+        }
+        libc::setitimer(libc::ITIMER_REAL, &timer, std::ptr::null_mut());
     }
+}
+
+extern "C" fn rings(_: nix::libc::c_int) {
+    let words = b"the time was up, on a host without a thread or a descriptor to spare\n";
+    let _ = rustix::io::write(rustix::stdio::stderr(), words);
+    leave(75);
 }
 
 fn watch(wake: &OwnedFd) {

@@ -218,7 +218,7 @@ impl Resolved {
             (&host.place, self.settings.filled("requirepeer"))
         {
             let path = directory.join(format!(".s.PGSQL.{}", host.port));
-            if let Err(what) = peer_is(&path, wanted) {
+            if let Err(what) = peer_is(&path, wanted, limit) {
                 let error = Error::new(
                     Kind::Refused,
                     format!("connection to server {place} failed: {what}"),
@@ -376,9 +376,13 @@ fn keepalives(settings: &Settings, config: &mut Config) -> Result<()> {
 
 /// `requirepeer`: who listens on the socket. The crate keeps its own socket to itself, so this is asked over one of ours; whoever could put
 /// another server in its place in between owns the directory, and could have done so before.
-fn peer_is(socket: &Path, wanted: &str) -> std::result::Result<(), String> {
+fn peer_is(
+    socket: &Path,
+    wanted: &str,
+    limit: Option<Duration>,
+) -> std::result::Result<(), String> {
     // A server that is not there is for the connection itself to report.
-    let Ok(stream) = base::connect::unix(socket, base::clock::Deadline::NEVER) else {
+    let Ok(stream) = base::connect::unix(socket, base::clock::Deadline::after(limit)) else {
         return Ok(());
     };
     let peer = getsockopt(&stream, PeerCredentials)

@@ -50,8 +50,13 @@ pub fn requirements(wanted: &Goal) -> Result<Requirements> {
     };
     reader
         .read(&wanted.requirements, &wanted.constraints)
-        .map_err(|Problem { message, hint, .. }| {
-            let error = Error::input(base::mask::text(&message));
+        .map_err(|problem| {
+            let Problem { message, hint, .. } = problem;
+            let message = base::mask::text(&message);
+            if problem.shortage {
+                return Error::new(base::Kind::Unknown, message).hint(base::error::SHORTAGE);
+            }
+            let error = Error::input(message);
             match hint {
                 Some(hint) => error.hint(hint),
                 None => error,

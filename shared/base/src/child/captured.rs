@@ -42,6 +42,7 @@ pub struct Run {
     watch: Option<Arc<Watch>>,
     opened: Option<Arc<Trust>>,
     detached: Option<Detached>,
+    memory: Option<u64>,
 }
 
 /// A program that was run.
@@ -110,6 +111,7 @@ impl Run {
             watch: None,
             opened: None,
             detached: None,
+            memory: None,
         }
     }
 
@@ -208,6 +210,13 @@ impl Run {
         self
     }
 
+    /// It may take this many bytes of address space (RLIMIT_AS): for a program that reads what another user answers.
+    #[must_use]
+    pub fn memory(mut self, bytes: u64) -> Run {
+        self.memory = Some(bytes);
+        self
+    }
+
     /// Keep this many bytes of each stream; the rest is read and dropped.
     #[must_use]
     pub fn cap(mut self, bytes: usize) -> Run {
@@ -281,6 +290,9 @@ impl Run {
         }
         if let Some(detached) = self.detached {
             detached.prepare(&mut command, self.another().is_none());
+        }
+        if let Some(bytes) = self.memory {
+            super::identity::bound_memory(&mut command, bytes);
         }
         if self.clear {
             command.env_clear();

@@ -215,6 +215,17 @@ pub(crate) fn release_signals(command: &mut Command) {
     }
 }
 
+/// Gives the child an end of its address space.
+#[allow(unsafe_code)]
+pub(super) fn bound_memory(command: &mut Command, bytes: u64) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let bytes = getrlimit(Resource::RLIMIT_AS).map_or(bytes, |(soft, _)| soft.min(bytes));
+    // SAFETY: setrlimit(2) is async-signal-safe, and the numbers are copied.
+    unsafe {
+        command.pre_exec(move || setrlimit(Resource::RLIMIT_AS, bytes, bytes).map_err(Into::into));
+    }
+}
+
 /// How a daemon starts a job, beside its user and environment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Detached {

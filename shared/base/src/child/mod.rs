@@ -74,7 +74,7 @@ pub(crate) fn not_started(program: &OsStr, error: &std::io::Error) -> Error {
             Kind::Unknown,
             format!("cannot run '{shown}': {}", crate::error::plain(error)),
         )
-        .hint("raise the limits on processes, memory and open files (ulimit -u, -v, -n)");
+        .hint(crate::error::SHORTAGE);
     }
     match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied
@@ -146,15 +146,7 @@ pub fn spawn(command: &mut Command, deadline: Deadline) -> std::io::Result<Child
     }
 }
 
-/// Whether the system was short of processes, memory or descriptors: nothing is known about the program then.
-pub fn is_shortage(error: &std::io::Error) -> bool {
-    use rustix::io::Errno;
-    let number = error.raw_os_error().map(Errno::from_raw_os_error);
-    matches!(
-        number,
-        Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE)
-    )
-}
+pub use crate::error::is_shortage;
 
 /// Sends a signal to a whole process group; nobody left in it is no error.
 pub fn signal_group(leader: u32, signal: Kill) {

@@ -140,10 +140,11 @@ impl Check for Command {
             .deadline(deadline);
         let finished = match run.run() {
             Ok(finished) => finished,
-            Err(error) => {
+            Err(error) if error.kind == base::Kind::CommandNotExecutable => {
                 return Finding::unmet("not_executable", error.message)
                     .fix(self.installation(scene));
             }
+            Err(error) => return Finding::unknown("error", error.whole()),
         };
         if finished.timed_out {
             return Finding::timeout(format!("{shown} {}", self.args().join(" ")));

@@ -296,7 +296,14 @@ fn ask(path: &Path, deadline: Deadline) -> Result<base::child::Finished, Box<Fin
         }
         other => other,
     };
-    finished.map_err(|error| Box::new(Finding::unmet("not_executable", error.message)))
+    finished.map_err(|error| {
+        Box::new(match error.kind {
+            base::Kind::CommandNotExecutable | base::Kind::CommandNotFound => {
+                Finding::unmet("not_executable", error.message)
+            }
+            _ => Finding::unknown("error", error.whole()),
+        })
+    })
 }
 
 impl Check for Python {

@@ -38,6 +38,8 @@ pub struct Workers {
     shared: Arc<Shared>,
     sender: Sender<Event>,
     receiver: Receiver<Event>,
+    /// Whether at least one thread was started.
+    any: bool,
 }
 
 impl Workers {
@@ -55,6 +57,7 @@ impl Workers {
             shared: Arc::new(shared),
             sender,
             receiver,
+            any: false,
         }
     }
 
@@ -63,12 +66,12 @@ impl Workers {
         for _ in 0..count {
             let (shared, sender) = (Arc::clone(&self.shared), self.sender.clone());
             // Where no more threads can be had, those that are there do the work.
-            if std::thread::Builder::new()
+            match std::thread::Builder::new()
                 .name("look".into())
-                .spawn(move || work(&shared, &sender))
-                .is_err()
+                .spawn(move || while work(&shared, &sender, next(&shared)) {})
             {
-                break;
+                Ok(_) => self.any = true,
+                Err(_) => break,
             }
         }
     }
@@ -84,8 +87,18 @@ impl Workers {
         self.shared.filled.notify_one();
     }
 
-    /// The next event.
+    /// The next event. Where the system has no thread to spare at all, this thread looks.
     pub fn event(&self, patience: Duration) -> Result<Event, RecvTimeoutError> {
+        if !self.any {
+            let first = self
+                .shared
+                .queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .ready
+                .pop_front();
+            work(&self.shared, &self.sender, first);
+        }
         self.receiver.recv_timeout(patience)
     }
 }
@@ -117,32 +130,31 @@ fn next(shared: &Shared) -> Option<usize> {
     }
 }
 
-fn work(shared: &Shared, sender: &Sender<Event>) {
-    while let Some(i) = next(shared) {
-        let requirement = &shared.requirements[i];
-        let each = requirement
-            .timeout
-            .or(shared.manner.each)
-            .unwrap_or_else(|| requirement.check.patience());
-        let (began, deadline) = (Instant::now(), shared.manner.deadline.or_after(each));
-        if sender
-            .send(Event::Started(i, began, deadline.slice(each)))
-            .is_err()
-        {
-            return;
-        }
-        let late = || Finding::unknown("timeout", "not checked: the time for the whole run was up");
-        let look = AssertUnwindSafe(|| match shared.manner.deadline.passed() {
-            true => late(),
-            false => requirement.check.look(&shared.scene, deadline),
-        });
-        let finding = catch_unwind(look)
-            .unwrap_or_else(|_| Finding::unknown("internal", "internal error: please report it"));
-        if sender
-            .send(Event::Done(i, Box::new(finding), began.elapsed()))
-            .is_err()
-        {
-            return;
-        }
+/// Looks at one requirement; false where there is none, or nobody waits for the finding.
+fn work(shared: &Shared, sender: &Sender<Event>, next: Option<usize>) -> bool {
+    let Some(i) = next else {
+        return false;
+    };
+    let requirement = &shared.requirements[i];
+    let each = requirement
+        .timeout
+        .or(shared.manner.each)
+        .unwrap_or_else(|| requirement.check.patience());
+    let (began, deadline) = (Instant::now(), shared.manner.deadline.or_after(each));
+    if sender
+        .send(Event::Started(i, began, deadline.slice(each)))
+        .is_err()
+    {
+        return false;
     }
+    let late = || Finding::unknown("timeout", "not checked: the time for the whole run was up");
+    let look = AssertUnwindSafe(|| match shared.manner.deadline.passed() {
+        true => late(),
+        false => requirement.check.look(&shared.scene, deadline),
+    });
+    let finding = catch_unwind(look)
+        .unwrap_or_else(|_| Finding::unknown("internal", "internal error: please report it"));
+    sender
+        .send(Event::Done(i, Box::new(finding), began.elapsed()))
+        .is_ok()
 }

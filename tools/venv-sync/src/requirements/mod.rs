@@ -77,6 +77,7 @@ impl Reader<'_> {
             0 => Ok(out),
             1 => Err(walk.problems.remove(0)),
             _ => Err(Problem {
+                shortage: walk.problems.iter().any(|problem| problem.shortage),
                 hint: walk
                     .problems
                     .iter()

@@ -178,6 +178,8 @@ pub struct Problem {
     pub hint: Option<String>,
     /// Whether the lines after it can be read all the same.
     pub of_line: bool,
+    /// Whether the host was short of descriptors or memory, which says nothing about the file.
+    pub shortage: bool,
 }
 
 impl Problem {
@@ -187,6 +189,7 @@ impl Problem {
             message: message.into(),
             hint: None,
             of_line: false,
+            shortage: false,
         }
     }
 
@@ -240,7 +243,10 @@ pub fn content(path: &Path) -> Result<Vec<u8>, Problem> {
         std::io::ErrorKind::PermissionDenied => {
             problem("Permission denied").hint(readable_hint(path))
         }
-        _ => problem(&base::error::plain(&error)),
+        _ => Problem {
+            shortage: base::error::is_shortage(&error),
+            ..problem(&base::error::plain(&error))
+        },
     })
 }
 

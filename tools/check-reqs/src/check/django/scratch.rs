@@ -2,7 +2,7 @@
 
 use base::child::Identity;
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, chown};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// Runs `collectstatic` of the site's own manage.py with STATIC_ROOT in a scratch directory, through the site's own storage and its
@@ -80,8 +80,18 @@ impl Directory {
                 Ok(()) => {
                     let directory = Directory { path };
                     if let Some(user) = user.filter(|user| !user.is_current()) {
-                        chown(&directory.path, Some(user.uid), Some(user.gid))
-                            .map_err(|error| base::error::plain(&error))?;
+                        let (uid, gid) = (
+                            rustix::fs::Uid::from_raw(user.uid),
+                            rustix::fs::Gid::from_raw(user.gid),
+                        );
+                        rustix::fs::chownat(
+                            rustix::fs::CWD,
+                            &directory.path,
+                            Some(uid),
+                            Some(gid),
+                            rustix::fs::AtFlags::SYMLINK_NOFOLLOW,
+                        )
+                        .map_err(|errno| base::error::plain(&errno.into()))?;
                     }
                     return Ok(directory);
                 }

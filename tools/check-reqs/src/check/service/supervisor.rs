@@ -9,6 +9,10 @@ use base::clock::Deadline;
 use std::io::Write;
 use std::path::Path;
 
+/// The most address space, in bytes, that supervisorctl may take: whoever listens at the address may answer without an end, which
+/// supervisorctl reads whole.
+const MOST: u64 = 192 << 20;
+
 /// One line of `supervisorctl status`: `web:web_00  RUNNING  pid 812, uptime 0:10:00`.
 #[derive(Debug, PartialEq)]
 struct Line<'o> {
@@ -184,6 +188,7 @@ fn ask(conf: Option<&str>, words: &[&str], deadline: Deadline) -> Result<Finishe
         .env("PATH", programs::SYSTEM_PATH)
         .env("LC_ALL", "C")
         .user(user)
+        .memory(MOST)
         .deadline(deadline)
         .run();
     match run {
