@@ -8,6 +8,7 @@ mod good_night;
 use crate::outside::Outside;
 use crate::stage::{Init, Stage};
 use harness::{Output, test_venv};
+use serde_json::json;
 use std::path::Path;
 use std::process::Command;
 
@@ -61,7 +62,8 @@ const UPSTREAM: &str = "/srv/upstream/case-conductor";
 const VENDOR: &str = "/usr/bin/python3 -m pip --disable-pip-version-check -q install --no-index --no-deps --no-compile \
      --root-user-action ignore --target /srv/upstream/case-conductor/requirements/vendor/lib/python /srv/wheels/*.whl";
 
-/// A host that is ready for the site, and version 1 of it in the repository.
+/// A host that is ready for the site, and version 1 of it in the repository. None where the site's Django does not run, as on Debian 13:
+/// there the runbook has to stop at its first step.
 fn host() -> Option<Stage> {
     let stage = Stage::set("case-conductor", Init::Systemd)?;
     mail_server(&stage);
@@ -69,6 +71,22 @@ fn host() -> Option<Stage> {
     stage.copy("upstream/version-1", UPSTREAM);
     stage.sh(VENDOR);
     stage.commit(UPSTREAM, "upstream/version-1", "Version 1");
+    let new = stage.must(&[
+        "python3",
+        "-c",
+        "import sys; print(sys.version_info >= (3, 13))",
+    ]);
+    if new.trim() == "True" {
+        let night = stage.runbook(&[]).expect_code(1);
+        let report = &night.journal[0];
+        assert_eq!(
+            (&report["items"][0]["id"], &report["items"][0]["status"]),
+            (&json!("python"), &json!("unmet")),
+            "{report}"
+        );
+        assert!(!stage.machine.path("/srv/case-conductor").exists());
+        return None;
+    }
     Some(stage)
 }
 
