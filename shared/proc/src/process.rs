@@ -297,9 +297,8 @@ pub struct Stat {
 /// Whether the kernel knows the process and refuses to signal it for this user; only asked where `/proc` shows no such process.
 fn is_hidden(pid: i32) -> bool {
     let number = (pid > 0).then(|| Pid::from_raw(pid)).flatten();
-    number.is_some_and(|pid| {
-        rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::PERM)
-    })
+    number
+        .is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::PERM))
 }
 
 /// `PF_KTHREAD` of linux/sched.h.
