@@ -229,6 +229,12 @@ const ROWS: &[Row] = &[
         0,
         "grep '/var/log/site/lost.log' $out",
     ),
+    row(
+        "log-paths --problems -o text",
+        "",
+        0,
+        "grep '/var/log/site/lost.log' $out && grep 'fix: ' $out && ! grep -q '^✓' $out",
+    ),
 ];
 
 /// The host, at /srv/site.

@@ -73,6 +73,25 @@ fn every_section_a_manual_needs_is_there() {
 }
 
 #[test]
+fn a_manual_has_five_examples_and_a_synopsis_for_each_subcommand() {
+    for tool in runbook_docgen::TOOLS {
+        let line = tool.line;
+        assert!(line.examples.len() >= 5, "{}: examples", line.name);
+        let path = source_root().join(format!("man/{}.{}", line.name, line.section));
+        let page = std::fs::read_to_string(&path).unwrap().replace("\\-", "-");
+        let (_, commands) = page.split_once("\n.SH COMMANDS\n").unwrap_or_default();
+        for command in line.commands.iter().filter(|command| !command.default) {
+            let synopsis = format!("\n.SS {0}\n\\fB{1} {0}\\fR ", command.name, line.name);
+            assert!(
+                format!("\n{commands}").contains(&synopsis),
+                "{}: {synopsis:?}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
 fn what_a_manual_refers_to_is_in_that_section() {
     let tools = || runbook_docgen::TOOLS.iter().map(|tool| tool.line);
     for line in tools() {

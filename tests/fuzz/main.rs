@@ -4,3 +4,5 @@
 mod cron_render;
 mod maint_page;
 mod pg_ext_ensure;
+mod readers;
+mod replay;

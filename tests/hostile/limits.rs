@@ -197,3 +197,34 @@ fn without_memory() {
         .collect();
     sweep(&limits, false);
 }
+
+#[test]
+fn a_process_that_proc_hides_is_not_called_stopped() {
+    if !harness::need_root() {
+        return;
+    }
+    let dir = scratch();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let service = Server::start(Command::new("sleep").arg("600"), &dir.path().join("log"));
+    let pid_file = dir.path().join("sleep.pid");
+    fs::write(&pid_file, format!("{}\n", service.pid())).unwrap();
+    fs::set_permissions(&pid_file, fs::Permissions::from_mode(0o644)).unwrap();
+    let id = SHORT.to_string();
+    let script = "mount -t proc -o hidepid=2 proc /proc && exec \"$@\"";
+    for verb in ["status", "check"] {
+        let done = Command::new("unshare")
+            .args(["-m", "--propagation", "private", "sh", "-c", script, "sh"])
+            .args(["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups"])
+            .arg(bin("svc-cycle"))
+            .args([verb, &format!("pidfile:{}", pid_file.display())])
+            .args(["-o", "json"])
+            .env("HOME", "/")
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert_eq!(done.status.code(), Some(3), "{said}");
+        assert_eq!(report["services"][0]["before"], "unknown", "{said}");
+        assert!(said.contains("hidepid"), "{said}");
+    }
+}

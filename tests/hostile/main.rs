@@ -11,4 +11,5 @@ mod programs;
 mod secrets;
 mod services;
 mod stopped;
+mod sweep;
 mod user;

@@ -120,7 +120,7 @@ impl Fix {
         };
         out.note(format!("{mark}: {}", self.summary));
         for step in &self.steps {
-            out.note(format!("  {}", step.shown()));
+            out.step(step.shown());
         }
         for other in &self.alternatives {
             let mark = if other.destructive {
@@ -130,7 +130,7 @@ impl Fix {
             };
             out.note(format!("{mark}: {}", other.summary));
             for step in &other.steps {
-                out.note(format!("  {}", step.shown()));
+                out.step(step.shown());
             }
         }
     }

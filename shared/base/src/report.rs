@@ -6,7 +6,7 @@ use crate::terminal::escape_lines;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use crate::text::{Mark, Text};
+pub use crate::text::{MARKS, Mark, Text};
 
 /// The schema's number: keys are only ever added within one.
 pub const SCHEMA: u32 = 2;

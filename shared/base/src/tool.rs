@@ -352,7 +352,8 @@ fn printed<B: Body>(
         }
         (_, Format::Json | Format::Other(_)) => json.into_bytes(),
         (_, Format::Text) => {
-            let mut text = Text::new(context.color, context.verbose);
+            let mut text =
+                Text::new(context.color, context.verbose).within(crate::terminal::columns());
             report.body.text(&mut text);
             for warning in &report.warnings {
                 text.row(crate::report::Mark::Warn, &[warning]);

@@ -3,7 +3,7 @@
 use crate::{Page, TOOLS, man};
 use base::envelope::Envelope;
 use base::exit::{COMMAND_TABLE, Row, TABLE};
-use base::report::{Body, Text};
+use base::report::{Body, MARKS, Text};
 use roff::{Inline, Roff, bold, italic, roman};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -56,6 +56,7 @@ pub fn page(date: &str) -> Page {
          nest them in each other.",
     )]);
     reports(&mut roff);
+    marks(&mut roff);
     roff.control("SH", ["EXIT STATUS"]);
     rows(&mut roff, TABLE);
     roff.control("PP", []);
@@ -220,6 +221,20 @@ fn reports(roff: &mut Roff) {
             let text = |key: &str| word.get(key).and_then(|t| t.as_str()).unwrap_or_default();
             man::item(roff, vec![bold(text("const"))], text("description"));
         }
+    }
+}
+
+/// The marks of the text that a terminal gets.
+fn marks(roff: &mut Roff) {
+    roff.control("SH", ["TEXT"]);
+    roff.text([roman(
+        "On a terminal a tool prints a table in place of the JSON object. The last line is the summary, msg. A line \
+         \"fix:\" names what closes a gap, and the lines below are the steps, each with the user that takes the step. \
+         A step is never broken at the edge of the terminal, so that a step can be copied. The marks at the beginning \
+         of a line mean:",
+    )]);
+    for (mark, meaning) in MARKS {
+        man::item(roff, vec![bold(mark.shown())], meaning);
     }
 }
 

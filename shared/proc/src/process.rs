@@ -294,6 +294,13 @@ pub struct Stat {
     pub flags: u64,
 }
 
+/// Whether the kernel knows the process and refuses to signal it for this user; only asked where `/proc` shows no such process.
+fn is_hidden(pid: i32) -> bool {
+    let number = (pid > 0).then(|| Pid::from_raw(pid)).flatten();
+    number
+        .is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::PERM))
+}
+
 /// `PF_KTHREAD` of linux/sched.h.
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
@@ -301,10 +308,19 @@ impl Stat {
     /// Reads it for one process.
     ///
     /// # Errors
-    /// NotFound when there is no such process; InvalidData when the line is not proc(5)'s.
+    /// NotFound when there is no such process; PermissionDenied when `/proc` hides the process from this user (hidepid=2); InvalidData
+    /// when the line is not proc(5)'s.
     pub fn of(pid: i32) -> io::Result<Self> {
         // Reading it while the process goes is ESRCH, not ENOENT.
-        let bytes = contents(&format!("/proc/{pid}/stat")).map_err(gone)?;
+        let bytes = contents(&format!("/proc/{pid}/stat"))
+            .map_err(gone)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound if is_hidden(pid) => io::Error::new(
+                    io::ErrorKind::PermissionDenied,
+                    format!("/proc hides process {pid} (hidepid)"),
+                ),
+                _ => error,
+            })?;
         Self::parse(&bytes).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidData,

@@ -92,7 +92,7 @@ fn quote(text: &[u8], span: Range<usize>) -> String {
         piece
     };
     format!(
-        "`{}`",
+        "'{}'",
         base::terminal::escape(&String::from_utf8_lossy(piece))
     )
 }

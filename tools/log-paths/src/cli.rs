@@ -112,6 +112,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
                 --journal /var/log/site.jsonl nginx",
         },
         Example {
+            text: "List the logs of this host that have a problem, each with a fix.",
+            command: "log-paths --problems -o text",
+        },
+        Example {
             text: "Follow every log of nginx.",
             command: "log-paths -0 nginx | xargs -0r tail -F",
         },

@@ -21,6 +21,8 @@ mod plan;
 mod problem;
 mod process;
 mod python;
+#[doc(hidden)]
+pub mod readers;
 mod report;
 mod request;
 mod rotation;

@@ -275,7 +275,12 @@ fn human(size: u64) -> String {
 
 impl Body for Logs {
     fn text(&self, out: &mut Text) {
-        for item in &self.items {
+        // A person reads the problems first.
+        let (sick, well): (Vec<&Item>, Vec<&Item>) = self
+            .items
+            .iter()
+            .partition(|item| !item.problems.is_empty());
+        for item in sick.into_iter().chain(well) {
             let (mark, cells) = item.row();
             out.row(mark, &cells);
             if out.verbose() {

@@ -357,7 +357,7 @@ impl Item {
         }
         if out.verbose() {
             for line in &self.sql {
-                out.note(line);
+                out.step(line);
             }
         }
     }

@@ -23,6 +23,8 @@ mod lock;
 mod order;
 mod plan;
 mod preflight;
+#[doc(hidden)]
+pub mod readers;
 mod ready;
 mod recover;
 mod reload;

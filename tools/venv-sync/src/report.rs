@@ -194,7 +194,7 @@ impl base::report::Body for Body {
             out.note(format!("live: {live}"));
         }
         for change in &self.changes {
-            out.row(Mark::Plain, &[change.text()]);
+            out.row(Mark::Changed, &[change.text()]);
         }
         for path in &self.carried {
             out.note(format!("carried over: {path}"));

@@ -62,7 +62,7 @@ fn refused(bad: &BadSchedule, found: &mut Vec<Finding>) {
             Code::W17,
             place(start),
             "cron knows no export: a setting is NAME=VALUE alone",
-            "leave `export` out",
+            "leave 'export' out",
         );
     } else if line.starts_with(b"-") {
         minus(place(start), found);
@@ -185,7 +185,7 @@ fn foreign(bad: &BadSchedule) -> Option<(String, String)> {
         .collect();
     if fields.iter().take(6).any(|w| *w == b"?") {
         return Some((
-            "`?` is Quartz's word for any day".into(),
+            "'?' is Quartz's word for any day".into(),
             "* in its place, and five fields".into(),
         ));
     }

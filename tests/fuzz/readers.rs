@@ -1,0 +1,85 @@
+//! The readers of what other users write or answer, by name. tests/libfuzzer leads bytes into them by coverage; the bytes that it found
+//! worth keeping stand in tests/fuzz/corpus, and tests/fuzz/replay.rs reads those again in every run of the tests.
+
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// A reader's name, and the reader: whatever the bytes are, it comes back, soon and without a panic.
+pub const READERS: &[(&str, fn(&[u8]))] = &[
+    ("mask", mask),
+    ("requirements", requirements),
+    ("metadata", metadata),
+    ("nginx", |bytes| service("nginx", "nginx.conf", bytes)),
+    ("caddy", |bytes| service("caddy", "Caddyfile", bytes)),
+    ("apache", |bytes| service("apache", "apache2.conf", bytes)),
+    ("supervisor", |bytes| {
+        service("supervisor", "supervisord.conf", bytes);
+    }),
+    ("logrotate", |bytes| {
+        log_paths::readers::rotation(file("rotate", bytes), "rotate").expect("the directory");
+    }),
+    ("crontab", |bytes| service("cron", "crontab", bytes)),
+    ("xmlrpc", |bytes| {
+        let _ = svc_cycle::readers::answer(bytes);
+    }),
+    ("conninfo", conninfo),
+    ("environment", |bytes| {
+        for comment_goes_on in [false, true] {
+            drop(base::site::parse_environment(bytes, comment_goes_on));
+        }
+    }),
+];
+
+/// Writes the bytes where the readers of files find them; the directory is returned.
+fn file(name: &str, bytes: &[u8]) -> &'static Path {
+    static DIR: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let dir = DIR.get_or_init(|| {
+        // In memory where the host has a place for that: a fuzzer writes ten thousand files a second.
+        tempfile::tempdir_in("/dev/shm")
+            .or_else(|_| tempfile::tempdir())
+            .expect("a directory")
+    });
+    fs::write(dir.path().join(name), bytes).expect("the file is written");
+    dir.path()
+}
+
+fn service(service: &str, name: &str, bytes: &[u8]) {
+    log_paths::readers::configuration(service, file(name, bytes), name).expect("a known service");
+}
+
+fn mask(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let once = base::mask::text(&text);
+    // What is masked stays as it is: a report is masked at more than one place.
+    assert_eq!(base::mask::text(&once), once, "{text:?}");
+    let words: Vec<&str> = text.split(' ').collect();
+    assert_eq!(base::mask::argv(&words).len(), words.len());
+}
+
+fn requirements(bytes: &[u8]) {
+    let dir = file("requirements.txt", bytes);
+    let reader = venv_sync::requirements::Reader {
+        cwd: dir,
+        extras: &[],
+        groups: &[],
+        variable: &|_| Some("x".to_owned()),
+    };
+    drop(reader.read(&[dir.join("requirements.txt")], &[]));
+}
+
+fn metadata(bytes: &[u8]) {
+    let mut metadata = pydist::metadata::Metadata::parse(bytes);
+    metadata.add_requires_txt(&String::from_utf8_lossy(bytes));
+}
+
+fn conninfo(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if let Ok(settings) = pgconn::conninfo::parse(text) {
+        let shown = pgconn::conninfo::format(&settings);
+        let again = pgconn::conninfo::parse(&shown).map(|again| pgconn::conninfo::format(&again));
+        assert_eq!(again.ok(), Some(shown), "{text:?}");
+    }
+}
