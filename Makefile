@@ -34,7 +34,7 @@ MODULES = $(wildcard shared/ansible/plugins/modules/*)
 # rustup installs cargo into a directory that the PATH of a fresh shell does not have.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: all build check quick deny docs test fresh trixie trixie-quick bench faults fuzz demo install uninstall deb rpm packages clean help setup
+.PHONY: all build check quick deny docs test fresh trixie trixie-quick bench faults fuzz libfuzzer demo install uninstall deb rpm packages clean help setup
 all: build
 
 # One set of flags for every release build (build, demo, bench, deb, rpm), so that cargo builds each program once; tests
@@ -102,6 +102,23 @@ fuzz: setup
 	$(CARGO) build --locked --workspace
 	RUNBOOK_SWEEP=full $(CARGO) test --locked --workspace --exclude runbook-tests --lib fuzz
 	RUNBOOK_SWEEP=full $(CARGO) test --locked -p runbook-tests --test fuzz
+	$(MAKE) libfuzzer
+
+# Twelve readers under libFuzzer, led by coverage, ten minutes each by default. What is new is kept in target/libfuzzer/corpus; to add that to
+# the corpora of the tests: RUNBOOK_READER=nginx target/libfuzzer/.../reader -merge=1 tests/fuzz/corpus/nginx target/libfuzzer/corpus/nginx
+FUZZ_SECONDS = 600
+READERS = mask requirements metadata nginx caddy apache supervisor logrotate crontab xmlrpc conninfo environment
+host = $(shell rustc -vV | sed -n 's/^host: //p')
+coverage = -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-,level=3 inline-8bit-counters pc-table trace-compares)
+libfuzzer:
+	RUSTFLAGS="$(coverage)" $(CARGO) build --locked --release --target $(host) --manifest-path tests/libfuzzer/Cargo.toml \
+	  --target-dir target/libfuzzer
+	for reader in $(READERS); do \
+	  mkdir -p target/libfuzzer/corpus/$$reader; \
+	  RUNBOOK_READER=$$reader target/libfuzzer/$(host)/release/reader -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 \
+	    -rss_limit_mb=512 -artifact_prefix=target/libfuzzer/$$reader- target/libfuzzer/corpus/$$reader tests/fuzz/corpus/$$reader \
+	    || exit 1; \
+	done
 
 bench: setup build
 	$(reproducible) $(CARGO) bench --locked -p runbook-tests
