@@ -105,7 +105,7 @@ fn an_install_that_does_not_hold_is_not_called_a_success() {
     };
     run(&path)
         .expect_code(3)
-        .expect_err("not what was installed");
+        .expect_err("differs from the schedule that was installed");
     let path = shim(
         dir.path(),
         "case \"$*\" in *-l*|*-n*|*-e*|*-V*) ;; *) echo 'disk full' >&2; exit 1;; esac",
