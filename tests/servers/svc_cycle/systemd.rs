@@ -93,7 +93,7 @@ fn the_lies_of_systemctl() {
         report["warnings"][0]
             .as_str()
             .unwrap()
-            .contains("systemd killed it"),
+            .contains("systemd killed the unit"),
         "{report}"
     );
 
