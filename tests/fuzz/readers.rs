@@ -5,8 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
+/// A reader, on bytes of any kind.
+pub type Reader = fn(&[u8]);
+
 /// A reader's name, and the reader: whatever the bytes are, it comes back, soon and without a panic.
-pub const READERS: &[(&str, fn(&[u8]))] = &[
+pub const READERS: &[(&str, Reader)] = &[
     ("mask", mask),
     ("requirements", requirements),
     ("metadata", metadata),

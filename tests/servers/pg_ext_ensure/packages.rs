@@ -245,7 +245,7 @@ fn pgvector_is_created_where_debian_has_it() {
         // Its control file does not say trusted.
         run(&["-n"]).expect_code(3);
         let fix = item(&run(&[]).expect_code(3), "vector")["fix"].clone();
-        apply(&server, &app, &fix);
+        apply(server, &app, &fix);
         run(&[]).expect_code(0);
         server.psql(
             &app,

@@ -208,7 +208,7 @@ fn id(parsed: &Parsed) -> Result<Option<String>> {
         Some(id) if hold::valid_id(id) => Ok(Some(id.to_owned())),
         Some(id) => Err(Error::usage(format!(
             "--id: '{}' cannot be an id",
-            base::terminal::escape(&id)
+            base::terminal::escape(id)
         ))
         .hint("letters, digits and . _ @ -, at most 64, the first a letter, digit, _ or @")),
         None => Ok(None),

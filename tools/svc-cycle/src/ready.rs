@@ -293,7 +293,8 @@ pub fn wait(
                                 warnings,
                             };
                         }
-                        Err((state, why)) => {
+                        Err(gone) => {
+                            let (state, why) = *gone;
                             deaths += 1;
                             watchers.forget();
                             let over = state.is_down() || deaths >= DEATHS;
@@ -405,6 +406,9 @@ fn stable(service: &Service, state: &State) -> Duration {
 /// How often the watch over a service begins anew because a child of it ended, before the service is believed all the same.
 const CHILDREN: u32 = 4;
 
+/// A service that did not stay: its state, and what became of it.
+type Gone = Box<(State, String)>;
+
 /// Watches it for `stable`. A master that says it is ready and whose workers then die (gunicorn with broken code under Type=notify) dies
 /// a moment after them: so the end of a child makes the watch begin anew, a few times.
 fn stays(
@@ -413,7 +417,7 @@ fn stays(
     state: &State,
     deadline: Deadline,
     interrupt: Option<&Interrupt>,
-) -> std::result::Result<(State, Vec<String>), (State, String)> {
+) -> std::result::Result<(State, Vec<String>), Gone> {
     let time = stable(service, state);
     let pids = state.pids();
     let held: Vec<Process> = pids
@@ -445,7 +449,7 @@ fn stays(
     }
     let after = match of.observe(service) {
         Ok(after) => after,
-        Err(error) => return Err((state.clone(), error.message)),
+        Err(error) => return Err(Box::new((state.clone(), error.message))),
     };
     if after.is_done_or_running() && after.generation() == state.generation() {
         let warnings = if rounds >= CHILDREN && service.spec.ready.is_empty() {
@@ -464,7 +468,10 @@ fn stays(
     } else {
         after.why()
     };
-    Err((after, format!("the service exited within {ms} ms ({why})")))
+    Err(Box::new((
+        after,
+        format!("the service exited within {ms} ms ({why})"),
+    )))
 }
 
 fn workers(pids: &[i32]) -> BTreeSet<i32> {
