@@ -54,14 +54,18 @@ $(target)/$(PROFILE:dev=debug)/.runbook-tools: Cargo.toml Cargo.lock $(shell fin
 setup:
 	sh tests/setup.sh
 
+# What `cargo test` would build, and the programs that the tests run, in one go: cargo selects the features of a crate by what it builds
+# at a time, and builds a crate again for other features.
+whole = $(CARGO) build --locked --workspace --lib --bins --tests
+
 check:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) run --locked --quiet -p runbook-docgen -- --check
+	$(whole)
+	$(target)/debug/runbook-docgen --check
 
 # Run this before each commit. It needs no root, no servers and no network.
 quick: check
-	$(CARGO) build --locked --workspace
 	$(CARGO) test --locked --workspace --exclude runbook-tests --no-fail-fast
 	SKIP_SERVERS=1 $(CARGO) test --locked -p runbook-tests --test cli --test contract --no-fail-fast
 
@@ -73,7 +77,7 @@ docs:
 	$(CARGO) run --locked --quiet -p runbook-docgen
 
 test: setup
-	$(CARGO) build --locked --workspace
+	$(whole)
 	$(CARGO) test --locked --workspace --no-fail-fast
 
 # The README's two commands, word for word, in a bare Debian 12 and a bare Debian 13 (tests/root.sh). As root.
@@ -222,6 +226,7 @@ help:
 	@echo 'make trixie     the whole suite in a Debian 13 with its own compiler'
 	@echo 'make trixie-quick  built there with Rust 1.85, contract and cli tests'
 	@echo 'make bench      each tool beside its peers, in one run'
+	@echo 'make libfuzzer  the readers under libFuzzer, FUZZ_SECONDS=600 each'
 	@echo 'make faults     the long sweep of kills and failures at each step'
 	@echo 'make fuzz       the long sweep over every parser'
 	@echo 'make clean      takes away target and dist'

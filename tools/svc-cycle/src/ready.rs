@@ -406,7 +406,7 @@ fn stable(service: &Service, state: &State) -> Duration {
 /// How often the watch over a service begins anew because a child of it ended, before the service is believed all the same.
 const CHILDREN: u32 = 4;
 
-/// A service that did not stay: its state, and what became of it.
+/// A service that did not stay up: the last state, and the reason.
 type Gone = Box<(State, String)>;
 
 /// Watches it for `stable`. A master that says it is ready and whose workers then die (gunicorn with broken code under Type=notify) dies
