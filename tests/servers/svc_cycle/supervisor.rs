@@ -311,7 +311,7 @@ fn a_worker_that_outlives_its_master_is_told() {
         report["error"]["message"]
             .as_str()
             .unwrap()
-            .contains("outlived"),
+            .contains("still run"),
         "{report}"
     );
     assert!(fs::exists(format!("/proc/{left}")).unwrap());
