@@ -126,7 +126,7 @@ impl Ground {
         // What a login writes is none of the tools' changes, and what the machine's own runs left is none of this host's.
         host.sh(
             "mkdir -p /root/.ansible/tmp; touch /var/log/wtmp /var/log/lastlog; \
-             ln -sf /tmp/wtmp.db /var/log/wtmp.db; rm -rf /var/lib/runbook-tools",
+             ln -sf /root/.ansible/wtmp.db /var/log/wtmp.db; rm -rf /var/lib/runbook-tools",
         );
         for dir in ["run", "foreign", "cron"] {
             std::fs::create_dir(host.srv.join(dir)).unwrap();
