@@ -77,7 +77,9 @@ fn mask(bytes: &[u8]) {
         assert!(!shown.contains(SECRET), "{text:?}: {shown:?}");
         let mut rest = text;
         for kept in shown.split(base::mask::MASK) {
-            let at = rest.find(kept).unwrap_or_else(|| panic!("{text:?}: {shown:?}"));
+            let at = rest
+                .find(kept)
+                .unwrap_or_else(|| panic!("{text:?}: {shown:?}"));
             rest = &rest[at + kept.len()..];
         }
     }

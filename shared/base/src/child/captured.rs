@@ -43,6 +43,7 @@ pub struct Run {
     opened: Option<Arc<Trust>>,
     detached: Option<Detached>,
     memory: Option<u64>,
+    mounts: Option<Arc<OwnedFd>>,
 }
 
 /// A program that was run.
@@ -112,6 +113,7 @@ impl Run {
             opened: None,
             detached: None,
             memory: None,
+            mounts: None,
         }
     }
 
@@ -217,6 +219,13 @@ impl Run {
         self
     }
 
+    /// Among the mounts of this namespace (mount_namespaces(7)), which is entered before the user is taken on. For root.
+    #[must_use]
+    pub fn mounts(mut self, namespace: OwnedFd) -> Run {
+        self.mounts = Some(Arc::new(namespace));
+        self
+    }
+
     /// Keep this many bytes of each stream; the rest is read and dropped.
     #[must_use]
     pub fn cap(mut self, bytes: usize) -> Run {
@@ -276,13 +285,17 @@ impl Run {
         } else {
             Stdio::piped()
         });
+        if let Some(namespace) = &self.mounts {
+            let dir = self.dir.as_deref().filter(|_| self.another().is_none());
+            super::identity::enter_mounts(&mut command, Arc::clone(namespace), dir)?;
+        }
         match self.another() {
             Some(user) => user.isolate(&mut command, self.dir.as_deref())?,
             None => {
                 if self.detached.is_none() {
                     command.process_group(0);
                 }
-                if let Some(dir) = &self.dir {
+                if let Some(dir) = self.dir.as_deref().filter(|_| self.mounts.is_none()) {
                     command.current_dir(dir);
                 }
                 super::identity::release_signals(&mut command);

@@ -6,10 +6,12 @@ use crate::error::{Error, Kind, Result};
 use nix::sys::signal::SigSet;
 use nix::unistd::{Gid, Uid, User};
 use std::ffi::{CString, OsString};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 /// A user as a process is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,6 +215,30 @@ pub(crate) fn release_signals(command: &mut Command) {
     unsafe {
         command.pre_exec(|| SigSet::empty().thread_set_mask().map_err(Into::into));
     }
+}
+
+/// Takes the child to the mounts of a namespace, and to a directory there.
+#[allow(unsafe_code)]
+pub(super) fn enter_mounts(
+    command: &mut Command,
+    namespace: Arc<OwnedFd>,
+    dir: Option<&Path>,
+) -> Result<()> {
+    let dir = dir
+        .map(|dir| CString::new(dir.as_os_str().as_bytes()))
+        .transpose()
+        .map_err(|_| Error::usage("a directory's name holds a NUL byte"))?;
+    // SAFETY: setns(2) and chdir(2) are async-signal-safe, and what they need was allocated before.
+    unsafe {
+        command.pre_exec(move || {
+            nix::sched::setns(namespace.as_fd(), nix::sched::CloneFlags::CLONE_NEWNS)?;
+            if let Some(dir) = &dir {
+                nix::unistd::chdir(dir.as_c_str())?;
+            }
+            Ok(())
+        });
+    }
+    Ok(())
 }
 
 /// Gives the child an end of its address space.
