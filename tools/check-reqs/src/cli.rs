@@ -254,15 +254,9 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
     let mut sources = Vec::new();
     if !matches!(action, Action::Snapshot(_)) {
         for path in parsed.paths("file") {
-            let name = if path == Path::new("-") {
-                "standard input".to_string()
-            } else {
-                path.display().to_string()
-            };
-            sources.push(Source::File(Origin::new(
-                name,
-                base::source::read_text(path)?,
-            )));
+            let source = base::source::Source::read(path)?;
+            let user = source.executor()?;
+            sources.push(Source::File(Origin::new(source.name, source.text).of(user)));
         }
         sources.extend(needs.into_iter().map(Source::Need));
         if sources.is_empty() {

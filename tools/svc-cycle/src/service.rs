@@ -311,13 +311,7 @@ impl Service {
     pub fn rights(&self) -> Option<User> {
         let (uid, gid) = self.owner?;
         // Without an answer of the user database: the user without other groups, never the caller.
-        Some(User::of_uid(uid, gid).unwrap_or(User {
-            uid,
-            gid,
-            groups: vec![gid],
-            name: None,
-            home: None,
-        }))
+        Some(User::of_uid(uid, gid).unwrap_or_else(|_| User::bare(uid, gid)))
     }
 
     /// Opens or reads what the set file names, with the file rights of the user who can change the set file.

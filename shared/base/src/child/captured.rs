@@ -285,11 +285,12 @@ impl Run {
         } else {
             Stdio::piped()
         });
+        let another = self.another();
         if let Some(namespace) = &self.mounts {
-            let dir = self.dir.as_deref().filter(|_| self.another().is_none());
+            let dir = self.dir.as_deref().filter(|_| another.is_none());
             super::identity::enter_mounts(&mut command, Arc::clone(namespace), dir)?;
         }
-        match self.another() {
+        match &another {
             Some(user) => user.isolate(&mut command, self.dir.as_deref())?,
             None => {
                 if self.detached.is_none() {
@@ -302,7 +303,7 @@ impl Run {
             }
         }
         if let Some(detached) = self.detached {
-            detached.prepare(&mut command, self.another().is_none());
+            detached.prepare(&mut command, another.is_none());
         }
         if let Some(bytes) = self.memory {
             super::identity::bound_memory(&mut command, bytes);
@@ -314,16 +315,18 @@ impl Run {
         Ok(command)
     }
 
-    /// The user, where that is not who we are.
-    fn another(&self) -> Option<&Identity> {
-        self.user.as_ref().filter(|user| !user.is_current())
+    /// The user, where that is not who we are: the one whose rights this thread has, else the one that was named.
+    fn another(&self) -> Option<Identity> {
+        crate::trust::assumed()
+            .or_else(|| self.user.clone())
+            .filter(|user| !user.is_current())
     }
 
     fn not_started(&self, program: &OsStr, error: &std::io::Error) -> Error {
         let dir = self.dir.as_deref();
         if let Some(error) = self
             .another()
-            .and_then(|user| super::identity::before_exec(error, user, dir))
+            .and_then(|user| super::identity::before_exec(error, &user, dir))
         {
             return error;
         }

@@ -57,17 +57,22 @@ impl Identity {
     pub fn of_uid(uid: u32, gid: u32) -> Result<Identity> {
         match User::from_uid(Uid::from_raw(uid)) {
             Ok(Some(user)) => Ok(Identity::of(user)),
-            Ok(None) => Ok(Identity {
-                uid,
-                gid,
-                groups: vec![gid],
-                name: None,
-                home: None,
-            }),
+            Ok(None) => Ok(Identity::bare(uid, gid)),
             Err(e) => Err(Error::io(
                 format!("cannot look up the user {uid}"),
                 &e.into(),
             )),
+        }
+    }
+
+    /// A user of whom only the numbers are known.
+    pub fn bare(uid: u32, gid: u32) -> Identity {
+        Identity {
+            uid,
+            gid,
+            groups: vec![gid],
+            name: None,
+            home: None,
         }
     }
 
@@ -214,6 +219,26 @@ pub(crate) fn release_signals(command: &mut Command) {
     // SAFETY: sigprocmask(2) is async-signal-safe, and the set is built on the stack.
     unsafe {
         command.pre_exec(|| SigSet::empty().thread_set_mask().map_err(Into::into));
+    }
+}
+
+/// Makes a child that would be root's run as this user, in a session of its own: the last word before exec.
+#[allow(unsafe_code)]
+pub(super) fn at_least(command: &mut Command, user: &Identity) {
+    let groups: Vec<Gid> = user.groups.iter().map(|g| Gid::from_raw(*g)).collect();
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    // SAFETY: plain system calls, which are async-signal-safe; what they need was allocated before.
+    unsafe {
+        command.pre_exec(move || {
+            if !nix::unistd::geteuid().is_root() {
+                return Ok(());
+            }
+            let _ = nix::unistd::setsid();
+            nix::unistd::setgroups(&groups)?;
+            nix::unistd::setgid(gid)?;
+            nix::unistd::setuid(uid)?;
+            Ok(())
+        });
     }
 }
 
