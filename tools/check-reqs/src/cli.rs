@@ -232,7 +232,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         "check-reqs only looks: it writes no file (django collects static files into a directory \
          in TMPDIR, which is removed), runs no package manager and sends no mail. Root's \
          check-reqs runs another user's interpreter or site as that user, without the caller's \
-         environment.",
+         environment, and looks as that user at everything that another user's FILE asks for.",
         "Passwords in URLs, connection strings and arguments are masked in every output. \
          service_env reports whether a variable is set and the length of the value, never the \
          value.",
