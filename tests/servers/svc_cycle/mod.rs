@@ -4,6 +4,7 @@ mod site;
 
 mod always_back;
 mod compose;
+mod engine;
 mod supervisor;
 mod systemd;
 mod sysv;

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use base::clock::Deadline;
 use base::report::{Report, Status};
-use base::source::Source;
 use base::tool::Context;
 use base::{Error, Exit, Result};
 use proc::Snapshot;
@@ -247,14 +246,7 @@ fn settle_accounts(journal: &mut Journal, tasks: &mut [Task]) {
 /// The interrupted services as a set: as the set file in the journal describes them, else by their identity alone.
 fn set(journal: &Journal, chosen: &[Owed]) -> Result<Set> {
     let origin = &journal.entry().origin;
-    let source = origin
-        .file
-        .as_ref()
-        .map(|(name, text)| Source::new(name.clone(), text.clone()));
-    let described = match &source {
-        Some(source) => Set::recall(Some(source), &origin.directory, None).unwrap_or_default(),
-        None => Vec::new(),
-    };
+    let described = Set::recall(origin);
     let services = chosen.iter().map(|owed| {
         let known = described
             .iter()
