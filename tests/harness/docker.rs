@@ -67,11 +67,7 @@ impl Docker {
             fs::create_dir_all(dir.path().join(part)).expect("a directory");
         }
         fs::write(dir.path().join("etc/daemon.json"), "{}\n").expect("daemon.json");
-        symlink(
-            plugin,
-            dir.path().join("client/cli-plugins/docker-compose"),
-        )
-        .expect("the plugin");
+        symlink(plugin, dir.path().join("client/cli-plugins/docker-compose")).expect("the plugin");
         let mut start = Command::new("setpriv");
         start
             .args(["--pdeathsig", "TERM", "unshare", "--mount"])
@@ -87,9 +83,11 @@ impl Docker {
             dir,
             daemon: Some(daemon),
         };
-        wait_for(std::time::Duration::from_secs(60), "dockerd answers", || {
-            engine.try_run(&["version"]).status.success()
-        });
+        wait_for(
+            std::time::Duration::from_secs(60),
+            "dockerd answers",
+            || engine.try_run(&["version"]).status.success(),
+        );
         engine.import_busybox();
         Some(engine)
     }

@@ -104,7 +104,8 @@ impl Site {
         stream.write_all(b"GET /version HTTP/1.0\r\n\r\n").ok()?;
         let mut text = String::new();
         stream.read_to_string(&mut text).ok()?;
-        text.rsplit_once("\r\n\r\n").map(|(_, body)| body.to_owned())
+        text.rsplit_once("\r\n\r\n")
+            .map(|(_, body)| body.to_owned())
     }
 
     fn set(&self, name: &str, text: &str) {
@@ -135,7 +136,9 @@ fn new_code_answers_and_a_kill_brings_the_containers_back() {
         "wget -q -T 1 -O /dev/null http://127.0.0.1:{}/version && exit 9; echo 2 > version",
         site.port
     );
-    let cycle = ["cycle", "-f", "set.toml", "web", "--", "busybox", "sh", "-c", &command];
+    let cycle = [
+        "cycle", "-f", "set.toml", "web", "--", "busybox", "sh", "-c", &command,
+    ];
     let report = site.run(&cycle, 0);
     assert_eq!(report["restored"], true);
     assert_eq!(site.answer().as_deref(), Some("2\n"));
@@ -182,7 +185,12 @@ fn a_stop_takes_the_time_of_the_file_and_what_exits_is_not_up() {
     let stopped = &service(&report, "job")["steps"][0];
     assert!(stopped["ms"].as_u64().unwrap() > 10_000, "{report}");
     let status = site.engine.run(&[
-        "ps", "--all", "--filter", "name=job", "--format", "{{.Status}}",
+        "ps",
+        "--all",
+        "--filter",
+        "name=job",
+        "--format",
+        "{{.Status}}",
     ]);
     assert!(status.starts_with("Exited (0)"), "{status}");
 
@@ -223,10 +231,14 @@ fn several_files_a_project_and_what_is_missing() {
     let names = ["compose:web", "compose:wbe"];
     let report = site.run(&["status", "-c", "compose.yml", names[0], names[1]], 3);
     assert_eq!(report["error"]["kind"], "not_found", "{report}");
-    let bare = site.tool(&["start", "-f", "set.toml"]).env("DOCKER_CONFIG", "/nonexistent");
+    let bare = site
+        .tool(&["start", "-f", "set.toml"])
+        .env("DOCKER_CONFIG", "/nonexistent");
     let output = bare.run().expect_code(3);
     output.expect_err("docker has no compose plugin");
-    let gone = site.tool(&["start", "-f", "set.toml"]).env("DOCKER_HOST", "unix:///nonexistent");
+    let gone = site
+        .tool(&["start", "-f", "set.toml"])
+        .env("DOCKER_HOST", "unix:///nonexistent");
     gone.run().expect_code(75).expect_err("docker");
     let report = site.run(&["stop", "-f", "set.toml"], 0);
     assert_eq!(service(&report, "web")["after"], json!("stopped"));

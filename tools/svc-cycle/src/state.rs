@@ -287,10 +287,17 @@ impl State {
             .iter()
             .filter(|member| !matches!(member.run, Run::Running | Run::Finished));
         let words: Vec<String> = down.map(Member::in_words).collect();
-        if words.is_empty() {
+        if !words.is_empty() {
+            return words.join("; ");
+        }
+        let finished = self.names(|member| member.run == Run::Finished);
+        if finished.is_empty() {
             "running".to_owned()
         } else {
-            words.join("; ")
+            format!(
+                "{}: did its work and exited with status 0 (oneshot = true in a set file counts that as up)",
+                finished.join(", ")
+            )
         }
     }
 }
