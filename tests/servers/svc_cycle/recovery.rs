@@ -215,3 +215,30 @@ fn the_timer_recovers_after_a_boot_and_enables_nothing_by_itself() {
         "success"
     );
 }
+
+#[test]
+fn what_its_manager_starts_again_and_again_is_not_recovered() {
+    let Some(machine) = Machine::with_systemd() else {
+        return;
+    };
+    machine.unit(
+        "t-loop.service",
+        "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sh -c 'test ! -e /root/broken || { sleep 0.3; exit 3; }; exec sleep 600'\n\
+         Restart=always\nRestartSec=200ms\n",
+    );
+    machine.must(&["systemctl", "daemon-reload"]);
+    run(&machine, &["start", "t-loop"], 0);
+    let words = ["cycle", "t-loop", "--", "touch", "/root/broken"];
+    let report = run(&machine, &words, 125);
+    assert_eq!(report["outcome"], "left_down", "{report}");
+    // Between two crashes it is up, or about to be.
+    for _ in 0..3 {
+        let report = run(&machine, &["recover"], 3);
+        assert_eq!(report["outcome"], "left_down", "{report}");
+    }
+    run(&machine, &["start", "t-loop"], 3);
+    machine.must(&["rm", "/root/broken"]);
+    let report = run(&machine, &["recover"], 0);
+    assert_eq!(report["services"][0]["after"], "running", "{report}");
+    assert!(active(&machine, "t-loop"));
+}

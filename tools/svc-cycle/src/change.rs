@@ -335,7 +335,7 @@ fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task) {
     let members = task.intent.start.clone();
     if !members.is_empty() {
         exec.start(service, task, &members, false);
-    } else if task.up {
+    } else if task.up && !task.before.was_restarted() {
         let began = Instant::now();
         let mut watchers = Watchers::look(service);
         let asked = ready::once(service, &task.before, &mut watchers);

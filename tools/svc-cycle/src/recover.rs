@@ -474,9 +474,28 @@ fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task, owed: &Owed
             Err(_) => {}
         }
     }
+    if members.is_empty() && is_another(&task.before.only(&owed.members), owed) {
+        // Something else starts the service, its own manager for one, which also does so again and again: that is no start yet.
+        exec.await_start(service, task);
+        if !task.up {
+            task.error = None;
+            members.clone_from(&owed.members);
+        }
+    }
     if !members.is_empty() {
         exec.start(service, task, &members, true);
     }
+}
+
+/// Whether some of it is up, or about to be, and not as the run found it.
+fn is_another(state: &State, owed: &Owed) -> bool {
+    state.members.iter().any(|member| {
+        member.run.is_up()
+            && !owed
+                .before
+                .iter()
+                .any(|(name, generation)| *name == member.name && *generation == member.generation)
+    })
 }
 
 /// Ends what is left of COMMAND: its whole process group, each member through its pidfd. After a reboot nothing is left of it.

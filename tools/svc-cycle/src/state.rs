@@ -195,6 +195,12 @@ impl State {
                 .all(|member| matches!(member.run, Run::Running | Run::Finished))
     }
 
+    /// Whether the backend had to start a member again since somebody started the member on purpose.
+    #[must_use]
+    pub fn was_restarted(&self) -> bool {
+        self.members.iter().any(|member| member.restarts > 0)
+    }
+
     /// No member is known to be up.
     #[must_use]
     pub fn is_down(&self) -> bool {
