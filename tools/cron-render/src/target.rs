@@ -91,6 +91,9 @@ pub type Of<T> = fn(&Template, &Site, &[Placed]) -> Result<T>;
 /// What the daemon knows a job by.
 pub type Mark = Vec<u8>;
 
+/// Finds the jobs of a site, by id and mark, in what is installed.
+pub type Listing = fn(&str, &[u8]) -> Vec<(String, Mark)>;
+
 /// A row of the registry.
 #[derive(Debug)]
 pub struct Row {
@@ -105,7 +108,7 @@ pub struct Row {
     /// What the daemon knows each job by: its line in the finished text, or the name of its service.
     pub marks: Of<Vec<Mark>>,
     /// The jobs of an installed text of this site, by id and mark; `None` where the text is a crontab.
-    pub listed: Option<fn(&str, &[u8]) -> Vec<(String, Mark)>>,
+    pub listed: Option<Listing>,
     /// Runs one job as its daemon would.
     pub attempt: fn(&Trial<'_>) -> Result<Attempt>,
 }
