@@ -243,10 +243,11 @@ fn a_tool_shows_only_the_modules_that_others_use() {
 }
 
 /// Plug-ins, by tool: the directory of their files, a row with a name in each.
-const PLUG_INS: [(&str, &str); 3] = [
+const PLUG_INS: [(&str, &str); 4] = [
     ("check-reqs", "check"),
     ("svc-cycle", "backend"),
     ("log-paths", "service"),
+    ("cron-render", "target"),
 ];
 
 /// A plug-in is whole in its file: nobody else asks for it by its name, so that a new one needs a file and a row.

@@ -309,37 +309,3 @@ fn every_crate_may_be_given_on() {
         assert!(may, "{}: licence {licence:?}", package["id"]);
     }
 }
-
-/// Rust 1.88 let conditions and patterns be chained, in edition 2024 only: no lint tells, but edition 2021 refuses them to this day. What
-/// else is newer than the compiler asked for is a function of the library, and clippy's `incompatible_msrv` tells.
-#[test]
-#[ignore = "checks all seven in a directory of their own: make packages"]
-fn the_language_is_that_of_the_compiler_asked_for() {
-    assert_eq!(
-        env!("CARGO_PKG_RUST_VERSION"),
-        "1.85",
-        "from 1.88 on this test is about nothing"
-    );
-    let scratch = scratch();
-    let copy = scratch.path().join("source");
-    crate::sh(crate::COPY, &[&source_root(), &copy]);
-    crate::sh(
-        "sed -i 's/^edition = \"2024\"/edition = \"2021\"/' \"$1/Cargo.toml\"; grep -q '\"2021\"' \"$1/Cargo.toml\"",
-        &[&copy],
-    );
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut check = Command::new(cargo);
-    check
-        .args([
-            "check",
-            "--quiet",
-            "--locked",
-            "--offline",
-            "--keep-going",
-            "--bins",
-        ])
-        .args(harness::TOOLS.map(|tool| format!("-p{tool}")));
-    run(check
-        .current_dir(&copy)
-        .env("CARGO_TARGET_DIR", scratch.path().join("target")));
-}

@@ -44,6 +44,25 @@ pub fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
+/// `text` without the sequences that drive a terminal (ECMA-48: ESC [ … letter, and ESC ] … BEL), which many a program writes into a log.
+pub fn without_sequences(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\x1b') {
+        out.push_str(before);
+        rest = if let Some(control) = after.strip_prefix('[') {
+            let end = control.find(|c: char| ('\x40'..='\x7e').contains(&c));
+            end.map_or("", |at| &control[at + 1..])
+        } else if let Some(command) = after.strip_prefix(']') {
+            command.split_once('\x07').map_or("", |(_, rest)| rest)
+        } else {
+            after
+        };
+    }
+    out.push_str(rest);
+    out
+}
+
 /// C1 controls, and Unicode's format characters that change the order or the visibility of others (UAX #9, Trojan Source).
 fn steers(c: char) -> bool {
     matches!(c as u32, 0x80..=0x9f | 0x061c | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x2069 | 0xfeff | 0xe0000..=0xe007f)
@@ -85,5 +104,19 @@ mod tests {
         );
         assert_eq!(escape_bytes(b"caf\xe9 \xc3\xa9"), "caf\\xe9 é");
         assert_eq!(escape_lines("a\nb\x07"), "a\nb\\x07");
+    }
+
+    #[test]
+    fn a_log_line_without_its_colours() {
+        for (text, expected) in [
+            ("plain é", "plain é"),
+            ("\x1b[2Kno", "no"),
+            ("\x1b[1;31mred\x1b[0m rest", "red rest"),
+            ("\x1b]0;title\x07text", "text"),
+            ("cut \x1b[31", "cut "),
+            ("\x1bM", "M"),
+        ] {
+            assert_eq!(without_sequences(text), expected, "{text:?}");
+        }
     }
 }

@@ -11,12 +11,13 @@ use base::tool::Context;
 use crate::block::sha256;
 use crate::crontab::refusal;
 use crate::finding::Code;
+use crate::format::Owner;
 use crate::host::Cron;
 use crate::plan::Plan;
 use crate::registry;
 use crate::report::{CronReport, Target};
 use crate::request::Request;
-use crate::site::{Facts, Format, Site};
+use crate::site::{Facts, Site};
 use crate::target::Target as Place;
 use crate::work::{Work, count, found};
 
@@ -40,7 +41,7 @@ pub fn demand_user(work: &Work) -> Result<()> {
     let site = &work.site;
     let named =
         site.facts.user.is_some() || work.template.jobs.iter().all(|job| job.user.is_some());
-    if site.format != Format::Crontab && !named {
+    if site.format.owner == Owner::Host && !named {
         return Err(Error::usage(
             "--user is missing: a schedule for the whole host needs the user that runs the jobs",
         )
@@ -96,7 +97,7 @@ pub fn install(work: Work, request: &Request, context: &Context) -> Result<Repor
     let place = open(&work.site, &work.cron, context)?;
     let place = place.as_ref();
     let (jobs, text) = work.finished()?;
-    let form = registry::row(work.site.format).form;
+    let form = work.site.format.form;
     if let Some((line, _)) = form.and_then(|form| refusal(&text, form, work.site.dialect)) {
         return Err(Error::failed(format!(
             "{} would refuse line {line} of the finished schedule",
@@ -144,12 +145,13 @@ pub fn remove(request: &Request, context: &Context) -> Result<Report<CronReport>
     let facts = Facts {
         name: request.facts.name.clone(),
         user: request.facts.user.clone(),
-        format: request.facts.format,
+        format: request.facts.format.clone(),
         dialect: request.facts.dialect,
         ..Facts::default()
     };
     let cron = found(&facts, context)?;
-    let (site, findings) = Site::new(facts, cron.dialect().unwrap_or_default())?;
+    let format = registry::format(facts.format.as_deref())?;
+    let (site, findings) = Site::new(facts, format, cron.dialect().unwrap_or_default())?;
     let place = open(&site, &cron, context)?;
     let place = place.as_ref();
     let _lock = if context.dry_run {

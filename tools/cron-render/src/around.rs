@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::command::{self, Place};
 use crate::escape::shell_word;
-use crate::site::{Format, Site};
+use crate::format::Owner;
+use crate::site::Site;
 
 /// What a job adds to the site's facts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -195,7 +196,7 @@ pub fn interpreter(site: &Site) -> String {
 /// Whether variables stand in each job's command rather than in setting lines: in a block, whose
 /// file other people's lines share. Without a name there is no block, and the text is a whole file.
 pub fn carries_environment(site: &Site) -> bool {
-    site.format == Format::Crontab && site.facts.name.is_some()
+    site.format.owner == Owner::User && site.facts.name.is_some()
 }
 
 #[cfg(test)]

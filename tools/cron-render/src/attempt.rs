@@ -23,7 +23,6 @@ use crate::finding::Code;
 use crate::registry;
 use crate::report::{CronReport, Voice};
 use crate::request::Request;
-use crate::target;
 use crate::template::Draft;
 use crate::trial::{Attempt, Trial};
 use crate::work::Work;
@@ -47,7 +46,7 @@ pub fn attempt(wanted: &str, request: &Request, context: &Context) -> Result<Rep
         .find(|f| f.code == Code::E14 && f.line == 0)
         .map(|f| f.message.clone());
     let trial = Trial {
-        form: registry::row(work.site.format).form.unwrap_or(Form::User),
+        form: work.site.format.form.unwrap_or(Form::User),
         site: &work.site,
         cron: &work.cron,
         text: &text,
@@ -115,15 +114,14 @@ fn of_template(request: &Request, context: &Context) -> Result<(Work, Vec<u8>, V
     work.demand_rights()?;
     work.demand(|code| code != Code::E14)?;
     act::demand_user(&work)?;
-    let (jobs, mut text) = work.finished()?;
+    let (_, mut text) = work.finished()?;
     let row = registry::row(work.site.format);
-    let job = match (row.by_cron, work.template.jobs.first()) {
-        (false, Some(job)) => format!("{}-{}.service", work.site.name(), job.id).into_bytes(),
-        (true, Some(_)) => work.lines()?.into_iter().next().unwrap_or_default(),
-        (_, None) => return Err(none("the template has no jobs", &jobs)),
+    let marks = (row.marks)(&work.template, &work.site, &work.placed)?;
+    let Some(job) = marks.into_iter().next() else {
+        return Err(none("the template has no jobs"));
     };
     // The block in its crontab: settings of the lines above hold for the job, too.
-    if row.by_cron && work.site.facts.name.is_some() {
+    if row.format.by_cron() && work.site.facts.name.is_some() {
         let place = act::open(&work.site, &work.cron, context)?;
         text = place
             .plan(place.read()?, &text, true)?
@@ -146,8 +144,8 @@ fn of_installed(
         form: None,
         force: false,
     };
-    let row = registry::row(request.facts.format.unwrap_or_default());
-    request.form = row.form;
+    let row = registry::row(registry::format(request.facts.format.as_deref())?);
+    request.form = row.format.form;
     let probe = Work::of_draft(
         Draft::of_crontab(String::new(), Vec::new()),
         &request,
@@ -172,27 +170,19 @@ fn of_installed(
         )
         .hint("cron-render install, or try JOB TEMPLATE"));
     }
-    if !row.by_cron {
-        let services = target::systemd::services(&text);
-        let stem = format!("{name}-");
-        let ids: Vec<(String, Vec<u8>)> = services
-            .into_iter()
-            .map(|unit| {
-                let id = unit.trim_end_matches(".service").trim_start_matches(&stem);
-                (id.to_owned(), unit.clone().into_bytes())
-            })
-            .collect();
-        let at = crate::choice::choose(wanted, ids.iter().map(|(id, _)| (id.as_str(), 0, None)))?;
-        let job = ids[at].1.clone();
-        return Ok((probe, text, job));
+    if let Some(listed) = row.listed {
+        let mut jobs = listed(&name, &text);
+        let ids = jobs.iter().map(|(id, _)| (id.as_str(), 0, None));
+        let at = crate::choice::choose(wanted, ids)?;
+        return Ok((probe, text, jobs.swap_remove(at).1));
     }
     let draft = Draft::of_crontab(place.path(), installed);
     let work = Work::of_draft(draft, &request, context)?;
     let job = work.template.jobs.first().map(|job| job.text.to_vec());
-    let job = job.ok_or_else(|| none("no job is installed", &[]))?;
+    let job = job.ok_or_else(|| none("no job is installed"))?;
     Ok((work, text, job))
 }
 
-fn none(what: &str, _: &[String]) -> Error {
+fn none(what: &str) -> Error {
     Error::usage(what.to_owned()).hint("cron-render try JOB TEMPLATE")
 }

@@ -473,7 +473,7 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
         sequence: (!remove && parsed.flag("sequence")).then_some(true),
         on_failure: text("on-failure"),
         spread: parsed.duration("spread"),
-        format: parsed.text("format").and_then(registry::format),
+        format: parsed.text("format").map(str::to_owned),
         dialect: parsed.text("dialect").and_then(Dialect::named),
     };
     Ok(Request {

@@ -76,6 +76,21 @@ impl Dialect {
         }
     }
 
+    /// Whether cron reads a file of this name in `/etc/cron.d`. cronie leaves out only hidden files and
+    /// what editors and package managers put aside; Debian's cron runs without `-l`.
+    pub fn reads_file(self, name: &str) -> bool {
+        if self.is_cronie() {
+            let aside = ["~", ".rpmsave", ".rpmorig", ".rpmnew"];
+            return !name.is_empty()
+                && !name.starts_with(['.', '#'])
+                && !aside.iter().any(|end| name.ends_with(end));
+        }
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    }
+
     /// Whether the rules are those of cronie.
     pub fn is_cronie(self) -> bool {
         self.family() == Family::Cronie

@@ -56,7 +56,7 @@ impl Cron {
         checker: None,
     };
 
-    /// Asks `crontab -V`, and dpkg's database for the version of Debian's cron, which does not say.
+    /// Asks `crontab -V`, and dpkg-query for the version of Debian's cron, which does not say.
     ///
     /// # Errors
     /// `Kind::Deadline` where crontab does not answer.
@@ -81,9 +81,7 @@ impl Cron {
             Err(e) => return Err(e),
         };
         let said = format!("{}\n{}", done.out(), done.err());
-        Ok(Cron::from_words(&said, || {
-            installed("/var/lib/dpkg/status", "cron")
-        }))
+        Ok(Cron::from_words(&said, || installed("cron", deadline)))
     }
 
     /// The program behind the words that `crontab -V` prints.
@@ -292,25 +290,18 @@ fn numbers(version: &str) -> Vec<u32> {
         .collect()
 }
 
-/// The version of an installed package in dpkg's database.
-fn installed(status: &str, package: &str) -> Option<String> {
-    let file = std::fs::read(status).ok()?;
-    let head = format!("Package: {package}\n");
-    let text = String::from_utf8_lossy(&file);
-    let start = if text.starts_with(&head) {
-        0
-    } else {
-        text.find(&format!("\n{head}"))? + 1
-    };
-    let paragraph = text[start..].split("\n\n").next()?;
-    let field = |name: &str| {
-        let line = paragraph.lines().find_map(|line| line.strip_prefix(name));
-        line.map(str::trim)
-    };
-    field("Status:")?
-        .ends_with(" installed")
-        .then(|| field("Version:").map(str::to_owned))
-        .flatten()
+/// The version of an installed package, as dpkg-query(1) says: dpkg's file lags behind while dpkg runs.
+fn installed(package: &str, deadline: Deadline) -> Option<String> {
+    let run = Run::new("dpkg-query")
+        .args(["--show", "--showformat=${db:Status-Status} ${Version}"])
+        .arg(package)
+        .deadline(deadline)
+        .timeout(PATIENCE);
+    let done = run.run().ok().filter(|done| done.success())?;
+    let said = done.out();
+    said.trim()
+        .strip_prefix("installed ")
+        .map(|version| version.to_owned())
 }
 
 impl Family {

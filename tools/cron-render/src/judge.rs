@@ -7,10 +7,10 @@ use crate::crontab::{self, Form, What};
 use crate::environment;
 use crate::field::Reading;
 use crate::finding::{Code, Finding};
-use crate::registry;
+use crate::format::Owner;
 use crate::render::RenderedJob;
 use crate::settings;
-use crate::site::{Format, Site};
+use crate::site::Site;
 use crate::spread::Placed;
 use crate::template::{Job, Template};
 
@@ -54,7 +54,7 @@ fn line(job: &Job, site: &Site, placed: &Placed, rendered: &RenderedJob, found: 
         dialect: site.dialect,
         seed: None,
     };
-    let form = registry::row(site.format).form.unwrap_or(Form::User);
+    let form = site.format.form.unwrap_or(Form::User);
     let differs = match crontab::line(&text, 0, form, reading) {
         What::Job(read) if !read.written.schedule.same_times(&placed.schedule) => {
             Some("at other times")
@@ -88,7 +88,7 @@ fn line(job: &Job, site: &Site, placed: &Placed, rendered: &RenderedJob, found: 
 
 /// The lines that the site's facts give.
 fn site_settings(site: &Site, found: &mut Vec<Finding>) {
-    if site.format == Format::Systemd {
+    if !site.format.by_cron() {
         return;
     }
     let limit = site.dialect.environment_limit();
@@ -114,7 +114,7 @@ fn site_settings(site: &Site, found: &mut Vec<Finding>) {
 
 /// How many jobs and settings crontab(1) installs.
 fn limits(template: &Template, site: &Site, found: &mut Vec<Finding>) {
-    if site.format != Format::Crontab {
+    if site.format.owner != Owner::User {
         return;
     }
     let settings = template

@@ -21,6 +21,7 @@ mod escape;
 mod explain;
 mod field;
 mod finding;
+mod format;
 mod hashed;
 mod host;
 mod identity;
@@ -75,6 +76,8 @@ impl Tool for CronRender {
 
     fn documents() -> Vec<Document> {
         let mut documents = template::documents();
+        registry::name(&mut documents);
+        documents.push(registry::document());
         documents.push(finding::document());
         documents
     }
@@ -140,6 +143,36 @@ mod tests {
                 finding.code.name()
             })
             .collect()
+    }
+
+    #[test]
+    fn every_format_makes_its_example_of_the_one_template() {
+        let dir = tempfile::tempdir().unwrap();
+        let template = dir.path().join("template");
+        std::fs::write(&template, registry::TEMPLATE).unwrap();
+        for row in registry::ROWS {
+            let args = ["render", "--format", row.format.name, "--dialect", "debian"];
+            let args = args.into_iter().chain(registry::OPTIONS.split_whitespace());
+            let args = args.map(OsString::from).chain([template.clone().into()]);
+            let base::cli::Asked::Run(parsed) = CronRender::parse(args.collect()).unwrap() else {
+                unreachable!("a run was asked for");
+            };
+            let request = cli::request(&parsed).unwrap();
+            let work = Work::new(&request, &Context::new(&parsed)).unwrap();
+            let (jobs, text) = work.finished().unwrap();
+            let text = String::from_utf8(text).unwrap();
+            assert!(text.contains(row.example), "{}: {text}", row.format.name);
+            assert_eq!(jobs.len(), 1);
+            let marks = (row.marks)(&work.template, &work.site, &work.placed).unwrap();
+            assert_eq!(marks.len(), 1);
+            // What is installed is found again by the same mark.
+            if let Some(listed) = row.listed {
+                let listed = listed(work.site.name(), text.as_bytes());
+                assert_eq!(listed, [("clearsessions".to_owned(), marks[0].clone())]);
+            } else {
+                assert!(text.as_bytes().ends_with(&[&marks[0][..], b"\n"].concat()));
+            }
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::around::{self, Around};
 use crate::command::{self, Action, OwnWay, Shape};
 use crate::render;
 use crate::settings::{self, Settings};
-use crate::site::{Format, Site};
+use crate::site::Site;
 use crate::template::{Job, Template};
 
 /// How a path is needed.
@@ -99,7 +99,7 @@ fn of_job(job: &Job, site: &Site, settings: &Settings, home: Option<String>) -> 
     let leaves = render::is_ours(job, site) && around.dir.is_some();
     // Debian's cron goes on without it, and so does a service that has a directory of its own.
     let goes_on = site.dialect.runs_without_home();
-    let by_systemd = site.format == Format::Systemd;
+    let by_systemd = !site.format.by_cron();
     if let Some(home) = home.filter(|_| !(leaves && (goes_on || by_systemd))) {
         let home = match home.strip_prefix('~') {
             Some(_) => None,
@@ -162,7 +162,7 @@ fn of_around(
     if let Some(log) = &around.log {
         all.push(need(Use::Append, log.clone(), "the log"));
     }
-    if around.timeout.is_some() && site.format != Format::Systemd {
+    if around.timeout.is_some() && site.format.by_cron() {
         all.push(need(Use::Execute, "timeout".to_owned(), "the program"));
     }
     if !around.env.is_empty() {

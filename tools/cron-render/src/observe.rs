@@ -17,7 +17,7 @@ use crate::host::{self, Cron};
 use crate::lint::{self, Facts, FileFacts};
 use crate::look;
 use crate::needs::{self, Use};
-use crate::site::{Format, Site};
+use crate::site::Site;
 use crate::template::Template;
 use crate::zone::Zone;
 
@@ -126,9 +126,10 @@ fn home_of(user: Option<&str>) -> Option<String> {
 fn env_file(site: &Site) -> Option<Finding> {
     let file = site.facts.env_file.as_deref()?;
     let text = std::fs::read_to_string(file).ok()?;
-    match site.format {
-        Format::Systemd => envfile::for_systemd(file, &text),
-        _ => envfile::for_a_shell(file, &text),
+    if site.format.by_cron() {
+        envfile::for_a_shell(file, &text)
+    } else {
+        envfile::for_systemd(file, &text)
     }
 }
 

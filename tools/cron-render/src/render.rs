@@ -10,7 +10,7 @@ use crate::crontab::What;
 use crate::environment;
 use crate::escape::{encode, shell_word};
 use crate::settings;
-use crate::site::{Format, Site};
+use crate::site::Site;
 use crate::spread::Placed;
 use crate::template::{Job, Template};
 
@@ -44,9 +44,9 @@ impl RenderedJob {
 /// # Errors
 /// `Kind::Input` for a command that this cron cannot be told.
 pub fn jobs(template: &Template, site: &Site, placed: &[Placed]) -> Result<Vec<RenderedJob>> {
-    let user = |job: &Job| match site.format {
-        Format::CronD => site.facts.user.clone().or_else(|| job.user.clone()),
-        _ => None,
+    let user = |job: &Job| {
+        let named = site.facts.user.clone().or_else(|| job.user.clone());
+        named.filter(|_| site.format.names_users())
     };
     let settings = settings::of_jobs(template, site);
     let each = template.jobs.iter().zip(placed).zip(&settings);
@@ -141,6 +141,40 @@ fn setting_lines(site: &Site) -> Vec<(&str, String)> {
 /// Whether a setting of this name stands on a line of its own.
 fn keeps_line(name: &str, site: &Site) -> bool {
     !around::carries_environment(site) || settings::is_daemons_own(name)
+}
+
+/// Each job's line, and the finished text of all.
+///
+/// # Errors
+/// As [`jobs`].
+pub fn finished(
+    template: &Template,
+    site: &Site,
+    placed: &[Placed],
+) -> Result<(Vec<String>, Vec<u8>)> {
+    let jobs = jobs(template, site, placed)?;
+    let text = text(template, site, &jobs);
+    let lines = jobs
+        .iter()
+        .map(|job| String::from_utf8_lossy(&job.line()).into_owned());
+    Ok((lines.collect(), text))
+}
+
+/// Each job's line as it stands in the finished text.
+///
+/// # Errors
+/// As [`jobs`].
+pub fn marks(template: &Template, site: &Site, placed: &[Placed]) -> Result<Vec<Vec<u8>>> {
+    let jobs = jobs(template, site, placed)?;
+    let text = text(template, site, &jobs);
+    let each = jobs.iter().map(|job| {
+        // A line that only its command changes keeps its blanks.
+        let ends =
+            |line: &&[u8]| line.ends_with(&job.command) && line.starts_with(job.when.as_bytes());
+        let found = text.split(|b| *b == b'\n').find(ends);
+        found.map_or_else(|| job.line(), <[u8]>::to_vec)
+    });
+    Ok(each.collect())
 }
 
 /// The whole text: settings, the template's other lines, the jobs.

@@ -13,22 +13,8 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::dialect::Dialect;
 use crate::finding::{Code, Finding};
+use crate::format::Format;
 use crate::zone::Zone;
-
-/// What is made of the schedule.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum Format {
-    /// A user's crontab.
-    #[default]
-    #[serde(rename = "crontab")]
-    Crontab,
-    /// A file in `/etc/cron.d`.
-    #[serde(rename = "cron.d")]
-    CronD,
-    /// Timers and services.
-    #[serde(rename = "systemd")]
-    Systemd,
-}
 
 /// Facts as they are given: all optional.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -82,7 +68,7 @@ pub struct Facts {
     #[schemars(with = "Option<String>")]
     pub spread: Option<Duration>,
     /// The form of the schedule (default: crontab).
-    pub format: Option<Format>,
+    pub format: Option<String>,
     /// The rules of this cron (default: the cron of this host).
     pub dialect: Option<Dialect>,
 }
@@ -153,7 +139,7 @@ pub struct Site {
     /// As given; see [`Facts`].
     pub facts: Facts,
     /// What is made of the schedule.
-    pub format: Format,
+    pub format: &'static Format,
     /// Whose rules.
     pub dialect: Dialect,
     /// The zone that the daemon runs by.
@@ -165,7 +151,11 @@ impl Site {
     ///
     /// # Errors
     /// A usage error for a fact that could not be written anywhere.
-    pub fn new(facts: Facts, dialect: Dialect) -> Result<(Site, Vec<Finding>)> {
+    pub fn new(
+        facts: Facts,
+        format: &'static Format,
+        dialect: Dialect,
+    ) -> Result<(Site, Vec<Finding>)> {
         let mut findings = Vec::new();
         for (option, text) in facts.texts() {
             if let Some(byte) = text.bytes().find(|b| b.is_ascii_control() && *b != b'\t') {
@@ -223,21 +213,13 @@ impl Site {
             None => Zone::system(),
         };
         let site = Site {
-            format: facts.format.unwrap_or_default(),
+            format,
             dialect: facts.dialect.unwrap_or(dialect),
             zone,
             facts,
         };
-        if site.format == Format::CronD {
-            let name = site.facts.name.as_deref();
-            if let Some(name) = name.filter(|n| !cron_d_reads(n, site.dialect)) {
-                findings.push(Finding::of_site(
-                    Code::E11,
-                    format!("cron ignores /etc/cron.d/{name}: only letters, digits, _ and - may be in the name"),
-                    format!("--name {}", name.replace('.', "-")),
-                ));
-            }
-        }
+        let name = site.facts.name.as_deref();
+        findings.extend(name.and_then(|name| (format.refused)(name, site.dialect)));
         Ok((site, findings))
     }
 
@@ -250,21 +232,6 @@ impl Site {
     pub fn sequence(&self) -> bool {
         self.facts.sequence == Some(true)
     }
-}
-
-/// Whether cron reads a file of this name in `/etc/cron.d`. cronie leaves out only hidden files and
-/// what editors and package managers put aside; Debian's cron runs without `-l`.
-pub fn cron_d_reads(name: &str, dialect: Dialect) -> bool {
-    if dialect.is_cronie() {
-        let aside = ["~", ".rpmsave", ".rpmorig", ".rpmnew"];
-        return !name.is_empty()
-            && !name.starts_with(['.', '#'])
-            && !aside.iter().any(|end| name.ends_with(end));
-    }
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 /// A control byte as a person calls it.

@@ -15,10 +15,12 @@ use base::lock::{self, Lock};
 use base::tool::Context;
 
 use crate::block;
-use crate::crontab::Form;
+use crate::format::Format;
 use crate::host::Cron;
 use crate::plan::Plan;
-use crate::site::{Format, Site};
+use crate::site::Site;
+use crate::spread::Placed;
+use crate::template::Template;
 use crate::trial::{Attempt, Trial};
 
 /// One place where a schedule is installed.
@@ -83,19 +85,30 @@ pub trait Target {
     fn write(&self, plan: &Plan) -> Result<Vec<String>>;
 }
 
+/// What is made of a template: its jobs with the facts of the site, at the times that were found for them.
+pub type Of<T> = fn(&Template, &Site, &[Placed]) -> Result<T>;
+
+/// What the daemon knows a job by.
+pub type Mark = Vec<u8>;
+
+/// Finds the jobs of a site, by id and mark, in what is installed.
+pub type Listing = fn(&str, &[u8]) -> Vec<(String, Mark)>;
+
 /// A row of the registry.
 #[derive(Debug)]
 pub struct Row {
-    /// The name that `--format` takes.
-    pub name: &'static str,
-    /// The format.
-    pub format: Format,
-    /// Whether the daemon of crontabs reads it.
-    pub by_cron: bool,
-    /// Whether its lines name a user; `None` where it has no lines.
-    pub form: Option<Form>,
+    /// Its properties.
+    pub format: &'static Format,
+    /// What becomes of the lines of `clearsessions` that a test renders: the text, or the part of it that matters.
+    pub example: &'static str,
     /// Opens the place of a site.
     pub open: fn(&Site, &Cron, &Context) -> Result<Box<dyn Target>>,
+    /// A text of each job, and the finished text of all.
+    pub finished: Of<(Vec<String>, Vec<u8>)>,
+    /// What the daemon knows each job by: its line in the finished text, or the name of its service.
+    pub marks: Of<Vec<Mark>>,
+    /// The jobs of an installed text of this site, by id and mark; `None` where the text is a crontab.
+    pub listed: Option<Listing>,
     /// Runs one job as its daemon would.
     pub attempt: fn(&Trial<'_>) -> Result<Attempt>,
 }
@@ -103,7 +116,7 @@ pub struct Row {
 impl Row {
     /// The daemon in messages.
     pub fn daemon(&self, site: &Site) -> &'static str {
-        if self.by_cron {
+        if self.format.by_cron() {
             site.dialect.name()
         } else {
             "systemd"

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use base::error::{Error, Result};
+use base::source::tree::Step;
 use base::source::{self, Source};
 use base::trust::Rights;
 use places::Places;
@@ -24,6 +25,7 @@ use crate::around::Extras;
 use crate::command::{self, Action, Place, Shape};
 use crate::crontab::{self, Form, Line, What};
 use crate::field::Reading;
+use crate::format::Format;
 use crate::hashed::Seed;
 use crate::identity::{self, Names};
 use crate::piece::Piece;
@@ -287,6 +289,26 @@ impl Draft {
         })
     }
 
+    /// The format of these facts; a name that no place has is an error of this template, since a command line has only known ones.
+    ///
+    /// # Errors
+    /// `Kind::Input`, with the place.
+    pub fn format(
+        &self,
+        facts: &Facts,
+        known: impl Fn(Option<&str>) -> Result<&'static Format>,
+    ) -> Result<&'static Format> {
+        known(facts.format.as_deref()).map_err(|error| match &self.content {
+            Content::Jobs {
+                text, facts: own, ..
+            } if own.format == facts.format => {
+                let source = Source::new(self.name.clone(), text.clone());
+                source.wrong_at(&[Step::Key("site"), Step::Key("format")], &error.message)
+            }
+            _ => error,
+        })
+    }
+
     /// The facts that stand in it.
     pub fn facts(&self) -> Facts {
         match &self.content {
@@ -462,10 +484,7 @@ fn reread(text: &[u8], indent: usize, written: Written, site: &Site, id: &str) -
 /// `/etc/crontab` name a user in each line; `crontab` files of a user's do not.
 fn form_of(path: &Path) -> Option<Form> {
     let name = path.file_name()?.to_str()?;
-    let in_cron_d = path
-        .parent()
-        .and_then(Path::file_name)
-        .is_some_and(|d| d == "cron.d");
+    let in_cron_d = path.parent().is_some_and(|dir| dir.ends_with("cron.d"));
     let packaged = name.ends_with(".cron.d") || name.contains(".cron.d.");
     (in_cron_d || packaged || path == Path::new("/etc/crontab")).then_some(Form::System)
 }
@@ -494,10 +513,15 @@ fn form_of_lines(bytes: &[u8], is_user: impl Fn(&str) -> bool) -> Form {
 
 /// TOML or JSON rather than a crontab: by its name, else by what its first line of sense looks like.
 fn is_document(name: &str, bytes: &[u8]) -> bool {
-    match Path::new(name).extension().and_then(|e| e.to_str()) {
-        Some("toml" | "json") => return true,
-        Some("txt" | "cron" | "crontab" | "tab") => return false,
-        _ => {}
+    let ends = |with: &[&str]| {
+        let end = Path::new(name).extension().and_then(|e| e.to_str());
+        end.is_some_and(|end| with.contains(&end))
+    };
+    if ends(&["toml", "json"]) {
+        return true;
+    }
+    if ends(&["txt", "cron", "crontab", "tab"]) {
+        return false;
     }
     let mut lines = bytes.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with(b"#"));

@@ -10,11 +10,12 @@ use crate::crontab::{Form, What};
 use crate::finding::Code;
 use crate::host::{self, Cron};
 use crate::observe;
+use crate::registry;
 use crate::report::{CronReport, Item, Start, Upcoming, Voice};
 use crate::request::{Request, Window};
 use crate::runs::{Run, Runs};
 use crate::schedule::{Schedule, Written};
-use crate::site::{Facts, Format, Site};
+use crate::site::{Facts, Site};
 use crate::spread;
 use crate::target;
 use crate::template::Draft;
@@ -111,7 +112,7 @@ impl Work {
             let own = self.own_zone(item.line);
             let manner = Manner {
                 following: own.is_some(),
-                calendar: self.site.format == Format::Systemd,
+                calendar: !self.site.format.by_cron(),
             };
             let zone = own.as_ref().unwrap_or(&self.site.zone);
             item.next = starts(&placed.schedule, &job.written, zone, manner, &bounds);
@@ -203,7 +204,7 @@ pub fn of_expressions(
     let bounds = Bounds::of(window, &zone)?;
     let manner = Manner {
         following: false,
-        calendar: request.facts.format == Some(Format::Systemd),
+        calendar: !registry::format(request.facts.format.as_deref())?.by_cron(),
     };
     let mut items = Vec::new();
     for (text, written) in verbs::expressions_of(expressions, request, context)? {
@@ -241,7 +242,7 @@ pub fn of_this_host(
         ..Facts::default()
     };
     let dialect = request.facts.dialect.or(cron.dialect()).unwrap_or_default();
-    let (site, _) = Site::new(facts, dialect)?;
+    let (site, _) = Site::new(facts, registry::format(None)?, dialect)?;
     let bounds = Bounds::of(window, &site.zone)?;
     let (mut body, mut sources, mut warnings) = (CronReport::default(), Vec::new(), Vec::new());
     for table in tables(&cron, context, &mut warnings)? {
@@ -303,7 +304,7 @@ fn tables(cron: &Cron, context: &Context, warnings: &mut Vec<String>) -> Result<
         let dialect = cron.dialect().unwrap_or_default();
         let read = |path: &PathBuf| {
             let name = path.file_name().and_then(|n| n.to_str());
-            name.is_some_and(|n| crate::site::cron_d_reads(n, dialect))
+            name.is_some_and(|n| dialect.reads_file(n))
         };
         paths.extend(entries.flatten().map(|e| e.path()).filter(read));
     }

@@ -11,6 +11,7 @@ use crate::choice;
 use crate::command::Place;
 use crate::crontab::Form;
 use crate::finding::{Code, Finding};
+use crate::format::Owner;
 use crate::host::{self, Cron, Program};
 use crate::judge;
 use crate::lint;
@@ -19,9 +20,8 @@ use crate::registry;
 use crate::render;
 use crate::report::Item;
 use crate::request::{Asked, Request};
-use crate::site::{Facts, Format, Site};
+use crate::site::{Facts, Site};
 use crate::spread::{self, Placed};
-use crate::target::systemd::{self, units};
 use crate::template::{Draft, Template};
 
 /// A template with its site, looked at.
@@ -68,7 +68,8 @@ impl Work {
             .unwrap_or_else(|| draft.form(observe::is_plainly_a_user));
         // What names users stays what names users, unless something else is asked for.
         if form == Form::System {
-            facts.format = facts.format.or(Some(Format::CronD));
+            let named = facts.format.take();
+            facts.format = named.or_else(|| registry::for_all_users().map(str::to_owned));
         }
         let here = request.asked.depends_on_this_host();
         let (cron, dialect) = match (here, facts.dialect) {
@@ -80,10 +81,11 @@ impl Work {
             (false, Some(dialect)) => (Cron::MISSING, dialect),
             (false, None) => (Cron::MISSING, host::usual(context.deadline)),
         };
-        let (site, mut findings) = Site::new(facts, dialect)?;
+        let format = draft.format(&facts, registry::format)?;
+        let (site, mut findings) = Site::new(facts, format, dialect)?;
         let mut template = draft.resolve(form, &site);
         let mut warnings = Vec::new();
-        if form == Form::System && site.format == Format::Crontab {
+        if form == Form::System && site.format.owner == Owner::User {
             warnings.extend(keep_users_own(&mut template, &site)?);
         }
         refuse_places_without_directory(&template, &site)?;
@@ -98,7 +100,7 @@ impl Work {
             let cron = Some(&cron).filter(|c| here && c.program != Program::Missing);
             observe::here(&template, &site, cron, context.deadline, &mut facts)?;
         }
-        if site.format != Format::Systemd {
+        if site.format.by_cron() {
             // A command that this cron cannot be told stops the rendering itself.
             if let Ok(jobs) = render::jobs(&template, &site, &placed) {
                 facts
@@ -131,17 +133,10 @@ impl Work {
             }
             let uid = user.and_then(|user| Identity::of_name(user).ok().map(|i| i.uid));
             let own = uid.is_some_and(|uid| rights.allow(uid));
-            if own && self.site.format == Format::Crontab {
+            if own && self.site.format.owner == Owner::User {
                 continue;
             }
-            let what = match (self.site.format, user) {
-                (Format::Systemd, _) => "a system unit".to_owned(),
-                (Format::CronD, _) => "a file in /etc/cron.d".to_owned(),
-                (Format::Crontab, user) => {
-                    format!("the crontab of '{}'", user.unwrap_or("root"))
-                }
-            };
-            return Err(rights.refusal(file, &what));
+            return Err(rights.refusal(file, &self.site.format.of(user)));
         }
         Ok(())
     }
@@ -181,40 +176,8 @@ impl Work {
     /// # Errors
     /// `Kind::Input` for a command this cron cannot be told.
     pub fn finished(&self) -> Result<(Vec<String>, Vec<u8>)> {
-        if self.site.format == Format::Systemd {
-            let units = units::units(&self.template, &self.site, &self.placed);
-            let jobs = units.iter().map(|units| {
-                let texts = units.iter().map(|unit| unit.text.as_str());
-                texts.collect::<Vec<_>>().join("\n")
-            });
-            let jobs = jobs.collect();
-            let text = systemd::text(self.site.name(), &units.concat());
-            return Ok((jobs, text.into_bytes()));
-        }
-        let jobs = render::jobs(&self.template, &self.site, &self.placed)?;
-        let text = render::text(&self.template, &self.site, &jobs);
-        let lines = jobs
-            .iter()
-            .map(|job| String::from_utf8_lossy(&job.line()).into_owned());
-        Ok((lines.collect(), text))
-    }
-
-    /// The finished lines of the jobs, byte for byte.
-    ///
-    /// # Errors
-    /// As [`Work::finished`].
-    pub fn lines(&self) -> Result<Vec<Vec<u8>>> {
-        let jobs = render::jobs(&self.template, &self.site, &self.placed)?;
-        let text = render::text(&self.template, &self.site, &jobs);
-        let each = jobs.iter().map(|job| {
-            // A line that only its command changes keeps its blanks.
-            let ends = |line: &&[u8]| {
-                line.ends_with(&job.command) && line.starts_with(job.when.as_bytes())
-            };
-            let found = text.split(|b| *b == b'\n').find(ends);
-            found.map_or_else(|| job.line(), <[u8]>::to_vec)
-        });
-        Ok(each.collect())
+        let row = registry::row(self.site.format);
+        (row.finished)(&self.template, &self.site, &self.placed)
     }
 
     /// The jobs as reports list them.
@@ -303,16 +266,16 @@ fn refuse_places_without_directory(template: &Template, site: &Site) -> Result<(
 /// # Errors
 /// `Kind::Usage` for another `--dialect`, `Kind::Failed` for a cron without known rules.
 pub fn found(facts: &Facts, context: &Context) -> Result<Cron> {
-    let row = registry::row(facts.format.unwrap_or_default());
-    if !row.by_cron {
+    let format = registry::format(facts.format.as_deref())?;
+    if !format.by_cron() {
         return Ok(Cron::MISSING);
     }
     let cron = Cron::find(context.deadline)?;
-    // A file in /etc/cron.d may wait for its cron, as in an image that is being built.
-    if row.format == Format::CronD && cron == Cron::MISSING {
+    // What no crontab(1) installs may wait for its cron, as in an image that is being built.
+    if format.owner == Owner::Host && cron == Cron::MISSING {
         return Ok(cron);
     }
-    cron.agree(facts.dialect, row.name)?;
+    cron.agree(facts.dialect, format.name)?;
     Ok(cron)
 }
 

@@ -6,7 +6,7 @@ use crate::finding::{Code, Finding};
 use crate::lint::{Facts, push};
 use crate::runs::FAR;
 use crate::schedule::{Kind, Schedule};
-use crate::site::{Format, Site};
+use crate::site::Site;
 use crate::spread::{Placed, Table};
 use crate::template::Template;
 
@@ -27,11 +27,10 @@ pub fn look(
     }
     for (job, placed) in template.jobs.iter().zip(placed) {
         for change in &changes {
-            let found_here = match site.format {
-                Format::Systemd => {
-                    passed_over(&placed.schedule, change).map(|words| (Code::W20, words))
-                }
-                _ => effect(&placed.schedule, change).map(|words| (Code::W14, words)),
+            let found_here = if site.format.by_cron() {
+                effect(&placed.schedule, change).map(|words| (Code::W14, words))
+            } else {
+                passed_over(&placed.schedule, change).map(|words| (Code::W20, words))
             };
             if let Some((code, (message, fix))) = found_here {
                 push(found, code, job.place(job.written.span.start), message, fix);
@@ -82,7 +81,7 @@ fn foreign_zone(site: &Site, facts: &Facts, found: &mut Vec<Finding>) {
     else {
         return;
     };
-    if site.facts.tz.is_some() && site.format != Format::Systemd && !site.dialect.has_zones() {
+    if site.facts.tz.is_some() && site.format.by_cron() && !site.dialect.has_zones() {
         let (ours, theirs) = (site.zone.name(), system.name());
         let message = format!(
             "{} runs by the machine's zone ({theirs}), not by {ours}",

@@ -6,7 +6,7 @@ use crate::crontab::{Form, What};
 use crate::dialect::Dialect;
 use crate::finding::{Code, Finding};
 use crate::lint::{Facts, push};
-use crate::site::{Site, cron_d_reads};
+use crate::site::Site;
 use crate::template::Template;
 
 pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Finding>) {
@@ -111,7 +111,7 @@ fn file_in_cron_d(file: &crate::lint::FileFacts, dialect: Dialect, found: &mut V
             fix,
         ));
     };
-    if !cron_d_reads(name, dialect) {
+    if !dialect.reads_file(name) {
         let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         let better = path[..path.len() - name.len()].to_owned() + &name.replace(|c| !good(c), "-");
         let why = if dialect.is_cronie() {

@@ -9,7 +9,7 @@ use crate::lint::Facts;
 use crate::look::{Answer, Unmet};
 use crate::needs::{HOME, Use};
 use crate::registry;
-use crate::site::{Format, Site};
+use crate::site::Site;
 use crate::template::Template;
 
 pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Finding>) {
@@ -38,7 +38,7 @@ pub fn look(template: &Template, site: &Site, facts: &Facts, found: &mut Vec<Fin
             "a directory that the jobs' user alone may write",
         ));
     }
-    if let Some((daemon, service)) = facts.daemon.filter(|_| site.format != Format::Systemd) {
+    if let Some((daemon, service)) = facts.daemon.filter(|_| site.format.by_cron()) {
         let start = || {
             Fix::advice("start the daemon, now and at every boot")
                 .command("root", &["systemctl", "enable", "--now", service])

@@ -4,8 +4,7 @@ use crate::crontab::What;
 use crate::environment::Setting;
 use crate::finding::{Code, Finding, column};
 use crate::lint::push;
-use crate::site::{Format, Site, control_name};
-use crate::target::systemd::settings::{Becomes, becomes};
+use crate::site::{Site, control_name};
 use crate::template::Template;
 
 /// Names that cron itself reads, so that every job needs them.
@@ -27,9 +26,7 @@ pub fn look(template: &Template, site: &Site, found: &mut Vec<Finding>) {
     {
         mail("MAILTO", address, site, (0, 0), found);
     }
-    if site.format == Format::Systemd {
-        lost(template, site, found);
-    }
+    lost(template, site, found);
     let mut before: Vec<&[u8]> = Vec::new();
     for line in &template.lines {
         let text = &template.bytes[line.span.clone()];
@@ -72,7 +69,7 @@ pub fn look(template: &Template, site: &Site, found: &mut Vec<Finding>) {
     }
 }
 
-/// Settings that units do not have.
+/// Settings that this place does not have.
 fn lost(template: &Template, site: &Site, found: &mut Vec<Finding>) {
     if site.facts.on_failure.is_some() {
         return;
@@ -88,7 +85,7 @@ fn lost(template: &Template, site: &Site, found: &mut Vec<Finding>) {
     let given = site.facts.mailto.as_deref();
     let given = given.map(|address| ("MAILTO".to_owned(), !address.is_empty(), (0, 0)));
     for (name, matters, place) in written.chain(given) {
-        if matters && becomes(&name) == Becomes::Lost {
+        if matters && (site.format.drops)(&name) {
             push(
                 found,
                 Code::W25,
@@ -103,7 +100,7 @@ fn lost(template: &Template, site: &Site, found: &mut Vec<Finding>) {
 }
 
 fn by_systemd(site: &Site) -> bool {
-    site.format == Format::Systemd
+    !site.format.by_cron()
 }
 
 /// Values that do something else than they say.

@@ -11,21 +11,45 @@ use std::time::Duration;
 
 use crate::attempt::by_cron;
 use crate::crontab::Form;
+use crate::dialect::Dialect;
+use crate::finding::{Code, Finding};
+use crate::format::{Format, Owner};
 use crate::plan::{self, Plan};
-use crate::site::Format;
+use crate::render;
 use crate::target::{self, Row, Target};
 
 const DIRECTORY: &str = "/etc/cron.d";
 
 /// The registry's row.
 pub const ROW: Row = Row {
-    name: "cron.d",
-    format: Format::CronD,
-    by_cron: true,
-    form: Some(Form::System),
-    attempt: by_cron::run,
+    format: &Format {
+        name: "cron.d",
+        noun: "a file in /etc/cron.d",
+        form: Some(Form::System),
+        owner: Owner::Host,
+        refused,
+        drops: |_| false,
+    },
+    example: "15 0 * * * www-data cd /srv/misago && venv/bin/python manage.py clearsessions\n",
     open: |site, _, _| Ok(Box::new(CronD::named(site.name())?)),
+    finished: render::finished,
+    marks: render::marks,
+    listed: None,
+    attempt: by_cron::run,
 };
+
+/// What cron does not read under this name.
+fn refused(name: &str, dialect: Dialect) -> Option<Finding> {
+    (!dialect.reads_file(name)).then(|| {
+        Finding::of_site(
+            Code::E11,
+            format!(
+                "cron ignores {DIRECTORY}/{name}: only letters, digits, _ and - may be in the name"
+            ),
+            format!("--name {}", name.replace('.', "-")),
+        )
+    })
+}
 
 /// One file in the directory.
 #[derive(Debug)]

@@ -17,9 +17,11 @@ use crate::attempt::by_cron;
 use crate::block;
 use crate::crontab::Form;
 use crate::dialect::Family;
+use crate::format::{Format, Owner};
 use crate::host::Cron;
 use crate::plan::{self, Plan};
-use crate::site::{Format, Site};
+use crate::render;
+use crate::site::Site;
 use crate::target::{self, Row, Target};
 
 /// The first lines that Debian's crontab puts before what it was given.
@@ -34,12 +36,20 @@ const LARGEST: usize = 4 << 20;
 
 /// The registry's row.
 pub const ROW: Row = Row {
-    name: "crontab",
-    format: Format::Crontab,
-    by_cron: true,
-    form: Some(Form::User),
-    attempt: by_cron::run,
+    format: &Format {
+        name: "crontab",
+        noun: "a user's crontab",
+        form: Some(Form::User),
+        owner: Owner::User,
+        refused: |_, _| None,
+        drops: |_| false,
+    },
+    example: "15 0 * * * cd /srv/misago && venv/bin/python manage.py clearsessions\n",
     open: |site, cron, context| Ok(Box::new(Crontab::of(site, cron, context.deadline)?)),
+    finished: render::finished,
+    marks: render::marks,
+    listed: None,
+    attempt: by_cron::run,
 };
 
 /// One user's crontab.

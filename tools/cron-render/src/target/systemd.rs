@@ -27,23 +27,41 @@ use base::lock::{self, Lock};
 use base::tool::Context;
 
 use crate::block::sha256;
+use crate::format::{Format, Owner};
 use crate::plan::Plan;
-use crate::site::Format;
-use crate::target::{self, Row, Target};
+use crate::site::Site;
+use crate::spread::Placed;
+use crate::target::{self, Mark, Row, Target};
+use crate::template::Template;
 use activate::Systemctl;
 use units::Unit;
 
 /// The registry's row.
 pub const ROW: Row = Row {
-    name: "systemd",
-    format: Format::Systemd,
-    by_cron: false,
-    form: None,
-    attempt: trial::run,
+    format: &Format {
+        name: "systemd",
+        noun: "a system unit",
+        form: None,
+        owner: Owner::Host,
+        refused: |_, _| None,
+        drops: |setting| settings::becomes(setting) == settings::Becomes::Lost,
+    },
+    example: EXAMPLE,
     open: |site, _, context: &Context| Ok(Box::new(Units::of(site.name(), context.deadline)?)),
+    finished: |template, site, placed| Ok(finished(template, site, placed)),
+    marks: |template, site, _| {
+        let jobs = template.jobs.iter();
+        Ok(jobs
+            .map(|job| service(site.name(), &job.id).into_bytes())
+            .collect())
+    },
+    listed: Some(services),
+    attempt: trial::run,
 };
 
 const DIRECTORY: &str = "/etc/systemd/system";
+
+const EXAMPLE: &str = "OnCalendar=*-*-* 00:15:00\n";
 
 /// File names and contents.
 type Files = BTreeMap<String, String>;
@@ -327,10 +345,35 @@ fn is_timer(name: &str) -> bool {
     name.ends_with(".timer")
 }
 
-/// The services of a bundle.
-pub fn services(text: &[u8]) -> Vec<String> {
+/// Each job's units in one text, and all of them as the files that are installed.
+fn finished(template: &Template, site: &Site, placed: &[Placed]) -> (Vec<String>, Vec<u8>) {
+    let units = units::units(template, site, placed);
+    let jobs = units.iter().map(|units| {
+        let texts = units.iter().map(|unit| unit.text.as_str());
+        texts.collect::<Vec<_>>().join("\n")
+    });
+    let jobs = jobs.collect();
+    let text = text(site.name(), &units.concat());
+    (jobs, text.into_bytes())
+}
+
+/// The service of a job.
+fn service(site: &str, id: &str) -> String {
+    format!("{site}-{id}.service")
+}
+
+/// The jobs of a bundle by their ids, with their services.
+fn services(site: &str, text: &[u8]) -> Vec<(String, Mark)> {
+    let stem = service(site, "");
+    let stem = stem.trim_end_matches(".service");
     let names = unbundle(text).into_keys();
-    names.filter(|name| name.ends_with(".service")).collect()
+    names
+        .filter_map(|name| {
+            let id = name.strip_suffix(".service")?;
+            let id = id.strip_prefix(stem).unwrap_or(id);
+            Some((id.to_owned(), name.clone().into_bytes()))
+        })
+        .collect()
 }
 
 fn is_unit(name: &str) -> bool {
@@ -365,7 +408,7 @@ fn refuse_edited(files: &Files, force: bool) -> Result<()> {
 }
 
 /// A site's units as one text: what `render` prints and reports hash.
-pub fn text(name: &str, units: &[Unit]) -> String {
+fn text(name: &str, units: &[Unit]) -> String {
     bundle(
         &units
             .iter()
