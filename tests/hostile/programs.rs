@@ -137,12 +137,7 @@ fn a_users_list_of_requirements_is_looked_at_as_that_user() {
     .unwrap();
     host.give(&site.join("manage.py"));
     let venv = top.join("venv");
-    let made = std::process::Command::new("/usr/bin/python3")
-        .args(["-m", "venv", "--without-pip"])
-        .arg(&venv)
-        .status()
-        .unwrap();
-    assert!(made.success());
+    crate::peers::venv(&venv);
     let secret = host.secret("secret", "root's own words\n");
     let socket = host.roots().join("root.sock");
     let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
@@ -277,12 +272,7 @@ fn a_users_requirements_are_not_installed_for_root_or_a_third_user() {
     let host = Host::new();
     let make = |name: &str, uid: u32| {
         let path = host.site().parent().unwrap().join(name);
-        let done = std::process::Command::new("/usr/bin/python3")
-            .args(["-m", "venv", "--without-pip"])
-            .arg(&path)
-            .status()
-            .unwrap();
-        assert!(done.success());
+        crate::peers::venv(&path);
         let chown = std::process::Command::new("chown")
             .args(["-R", &format!("{uid}:{uid}")])
             .arg(&path)
