@@ -348,7 +348,10 @@ const ROWS: &[(&str, Try)] = &[
         "pid file of root's, named by a set file, `svc-cycle stop`",
         stop_by_a_set,
     ),
-    ("list of requirements, `check-reqs -f`", list_of_requirements),
+    (
+        "list of requirements, `check-reqs -f`",
+        list_of_requirements,
+    ),
     (
         "requirements file for root's environment, `venv-sync apply -n`",
         requirements_for_root,

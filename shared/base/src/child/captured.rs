@@ -317,7 +317,7 @@ impl Run {
 
     /// The user, where that is not who we are: the one whose rights this thread has, else the one that was named.
     fn another(&self) -> Option<Identity> {
-        crate::trust::assumed()
+        Identity::assumed()
             .or_else(|| self.user.clone())
             .filter(|user| !user.is_current())
     }

@@ -5,6 +5,7 @@
 use crate::error::{Error, Kind, Result};
 use nix::sys::signal::SigSet;
 use nix::unistd::{Gid, Uid, User};
+use std::cell::RefCell;
 use std::ffi::{CString, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -12,6 +13,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+
+thread_local! {
+    static ASSUMED: RefCell<Option<Identity>> = const { RefCell::new(None) };
+}
 
 /// A user as a process is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +68,28 @@ impl Identity {
                 &e.into(),
             )),
         }
+    }
+
+    /// The user whose file rights this thread has, where those are not the process' own. A thread has the rights of the thread that began
+    /// it.
+    pub fn assumed() -> Option<Identity> {
+        if !rustix::process::geteuid().is_root() {
+            return None;
+        }
+        // An invalid number changes nothing; what is in force is returned.
+        let uid = nix::unistd::setfsuid(Uid::from_raw(u32::MAX)).as_raw();
+        if uid == 0 {
+            return None;
+        }
+        let known = ASSUMED.with_borrow(|known| known.clone().filter(|user| user.uid == uid));
+        let gid = nix::unistd::setfsgid(Gid::from_raw(u32::MAX)).as_raw();
+        let found = || Identity::of_uid(uid, gid).unwrap_or_else(|_| Identity::bare(uid, gid));
+        Some(known.unwrap_or_else(found))
+    }
+
+    /// Notes whose rights this thread takes on.
+    pub(crate) fn set_assumed(user: Option<Identity>) {
+        ASSUMED.set(user);
     }
 
     /// A user of whom only the numbers are known.

@@ -5,26 +5,6 @@
 use crate::child::Identity;
 use crate::error::{Error, Result};
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
-use std::cell::RefCell;
-
-thread_local! {
-    static ASSUMED: RefCell<Option<Identity>> = const { RefCell::new(None) };
-}
-
-/// The user whose rights this thread has, where those are not the process' own. A thread has the rights of the thread that began it.
-pub fn assumed() -> Option<Identity> {
-    if !rustix::process::geteuid().is_root() {
-        return None;
-    }
-    // An invalid number changes nothing; what is in force is returned.
-    let uid = setfsuid(Uid::from_raw(u32::MAX)).as_raw();
-    if uid == 0 {
-        return None;
-    }
-    let known = ASSUMED.with_borrow(|known| known.clone().filter(|user| user.uid == uid));
-    let gid = setfsgid(Gid::from_raw(u32::MAX)).as_raw();
-    Some(known.unwrap_or_else(|| Identity::of_uid(uid, gid).unwrap_or(Identity::bare(uid, gid))))
-}
 
 /// Does `work` with the file rights of `user`. Where this process is not root, or is that user, with its own. Where this thread has another
 /// user's rights already, those stay: what that user wrote does not lead to a third user.
@@ -32,7 +12,7 @@ pub fn assumed() -> Option<Identity> {
 /// # Errors
 /// `Kind::Io` where the kernel refuses the change.
 pub fn with_rights_of<T>(user: &Identity, work: impl FnOnce() -> T) -> Result<T> {
-    if !rustix::process::geteuid().is_root() || user.uid == 0 || assumed().is_some() {
+    if !rustix::process::geteuid().is_root() || user.uid == 0 || Identity::assumed().is_some() {
         return Ok(work());
     }
     let before = rustix::process::getgroups()
@@ -44,9 +24,9 @@ pub fn with_rights_of<T>(user: &Identity, work: impl FnOnce() -> T) -> Result<T>
     setfsuid(Uid::from_raw(user.uid));
     // setfsuid(2) reports no error: an invalid number changes nothing and returns what is in force.
     let done_so = setfsuid(Uid::from_raw(u32::MAX)).as_raw() == user.uid;
-    ASSUMED.set(Some(user.clone()));
+    Identity::set_assumed(Some(user.clone()));
     let done = done_so.then(work);
-    ASSUMED.set(None);
+    Identity::set_assumed(None);
     setfsuid(Uid::from_raw(0));
     setfsgid(Gid::from_raw(gid));
     let back = set_groups(&before);
@@ -138,7 +118,7 @@ mod tests {
             assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), "41716");
         })
         .unwrap();
-        assert!(assumed().is_none());
+        assert!(Identity::assumed().is_none());
         assert_eq!(id(), "0");
         assert_eq!(made("e").unwrap(), 0);
         std::fs::remove_dir_all(&dir).unwrap();

@@ -13,7 +13,7 @@ mod walk;
 mod writers;
 
 pub use append::open_append;
-pub use assume::{assumed, with_rights_of};
+pub use assume::with_rights_of;
 pub(crate) use open::read_all;
 pub use open::{open_dir, open_regular, open_with_its_rights, read_regular};
 pub use rights::Rights;
