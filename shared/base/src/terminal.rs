@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
 
 /// `text` with every control, format and bidi character written as an escape (`\n`, `\x1b`, `\u{202e}`), so that a name from a
 /// file system or a server cannot move the cursor, change colours or reorder what stands beside it.
@@ -68,9 +69,38 @@ fn steers(c: char) -> bool {
     matches!(c as u32, 0x80..=0x9f | 0x061c | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x2069 | 0xfeff | 0xe0000..=0xe007f)
 }
 
+/// The variable by which a tool tells the tools in its COMMAND that a person watches: the pipes that lead to the person's terminal.
+const WATCHED: &str = "RUNBOOK_TOOLS_WATCHED";
+
+/// A pipe by device and inode, which both of its ends share.
+fn name_of_pipe(end: impl AsFd) -> Option<String> {
+    let stat = rustix::fs::fstat(end).ok()?;
+    let is_pipe = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_fifo();
+    is_pipe.then(|| format!("{}:{}", stat.st_dev, stat.st_ino))
+}
+
+/// The variable for a COMMAND whose output goes through these pipes to our standard error; `None` where nobody watches that.
+pub fn watched(pipes: &[impl AsFd]) -> Option<(&'static str, String)> {
+    let names: Vec<String> = pipes.iter().filter_map(name_of_pipe).collect();
+    stderr_is_terminal().then(|| (WATCHED, names.join(" ")))
+}
+
+/// Whether it is one of the pipes that lead to a person's terminal. Another pipe within COMMAND leads to a program.
+fn is_watched(end: impl AsFd) -> bool {
+    let Some(names) = std::env::var(WATCHED).ok() else {
+        return false;
+    };
+    name_of_pipe(end).is_some_and(|name| names.split(' ').any(|each| each == name))
+}
+
 /// Whether standard output is a terminal.
 pub fn stdout_is_terminal() -> bool {
     std::io::stdout().is_terminal()
+}
+
+/// Whether a person reads standard output: a terminal, or the way to one out of COMMAND.
+pub fn stdout_is_for_a_person() -> bool {
+    stdout_is_terminal() || is_watched(std::io::stdout())
 }
 
 /// The width of the terminal that standard output is, in columns; `None` where standard output is no terminal, or the terminal does not
@@ -80,9 +110,9 @@ pub fn columns() -> Option<usize> {
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
-/// Whether standard error is a terminal.
+/// Whether a person reads standard error: a terminal, or the way to one out of COMMAND.
 pub fn stderr_is_terminal() -> bool {
-    std::io::stderr().is_terminal()
+    std::io::stderr().is_terminal() || is_watched(std::io::stderr())
 }
 
 /// Whether colour is wanted where nobody said so: a terminal that is not dumb, and no `NO_COLOR` (<https://no-color.org>).

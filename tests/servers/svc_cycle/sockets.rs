@@ -93,6 +93,25 @@ fn new_code_answers_after_a_cycle_whatever_starts_the_service_meanwhile() {
     machine.write("/srv/app/version", "5");
     let report = run(&machine, &["restart", "gunicorn"], 0);
     assert_eq!(answer(&machine), "5", "{report}");
+    // A set file from what runs: check passes with it, and a cycle brings the new code.
+    let snapshot = ["snapshot", "-o", "text", "gunicorn"];
+    let written = machine
+        .tool("svc-cycle")
+        .args(snapshot)
+        .run()
+        .expect_code(0)
+        .out();
+    assert!(written.contains("[service.gunicorn]"), "{written}");
+    assert!(
+        written.contains("ready = [{ socket = \"/run/gunicorn.sock\" }]"),
+        "{written}"
+    );
+    machine.write("/root/set.toml", &written);
+    run(&machine, &["check", "-f", "/root/set.toml"], 0);
+    let words = ["cycle", "-f", "/root/set.toml", "--", "sh", "-c"];
+    let deploy = deploy.replace("echo 2", "echo 6");
+    run(&machine, &[&words[..], &[deploy.as_str()]].concat(), 0);
+    assert_eq!(answer(&machine), "6");
     // stop means stopped, and start puts all of it back.
     run(&machine, &["stop", "gunicorn"], 0);
     assert!(!active(&machine, "gunicorn.socket"));

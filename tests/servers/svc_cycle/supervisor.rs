@@ -264,8 +264,10 @@ fn a_terminal_shows_progress_and_a_pipe_does_not() {
     if !supervisor::available() || harness::need("script").is_none() {
         return;
     }
-    let supervisor = Supervisor::start("[program:web]\ncommand = /bin/sleep 600\nstartsecs = 0\n");
-    supervisor.wait_running(&["web"]);
+    let supervisor = Supervisor::start(
+        "[program:web]\ncommand = /bin/sleep 600\nstartsecs = 0\n[program:other]\ncommand = /bin/sleep 600\nstartsecs = 0\n",
+    );
+    supervisor.wait_running(&["web", "other"]);
     let words = format!(
         "{} restart -c {} supervisor:web",
         harness::bin("svc-cycle").display(),
@@ -285,6 +287,28 @@ fn a_terminal_shows_progress_and_a_pipe_does_not() {
         "down for",
     ] {
         assert!(text.contains(line), "{line}: {text}");
+    }
+    // Within COMMAND of another tool a person watches, too; what a pipe of COMMAND's own gets is a report.
+    let program = harness::bin("svc-cycle").display().to_string();
+    let config = supervisor.config().display().to_string();
+    let inner = format!("{program} restart -c {config} supervisor:web");
+    let outer = format!("{program} cycle -c {config} supervisor:other --");
+    for (command, text_only) in [
+        (inner.clone(), true),
+        (format!("sh -c '{inner} | cat'"), false),
+    ] {
+        let output = std::process::Command::new("script")
+            .args(["-qec", &format!("{outer} {command}"), "/dev/null"])
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            text.contains("supervisor:web: ready") == text_only || !text_only,
+            "{text}"
+        );
+        assert_eq!(text.contains("{\"schema\""), !text_only, "{text}");
+        assert!(text.contains("supervisor:other: ready"), "{text}");
     }
     let piped = tool("svc-cycle")
         .args([
@@ -319,4 +343,46 @@ fn a_snapshot_is_a_set_that_works() {
     let before = site.running();
     site.cycle("cycle", &["--", "true"]).run().expect_code(0);
     assert!(site.running().iter().all(|each| !before.contains(each)));
+}
+
+#[test]
+fn a_one_shot_is_done_once_and_one_that_supervisord_repeats_says_why() {
+    if !supervisor::available() {
+        return;
+    }
+    let program = |name: &str, seconds: u32| {
+        format!(
+            "[program:{name}]\ncommand = /bin/sh -c 'echo done >> %(here)s/{name}'\nautostart = false\nautorestart = false\nstartsecs = {seconds}\nstartretries = 1\n"
+        )
+    };
+    let supervisor = Supervisor::start(&(program("once", 0) + &program("soon", 1)));
+    let set = supervisor.dir().join("set.toml");
+    let service = |name: &str| {
+        format!(
+            "[service.{name}]\nbackend = \"supervisor\"\nconfig = \"supervisor.conf\"\noneshot = true\n"
+        )
+    };
+    fs::write(&set, service("once") + &service("soon")).unwrap();
+    let run = |verb: &str, name: &str, code: i32| {
+        tool("svc-cycle")
+            .args([verb, "-f", set.to_str().unwrap(), name])
+            .run()
+            .expect_code(code)
+            .json()
+    };
+    let times = |name: &str| {
+        let text = fs::read_to_string(supervisor.dir().join(name)).unwrap_or_default();
+        text.lines().count()
+    };
+    run("status", "once", 1);
+    let report = run("start", "once", 0);
+    assert_eq!(report["services"][0]["after"], "finished", "{report}");
+    run("status", "once", 0);
+    assert_eq!(run("start", "once", 0)["changed"], false);
+    assert_eq!(times("once"), 1);
+    run("restart", "once", 0);
+    assert_eq!(times("once"), 2);
+    let report = run("start", "soon", 3);
+    let why = report["error"]["message"].as_str().unwrap();
+    assert!(why.contains("startsecs = 0"), "{report}");
 }
