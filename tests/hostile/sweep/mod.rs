@@ -1,6 +1,7 @@
 //! Something that never answers at every path that a run opens. A first run of each verb says, through strace, which files it opens, which
 //! locks it takes and which sockets it connects to; then each of these is a FIFO without a writer, a lock that somebody holds, or a socket
-//! whose queue is full, and the run has to end in time. The short form tries every eighth place, RUNBOOK_SWEEP=full all.
+//! whose queue is full, and the run has to end in time. The short form tries every eighth place of every third
+//! verb, RUNBOOK_SWEEP=full all.
 
 mod ending;
 mod place;
@@ -80,7 +81,10 @@ fn every_run_ends_whatever_never_answers() {
     scene.make_releases();
     let (mut wrongs, mut tried, mut number) = (Vec::new(), 0, 0);
     let mut kinds = [0; 3];
-    for (tool, args) in RUNS {
+    for (index, (tool, args)) in RUNS.iter().enumerate() {
+        if !harness::full_sweep() && index % 3 != 0 {
+            continue;
+        }
         let places = scene.places(tool, args).unwrap_or_else(|why| {
             wrongs.push(why);
             BTreeSet::new()
