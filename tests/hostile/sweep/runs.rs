@@ -1,6 +1,6 @@
 //! The verbs of the sweep.
 
-/// One verb of a tool; `@` stands for the directory of the scene.
+/// One verb of a tool; `@` stands for the directory of the scene, `%` for an @ before the directory.
 pub const RUNS: &[(&str, &[&str])] = &[
     ("check-reqs", &["-f", "@/needs.toml"]),
     ("check-reqs", &["--site", "@/reef.toml", "file:@/app.log"]),
@@ -34,11 +34,11 @@ pub const RUNS: &[(&str, &[&str])] = &[
         &[
             "--snapshot",
             "directory:@/page",
-            "python@@/venv",
-            "dist@@/venv",
+            "python%/venv",
+            "dist%/venv",
         ],
     ),
-    ("check-reqs", &["--snapshot", "site@@"]),
+    ("check-reqs", &["--snapshot", "site%"]),
     (
         "maint-page",
         &[
@@ -56,7 +56,7 @@ pub const RUNS: &[(&str, &[&str])] = &[
         "cron-render",
         &[
             "try",
-            "true",
+            "/bin/true",
             "@/cron.txt",
             "--user",
             "root",

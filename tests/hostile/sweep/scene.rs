@@ -57,7 +57,8 @@ impl Scene {
     }
 
     pub fn filled(&self, word: &str) -> String {
-        word.replace('@', self.dir().to_str().unwrap())
+        let dir = self.dir().display().to_string();
+        word.replace('@', &dir).replace('%', &format!("@{dir}"))
     }
 
     /// The same files again, as no run has changed them.
