@@ -69,6 +69,8 @@ cmd:busybox                 busybox
 cmd:caddy                   caddy
 cmd:chromium                chromium
 cmd:dbus-daemon             dbus
+cmd:docker                  docker-cli
+cmd:dockerd                 docker.io
 file:/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf  fonts-droid-fallback
 cmd:hyperfine               hyperfine
 cmd:ip                      iproute2
@@ -111,7 +113,7 @@ cmd:xz                      xz-utils
 '
 
 # Which of the above start at boot unless told otherwise.
-servers='apache2 caddy cron nginx pgbouncer postgresql redis-server rsync ssh supervisor uwsgi'
+servers='apache2 caddy containerd cron docker nginx pgbouncer postgresql redis-server rsync ssh supervisor uwsgi'
 
 say() { printf '%s\n' "setup: $*" >&2; }
 die() {
@@ -133,12 +135,14 @@ is_there() {
     esac
 }
 
+release() { sed -n 's/^VERSION_ID="*\([0-9]*\).*/\1/p' /etc/os-release; }
+
 # The release series of PostgreSQL here, or the one this Debian comes with: N in the table.
 postgresql_series() {
     series=$(for initdb in /usr/lib/postgresql/*/bin/initdb; do
         [ -x "$initdb" ] && initdb=${initdb%/bin/initdb} && printf '%s\n' "${initdb##*/}"
     done | sort -n | tail -n 1)
-    [ -n "$series" ] || case $(sed -n 's/^VERSION_ID="*\([0-9]*\).*/\1/p' /etc/os-release) in
+    [ -n "$series" ] || case $(release) in
     13) series=17 ;;
     *) series=15 ;;
     esac
@@ -150,8 +154,9 @@ missing_from() {
     series=$(postgresql_series)
     printf '%s\n' "$1" | while read -r sign package; do
         [ -n "$sign" ] || continue
-        # Debian 12 has no pgvector.
+        # Debian 12 has no pgvector, and docker.io has the client there.
         case $package/$series in postgresql-N-pgvector/1[0-5]) continue ;; esac
+        [ "$package/$(release)" != docker-cli/12 ] || package=docker.io
         is_there "$sign" || printf '%s\n' "$package" | sed "s/^postgresql-N-/postgresql-$series-/"
     done | sort -u | tr '\n' ' '
 }
@@ -305,6 +310,39 @@ python_environment() {
     cp "$wanted" "$venv/.requirements"
 }
 
+# docker's compose plugin is a package since Debian 13. On Debian 12 the program of that package, which is linked statically, is
+# unpacked into target/ and nothing is installed.
+compose_plugin() {
+    for place in /usr/libexec /usr/lib /usr/local/libexec /usr/local/lib; do
+        [ ! -x "$place/docker/cli-plugins/docker-compose" ] || return 0
+    done
+    plugin=$top/target/docker-compose
+    [ ! -x "$plugin/docker-compose" ] || return 0
+    case $(. /etc/os-release && printf '%s' "$ID") in
+    ubuntu) install_missing 'docker-compose-v2 ' && return 0 ;;
+    esac
+    [ "$(release)" = 12 ] || {
+        install_missing 'docker-compose '
+        return 0
+    }
+    say "to be fetched from Debian 13 into $plugin: docker-compose"
+    work=$(mktemp -d)
+    mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$plugin"
+    echo 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main' >"$work/sources.list"
+    (
+        cd "$work"
+        set -- -q -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+            -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/cache" -o APT::Sandbox::User=root
+        apt-get "$@" update >&2 && apt-get "$@" download docker-compose >&2
+        dpkg-deb -x docker-compose_*.deb unpacked
+        mv unpacked/usr/libexec/docker/cli-plugins/docker-compose "$plugin/"
+    ) || {
+        rm -rf "$work"
+        die "docker's compose plugin could not be fetched" "put the program there: $plugin/docker-compose"
+    }
+    rm -rf "$work"
+}
+
 main() {
     tables=$needed_to_build$needed_by_demo
     case ${1-} in
@@ -331,6 +369,9 @@ main() {
     [ -z "$still" ] || die "installed, and still not found: $still"
     case ${1-} in
     '' | --quick) python_environment ;;
+    esac
+    case ${1-} in
+    '') compose_plugin ;;
     esac
 }
 

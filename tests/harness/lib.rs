@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 pub mod disk;
+pub mod docker;
 pub mod fix;
 pub mod fleet;
 pub mod golden;

@@ -58,7 +58,12 @@ fn expected(prefix: &str) -> BTreeSet<String> {
     all.insert(format!(
         "{prefix}/share/runbook-tools/schemas/site.schema.json"
     ));
-    for unit in ["maint-page@.service", "maint-page@.timer"] {
+    for unit in [
+        "maint-page@.service",
+        "maint-page@.timer",
+        "svc-cycle-recover.service",
+        "svc-cycle-recover.timer",
+    ] {
         all.insert(format!("{prefix}/lib/systemd/system/{unit}"));
     }
     for document in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {

@@ -101,7 +101,7 @@ impl Context {
             Some("json") => Format::Json,
             Some("text") => Format::Text,
             Some(other) => Format::Other(other.to_string()),
-            None if !modes.ansible && terminal::stdout_is_terminal() => Format::Text,
+            None if !modes.ansible && terminal::stdout_is_for_a_person() => Format::Text,
             None => Format::Json,
         };
         let color = match parsed.text("color") {

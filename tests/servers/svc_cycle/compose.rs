@@ -1,4 +1,4 @@
-//! The compose backend, through a command on PATH that behaves as `docker compose` does; the real one where there is an engine.
+//! The compose backend, through a command on PATH that behaves as `docker compose` does. What the real one does is in engine.rs.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -115,30 +115,4 @@ fn web_and_a_one_shot() {
         .run()
         .expect_code(2)
         .expect_err("no such service");
-}
-
-#[test]
-#[ignore = "needs a container engine and an image: cargo test -p runbook-tests --test servers -- --ignored"]
-fn the_real_engine() {
-    let scratch = scratch();
-    fs::write(
-        scratch.path().join("compose.yml"),
-        "services:\n  web:\n    image: busybox\n    command: sleep 600\n",
-    )
-    .unwrap();
-    let run = |arguments: &[&str]| {
-        tool("svc-cycle")
-            .args(arguments)
-            .args(["-c", "compose.yml"])
-            .dir(scratch.path())
-            .run()
-            .expect_code(0)
-    };
-    run(&["start", "compose:web"]);
-    run(&["restart", "compose:web"]);
-    run(&["stop", "compose:web"]);
-    let _ = std::process::Command::new("docker")
-        .args(["compose", "-f", "compose.yml", "down"])
-        .current_dir(scratch.path())
-        .output();
 }

@@ -1,4 +1,4 @@
-//! Programs under a real supervisord: a real gunicorn, groups, and the lies that a status can tell.
+//! Programs under a real supervisord: a real gunicorn and groups, in order, by name, and as a person sees them.
 
 use std::fs;
 
@@ -152,93 +152,6 @@ fn what_is_just_starting_is_waited_for() {
 }
 
 #[test]
-fn a_program_that_ends_at_once_is_no_success() {
-    if !supervisor::available() {
-        return;
-    }
-    let supervisor = Supervisor::start(
-        "[program:false]\ncommand = /bin/false\nautostart = false\nstartsecs = 0\nautorestart = false\n\n\
-         [program:loop]\ncommand = /bin/sh -c 'sleep 0.3; exit 3'\nautostart = false\nstartsecs = 0\nautorestart = true\n\n\
-         [program:retry]\ncommand = /bin/false\nautostart = false\nstartretries = 1\n\n\
-         [program:missing]\ncommand = /no/such/program\nautostart = false\n",
-    );
-    let config = supervisor.config();
-    for name in ["false", "loop", "retry", "missing"] {
-        // supervisorctl's own verdict on the first two is that they were started.
-        let report = tool("svc-cycle")
-            .args([
-                "start",
-                "-c",
-                config.to_str().unwrap(),
-                &format!("supervisor:{name}"),
-            ])
-            .run()
-            .expect_code(3)
-            .json();
-        assert_eq!(report["outcome"], "not_ready", "{name}: {report}");
-        assert_eq!(report["status"], "failed");
-    }
-}
-
-#[test]
-fn dying_after_ready_within_stable_is_seen() {
-    let Some(site) = Site::with("autorestart = false\n") else {
-        return;
-    };
-    let text = fs::read_to_string(site.file())
-        .unwrap()
-        .replace("stable = \"100ms\"", "stable = \"3s\"\npreflight = []");
-    site.set(&text);
-    // It answers, and dies a second after.
-    let app = super::site::APP.replace(
-        "import os\n",
-        "import os, threading\nthreading.Timer(1.0, lambda: os.kill(os.getppid(), 9)).start()\n",
-    );
-    fs::write(site.dir().join("app.py"), app).unwrap();
-    let report = site
-        .cycle("restart", &["gunicorn"])
-        .run()
-        .expect_code(3)
-        .json();
-    assert_eq!(
-        service(&report, "gunicorn")["ready"][0]["attempts"]
-            .as_u64()
-            .map(|attempts| attempts > 0),
-        Some(true)
-    );
-    assert!(
-        report["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("was ready, and then"),
-        "{report}"
-    );
-}
-
-#[test]
-fn a_port_held_by_another_program_is_not_ready() {
-    let Some(site) = Site::start() else { return };
-    site.cycle("stop", &["gunicorn"]).run().expect_code(0);
-    let other = std::net::TcpListener::bind(("127.0.0.1", site.port)).unwrap();
-    let report = site
-        .cycle("start", &["gunicorn"])
-        .run()
-        .expect_code(3)
-        .json();
-    let message = report["error"]["message"].as_str().unwrap();
-    assert!(
-        message.contains(&format!(
-            "port {} is held by process {}",
-            site.port,
-            std::process::id()
-        )),
-        "{message}"
-    );
-    drop(other);
-    site.cycle("start", &["gunicorn"]).run().expect_code(0);
-}
-
-#[test]
 fn expect_reads_the_running_process() {
     let Some(site) = Site::with("environment = PRODUCTION=\"1\",SECRET_KEY=\"hunter2\"\n") else {
         return;
@@ -283,57 +196,6 @@ fn expect_reads_the_running_process() {
 }
 
 #[test]
-fn a_worker_that_outlives_its_master_is_told() {
-    if !supervisor::available() {
-        return;
-    }
-    // The child ignores TERM, and supervisord signals only its parent.
-    let supervisor = Supervisor::start(
-        "[program:master]\ncommand = /bin/sh -c '(trap \"\" TERM; sleep 600) & sleep 600'\nstartsecs = 0\nstopwaitsecs = 2\n",
-    );
-    supervisor.wait_running(&["master"]);
-    let set = supervisor.dir().join("set.toml");
-    let write = |more: &str| {
-        let text = format!(
-            "[service.master]\nbackend = \"supervisor\"\nconfig = \"supervisor.conf\"\nstop_timeout = \"1s\"\nstable = \"50ms\"\n{more}"
-        );
-        fs::write(&set, text).unwrap();
-    };
-    write("");
-    let report = tool("svc-cycle")
-        .args(["stop", "-f", set.to_str().unwrap()])
-        .run()
-        .expect_code(3)
-        .json();
-    assert_eq!(report["outcome"], "not_stopped");
-    let left = report["leftovers"][0].as_i64().unwrap();
-    assert!(
-        report["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("still run"),
-        "{report}"
-    );
-    assert!(fs::exists(format!("/proc/{left}")).unwrap());
-    // Said again for a new one, and then ended, because the set says so.
-    supervisor.ctl(&["start", "master"]);
-    supervisor.wait_running(&["master"]);
-    write("kill = \"escalate\"\n");
-    let report = tool("svc-cycle")
-        .args(["stop", "-f", set.to_str().unwrap()])
-        .run()
-        .expect_code(0)
-        .json();
-    assert_eq!(steps(&report, "master"), ["kill", "stop"]);
-    assert_eq!(report["leftovers"], json!([]));
-    nix::sys::signal::kill(
-        nix::unistd::Pid::from_raw(left as i32),
-        nix::sys::signal::Signal::SIGKILL,
-    )
-    .unwrap();
-}
-
-#[test]
 fn rolling_keeps_answering() {
     let Some(site) = Site::start() else { return };
     let before = site.running();
@@ -354,89 +216,6 @@ fn rolling_keeps_answering() {
 }
 
 #[test]
-fn reload_is_believed_when_the_workers_changed() {
-    let Some(site) = Site::start() else { return };
-    let before = site.running();
-    fs::write(
-        site.dir().join("app.py"),
-        super::site::APP.replace("text = \"code 1", "text = \"code 1 and 2"),
-    )
-    .unwrap();
-    let report = site
-        .cycle("reload", &["gunicorn"])
-        .run()
-        .expect_code(0)
-        .json();
-    assert_eq!(
-        (&report["outcome"], &report["changed"]),
-        (&json!("done"), &json!(true))
-    );
-    assert!(
-        site.page().unwrap().starts_with("code 1 and 2"),
-        "{:?}",
-        site.page()
-    );
-    assert_eq!(site.running(), before);
-}
-
-#[test]
-fn a_hup_with_broken_code_kills_gunicorn_and_is_caught() {
-    let Some(site) = Site::with("autorestart = false\n") else {
-        return;
-    };
-    fs::write(site.dir().join("app.py"), "import no_such_module\n").unwrap();
-    // The preflight says so before anything happens.
-    let text = fs::read_to_string(site.file()).unwrap();
-    let gunicorn = harness::test_venv().join("bin/gunicorn");
-    site.set(&text.replace(
-        "stable = \"100ms\"",
-        &format!(
-            "stable = \"100ms\"\npreflight = [\"{}\", \"--check-config\", \"app:app\"]",
-            gunicorn.display()
-        ),
-    ));
-    let report = site
-        .cycle("reload", &["gunicorn"])
-        .run()
-        .expect_code(3)
-        .json();
-    assert_eq!(
-        (&report["changed"], steps(&report, "gunicorn")),
-        (&json!(false), vec!["preflight".to_owned()])
-    );
-    assert!(site.page().is_some());
-    // So it does where it is to be started.
-    site.cycle("stop", &["gunicorn"]).run().expect_code(0);
-    let report = site
-        .cycle("start", &["gunicorn"])
-        .run()
-        .expect_code(3)
-        .json();
-    assert_eq!(
-        (&report["changed"], steps(&report, "gunicorn")),
-        (&json!(false), vec!["preflight".to_owned()])
-    );
-    fs::write(site.dir().join("app.py"), super::site::APP).unwrap();
-    site.cycle("start", &["gunicorn"]).run().expect_code(0);
-    fs::write(site.dir().join("app.py"), "import no_such_module\n").unwrap();
-    // Without one, the HUP ends the master, and that is said.
-    site.set(&text.replace("stable = \"100ms\"", "stable = \"3s\"\npreflight = []"));
-    let report = site
-        .cycle("reload", &["gunicorn"])
-        .run()
-        .expect_code(3)
-        .json();
-    assert_eq!(report["outcome"], "not_reloaded");
-    assert!(
-        report["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("ended its main process"),
-        "{report}"
-    );
-}
-
-#[test]
 fn an_unreachable_supervisord_is_75() {
     let Some(mut site) = Site::start() else {
         return;
@@ -445,51 +224,6 @@ fn an_unreachable_supervisord_is_75() {
     for verb in ["status", "stop", "start", "restart"] {
         site.cycle(verb, &["gunicorn"]).run().expect_code(75);
     }
-}
-
-#[test]
-fn readiness_answered_by_the_old_process_is_none() {
-    if !supervisor::available() {
-        return;
-    }
-    let port = free_port();
-    // The server survives its parent's stop; the next one cannot have its port and dies, unseen.
-    let supervisor = Supervisor::start(&format!(
-        "[program:web]\ncommand = /bin/sh -c '(exec setsid python3 -m http.server -b 127.0.0.1 {port} >/dev/null 2>&1) & exec sleep 600'\nstartsecs = 0\n"
-    ));
-    supervisor.wait_running(&["web"]);
-    harness::wait_until("it answers", || {
-        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
-    });
-    let set = supervisor.dir().join("set.toml");
-    let text = format!(
-        "[service.web]\nbackend = \"supervisor\"\nconfig = \"supervisor.conf\"\nstopped = [{{ tree = false }}]\nstart_timeout = \"1s\"\n\
-         ready = [{{ http = \"http://127.0.0.1:{port}/\" }}]\n"
-    );
-    fs::write(&set, text).unwrap();
-    let report = tool("svc-cycle")
-        .args(["restart", "-f", set.to_str().unwrap()])
-        .run()
-        .expect_code(3)
-        .json();
-    assert_eq!(report["outcome"], "not_ready");
-    assert!(
-        report["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("is answered by the old process"),
-        "{report}"
-    );
-    let Ok(probe::port::Holders::Processes(left)) = probe::port::holders(port) else {
-        panic!("nobody holds {port}")
-    };
-    left.iter().for_each(|pid| {
-        nix::sys::signal::kill(
-            nix::unistd::Pid::from_raw(*pid),
-            nix::sys::signal::Signal::SIGKILL,
-        )
-        .unwrap();
-    });
 }
 
 #[test]
@@ -526,91 +260,14 @@ fn a_command_that_supervisord_has_not_read_is_named_with_its_fix() {
 }
 
 #[test]
-fn celery_and_redis_as_coralnet_has_them() {
-    if !supervisor::available() || harness::need("redis-server").is_none() {
-        return;
-    }
-    let port = free_port();
-    let dir = harness::scratch();
-    fs::write(
-        dir.path().join("tasks.py"),
-        format!("from celery import Celery\napp = Celery('tasks', broker='redis://127.0.0.1:{port}/0')\n\n@app.task\ndef add(a, b):\n    return a + b\n"),
-    )
-    .unwrap();
-    let celery = harness::test_venv().join("bin/celery");
-    let supervisor = Supervisor::start_in(
-        dir,
-        &format!(
-            "[program:celeryworker]\ncommand = {celery} -A tasks worker -c 2 -l info -n w{port}@%%h\ndirectory = %(here)s\nautostart = false\nstartsecs = 0\nstopwaitsecs = 20\n\
-             environment = C_FORCE_ROOT=\"1\"\n\n\
-             [program:celerybeat]\ncommand = {celery} -A tasks beat -s %(here)s/schedule --pidfile %(here)s/beat.pid\ndirectory = %(here)s\nautostart = false\nstartsecs = 1\n",
-            celery = celery.display()
-        ),
-    );
-    let set = supervisor.dir().join("set.toml");
-    fs::write(
-        &set,
-        format!(
-            "[service.redis]\nbackend = \"command\"\nname = \"redis-server\"\nstart = [\"redis-server\", \"--port\", \"{port}\", \"--bind\", \"127.0.0.1\", \"--save\", \"\"]\n\
-             match = \"127.0.0.1:{port}\"\npolicy = \"ensure\"\nready = [{{ port = {port} }}]\n\
-             [service.celeryworker]\nbackend = \"supervisor\"\nconfig = \"supervisor.conf\"\nafter = [\"redis\"]\n\
-             ready = [{{ log = \"celeryworker-stderr.log\", line = \"ready.\" }}]\n\
-             [service.celerybeat]\nbackend = \"supervisor\"\nconfig = \"supervisor.conf\"\nafter = [\"redis\"]\n"
-        ),
-    )
-    .unwrap();
-    let conf = fs::read_to_string(supervisor.config()).unwrap();
-    fs::write(
-        supervisor.config(),
-        conf.replace(
-            "[program:celeryworker]\n",
-            "[program:celeryworker]\nstderr_logfile = %(here)s/celeryworker-stderr.log\n",
-        ),
-    )
-    .unwrap();
-    supervisor.ctl(&["reread"]);
-    supervisor.ctl(&["update"]);
-    let run = |arguments: &[&str], code: i32| {
-        tool("svc-cycle")
-            .args(arguments)
-            .args(["-f", set.to_str().unwrap()])
-            .dir(supervisor.dir())
-            .run()
-            .expect_code(code)
-            .json()
-    };
-    let started = run(&["start"], 0);
-    let redis = service(&started, "redis")["pids"].clone();
-    // A cycle leaves redis alone, and the whole prefork tree of the worker is a new one.
-    let report = tool("svc-cycle")
-        .args(["cycle", "-f", set.to_str().unwrap(), "--", "true"])
-        .dir(supervisor.dir())
-        .run()
-        .expect_code(0)
-        .json();
-    assert_eq!(
-        (
-            &service(&report, "redis")["pids"],
-            &service(&report, "redis")["changed"]
-        ),
-        (&redis, &json!(false))
-    );
-    assert_eq!(steps(&report, "celeryworker"), ["stop", "start", "ready"]);
-    assert_eq!(report["leftovers"], json!([]));
-    // Not running: started, and only then what waits for it.
-    run(&["stop", "redis"], 0);
-    let started = run(&["start"], 0);
-    assert_eq!(service(&started, "redis")["changed"], true);
-    run(&["stop", "redis", "celeryworker", "celerybeat"], 0);
-}
-
-#[test]
 fn a_terminal_shows_progress_and_a_pipe_does_not() {
     if !supervisor::available() || harness::need("script").is_none() {
         return;
     }
-    let supervisor = Supervisor::start("[program:web]\ncommand = /bin/sleep 600\nstartsecs = 0\n");
-    supervisor.wait_running(&["web"]);
+    let supervisor = Supervisor::start(
+        "[program:web]\ncommand = /bin/sleep 600\nstartsecs = 0\n[program:other]\ncommand = /bin/sleep 600\nstartsecs = 0\n",
+    );
+    supervisor.wait_running(&["web", "other"]);
     let words = format!(
         "{} restart -c {} supervisor:web",
         harness::bin("svc-cycle").display(),
@@ -630,6 +287,28 @@ fn a_terminal_shows_progress_and_a_pipe_does_not() {
         "down for",
     ] {
         assert!(text.contains(line), "{line}: {text}");
+    }
+    // Within COMMAND of another tool a person watches, too; what a pipe of COMMAND's own gets is a report.
+    let program = harness::bin("svc-cycle").display().to_string();
+    let config = supervisor.config().display().to_string();
+    let inner = format!("{program} restart -c {config} supervisor:web");
+    let outer = format!("{program} cycle -c {config} supervisor:other --");
+    for (command, text_only) in [
+        (inner.clone(), true),
+        (format!("sh -c '{inner} | cat'"), false),
+    ] {
+        let output = std::process::Command::new("script")
+            .args(["-qec", &format!("{outer} {command}"), "/dev/null"])
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            text.contains("supervisor:web: ready") == text_only || !text_only,
+            "{text}"
+        );
+        assert_eq!(text.contains("{\"schema\""), !text_only, "{text}");
+        assert!(text.contains("supervisor:other: ready"), "{text}");
     }
     let piped = tool("svc-cycle")
         .args([
@@ -664,4 +343,46 @@ fn a_snapshot_is_a_set_that_works() {
     let before = site.running();
     site.cycle("cycle", &["--", "true"]).run().expect_code(0);
     assert!(site.running().iter().all(|each| !before.contains(each)));
+}
+
+#[test]
+fn a_one_shot_is_done_once_and_one_that_supervisord_repeats_says_why() {
+    if !supervisor::available() {
+        return;
+    }
+    let program = |name: &str, seconds: u32| {
+        format!(
+            "[program:{name}]\ncommand = /bin/sh -c 'echo done >> %(here)s/{name}'\nautostart = false\nautorestart = false\nstartsecs = {seconds}\nstartretries = 1\n"
+        )
+    };
+    let supervisor = Supervisor::start(&(program("once", 0) + &program("soon", 1)));
+    let set = supervisor.dir().join("set.toml");
+    let service = |name: &str| {
+        format!(
+            "[service.{name}]\nbackend = \"supervisor\"\nconfig = \"supervisor.conf\"\noneshot = true\n"
+        )
+    };
+    fs::write(&set, service("once") + &service("soon")).unwrap();
+    let run = |verb: &str, name: &str, code: i32| {
+        tool("svc-cycle")
+            .args([verb, "-f", set.to_str().unwrap(), name])
+            .run()
+            .expect_code(code)
+            .json()
+    };
+    let times = |name: &str| {
+        let text = fs::read_to_string(supervisor.dir().join(name)).unwrap_or_default();
+        text.lines().count()
+    };
+    run("status", "once", 1);
+    let report = run("start", "once", 0);
+    assert_eq!(report["services"][0]["after"], "finished", "{report}");
+    run("status", "once", 0);
+    assert_eq!(run("start", "once", 0)["changed"], false);
+    assert_eq!(times("once"), 1);
+    run("restart", "once", 0);
+    assert_eq!(times("once"), 2);
+    let report = run("start", "soon", 3);
+    let why = report["error"]["message"].as_str().unwrap();
+    assert!(why.contains("startsecs = 0"), "{report}");
 }

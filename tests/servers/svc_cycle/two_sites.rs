@@ -43,6 +43,19 @@ impl Two {
         self.sites[at].0.running().len()
     }
 
+    /// Who of the site runs, in the order of the names.
+    fn pids(&self, at: usize) -> Vec<(String, i32)> {
+        let mut all = self.sites[at].0.running();
+        all.sort();
+        all
+    }
+
+    fn journals(&self) -> usize {
+        let names = fs::read_dir(self.state.path()).unwrap().flatten();
+        let is_journal = |name: std::ffi::OsString| name.to_string_lossy().ends_with(".journal");
+        names.filter(|entry| is_journal(entry.file_name())).count()
+    }
+
     /// A cycle of the site that is killed together with its guardian: the site's services stay down.
     fn interrupt(&self, at: usize) {
         let started = self.sites[at].0.dir().join("started");
@@ -60,17 +73,22 @@ impl Two {
             .unwrap();
         wait_until("COMMAND runs", || started.exists());
         std::thread::sleep(Duration::from_millis(200));
-        let children =
-            fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
-        for each in children.split_ascii_whitespace() {
-            let line = fs::read_to_string(format!("/proc/{each}/cmdline")).unwrap();
-            if line.contains("--guardian") {
-                kill(Pid::from_raw(each.parse().unwrap()), Signal::SIGKILL).unwrap();
-            }
-        }
+        kill_guardian(child.id());
         killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL).unwrap();
         child.wait().unwrap();
         wait_until("the services are down", || self.running(at) == 0);
+    }
+}
+
+/// Kills the guardian of a run, if the run has started one.
+fn kill_guardian(run: u32) {
+    let children =
+        fs::read_to_string(format!("/proc/{run}/task/{run}/children")).unwrap_or_default();
+    for each in children.split_ascii_whitespace() {
+        let line = fs::read_to_string(format!("/proc/{each}/cmdline")).unwrap_or_default();
+        if line.contains("--guardian") {
+            let _ = kill(Pid::from_raw(each.parse().unwrap()), Signal::SIGKILL);
+        }
     }
 }
 
@@ -125,4 +143,50 @@ fn locks_and_holds_of_one_site_are_not_the_other_s() {
     assert_eq!(report["restored"], true, "{report}");
     // restart starts the spare program, too, which was down.
     assert_eq!((two.running(0), two.running(1)), (4, 5));
+}
+
+#[test]
+fn killed_at_random_the_sites_never_touch_each_other() {
+    let Some(two) = Two::start() else { return };
+    let rounds = if harness::full_sweep() { 100 } else { 3 };
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64 ^ u64::from(std::process::id());
+    for round in 0..2 * rounds {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let (at, other) = (round % 2, 1 - round % 2);
+        let (before, others) = (two.pids(at), two.pids(other));
+        let (pause, alone) = (random % 900_000, random & 1 << 40 == 0);
+        eprintln!(
+            "round {round}: killed after {pause} µs, guardian too: {}",
+            !alone
+        );
+        let mut cycle = two.tool("svc-cycle", at, "cycle");
+        let command = cycle.command().args(["--", "sh", "-c", "sleep 0.1"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(pause));
+        let leader = Pid::from_raw(child.id() as i32);
+        if !alone {
+            // Stopped first: it would start another one.
+            kill(leader, Signal::SIGSTOP).unwrap();
+            kill_guardian(child.id());
+        }
+        kill(leader, Signal::SIGKILL).unwrap();
+        child.wait().unwrap();
+        // The first line of the other site's runbook, while this site is down.
+        let report = two.tool("svc-cycle", other, "recover").run().expect_code(0);
+        assert_eq!(report.json()["changed"], false);
+        wait_until("what was interrupted is recovered", || {
+            two.tool("svc-cycle", at, "recover").run().code() == 0
+        });
+        let names = |all: &[(String, i32)]| -> Vec<String> {
+            all.iter().map(|(name, _)| name.clone()).collect()
+        };
+        wait_until("all of the site runs", || {
+            names(&two.pids(at)) == names(&before) && two.sites[at].0.gunicorns() == 3
+        });
+        wait_until("no journal is left", || two.journals() == 0);
+        assert_eq!(two.pids(other), others);
+    }
 }

@@ -1,376 +1,10 @@
-//! Units as real hosts have them: sockets, dependents, umbrellas, init scripts that systemd wrapped, broken code under Type=notify.
-//! What counts is which version of the code answers and which processes run, not what any program says.
-
-use std::fs;
-use std::process::Command;
+//! Units with times, refusals, drop-ins and masks of their own.
 
 use harness::machine::Machine;
-use harness::test_venv;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::host::{active, run, show};
 use super::site::service;
-
-fn run(machine: &Machine, arguments: &[&str], code: i32) -> Value {
-    machine
-        .tool("svc-cycle")
-        .args(arguments)
-        .run()
-        .expect_code(code)
-        .json()
-}
-
-fn show(machine: &Machine, unit: &str, property: &str) -> String {
-    let output = machine.run(&["systemctl", "show", "--value", "-p", property, unit]);
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
-fn active(machine: &Machine, unit: &str) -> bool {
-    show(machine, unit, "ActiveState") == "active"
-}
-
-/// The tests' Python environment, at its own path in the machine.
-fn environment(machine: &Machine) -> String {
-    let venv = test_venv().canonicalize().unwrap();
-    let python = format!("{}/bin/python", venv.display());
-    if !machine.run(&["test", "-x", &python]).status.success() {
-        let target = machine.path(venv.to_str().unwrap());
-        fs::create_dir_all(target.parent().unwrap()).unwrap();
-        let copied = Command::new("cp").arg("-a").arg(&venv).arg(target).status();
-        assert!(copied.unwrap().success());
-    }
-    venv.display().to_string()
-}
-
-/// gunicorn with the socket and the service of its manual's chapter on deployment.
-fn gunicorn(machine: &Machine) {
-    let venv = environment(machine);
-    machine.write(
-        "/srv/app/app.py",
-        "version = open('/srv/app/version').read().strip()\nif version == 'broken':\n    import time, no_such_module\n\ndef app(environ, start):\n    start('200 OK', [])\n    return [version.encode()]\n",
-    );
-    machine.write("/srv/app/version", "1");
-    machine.unit(
-        "gunicorn.service",
-        &format!(
-            "[Unit]\nDescription=gunicorn daemon\nRequires=gunicorn.socket\nAfter=network.target\n\n[Service]\nType=notify\nNotifyAccess=main\n\
-             RuntimeDirectory=gunicorn\nWorkingDirectory=/srv/app\nExecStart={venv}/bin/gunicorn app:app\nExecReload=/bin/kill -s HUP $MAINPID\n\
-             KillMode=mixed\nTimeoutStopSec=5\nPrivateTmp=true\n\n[Install]\nWantedBy=multi-user.target\n"
-        ),
-    );
-    machine.unit(
-        "gunicorn.socket",
-        "[Unit]\nDescription=gunicorn socket\n\n[Socket]\nListenStream=/run/gunicorn.sock\n\n[Install]\nWantedBy=sockets.target\n",
-    );
-    machine.must(&["systemctl", "daemon-reload"]);
-    machine.must(&["systemctl", "enable", "--now", "gunicorn.socket"]);
-}
-
-/// What the site answers.
-fn answer(machine: &Machine) -> String {
-    let output = machine.run(&[
-        "curl",
-        "-s",
-        "-m",
-        "20",
-        "--unix-socket",
-        "/run/gunicorn.sock",
-        "http://site/",
-    ]);
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-const CONNECT: &str = "curl -s -m 3 --unix-socket /run/gunicorn.sock http://site/ >/dev/null;";
-
-#[test]
-fn new_code_answers_after_a_cycle_whatever_starts_the_service_meanwhile() {
-    let Some(machine) = Machine::with_systemd() else {
-        return;
-    };
-    gunicorn(&machine);
-    assert_eq!(answer(&machine), "1");
-    // A visitor while COMMAND runs: the socket would start the old code.
-    let deploy = format!("{CONNECT} echo 2 > /srv/app/version");
-    let cycle = |command: &str, code: i32| {
-        run(
-            &machine,
-            &[
-                "cycle",
-                "systemd:gunicorn.service",
-                "--",
-                "sh",
-                "-c",
-                command,
-            ],
-            code,
-        )
-    };
-    let report = cycle(&deploy, 0);
-    assert_eq!(answer(&machine), "2", "{report}");
-    assert!(active(&machine, "gunicorn.socket"));
-    assert!(report["downtime_ms"].as_u64().is_some());
-    assert_eq!(service(&report, "gunicorn.socket")["after"], "running");
-    // COMMAND itself starts it too early.
-    let report = cycle(
-        "systemctl start gunicorn.service; echo 3 > /srv/app/version",
-        0,
-    );
-    assert_eq!(answer(&machine), "3", "{report}");
-    assert!(
-        report["warnings"].to_string().contains("started anew"),
-        "{report}"
-    );
-    // Down, with its socket up: it stays down until somebody connects, and then it is the new code.
-    machine.must(&["systemctl", "stop", "gunicorn.service"]);
-    machine.must(&["systemctl", "start", "gunicorn.socket"]);
-    cycle(&deploy.replace("echo 2", "echo 4"), 0);
-    assert!(!active(&machine, "gunicorn.service"));
-    assert_eq!(answer(&machine), "4");
-    // A restart keeps the socket, so that nobody is refused, and the code is new.
-    machine.write("/srv/app/version", "5");
-    let report = run(&machine, &["restart", "gunicorn"], 0);
-    assert_eq!(answer(&machine), "5", "{report}");
-    // stop means stopped, and start puts all of it back.
-    run(&machine, &["stop", "gunicorn"], 0);
-    assert!(!active(&machine, "gunicorn.socket"));
-    run(&machine, &["start", "gunicorn"], 0);
-    assert!(active(&machine, "gunicorn.socket") && active(&machine, "gunicorn.service"));
-}
-
-#[test]
-fn broken_code_under_notify_is_no_success_and_its_words_are_in_the_report() {
-    let Some(machine) = Machine::with_systemd() else {
-        return;
-    };
-    gunicorn(&machine);
-    run(&machine, &["start", "gunicorn.service"], 0);
-    let before = show(&machine, "gunicorn.service", "MainPID");
-    // Broken before: found out before anything is stopped.
-    machine.write("/srv/app/version", "broken");
-    let report = run(&machine, &["restart", "gunicorn.service"], 3);
-    assert_eq!(report["outcome"], "refused", "{report}");
-    assert!(
-        report["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("no_such_module"),
-        "{report}"
-    );
-    assert_eq!(show(&machine, "gunicorn.service", "MainPID"), before);
-    // Broken by COMMAND: gunicorn says READY all the same.
-    machine.write("/srv/app/version", "1");
-    let report = run(
-        &machine,
-        &[
-            "cycle",
-            "gunicorn.service",
-            "--",
-            "sh",
-            "-c",
-            "echo broken > /srv/app/version",
-        ],
-        125,
-    );
-    assert_eq!(report["outcome"], "left_down", "{report}");
-    assert!(
-        service(&report, "gunicorn.service")["log"]
-            .to_string()
-            .contains("no_such_module"),
-        "{report}"
-    );
-    let status = run(&machine, &["status", "gunicorn.service"], 1);
-    assert!(
-        status["warnings"].to_string().contains("interrupted"),
-        "{status}"
-    );
-    machine.write("/srv/app/version", "6");
-    run(&machine, &["recover"], 0);
-    assert_eq!(answer(&machine), "6");
-}
-
-#[test]
-fn what_systemd_stops_along_comes_back() {
-    let Some(machine) = Machine::with_systemd() else {
-        return;
-    };
-    for (name, relation) in [
-        ("db", ""),
-        ("app", "Requires=t-db.service\nAfter=t-db.service"),
-        ("part", "PartOf=t-db.service"),
-        ("bound", "BindsTo=t-app.service\nAfter=t-app.service"),
-        ("off", "Requires=t-db.service"),
-        ("free", ""),
-    ] {
-        machine.unit(
-            &format!("t-{name}.service"),
-            &format!("[Unit]\n{relation}\n[Service]\nExecStart=/bin/sleep 600\n"),
-        );
-    }
-    machine.must(&["systemctl", "daemon-reload"]);
-    machine.must(&[
-        "systemctl",
-        "start",
-        "t-db",
-        "t-app",
-        "t-part",
-        "t-bound",
-        "t-free",
-    ]);
-    let all = ["t-db", "t-app", "t-part", "t-bound", "t-free"];
-    let up = |after: &str| {
-        for name in all {
-            assert!(active(&machine, name), "{name} after {after}");
-        }
-        assert!(!active(&machine, "t-off"), "t-off after {after}");
-    };
-    let dry = run(&machine, &["restart", "-n", "t-db"], 1);
-    assert!(
-        dry["msg"]
-            .as_str()
-            .unwrap()
-            .contains("t-app.service (requires t-db.service)"),
-        "{dry}"
-    );
-    for words in [
-        &["restart", "t-db"][..],
-        &["restart", "--rolling", "t-db"],
-        &["cycle", "t-db", "--", "true"],
-    ] {
-        let free = show(&machine, "t-free", "MainPID");
-        run(&machine, words, 0);
-        up(&words.join(" "));
-        assert_eq!(show(&machine, "t-free", "MainPID"), free);
-    }
-    // Killed in the middle: the guardian knows of the dependents, too.
-    let script = "svc-cycle cycle t-db -- sleep 20 >/dev/null 2>&1 & sleep 2; kill -KILL $!; wait 2>/dev/null; true";
-    machine.must(&["sh", "-c", script]);
-    harness::wait_until("all are back", || {
-        all.iter().all(|name| active(&machine, name))
-    });
-    let report = run(&machine, &["stop", "--lock-wait", "10s", "t-db"], 0);
-    assert_eq!(
-        service(&report, "t-bound.service")["because"],
-        "is bound to t-app.service"
-    );
-}
-
-#[test]
-fn debian_s_postgresql_and_targets_are_judged_by_their_members() {
-    let Some(machine) = Machine::with_systemd() else {
-        return;
-    };
-    if harness::need("pg_createcluster").is_none() {
-        return;
-    }
-    let series = harness::postgres::version();
-    let unit = format!("postgresql@{series}-main");
-    machine.run(&["pg_dropcluster", "--stop", &series, "main"]);
-    machine.must(&[
-        "pg_createcluster",
-        &series,
-        "main",
-        "--start-conf",
-        "auto",
-        "--",
-        "-N",
-    ]);
-    machine.must(&["systemctl", "daemon-reload"]);
-    run(&machine, &["start", "postgresql"], 0);
-    let servers = || {
-        let output = machine.run(&["pgrep", "-c", "-u", "postgres", "postgres"]);
-        String::from_utf8_lossy(&output.stdout)
-            .trim()
-            .parse::<u32>()
-            .unwrap_or(0)
-    };
-    assert!(servers() > 0);
-    let report = run(
-        &machine,
-        &[
-            "cycle",
-            "postgresql",
-            "--",
-            "sh",
-            "-c",
-            "pgrep -c -u postgres postgres > /root/seen; true",
-        ],
-        0,
-    );
-    assert_eq!(
-        fs::read_to_string(machine.path("/root/seen"))
-            .unwrap()
-            .trim(),
-        "0",
-        "{report}"
-    );
-    assert!(servers() > 0 && active(&machine, &unit));
-    // The umbrella is up and the cluster is not.
-    machine.must(&["systemctl", "stop", &unit]);
-    run(&machine, &["status", "postgresql"], 1);
-    run(&machine, &["start", "postgresql"], 0);
-    assert!(active(&machine, &unit));
-    run(&machine, &["stop", "postgresql"], 0);
-    assert_eq!(servers(), 0);
-
-    machine.unit("site.target", "[Unit]\nWants=t-one.service t-two.service\n");
-    for (name, program) in [("one", "/bin/sleep 600"), ("two", "/bin/false")] {
-        machine.unit(
-            &format!("t-{name}.service"),
-            &format!("[Unit]\nPartOf=site.target\n[Service]\nExecStart={program}\n"),
-        );
-    }
-    machine.must(&["systemctl", "daemon-reload"]);
-    let report = run(&machine, &["start", "systemd:site.target"], 3);
-    assert!(
-        report["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("t-two.service"),
-        "{report}"
-    );
-    machine.unit(
-        "t-two.service",
-        "[Unit]\nPartOf=site.target\n[Service]\nExecStart=/bin/sleep 601\n",
-    );
-    machine.must(&["systemctl", "daemon-reload"]);
-    run(&machine, &["start", "systemd:site.target"], 0);
-    run(&machine, &["restart", "systemd:site.target"], 0);
-    assert!(active(&machine, "t-one") && active(&machine, "t-two"));
-}
-
-#[test]
-fn an_init_script_that_systemd_wrapped_is_not_running_without_a_process() {
-    let Some(machine) = Machine::with_systemd() else {
-        return;
-    };
-    if harness::need("uwsgi").is_none() {
-        return;
-    }
-    machine.write(
-        "/etc/uwsgi/apps-enabled/site.ini",
-        "[uwsgi]\nplugin = python3\nsocket = 127.0.0.1:8002\nwsgi-file = /srv/site.py\n",
-    );
-    machine.write(
-        "/srv/site.py",
-        "def application(environ, start):\n    start('200 OK', [])\n    return [b'site']\n",
-    );
-    run(&machine, &["start", "uwsgi"], 0);
-    run(&machine, &["status", "uwsgi"], 0);
-    machine.must(&["sh", "-c", "kill -9 $(pidof uwsgi-core uwsgi)"]);
-    harness::wait_until("systemd still calls it active", || {
-        show(&machine, "uwsgi", "SubState") == "exited"
-    });
-    let report = run(&machine, &["status", "uwsgi"], 1);
-    assert!(
-        report["warnings"][0]
-            .as_str()
-            .unwrap()
-            .contains("no process of it is left"),
-        "{report}"
-    );
-    let report = run(&machine, &["start", "uwsgi"], 0);
-    assert_eq!(service(&report, "uwsgi")["after"], "running");
-    machine.must(&["sh", "-c", "pidof uwsgi-core uwsgi"]);
-}
 
 #[test]
 fn a_stop_takes_as_long_as_the_unit_says_and_a_refusal_is_passed_on() {
@@ -460,102 +94,112 @@ fn a_stop_takes_as_long_as_the_unit_says_and_a_refusal_is_passed_on() {
 }
 
 #[test]
-fn two_sites_that_call_a_service_alike_never_touch_each_other() {
+fn drop_ins_masks_templates_and_one_shots() {
     let Some(machine) = Machine::with_systemd() else {
         return;
     };
-    for name in ["a", "b"] {
-        machine.unit(
-            &format!("t-{name}.service"),
-            "[Service]\nExecStart=/bin/sleep 600\n",
-        );
-        machine.write(
-            &format!("/root/{name}.toml"),
-            &format!(
-                "[service.web]\nbackend = \"systemd\"\nname = \"t-{name}\"\nstable = \"50ms\"\n"
-            ),
-        );
-    }
+    machine.unit(
+        "t-web@.service",
+        "[Service]\nEnvironment=NUMBER=%i\nExecStart=/bin/sleep 600\n",
+    );
+    machine.unit("t-masked.service", "[Service]\nExecStart=/bin/sleep 600\n");
+    let count = |file: &str| {
+        let text = std::fs::read_to_string(machine.path(file)).unwrap_or_default();
+        text.lines().count()
+    };
+    machine.unit(
+        "t-once.service",
+        "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo once >> /root/once'\n",
+    );
+    machine.unit(
+        "t-stays.service",
+        "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c 'echo up >> /root/stays'\nExecStop=/bin/sh -c 'echo down >> /root/stays'\n",
+    );
+    // A unit that something wants stays loaded, so that systemd does not see what changed on disk.
+    machine.unit(
+        "t-drop.service",
+        "[Service]\nEnvironment=NUMBER=1\nExecStart=/bin/sleep 600\n[Install]\nWantedBy=multi-user.target\n",
+    );
+    machine.must(&["systemctl", "enable", "t-drop"]);
     machine.must(&["systemctl", "daemon-reload"]);
-    machine.must(&["systemctl", "start", "t-a", "t-b"]);
-    // Site A's run is killed, and its guardian with it.
-    let killed = "svc-cycle cycle -f /root/a.toml -- sh -c 'touch /root/began; sleep 30' >/dev/null 2>&1 & pid=$!; \
-                  while ! [ -e /root/began ]; do sleep 0.1; done; sleep 0.5; \
-                  kill -STOP $pid; kill -KILL $(pgrep -P $pid) $pid; wait 2>/dev/null; true";
-    machine.tool("svc-cycle");
-    machine.must(&["sh", "-c", killed]);
-    assert!(!active(&machine, "t-a"));
-    // A run of site B, and B's recovery, leave A's journal alone.
-    run(&machine, &["start", "-f", "/root/b.toml"], 0);
-    let report = run(&machine, &["recover", "-f", "/root/b.toml"], 0);
-    assert_eq!(report["changed"], false);
-    assert!(!active(&machine, "t-a"));
-    // A reboot in between: status says what was interrupted, and recover starts it.
-    machine.must(&[
-        "sh", "-c",
-        "sed -i 's/\"boot\":\"[^\"]*\"/\"boot\":\"00000000-0000-0000-0000-000000000000\"/' /var/lib/runbook-tools/svc-cycle.*.journal",
-    ]);
-    let report = run(&machine, &["status", "-f", "/root/a.toml"], 1);
+
+    // One instance of a template is one service.
+    run(&machine, &["start", "t-web@1", "t-web@2"], 0);
+    let other = show(&machine, "t-web@2", "MainPID");
+    run(&machine, &["restart", "t-web@1.service"], 0);
+    assert_eq!(show(&machine, "t-web@2", "MainPID"), other);
+
+    run(&machine, &["start", "t-drop"], 0);
+    // A drop-in that systemd has not read: said, and read first where that is asked for.
+    machine.unit(
+        "t-drop.service.d/site.conf",
+        "[Service]\nEnvironment=PRODUCTION=1\n",
+    );
+    let set = "[service.web]\nbackend = \"systemd\"\nname = \"t-drop\"\nexpect = { env = [\"PRODUCTION=1\", \"NUMBER=1\"] }\n";
+    machine.write("/root/web.toml", set);
+    let report = run(&machine, &["restart", "-f", "/root/web.toml"], 3);
+    assert_eq!(report["outcome"], "drifted", "{report}");
     assert!(
-        report["warnings"]
-            .to_string()
-            .contains("a reboot interrupted"),
+        report["warnings"].to_string().contains("changed on disk"),
         "{report}"
     );
-    // B is down on purpose: A's runbook begins with `recover`.
     run(
         &machine,
-        &[
-            "cycle",
-            "-f",
-            "/root/b.toml",
-            "--on-failure",
-            "leave-down",
-            "--",
-            "false",
-        ],
-        125,
+        &["restart", "--reload-units", "-f", "/root/web.toml"],
+        0,
     );
-    let report = run(&machine, &["recover"], 0);
-    assert_eq!(report["services"].as_array().unwrap().len(), 1, "{report}");
-    assert!(active(&machine, "t-a") && !active(&machine, "t-b"));
-    run(&machine, &["recover", "systemd:t-b"], 0);
-    assert!(active(&machine, "t-b"));
-    assert_eq!(
-        run(&machine, &["recover"], 0)["msg"],
-        "no interrupted run to recover"
-    );
-    // The same service by another spelling is the same lock.
+    run(&machine, &["check", "-f", "/root/web.toml"], 0);
+
+    // A masked unit cannot come back: the run says so before it stops anything.
+    run(&machine, &["start", "t-masked"], 0);
     machine.must(&[
         "sh",
         "-c",
-        "svc-cycle cycle t-a -- sleep 3 >/dev/null 2>&1 & sleep 1",
+        "rm /etc/systemd/system/t-masked.service; systemctl mask t-masked",
     ]);
-    for words in [
-        &["start", "t-a.service"][..],
-        &["stop", "-f", "/root/a.toml"],
-    ] {
-        run(&machine, words, 75);
-    }
-    // Nothing that can be found out before costs a moment of downtime.
-    harness::wait_until("the cycle is over", || {
-        machine
-            .tool("svc-cycle")
-            .args(["start", "t-a"])
-            .run()
-            .code()
-            == 0
-    });
-    let pid = show(&machine, "t-a", "MainPID");
-    machine.write(
-        "/root/pre.toml",
-        "[service.web]\nbackend = \"systemd\"\nname = \"t-a\"\npreflight = [\"false\"]\n",
-    );
-    let report = run(&machine, &["restart", "-f", "/root/pre.toml"], 3);
+    let pid = show(&machine, "t-masked", "MainPID");
+    let refused = machine
+        .tool("svc-cycle")
+        .args(["restart", "t-masked"])
+        .run();
+    refused
+        .expect_code(2)
+        .expect_err("systemctl unmask t-masked");
+    assert_eq!(show(&machine, "t-masked", "MainPID"), pid);
+
+    // A one-shot that did its work is done: a second start does nothing, a restart does the work once more.
+    let set = "[service.once]\nbackend = \"systemd\"\nname = \"t-once\"\noneshot = true\n";
+    machine.write("/root/once.toml", set);
+    run(&machine, &["status", "-f", "/root/once.toml"], 1);
+    let report = run(&machine, &["start", "-f", "/root/once.toml"], 0);
+    assert_eq!(service(&report, "once")["after"], "finished");
+    run(&machine, &["status", "-f", "/root/once.toml"], 0);
+    let report = run(&machine, &["start", "-f", "/root/once.toml"], 0);
     assert_eq!(
-        (&report["outcome"], &report["changed"]),
-        (&json!("refused"), &json!(false))
+        (&report["changed"], count("/root/once")),
+        (&json!(false), 1)
     );
-    run(&machine, &["cycle", "t-a", "--", "/nope"], 127);
-    assert_eq!(show(&machine, "t-a", "MainPID"), pid);
+    run(&machine, &["restart", "-f", "/root/once.toml"], 0);
+    assert_eq!(count("/root/once"), 2);
+    // A cycle restores what was up, and the work of a one-shot was done before.
+    run(
+        &machine,
+        &["cycle", "-f", "/root/once.toml", "--", "true"],
+        0,
+    );
+    assert_eq!(count("/root/once"), 2);
+    // Without the key a finished one-shot is not up, and the reason names the key.
+    run(&machine, &["start", "t-once"], 0);
+    let report = run(&machine, &["status", "t-once"], 1);
+    let why = report["warnings"][0].as_str().unwrap();
+    assert!(!why.ends_with(": running"), "{report}");
+
+    // RemainAfterExit: up until somebody stops it, and then not up.
+    run(&machine, &["start", "t-stays"], 0);
+    run(&machine, &["status", "t-stays"], 0);
+    run(&machine, &["restart", "t-stays"], 0);
+    assert_eq!(count("/root/stays"), 3);
+    run(&machine, &["stop", "t-stays"], 0);
+    let report = run(&machine, &["status", "t-stays"], 1);
+    assert_eq!(report["services"][0]["before"], "stopped", "{report}");
 }

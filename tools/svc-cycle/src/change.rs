@@ -12,6 +12,7 @@ use crate::cycle::{self, Facts};
 use crate::id::ServiceId;
 use crate::interrupt::Interrupt;
 use crate::journal::Journal;
+use crate::lock::Locks;
 use crate::plan::{self, Intent};
 use crate::ready::{self, Watchers};
 use crate::request::{Action, Request};
@@ -19,7 +20,7 @@ use crate::service::{Role, Service, Spec};
 use crate::set::Set;
 use crate::state::{Done, State};
 use crate::task::Task;
-use crate::{lock, preflight, reload};
+use crate::{preflight, reload};
 
 /// What a run came to, for the verdict.
 #[derive(Debug)]
@@ -42,9 +43,9 @@ pub struct Changed {
 /// What is wrong before anything was touched: usage, a held lock, a supervisord that does not answer.
 pub fn run(request: &Request, set: Set, context: &Context) -> Result<Changed> {
     let interrupt = Interrupt::begin()?;
-    let mut locks = Vec::new();
+    let mut locks = Locks::default();
     if !context.dry_run {
-        locks.extend(lock::acquire(&set.services, context.lock_wait)?);
+        locks.acquire(&set.services, context.lock_wait)?;
     }
     if request.reload_units && !context.dry_run {
         backend::reread(&set.services)?;
@@ -53,7 +54,7 @@ pub fn run(request: &Request, set: Set, context: &Context) -> Result<Changed> {
     if !context.dry_run {
         let mut related = set.services.clone();
         related.retain(|service| service.role != Role::Asked);
-        locks.extend(lock::acquire(&related, context.lock_wait)?);
+        locks.acquire(&related, context.lock_wait)?;
     }
     let services: Vec<&Service> = set.services.iter().collect();
     let states: Vec<State> = backend::observe(&services)
@@ -334,7 +335,7 @@ fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task) {
     let members = task.intent.start.clone();
     if !members.is_empty() {
         exec.start(service, task, &members, false);
-    } else if task.up {
+    } else if task.up && !task.before.was_restarted() {
         let began = Instant::now();
         let mut watchers = Watchers::look(service);
         let asked = ready::once(service, &task.before, &mut watchers);

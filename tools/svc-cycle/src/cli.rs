@@ -173,9 +173,10 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
             description: &[
                 "Without a selection recover starts the services of every interrupted run; with a \
                  selection only those. Services that a run left down on purpose (--on-failure \
-                 leave-down) are started only when they are named one by one. After a reboot the \
+                 leave-down) are started only when the command line names them one by one. After a reboot the \
                  services that a run had stopped before it are started, too, where the init system \
-                 has not started them.",
+                 has not started them. The packages have a timer that runs recover after the boot \
+                 and every five minutes: `systemctl enable --now svc-cycle-recover.timer`.",
                 "With a site file only runs for that site count, and runs without a site file that \
                  stopped a service of the site's set.",
                 "Without an interrupted run recover does nothing, so a runbook can begin with it.",
@@ -249,7 +250,18 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         },
         Entry {
             name: "/run/runbook-tools/svc-cycle.*.lock",
-            text: "The locks: one for each service that was ever changed.",
+            text: "The locks: one for each service that was ever changed. Runs of different users \
+                exclude each other, too, where both users can change the service.",
+        },
+        Entry {
+            name: "/run/runbook-tools/svc-cycle.*.finished",
+            text: "A note for each one-shot unit (oneshot = true) that a run has started and that \
+                ended well in this boot: systemd itself may forget that.",
+        },
+        Entry {
+            name: "/usr/lib/systemd/system/svc-cycle-recover.timer, svc-cycle-recover.service",
+            text: "The units for recover, not enabled: `systemctl enable --now \
+                svc-cycle-recover.timer` has recover run after the boot and every five minutes.",
         },
     ],
     environment: &[Entry {
@@ -311,6 +323,7 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
             .into_iter()
             .map(str::to_owned)
             .collect(),
+        listed: parsed.positionals_are_the_site_s(),
         only: parsed.text("only").map(str::to_owned),
         owner,
         site: parsed.site().map(|site| site.name().to_owned()),

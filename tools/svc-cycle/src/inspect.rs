@@ -10,6 +10,7 @@ use crate::expect;
 use crate::journal::{Journal, Stop};
 use crate::plan::Intent;
 use crate::ready::{self, Watchers};
+use crate::recover;
 use crate::report::{Cycle, Outcome};
 use crate::request::{Action, Request};
 use crate::service::Service;
@@ -127,8 +128,9 @@ fn owed(set: &Set) -> Vec<String> {
                 (false, false) => "was stopped by a run that was interrupted",
             };
             found.push(format!(
-                "{}: {why}; `svc-cycle recover {}` starts the service",
-                owed.name, owed.id
+                "{}: {why}; `{}` starts the service",
+                owed.name,
+                recover::by_name(&journal.entry().origin, owed)
             ));
         }
     }

@@ -6,11 +6,11 @@
 //! started only by name.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use base::clock::Deadline;
 use base::report::{Report, Status};
-use base::source::Source;
 use base::tool::Context;
 use base::{Error, Exit, Result};
 use proc::Snapshot;
@@ -23,10 +23,10 @@ use crate::change::bare;
 use crate::id::ServiceId;
 use crate::interrupt::Interrupt;
 use crate::journal::{Journal, Owed, Stop};
-use crate::lock;
+use crate::lock::Locks;
 use crate::plan::Intent;
 use crate::report::{Cycle, Outcome, StepReport};
-use crate::request::Request;
+use crate::request::{Origin, Request};
 use crate::service::Service;
 use crate::set::Set;
 use crate::state::{Run, State};
@@ -65,7 +65,7 @@ impl Selection {
         let named = set
             .services
             .iter()
-            .filter(|service| set.named.contains(&service.name));
+            .filter(|service| set.named.contains(&service.name) && !request.origin.listed);
         Ok(Self {
             named: named.map(backend::id).collect(),
             only: Some(set.services.iter().map(backend::id).collect()),
@@ -136,8 +136,9 @@ fn chosen(journal: &Journal, selection: &Selection, warnings: &mut Vec<String>) 
         }
         if journal.entry().left && !selection.named.contains(&owed.id) {
             warnings.push(format!(
-                "{}: left down on purpose after COMMAND failed; `svc-cycle recover {}` starts the service",
-                owed.name, owed.id
+                "{}: left down on purpose after COMMAND failed; `{}` starts the service",
+                owed.name,
+                by_name(&journal.entry().origin, owed)
             ));
             continue;
         }
@@ -214,12 +215,9 @@ fn one(
     context: &Context,
 ) -> Result<Vec<Task>> {
     let set = set(journal, chosen)?;
-    let _locks = if context.dry_run {
-        Vec::new()
-    } else {
-        lock::acquire(&set.services, context.lock_wait)?
-    };
+    let mut locks = Locks::default();
     if !context.dry_run {
+        locks.acquire(&set.services, context.lock_wait)?;
         end_command(journal)?;
     }
     let mut tasks = tasks(chosen, &set, journal.is_past());
@@ -247,14 +245,7 @@ fn settle_accounts(journal: &mut Journal, tasks: &mut [Task]) {
 /// The interrupted services as a set: as the set file in the journal describes them, else by their identity alone.
 fn set(journal: &Journal, chosen: &[Owed]) -> Result<Set> {
     let origin = &journal.entry().origin;
-    let source = origin
-        .file
-        .as_ref()
-        .map(|(name, text)| Source::new(name.clone(), text.clone()));
-    let described = match &source {
-        Some(source) => Set::recall(Some(source), &origin.directory, None).unwrap_or_default(),
-        None => Vec::new(),
-    };
+    let described = Set::recall(origin);
     let services = chosen.iter().map(|owed| {
         let known = described
             .iter()
@@ -266,6 +257,30 @@ fn set(journal: &Journal, chosen: &[Owed]) -> Result<Set> {
         service
     });
     Set::of(services.collect())
+}
+
+/// The command line that recovers this one service, from anywhere.
+#[must_use]
+pub fn by_name(origin: &Origin, owed: &Owed) -> String {
+    let mut words = vec!["svc-cycle".to_owned(), "recover".to_owned()];
+    let described = Set::recall(origin);
+    let known = described.iter().any(|each| each.name == owed.name);
+    let absolute = |file: &Path| origin.directory.join(file).display().to_string();
+    match (&origin.file, &owed.id.config) {
+        (Some((name, _)), _) if known && name != "-" => {
+            // The directory of the set file is where the file's own paths start.
+            let file = Path::new(name)
+                .file_name()
+                .map_or(Path::new(name), Path::new);
+            words.extend(["-f".to_owned(), absolute(file), owed.name.clone()]);
+        }
+        (_, Some(config)) => {
+            words.extend(["-c".to_owned(), config.display().to_string()]);
+            words.push(owed.id.to_string());
+        }
+        _ => words.push(owed.id.to_string()),
+    }
+    base::shell::line(&words)
 }
 
 /// The guardian's work: the journal it was given, once the run is no more.
@@ -307,7 +322,8 @@ fn restore_some(name: &str, interrupt: &Interrupt, which: impl Fn(&Owed) -> bool
         return Ok(());
     };
     let services = set(&journal, &owed(&journal))?;
-    let _locks = lock::acquire(&services.services, LOCKS)?;
+    let mut locks = Locks::default();
+    locks.acquire(&services.services, LOCKS)?;
     // Somebody else may have brought everything back, and the journal may be gone, while the locks were waited for.
     let Some(mut journal) = Journal::named(name)? else {
         return Ok(());
@@ -458,9 +474,28 @@ fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task, owed: &Owed
             Err(_) => {}
         }
     }
+    if members.is_empty() && is_another(&task.before.only(&owed.members), owed) {
+        // Something else starts the service, its own manager for one, which also does so again and again: that is no start yet.
+        exec.await_start(service, task);
+        if !task.up {
+            task.error = None;
+            members.clone_from(&owed.members);
+        }
+    }
     if !members.is_empty() {
         exec.start(service, task, &members, true);
     }
+}
+
+/// Whether some of it is up, or about to be, and not as the run found it.
+fn is_another(state: &State, owed: &Owed) -> bool {
+    state.members.iter().any(|member| {
+        member.run.is_up()
+            && !owed
+                .before
+                .iter()
+                .any(|(name, generation)| *name == member.name && *generation == member.generation)
+    })
 }
 
 /// Ends what is left of COMMAND: its whole process group, each member through its pidfd. After a reboot nothing is left of it.

@@ -64,6 +64,9 @@ pub struct Origin {
     pub config: Option<PathBuf>,
     /// The services that were named.
     pub names: Vec<String>,
+    /// The names are a list in the site file: nobody typed them one by one.
+    #[serde(default)]
+    pub listed: bool,
     /// The pattern that the names have to match.
     pub only: Option<String>,
     /// Who can change the file, where that is neither root nor the caller: user and group.

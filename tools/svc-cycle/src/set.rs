@@ -96,19 +96,19 @@ impl Set {
         Ok(set)
     }
 
-    /// The same without a look at the host: a script that is gone must not keep the others from being read.
-    ///
-    /// # Errors
-    /// The text is no set.
-    pub fn recall(
-        source: Option<&Source>,
-        directory: &Path,
-        config: Option<&Path>,
-    ) -> Result<Vec<Service>> {
-        source.map_or_else(
-            || from_names(&[], directory, config),
-            |source| from_source(source, directory),
-        )
+    /// The services of an interrupted run as they were described then, as far as that can still be read: a script that is gone
+    /// must not keep the others from being recovered.
+    #[must_use]
+    pub fn recall(origin: &Origin) -> Vec<Service> {
+        if let Some((name, text)) = &origin.file {
+            let source = Source::new(name.clone(), text.clone());
+            return from_source(&source, &origin.directory).unwrap_or_default();
+        }
+        let config = origin.config.as_deref();
+        let each = origin.names.iter().filter_map(|name| {
+            from_names(std::slice::from_ref(name), &origin.directory, config).ok()
+        });
+        each.flatten().collect()
     }
 
     fn selected(

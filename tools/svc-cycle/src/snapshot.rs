@@ -120,7 +120,8 @@ fn table(
         .map(|port| format!("{{ port = {port} }}"))
         .collect();
     if ready.is_empty() {
-        let sockets = listening.sockets.iter().take(1);
+        let sockets = listening.sockets.iter().filter(|path| !is_control(path));
+        let sockets = sockets.take(1);
         ready.extend(sockets.map(|path| format!("{{ socket = {} }}", quoted(path))));
     }
     if !ready.is_empty() {
@@ -144,6 +145,11 @@ fn table(
         let _ = writeln!(text, "{key} = {value}");
     }
     Ok(())
+}
+
+/// Whether the socket takes commands for the server, as gunicorn's ~/.gunicorn/gunicorn.ctl does: an answer there says nothing of requests.
+fn is_control(path: &str) -> bool {
+    path.ends_with(".ctl") || path.split('/').any(|part| part.starts_with('.'))
 }
 
 /// The user and the executable, where all main processes agree in them.

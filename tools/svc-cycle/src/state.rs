@@ -195,6 +195,12 @@ impl State {
                 .all(|member| matches!(member.run, Run::Running | Run::Finished))
     }
 
+    /// Whether the backend had to start a member again since somebody started the member on purpose.
+    #[must_use]
+    pub fn was_restarted(&self) -> bool {
+        self.members.iter().any(|member| member.restarts > 0)
+    }
+
     /// No member is known to be up.
     #[must_use]
     pub fn is_down(&self) -> bool {
@@ -287,10 +293,17 @@ impl State {
             .iter()
             .filter(|member| !matches!(member.run, Run::Running | Run::Finished));
         let words: Vec<String> = down.map(Member::in_words).collect();
-        if words.is_empty() {
+        if !words.is_empty() {
+            return words.join("; ");
+        }
+        let finished = self.names(|member| member.run == Run::Finished);
+        if finished.is_empty() {
             "running".to_owned()
         } else {
-            words.join("; ")
+            format!(
+                "{}: did its work and exited with status 0 (oneshot = true in a set file counts that as up)",
+                finished.join(", ")
+            )
         }
     }
 }

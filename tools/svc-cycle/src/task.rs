@@ -112,7 +112,9 @@ impl Task {
     /// Keeps the last lines of the service's own log.
     pub fn log(&mut self, lines: Vec<String>) {
         if self.report.log.is_empty() {
-            self.report.log = lines.iter().map(|line| base::mask::text(line)).collect();
+            let plain = |line: &String| base::terminal::without_sequences(line);
+            let lines = lines.iter().map(plain);
+            self.report.log = lines.map(|line| base::mask::text(&line)).collect();
         }
     }
 }

@@ -136,14 +136,17 @@ impl<'a> Foreground<'a> {
             .argv
             .split_first()
             .ok_or_else(|| Error::usage("there is no command to run"))?;
+        let (out, out_end) = pipe()?;
+        let (err, err_end) = pipe()?;
+        let watched = crate::terminal::watched(&[&out, &err]);
         let mut command = Command::new(program);
-        command
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.args(args).stdout(out_end).stderr(err_end);
         self.place(&mut command)?;
+        command.envs(watched);
         let mut child =
             super::spawn(&mut command, self.deadline).map_err(|e| self.not_started(program, &e))?;
+        // Our own writing ends: the pipes end with COMMAND.
+        drop(command);
         let leader = child.id();
         if let Some(started) = self.started {
             started(leader);
@@ -153,7 +156,7 @@ impl<'a> Foreground<'a> {
             None => Terminal::lend(leader),
         };
         let pidfd = pidfd(leader)?;
-        let mut pipes = [pipe(child.stdout.take()), pipe(child.stderr.take())];
+        let mut pipes = [Some(out), Some(err)];
         let mut seen = Outcome {
             ending: Ending::Exit(0),
             tail: String::new(),
@@ -271,10 +274,13 @@ fn hand_on(leader: u32, signal: Signal) {
     signal_group(leader, kill);
 }
 
-fn pipe(end: Option<impl Into<OwnedFd>>) -> Option<std::fs::File> {
-    let file = std::fs::File::from(end?.into());
+/// A pipe: the end that we read, and the end for COMMAND.
+fn pipe() -> Result<(std::fs::File, OwnedFd)> {
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+        .map_err(|e| Error::io("cannot make a pipe", &e.into()))?;
+    let file = std::fs::File::from(read);
     nonblocking(&file);
-    Some(file)
+    Ok((file, write))
 }
 
 /// The last words, with some more before them: a secret that the cut went through would not be known any more.

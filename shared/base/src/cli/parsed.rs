@@ -33,6 +33,7 @@ pub struct Parsed {
     trailing: Option<Vec<OsString>>,
     modes: super::Modes,
     pub(super) site: Option<Arc<Site>>,
+    pub(super) places_of_site: bool,
 }
 
 impl Parsed {
@@ -110,6 +111,11 @@ impl Parsed {
     /// What was given by its place, as text (paths that are not UTF-8 are left out: ask [`Parsed::positionals`] for those).
     pub fn positional_texts(&self) -> Vec<&str> {
         self.positionals.iter().filter_map(|v| v.to_str()).collect()
+    }
+
+    /// Whether the positional arguments are the site file's: nobody typed one.
+    pub fn positionals_are_the_site_s(&self) -> bool {
+        self.places_of_site
     }
 
     /// The command after `--`.

@@ -107,6 +107,7 @@ impl Builder<'static> {
             if values.is_empty() {
                 break;
             }
+            self.parsed.places_of_site = typed == 0;
             for value in values {
                 self.positional(value)
                     .map_err(|e| site.wrong_value(tool, &key, e.about(place.name, &key)))?;

@@ -17,7 +17,7 @@ use proc::Snapshot;
 use proc::{Identity, arguments, executable, is_of_this_machine};
 
 use super::pidfile;
-use super::row::{Backend, itself};
+use super::row::{Backend, itself, owns};
 use super::spawn::{self, Launch, signal_named};
 use crate::id::ServiceId;
 use crate::service::Service;
@@ -41,6 +41,9 @@ start = ["/srv/reef/venv/bin/celery", "-A", "reef", "worker"]
     check,
     id,
     locks: |service| itself(id(service)),
+    may_touch: |service, peer| {
+        service.runs_as_manager_of() == Some(peer.uid) || owns(peer.uid, &service.directory)
+    },
     observe,
     start,
     stop,

@@ -7,7 +7,7 @@
 //! How long a stop may take is the file's own stop_grace_period.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use base::clock::Deadline;
 use base::{Error, Kind, Result};
 use serde::Deserialize;
 
-use super::row::{Backend, itself};
+use super::row::{Backend, can_write};
 use crate::id::ServiceId;
 use crate::service::{KillPolicy, Service};
 use crate::state::{Done, Member, Remarks, Run, State};
@@ -36,7 +36,8 @@ config = ["docker-compose.yml", "docker/docker-compose.prod.yml"]
     startable: |_| Ok(()),
     check,
     id,
-    locks: |service| itself(id(service)),
+    locks,
+    may_touch: |_, peer| can_write(peer.uid, Path::new(SOCKET)),
     observe,
     start,
     stop,
@@ -53,6 +54,9 @@ config = ["docker-compose.yml", "docker/docker-compose.prod.yml"]
     shows_stopping: true,
     log,
 };
+
+/// Where the engine listens on a host with one; whoever can write there can start and stop every container.
+const SOCKET: &str = "/run/docker.sock";
 
 /// `ps` talks to the engine and may have to wait for it.
 const ASKING: Duration = Duration::from_secs(30);
@@ -78,16 +82,40 @@ fn files(service: &Service) -> Vec<PathBuf> {
     files.map(|file| service.path(file)).collect()
 }
 
+/// The names that docker compose looks for, the preferred one first.
+const NAMES: &[&str] = &[
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yml",
+    "docker-compose.yaml",
+];
+
+/// The file that docker compose finds by itself: in the directory, or in one above.
+fn usual(directory: &Path) -> Option<PathBuf> {
+    directory
+        .ancestors()
+        .flat_map(|above| NAMES.iter().map(|name| above.join(name)))
+        .find(|file| file.is_file())
+}
+
 fn id(service: &Service) -> ServiceId {
-    let canonical = |path: PathBuf| path.canonicalize().unwrap_or(path);
     let first = files(service).into_iter().next();
+    let place = first
+        .or_else(|| usual(&service.directory))
+        .unwrap_or_else(|| service.directory.clone());
     ServiceId {
-        config: Some(canonical(
-            first.unwrap_or_else(|| service.directory.clone()),
-        )),
+        config: Some(place.canonicalize().unwrap_or(place)),
         matching: service.spec.project.clone(),
         ..ServiceId::system(BACKEND.name, &service.unit)
     }
+}
+
+/// A project name that is written out and the same name as docker compose makes it are one service, so the lock does not tell them apart.
+fn locks(service: &Service) -> Vec<ServiceId> {
+    vec![ServiceId {
+        matching: None,
+        ..id(service)
+    }]
 }
 
 fn compose(service: &Service, arguments: &[&str], deadline: Deadline) -> Result<Finished> {

@@ -17,7 +17,7 @@ use base::clock::Deadline;
 use base::{Error, Kind, Result};
 use proc::{Identity, Process, arguments};
 
-use super::row::{Backend, itself};
+use super::row::{Backend, itself, owns};
 use super::spawn::{self, Launch, signal_named};
 use crate::id::ServiceId;
 use crate::service::Service;
@@ -48,6 +48,10 @@ start = ["/srv/reef/venv/bin/gunicorn", "--daemon", "--pid", "/run/reef/gunicorn
     check,
     id,
     locks: |service| itself(id(service)),
+    may_touch: |service, peer| {
+        let file = file(service);
+        file.parent().is_some_and(|place| owns(peer.uid, place))
+    },
     observe,
     start,
     stop,

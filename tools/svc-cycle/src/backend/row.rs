@@ -1,9 +1,12 @@
 //! What a backend can do: the row that each backend's file fills in.
 
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
 use base::Result;
 use base::clock::Deadline;
+use base::connect::Peer;
 
 use crate::id::ServiceId;
 use crate::service::{Role, Service, Spec};
@@ -13,7 +16,7 @@ use crate::state::{Done, Remarks, State};
 pub type ForMany<T> = fn(&[&Service]) -> Result<T>;
 
 /// What is read from a backend's configuration file.
-pub type FromFile = fn(&std::path::Path) -> Result<Vec<String>>;
+pub type FromFile = fn(&Path) -> Result<Vec<String>>;
 
 /// A backend. Every function is about one service, but for `observe` and `related`, which are asked about many at once.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ pub struct Backend {
     pub id: fn(&Service) -> ServiceId,
     /// The names that a run has to lock before it changes the service.
     pub locks: fn(&Service) -> Vec<ServiceId>,
+    /// Whether a process of another ordinary user can start and stop the service, so that a run of that user holds a lock that counts.
+    pub may_touch: fn(&Service, Peer) -> bool,
     /// The state now.
     pub observe: fn(&[&Service]) -> Vec<Result<State>>,
     /// Asks for these members to be started; returns when the backend took it as done, which proves nothing.
@@ -95,4 +100,24 @@ pub struct Related {
 #[must_use]
 pub fn itself(id: ServiceId) -> Vec<ServiceId> {
     vec![id]
+}
+
+/// Whether a user can write to a file: the file is a socket, and whoever can write to it can start and stop what its server runs.
+#[must_use]
+pub fn can_write(uid: u32, path: &Path) -> bool {
+    let Ok(meta) = std::fs::metadata(path) else {
+        return false;
+    };
+    let mode = meta.mode();
+    let member = || {
+        base::child::Identity::of_uid(uid, u32::MAX)
+            .is_ok_and(|user| user.groups.contains(&meta.gid()))
+    };
+    mode & 0o002 != 0 || meta.uid() == uid && mode & 0o200 != 0 || mode & 0o020 != 0 && member()
+}
+
+/// Whether a directory, and with it the pid file in it, is a user's own.
+#[must_use]
+pub fn owns(uid: u32, directory: &Path) -> bool {
+    std::fs::metadata(directory).is_ok_and(|meta| meta.uid() == uid)
 }

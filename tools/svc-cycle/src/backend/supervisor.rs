@@ -14,9 +14,10 @@ mod state;
 use std::path::Path;
 use std::time::Duration;
 
+use base::connect::Peer;
 use base::{Error, Fix, Result};
 
-use super::row::Backend;
+use super::row::{Backend, can_write};
 use crate::id::ServiceId;
 use crate::service::Service;
 use crate::state::{Remarks, Run, State};
@@ -43,6 +44,7 @@ config = "/srv/reef/supervisord.conf"
     check,
     id,
     locks,
+    may_touch,
     observe,
     start,
     stop,
@@ -101,6 +103,14 @@ fn locks(service: &Service) -> Vec<ServiceId> {
         found.push(whole);
     }
     found
+}
+
+/// Whoever can write to supervisord's socket can start and stop its programs.
+fn may_touch(service: &Service, peer: Peer) -> bool {
+    connection(service).is_ok_and(|connection| {
+        let socket = connection.client.socket.as_ref();
+        socket.is_some_and(|socket| can_write(peer.uid, socket))
+    })
 }
 
 /// RUNNING means that it stayed up for `startsecs`; with `startsecs = 0` it means nothing.

@@ -39,6 +39,7 @@ pidfile = "/run/uwsgi/reef.pid"
     check,
     id,
     locks: |service| itself(id(service)),
+    may_touch: |_, _| false,
     observe,
     start,
     stop,

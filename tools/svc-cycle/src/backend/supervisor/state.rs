@@ -95,6 +95,9 @@ fn state(service: &Service, connection: &Connection, processes: &[Value]) -> Res
     })
 }
 
+/// What supervisord makes of a one-shot that ends well within startsecs.
+const TOO_SOON: &str = "exit status 0, and supervisord takes an exit within startsecs for a failed start: a one-shot needs startsecs = 0 and autorestart = false";
+
 /// The process as a member.
 fn member(service: &Service, connection: &Connection, info: &Value) -> Option<Member> {
     let name = namespec(info)?;
@@ -111,6 +114,8 @@ fn member(service: &Service, connection: &Connection, info: &Value) -> Option<Me
         .filter(|pid| *pid > 0);
     let exit = info.get("exitstatus").and_then(Value::int).unwrap_or(0);
     let run = match code {
+        // A one-shot is done when it has ended, and not before.
+        20 if service.spec.oneshot => Run::Starting,
         20 => Run::Running,
         10 | 30 => Run::Starting,
         40 => Run::Stopping,
@@ -132,7 +137,11 @@ fn member(service: &Service, connection: &Connection, info: &Value) -> Option<Me
         word,
         pid,
         generation,
-        detail: reason(info, run, exit),
+        detail: if run == Run::Failed && exit == 0 && service.spec.oneshot {
+            Some(TOO_SOON.to_owned())
+        } else {
+            reason(info, run, exit)
+        },
         // After stopwaitsecs supervisord kills, and notices that within a second or two.
         stop_time: known.map(|process| Duration::from_secs(process.stopwaitsecs.saturating_add(5))),
         ..Member::of_process(&name, None)
@@ -213,7 +222,10 @@ mod tests {
         assert_eq!(run(100, 0), Run::Stopped);
         assert_eq!(run(100, 3), Run::Failed);
         assert_eq!(run(200, 0), Run::Failed);
+        assert_eq!(of(true, 20, 0).run, Run::Starting);
         assert_eq!(of(true, 100, 0).run, Run::Finished);
+        let soon = of(true, 200, 0);
+        assert!(soon.detail.is_some_and(|why| why.contains("startsecs = 0")));
         let failed = of(false, 200, 3);
         assert_eq!(
             failed.detail.as_deref(),

@@ -19,7 +19,7 @@ pub enum Manager {
 /// What is asked of each unit.
 const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,Result,Type,MainPID,ControlGroup,InvocationID,NRestarts,TriggeredBy,\
     CanReload,CanStop,RefuseManualStart,RefuseManualStop,ExecMainCode,ExecMainStatus,LoadError,Job,RequiredBy,RequisiteOf,BoundBy,ConsistsOf,PropagatesStopTo,\
-    Requires,BindsTo,Wants,TimeoutStopUSec,RestartUSec,NeedDaemonReload,UnitFileState,ConditionResult,ConditionTimestampMonotonic,AssertResult,FragmentPath";
+    Requires,BindsTo,Wants,TimeoutStopUSec,RestartUSec,NeedDaemonReload,UnitFileState,DropInPaths,RemainAfterExit,ConditionResult,ConditionTimestampMonotonic,AssertResult,FragmentPath";
 
 /// A unit as systemd describes it.
 #[derive(Debug, Clone, Default)]

@@ -62,8 +62,14 @@ pub fn member(name: &str, unit: &Unit) -> Member {
         ("activating", _) => Run::Starting,
         ("deactivating", _) => Run::Stopping,
         ("failed", _) => Run::Failed,
-        // A one-shot that has run in this boot (it has an invocation) and ended well.
-        ("inactive", _) if once && result == "success" && !unit.get("InvocationID").is_empty() => {
+        // A one-shot that has run in this boot (it has an invocation) and ended well. One that remains active until somebody stops the
+        // unit (Debian's postgresql) was stopped.
+        ("inactive", _)
+            if once
+                && result == "success"
+                && unit.get("RemainAfterExit") != "yes"
+                && !unit.get("InvocationID").is_empty() =>
+        {
             Run::Finished
         }
         _ => Run::Stopped,
@@ -226,6 +232,8 @@ mod tests {
             Id=c.service\nLoadState=not-found\n\n\
             Id=d.service\nActiveState=active\nSubState=exited\nType=forking\nMainPID=0\n\n\
             Id=e.service\nActiveState=active\nSubState=exited\nType=oneshot\nMainPID=0\n\n\
+            Id=g.service\nActiveState=inactive\nSubState=dead\nType=oneshot\nResult=success\nInvocationID=abc\nRemainAfterExit=yes\n\n\
+            Id=h.service\nActiveState=inactive\nSubState=dead\nType=oneshot\nResult=success\nInvocationID=abc\nRemainAfterExit=no\n\n\
             Id=f.service\nActiveState=activating\nSubState=auto-restart\nResult=exit-code\nExecMainStatus=4\nRestartUSec=10min\n",
         );
         let a = member("a.socket", &all[0]);
@@ -239,6 +247,8 @@ mod tests {
         // Debian's uwsgi after a kill: systemd remembers that its script said yes.
         assert_eq!(member("d.service", &all[3]).run, Run::Failed);
         assert_eq!(member("e.service", &all[4]).run, Run::Running);
-        assert!(member("f.service", &all[5]).dormant);
+        assert_eq!(member("g.service", &all[5]).run, Run::Stopped);
+        assert_eq!(member("h.service", &all[6]).run, Run::Finished);
+        assert!(member("f.service", &all[7]).dormant);
     }
 }
