@@ -139,9 +139,18 @@ impl Stage {
 
     /// One of the seven, as root would type it here, with the site file.
     pub fn tool(&self, name: &str, args: &[&str]) -> harness::Tool {
-        let mut tool = harness::tool(name);
         let site = format!("RUNBOOK_SITE=/root/{}/site.toml", self.site);
-        let around = [&["env", "-i"], &ENVIRONMENT[..], &[&site, name], args];
+        self.with(&site, name, args)
+    }
+
+    /// The same, without the site file.
+    pub fn bare(&self, name: &str, args: &[&str]) -> harness::Tool {
+        self.with("RUNBOOK_SITE=", name, args)
+    }
+
+    fn with(&self, variable: &str, name: &str, args: &[&str]) -> harness::Tool {
+        let mut tool = harness::tool(name);
+        let around = [&["env", "-i"], &ENVIRONMENT[..], &[variable, name], args];
         *tool.command() = self.machine.command(&around.concat());
         tool
     }

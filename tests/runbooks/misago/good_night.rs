@@ -76,7 +76,7 @@ fn misago_is_installed_and_its_guide_s_errors_are_answered() {
         again
             .of("maint-page")
             .iter()
-            .all(|report| report["action"] == "snippet"),
+            .all(|report| report["command"] == "snippet"),
         "nothing to do, and the forum was stopped\n{again}"
     );
 
@@ -104,7 +104,7 @@ fn both_errors_as_migrate_shows_them(stage: &Stage, extensions: &str) {
     };
     let ensure = |more: &[&str]| {
         stage
-            .tool(
+            .bare(
                 "pg-ext-ensure",
                 &["-d", "service=misago dbname=trial", "btree_gin", "hstore"],
             )
@@ -176,7 +176,7 @@ fn both_errors_as_migrate_shows_them(stage: &Stage, extensions: &str) {
         manage,
     ];
     let elevated = stage
-        .tool("pg-ext-ensure", &words)
+        .bare("pg-ext-ensure", &words)
         .run()
         .expect_code(0)
         .json();
