@@ -63,13 +63,19 @@ check:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(whole)
 	$(target)/debug/runbook-docgen --check
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+	  dbs="$${CARGO_HOME:-$$HOME/.cargo}/advisory-dbs"; \
+	  if ls -d "$$dbs"/advisory-db-* >/dev/null 2>&1; then advisories=advisories; else advisories=; fi; \
+	  set -x; $(CARGO) deny --locked --offline check licenses bans sources $$advisories; \
+	fi
 
 # Run this before each commit. It needs no root, no servers and no network.
 quick: check
 	$(CARGO) test --locked --workspace --exclude runbook-tests --no-fail-fast
 	SKIP_SERVERS=1 $(CARGO) test --locked -p runbook-tests --test cli --test contract --no-fail-fast
 
-# Licences, sources and advisories of what is linked (cargo install cargo-deny).
+# Licences, sources and advisories of what is linked (cargo install cargo-deny). Fetches the database of advisories; `make check` reads that
+# database, where there is one, and fetches nothing.
 deny:
 	$(CARGO) deny --locked check
 

@@ -51,11 +51,38 @@ fn service(service: &str, name: &str, bytes: &[u8]) {
     log_paths::readers::configuration(service, file(name, bytes), name).expect("a known service");
 }
 
+/// A byte that is no part of a letter stands for a registered secret. Whatever stands around, no output holds the secret, nor the password
+/// of a line after any other text; and every output is the given text, with nothing but the mask in the places that are left out.
 fn mask(bytes: &[u8]) {
-    let text = String::from_utf8_lossy(bytes);
-    let _ = base::mask::text(&base::mask::text(&text));
-    let words: Vec<&str> = text.split(' ').collect();
-    assert_eq!(base::mask::argv(&words).len(), words.len());
+    const SECRET: &str = "q7Vx-cTn!k+W9";
+    const PASSWORD: &str = "Zr4=hLp8uM";
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| base::mask::register(SECRET));
+    // A star would look like the mask.
+    let given = String::from_utf8_lossy(bytes).replace('\u{fffd}', SECRET);
+    let given = given.replace('*', "+");
+    let line = format!("{given}\npassword={PASSWORD}\n");
+    let words: Vec<&str> = given.split(' ').collect();
+    let argv = base::mask::argv(&words);
+    assert_eq!(argv.len(), words.len());
+    let json = base::mask::json(&given).expect("a text is JSON");
+    let json: String = serde_json::from_str(&json).expect("what was written can be read");
+    assert_eq!(json, base::mask::text(&given));
+    let shown = base::mask::text(&line);
+    let leaks = shown.contains(PASSWORD) && !given.contains(PASSWORD);
+    assert!(!leaks, "{line:?}: {shown:?}");
+    let outputs = [(line.as_str(), shown), (&given, json)];
+    let outputs = outputs.iter().map(|(text, shown)| (*text, shown));
+    for (text, shown) in outputs.chain(words.into_iter().zip(&argv)) {
+        assert!(!shown.contains(SECRET), "{text:?}: {shown:?}");
+        let mut rest = text;
+        for kept in shown.split(base::mask::MASK) {
+            let at = rest
+                .find(kept)
+                .unwrap_or_else(|| panic!("{text:?}: {shown:?}"));
+            rest = &rest[at + kept.len()..];
+        }
+    }
 }
 
 fn requirements(bytes: &[u8]) {

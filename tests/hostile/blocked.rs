@@ -1,12 +1,10 @@
 //! What never answers: FIFOs without a writer, a standard input that stays open, a socket whose queue is full.
 
+use crate::peers::{MOST, WEDGED, end, helper};
 use crate::user::{DEP, Host};
 use harness::{bin, tool};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// The timeout, a second more, and what a loaded machine takes to start a program.
-const MOST: Duration = Duration::from_secs(6);
+use std::time::Instant;
 
 #[test]
 fn no_tool_waits_for_the_writer_of_a_fifo() {
@@ -113,32 +111,14 @@ print(rc, time.time() - began < 6)
 fn a_server_whose_queue_is_full_is_not_waited_for() {
     let host = harness::scratch();
     let socket = host.path().join("app.sock");
-    let script = "
-import socket, sys, time
-s = socket.socket(socket.AF_UNIX)
-s.bind(sys.argv[1])
-s.listen(0)
-c = socket.socket(socket.AF_UNIX)
-c.connect(sys.argv[1])
-print('.', flush=True)
-time.sleep(60)
-";
-    let mut server = Command::new("python3")
-        .args(["-c", script])
-        .arg(&socket)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut ready = [0u8];
-    std::io::Read::read_exact(server.stdout.as_mut().unwrap(), &mut ready).unwrap();
+    let mut server = helper(WEDGED, &socket);
     let began = Instant::now();
     let done = tool("check-reqs")
         .arg(format!("tcp:{}", socket.display()))
         .args(["--timeout", "2s"])
         .run();
     let took = began.elapsed();
-    let _ = server.kill();
-    let _ = server.wait();
+    end(&mut server);
     assert!(took < MOST, "{took:?}");
     assert!(done.code() > 0, "{}", done.out());
     let status = &done.json()["items"][0]["status"];

@@ -112,12 +112,7 @@ fn many(count: usize, line: impl Fn(usize) -> String) -> String {
 
 fn venv(dir: &Path) -> String {
     let path = dir.join("venv");
-    let made = Command::new("/usr/bin/python3")
-        .args(["-m", "venv", "--without-pip"])
-        .arg(&path)
-        .status()
-        .unwrap();
-    assert!(made.success());
+    crate::peers::venv(&path);
     path.to_str().unwrap().to_owned()
 }
 

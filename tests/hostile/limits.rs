@@ -32,12 +32,7 @@ fn host() -> Host {
     let pid_file = dir.path().join("sleep.pid");
     fs::write(&pid_file, format!("{}\n", service.pid())).unwrap();
     let venv = dir.path().join("venv");
-    let made = Command::new("/usr/bin/python3")
-        .args(["-m", "venv", "--without-pip"])
-        .arg(&venv)
-        .status()
-        .unwrap();
-    assert!(made.success());
+    crate::peers::venv(&venv);
     let (empty, cron) = (dir.path().join("empty.txt"), dir.path().join("cron.txt"));
     fs::write(&empty, "# nothing\n").unwrap();
     fs::write(&cron, "0 4 * * * /bin/true\n").unwrap();

@@ -7,6 +7,7 @@ mod journal;
 mod limits;
 mod maint_page;
 mod matrix;
+mod peers;
 mod programs;
 mod secrets;
 mod services;

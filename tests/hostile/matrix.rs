@@ -165,6 +165,69 @@ fn stop_by_pid_file(cell: &Cell) -> String {
     }
 }
 
+/// A log in a directory that is root's alone.
+fn log_of_roots(cell: &Cell) -> String {
+    let log = cell.host.roots().join("app.log");
+    let set = cell.file(
+        "set.toml",
+        &format!(
+            "[service.app]\nbackend = \"pidfile\"\npidfile = \"app.pid\"\nstart_timeout = \"1s\"\nlog = \"{}\"\n\
+             start = [\"/bin/sh\", \"-c\", \"true\"]\n",
+            log.display()
+        ),
+        0o644,
+    );
+    let done = cell.run("svc-cycle", &["start", "--file", text(&set), "app"]);
+    cell.as_whom(&log, &done)
+}
+
+/// A pid file of root's, with a process of root's.
+fn stop_by_a_set(cell: &Cell) -> String {
+    let mut victim = Command::new("sleep").arg("60").spawn().unwrap();
+    let public = cell.marks().parent().unwrap().join("run");
+    fs::create_dir(&public).unwrap();
+    let pid_file = public.join("app.pid");
+    fs::write(&pid_file, format!("{}\n", victim.id())).unwrap();
+    let set = cell.file(
+        "set.toml",
+        &format!(
+            "[service.app]\nbackend = \"pidfile\"\npidfile = \"{}\"\n",
+            pid_file.display()
+        ),
+        0o644,
+    );
+    let done = cell.run("svc-cycle", &["stop", "--file", text(&set)]);
+    let alive = victim.try_wait().unwrap().is_none();
+    let _ = victim.kill();
+    let _ = victim.wait();
+    match alive {
+        true => format!("not signalled ({})", done.status.code().unwrap_or(-1)),
+        false => "ended".to_owned(),
+    }
+}
+
+fn list_of_requirements(cell: &Cell) -> String {
+    let made = cell.marks().join("made");
+    let list = cell.file(
+        "needs.toml",
+        &format!(
+            "[[check]]\ntype = \"command\"\nname = \"sh\"\nversion = \">=1\"\nargs = [\"-c\", \"echo > {}; echo 1.2\"]\n",
+            made.display()
+        ),
+        0o644,
+    );
+    let done = cell.run("check-reqs", &["-f", text(&list)]);
+    cell.as_whom(&made, &done)
+}
+
+fn requirements_for_root(cell: &Cell) -> String {
+    let venv = cell.marks().parent().unwrap().join("venv");
+    crate::peers::venv(&venv);
+    let file = cell.file("requirements.txt", "# nothing\n", 0o644);
+    let args = ["apply", "-n", "--adopt", "-r", text(&file), text(&venv)];
+    by_code(&cell.run("venv-sync", &args))
+}
+
 fn program_of_a_check(cell: &Cell) -> String {
     let made = cell.marks().join("made");
     let script = format!("#!/bin/sh\necho > {}\necho 'x 1.2'\n", made.display());
@@ -276,6 +339,22 @@ const ROWS: &[(&str, Try)] = &[
     (
         "pid file that names root's process, `svc-cycle stop`",
         stop_by_pid_file,
+    ),
+    (
+        "log in root's directory, named by a set file, `svc-cycle start`",
+        log_of_roots,
+    ),
+    (
+        "pid file of root's, named by a set file, `svc-cycle stop`",
+        stop_by_a_set,
+    ),
+    (
+        "list of requirements, `check-reqs -f`",
+        list_of_requirements,
+    ),
+    (
+        "requirements file for root's environment, `venv-sync apply -n`",
+        requirements_for_root,
     ),
     ("program, `check-reqs cmd:`", program_of_a_check),
     ("virtual environment, `venv-sync check`", check_of_a_venv),

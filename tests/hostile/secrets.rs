@@ -236,11 +236,7 @@ fn no_secret_leaves_a_tool() {
         ),
     );
     let venv = at("venv");
-    let made = Command::new("/usr/bin/python3")
-        .args(["-m", "venv", "--without-pip", &venv])
-        .status()
-        .unwrap();
-    assert!(made.success());
+    crate::peers::venv(Path::new(&venv));
     let url = format!("http://joe:{}@127.0.0.1:1/", s("check_url"));
     let needs = planted.write(
         "needs.toml",

@@ -19,6 +19,7 @@ use serde::Deserialize;
 
 use crate::http::Request;
 use crate::{port, socket};
+use base::child::Identity as User;
 use base::clock::Deadline;
 use proc::{Identity, Process};
 
@@ -203,6 +204,15 @@ pub struct Armed {
     /// What to ask.
     pub probe: Probe,
     log: Option<LogMark>,
+    /// Whose rights ask; `None` means the caller's.
+    asker: Option<Asker>,
+}
+
+/// Who asks where the caller does not, and where a command stands.
+#[derive(Debug, Clone)]
+struct Asker {
+    user: User,
+    dir: PathBuf,
 }
 
 /// Where a log ended: device and inode say whether it is still that file. It is kept open, so that the file
@@ -232,12 +242,27 @@ impl Probe {
     /// Marks the beginning; to be called before the service is started.
     #[must_use]
     pub fn arm(self) -> Armed {
-        let log = if let Self::Log { path, .. } = &self {
-            LogMark::of(path)
-        } else {
-            None
+        self.arm_as(None, Path::new("/"))
+    }
+
+    /// As [`Probe::arm`]. What `user` wrote asks with that user's rights and no more: a command runs as the user, in `dir`; files and
+    /// sockets are opened as the user.
+    #[must_use]
+    pub fn arm_as(self, user: Option<User>, dir: &Path) -> Armed {
+        let dir = dir.to_path_buf();
+        let asker = user.map(|user| Asker { user, dir });
+        let log = match (&self, &asker) {
+            (Self::Log { path, .. }, None) => LogMark::of(path),
+            (Self::Log { path, .. }, Some(asker)) => {
+                base::trust::with_rights_of(&asker.user, || LogMark::of(path)).unwrap_or_default()
+            }
+            _ => None,
         };
-        Armed { probe: self, log }
+        Armed {
+            probe: self,
+            log,
+            asker,
+        }
     }
 
     /// With relative paths taken from `directory`.
@@ -305,6 +330,15 @@ impl Armed {
     /// # Errors
     /// Why it is not so, in words.
     pub fn once(&self, timeout: Duration) -> Result<(), String> {
+        match (&self.probe, &self.asker) {
+            (Probe::Command(argv), asker) => command(argv, asker.as_ref(), timeout),
+            (_, None) => self.ask(timeout),
+            (_, Some(asker)) => base::trust::with_rights_of(&asker.user, || self.ask(timeout))
+                .unwrap_or_else(|error| Err(error.message)),
+        }
+    }
+
+    fn ask(&self, timeout: Duration) -> Result<(), String> {
         match &self.probe {
             Probe::Port(address) => port::connect(address, timeout),
             Probe::Socket(path) => socket::connect(path, timeout),
@@ -322,7 +356,7 @@ impl Armed {
                 Err(error) => Err(format!("{}: {error}", path.display())),
             },
             Probe::Log { path, line } => self.log_line(path, line),
-            Probe::Command(argv) => command(argv, timeout),
+            Probe::Command(argv) => command(argv, self.asker.as_ref(), timeout),
         }
     }
 
@@ -399,7 +433,7 @@ fn pidfile(path: &Path) -> Result<(), String> {
 }
 
 /// Runs the command in a process group of its own, with no input and its output dropped; the group is killed at the end of `timeout`.
-fn command(argv: &[String], timeout: Duration) -> Result<(), String> {
+fn command(argv: &[String], asker: Option<&Asker>, timeout: Duration) -> Result<(), String> {
     let Some((program, arguments)) = argv.split_first() else {
         return Err("no program".to_owned());
     };
@@ -409,8 +443,17 @@ fn command(argv: &[String], timeout: Duration) -> Result<(), String> {
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0);
+        .stderr(Stdio::null());
+    match asker.filter(|asker| !asker.user.is_current()) {
+        // In a session of its own, whose leader leads a group, too.
+        Some(asker) => asker
+            .user
+            .isolate(&mut starting, Some(&asker.dir))
+            .map_err(|error| error.message)?,
+        None => {
+            starting.process_group(0);
+        }
+    }
     let mut child = base::child::spawn(&mut starting, Deadline::after(Some(timeout)))
         .map_err(|error| format!("{program}: {error}"))?;
     if let Ok(process) = i32::try_from(child.id())

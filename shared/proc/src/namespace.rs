@@ -2,6 +2,7 @@
 //! with PrivateTmp= see other files under the same names.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 
 /// A kind of namespace.
@@ -33,6 +34,20 @@ impl Namespace {
     /// PermissionDenied for another user's process; NotFound when the process has ended.
     pub fn of(self, pid: i32) -> io::Result<u64> {
         std::fs::metadata(format!("/proc/{pid}/ns/{}", self.file())).map(|meta| meta.ino())
+    }
+
+    /// The namespace of a process, for setns(2).
+    ///
+    /// # Errors
+    /// PermissionDenied for another user's process; NotFound when the process has ended.
+    pub fn open(self, process: &crate::Identity) -> io::Result<OwnedFd> {
+        let file = std::fs::File::open(format!("/proc/{}/ns/{}", process.pid, self.file()))?;
+        // The number may have been given to another process by now.
+        if process.lives() {
+            Ok(file.into())
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
     }
 
     /// Whether process `pid` shares this process' namespace; `None` where this user may not look.

@@ -232,7 +232,7 @@ pub const COMMAND_LINE: CommandLine = CommandLine {
         "check-reqs only looks: it writes no file (django collects static files into a directory \
          in TMPDIR, which is removed), runs no package manager and sends no mail. Root's \
          check-reqs runs another user's interpreter or site as that user, without the caller's \
-         environment.",
+         environment, and looks as that user at everything that another user's FILE asks for.",
         "Passwords in URLs, connection strings and arguments are masked in every output. \
          service_env reports whether a variable is set and the length of the value, never the \
          value.",
@@ -254,15 +254,9 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
     let mut sources = Vec::new();
     if !matches!(action, Action::Snapshot(_)) {
         for path in parsed.paths("file") {
-            let name = if path == Path::new("-") {
-                "standard input".to_string()
-            } else {
-                path.display().to_string()
-            };
-            sources.push(Source::File(Origin::new(
-                name,
-                base::source::read_text(path)?,
-            )));
+            let source = base::source::Source::read(path)?;
+            let user = source.executor()?;
+            sources.push(Source::File(Origin::new(source.name, source.text).of(user)));
         }
         sources.extend(needs.into_iter().map(Source::Need));
         if sources.is_empty() {

@@ -45,6 +45,8 @@ pub struct Requirement {
     pub timeout: Option<Duration>,
     /// A fix that the file gives, in place of the check's own.
     pub fix: Option<Fix>,
+    /// Who can change the file, where that is not the caller.
+    pub user: Option<base::child::Identity>,
     /// Where it was written: `site.toml:12`, or the argument.
     pub origin: String,
 }
@@ -204,6 +206,7 @@ impl List {
             skipped,
             timeout,
             fix,
+            user: origin.user.clone(),
             origin: place,
         });
         Ok(())

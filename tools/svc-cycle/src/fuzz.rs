@@ -97,6 +97,7 @@ fn sets_that_are_none() {
             continue;
         };
         match Set::read(
+            None,
             Some(&Source::new("set", text.clone())),
             Path::new("/srv"),
             None,

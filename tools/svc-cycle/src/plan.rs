@@ -182,6 +182,7 @@ mod tests {
         let text = format!("[service.web]\nbackend = \"systemd\"\npolicy = \"{policy}\"\n");
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         Set::read(
+            None,
             Some(&Source::new("set.toml", text)),
             Path::new("/"),
             None,

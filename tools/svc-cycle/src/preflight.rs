@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use base::child::{Identity as User, Run as Child};
 use base::clock::Deadline;
 use base::{Error, Kind, Result};
-use proc::View;
+use proc::{Identity, View};
 
 use crate::backend;
 use crate::service::Service;
@@ -103,6 +103,8 @@ struct Known {
     environment: Vec<(OsString, OsString)>,
     dir: PathBuf,
     user: Option<User>,
+    /// The process among whose mounts the check runs, where those are not ours.
+    among: Option<Identity>,
 }
 
 impl Known {
@@ -120,6 +122,12 @@ impl Known {
         for (key, value) in &self.environment {
             run = run.env(key, value);
         }
+        if let Some(process) = self.among {
+            let mounts = proc::Namespace::Mount
+                .open(&process)
+                .map_err(|error| Error::io(format!("{name}: process {}", process.pid), &error))?;
+            run = run.mounts(mounts);
+        }
         agree(name, &base::mask::argv(&words).join(" "), run)
     }
 }
@@ -134,9 +142,12 @@ fn known(state: &State) -> Option<Known> {
     if view.shares(proc::Namespace::Pid) != Some(true) {
         return None;
     }
-    if view.shares(proc::Namespace::Mount) != Some(true) {
-        return hardened(&view, argv);
-    }
+    // A unit with PrivateTmp= or ProtectSystem= sees other files under the same names: the check runs among them.
+    let among = match view.shares(proc::Namespace::Mount) {
+        Some(true) => None,
+        _ if rustix::process::geteuid().is_root() => Some(view.identity.clone()),
+        _ => return None,
+    };
     let user = match uid == rustix::process::geteuid().as_raw() {
         true => None,
         false if rustix::process::geteuid().is_root() => Some(User::of_uid(uid, uid).ok()?),
@@ -147,32 +158,7 @@ fn known(state: &State) -> Option<Known> {
         environment: proc::environment(view.pid()).ok()?,
         dir: view.cwd().ok()?,
         user,
-    })
-}
-
-/// A unit with PrivateTmp= or ProtectSystem= sees other files under the same names: the check runs among them (nsenter(1)), as the
-/// process' own user and in its directory.
-fn hardened(view: &View, argv: Vec<OsString>) -> Option<Known> {
-    if !rustix::process::geteuid().is_root() {
-        return None;
-    }
-    let uid = view.identity.uid;
-    let gid = User::of_uid(uid, uid).ok()?.gid;
-    let mut check: Vec<OsString> = vec!["nsenter".into(), "--mount".into(), "--wd".into()];
-    check.push(format!("--target={}", view.pid()).into());
-    if uid != 0 {
-        check.extend([
-            format!("--setuid={uid}").into(),
-            format!("--setgid={gid}").into(),
-        ]);
-    }
-    check.push("--".into());
-    check.extend(argv);
-    Some(Known {
-        argv: check,
-        environment: proc::environment(view.pid()).ok()?,
-        dir: "/".into(),
-        user: None,
+        among,
     })
 }
 

@@ -44,7 +44,7 @@ impl Watchers {
             .spec
             .ready
             .iter()
-            .map(|ready| (ready.probe.clone().arm(), ready.anybody))
+            .map(|ready| (armed(&ready.probe, service), ready.anybody))
             .collect();
         let reports = probes
             .iter()
@@ -200,6 +200,12 @@ fn own(
             _ => Ok(()),
         },
     }
+}
+
+/// The probe, which asks with the rights of the set file.
+#[must_use]
+pub fn armed(probe: &Probe, service: &Service) -> Armed {
+    probe.clone().arm_as(service.rights(), &service.directory)
 }
 
 /// A process as people know it.

@@ -306,6 +306,25 @@ impl Service {
         }
     }
 
+    /// The user who can change the set file, where that is not the caller. What the set file asks for is done with the rights of that user.
+    #[must_use]
+    pub fn rights(&self) -> Option<User> {
+        let (uid, gid) = self.owner?;
+        // Without an answer of the user database: the user without other groups, never the caller.
+        Some(User::of_uid(uid, gid).unwrap_or_else(|_| User::bare(uid, gid)))
+    }
+
+    /// Opens or reads what the set file names, with the file rights of the user who can change the set file.
+    ///
+    /// # Errors
+    /// Those of `work`; the kernel refuses the change of rights.
+    pub fn with_rights<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        match self.rights() {
+            Some(user) => base::trust::with_rights_of(&user, work)?,
+            None => work(),
+        }
+    }
+
     /// Whose service manager a unit of systemd-user belongs to.
     #[must_use]
     pub fn runs_as_manager_of(&self) -> Option<u32> {

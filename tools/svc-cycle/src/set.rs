@@ -40,18 +40,19 @@ pub struct Set {
 }
 
 impl Set {
-    /// From a set file, or without one from names alone.
+    /// From a set file, or without one from names alone; `owner` is the user, with a group, who can change the file.
     ///
     /// # Errors
     /// Usage for an unknown name, input for a wrong file; both before anything was touched.
     pub fn read(
+        owner: Option<(u32, u32)>,
         source: Option<&Source>,
         directory: &Path,
         config: Option<&Path>,
         names: &[String],
         only: Option<&str>,
     ) -> Result<Self> {
-        let services = match source {
+        let mut services = match source {
             Some(source) => from_source(source, directory)?,
             None => match config {
                 // A configuration without names means all that it has.
@@ -64,7 +65,9 @@ impl Set {
                 _ => from_names(names, directory, config)?,
             },
         };
-        for service in &services {
+        for service in &mut services {
+            service.owner = owner;
+            may_ask(service, source)?;
             (backend::of(service).check)(service).map_err(|error| match source {
                 Some(source) => wrong(source, &service.name, error),
                 None => error,
@@ -82,18 +85,14 @@ impl Set {
             .file
             .as_ref()
             .map(|(name, text)| Source::new(name.clone(), text.clone()));
-        let mut set = Self::read(
+        Self::read(
+            origin.owner,
             source.as_ref(),
             &origin.directory,
             origin.config.as_deref(),
             &origin.names,
             origin.only.as_deref(),
-        )?;
-        for service in set.services.iter_mut().chain(&mut set.others) {
-            service.owner = origin.owner;
-            may_ask(service, source.as_ref())?;
-        }
-        Ok(set)
+        )
     }
 
     /// The services of an interrupted run as they were described then, as far as that can still be read: a script that is gone

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use base::child::Identity as User;
 use base::{Error, Kind, Result};
 use probe::http::{Failure, Method, Request};
 
@@ -123,6 +124,8 @@ pub struct Client {
     pub login: Option<(String, String)>,
     /// Who has answered so far, over a unix socket.
     pub answered: Answered,
+    /// With whose rights the socket is opened: those of the user who can change the set file; `None` means the caller's.
+    pub rights: Option<User>,
 }
 
 /// The users of the processes that answered. A socket in another user's directory may lead to another server at each call: what counts is
@@ -200,9 +203,11 @@ impl Client {
             body_limit: 4 << 20,
             ..Request::get(&url)
         };
-        let answer = request
-            .send()
-            .map_err(|failure| self.unreachable(&failure))?;
+        let sent = match &self.rights {
+            Some(user) => base::trust::with_rights_of(user, || request.send())?,
+            None => request.send(),
+        };
+        let answer = sent.map_err(|failure| self.unreachable(&failure))?;
         if let Some(uid) = answer.peer {
             self.answered.note(uid);
         }

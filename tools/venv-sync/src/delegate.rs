@@ -186,15 +186,16 @@ pub fn to_owner(request: &Request, context: &Context) -> Result<Option<Report<Bo
     Ok(Some(passed.into_report(&store)))
 }
 
-/// The variables that the requirements files name: they are meant for whoever installs.
+/// The variables that the caller's own requirements files name: they are meant for whoever installs.
 fn named(request: &Request) -> std::collections::BTreeSet<String> {
     let goal = match request {
         Request::Prepare(goal, _) | Request::Apply(goal, _) => goal,
         _ => return Default::default(),
     };
-    crate::assess::requirements(goal)
-        .map(|requirements| requirements.variables)
-        .unwrap_or_default()
+    match crate::assess::requirements(goal) {
+        Ok(requirements) if crate::rights::are_callers(&requirements) => requirements.variables,
+        _ => Default::default(),
+    }
 }
 
 /// Nothing on standard output: what was said on standard error is the error.

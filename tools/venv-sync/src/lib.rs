@@ -39,6 +39,7 @@ mod report;
 mod request;
 pub mod requirements;
 mod reuse;
+mod rights;
 mod scrub;
 mod secrets;
 mod shebang;
@@ -70,6 +71,9 @@ impl Tool for VenvSync {
         let request = cli::request(parsed)?;
         // Whatever the caller's umask is: services of other users read a release.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+        if let Request::Prepare(goal, build) | Request::Apply(goal, build) = &request {
+            rights::demand(goal, build)?;
+        }
         if let Some(report) = delegate::to_owner(&request, context)? {
             return Ok(report);
         }

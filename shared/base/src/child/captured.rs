@@ -43,6 +43,7 @@ pub struct Run {
     opened: Option<Arc<Trust>>,
     detached: Option<Detached>,
     memory: Option<u64>,
+    mounts: Option<Arc<OwnedFd>>,
 }
 
 /// A program that was run.
@@ -112,6 +113,7 @@ impl Run {
             opened: None,
             detached: None,
             memory: None,
+            mounts: None,
         }
     }
 
@@ -217,6 +219,13 @@ impl Run {
         self
     }
 
+    /// Among the mounts of this namespace (mount_namespaces(7)), which is entered before the user is taken on. For root.
+    #[must_use]
+    pub fn mounts(mut self, namespace: OwnedFd) -> Run {
+        self.mounts = Some(Arc::new(namespace));
+        self
+    }
+
     /// Keep this many bytes of each stream; the rest is read and dropped.
     #[must_use]
     pub fn cap(mut self, bytes: usize) -> Run {
@@ -276,20 +285,25 @@ impl Run {
         } else {
             Stdio::piped()
         });
-        match self.another() {
+        let another = self.another();
+        if let Some(namespace) = &self.mounts {
+            let dir = self.dir.as_deref().filter(|_| another.is_none());
+            super::identity::enter_mounts(&mut command, Arc::clone(namespace), dir)?;
+        }
+        match &another {
             Some(user) => user.isolate(&mut command, self.dir.as_deref())?,
             None => {
                 if self.detached.is_none() {
                     command.process_group(0);
                 }
-                if let Some(dir) = &self.dir {
+                if let Some(dir) = self.dir.as_deref().filter(|_| self.mounts.is_none()) {
                     command.current_dir(dir);
                 }
                 super::identity::release_signals(&mut command);
             }
         }
         if let Some(detached) = self.detached {
-            detached.prepare(&mut command, self.another().is_none());
+            detached.prepare(&mut command, another.is_none());
         }
         if let Some(bytes) = self.memory {
             super::identity::bound_memory(&mut command, bytes);
@@ -301,16 +315,18 @@ impl Run {
         Ok(command)
     }
 
-    /// The user, where that is not who we are.
-    fn another(&self) -> Option<&Identity> {
-        self.user.as_ref().filter(|user| !user.is_current())
+    /// The user, where that is not who we are: the one whose rights this thread has, else the one that was named.
+    fn another(&self) -> Option<Identity> {
+        Identity::assumed()
+            .or_else(|| self.user.clone())
+            .filter(|user| !user.is_current())
     }
 
     fn not_started(&self, program: &OsStr, error: &std::io::Error) -> Error {
         let dir = self.dir.as_deref();
         if let Some(error) = self
             .another()
-            .and_then(|user| super::identity::before_exec(error, user, dir))
+            .and_then(|user| super::identity::before_exec(error, &user, dir))
         {
             return error;
         }

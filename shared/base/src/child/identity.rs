@@ -5,11 +5,18 @@
 use crate::error::{Error, Kind, Result};
 use nix::sys::signal::SigSet;
 use nix::unistd::{Gid, Uid, User};
+use std::cell::RefCell;
 use std::ffi::{CString, OsString};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+
+thread_local! {
+    static ASSUMED: RefCell<Option<Identity>> = const { RefCell::new(None) };
+}
 
 /// A user as a process is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,17 +62,44 @@ impl Identity {
     pub fn of_uid(uid: u32, gid: u32) -> Result<Identity> {
         match User::from_uid(Uid::from_raw(uid)) {
             Ok(Some(user)) => Ok(Identity::of(user)),
-            Ok(None) => Ok(Identity {
-                uid,
-                gid,
-                groups: vec![gid],
-                name: None,
-                home: None,
-            }),
+            Ok(None) => Ok(Identity::bare(uid, gid)),
             Err(e) => Err(Error::io(
                 format!("cannot look up the user {uid}"),
                 &e.into(),
             )),
+        }
+    }
+
+    /// The user whose file rights this thread has, where those are not the process' own. A thread has the rights of the thread that began
+    /// it.
+    pub fn assumed() -> Option<Identity> {
+        if !rustix::process::geteuid().is_root() {
+            return None;
+        }
+        // An invalid number changes nothing; what is in force is returned.
+        let uid = nix::unistd::setfsuid(Uid::from_raw(u32::MAX)).as_raw();
+        if uid == 0 {
+            return None;
+        }
+        let known = ASSUMED.with_borrow(|known| known.clone().filter(|user| user.uid == uid));
+        let gid = nix::unistd::setfsgid(Gid::from_raw(u32::MAX)).as_raw();
+        let found = || Identity::of_uid(uid, gid).unwrap_or_else(|_| Identity::bare(uid, gid));
+        Some(known.unwrap_or_else(found))
+    }
+
+    /// Notes whose rights this thread takes on.
+    pub(crate) fn set_assumed(user: Option<Identity>) {
+        ASSUMED.set(user);
+    }
+
+    /// A user of whom only the numbers are known.
+    pub fn bare(uid: u32, gid: u32) -> Identity {
+        Identity {
+            uid,
+            gid,
+            groups: vec![gid],
+            name: None,
+            home: None,
         }
     }
 
@@ -213,6 +247,50 @@ pub(crate) fn release_signals(command: &mut Command) {
     unsafe {
         command.pre_exec(|| SigSet::empty().thread_set_mask().map_err(Into::into));
     }
+}
+
+/// Makes a child that would be root's run as this user, in a session of its own: the last word before exec.
+#[allow(unsafe_code)]
+pub(super) fn at_least(command: &mut Command, user: &Identity) {
+    let groups: Vec<Gid> = user.groups.iter().map(|g| Gid::from_raw(*g)).collect();
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    // SAFETY: plain system calls, which are async-signal-safe; what they need was allocated before.
+    unsafe {
+        command.pre_exec(move || {
+            if !nix::unistd::geteuid().is_root() {
+                return Ok(());
+            }
+            let _ = nix::unistd::setsid();
+            nix::unistd::setgroups(&groups)?;
+            nix::unistd::setgid(gid)?;
+            nix::unistd::setuid(uid)?;
+            Ok(())
+        });
+    }
+}
+
+/// Takes the child to the mounts of a namespace, and to a directory there.
+#[allow(unsafe_code)]
+pub(super) fn enter_mounts(
+    command: &mut Command,
+    namespace: Arc<OwnedFd>,
+    dir: Option<&Path>,
+) -> Result<()> {
+    let dir = dir
+        .map(|dir| CString::new(dir.as_os_str().as_bytes()))
+        .transpose()
+        .map_err(|_| Error::usage("a directory's name holds a NUL byte"))?;
+    // SAFETY: setns(2) and chdir(2) are async-signal-safe, and what they need was allocated before.
+    unsafe {
+        command.pre_exec(move || {
+            nix::sched::setns(namespace.as_fd(), nix::sched::CloneFlags::CLONE_NEWNS)?;
+            if let Some(dir) = &dir {
+                nix::unistd::chdir(dir.as_c_str())?;
+            }
+            Ok(())
+        });
+    }
+    Ok(())
 }
 
 /// Gives the child an end of its address space.

@@ -127,12 +127,16 @@ fn on_path(program: &OsStr) -> bool {
 const FORK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Starts a command. Where the system has no process or memory to spare just now (`EAGAIN`, `ENOMEM`), the start is tried again for two
-/// seconds, but not beyond the deadline.
+/// seconds, but not beyond the deadline. A thread that has another user's rights ([`Identity::assumed`]) starts programs as that
+/// user.
 ///
 /// # Errors
 /// As [`std::process::Command::spawn`].
 #[allow(clippy::disallowed_methods)] // the one place
 pub fn spawn(command: &mut Command, deadline: Deadline) -> std::io::Result<Child> {
+    if let Some(user) = Identity::assumed() {
+        identity::at_least(command, &user);
+    }
     let until = deadline.or_after(FORK_PATIENCE);
     let mut pause = Duration::from_millis(10);
     loop {

@@ -4,7 +4,7 @@
 use super::{Because, Owner, Trust};
 use crate::child::Identity;
 use crate::error::{Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// Whose rights an input file has.
@@ -50,6 +50,14 @@ pub(crate) fn rights_of(trust: &Trust) -> Rights {
 }
 
 impl Rights {
+    /// The rights of what stands at a path: a file to be read, a program to be run.
+    ///
+    /// # Errors
+    /// As [`super::inspect`].
+    pub fn of(path: &Path) -> Result<Rights> {
+        super::inspect(path).map(|trust| rights_of(&trust))
+    }
+
     /// All that the caller has: of what was typed, of standard input, and of every input of a caller who is not root.
     pub fn caller() -> Rights {
         Rights {

@@ -1,6 +1,7 @@
 //! Where a requirement was written, for messages with line and column.
 
 use base::Error;
+use base::child::Identity;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -18,11 +19,13 @@ pub struct Origin {
     lines: OnceLock<Vec<usize>>,
     /// What `${NAME}` has added so far, in bytes.
     filled: AtomicUsize,
+    /// Who can change the file, where that is not the caller: with this user's rights its requirements are looked at.
+    pub user: Option<Identity>,
 }
 
 impl Clone for Origin {
     fn clone(&self) -> Origin {
-        Origin::new(self.name.clone(), self.text.clone())
+        Origin::new(self.name.clone(), self.text.clone()).of(self.user.clone())
     }
 }
 
@@ -34,7 +37,15 @@ impl Origin {
             text: text.into(),
             lines: OnceLock::new(),
             filled: AtomicUsize::new(0),
+            user: None,
         }
+    }
+
+    /// With the rights of this user.
+    #[must_use]
+    pub fn of(mut self, user: Option<Identity>) -> Origin {
+        self.user = user;
+        self
     }
 
     /// `text` with the settings filled in, within the bound that a whole source has.

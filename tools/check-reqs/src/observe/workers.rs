@@ -152,8 +152,15 @@ fn work(shared: &Shared, sender: &Sender<Event>, next: Option<usize>) -> bool {
         true => late(),
         false => requirement.check.look(&shared.scene, deadline),
     });
-    let finding = catch_unwind(look)
-        .unwrap_or_else(|_| Finding::unknown("internal", "internal error: please report it"));
+    let looked = match &requirement.user {
+        Some(user) => base::trust::with_rights_of(user, || catch_unwind(look)),
+        None => Ok(catch_unwind(look)),
+    };
+    let finding = match looked {
+        Ok(Ok(finding)) => finding,
+        Ok(Err(_)) => Finding::unknown("internal", "internal error: please report it"),
+        Err(error) => Finding::unknown("permission", error.whole()),
+    };
     sender
         .send(Event::Done(i, Box::new(finding), began.elapsed()))
         .is_ok()

@@ -7,8 +7,8 @@ use super::stanza::{Mend, Refusal, Stanza};
 use crate::users::Users;
 use conf::files::{DEPTH, Files};
 use conf::{Error, Kind, Source, pattern};
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ pub struct Reader<'a> {
     pub users: &'a Users,
     pub dialect: Dialect,
     pub reading: Reading,
-    taboo: Vec<Vec<u8>>,
+    taboo: BTreeSet<Vec<u8>>,
     parse: Parse,
     /// What the files have set for the stanzas after them.
     pub global: Stanza,

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use super::Executor;
 use crate::backend;
-use crate::ready::named;
+use crate::ready::{armed, named};
 use crate::service::{KillPolicy, Service, Stopped};
 use crate::state::{Done, State};
 use crate::task::Task;
@@ -65,6 +65,8 @@ impl Executor<'_> {
         let deadline = self.deadline.or_after(service.stop_timeout(&state));
         let mut old =
             proc::identities(&state.pids()).map_err(|error| Error::io("/proc", &error))?;
+        // A process of another user below one of the service's is not the set file's to end.
+        old.retain(|process| service.owner.is_none_or(|(uid, _)| process.uid == uid));
         old.extend(
             (backend.processes)(&state)
                 .into_iter()
@@ -188,7 +190,7 @@ fn silent(service: &Service, deadline: Deadline) -> Result<()> {
         let Stopped::Silent(probe) = stopped else {
             continue;
         };
-        let armed = probe.clone().arm();
+        let armed = armed(probe, service);
         let wants_success = matches!(probe, Probe::Command(_));
         while armed.once(deadline.slice(Duration::from_secs(5))).is_ok() != wants_success {
             if deadline.passed() {

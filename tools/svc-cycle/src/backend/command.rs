@@ -21,7 +21,7 @@ use super::row::{Backend, itself, owns};
 use super::spawn::{self, Launch, signal_named};
 use crate::id::ServiceId;
 use crate::service::Service;
-use crate::state::{Done, Member, Remarks, Run, State};
+use crate::state::{Done, Member, Run, State};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
@@ -53,7 +53,7 @@ start = ["/srv/reef/venv/bin/celery", "-A", "reef", "worker"]
     late: Duration::from_secs(5),
     settle: |_, _| {},
     vouches: |_, _| false,
-    allowed: |_, _| Ok(Remarks::default()),
+    allowed: |service, _| spawn::allowed(service),
     related: None,
     reread: None,
     order: None,
@@ -115,7 +115,8 @@ fn observe(services: &[&Service]) -> Vec<Result<State>> {
 
 fn state(service: &Service, snapshot: &Snapshot) -> Result<State> {
     if let Some(file) = &service.spec.pidfile {
-        let found = pidfile::read(&service.path(file), &pidfile::Proof::of(service))?;
+        let proof = pidfile::Proof::of(service);
+        let found = service.with_rights(|| pidfile::read(&service.path(file), &proof))?;
         return Ok(State::one(Member::of_process(
             &service.unit,
             found.identity.as_ref(),
@@ -147,13 +148,18 @@ fn roots(service: &Service, snapshot: &Snapshot) -> io::Result<Vec<i32>> {
     // Not our descendants: a copy that COMMAND or the start just made is one of them, and is what is looked for.
     let me = i32::try_from(std::process::id()).unwrap_or_default();
     let own = rustix::process::geteuid();
+    let only = match service.owner {
+        Some((uid, _)) => Some(uid),
+        None if own.is_root() => None,
+        None => Some(own.as_raw()),
+    };
     let mut mine = Vec::new();
     for stat in snapshot
         .iter()
         .filter(|stat| !stat.is_dead() && stat.pid != me)
     {
-        let ours = own.is_root()
-            || Identity::of(stat.pid).is_ok_and(|identity| identity.uid == own.as_raw());
+        let ours =
+            only.is_none_or(|uid| Identity::of(stat.pid).is_ok_and(|process| process.uid == uid));
         if ours
             && is_program(stat.pid, program(service), service.spec.matching.as_deref())?
             && is_of_this_machine(stat.pid)

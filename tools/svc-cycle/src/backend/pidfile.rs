@@ -21,7 +21,7 @@ use super::row::{Backend, itself, owns};
 use super::spawn::{self, Launch, signal_named};
 use crate::id::ServiceId;
 use crate::service::Service;
-use crate::state::{Done, Member, Remarks, State};
+use crate::state::{Done, Member, State};
 
 /// Its line in the table.
 pub const BACKEND: Backend = Backend {
@@ -60,7 +60,7 @@ start = ["/srv/reef/venv/bin/gunicorn", "--daemon", "--pid", "/run/reef/gunicorn
     late: Duration::from_secs(5),
     settle,
     vouches: |_, _| false,
-    allowed: |_, _| Ok(Remarks::default()),
+    allowed: |service, _| spawn::allowed(service),
     related: None,
     reread: None,
     order: None,
@@ -105,7 +105,7 @@ fn observe(services: &[&Service]) -> Vec<Result<State>> {
     services
         .iter()
         .map(|service| {
-            let found = read(&file(service), &Proof::of(service))?;
+            let found = service.with_rights(|| read(&file(service), &Proof::of(service)))?;
             Ok(State::one(found.member(&service.unit)))
         })
         .collect()
@@ -144,6 +144,8 @@ pub struct Proof {
     pub program: Option<PathBuf>,
     /// The arguments after it.
     pub arguments: Vec<String>,
+    /// The user who can change the set file, where that is not the caller: the set file names this user's processes alone.
+    pub owner: Option<u32>,
 }
 
 impl Proof {
@@ -155,6 +157,7 @@ impl Proof {
             exe: service.spec.expect.exe.clone(),
             program: start.first().map(PathBuf::from),
             arguments: start.get(1..).unwrap_or_default().to_vec(),
+            owner: service.owner.map(|(uid, _)| uid),
         }
     }
 
@@ -250,6 +253,17 @@ pub fn read(path: &Path, proof: &Proof) -> Result<Found> {
             ));
         }
     };
+    if let Some(uid) = proof.owner.filter(|uid| *uid != identity.uid) {
+        return Err(Error::new(
+            Kind::Permission,
+            format!(
+                "{}: uid {uid} can change the set file, and the pid file names process {pid} of uid {}",
+                path.display(),
+                identity.uid
+            ),
+        )
+        .hint("whoever can change the set file chooses which process is signalled: read the file, then give --trust FILE"));
+    }
     written_by_its_like(path, &meta, &identity)?;
     let written = meta.modified().unwrap_or(UNIX_EPOCH);
     let younger = started(&identity).is_some_and(|begun| begun > written + SLACK);
@@ -272,8 +286,6 @@ pub fn read(path: &Path, proof: &Proof) -> Result<Found> {
     })
 }
 
-/// A pid file of an ordinary user, or in such a user's directory, may only name that user's processes: otherwise the user would have
-/// root signal whatever the user likes. start-stop-daemon(8) has the same rule.
 /// The text of the file that `meta` was taken of; another file may stand in its place by now, and is not read.
 fn content(path: &Path, meta: &fs::Metadata) -> Result<String> {
     let (file, trust) = base::trust::open_regular(path)?;
@@ -289,6 +301,8 @@ fn content(path: &Path, meta: &fs::Metadata) -> Result<String> {
     Ok(text)
 }
 
+/// A pid file of an ordinary user, or in such a user's directory, may only name that user's processes: otherwise the user would have
+/// root signal whatever the user likes. start-stop-daemon(8) has the same rule.
 fn written_by_its_like(path: &Path, meta: &fs::Metadata, identity: &Identity) -> Result<()> {
     let whole = path
         .canonicalize()

@@ -7,21 +7,24 @@
 //! code is only a hint.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use base::child::Identity as User;
 use base::clock::Deadline;
+use base::trust::Trust;
 use base::{Error, Kind, Result};
 use proc::Process;
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::process::Signal;
 
 use crate::service::Service;
-use crate::state::Done;
+use crate::state::{Done, Remarks};
 
 /// The most of a command's output that is kept, in bytes.
 const KEPT: u64 = 4 << 10;
@@ -33,7 +36,7 @@ pub struct Launch {
     argv: Vec<String>,
     directory: PathBuf,
     environment: Environment,
-    log: Option<PathBuf>,
+    log: Option<Log>,
     user: Result<Option<User>>,
 }
 
@@ -59,7 +62,10 @@ impl Launch {
             argv: argv.to_vec(),
             directory,
             environment: Environment::With(service.spec.environment.clone()),
-            log: service.spec.log.as_ref().map(|log| service.path(log)),
+            log: service.spec.log.as_ref().map(|log| Log {
+                path: service.path(log),
+                owner: service.rights(),
+            }),
             user: service.runs_as(),
         }
     }
@@ -88,7 +94,7 @@ impl Launch {
             .split_first()
             .ok_or_else(|| Error::input(format!("{}: the command is empty", self.name)))?;
         let user = self.user.clone()?.filter(|user| !user.is_current());
-        let output = Output::new(self.log.as_deref(), user.as_ref(), comes_back)?;
+        let output = Output::new(self.log.as_ref(), user.as_ref(), comes_back)?;
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null());
         match &user {
@@ -167,9 +173,9 @@ enum Output {
 }
 
 impl Output {
-    fn new(log: Option<&Path>, user: Option<&User>, comes_back: bool) -> Result<Self> {
-        if let Some(path) = log {
-            return open_log(path, user).map(Self::Log);
+    fn new(log: Option<&Log>, user: Option<&User>, comes_back: bool) -> Result<Self> {
+        if let Some(log) = log {
+            return log.open(user).map(Self::Log);
         }
         if !comes_back {
             return Ok(Self::Nowhere);
@@ -223,49 +229,156 @@ impl Output {
     }
 }
 
-/// Opens a log to append to. Whoever can change the path decides where it leads, so nothing of root's may be reached that way: no link
-/// is followed at its end, a FIFO is not waited for, a file with a second name is refused, and a directory on another user's way has to
-/// be that user's own.
-fn open_log(path: &Path, user: Option<&User>) -> Result<File> {
-    let named = |errno: rustix::io::Errno| Error::io(path.display(), &errno.into());
-    let refused = |why: &str| Error::new(Kind::Permission, format!("{}: {why}", path.display()));
-    let (dir, name) = base::trust::inspect_parent(path)?;
-    let me = rustix::process::geteuid().as_raw();
-    let owner = rustix::fs::fstat(&dir).map_err(named)?.st_uid;
-    if !dir.trusted_by(me) && (owner == 0 || owner == me) {
-        return Err(dir.refusal());
+/// A log to append to. Whoever can change the path decides where it leads, so nothing of root's may be reached that way: no link is
+/// followed at its end, a FIFO is not waited for, a file with a second name is refused. With whose rights the log is opened, or made: those
+/// of the user who can change the set file, else those of the user who can change the log's directory, else the caller's.
+#[derive(Debug, Clone)]
+struct Log {
+    path: PathBuf,
+    /// Who can change the set file, where that is not the caller.
+    owner: Option<User>,
+}
+
+impl Log {
+    fn refused(&self, why: &str) -> Error {
+        Error::new(Kind::Permission, format!("{}: {why}", self.path.display()))
     }
-    let flags = OFlags::WRONLY
-        | OFlags::APPEND
-        | OFlags::CREATE
-        | OFlags::NOFOLLOW
-        | OFlags::NONBLOCK
-        | OFlags::NOCTTY
-        | OFlags::CLOEXEC;
-    let fd =
-        rustix::fs::openat(&dir, &name, flags, Mode::from_raw_mode(0o640)).map_err(|errno| {
-            match errno {
-                rustix::io::Errno::LOOP => refused("the log is a symbolic link"),
-                rustix::io::Errno::NXIO => refused("the log is a FIFO that nobody reads"),
-                _ => named(errno),
+
+    fn named(&self, errno: rustix::io::Errno) -> Error {
+        Error::io(self.path.display(), &errno.into())
+    }
+
+    /// The directory, the name in the directory, and with whose rights the log is opened there where not with the caller's.
+    fn place(&self) -> Result<(Trust, OsString, Option<User>)> {
+        let (dir, name) = base::trust::inspect_parent(&self.path)?;
+        let other = match &self.owner {
+            Some(owner) => Some(owner.clone()),
+            None => dir.executor()?,
+        };
+        Ok((dir, name, other))
+    }
+
+    /// What is known before the start: whether what stands there can be a log.
+    fn judge(&self) -> Result<()> {
+        let (dir, name, _) = self.place()?;
+        let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+        match rustix::fs::statat(&dir, &name, flags) {
+            Ok(stat) => self.fits(&stat),
+            Err(rustix::io::Errno::NOENT) => Ok(()),
+            Err(errno) => Err(self.named(errno)),
+        }
+    }
+
+    fn fits(&self, stat: &rustix::fs::Stat) -> Result<()> {
+        match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
+            rustix::fs::FileType::RegularFile => {}
+            rustix::fs::FileType::Symlink => {
+                return Err(self.refused("the log is a symbolic link"));
             }
+            _ => return Err(self.refused("the log is not a regular file")),
+        }
+        if stat.st_nlink > 1 {
+            return Err(self.refused("the log has a second name (hard link)"));
+        }
+        Ok(())
+    }
+
+    fn open(&self, user: Option<&User>) -> Result<File> {
+        let (dir, name, other) = self.place()?;
+        let open = |flags: OFlags| {
+            let flags = flags
+                | OFlags::WRONLY
+                | OFlags::APPEND
+                | OFlags::NOFOLLOW
+                | OFlags::NONBLOCK
+                | OFlags::NOCTTY
+                | OFlags::CLOEXEC;
+            rustix::fs::openat(&dir, &name, flags, Mode::from_raw_mode(0o640))
+        };
+        let make = || open(OFlags::CREATE | OFlags::EXCL);
+        let made = match &other {
+            Some(other) => base::trust::with_rights_of(other, make)?,
+            None => make(),
+        };
+        let opened = match (made, &other) {
+            // Made just now, for a service of another user: that user's own.
+            (Ok(fd), None) => self.give(&fd, user).map(|()| Ok(fd))?,
+            (Ok(fd), Some(_)) => Ok(fd),
+            (Err(rustix::io::Errno::EXIST), Some(other)) => {
+                match base::trust::with_rights_of(other, || open(OFlags::empty()))? {
+                    // A file that root made in that directory: it is where its name says.
+                    Err(rustix::io::Errno::ACCESS) if self.owner.is_none() => open(OFlags::empty()),
+                    other => other,
+                }
+            }
+            (Err(rustix::io::Errno::EXIST), None) => open(OFlags::empty()),
+            (Err(errno), _) => Err(errno),
+        };
+        let fd = opened.map_err(|errno| match errno {
+            rustix::io::Errno::LOOP => self.refused("the log is a symbolic link"),
+            rustix::io::Errno::NXIO => self.refused("the log is a FIFO that nobody reads"),
+            _ => self.named(errno),
         })?;
-    let stat = rustix::fs::fstat(&fd).map_err(named)?;
-    if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::RegularFile {
-        return Err(refused("the log is not a regular file"));
+        let stat = rustix::fs::fstat(&fd).map_err(|errno| self.named(errno))?;
+        self.fits(&stat)?;
+        // In /tmp anybody could have put a log there before.
+        let me = rustix::process::geteuid().as_raw();
+        let known = [0, me, user.map_or(me, |user| user.uid)];
+        if dir.is_shared() && !known.contains(&stat.st_uid) {
+            let uid = stat.st_uid;
+            return Err(self.refused(&format!("the log belongs to uid {uid}")));
+        }
+        Ok(File::from(fd))
     }
-    if stat.st_nlink != 1 {
-        return Err(refused("the log has a second name (hard link)"));
-    }
-    // Made just now for a service of another user: that user's own.
-    if let (Some(user), true, true) = (user, stat.st_size == 0, stat.st_uid == me) {
+
+    fn give(&self, fd: &OwnedFd, user: Option<&User>) -> Result<()> {
+        let Some(user) = user else {
+            return Ok(());
+        };
         let (uid, gid) = (
             rustix::fs::Uid::from_raw(user.uid),
             rustix::fs::Gid::from_raw(user.gid),
         );
-        rustix::fs::fchown(&fd, Some(uid), Some(gid)).map_err(named)?;
+        rustix::fs::fchown(fd, Some(uid), Some(gid)).map_err(|errno| self.named(errno))
     }
-    Ok(File::from(fd))
+}
+
+/// What a person should know before a service is stopped that is started here: what the start would fail with, and what root would run
+/// that another user can change.
+///
+/// # Errors
+/// Permission: the log cannot be opened as a log may be.
+pub fn allowed(service: &Service) -> Result<Remarks> {
+    let log = service.spec.log.as_ref().map(|log| Log {
+        path: service.path(log),
+        owner: service.rights(),
+    });
+    log.map_or(Ok(()), |log| log.judge())?;
+    let mut remarks = Remarks::default();
+    if rustix::process::geteuid().is_root() && service.runs_as()?.is_none_or(|user| user.uid == 0) {
+        let commands = [&service.spec.start, &service.spec.preflight];
+        for program in commands
+            .into_iter()
+            .flatten()
+            .filter_map(|argv| argv.first())
+        {
+            let judged = match program.contains('/') {
+                true => base::trust::inspect(&service.path(Path::new(program))).ok(),
+                false => None,
+            };
+            let Some(owner) = judged.map(|trust| trust.owner) else {
+                continue;
+            };
+            if owner != base::trust::Owner::Root {
+                remarks.warnings.push(format!(
+                    "{}: root runs {program}, and {owner} can change that file; user = NAME in the set runs the file as that user",
+                    service.name
+                ));
+            }
+        }
+    }
+    remarks.warnings.dedup();
+    Ok(remarks)
 }
 
 /// The last lines of the log that the set names.
@@ -274,7 +387,11 @@ pub fn log_of(service: &Service) -> Vec<String> {
     let Some(log) = service.spec.log.as_ref().map(|log| service.path(log)) else {
         return Vec::new();
     };
-    let Ok((mut file, _)) = base::trust::open_with_its_rights(&log) else {
+    let opened = match service.rights() {
+        Some(_) => service.with_rights(|| base::trust::open_regular(&log)),
+        None => base::trust::open_with_its_rights(&log),
+    };
+    let Ok((mut file, _)) = opened else {
         return Vec::new();
     };
     let from = file

@@ -115,7 +115,7 @@ fn state(service: &Service) -> Result<State> {
     let proof = pidfile::Proof {
         exe: service.spec.expect.exe.clone(),
         program: script.daemon.clone(),
-        arguments: Vec::new(),
+        ..pidfile::Proof::default()
     };
     let mut stale = None;
     for file in &script.pidfiles {

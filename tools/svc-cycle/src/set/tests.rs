@@ -4,6 +4,7 @@ use std::time::Duration;
 fn read(text: &str, names: &[&str]) -> Result<Set> {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     Set::read(
+        None,
         Some(&Source::new("set.toml", text.to_owned())),
         Path::new("/srv"),
         None,
@@ -68,6 +69,7 @@ fn a_set_is_read_and_ordered() {
 fn the_same_set_in_json() {
     let text = r#"{"service": {"web": {"backend": "systemd", "ready": [{"port": 80}], "stopped": [{"tree": false}], "stop_timeout": "2s"}}}"#;
     let set = Set::read(
+        None,
         Some(&Source::new("set.json", text.to_owned())),
         Path::new("/"),
         None,
@@ -118,10 +120,20 @@ fn names_alone_keep_their_order() {
         "systemd:uwsgi.service".to_owned(),
         "systemd:nginx.service".to_owned(),
     ];
-    let set = Set::read(None, Path::new("/"), None, &names, None).unwrap();
+    let set = Set::read(None, None, Path::new("/"), None, &names, None).unwrap();
     assert_eq!(set.waves, [[0], [1]]);
-    assert!(Set::read(None, Path::new("/"), None, &["upstart:x".to_owned()], None).is_err());
-    assert!(Set::read(None, Path::new("/"), None, &[], None).is_err());
+    assert!(
+        Set::read(
+            None,
+            None,
+            Path::new("/"),
+            None,
+            &["upstart:x".to_owned()],
+            None
+        )
+        .is_err()
+    );
+    assert!(Set::read(None, None, Path::new("/"), None, &[], None).is_err());
 }
 
 #[test]
@@ -199,6 +211,7 @@ fn what_is_wrong_is_named_with_its_place() {
     }
     let json = "{\"service\": {\"a\":\n{\"backend\": \"systemd\", \"after\": [\"b\"]}}}";
     let error = Set::read(
+        None,
         Some(&Source::new("set.json", json.to_owned())),
         Path::new("/"),
         None,

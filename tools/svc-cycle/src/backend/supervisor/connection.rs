@@ -23,12 +23,15 @@ pub struct Connection {
     pub processes: Vec<conf::supervisor::Process>,
 }
 
-/// The configurations that were read in this run, by path.
-static KNOWN: Mutex<Option<HashMap<PathBuf, Arc<Connection>>>> = Mutex::new(None);
+/// A configuration, and the user with whose rights the configuration was read.
+type Key = (PathBuf, Option<(u32, u32)>);
 
-fn known(file: &PathBuf) -> Option<Arc<Connection>> {
+/// The configurations that were read in this run.
+static KNOWN: Mutex<Option<HashMap<Key, Arc<Connection>>>> = Mutex::new(None);
+
+fn known(key: &Key) -> Option<Arc<Connection>> {
     let guard = KNOWN.lock().ok()?;
-    guard.as_ref()?.get(file).cloned()
+    guard.as_ref()?.get(key).cloned()
 }
 
 pub fn file(service: &Service) -> Result<PathBuf> {
@@ -43,14 +46,16 @@ pub fn file(service: &Service) -> Result<PathBuf> {
 
 /// Reads the configuration, once in each run.
 pub fn connection(service: &Service) -> Result<Arc<Connection>> {
-    let file = file(service)?;
-    if let Some(known) = known(&file) {
+    let key = (file(service)?, service.owner);
+    if let Some(known) = known(&key) {
         return Ok(known);
     }
-    let connection = Arc::new(read(&file)?);
+    let mut connection = service.with_rights(|| read(&key.0))?;
+    connection.client.rights = service.rights();
+    let connection = Arc::new(connection);
     if let Ok(mut guard) = KNOWN.lock() {
         let table = guard.get_or_insert_with(HashMap::new);
-        table.insert(file, Arc::clone(&connection));
+        table.insert(key, Arc::clone(&connection));
     }
     Ok(connection)
 }
@@ -102,12 +107,14 @@ fn client(read: &Supervisor) -> Option<Client> {
                 url: None,
                 login: controls,
                 answered: Answered::default(),
+                rights: None,
             },
             None => Client {
                 socket: None,
                 url: Some(url.trim_end_matches('/').to_owned()),
                 login: controls,
                 answered: Answered::default(),
+                rights: None,
             },
         });
     };
@@ -121,6 +128,7 @@ fn client(read: &Supervisor) -> Option<Client> {
             url: None,
             login,
             answered: Answered::default(),
+            rights: None,
         },
         Address::Inet { host, port } => {
             let host = if host.is_empty() || host == "*" {
@@ -133,6 +141,7 @@ fn client(read: &Supervisor) -> Option<Client> {
                 url: Some(format!("http://{host}:{port}")),
                 login,
                 answered: Answered::default(),
+                rights: None,
             }
         }
     })

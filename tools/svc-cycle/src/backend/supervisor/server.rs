@@ -20,7 +20,12 @@ impl Server {
     pub fn of(client: &Client) -> Server {
         let uid = match (&client.socket, client.port()) {
             (Some(path), _) => match client.answered.users().as_slice() {
-                [] => peer(path),
+                [] => match &client.rights {
+                    Some(user) => {
+                        base::trust::with_rights_of(user, || peer(path)).unwrap_or_default()
+                    }
+                    None => peer(path),
+                },
                 [uid] => Some(*uid),
                 _ => None,
             },

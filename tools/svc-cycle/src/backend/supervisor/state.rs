@@ -209,6 +209,7 @@ mod tests {
                 url: None,
                 login: None,
                 answered: Answered::default(),
+                rights: None,
             },
             file: "/x".into(),
             processes: Vec::new(),
