@@ -17,8 +17,8 @@ use base::clock::Deadline;
 use base::report::{Report, Status};
 use base::tool::Context;
 use base::{Error, Exit, Result};
-use proc::Snapshot;
 use proc::Process;
+use proc::Snapshot;
 use rustix::process::Signal;
 
 use crate::act::{self, Executor};
