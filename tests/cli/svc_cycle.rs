@@ -181,6 +181,23 @@ fn stop_and_start_a_command() {
 }
 
 #[test]
+fn a_command_without_a_log_may_print() {
+    let dir = scratch();
+    let mark = format!("mark-{}", std::process::id());
+    let file = set(
+        &dir,
+        &format!(
+            "[service.talker]\nbackend = \"command\"\nname = \"sh\"\nmatch = \"{mark}\"\nstable = \"500ms\"\n\
+             start = [\"sh\", \"-c\", \"while echo out && echo err >&2; do sleep 0.05; done; exit 9\", \"{mark}\"]\n"
+        ),
+    );
+    let run = |verb: &str| tool("svc-cycle").args([verb, "-f", &file]).run();
+    run("start").expect_code(0);
+    run("status").expect_code(0);
+    run("stop").expect_code(0);
+}
+
+#[test]
 fn what_others_can_write_is_no_pidfile() {
     use std::os::unix::fs::PermissionsExt;
     let dir = scratch();

@@ -103,7 +103,7 @@ fn questions_of(scope: Scope<'static>, all: &mut Vec<Typed>) {
 
 fn question(before: &str, value: Value) -> Option<Typed> {
     match value {
-        Value::File(_) => Some(typed(format!("{before}sit"), ["site.toml"], true)),
+        Value::File(_) | Value::Site(_) => Some(typed(format!("{before}sit"), ["site.toml"], true)),
         Value::Dir(_) => Some(typed(format!("{before}dir"), ["directory"], true)),
         Value::Choice(_, words) => Some(typed(before.to_string(), words.iter().copied(), true)),
         Value::User(_) => Some(typed(format!("{before}roo"), ["root"], true)),
@@ -128,10 +128,17 @@ fn press_tab(shell: &str, ask: fn(&Path, &Path, &[String]) -> String) {
         std::fs::set_permissions(&path, mode).unwrap();
     }
     std::fs::create_dir(dir.path().join("directory")).unwrap();
-    let questions: Vec<Typed> = runbook_docgen::TOOLS
+    let mut questions: Vec<Typed> = runbook_docgen::TOOLS
         .iter()
         .flat_map(|tool| questions(tool.line))
         .collect();
+    let site = nix::unistd::geteuid().is_root().then(|| Named::new(shell));
+    if let Some(site) = &site {
+        for tool in ["check-reqs", "svc-cycle cycle"] {
+            let line = format!("{tool} --site completed-");
+            questions.push(typed(line, [site.0.clone()], false));
+        }
+    }
     let lines: Vec<String> = questions
         .iter()
         .map(|question| question.line.clone())
@@ -170,6 +177,36 @@ fn press_tab(shell: &str, ask: fn(&Path, &Path, &[String]) -> String) {
         lines.len(),
         wrong.join("\n")
     );
+}
+
+/// A site in the directory of all sites, gone at the end of the test.
+struct Named(String);
+
+/// One test at a time makes or removes the directory.
+static SITES: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+impl Named {
+    fn new(shell: &str) -> Named {
+        let name = format!("completed-{shell}-{}", std::process::id());
+        let _alone = SITES.lock().unwrap();
+        std::fs::create_dir_all(base::site::DIRECTORY).unwrap();
+        std::fs::write(Named::path(&name), format!("[site]\nname = \"{name}\"\n")).unwrap();
+        Named(name)
+    }
+
+    fn path(name: &str) -> String {
+        format!("{}/{name}.toml", base::site::DIRECTORY)
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        let _alone = SITES.lock();
+        let _ = std::fs::remove_file(Named::path(&self.0));
+        // Only where nothing else is in them.
+        let _ = std::fs::remove_dir(base::site::DIRECTORY);
+        let _ = std::fs::remove_dir("/etc/runbook-tools");
+    }
 }
 
 fn surround<'a>(command: &'a mut Command, dir: &Path) -> &'a mut Command {

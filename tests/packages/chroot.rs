@@ -254,7 +254,7 @@ fn used(chroot: &Chroot) {
         "{answer}"
     );
 
-    chroot.run("mkdir -p job/maintenance; printf '15 0 * * * python manage.py clearsessions\\n' > job/cron.txt");
+    chroot.run("mkdir -p job/maintenance; : > job/manage.py; printf '15 0 * * * python manage.py clearsessions\\n' > job/cron.txt");
     let report = chroot.report(
         "check-reqs",
         "check-reqs 'python>=3.9' package:libssl3 package:venv-sync cmd:crontab",

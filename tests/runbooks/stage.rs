@@ -2,12 +2,14 @@
 //! the administrator keeps the runbook and its files) and the packages it may install in /srv/wheels, since nothing reaches the network.
 //!
 //! A runbook is held to two things here. Every step, which is what follows a line `step 'Title'`, has a line `# before: …` that says what
-//! the guide would have typed; and there is a line `journal=PATH`: every report that a run adds there is checked against its schema.
+//! the guide would have typed. And every table of the site file, site.toml, names one journal: every report that a run adds there is checked
+//! against its schema.
 
 pub use crate::visitors::Answer;
 use harness::machine::Machine;
 use harness::{TOOLS, bin, schema, source_root, test_venv};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -51,10 +53,13 @@ impl Stage {
         let from = source_root().join("tests/runbooks").join(site);
         let runbook = fs::read_to_string(from.join("runbook.sh")).expect("runbook.sh");
         every_step_says_what_it_replaces(&runbook);
-        let journal = runbook
+        let facts = fs::read_to_string(from.join("site.toml")).expect("site.toml");
+        let journals: BTreeSet<&str> = facts
             .lines()
-            .find_map(|line| line.strip_prefix("journal="))
-            .expect("a line `journal=PATH` in runbook.sh");
+            .filter_map(|line| line.strip_prefix("journal = \"")?.strip_suffix('"'))
+            .collect();
+        assert_eq!(journals.len(), 1, "{site}: one journal: {journals:?}");
+        let journal = journals.first().copied().unwrap_or_default();
         let mut binds: Vec<String> = TOOLS
             .iter()
             .map(|tool| format!("--bind-ro={}:/usr/bin/{tool}", bin(tool).display()))
@@ -132,12 +137,21 @@ impl Stage {
         self.machine.must(&["sh", "-ec", line])
     }
 
-    /// One of the seven, as root would type it here.
+    /// One of the seven, as root would type it here, with the site file.
     pub fn tool(&self, name: &str, args: &[&str]) -> harness::Tool {
+        let site = format!("RUNBOOK_SITE=/root/{}/site.toml", self.site);
+        self.with(&site, name, args)
+    }
+
+    /// The same, without the site file.
+    pub fn bare(&self, name: &str, args: &[&str]) -> harness::Tool {
+        self.with("RUNBOOK_SITE=", name, args)
+    }
+
+    fn with(&self, variable: &str, name: &str, args: &[&str]) -> harness::Tool {
         let mut tool = harness::tool(name);
-        *tool.command() = self
-            .machine
-            .command(&[&["env", "-i"], &ENVIRONMENT[..], &[name], args].concat());
+        let around = [&["env", "-i"], &ENVIRONMENT[..], &[variable, name], args];
+        *tool.command() = self.machine.command(&around.concat());
         tool
     }
 

@@ -314,7 +314,7 @@ fn option(out: &mut String, key: &str, documented: &Documented) {
     );
     let kind = match documented.value {
         None => "bool",
-        Some(Value::File(_) | Value::Dir(_)) => "path",
+        Some(Value::File(_) | Value::Dir(_) | Value::Site(_)) => "path",
         Some(Value::Count(_)) => "int",
         Some(_) => "str",
     };

@@ -6,6 +6,13 @@ use crate::error::{Error, Result};
 use crate::settings::{KEYWORDS, Keyword, Settings};
 use crate::uri;
 
+/// Whether a database's name is a connection string, as libpq asks it of `dbname` (`recognized_connection_string` of libpq's fe-connect.c):
+/// a URI, or anything with a `=`.
+#[must_use]
+pub fn is_conninfo(text: &str) -> bool {
+    uri::strip_scheme(text).is_some() || text.contains('=')
+}
+
 /// Reads a connection string: a URI, keyword/value pairs or, as psql has it, just a database name.
 ///
 /// # Errors
@@ -14,7 +21,7 @@ pub fn parse(text: &str) -> Result<Settings> {
     if let Some(rest) = uri::strip_scheme(text) {
         return uri::parse(rest);
     }
-    if text.contains('=') {
+    if is_conninfo(text) {
         return pairs(text);
     }
     let mut settings = Settings::default();

@@ -127,7 +127,7 @@ fn parser(value: Value) -> ValueParser {
 
 fn hint(value: Value) -> ValueHint {
     match value {
-        Value::File(_) => ValueHint::FilePath,
+        Value::File(_) | Value::Site(_) => ValueHint::FilePath,
         Value::Dir(_) => ValueHint::DirPath,
         Value::Url(_) => ValueHint::Url,
         Value::User(_) => ValueHint::Username,

@@ -4,6 +4,7 @@ mod clock;
 mod during;
 mod files;
 mod holds;
+mod pages;
 mod usage;
 
 use harness::{Output, TempDir, Tool, scratch, tool};

@@ -8,12 +8,7 @@ use harness::wait_until;
 /// The page is kept, by one hold, and says 503 to visitors; no lock is left, Apache runs.
 fn page_is_kept(stage: &Stage) {
     assert_eq!(login_page(stage).0, "503");
-    let page = tool(
-        stage,
-        "maint-page status --dir /srv/case-conductor/maintenance",
-    )
-    .expect_code(0)
-    .json();
+    let page = tool(stage, "maint-page status").expect_code(0).json();
     assert_eq!(
         (
             page["state"].as_str(),
@@ -22,7 +17,7 @@ fn page_is_kept(stage: &Stage) {
         (Some("active"), Some(1)),
         "{page}"
     );
-    tool(stage, "svc-cycle check -f services.toml").expect_code(0);
+    tool(stage, "svc-cycle check").expect_code(0);
     assert_eq!(
         tool(stage, "svc-cycle recover").expect_code(0).json()["changed"],
         false

@@ -149,11 +149,7 @@ fn registration(stage: &Stage) {
 
 /// What is not met, by id.
 fn gaps(stage: &Stage, tag: &str) -> Vec<Value> {
-    let report = tool(
-        stage,
-        &format!("check-reqs -f requirements.toml --tag {tag}"),
-    )
-    .json();
+    let report = tool(stage, &format!("check-reqs --tag {tag}")).json();
     let items = report["items"].as_array().unwrap().iter();
     items
         .filter(|item| item["status"] != "met" && item["status"] != "skipped")

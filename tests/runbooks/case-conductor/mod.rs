@@ -146,7 +146,7 @@ fn psql(stage: &Stage, sql: &str) -> String {
 
 /// One of the tools with the site's files at hand, in the environment of a fresh login.
 fn tool(stage: &Stage, line: &str) -> Output {
-    let shell = format!("cd /root/case-conductor && {line}");
+    let shell = format!("cd /root/case-conductor && export RUNBOOK_SITE=$PWD/site.toml && {line}");
     Output::of(
         line.to_owned(),
         stage
@@ -183,11 +183,7 @@ fn serves(stage: &Stage, version: u32) {
         body.contains(&format!("Case Conductor, version {version}")),
         "{body}"
     );
-    let page = tool(
-        stage,
-        "maint-page status --dir /srv/case-conductor/maintenance",
-    )
-    .json();
+    let page = tool(stage, "maint-page status").json();
     assert_eq!(
         (
             page["state"].as_str(),

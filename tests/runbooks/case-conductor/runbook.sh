@@ -13,6 +13,8 @@ set -eu
 trap 'exit 130' INT
 
 cd /root/case-conductor
+# User, directories, options and journal of every tool.
+export RUNBOOK_SITE=/root/case-conductor/site.toml
 journal=/var/log/case-conductor-runbook.jsonl
 upstream=git://192.0.2.10/case-conductor
 site=/srv/case-conductor
@@ -27,7 +29,7 @@ put() {
 
 step 'Is the host fit for it: compiled packages, mail, database, certificate?'
 # before: the package manager; telnet localhost 25
-check-reqs -f requirements.toml --tag before --journal $journal
+check-reqs --tag before
 
 step 'The code; should it not be there, visitors keep the version they have'
 # before: git clone; git pull
@@ -51,33 +53,31 @@ install -d -o cc -g cc $site/collected-assets
 step 'Apache: HTTPS, mod_wsgi, and the maintenance page'
 # before: the documentation of Apache and of mod_wsgi
 a2enmod -q ssl rewrite headers wsgi
-maint-page snippet apache --dir $site/maintenance >maintenance.conf
+maint-page snippet apache >maintenance.conf
 apache=
 put maintenance.conf /etc/apache2/case-conductor-maintenance.conf && apache=changed
 put apache/case-conductor.conf /etc/apache2/sites-available/case-conductor.conf && apache=changed
 a2ensite -q case-conductor
 if [ -n "$apache" ] && systemctl -q is-active apache2; then
-    svc-cycle reload -f services.toml --journal $journal
+    svc-cycle reload
 fi
-svc-cycle start -f services.toml --journal $journal
+svc-cycle start
 
 step 'The new version, if there is one, behind the page'
 # before: python manage.py collectstatic
 # before: python manage.py compress
 # before: python manage.py syncdb --migrate
 if [ -n "$settings" ] || [ "$(git -C $site rev-parse -q --verify refs/deployed)" != "$(git -C $site rev-parse origin/main)" ]; then
-    maint-page during --dir $site/maintenance --id update --for 5m --message 'We are updating the site. Back in a moment.' \
-        --on-failure keep --journal $journal -- \
-        sh -e update.sh
+    maint-page during -- sh -e update.sh
 fi
 
 step 'The site as a visitor sees it: HTTPS only, secure cookies, every asset host'
 # before: python manage.py checksecure
-check-reqs -f requirements.toml --tag running --wait 20s --journal $journal
+check-reqs --tag running --wait 20s
 
 step 'Where it logs'
 # before: nothing
-log-paths apache -o text --journal $journal || [ $? -eq 3 ]
+log-paths -o text || [ $? -eq 3 ]
 
 step 'The evening in short'
 # before: nothing

@@ -1,15 +1,11 @@
 # What runbook.sh runs behind the maintenance page.
-journal=/var/log/case-conductor-runbook.jsonl
 site=/srv/case-conductor
-vendor=$site/requirements/vendor/lib/python
 # A migration that cannot have its lock gives up soon, instead of keeping everybody else waiting.
 manage() { runuser -u cc -- env -C $site PGOPTIONS='-c lock_timeout=5s' venv/bin/python vendor-manage.py "$@"; }
 
 git -C $site merge -q --ff-only origin/main
 
-# The vendor library has everything but what is compiled, and that the system has, in the versions it asks for.
-venv-sync check $site/venv -r $site/requirements/pure.txt -r $site/requirements/compiled.txt --vendor $vendor \
-    --allow psycopg2 --allow rcssmin --allow rjsmin --journal $journal
+venv-sync check
 
 manage collectstatic --no-input --verbosity 0
 manage compress --verbosity 0
@@ -21,5 +17,5 @@ for host in assets1.example.org assets2.example.org; do
 done
 
 manage migrate --no-input
-svc-cycle reload -f services.toml --journal $journal
+svc-cycle reload
 git -C $site update-ref refs/deployed HEAD

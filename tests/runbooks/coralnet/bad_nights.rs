@@ -108,14 +108,7 @@ fn a_migration_that_fails_ctrl_c_twice_and_a_lost_connection() {
     );
     kept_and_as_before(&stage, &night, &before);
     // Nobody can mend it tonight: the visitors get the version of before.
-    stage.must(&[
-        "maint-page",
-        "off",
-        "--dir",
-        "/srv/www/tmp",
-        "--id",
-        "update",
-    ]);
+    stage.tool("maint-page", &["off"]).run().expect_code(0);
     assert_eq!(status(&stage), "200");
 
     // Mended, but one that takes ten minutes has come with it, and the administrator has no patience.

@@ -11,11 +11,10 @@
 # services are stopped, or somebody presses Ctrl-C, the code and the environment go back to what they were, the services are started on
 # them, and the page STAYS (503) until somebody has looked: migrations that were done before the one that failed are in the database. When
 # it is mended, run this again: it takes over the page, and takes it away once the pages behind it are right. If nobody can mend it
-# tonight, `maint-page off --dir /srv/www/tmp --id update` shows the old version to the visitors again.
+# tonight, `maint-page off --site /root/coralnet/site.toml` shows the old version to the visitors again.
 set -eu
-journal=/var/log/coralnet/runbook.jsonl
-# Text to read tonight, and each report as a line of JSON to keep. Meant to be split into words.
-keep="--output text --journal $journal"
+# User, directories, options and journal of every tool.
+export RUNBOOK_SITE=/root/coralnet/site.toml
 cd /root/coralnet
 
 step() { printf '\n-- %s\n' "$*"; }
@@ -34,11 +33,11 @@ manage() { (cd /cnhome/coralnet/project && as_coralnet python manage.py "$@"); }
 announce() {
     step 'Redis, but only if it is not already running'
     # before: ps cax | grep redis-server > /dev/null; if [ $? -eq 0 ]; then echo "redis-server is already running."; else redis server & fi
-    svc-cycle start $keep -f services.toml redis
+    svc-cycle start -o text redis
 
     step 'Is the server fit for it?'
     # before: (it showed on the way)
-    check-reqs $keep -f requirements.toml --tag before
+    check-reqs -o text --tag before
 
     step 'Fetch the new code, so that GitHub is not needed once the page is up'
     # before: git fetch origin
@@ -46,19 +45,16 @@ announce() {
 
     step 'Announce the maintenance, wait until it begins, put the page up; take it away if all went well'
     # before: python manage.py maintenanceon; …; rm -f /srv/www/tmp/maintenance.html; python manage.py maintenanceoff
-    maint-page during $keep --dir /srv/www/tmp --id update --start "$1" --wait --for 15m --on-failure keep \
-        --message "CoralNet is under maintenance. We'll be back as soon as we can!" \
-        --verify http://127.0.0.1/ --host coralnet.example.org -- sh "$0" behind-the-page
+    maint-page during -o text --start "$1" --wait --verify http://127.0.0.1/ -- sh "$0" behind-the-page
 
     step 'The visitors have the site again'
     # before: (a look with the browser)
-    maint-page verify $keep --off http://127.0.0.1/ http://127.0.0.1/images/ --host coralnet.example.org
-    check-reqs $keep -f requirements.toml --tag open
+    maint-page verify -o text --off http://127.0.0.1/ http://127.0.0.1/images/
+    check-reqs -o text --tag open
 
     step 'Where everything is logged, and whether each log is healthy'
     # before: ls /srv/www/log /var/log/nginx
-    log-paths $keep --check --conf supervisor=/cnhome/config/supervisor.conf --conf redis=/cnhome/config/redis.conf \
-        nginx supervisor gunicorn celery redis
+    log-paths -o text --check
 }
 
 # --- 2. Behind the page ----------------------------------------------------------------------------------------------------------------
@@ -67,12 +63,12 @@ behind_the_page() {
     step 'Stop gunicorn and the celery programs, update, start them'
     # before: cd /cnhome; supervisorctl -c config/supervisor.conf stop gunicorn; … stop celeryworker; … stop celerybeat; (the update);
     #         supervisorctl -c config/supervisor.conf start gunicorn; … start celeryworker; … start celerybeat
-    svc-cycle cycle $keep -f services.toml -- sh "$0" while-stopped
+    svc-cycle cycle -o text -- sh "$0" while-stopped
 
     step 'Check a couple of pages'
     # before: (the browser, past the page)
-    check-reqs $keep -f pages.toml --wait 30s
-    check-reqs $keep -f requirements.toml --tag after
+    check-reqs -o text -f pages.toml --wait 30s
+    check-reqs -o text --tag after
 }
 
 # --- 3. While nothing runs the code ----------------------------------------------------------------------------------------------------
@@ -91,7 +87,7 @@ while_stopped() {
 
     step 'The packages that it asks for'
     # before: pip install -U -r ../requirements/<name>.txt
-    venv-sync apply $keep /cnhome/venv -r /cnhome/coralnet/requirements/production.txt --post-check celery
+    venv-sync apply -o text
 
     step 'Does it find its settings, the secret ones too?'
     # before: (specify new secret settings in secrets.json, if one knew of them)
@@ -113,7 +109,7 @@ go_back() {
         step 'That failed: back to the code and the environment of before'
         # before: (git reset by hand, and pip install of what one remembers)
         as_coralnet git -C /cnhome/coralnet reset -q --hard "$code"
-        venv-sync rollback $keep /cnhome/venv --to "$release"
+        venv-sync rollback -o text --to "$release"
         manage collectstatic --no-input
     fi
     exit "$failed"

@@ -73,7 +73,10 @@ fn misago_is_installed_and_its_guide_s_errors_are_answered() {
     let again = stage.runbook(&[]).expect_code(0);
     assert_eq!(again.changes(), Vec::<String>::new(), "{again}");
     assert!(
-        again.of("maint-page").is_empty(),
+        again
+            .of("maint-page")
+            .iter()
+            .all(|report| report["command"] == "snippet"),
         "nothing to do, and the forum was stopped\n{again}"
     );
 
@@ -101,7 +104,7 @@ fn both_errors_as_migrate_shows_them(stage: &Stage, extensions: &str) {
     };
     let ensure = |more: &[&str]| {
         stage
-            .tool(
+            .bare(
                 "pg-ext-ensure",
                 &["-d", "service=misago dbname=trial", "btree_gin", "hstore"],
             )
@@ -173,7 +176,7 @@ fn both_errors_as_migrate_shows_them(stage: &Stage, extensions: &str) {
         manage,
     ];
     let elevated = stage
-        .tool("pg-ext-ensure", &words)
+        .bare("pg-ext-ensure", &words)
         .run()
         .expect_code(0)
         .json();

@@ -72,13 +72,7 @@ fn all_is_well(stage: &Stage, version: u64) {
         ),
         "postgres"
     );
-    let page = stage
-        .tool(
-            "maint-page",
-            &["status", "--dir", "/srv/misago/maintenance"],
-        )
-        .run()
-        .json();
+    let page = stage.tool("maint-page", &["status"]).run().json();
     assert_eq!(
         (
             page["state"].as_str(),
@@ -94,7 +88,7 @@ fn all_is_well(stage: &Stage, version: u64) {
         .json();
     assert_eq!(owed["changed"], false, "{owed}");
     let running = stage
-        .tool("svc-cycle", &["check", "-f", "/root/misago/services.toml"])
+        .tool("svc-cycle", &["check"])
         .run()
         .expect_code(0)
         .json();

@@ -12,6 +12,8 @@ set -eu
 trap 'exit 130' INT
 
 cd /root/misago
+# User, directories, options and journal of every tool.
+export RUNBOOK_SITE=/root/misago/site.toml
 journal=/var/log/misago-runbook.jsonl
 upstream=git://192.0.2.10/misagoforumorg
 site=/srv/misago
@@ -28,12 +30,12 @@ put() {
 
 step 'What an interrupted night has left is put right first'
 # before: nothing; the role stayed a superuser and the forum down until somebody saw it
-svc-cycle recover --journal $journal
-pg-ext-ensure recover --admin service=admin --journal $journal
+svc-cycle recover
+pg-ext-ensure recover
 
 step 'Does the host grant what the forum needs?'
 # before: python --version; psql --version; free -m; ls /usr/share/postgresql/*/extension; crontab -l
-check-reqs -f requirements.toml --tag before --journal $journal
+check-reqs --tag before
 
 step 'Directories of the forum, and its secret'
 # before: mkdir media static; open settings.py in your code editor of choice
@@ -52,13 +54,12 @@ step 'The extensions that its migrations need'
 # before: sudo -u postgres psql postgres
 # before: alter role misago superuser;
 # before: … and after the installation: alter role misago nosuperuser;
-git -C $code show origin/main:extensions.toml |
-    pg-ext-ensure -d service=misago --admin service=admin --spec - --journal $journal
+git -C $code show origin/main:extensions.toml | pg-ext-ensure --spec -
 
 step 'The web server and the WSGI server'
 # before: the tutorial of the WSGI server's own documentation
 reload=
-maint-page snippet nginx --dir $site/maintenance >/etc/nginx/snippets/misago-maintenance.new
+maint-page snippet nginx >/etc/nginx/snippets/misago-maintenance.new
 put /etc/nginx/snippets/misago-maintenance.new /etc/nginx/snippets/misago-maintenance.conf && reload=yes
 rm /etc/nginx/snippets/misago-maintenance.new
 put nginx.conf /etc/nginx/sites-available/misago && reload=yes
@@ -66,7 +67,7 @@ ln -sfn ../sites-available/misago /etc/nginx/sites-enabled/misago
 put gunicorn.conf.py /etc/misago/gunicorn.conf.py || :
 put misago.service /etc/systemd/system/misago.service && systemctl daemon-reload
 if [ -n "$reload" ] && systemctl -q is-active nginx; then
-    svc-cycle reload -f services.toml nginx --journal $journal
+    svc-cycle reload nginx
 fi
 
 step 'The new version, if there is one'
@@ -74,17 +75,14 @@ step 'The new version, if there is one'
 # before: pip install misago
 # before: python manage.py migrate
 if [ "$(git -C $code rev-parse HEAD)" != "$(git -C $code rev-parse origin/main)" ] ||
-    ! venv-sync check -q $site/venv -r $code/requirements.txt --journal $journal >/dev/null 2>&1 ||
+    ! venv-sync check -q >/dev/null 2>&1 ||
     ! manage migrate --check >/dev/null 2>&1; then
-    maint-page during --dir $site/maintenance --for 5m --message 'The forum is being updated. Back in a moment.' \
-        --on-failure off --journal $journal -- \
-        svc-cycle cycle -f services.toml misago --command-timeout 15m --journal $journal -- \
-        sh update.sh
+    maint-page during -- svc-cycle cycle misago -- sh update.sh
 fi
 
 step 'Everything that should run does'
 # before: python manage.py runserver
-svc-cycle start -f services.toml --journal $journal
+svc-cycle start
 
 step 'Its first administrator'
 # before: python manage.py createsuperuser
@@ -97,14 +95,12 @@ fi
 
 step 'The site as a visitor sees it; MEDIA_ROOT is not listed'
 # before: disable indexing of this directory in your HTTP server's settings, or …
-check-reqs -f requirements.toml --tag running --journal $journal
+check-reqs --tag running
 
 step 'Maintenance tasks'
 # before: crontab -e, and six lines of cron.txt edited: 10 0 * * * cd /home/myforumorg/ && venv/bin/python manage.py prunecategories
-set -- $code/cron.txt --name misago --dir $code --venv $site/venv --user misago \
-    --log-dir /var/log/misago --spread 30m --mailto ''
-cron-render lint "$@" --journal $journal
-cron-render install "$@" --journal $journal
+cron-render lint
+cron-render install
 
 step 'The evening in short'
 # before: nothing

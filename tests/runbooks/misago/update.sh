@@ -4,7 +4,6 @@
 # and environment are put back as they were; PostgreSQL takes a migration back by itself.
 set -eu
 
-journal=/var/log/misago-runbook.jsonl
 site=/srv/misago
 code=$site/site
 
@@ -18,7 +17,7 @@ put_back() {
     if [ "$rc" -ne 0 ]; then
         git -C $code reset -q --hard "$was"
         if [ -n "$release" ] && [ "$(readlink $site/venv)" != "$release" ]; then
-            venv-sync rollback $site/venv --journal $journal
+            venv-sync rollback
         fi
     fi
     exit "$rc"
@@ -31,7 +30,7 @@ trap 'exit 143' TERM
 # before: git pull
 git -C $code merge -q --ff-only origin/main
 # before: source venv/bin/activate; pip install -r requirements.txt
-venv-sync apply $site/venv -r $code/requirements.txt --python /usr/bin/python3 --installer pip --post-check psycopg --journal $journal
+venv-sync apply
 # before: python manage.py migrate
 manage migrate --no-input
 # before: python manage.py collectstatic

@@ -13,7 +13,8 @@ set -eu
 trap 'exit 130' INT
 
 cd /root/tracks
-journal=/var/log/tracks-runbook.jsonl
+# User, directories, options and journal of every tool.
+export RUNBOOK_SITE=/root/tracks/site.toml
 upstream=git://192.0.2.10/tracks
 code=/microarray/tracks
 venv=/home/deployer/venv
@@ -31,11 +32,11 @@ put() {
 
 step 'What an interrupted night has left is put right first'
 # before: ps -eaf | grep nginx, and see
-svc-cycle recover --journal $journal
+svc-cycle recover
 
 step 'What the system administrator has to have installed'
 # before: yum install python; sudo yum -y install nginx postgresql; pip install uwsgi
-check-reqs -f requirements.toml --tag system --journal $journal
+check-reqs --tag system
 
 step 'The code'
 # before: cd /microarray; git clone https://…@github.com/metalhelix/tracks.git
@@ -60,12 +61,12 @@ put robots.txt /microarray/robots/robots.txt 644 || :
 
 step 'The directories that the logs need'
 # before: mkdir -p /etc/nginx/logs/nginx/tracks/log /etc/nginx/logs/nginx/log /etc/nginx/logs/domains/tracks/log/
-log-paths --config-only --create-dirs nginx --journal $journal
+log-paths --config-only --create-dirs nginx
 [ -e /var/log/uwsgi.log ] || install -o deployer -g deployer -m 640 /dev/null /var/log/uwsgi.log
 
 step 'The extension that the migrations need'
 # before: sudo -u postgres -s; psql tracks; CREATE EXTENSION pg_trgm
-pg-ext-ensure -d service=tracks --admin service=admin pg_trgm --journal $journal
+pg-ext-ensure pg_trgm
 
 step 'Is the environment what requirements.txt says, and are code and schema up to date?'
 # before: sudo /sbin/service nginx stop; sudo /sbin/service uwsgi stop
@@ -74,18 +75,18 @@ step 'Is the environment what requirements.txt says, and are code and schema up 
 # before: PRODUCTION=1 python manage.py syncdb
 # before: sudo /sbin/service uwsgi start; sudo /sbin/service nginx start
 if [ "$(git -C $code rev-parse HEAD)" != "$(git -C $code rev-parse origin/main)" ] ||
-    ! venv-sync check $venv -r $code/requirements.txt --journal $journal ||
+    ! venv-sync check ||
     ! manage migrate --check >/dev/null 2>&1; then
-    svc-cycle cycle -f services.toml --command-timeout 15m --journal $journal -- sh update.sh
+    svc-cycle cycle -- sh update.sh
     changed=
 fi
 
 step 'Everything runs, with PRODUCTION and as deployer'
 # before: sudo /sbin/service nginx start; sudo /sbin/service uwsgi start
 # before: ps -eaf | grep nginx; DAEMON_OPTS+=" --env PRODUCTION=1"  # this had been missing
-[ -z "$changed" ] || svc-cycle restart -f services.toml --journal $journal
-svc-cycle start -f services.toml --journal $journal
-svc-cycle check -f services.toml --journal $journal
+[ -z "$changed" ] || svc-cycle restart
+svc-cycle start
+svc-cycle check
 
 step 'The data of the previous server, once'
 # before: cat tracks_redirect.json | sed 's/redirect.redirecthit/roasted.redirecthit/g' | sed 's/redirect.target/roasted.target/g' > new_tracks.json
@@ -96,9 +97,9 @@ fi
 
 step 'The site as a visitor and a spider see it'
 # before: look at it
-check-reqs -f requirements.toml --tag running --journal $journal
+check-reqs --tag running
 
 step 'Logs, and what will become of them'
 # before: TRKLOGS=' /var/run/uwsgi/uwsgi.pid /var/log/nginx/*.log /var/log/uwsgi.log /etc/nginx/logs/domains/tracks/log/*.log'; tail -f ${TRKLOGS}
-log-paths --check nginx uwsgi --journal $journal
+log-paths --check
 printf '\nTo watch them: log-paths -0 nginx uwsgi | xargs -0r tail -F\n'

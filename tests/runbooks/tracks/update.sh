@@ -4,7 +4,6 @@
 # back as they were; PostgreSQL takes a migration back by itself.
 set -eu
 
-journal=/var/log/tracks-runbook.jsonl
 code=/microarray/tracks
 venv=/home/deployer/venv
 
@@ -16,7 +15,7 @@ put_back() {
     if [ "$rc" -ne 0 ]; then
         git -C $code reset -q --hard "$was"
         if [ -n "$release" ] && [ "$(readlink $venv)" != "$release" ]; then
-            venv-sync rollback $venv --journal $journal
+            venv-sync rollback
         fi
     fi
     exit "$rc"
@@ -29,7 +28,7 @@ trap 'exit 143' TERM
 # before: git pull
 git -C $code merge -q --ff-only origin/main
 # before: pip install --user virtualenv; virtualenv venv; source ./venv/bin/activate; pip install -r requirements.txt
-venv-sync apply $venv -r $code/requirements.txt --python /usr/bin/python3 --installer pip --post-check psycopg2 --journal $journal
+venv-sync apply
 # before: PRODUCTION=1 python manage.py syncdb
 # psycopg2 does not hear Ctrl-C while it waits for the server: it must not wait for ever.
 runuser -u deployer -- env -i -C $code PRODUCTION=1 PGOPTIONS='-c lock_timeout=10s' $venv/bin/python manage.py migrate --no-input

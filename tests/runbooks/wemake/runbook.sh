@@ -13,10 +13,8 @@
 # gunicorn has gone on with them, or is started on them again. Migrations that were applied stay: write them so that the version before can
 # live with them. Run it again when it is mended.
 set -eu
-journal=/var/log/wemake/runbook.jsonl
-# Text to read now, and each report as a line of JSON to keep. Meant to be split into words.
-keep="--output text --journal $journal"
-database='host=db.wemake.internal dbname=wemake user=wemake connect_timeout=5'
+# User, directories, options and journal of every tool.
+export RUNBOOK_SITE=/root/wemake/site.toml
 cd /root/wemake
 
 step() { printf '\n-- %s\n' "$*"; }
@@ -34,17 +32,17 @@ go_back() {
         step 'That failed: back to the code and the environment of before'
         # before: (docker-compose up with the image of before, if it is still there)
         as_web git reset -q --hard "$code"
-        venv-sync rollback $keep /code/.venv --to "${release##*/}"
+        venv-sync rollback -o text --to "${release##*/}"
         as_web python manage.py collectstatic --no-input --verbosity 0
-        [ -z "$restarted" ] || svc-cycle restart $keep -f services.toml gunicorn
-        [ -z "$reloaded" ] || svc-cycle reload $keep -f services.toml caddy
+        [ -z "$restarted" ] || svc-cycle restart -o text gunicorn
+        [ -z "$reloaded" ] || svc-cycle reload -o text caddy
     fi
     exit "$failed"
 }
 
 step 'Has the node what the site needs?'
 # before: (docker-compose up, and a look at the logs)
-check-reqs $keep -f requirements.toml --tag host --set database="$database" --set domain=wemake.example.org
+check-reqs -o text --tag host
 
 code=$(as_web git rev-parse HEAD)
 release=$(readlink -f /code/.venv)
@@ -62,13 +60,13 @@ as_web git --no-pager log --oneline -1
 
 step 'The packages that it asks for'
 # before: (they are in the image)
-venv-sync apply $keep /code/.venv -r /code/requirements.txt --post-check decouple
+venv-sync apply -o text
 
 step "ci.sh's questions: a migration missing? do the static files collect, for real? does check --deploy warn?"
 # before: python manage.py makemigrations --dry-run --check
 #         DJANGO_ENV=production python manage.py collectstatic --no-input --dry-run
 #         DJANGO_ENV=production python manage.py check --deploy --fail-level WARNING
-check-reqs $keep -f requirements.toml --tag ci --set database="$database"
+check-reqs -o text --tag ci
 
 step 'Is the configuration of gunicorn and Caddy in order?'
 # before: gunicorn --check-config …; docker-compose -f docker-compose.yml -f docker/docker-compose.prod.yml run --rm caddy -validate
@@ -78,7 +76,7 @@ setpriv --reuid caddy --regid caddy --init-groups env -i HOME=/var/lib/caddy PAT
 
 step 'Static and media files: gunicorn writes there, Caddy only reads'
 # before: docker volume inspect VOLUME_NAME
-check-reqs $keep -f requirements.toml --tag volumes
+check-reqs -o text --tag volumes
 as_web python manage.py collectstatic --no-input
 
 step 'Migrations, by one node'
@@ -88,17 +86,17 @@ as_web python manage.py migrate
 step 'Now gunicorn, and Caddy if its file has changed'
 # before: docker-compose up -d
 if [ "$(as_web git rev-parse HEAD)" = "$code" ] && [ "$(readlink -f /code/.venv)" = "$release" ]; then
-    svc-cycle start $keep -f services.toml
+    svc-cycle start -o text
 else
     restarted=yes
-    svc-cycle restart $keep -f services.toml gunicorn
+    svc-cycle restart -o text gunicorn
 fi
 if ! as_web git diff --quiet "$code" HEAD -- docker/caddy; then
     reloaded=yes
-    svc-cycle reload $keep -f services.toml caddy
+    svc-cycle reload -o text caddy
 fi
 
 step 'Is it what visitors should see, and are all migrations there?'
 # before: (the browser)
-check-reqs $keep -f pages.toml --wait 5s
-check-reqs $keep -f requirements.toml --tag live --set database="$database"
+check-reqs -o text -f pages.toml --wait 5s
+check-reqs -o text --tag live

@@ -1,10 +1,9 @@
 //! Apache with the printed configuration, mod_proxy in front of nginx.
 
-use super::site::{
-    PAST, PROXIED, Site, ask, believes_the_proxy_alone, flips, keeps_every_promise, lets_past,
-    serves_a_template_in_full,
-};
+use super::promises::{keeps_every_promise, serves_a_template_in_full};
+use super::site::{PAST, PROXIED, Site, ask};
 use super::unchanged::{Requests, changes_nothing};
+use super::visitors::{believes_the_proxy_alone, flips, lets_past};
 use harness::nginx::{Nginx, WWW_DATA};
 use harness::{Server, free_port, need};
 use std::fs;

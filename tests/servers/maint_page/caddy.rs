@@ -1,10 +1,9 @@
 //! Caddy with the printed configuration.
 
-use super::site::{
-    PAST, PROXIED, Site, ask, ask_from, believes_the_proxy_alone, keeps_every_promise, lets_past,
-    loses_nothing, serves_a_template_in_full,
-};
+use super::promises::{keeps_every_promise, serves_a_template_in_full};
+use super::site::{PAST, PROXIED, Site, ask};
 use super::unchanged::{Requests, changes_nothing};
+use super::visitors::{ask_from, believes_the_proxy_alone, lets_past, loses_nothing};
 use harness::nginx::{Nginx, WWW_DATA};
 use harness::{Server, free_port, need};
 use std::fs;

@@ -1,10 +1,9 @@
 //! nginx with the printed configuration.
 
-use super::site::{
-    PAST, PROXIED, Site, ask, believes_the_proxy_alone, keeps_every_promise, lets_past,
-    loses_nothing, serves_a_template_in_full,
-};
+use super::promises::{keeps_every_promise, serves_a_template_in_full};
+use super::site::{PAST, PROXIED, Site, ask};
 use super::unchanged::{Requests, changes_nothing};
+use super::visitors::{believes_the_proxy_alone, lets_past, loses_nothing};
 use harness::nginx::Nginx;
 use std::fs;
 

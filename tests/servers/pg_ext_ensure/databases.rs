@@ -74,6 +74,41 @@ fn every_database_but_templates_and_those_that_are_excluded() {
     assert_eq!(report["items"][0]["error"]["sqlstate"], "3D000");
 }
 
+/// As psql's `-d`: a connection string in place of a database's name leads to the server that the string names. A site file has it so, too;
+/// the fix that is printed then leads there as well.
+#[test]
+fn a_name_may_be_a_connection_string() {
+    let server = Postgres::start();
+    server.create_app("reef");
+    server.psql("postgres", "CREATE DATABASE blog");
+    let dir = harness::scratch();
+    let services = dir.path().join("services.conf");
+    let section = format!(
+        "[reef]\nhost={}\nport={}\nuser=reef\ndbname=reef\n",
+        server.socket_dir().display(),
+        server.port()
+    );
+    std::fs::write(&services, section).unwrap();
+    let site = dir.path().join("site.toml");
+    let url = server.url("postgres", "blog");
+    let text = format!(
+        "[site]\nname = \"reef\"\n[pg-ext-ensure]\ndb = [\"service=reef\", \"{url}\"]\next = [\"file_fdw\"]\n"
+    );
+    std::fs::write(&site, text).unwrap();
+    let run = || {
+        let tool = bare().env("PGSERVICEFILE", &services);
+        tool.arg("--site").arg(&site).run().expect_code(3)
+    };
+    let first = run();
+    let report = first.json();
+    let databases = [&report["items"][0]["db"], &report["items"][1]["db"]];
+    assert_eq!(databases, ["reef", "blog"], "{report}");
+    assert_eq!(report["items"][0]["error"]["sqlstate"], "42501", "{report}");
+    let fix = report["items"][0]["fix"].to_string();
+    assert!(fix.contains("-d service=reef "), "{fix}");
+    assert_eq!(installed(&server, "blog"), ["file_fdw"]);
+}
+
 #[test]
 fn a_spec_file_says_who_needs_what() {
     let server = Postgres::start();

@@ -173,6 +173,25 @@ fn reload_is_believed_when_the_workers_changed() {
 }
 
 #[test]
+fn a_second_master_beside_the_first_is_no_reload() {
+    let Some(site) = Site::start() else { return };
+    let text = fs::read_to_string(site.file()).unwrap();
+    site.set(&text.replace(
+        "[service.gunicorn]\n",
+        "[service.gunicorn]\nreload_signal = \"USR2\"\n",
+    ));
+    let report = site.cycle("reload", &["gunicorn"]).run().expect_code(3);
+    // The second one is no child of supervisord's that the test's end would take along.
+    let second = fs::read_to_string(site.dir().join("gunicorn.pid.2")).unwrap();
+    let second = nix::unistd::Pid::from_raw(second.trim().parse().unwrap());
+    nix::sys::signal::kill(second, nix::sys::signal::Signal::SIGQUIT).unwrap();
+    let report = report.json();
+    let why = report["error"]["message"].as_str().unwrap();
+    assert!(why.contains("second main process"), "{report}");
+    harness::wait_until("the second one is gone", || site.gunicorns() == 3);
+}
+
+#[test]
 fn a_hup_with_broken_code_kills_gunicorn_and_is_caught() {
     let Some(site) = Site::with("autorestart = false\n") else {
         return;

@@ -57,6 +57,14 @@ fn debian_s_postgresql_is_judged_by_its_clusters() {
         "{report}"
     );
     assert!(servers() > 0 && active(&machine, &unit));
+    // A reload keeps PostgreSQL's processes, and the new value is in force.
+    let sql = |text: &str| {
+        let words = ["runuser", "-u", "postgres", "--", "psql", "-Atc", text];
+        machine.must(&words).trim().to_owned()
+    };
+    sql("ALTER SYSTEM SET log_min_duration_statement = 1234");
+    let report = run(&machine, &["reload", &unit], 0);
+    assert_eq!(sql("SHOW log_min_duration_statement"), "1234ms", "{report}");
     // The umbrella is up and the cluster is not.
     machine.must(&["systemctl", "stop", &unit]);
     run(&machine, &["status", "postgresql"], 1);

@@ -196,6 +196,28 @@ fn expect_reads_the_running_process() {
 }
 
 #[test]
+fn a_variable_that_the_program_has_set_itself_counts() {
+    if !supervisor::available() {
+        return;
+    }
+    let supervisor = Supervisor::start(
+        "[program:web]\ncommand = /usr/bin/python3 -c \"import os, time; os.environ['PRODUCTION'] = '1'; time.sleep(600)\"\nstartsecs = 0\nenvironment = PRODUCTION=\"0\"\n",
+    );
+    supervisor.wait_running(&["web"]);
+    let set = supervisor.dir().join("set.toml");
+    let check = |value: &str| {
+        let text = format!(
+            "[service.web]\nbackend = \"supervisor\"\nconfig = \"supervisor.conf\"\nexpect = {{ env = [\"PRODUCTION={value}\"] }}\n"
+        );
+        fs::write(&set, text).unwrap();
+        let words = ["check", "-f", set.to_str().unwrap()];
+        tool("svc-cycle").args(words).run().code()
+    };
+    harness::wait_until("Python has set the variable", || check("1") == 0);
+    assert_eq!(check("0"), 1);
+}
+
+#[test]
 fn rolling_keeps_answering() {
     let Some(site) = Site::start() else { return };
     let before = site.running();
@@ -210,6 +232,8 @@ fn rolling_keeps_answering() {
             "stop", "start", "ready", "stop", "start", "ready", "stop", "start", "ready"
         ]
     );
+    // One after another: the group was never down.
+    assert_eq!(report["downtime_ms"], json!(null));
     let after = site.running();
     assert_eq!(after.len(), 4);
     assert_eq!(after.iter().filter(|each| before.contains(each)).count(), 1);

@@ -43,6 +43,21 @@ fn a_stop_takes_as_long_as_the_unit_says_and_a_refusal_is_passed_on() {
     assert_eq!(report["services"][0]["steps"][0]["ok"], false);
     run(&machine, &["restart", "t-slow"], 0);
 
+    // The starts by hand are too many for systemd, and nothing crashed.
+    machine.unit(
+        "t-often.service",
+        "[Unit]\nStartLimitIntervalSec=600\nStartLimitBurst=2\n[Service]\nExecStart=/bin/sleep 600\n",
+    );
+    machine.write(
+        "/root/often.toml",
+        "[service.t-often]\nbackend = \"systemd\"\nstable = \"50ms\"\n",
+    );
+    machine.must(&["systemctl", "daemon-reload"]);
+    for _ in 0..4 {
+        run(&machine, &["restart", "-f", "/root/often.toml"], 0);
+        assert!(active(&machine, "t-often"));
+    }
+
     let report = run(&machine, &["start", "t-hand"], 3);
     assert!(
         report["error"]["message"]

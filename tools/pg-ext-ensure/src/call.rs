@@ -56,6 +56,17 @@ impl Call {
         }
     }
 
+    /// The same, for a database that has a connection of its own.
+    #[must_use]
+    pub fn connecting(&self, dsn: &str) -> Call {
+        Call {
+            dsn: pgconn::conninfo::parse(dsn).ok(),
+            service: None,
+            own_database: true,
+            ..self.clone()
+        }
+    }
+
     /// Whether `--admin` was given.
     pub fn has_admin(&self) -> bool {
         self.admin.is_some()

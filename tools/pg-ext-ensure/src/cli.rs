@@ -149,10 +149,11 @@ const ENSURE: Command = Command {
         ),
         Opt::value(
             "db",
-            Value::Text("DATABASE"),
+            Value::Secret("DATABASE"),
             "A database in place of the connection's own",
         )
-        .many(),
+        .many()
+        .more("A connection string in place of the name, such as service=reef, is a connection of its own."),
         Opt::flag(
             "all-dbs",
             "All databases that take connections, without templates",

@@ -15,7 +15,7 @@ use crate::diagnose::condition;
 use crate::ensure::{self, Outcome, Task};
 use crate::observe;
 use crate::report::Failure;
-use crate::request::{Databases, Ensure};
+use crate::request::{Connection, Databases, Ensure};
 use crate::session::lost;
 use crate::want::Want;
 
@@ -36,17 +36,28 @@ pub fn run(request: &Ensure, context: &Context) -> Result<Vec<Outcome>> {
     let call = Call::of(request);
     let mut warnings = Vec::new();
     let names = names(request, &app, &mut warnings)?;
-    let tasks: VecDeque<Task> = names
-        .into_iter()
-        .map(|(name, wants)| Task {
-            app: app.with_database(&name),
+    let mut tasks: VecDeque<Task> = VecDeque::new();
+    for (name, wants) in names {
+        // As for libpq's dbname: a name can be a whole connection string.
+        let (app, call) = if pgconn::conninfo::is_conninfo(&name) {
+            let connection = Connection {
+                dsn: Some(name.clone()),
+                service: None,
+            };
+            let own = resolved(&connection, context.deadline)?;
+            (own, call.connecting(&name))
+        } else {
+            (app.with_database(&name), call.clone())
+        };
+        tasks.push_back(Task {
+            app,
             admin: admin.clone(),
             wants,
             policy: request.policy.clone(),
-            call: call.clone(),
+            call,
             dry_run: context.dry_run,
-        })
-        .collect();
+        });
+    }
     let mut outcomes = all(tasks, context.deadline);
     if let Some(first) = outcomes.first_mut() {
         first.warnings.splice(0..0, warnings);

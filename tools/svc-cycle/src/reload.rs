@@ -22,6 +22,9 @@ use crate::task::Task;
 /// How long new workers have to live before the reload is believed, unless the set says `stable`.
 const BELIEVED: Duration = Duration::from_secs(1);
 
+/// How long the old workers may all stay beside the new ones: a worker ends its requests first.
+const SETTLING: Duration = Duration::from_secs(10);
+
 /// Reloads one service.
 pub fn one(exec: &Executor<'_>, service: &Service, task: &mut Task) {
     let began = Instant::now();
@@ -94,7 +97,18 @@ fn reload(
             Some((seen, since)) if *seen == fresh && !fresh.is_empty() => {
                 if since.elapsed() >= believed {
                     second_master(service, before, &fresh)?;
-                    return Ok(done);
+                    // A second main process has no workers of its own for a while, and tells none of the old ones to go.
+                    let leave = old.is_empty() || old.iter().any(is_leaving);
+                    if leave || !replaces {
+                        return Ok(done);
+                    }
+                    if since.elapsed() >= SETTLING.max(believed) {
+                        done.warnings.push(format!(
+                            "{}: new workers are there, and none of the old workers has left yet",
+                            service.name
+                        ));
+                        return Ok(done);
+                    }
                 }
             }
             // PostgreSQL's processes read the new values and stay.
@@ -150,6 +164,17 @@ fn state_replaces(state: &State) -> bool {
                 .is_some_and(named)
             || title.is_some_and(|title| title.to_string_lossy().starts_with("gunicorn: master"))
     })
+}
+
+/// Whether an old worker is gone, or says in its title that it is about to go, as nginx's do while connections last.
+fn is_leaving(worker: &Identity) -> bool {
+    let says_so = || {
+        proc::arguments(worker.pid).is_ok_and(|words| {
+            let title = words.first().map(|word| word.to_string_lossy());
+            title.is_some_and(|title| title.contains("is shutting down"))
+        })
+    };
+    !worker.lives() || says_so()
 }
 
 /// A new child that is the same program and has workers of its own is a second master: USR2 of gunicorn and nginx leaves both up.

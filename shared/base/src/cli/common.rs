@@ -41,7 +41,7 @@ pub const COMMON: &[Opt] = &[
     ),
     Opt::value(
         "site",
-        Value::File("FILE"),
+        Value::Site("FILE"),
         "Take the options that are not given from the site file FILE",
     )
     .more(

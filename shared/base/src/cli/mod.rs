@@ -130,6 +130,8 @@ pub enum Value {
     File(&'static str),
     /// A directory's path.
     Dir(&'static str),
+    /// A site file: its path, or the bare name of one in `/etc/runbook-tools/sites`.
+    Site(&'static str),
     /// A duration as humantime reads it: `15m`, `1h 30m`.
     Duration(&'static str),
     /// A size in bytes: `128M`, `2GiB`; powers of 1024.
@@ -156,6 +158,7 @@ impl Value {
             | Value::Bytes(n)
             | Value::File(n)
             | Value::Dir(n)
+            | Value::Site(n)
             | Value::Duration(n)
             | Value::Size(n) => n,
             Value::Count(n)

@@ -66,7 +66,7 @@ pub(super) fn check(name: &str, value: Value, given: &OsStr) -> Result<()> {
     };
     let path = matches!(
         value,
-        Value::File(_) | Value::Dir(_) | Value::Bytes(_) | Value::Program(_)
+        Value::File(_) | Value::Dir(_) | Value::Site(_) | Value::Bytes(_) | Value::Program(_)
     );
     if path {
         if given.is_empty() {

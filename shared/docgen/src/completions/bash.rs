@@ -2,6 +2,7 @@
 
 use super::{identifier, name, quoted, scopes, with_trailing};
 use base::cli::{CommandLine, Opt, Scope, Value};
+use base::site::DIRECTORY;
 use std::fmt::Write as _;
 
 pub fn page(line: &'static CommandLine) -> String {
@@ -185,6 +186,7 @@ fn action(value: Value) -> String {
     match value {
         Value::File(_) => files("-f"),
         Value::Dir(_) => files("-d"),
+        Value::Site(_) => sites(),
         Value::Choice(_, words) => from_words(&words.join(" ")),
         Value::User(_) => from("-u"),
         Value::Program(_) => from("-c"),
@@ -196,6 +198,14 @@ fn action(value: Value) -> String {
         | Value::Count(_)
         | Value::Secret(_) => String::new(),
     }
+}
+
+/// Site files, and the names of those in the directory of all sites.
+fn sites() -> String {
+    let names = format!(
+        "for i in {DIRECTORY}/\"$cur\"*.toml; do [[ ! -e $i ]] || basename \"$i\" .toml; done"
+    );
+    format!("compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"; {names})")
 }
 
 fn from(generator: &str) -> String {

@@ -2,6 +2,7 @@
 
 use super::{identifier, name, scopes, with_trailing};
 use base::cli::{CommandLine, Opt, Scope, Value};
+use base::site::DIRECTORY;
 use std::fmt::Write as _;
 
 pub fn page(line: &'static CommandLine) -> String {
@@ -165,6 +166,9 @@ fn places(text: &mut String, scope: Scope<'static>, condition: &str) {
 fn action(value: Value) -> String {
     match value {
         Value::File(_) => " -F".into(),
+        Value::Site(_) => format!(
+            r#" -F -a '(for f in {DIRECTORY}/*.toml; string replace -r ".*/(.*)\.toml" "\$1" $f; end)'"#
+        ),
         Value::Dir(_) => " -f -a '(__fish_complete_directories)'".into(),
         Value::Choice(_, words) => format!(" -f -a {}", quoted(&words.join(" "))),
         Value::User(_) => " -f -a '(__fish_complete_users)'".into(),

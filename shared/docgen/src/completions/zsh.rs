@@ -2,6 +2,7 @@
 
 use super::{identifier, name, quoted, scopes};
 use base::cli::{COMMON, CommandLine, Opt, Scope, Trailing, Value};
+use base::site::DIRECTORY;
 use std::fmt::Write as _;
 
 pub fn page(line: &'static CommandLine) -> String {
@@ -152,6 +153,7 @@ fn action(value: Value) -> String {
     match value {
         Value::File(_) => "_files".into(),
         Value::Dir(_) => "_files -/".into(),
+        Value::Site(_) => format!("{{_files; compadd -- {DIRECTORY}/*.toml(N\\:t\\:r)}}"),
         Value::Choice(_, words) => format!("({})", words.join(" ")),
         Value::Url(_) => "_urls".into(),
         Value::User(_) => "_users".into(),
