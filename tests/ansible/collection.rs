@@ -137,7 +137,8 @@ fn the_examples_are_playbooks() {
     }
 }
 
-/// Of Ansible's own checks for collections those that need no network; shebang is for modules in Python and PowerShell only.
+/// Of Ansible's own checks for collections those that need no network; shebang is for modules in
+/// Python and PowerShell only.
 #[test]
 fn ansibles_own_checks_find_nothing() {
     let dir = scratch();

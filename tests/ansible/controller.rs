@@ -1,5 +1,6 @@
-//! Ansible itself, as an administrator has it: the collection built and installed, an inventory, its own home. What becomes of a task is kept
-//! as Ansible's callbacks are told it, so that a test sees Ansible's verdict and not only what the module said.
+//! Ansible itself, as an administrator has it: the collection built and installed, an inventory,
+//! its own home. What becomes of a task is kept as Ansible's callbacks are told it, so that a test
+//! sees Ansible's verdict and not only what the module said.
 
 use harness::fleet::Fleet;
 use harness::{source_root, test_venv};
@@ -124,7 +125,8 @@ impl Controller {
         Played { done, tasks }
     }
 
-    /// As [`Controller::play`], with every argument in a variables file of its own: Ansible shows the lines of a playbook where a task fails.
+    /// As [`Controller::play`], with every argument in a variables file of its own: Ansible shows
+    /// the lines of a playbook where a task fails.
     pub fn play_quoted(&self, tasks: &[Value], words: &[&str]) -> Played {
         let mut given = serde_json::Map::new();
         let mut quoted = Vec::new();

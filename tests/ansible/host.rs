@@ -1,5 +1,6 @@
-//! One host with something for each tool to do: a database, an environment that is behind its requirements, services up and down, pages
-//! whose time has come, a cron template, and what two runs left that were killed in the middle.
+//! One host with something for each tool to do: a database, an environment that is behind its
+//! requirements, services up and down, pages whose time has come, a cron template, and what two
+//! runs left that were killed in the middle.
 
 use crate::controller::Controller;
 use harness::fleet::{Fleet, Host};
@@ -66,7 +67,8 @@ impl Ground {
         ground
     }
 
-    /// The environment at alpha 1.0, the requirements at 2.0; nginx and a cache up; a page whose time has come, twice; and what killed runs left.
+    /// The environment at alpha 1.0, the requirements at 2.0; nginx and a cache up; a page whose
+    /// time has come, twice; and what killed runs left.
     pub fn live_in(&self) {
         self.commands();
         self.killed();
@@ -102,7 +104,8 @@ impl Ground {
         self.venvs.wheelhouse().display().to_string()
     }
 
-    /// An application with its database and an extension that is behind, and a role for the run that is killed.
+    /// An application with its database and an extension that is behind, and a role for the run
+    /// that is killed.
     fn database(&self) {
         self.postgres.create_app("app");
         self.postgres.add_extension(
@@ -123,7 +126,8 @@ impl Ground {
             )
         };
         let host = self.host();
-        // What a login writes is none of the tools' changes, and what the machine's own runs left is none of this host's.
+        // What a login writes is none of the tools' changes, and what the machine's own runs left
+        // is none of this host's.
         host.sh(
             "mkdir -p /root/.ansible/tmp; touch /var/log/wtmp /var/log/lastlog; \
              ln -sf /root/.ansible/wtmp.db /var/log/wtmp.db; rm -rf /var/lib/runbook-tools",
@@ -175,7 +179,8 @@ impl Ground {
         ));
     }
 
-    /// A role that is still a superuser and a service that is still down, because their runs were killed with their guardians.
+    /// A role that is still a superuser and a service that is still down, because their runs were
+    /// killed with their guardians.
     fn killed(&self) {
         let elevate = format!(
             "exec pg-ext-ensure elevate --role left_over --admin \"{}\" -- sleep 1000",
@@ -195,7 +200,8 @@ impl Ground {
         assert_eq!(superuser, "t");
     }
 
-    /// Runs a line, and kills the tool and its guardian when its COMMAND, `sleep SECONDS`, is there. The sleep stays.
+    /// Runs a line, and kills the tool and its guardian when its COMMAND, `sleep SECONDS`, is
+    /// there. The sleep stays.
     fn kill_within(&self, line: &str, seconds: &str) {
         let before: Vec<i32> = self
             .host()
@@ -218,7 +224,8 @@ impl Ground {
         let ours = |(pid, argv): &(i32, Vec<String>)| {
             !before.contains(pid) && argv[0] != "sleep" && is_tool(*pid)
         };
-        // Held first, so that the guardian does not see the tool go and set to work before its own turn comes.
+        // Held first, so that the guardian does not see the tool go and set to work before its own
+        // turn comes.
         let both: Vec<i32> = self
             .host()
             .processes()
@@ -239,8 +246,8 @@ impl Ground {
         });
     }
 
-    /// The host as it is, in lines that can be compared: every file that is its own, with inode, owner, mode, times and content; the
-    /// database's catalog; the processes; the crontabs.
+    /// The host as it is, in lines that can be compared: every file that is its own, with inode,
+    /// owner, mode, times and content; the database's catalog; the processes; the crontabs.
     pub fn snapshot(&self) -> Vec<String> {
         // The server's own files change by themselves: its catalog is what counts.
         let data = self.postgres.socket_dir();
@@ -271,7 +278,8 @@ fn is_tool(pid: i32) -> bool {
         .is_some_and(|name| harness::TOOLS.contains(&name))
 }
 
-/// Walks what is the host's own. Ansible's own temporary directory, and what it and sshd run meanwhile, are no part of it.
+/// Walks what is the host's own. Ansible's own temporary directory, and what it and sshd run
+/// meanwhile, are no part of it.
 const WALK: &str = r#"
 import hashlib, os, sys
 fleet, database = sys.argv[1:]

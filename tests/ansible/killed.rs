@@ -1,4 +1,5 @@
-//! A module that is killed, at either of its two processes: the one that Ansible started, and the one that does the work.
+//! A module that is killed, at either of its two processes: the one that Ansible started, and the
+//! one that does the work.
 
 use crate::host::Ground;
 use harness::wait_until;
@@ -16,9 +17,11 @@ pub fn leaves_one_object(ground: &Ground) {
         "{said}"
     );
     assert!(said["msg"].as_str().unwrap().contains("SIGKILL"), "{said}");
-    // The outer one is asked to end: it hands that on, and the inner one says what it has seen so far.
+    // The outer one is asked to end: it hands that on, and the inner one says what it has seen so
+    // far.
     let (said, code) = killed(ground, Signal::SIGTERM, "check-reqs");
-    // How far it has come decides what that is: a look that found nothing, no look yet, or not even a handler. None of them is a success.
+    // How far it has come decides what that is: a look that found nothing, no look yet, or not even
+    // a handler. None of them is a success.
     assert!([1, 3, 143].contains(&code), "{said}");
     assert_eq!(
         (&said["rc"], &said["failed"]),
@@ -39,7 +42,8 @@ fn killed(ground: &Ground, signal: Signal, name: &str) -> (Value, i32) {
                 &json!({"need": ["tcp:127.0.0.1:9"], "wait": "60s"}),
             )
         });
-        // The outer process has the name it was called by, the inner one that of its own executable's link.
+        // The outer process has the name it was called by, the inner one that of its own
+        // executable's link.
         let found = || {
             let called = |argv: &[String]| {
                 argv[0].ends_with(name) && argv.iter().any(|word| word == "--ansible-args")
@@ -61,7 +65,8 @@ fn killed(ground: &Ground, signal: Signal, name: &str) -> (Value, i32) {
                 == 2
         };
         wait_until("the tool runs", || both() && found().is_some());
-        // Nothing tells from outside that the inner one looks at the network already; its handler for signals it has before.
+        // Nothing tells from outside that the inner one looks at the network already; its handler
+        // for signals it has before.
         wait_until("it handles signals", || {
             signal == Signal::SIGKILL || handles(found().unwrap(), signal)
         });
@@ -70,7 +75,8 @@ fn killed(ground: &Ground, signal: Signal, name: &str) -> (Value, i32) {
     })
 }
 
-/// Whether the process holds the signal back to look at it (`SigBlk` in /proc), as the outer one does once its child runs.
+/// Whether the process holds the signal back to look at it (`SigBlk` in /proc), as the outer one
+/// does once its child runs.
 fn handles(pid: i32, signal: Signal) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let mask = status

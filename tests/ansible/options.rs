@@ -1,4 +1,5 @@
-//! Options as Ansible gives them: typed from playbooks, strings from ad-hoc calls; and what is refused, by its name, with what is allowed.
+//! Options as Ansible gives them: typed from playbooks, strings from ad-hoc calls; and what is
+//! refused, by its name, with what is allowed.
 
 use crate::host::Ground;
 use serde_json::{Value, json};
@@ -100,7 +101,8 @@ fn typed(ground: &Ground) {
         (0, &json!("cmd:sh")),
         "{said}"
     );
-    // A word for a terminal and another for a pipe are not for a module, which always says one object.
+    // A word for a terminal and another for a pipe are not for a module, which always says one
+    // object.
     let (said, _) = ground.module(
         "cron_render",
         &json!({"command": "render", "template": "/srv/cron/site.txt"}),

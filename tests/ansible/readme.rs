@@ -1,4 +1,5 @@
-//! The README's "Many hosts", as it stands there: the playbook over two hosts, and the line of plain ssh and jq.
+//! The README's "Many hosts", as it stands there: the playbook over two hosts, and the line of
+//! plain ssh and jq.
 
 use crate::controller::{Controller, ok};
 use harness::fleet::{Fleet, Host};
@@ -17,7 +18,8 @@ start = ["nginx", "-e", "/srv/nginx.log", "-c", "/srv/nginx.conf"]
 
 const NGINX: &str = "error_log /srv/nginx.log; pid /srv/nginx.pid; events {} http { access_log off; server { listen 8000; } }\n";
 
-/// The last block of this language in the README's section; how the collection is installed stands before it and is tested elsewhere.
+/// The last block of this language in the README's section; how the collection is installed stands
+/// before it and is tested elsewhere.
 fn block(language: &str) -> String {
     let readme = std::fs::read_to_string(source_root().join("README.md")).unwrap();
     let section = readme

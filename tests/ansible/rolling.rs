@@ -1,5 +1,6 @@
-//! Three hosts under the real Ansible, over ssh: a rolling update of a small site behind a balancer, one host lost on the way, a second run
-//! that finishes the work and changes nothing twice.
+//! Three hosts under the real Ansible, over ssh: a rolling update of a small site behind a
+//! balancer, one host lost on the way, a second run that finishes the work and changes nothing
+//! twice.
 
 use crate::controller::{Controller, data, ok};
 use harness::fleet::{Fleet, Host};

@@ -1,5 +1,6 @@
-//! Secrets in options stay on the way from the playbook to the tool: they are in no argument vector, no system log, no file that is left behind,
-//! and in nothing that Ansible prints, with `no_log` or without.
+//! Secrets in options stay on the way from the playbook to the tool: they are in no argument
+//! vector, no system log, no file that is left behind, and in nothing that Ansible prints, with
+//! `no_log` or without.
 
 use crate::host::Ground;
 use harness::need;
@@ -16,7 +17,8 @@ const SECRETS: [&str; 6] = [
     "hush-argv-6",
 ];
 
-/// Options with a secret in them, for each tool that may be told one; most of them fail, which is when things are said.
+/// Options with a secret in them, for each tool that may be told one; most of them fail, which is
+/// when things are said.
 fn calls(ground: &Ground) -> Vec<(&'static str, Value)> {
     let socket = ground.postgres.socket_dir().display().to_string();
     let port = ground.postgres.port();
@@ -136,7 +138,8 @@ fn printed(ground: &Ground, no_log: bool, loud: &str) {
     }
 }
 
-/// Every program that is executed, by the module or by anything below it, with its arguments. COMMAND is given on, as it has to be.
+/// Every program that is executed, by the module or by anything below it, with its arguments.
+/// COMMAND is given on, as it has to be.
 fn argument_vectors(ground: &Ground) {
     for (module, args) in calls(ground) {
         let own_command = args.get("argv").is_some();
@@ -164,7 +167,8 @@ fn argument_vectors(ground: &Ground) {
     ground.host().sh("rm /srv/trace /srv/said");
 }
 
-/// Every file of the host; the requirements, the template and the crontab made of it hold a secret by right.
+/// Every file of the host; the requirements, the template and the crontab made of it hold a secret
+/// by right.
 fn left_behind(ground: &Ground) {
     let dir = ground.fleet.dir().display();
     let by_right = "/srv/secret.txt\n/srv/cron/secret.txt\n/var/spool/cron/crontabs/root\n";

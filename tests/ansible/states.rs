@@ -1,5 +1,6 @@
-//! Every command of every tool that changes something, three times: in check mode, for real, and again. Ansible's verdict, the module's keys
-//! and the difference that Ansible shows are compared each time; and around check mode the whole host.
+//! Every command of every tool that changes something, three times: in check mode, for real, and
+//! again. Ansible's verdict, the module's keys and the difference that Ansible shows are compared
+//! each time; and around check mode the whole host.
 
 use crate::host::{Ground, difference};
 use harness::need;
@@ -22,7 +23,8 @@ enum Is {
 
 use Is::{Changed, Failed, Left, Unchanged, Would};
 
-/// A task, what becomes of it in check mode, for real and again, and lines of the difference that is shown.
+/// A task, what becomes of it in check mode, for real and again, and lines of the difference that
+/// is shown.
 struct Case(
     &'static str,
     &'static str,

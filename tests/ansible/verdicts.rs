@@ -1,4 +1,5 @@
-//! What each module says where there is nothing to change, where the answer is no, where it failed, and where it has to be tried again.
+//! What each module says where there is nothing to change, where the answer is no, where it failed,
+//! and where it has to be tried again.
 
 use crate::host::Ground;
 use harness::need;

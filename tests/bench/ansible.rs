@@ -1,7 +1,9 @@
-//! What a task costs on a host: the tools as modules beside `command:` and Ansible's own modules for the same jobs, over ssh with a kept
-//! connection as Ansible has it by default, in one run. Nothing is left to change, which is what most tasks of most runs are.
+//! What a task costs on a host: the tools as modules beside `command:` and Ansible's own modules
+//! for the same jobs, over ssh with a kept connection as Ansible has it by default, in one run.
+//! Nothing is left to change, which is what most tasks of most runs are.
 //!
-//! Ansible's own modules can be handed to the host's Python without a file (pipelining); a module in another language cannot. Both are shown.
+//! Ansible's own modules can be handed to the host's Python without a file (pipelining); a module
+//! in another language cannot. Both are shown.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,6 @@
-//! check-reqs beside its peers, in one run: the same 20 checks by testinfra (under pytest, on this host) and by goss, where there is one
-//! (`GOSS=/path/to/goss`, or on PATH); then how it grows to thousands of checks, and how long it takes until it begins.
+//! check-reqs beside its peers, in one run: the same 20 checks by testinfra (under pytest, on this
+//! host) and by goss, where there is one (`GOSS=/path/to/goss`, or on PATH); then how it grows to
+//! thousands of checks, and how long it takes until it begins.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,7 +1,8 @@
 //! cron-render beside its peers, in one run: croniter and the croner crate for run times,
 //! `crontab -n` for checking, python-crontab for parsing and writing, systemd-cron for units.
 //!
-//! Each program is started as a user starts it and does the same work; the best of some runs counts.
+//! Each program is started as a user starts it and does the same work; the best of some runs
+//! counts.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -94,7 +95,8 @@ fn main() {
         .then(|| dir.join("target/release/croner-bench"))
 }
 
-/// systemd-cron's generator from Debian's package, looking at our directory in place of /etc/cron.d.
+/// systemd-cron's generator from Debian's package, looking at our directory in place of
+/// /etc/cron.d.
 fn generator(dir: &Path, cron_d: &Path) -> Option<PathBuf> {
     let got = Command::new("sh")
         .args([

@@ -1,12 +1,14 @@
-//! log-paths beside its peers, in one run: `nginx -T -q` and `crossplane parse` on 50 and 1,000 virtual hosts, `lsof -nP +L1` on 500
-//! processes with 50 descriptors each; and how its cost grows with the virtual hosts.
+//! log-paths beside its peers, in one run: `nginx -T -q` and `crossplane parse` on 50 and 1,000
+//! virtual hosts, `lsof -nP +L1` on 500 processes with 50 descriptors each; and how its cost grows
+//! with the virtual hosts.
 //!
-//! The virtual hosts are as they are: a file each, TLS with a certificate, two logs, three locations and a common snippet. nginx reads
-//! every certificate, which is most of its time; so fifty without TLS are measured, too, with no ratio to reach: there a C program that
-//! only opens the files takes as long as the ratio would allow.
+//! The virtual hosts are as they are: a file each, TLS with a certificate, two logs, three
+//! locations and a common snippet. nginx reads every certificate, which is most of its time; so
+//! fifty without TLS are measured, too, with no ratio to reach: there a C program that only opens
+//! the files takes as long as the ratio would allow.
 //!
-//! The peers do more (nginx opens every log, crossplane keeps the whole tree, lsof names every descriptor): that is the point, since
-//! until now they were what answered these questions.
+//! The peers do more (nginx opens every log, crossplane keeps the whole tree, lsof names every
+//! descriptor): that is the point, since until now they were what answered these questions.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -230,7 +232,8 @@ fn certificate(dir: &Path) {
     );
 }
 
-/// 500 processes of 50 descriptors: sockets and pipes, files that are read, and a few that are written, some of them deleted.
+/// 500 processes of 50 descriptors: sockets and pipes, files that are read, and a few that are
+/// written, some of them deleted.
 fn processes() -> (TempDir, Server) {
     let dir = scratch();
     let script = r"

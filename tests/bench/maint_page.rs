@@ -1,7 +1,8 @@
-//! maint-page beside what is done by hand: 100 flips under 64 kept connections, every answer looked at; and how long a page takes to show.
+//! maint-page beside what is done by hand: 100 flips under 64 kept connections, every answer looked
+//! at; and how long a page takes to show.
 //!
-//! Peers: the file that is page and flag, put there by `echo >` and taken away by `rm -f`, as the CoralNet guide has it; the same file by
-//! maint-page's single-file mode.
+//! Peers: the file that is page and flag, put there by `echo >` and taken away by `rm -f`, as the
+//! CoralNet guide has it; the same file by maint-page's single-file mode.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -164,7 +165,8 @@ fn rounds(
     tally
 }
 
-/// From the flag's being there to the first 503, from the start of `on` to it, and for all of `on --verify`.
+/// From the flag's being there to the first 503, from the start of `on` to it, and for all of `on
+/// --verify`.
 fn first_503() {
     let top = open_scratch();
     let dir = top.path().join("maintenance");

@@ -1,9 +1,11 @@
-//! pg-ext-ensure beside the real psql binary (not the distribution's Perl wrapper) and Ansible's `community.postgresql` module, in one
-//! run: nothing to do for one extension and for five, then five in each of fifty databases. The programs take turns and the median of
-//! their turns counts, so that a busy machine is busy for all of them. And: how long a role stays a superuser after its tool is killed.
+//! pg-ext-ensure beside the real psql binary (not the distribution's Perl wrapper) and Ansible's
+//! `community.postgresql` module, in one run: nothing to do for one extension and for five, then
+//! five in each of fifty databases. The programs take turns and the median of their turns counts,
+//! so that a busy machine is busy for all of them. And: how long a role stays a superuser after its
+//! tool is killed.
 //!
-//! Ansible is run from `target/bench-venv` (or `$RUNBOOK_BENCH_VENV`): `pip install ansible psycopg2-binary`. Without it its rows are left
-//! out.
+//! Ansible is run from `target/bench-venv` (or `$RUNBOOK_BENCH_VENV`): `pip install ansible
+//! psycopg2-binary`. Without it its rows are left out.
 
 #![allow(
     clippy::unwrap_used,
@@ -131,7 +133,8 @@ fn main() {
     killed(&server, &tool);
 }
 
-/// Ansible's module, as a user runs it: `ansible -m community.postgresql.postgresql_ext`, once for each extension.
+/// Ansible's module, as a user runs it: `ansible -m community.postgresql.postgresql_ext`, once for
+/// each extension.
 fn ansible(server: &Postgres, ours: &[f64]) {
     let venv = std::env::var_os("RUNBOOK_BENCH_VENV")
         .map_or_else(|| source_root().join("target/bench-venv"), PathBuf::from);

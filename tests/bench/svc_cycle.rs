@@ -1,6 +1,8 @@
-//! svc-cycle beside supervisorctl, systemctl and Ansible, in one run: how fast, and whose verdict is true.
+//! svc-cycle beside supervisorctl, systemctl and Ansible, in one run: how fast, and whose verdict
+//! is true.
 //!
-//! The programs take turns and the median of their turns counts, so that a busy machine is busy for all of them.
+//! The programs take turns and the median of their turns counts, so that a busy machine is busy for
+//! all of them.
 
 #![allow(
     clippy::unwrap_used,
@@ -137,7 +139,8 @@ fn bare(supervisor: &Supervisor) -> Duration {
     began.elapsed()
 }
 
-/// From the death of a process to the end of svc-cycle, which is watching it: the whole of noticing, looking again and reporting.
+/// From the death of a process to the end of svc-cycle, which is watching it: the whole of
+/// noticing, looking again and reporting.
 fn exits() -> bool {
     let dir = scratch();
     fs::write(

@@ -1,8 +1,9 @@
-//! venv-sync beside uv, pip and pip-sync, in one run: is this environment what its file asks for? Then a rebuild, the memory, and how it
-//! grows to 1,000 distributions.
+//! venv-sync beside uv, pip and pip-sync, in one run: is this environment what its file asks for?
+//! Then a rebuild, the memory, and how it grows to 1,000 distributions.
 //!
-//! The environment is made for this: 113 distributions with 22,900 files and METADATA of the usual length, installed by uv. The
-//! programs take turns, and the median of their turns counts, so that a busy machine is busy for all of them.
+//! The environment is made for this: 113 distributions with 22,900 files and METADATA of the usual
+//! length, installed by uv. The programs take turns, and the median of their turns counts, so that
+//! a busy machine is busy for all of them.
 
 #![allow(
     clippy::unwrap_used,
@@ -149,7 +150,8 @@ impl Runner<'_> {
         let began = Instant::now();
         let done = command.output().unwrap();
         self.times.push(began.elapsed());
-        // pip-sync says 1 where it would change something, and it would: its own environment is compared with an empty file.
+        // pip-sync says 1 where it would change something, and it would: its own environment is
+        // compared with an empty file.
         let is_good = done.status.success()
             || self.name.starts_with("pip-sync") && done.status.code() == Some(1);
         assert!(
@@ -293,7 +295,8 @@ fn bench() {
                 "pip check",
                 &[&pip, "-m", "pip", "--python", &python, "check"],
             ),
-            // pip-sync wants pip in the environment that it looks at, and uv makes none: so it looks at its own, which is smaller.
+            // pip-sync wants pip in the environment that it looks at, and uv makes none: so it
+            // looks at its own, which is smaller.
             runner(
                 "pip-sync --dry-run (of the test environment)",
                 &[&peer("pip-sync"), "--dry-run", "--no-index", "empty.txt"],
@@ -402,7 +405,8 @@ fn walk(dir: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Each time from nothing: a new environment by venv-sync, and the two commands of uv that make one.
+/// Each time from nothing: a new environment by venv-sync, and the two commands of uv that make
+/// one.
 fn rebuild(venvs: &Venvs, tool: &str, uv: &str) {
     let (mut ours, mut uvs) = (Vec::new(), Vec::new());
     for turn in 0..4 {

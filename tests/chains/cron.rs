@@ -1,5 +1,6 @@
-//! The lines that the manuals have for /etc/cron.d, run by the real cron: each as it stands, only at every minute. One copy finds all well
-//! and sends no mail; one copy, its `site` renamed, finds what is wrong, and one meets a lock that is held. All three come in one minute.
+//! The lines that the manuals have for /etc/cron.d, run by the real cron: each as it stands, only
+//! at every minute. One copy finds all well and sends no mail; one copy, its `site` renamed, finds
+//! what is wrong, and one meets a lock that is held. All three come in one minute.
 
 use harness::machine::Machine;
 use harness::{TOOLS, bin, schema, wait_for};
@@ -22,8 +23,9 @@ fn lines() -> BTreeMap<&'static str, String> {
         .collect()
 }
 
-/// A host where all of that is so: PostgreSQL with a service file, a virtual environment, a maintenance page, a service, a crontab, a log
-/// that is rotated. And another site on it, called `wrong`, of which none is; and a third, whose locks are held.
+/// A host where all of that is so: PostgreSQL with a service file, a virtual environment, a
+/// maintenance page, a service, a crontab, a log that is rotated. And another site on it, called
+/// `wrong`, of which none is; and a third, whose locks are held.
 const HOST: &str = r#"
 version=$(ls /usr/lib/postgresql | sort -V | tail -n 1)
 rm -rf "/etc/postgresql/$version/main" "/var/lib/postgresql/$version/main"
@@ -226,7 +228,8 @@ fn from_cron_there_is_mail_only_when_something_is_wrong_or_was_changed() {
                     && mail.is_some_and(|text| text.contains("held") && text.lines().count() <= 3),
                 "{told}"
             ),
-            // The end that was announced has passed; visitors see the page, which is what was asked for.
+            // The end that was announced has passed; visitors see the page, which is what was asked
+            // for.
             ("wrong", "maint-page") => assert!(
                 code == 0 && mail.is_some_and(|text| text.contains("overdue")),
                 "{told}"

@@ -1,5 +1,6 @@
-//! Every command of every manual's EXAMPLES, run as it is printed, by root, on one host where what it names is so. What has to be done
-//! before it, how it ends and what is so afterwards stands in [`ROWS`]; an example without a row fails. The lines for cron are run by cron.
+//! Every command of every manual's EXAMPLES, run as it is printed, by root, on one host where what
+//! it names is so. What has to be done before it, how it ends and what is so afterwards stands in
+//! [`ROWS`]; an example without a row fails. The lines for cron are run by cron.
 
 use harness::machine::Machine;
 use harness::venvs::Venvs;

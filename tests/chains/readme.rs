@@ -57,7 +57,8 @@ fn the_readme_is_true() {
     }
 }
 
-/// Root types the README's runbook for a site of another user: the update is made, and nothing of the site is root's afterwards.
+/// Root types the README's runbook for a site of another user: the update is made, and nothing of
+/// the site is root's afterwards.
 #[test]
 fn the_readme_s_runbook_runs_as_root_over_another_user_s_site() {
     if !nix::unistd::geteuid().is_root() {
@@ -83,7 +84,8 @@ fn the_readme_s_runbook_runs_as_root_over_another_user_s_site() {
     let facts = facts.replace("\"services.toml\"", &format!("\"{}\"", services.display()));
     fs::write(&file, facts).unwrap();
     let done = site
-        // On a host of its own the tools are where packages put them: COMMAND has the system's PATH.
+        // On a host of its own the tools are where packages put them: COMMAND has the system's
+        // PATH.
         .root_command(&format!(
             "mount --bind '{}/bin' /usr/local/sbin\ncd /\n{}",
             site.home.display(),

@@ -1,4 +1,5 @@
-//! log-paths as it is typed: what excludes what, what is printed where, and what the exit codes mean.
+//! log-paths as it is typed: what excludes what, what is printed where, and what the exit codes
+//! mean.
 
 use harness::{Output, TempDir, scratch, tool};
 use std::fs;
@@ -165,7 +166,8 @@ fn wrong_usage_is_refused() {
         .expect_silence();
 }
 
-/// A tree that stands for another system is read as that system would: links, includes and names stay inside.
+/// A tree that stands for another system is read as that system would: links, includes and names
+/// stay inside.
 #[test]
 fn another_systems_tree() {
     let root = scratch();

@@ -124,7 +124,8 @@ fn no_password_is_shown() {
     }
 }
 
-/// Where a person reads both streams, an error stands in the report alone; whoever reads only one of them finds the error in each.
+/// Where a person reads both streams, an error stands in the report alone; whoever reads only one
+/// of them finds the error in each.
 #[test]
 fn an_error_is_told_once_on_a_terminal() {
     use std::io::Read;

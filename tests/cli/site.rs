@@ -280,7 +280,8 @@ fn files_of_others_have_no_rights_of_roots() {
     during(&["--as", &person.name]).expect_code(0);
 }
 
-/// check-reqs' django and venv-sync's post-checks as the site: the user, the variables, and nothing of the caller's.
+/// check-reqs' django and venv-sync's post-checks as the site: the user, the variables, and nothing
+/// of the caller's.
 #[test]
 fn post_checks_run_as_the_site() {
     let Some(person) = Person::new() else { return };

@@ -1,4 +1,5 @@
-//! svc-cycle as it is typed: what is refused, and what is said of services that need no server of their own.
+//! svc-cycle as it is typed: what is refused, and what is said of services that need no server of
+//! their own.
 
 use std::fs;
 use std::path::Path;
@@ -228,7 +229,8 @@ fn a_reused_pid_is_never_signalled() {
         .set_modified(old)
         .unwrap();
     let service = format!("pidfile:{}", path.display());
-    // Either the number was given to another process, or the clock was set: nothing is signalled and nothing is started.
+    // Either the number was given to another process, or the clock was set: nothing is signalled
+    // and nothing is started.
     for verb in ["stop", "start", "restart", "status"] {
         let report = tool("svc-cycle")
             .args([verb, &service])
@@ -257,7 +259,8 @@ fn a_reused_pid_is_never_signalled() {
     }
 }
 
-/// A program that takes longer to end than the set gives it is started again when it has ended, and not before.
+/// A program that takes longer to end than the set gives it is started again when it has ended, and
+/// not before.
 #[test]
 fn a_stop_that_takes_longer_is_followed_by_the_start() {
     let dir = scratch();

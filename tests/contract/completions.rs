@@ -1,5 +1,6 @@
-//! Tab, pressed in real shells: every subcommand, option, word to choose from and file argument of every tool is offered, and so is the
-//! command that stands after `--`. What has to be offered comes from the definitions; what is offered comes from bash, zsh and fish.
+//! Tab, pressed in real shells: every subcommand, option, word to choose from and file argument of
+//! every tool is offered, and so is the command that stands after `--`. What has to be offered
+//! comes from the definitions; what is offered comes from bash, zsh and fish.
 
 use base::cli::{CommandLine, Scope, Trailing, Value};
 use harness::{need, scratch, source_root};
@@ -8,7 +9,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// A line as it is typed, and what has to be offered for its last word: exactly, or besides other things.
+/// A line as it is typed, and what has to be offered for its last word: exactly, or besides other
+/// things.
 struct Typed {
     line: String,
     offered: BTreeSet<String>,
@@ -112,7 +114,8 @@ fn question(before: &str, value: Value) -> Option<Typed> {
     }
 }
 
-/// Types every line in the shell that `ask` runs, in a directory with a few files; fails with all that is not as it has to be.
+/// Types every line in the shell that `ask` runs, in a directory with a few files; fails with all
+/// that is not as it has to be.
 fn press_tab(shell: &str, ask: fn(&Path, &Path, &[String]) -> String) {
     let Some(program) = need(shell) else { return };
     let dir = scratch();
@@ -231,7 +234,8 @@ fn bash_offers_what_there_is() {
             );
         }
         for line in lines {
-            // M-* puts everything that is offered on the line; C-a goes to its beginning. Only the words that are new are printed.
+            // M-* puts everything that is offered on the line; C-a goes to its beginning. Only the
+            // words that are new are printed.
             let typed = line.split(' ').count();
             script += &format!("{line}\x1b*\x01offered {typed} \necho =END=\n");
         }
@@ -256,7 +260,8 @@ fn bash_offers_what_there_is() {
     });
 }
 
-/// zsh completes only where it edits a line, so it gets a terminal of its own; `compadd` notes what is offered.
+/// zsh completes only where it edits a line, so it gets a terminal of its own; `compadd` notes what
+/// is offered.
 const ZSH: &str = r#"
 zmodload zsh/zpty
 dir=$1 completions=$2

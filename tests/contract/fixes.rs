@@ -1,5 +1,5 @@
-//! A fix, typed as it is printed, makes the next run say something else: one for each tool that prints fixes. The fixes of single findings
-//! are applied in the tests of each tool.
+//! A fix, typed as it is printed, makes the next run say something else: one for each tool that
+//! prints fixes. The fixes of single findings are applied in the tests of each tool.
 
 use harness::fix::{apply, mended};
 use harness::venvs::Venvs;

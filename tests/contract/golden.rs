@@ -1,5 +1,5 @@
-//! One whole report of each tool and each of its subcommands, beside the one that is kept in golden/: every key, every word and every fix,
-//! with times, pids, paths and versions masked.
+//! One whole report of each tool and each of its subcommands, beside the one that is kept in
+//! golden/: every key, every word and every fix, with times, pids, paths and versions masked.
 
 use harness::golden::{Mask, expect};
 use harness::nginx::Nginx;

@@ -1,4 +1,5 @@
-//! Standard output that is gone or full, arguments that are not text, limits that strike: never a panic, never a wrong code.
+//! Standard output that is gone or full, arguments that are not text, limits that strike: never a
+//! panic, never a wrong code.
 
 use crate::sample;
 use harness::{bin, tool};

@@ -1,5 +1,5 @@
-//! The plan of the house, looked for in the sources: no import circle in any crate, and nobody but lib.rs and cli.rs imports
-//! cli.rs.
+//! The plan of the house, looked for in the sources: no import circle in any crate, and nobody but
+//! lib.rs and cli.rs imports cli.rs.
 
 use harness::source_root;
 use std::collections::{BTreeMap, BTreeSet};
@@ -250,7 +250,8 @@ const PLUG_INS: [(&str, &str); 4] = [
     ("cron-render", "target"),
 ];
 
-/// A plug-in is whole in its file: nobody else asks for it by its name, so that a new one needs a file and a row.
+/// A plug-in is whole in its file: nobody else asks for it by its name, so that a new one needs a
+/// file and a row.
 #[test]
 fn nobody_asks_for_a_plug_in_by_its_name() {
     for (tool, dir) in PLUG_INS {
@@ -299,7 +300,8 @@ fn nobody_asks_for_a_plug_in_by_its_name() {
     }
 }
 
-/// What the kernel shows of a process is read by the crate `proc` alone: two readers give two answers.
+/// What the kernel shows of a process is read by the crate `proc` alone: two readers give two
+/// answers.
 #[test]
 fn only_proc_reads_the_processes() {
     for tool in harness::TOOLS {

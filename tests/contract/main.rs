@@ -1,4 +1,5 @@
-//! What all seven tools keep: envelope, exit codes, common options, generated pages. Each rule is one test over the one table of samples.
+//! What all seven tools keep: envelope, exit codes, common options, generated pages. Each rule is
+//! one test over the one table of samples.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod completions;

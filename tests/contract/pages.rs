@@ -1,4 +1,5 @@
-//! Manuals, completions, schemas and the collection are what the definitions say, and are what their readers accept.
+//! Manuals, completions, schemas and the collection are what the definitions say, and are what
+//! their readers accept.
 
 use harness::{need, source_root};
 use std::process::Command;

@@ -1,5 +1,6 @@
-//! Every way out of a tool has the whole envelope: a finished run, a run that was stopped, a call that Ansible is refused, a
-//! module that was killed, a module whose tool is not installed. The harness checks each object against the tool's schema.
+//! Every way out of a tool has the whole envelope: a finished run, a run that was stopped, a call
+//! that Ansible is refused, a module that was killed, a module whose tool is not installed. The
+//! harness checks each object against the tool's schema.
 
 use crate::envelope::KEYS;
 use crate::sample;

@@ -1,5 +1,5 @@
-//! The language of the house (CONTRIBUTING.md, "Words"): words and forms that do not come back, looked for in the documents, the
-//! manuals, the help, the messages and the comments.
+//! The language of the house (CONTRIBUTING.md, "Words"): words and forms that do not come back,
+//! looked for in the documents, the manuals, the help, the messages and the comments.
 
 use harness::source_root;
 use std::collections::BTreeSet;
@@ -96,7 +96,8 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The comments of the sources, one text for each block of lines, and the string literals outside of tests.
+/// The comments of the sources, one text for each block of lines, and the string literals outside
+/// of tests.
 fn of_sources() -> Vec<Text> {
     let mut texts = Vec::new();
     for path in sources() {
@@ -343,7 +344,8 @@ fn a_comment_says_more_than_a_question_word() {
     none_of(found);
 }
 
-/// A name or a value in a message stands in single quotes. The words of libpq (pgconn) and files that are written keep their own.
+/// A name or a value in a message stands in single quotes. The words of libpq (pgconn) and files
+/// that are written keep their own.
 #[test]
 fn values_in_messages_stand_in_single_quotes() {
     const CODE: &[&str] = &[

@@ -1,4 +1,5 @@
-//! A system call that fails must never turn into a requirement that is met: each kind of look, with errors put in at every call in turn.
+//! A system call that fails must never turn into a requirement that is met: each kind of look, with
+//! errors put in at every call in turn.
 
 use harness::{bin, full_sweep, need, scratch};
 use std::path::Path;
@@ -85,7 +86,8 @@ fn an_error_of_the_system_is_never_a_requirement_that_is_met() {
                 !said.contains("panicked") && !said.contains("internal error"),
                 "{calls} {error} {nth}: {said}"
             );
-            // The dynamic loader may fail before we begin: 127. Everything else is ours, and none of it is met.
+            // The dynamic loader may fail before we begin: 127. Everything else is ours, and none
+            // of it is met.
             match code {
                 Some(127) => {}
                 Some(1 | 3) => assert!(
@@ -101,7 +103,8 @@ fn an_error_of_the_system_is_never_a_requirement_that_is_met() {
 
 #[test]
 fn what_was_collected_is_gone_when_the_run_is_killed_or_not() {
-    // The scratch directory of collectstatic is the only thing that is ever written: its name says whose it is, and it is the user's own.
+    // The scratch directory of collectstatic is the only thing that is ever written: its name says
+    // whose it is, and it is the user's own.
     let dir = scratch();
     let manage = dir.path().join("manage.py");
     std::fs::write(&manage, "import time; time.sleep(60)\n").unwrap();

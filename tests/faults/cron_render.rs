@@ -273,8 +273,8 @@ fn sweep(
                 "vfork",
             ]
             .contains(&step.as_str());
-        // Most opens and reads are the loader's and the libraries'; the short form takes one in five of them, and of no call more
-        // than about twenty-four points, spread over the run.
+        // Most opens and reads are the loader's and the libraries'; the short form takes one in
+        // five of them, and of no call more than about twenty-four points, spread over the run.
         let stride = match (full_sweep(), step.as_str()) {
             (true, _) => 1,
             (false, "openat" | "read") => (count / 24).max(5),
@@ -461,7 +461,8 @@ fn remove_of_all_there_is_killed_anywhere() {
 fn cron_d_killed_and_failing_anywhere() {
     if ready() {
         let body = "15 0 * * * NAME /bin/true a\n25 0 * * * NAME /bin/true b\n";
-        // The hash is of the lines with the user's name in them, so the block is read off a first run.
+        // The hash is of the lines with the user's name in them, so the block is read off a first
+        // run.
         let Some(site) = Site::new(Place::CronD) else {
             return;
         };

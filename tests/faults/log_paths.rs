@@ -1,4 +1,5 @@
-//! `--create-dirs` killed at each system call, and failed at each: what has the directory's name is whole, and the next run mends.
+//! `--create-dirs` killed at each system call, and failed at each: what has the directory's name is
+//! whole, and the next run mends.
 
 use harness::{Output, TempDir, bin, full_sweep, scratch, tool};
 use std::fs;
@@ -112,7 +113,8 @@ impl Site {
 fn killed_at_each_call() {
     for call in CALLS {
         let mut killed = 0;
-        // Most files are opened long before anything is made: the short form takes every sixth of those.
+        // Most files are opened long before anything is made: the short form takes every sixth of
+        // those.
         let step = if matches!(*call, "openat" | "fstat") && !full_sweep() {
             6
         } else {

@@ -1,6 +1,7 @@
-//! pg-ext-ensure killed or failed at each system call of its own: all of what was asked for is there or nothing of it, success is never
-//! said for nothing, and a role is never left a superuser. The guardian is not traced: it is what remains. The short form goes through
-//! some points, RUNBOOK_SWEEP=full through every one.
+//! pg-ext-ensure killed or failed at each system call of its own: all of what was asked for is
+//! there or nothing of it, success is never said for nothing, and a role is never left a superuser.
+//! The guardian is not traced: it is what remains. The short form goes through some points,
+//! RUNBOOK_SWEEP=full through every one.
 
 use harness::postgres::Postgres;
 use harness::{TempDir, bin, full_sweep, need, scratch, wait_until};
@@ -117,7 +118,8 @@ impl Ward {
         });
     }
 
-    /// Every point in the long form; so many in the short one, spread out, the last ones among them.
+    /// Every point in the long form; so many in the short one, spread out, the last ones among
+    /// them.
     fn points(total: usize, few: usize) -> Vec<usize> {
         let step = if full_sweep() {
             1

@@ -1,5 +1,6 @@
-//! svc-cycle killed or failed at each system call of a restart: the service runs afterwards, once, and nothing is owed. The short form
-//! takes a sample of the calls that change something; RUNBOOK_SWEEP=full takes every one.
+//! svc-cycle killed or failed at each system call of a restart: the service runs afterwards, once,
+//! and nothing is owed. The short form takes a sample of the calls that change something;
+//! RUNBOOK_SWEEP=full takes every one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -69,7 +70,8 @@ impl Ward {
         self.top.path().join("site")
     }
 
-    /// svc-cycle over the ward's set, under strace where words for it are given, with a state directory of its own.
+    /// svc-cycle over the ward's set, under strace where words for it are given, with a state
+    /// directory of its own.
     fn run(&self, strace: &[&str], words: &[&str]) -> Output {
         let state = self.top.path().join("state");
         let mut command = if nix::unistd::geteuid().is_root() {

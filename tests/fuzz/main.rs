@@ -1,4 +1,5 @@
-//! Programs and shared readers over a stable corpus: no panic, no hang. The readers inside of a tool have the same in its fuzz.rs.
+//! Programs and shared readers over a stable corpus: no panic, no hang. The readers inside of a
+//! tool have the same in its fuzz.rs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cron_render;

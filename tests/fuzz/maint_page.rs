@@ -1,11 +1,13 @@
-//! maint-page given anything: every message is text on a whole page, every odd file is somebody else's, and no command line breaks it.
+//! maint-page given anything: every message is text on a whole page, every odd file is somebody
+//! else's, and no command line breaks it.
 
 use harness::{Tool, full_sweep, scratch, tool};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-/// A small generator of its own (xorshift64*), so that a failing round can be replayed by its number.
+/// A small generator of its own (xorshift64*), so that a failing round can be replayed by its
+/// number.
 struct Dice(u64);
 
 impl Dice {

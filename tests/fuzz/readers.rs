@@ -1,5 +1,6 @@
-//! The readers of what other users write or answer, by name. tests/libfuzzer leads bytes into them by coverage; the bytes that it found
-//! worth keeping stand in tests/fuzz/corpus, and tests/fuzz/replay.rs reads those again in every run of the tests.
+//! The readers of what other users write or answer, by name. tests/libfuzzer leads bytes into them
+//! by coverage; the bytes that it found worth keeping stand in tests/fuzz/corpus, and
+//! tests/fuzz/replay.rs reads those again in every run of the tests.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +9,8 @@ use std::sync::OnceLock;
 /// A reader, on bytes of any kind.
 pub type Reader = fn(&[u8]);
 
-/// A reader's name, and the reader: whatever the bytes are, it comes back, soon and without a panic.
+/// A reader's name, and the reader: whatever the bytes are, it comes back, soon and without a
+/// panic.
 pub const READERS: &[(&str, Reader)] = &[
     ("mask", mask),
     ("requirements", requirements),
@@ -38,7 +40,8 @@ pub const READERS: &[(&str, Reader)] = &[
 fn file(name: &str, bytes: &[u8]) -> &'static Path {
     static DIR: OnceLock<tempfile::TempDir> = OnceLock::new();
     let dir = DIR.get_or_init(|| {
-        // In memory where the host has a place for that: a fuzzer writes ten thousand files a second.
+        // In memory where the host has a place for that: a fuzzer writes ten thousand files a
+        // second.
         tempfile::tempdir_in("/dev/shm")
             .or_else(|_| tempfile::tempdir())
             .expect("a directory")
@@ -51,8 +54,9 @@ fn service(service: &str, name: &str, bytes: &[u8]) {
     log_paths::readers::configuration(service, file(name, bytes), name).expect("a known service");
 }
 
-/// A byte that is no part of a letter stands for a registered secret. Whatever stands around, no output holds the secret, nor the password
-/// of a line after any other text; and every output is the given text, with nothing but the mask in the places that are left out.
+/// A byte that is no part of a letter stands for a registered secret. Whatever stands around, no
+/// output holds the secret, nor the password of a line after any other text; and every output is
+/// the given text, with nothing but the mask in the places that are left out.
 fn mask(bytes: &[u8]) {
     const SECRET: &str = "q7Vx-cTn!k+W9";
     const PASSWORD: &str = "Zr4=hLp8uM";

@@ -1,4 +1,5 @@
-//! A file system in a file, to pull the plug on: what the disk had got at that moment is mounted anew, as after a power cut.
+//! A file system in a file, to pull the plug on: what the disk had got at that moment is mounted
+//! anew, as after a power cut.
 
 use crate::need;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// An empty one: `ext4`, `xfs` or `btrfs`. None only where `SKIP_SERVERS=1` and this machine does
-    /// not let us mount (no root, a container without loop devices).
+    /// An empty one: `ext4`, `xfs` or `btrfs`. None only where `SKIP_SERVERS=1` and this machine
+    /// does not let us mount (no root, a container without loop devices).
     pub fn new(kind: &str) -> Option<Disk> {
         let disk = Disk {
             home: crate::scratch(),
@@ -35,7 +36,8 @@ impl Disk {
         self.home.path().join("mnt")
     }
 
-    /// The plug is pulled: what has reached the disk by now, mounted as after a reboot. This one goes on.
+    /// The plug is pulled: what has reached the disk by now, mounted as after a reboot. This one
+    /// goes on.
     pub fn cut(&self) -> Disk {
         let after = Disk {
             home: crate::scratch(),
@@ -89,8 +91,8 @@ impl Drop for Disk {
 pub struct Small(PathBuf);
 
 impl Small {
-    /// Mounts one on a directory, with tmpfs's options (`size=2m,nr_inodes=4000`). None only where `SKIP_SERVERS=1` and this machine
-    /// does not let us mount.
+    /// Mounts one on a directory, with tmpfs's options (`size=2m,nr_inodes=4000`). None only where
+    /// `SKIP_SERVERS=1` and this machine does not let us mount.
     pub fn mount(on: &Path, options: &str) -> Option<Small> {
         match run(Command::new("mount")
             .args(["-t", "tmpfs", "-o", options, "none"])

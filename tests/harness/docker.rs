@@ -1,5 +1,6 @@
-//! A container engine of the test's own: dockerd with its files in a temporary directory, without a bridge and without a packet filter,
-//! and one image, busybox, made of the host's own. Needs root, and the plugin that is `docker compose`.
+//! A container engine of the test's own: dockerd with its files in a temporary directory, without a
+//! bridge and without a packet filter, and one image, busybox, made of the host's own. Needs root,
+//! and the plugin that is `docker compose`.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -18,7 +19,8 @@ pub struct Docker {
     daemon: Option<Server>,
 }
 
-/// What dockerd is started by: mounts of its own, so that its files in /run and /etc/docker are nobody else's.
+/// What dockerd is started by: mounts of its own, so that its files in /run and /etc/docker are
+/// nobody else's.
 const START: &str = r#"
 set -e
 mount -t tmpfs tmpfs /run
@@ -33,7 +35,8 @@ const PROGRAMS: &[&str] = &[
     "cat", "echo", "false", "httpd", "kill", "sh", "sleep", "true", "wget",
 ];
 
-/// Where distributions have the plugin that is `docker compose`; on a Debian without one tests/setup.sh fetches it.
+/// Where distributions have the plugin that is `docker compose`; on a Debian without one
+/// tests/setup.sh fetches it.
 fn plugin() -> Option<PathBuf> {
     let mut places: Vec<PathBuf> = ["libexec", "lib"]
         .iter()

@@ -1,4 +1,5 @@
-//! Does what a fix says, as a person would: each step in order, by the account or role that the step names.
+//! Does what a fix says, as a person would: each step in order, by the account or role that the
+//! step names.
 
 use serde_json::Value;
 use std::process::{Command, Output};
@@ -9,7 +10,8 @@ pub fn apply(fix: &Value) {
     apply_with(fix, |_, text| panic!("no database is here for: {text}"));
 }
 
-/// Applies a fix; `sql` runs a statement as a role. A step that a person has to edit fails the test.
+/// Applies a fix; `sql` runs a statement as a role. A step that a person has to edit fails the
+/// test.
 #[track_caller]
 pub fn apply_with(fix: &Value, sql: impl Fn(&str, &str) -> Output) {
     let steps = fix["steps"]
@@ -37,7 +39,8 @@ pub fn apply_with(fix: &Value, sql: impl Fn(&str, &str) -> Output) {
     }
 }
 
-/// Looks, applies the fix that `choose` finds in the report, and looks again: gives the second report.
+/// Looks, applies the fix that `choose` finds in the report, and looks again: gives the second
+/// report.
 #[track_caller]
 pub fn mended(look: impl Fn() -> Value, choose: impl Fn(&Value) -> Value) -> Value {
     let before = look();
@@ -50,7 +53,8 @@ pub fn mended(look: impl Fn() -> Value, choose: impl Fn(&Value) -> Value) -> Val
     after
 }
 
-/// A command line as somebody would paste it: the tools are on the PATH, and nothing else of the tests' environment is there.
+/// A command line as somebody would paste it: the tools are on the PATH, and nothing else of the
+/// tests' environment is there.
 fn shell(line: &str) -> Output {
     let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", crate::tools().display());
     Command::new("/bin/sh")

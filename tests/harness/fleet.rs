@@ -1,6 +1,8 @@
-//! Several hosts on one machine: each has its own network and processes, its own /dev, /root, /run, /srv and /tmp, /etc, /usr and /var laid
-//! over the machine's, and an sshd that takes one key. Nothing leaves the machine. A host is its namespaces, and they are its first process's: it is gone with that, and
-//! that with the test, however the test ends. Needs root, as making namespaces does.
+//! Several hosts on one machine: each has its own network and processes, its own /dev, /root, /run,
+//! /srv and /tmp, /etc, /usr and /var laid over the machine's, and an sshd that takes one key.
+//! Nothing leaves the machine. A host is its namespaces, and they are its first process's: it is
+//! gone with that, and that with the test, however the test ends. Needs root, as making namespaces
+//! does.
 
 use crate::{Server, TempDir, bin, process, scratch};
 use nix::sys::signal::{Signal, kill};

@@ -1,4 +1,5 @@
-//! Golden reports: a whole report beside the one that is kept in a file, with what differs from run to run masked.
+//! Golden reports: a whole report beside the one that is kept in a file, with what differs from run
+//! to run masked.
 //!
 //! `RUNBOOK_GOLDEN=write` writes the files anew; read the difference before it is committed.
 

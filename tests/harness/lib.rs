@@ -1,5 +1,5 @@
-//! What every end-to-end test needs: the real programs of this workspace, run as a user runs them, and a scratch directory, free ports
-//! and servers that are gone when the test is.
+//! What every end-to-end test needs: the real programs of this workspace, run as a user runs them,
+//! and a scratch directory, free ports and servers that are gone when the test is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 pub mod disk;
@@ -57,12 +57,14 @@ pub fn source_root() -> std::path::PathBuf {
         .to_path_buf()
 }
 
-/// Whether tests that need a server may be left out: only where `SKIP_SERVERS=1` says so. Everything else that is missing fails the test.
+/// Whether tests that need a server may be left out: only where `SKIP_SERVERS=1` says so.
+/// Everything else that is missing fails the test.
 pub fn skip_servers() -> bool {
     std::env::var_os("SKIP_SERVERS").is_some_and(|v| v == "1")
 }
 
-/// The path of a program a test needs; the test fails where it is missing, unless `SKIP_SERVERS=1`: then `None`.
+/// The path of a program a test needs; the test fails where it is missing, unless `SKIP_SERVERS=1`:
+/// then `None`.
 pub fn need(program: &str) -> Option<std::path::PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
@@ -78,8 +80,8 @@ pub fn need(program: &str) -> Option<std::path::PathBuf> {
     }
 }
 
-/// Whether this is root, which a test needs that makes users, mounts or namespaces; the test fails where it is not, unless
-/// `SKIP_SERVERS=1`: then false.
+/// Whether this is root, which a test needs that makes users, mounts or namespaces; the test fails
+/// where it is not, unless `SKIP_SERVERS=1`: then false.
 pub fn need_root() -> bool {
     let root = nix::unistd::geteuid().is_root();
     assert!(
@@ -89,7 +91,8 @@ pub fn need_root() -> bool {
     root
 }
 
-/// The Python environment that tests/setup.sh makes for the differential tests and the servers written in Python.
+/// The Python environment that tests/setup.sh makes for the differential tests and the servers
+/// written in Python.
 pub fn test_venv() -> std::path::PathBuf {
     let venv = std::env::var_os("RUNBOOK_TEST_VENV")
         .map_or_else(|| source_root().join("target/test-venv"), Into::into);
@@ -101,7 +104,8 @@ pub fn test_venv() -> std::path::PathBuf {
     venv
 }
 
-/// A Python environment in `dir` with these distributions' packages out of [`test_venv`], for a user who may not enter the source tree.
+/// A Python environment in `dir` with these distributions' packages out of [`test_venv`], for a
+/// user who may not enter the source tree.
 pub fn venv_copied_to(dir: &std::path::Path, packages: &[&str]) -> std::path::PathBuf {
     let venv = dir.join("venv");
     let made = std::process::Command::new("/usr/bin/python3")

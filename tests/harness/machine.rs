@@ -1,9 +1,11 @@
-//! A small machine of the test's own: this file system under an overlay, its own processes, network and init.
+//! A small machine of the test's own: this file system under an overlay, its own processes, network
+//! and init.
 //!
 //!     let machine = Machine::with_systemd()?;     // a real systemd, booted in about a second
 //!     let machine = Machine::with_plain_init()?;  // a stub init: init scripts run as on a machine without systemd
 //!
-//! systemd-nspawn needs root, and a host that lets it mount; where it cannot, the test fails unless SKIP_SERVERS=1.
+//! systemd-nspawn needs root, and a host that lets it mount; where it cannot, the test fails unless
+//! SKIP_SERVERS=1.
 
 use crate::{Tool, bin, need, tool};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -78,8 +80,8 @@ impl Machine {
         let console = fs::File::create(dir.path().join("console")).expect("a console");
         let root = dir.path().join("tree/root");
         let child = Command::new("/bin/sh")
-            // Since systemd 256 nspawn mounts a directory of the machine's name under /run, which stays when nspawn is killed:
-            // mounts of its own end with it.
+            // Since systemd 256 nspawn mounts a directory of the machine's name under /run, which
+            // stays when nspawn is killed: mounts of its own end with it.
             .args([
                 "-c",
                 "echo $$ > \"$0/cgroup.procs\" && exec setsid unshare --mount \"$@\"",
@@ -137,8 +139,9 @@ impl Machine {
         }
     }
 
-    /// Whether this process has the machine's root for its own. Nothing may be done by a pid of which this is not known: the number may
-    /// have been given to another, or /proc may count otherwise than we do, and then it would be done to the host.
+    /// Whether this process has the machine's root for its own. Nothing may be done by a pid of
+    /// which this is not known: the number may have been given to another, or /proc may count
+    /// otherwise than we do, and then it would be done to the host.
     fn is_root_of(&self, pid: i32) -> bool {
         let device = |path: PathBuf| {
             fs::metadata(path)
@@ -241,7 +244,8 @@ fn name(dir: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// It is number 1 of its own process namespace, and already executes what it is to be: nspawn's first child only prepares that.
+/// It is number 1 of its own process namespace, and already executes what it is to be: nspawn's
+/// first child only prepares that.
 fn ready(pid: i32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let numbers = status
@@ -329,7 +333,8 @@ fn cgroup_root() -> PathBuf {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // All of it at once (cgroups(7), since Linux 5.14); before that, killing its first process ends every process in it.
+        // All of it at once (cgroups(7), since Linux 5.14); before that, killing its first process
+        // ends every process in it.
         let _ = fs::write(self.group.join("cgroup.kill"), "1");
         if self.init > 0 {
             let _ = kill(Pid::from_raw(self.init), Signal::SIGKILL);

@@ -91,7 +91,8 @@ impl Builder {
         self
     }
 
-    /// As [`Builder::start`], with one more block on the first port that answers for every other name.
+    /// As [`Builder::start`], with one more block on the first port that answers for every other
+    /// name.
     pub fn start_with_default(mut self, content: &str) -> Nginx {
         self.default = Some(content.to_owned());
         self.start()

@@ -12,8 +12,9 @@ pub struct Server {
     log: PathBuf,
 }
 
-/// A program in a process namespace of its own (and others, by options of unshare(1)), which ends with all that runs there when the thread that
-/// starts it does, even if the test is killed. For servers whose children outlive them. Needs root.
+/// A program in a process namespace of its own (and others, by options of unshare(1)), which ends
+/// with all that runs there when the thread that starts it does, even if the test is killed. For
+/// servers whose children outlive them. Needs root.
 pub fn contained(options: &[&str], program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("setpriv");
     command

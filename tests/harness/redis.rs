@@ -1,4 +1,5 @@
-//! A real redis-server in a temporary directory, on a free port and a unix socket, ended by its pid.
+//! A real redis-server in a temporary directory, on a free port and a unix socket, ended by its
+//! pid.
 //!
 //! It keeps its log and its pid file in its directory, as an installed one does.
 

@@ -28,8 +28,9 @@ pub fn bin(name: &str) -> PathBuf {
     path
 }
 
-/// A program of this workspace, about to be started as from a terminal: a shell that puts the tests into the background, or nohup, has
-/// SIGINT, SIGQUIT or SIGHUP ignored in all they start, and a program that ignores them cannot be tested for what they do.
+/// A program of this workspace, about to be started as from a terminal: a shell that puts the tests
+/// into the background, or nohup, has SIGINT, SIGQUIT or SIGHUP ignored in all they start, and a
+/// program that ignores them cannot be tested for what they do.
 pub fn program(name: &str) -> Command {
     from_a_terminal(Command::new(bin(name)))
 }
@@ -65,8 +66,9 @@ pub fn tool(name: &str) -> Tool {
     }
 }
 
-/// Copies a program that will be executed. A process of its own writes the copy: while this process has a file open for writing, a child
-/// that another thread forks has it open, too, and the file cannot be executed (ETXTBSY).
+/// Copies a program that will be executed. A process of its own writes the copy: while this process
+/// has a file open for writing, a child that another thread forks has it open, too, and the file
+/// cannot be executed (ETXTBSY).
 pub fn copy_program(from: &Path, to: &Path) {
     let done = Command::new("cp").arg("--").args([from, to]).status();
     assert!(
@@ -75,7 +77,8 @@ pub fn copy_program(from: &Path, to: &Path) {
     );
 }
 
-/// A copy of one of the tools in `dir`, for a user who may not enter the source tree (a clone below /root).
+/// A copy of one of the tools in `dir`, for a user who may not enter the source tree (a clone below
+/// /root).
 pub fn tool_copied_to(dir: &Path, name: &str) -> Tool {
     let copy = dir.join(name);
     if !copy.exists() {
@@ -153,7 +156,8 @@ impl Tool {
         });
         let shown = format!("{:?}", self.command);
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A copy of a program cannot be executed while another thread's child, between fork and exec, has the copy open for writing.
+        // A copy of a program cannot be executed while another thread's child, between fork and
+        // exec, has the copy open for writing.
         let mut tries = 0;
         let mut child = loop {
             match self.command.spawn() {
@@ -260,7 +264,8 @@ impl Output {
         self
     }
 
-    /// Fails the test unless the report is the envelope alone, with the error: the run could not begin. `key` is one of the tool's own.
+    /// Fails the test unless the report is the envelope alone, with the error: the run could not
+    /// begin. `key` is one of the tool's own.
     #[track_caller]
     pub fn expect_no_body(self, key: &str) -> Output {
         let report = self.json();
@@ -272,7 +277,8 @@ impl Output {
         self
     }
 
-    /// The report; fails the test where standard output is anything else than exactly one JSON object on one line.
+    /// The report; fails the test where standard output is anything else than exactly one JSON
+    /// object on one line.
     #[track_caller]
     pub fn json(&self) -> Value {
         let text = self.out();

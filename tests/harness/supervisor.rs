@@ -15,7 +15,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-/// Whether the server is there; where it is not the test fails, unless SKIP_SERVERS=1 allows it to be left out.
+/// Whether the server is there; where it is not the test fails, unless SKIP_SERVERS=1 allows it to
+/// be left out.
 pub fn available() -> bool {
     crate::need("supervisord").is_some()
 }
@@ -28,7 +29,8 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts one with these `[program:…]`, `[group:…]` or other sections, and waits until it answers.
+    /// Starts one with these `[program:…]`, `[group:…]` or other sections, and waits until it
+    /// answers.
     ///
     /// # Panics
     /// It does not answer within 20 s; its log is shown.
@@ -195,7 +197,8 @@ impl Drop for Supervisor {
         }
         let _ = self.daemon.kill();
         let _ = self.daemon.wait();
-        // What outlived it (a test may have crashed supervisord, or made a process that ignores TERM) is ended too, if it is still that one.
+        // What outlived it (a test may have crashed supervisord, or made a process that ignores
+        // TERM) is ended too, if it is still that one.
         for (child, start) in children.into_iter().chain(orphans(self.dir.path())) {
             if start_of(child) == Some(start) {
                 let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
@@ -247,7 +250,8 @@ fn descendants(root: i32) -> Vec<(i32, u64)> {
     found
 }
 
-/// Processes that carry this supervisord's address in their environment: it gives it to whatever it starts.
+/// Processes that carry this supervisord's address in their environment: it gives it to whatever it
+/// starts.
 fn orphans(dir: &Path) -> Vec<(i32, u64)> {
     let mark = format!(
         "SUPERVISOR_SERVER_URL=unix://{}/supervisor.sock",

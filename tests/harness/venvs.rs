@@ -1,12 +1,13 @@
-//! Virtual environments and wheels of a test's own: everything comes out of a wheelhouse that the test fills, so nothing is fetched.
+//! Virtual environments and wheels of a test's own: everything comes out of a wheelhouse that the
+//! test fills, so nothing is fetched.
 
 use crate::{Tool, scratch, test_venv, tool};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Makes a wheel by the rules, RECORD and all: NAME VERSION DIRECTORY METADATA-LINES, then FILE=CONTENT for each file, or
-/// FILE=@PATH for a content that is too long for an argument.
+/// Makes a wheel by the rules, RECORD and all: NAME VERSION DIRECTORY METADATA-LINES, then
+/// FILE=CONTENT for each file, or FILE=@PATH for a content that is too long for an argument.
 const MAKE_WHEEL: &str = r"
 import base64, hashlib, sys, zipfile
 name, version, directory, metadata = sys.argv[1:5]

@@ -1,4 +1,5 @@
-//! What never answers: FIFOs without a writer, a standard input that stays open, a socket whose queue is full.
+//! What never answers: FIFOs without a writer, a standard input that stays open, a socket whose
+//! queue is full.
 
 use crate::peers::{MOST, WEDGED, end, helper};
 use crate::user::{DEP, Host};

@@ -1,5 +1,6 @@
-//! Small inputs that would become large: nesting, includes, expansion, files and answers without an end. Each ends with an answer, in time,
-//! and within 64 MiB of memory, measured by the kernel for the process itself.
+//! Small inputs that would become large: nesting, includes, expansion, files and answers without an
+//! end. Each ends with an answer, in time, and within 64 MiB of memory, measured by the kernel for
+//! the process itself.
 
 use harness::{TempDir, bin, scratch};
 use std::fs;
@@ -14,8 +15,9 @@ const MOST: u64 = 64 << 10;
 /// The end of a run's memory, with what the allocator holds back.
 const RUN: u64 = 768 << 10;
 
-/// Runs a program as its child, and prints its exit status (negative for a signal), its largest resident size in KiB, and how long it took.
-/// A process of little memory has to do it: the kernel counts what a process held before exec, too.
+/// Runs a program as its child, and prints its exit status (negative for a signal), its largest
+/// resident size in KiB, and how long it took. A process of little memory has to do it: the kernel
+/// counts what a process held before exec, too.
 const MEASURE: &str = "
 import os, sys, time
 began = time.time()
@@ -71,7 +73,8 @@ impl Bench {
         self.run_within(MOST, name, args, env);
     }
 
-    /// As the others; the memory is that of the largest of the tool and the programs that the tool runs.
+    /// As the others; the memory is that of the largest of the tool and the programs that the tool
+    /// runs.
     fn run_within(&mut self, most: u64, name: &str, args: &[&str], env: &[(&str, &str)]) {
         let err = self.path("stderr");
         let done = Command::new("/usr/bin/python3")
@@ -437,7 +440,8 @@ fn answers() {
         );
         bench.run("check-reqs", &["--each", "3s", &smtp, &tls]);
         let dsn = format!("host=127.0.0.1 port={port} user=x dbname=x sslmode=disable");
-        // The length that a server announces is all the protocol says: the run's own end is the bound.
+        // The length that a server announces is all the protocol says: the run's own end is the
+        // bound.
         let need = format!("postgres@{dsn}");
         bench.run_within(RUN, "check-reqs", &["--each", "3s", &need], &[]);
         bench.run_within(RUN, "pg-ext-ensure", &["--dsn", &dsn, "hstore"], &[]);

@@ -1,5 +1,5 @@
-//! A host that is short of processes, descriptors or memory. A tool then tries again or says that it does not know: never a wrong verdict,
-//! never a panic, never an abort.
+//! A host that is short of processes, descriptors or memory. A tool then tries again or says that
+//! it does not know: never a wrong verdict, never a panic, never an abort.
 
 use harness::{Server, TempDir, bin, scratch};
 use serde_json::Value;
@@ -24,7 +24,8 @@ struct Host {
     _service: Server,
 }
 
-/// One run of each tool over what is as it should be, each of which starts threads or processes where the tool does.
+/// One run of each tool over what is as it should be, each of which starts threads or processes
+/// where the tool does.
 fn host() -> Host {
     let dir = scratch();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();

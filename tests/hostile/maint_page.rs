@@ -5,7 +5,8 @@ use harness::tool;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-/// The user puts a link in the place of each temporary directory that appears, which leads to a directory of root's.
+/// The user puts a link in the place of each temporary directory that appears, which leads to a
+/// directory of root's.
 const SWAPPER: &str = "
 victim = sys.argv[1] if len(sys.argv) > 1 else open('victim').read()
 while True:

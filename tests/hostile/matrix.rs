@@ -1,4 +1,5 @@
-//! Who owns a thing × who runs a tool over the thing: what happens stands in the table of SECURITY.md, and here each cell is tried.
+//! Who owns a thing × who runs a tool over the thing: what happens stands in the table of
+//! SECURITY.md, and here each cell is tried.
 
 use crate::user::{DEP, Host};
 use harness::{bin, source_root};

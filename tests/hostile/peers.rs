@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// A timeout of two seconds, the second that a run may take to notice, and what a loaded machine takes to start programs.
+/// A timeout of two seconds, the second that a run may take to notice, and what a loaded machine
+/// takes to start programs.
 pub const MOST: Duration = Duration::from_secs(6);
 
 /// A server whose queue is full.

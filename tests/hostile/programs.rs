@@ -1,4 +1,5 @@
-//! Programs on paths of another user: whose they are when they are looked at, and whose when they run.
+//! Programs on paths of another user: whose they are when they are looked at, and whose when they
+//! run.
 
 use crate::user::{DEP, Host, Racer, rounds};
 use harness::tool;
@@ -209,7 +210,8 @@ fn the_check_of_a_known_program_takes_nothing_from_the_process_before_it_is_that
     fs::create_dir(&marks).unwrap();
     fs::set_permissions(&marks, fs::Permissions::from_mode(0o777)).unwrap();
     fs::copy("/bin/sleep", host.site().join("nginx")).unwrap();
-    // The dynamic loader of whoever has these variables writes a file of its own: as whom the variables were believed.
+    // The dynamic loader of whoever has these variables writes a file of its own: as whom the
+    // variables were believed.
     let script = format!(
         "export LD_DEBUG=libs LD_DEBUG_OUTPUT={}/d; exec -a 'nginx: master process nginx' {}/nginx 60",
         marks.display(),

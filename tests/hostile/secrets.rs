@@ -1,6 +1,8 @@
-//! Twenty-two secrets stand where sites keep secrets, and every verb of every tool runs over them. No secret may stand in a report, on
-//! standard error, in a journal, in what the tools keep under /var/lib, in the arguments of a process, or in the environment of a process
-//! of another user. What COMMAND itself prints, and the schedule that `cron-render render -o text` is asked for, are not the tools' words.
+//! Twenty-two secrets stand where sites keep secrets, and every verb of every tool runs over them.
+//! No secret may stand in a report, on standard error, in a journal, in what the tools keep under
+//! /var/lib, in the arguments of a process, or in the environment of a process of another user.
+//! What COMMAND itself prints, and the schedule that `cron-render render -o text` is asked for, are
+//! not the tools' words.
 
 use harness::{bin, scratch};
 use std::cell::RefCell;
@@ -76,20 +78,23 @@ fn descendants(root: u32) -> Vec<u32> {
     all
 }
 
-/// What other users can read of the processes below `root`: arguments, and the environment of those that are not root's.
+/// What other users can read of the processes below `root`: arguments, and the environment of those
+/// that are not root's.
 fn watch(planted: &Planted, root: u32, callers: &[&'static str], seen: &mut Vec<String>) {
     for pid in descendants(root) {
         let dir = PathBuf::from(format!("/proc/{pid}"));
         let text = fs::read(dir.join("cmdline")).unwrap_or_default();
         let text = String::from_utf8_lossy(&text).replace('\0', " ");
-        // pip hands a repository's whole URL to git, and git to its helper (SECURITY.md, "Secrets").
+        // pip hands a repository's whole URL to git, and git to its helper (SECURITY.md,
+        // "Secrets").
         let by_git = text.starts_with("git ") || text.contains("/git-core/git");
         for name in planted.found_in(&text) {
             if !(by_git && name == "git_token") {
                 seen.push(format!("{name} in the arguments: {text}"));
             }
         }
-        // The directory belongs to the user from setuid(2) on; the file only from exec on, when it holds the new environment (proc(5)).
+        // The directory belongs to the user from setuid(2) on; the file only from exec on, when it
+        // holds the new environment (proc(5)).
         if fs::metadata(dir.join("environ")).is_ok_and(|meta| meta.uid() != 0) {
             let text = fs::read(dir.join("environ")).unwrap_or_default();
             for name in planted.found_in(&String::from_utf8_lossy(&text)) {

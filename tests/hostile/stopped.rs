@@ -49,7 +49,8 @@ fn a_tool_that_is_stopped_does_not_leave_services_down() {
     let pid = Pid::from_raw(i32::try_from(cycle.id()).unwrap());
     kill(pid, Signal::SIGSTOP).unwrap();
     let began = Instant::now();
-    // The guardian continues the tool, whose --command-timeout ends COMMAND, and the service comes back.
+    // The guardian continues the tool, whose --command-timeout ends COMMAND, and the service comes
+    // back.
     let back = loop {
         if status("status").code() == 0 {
             break true;

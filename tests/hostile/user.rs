@@ -55,7 +55,8 @@ impl Host {
     }
 }
 
-/// Everything below a directory of root's: names, owners, modes, contents. Whatever an attack reaches shows here.
+/// Everything below a directory of root's: names, owners, modes, contents. Whatever an attack
+/// reaches shows here.
 pub fn everything(dir: &Path) -> Vec<(PathBuf, u32, u32, Vec<u8>)> {
     let mut all = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {

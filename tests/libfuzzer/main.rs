@@ -1,4 +1,5 @@
-//! One reader under libFuzzer: RUNBOOK_READER names the reader, the arguments are libFuzzer's (directories of corpora, `-max_total_time=600`).
+//! One reader under libFuzzer: RUNBOOK_READER names the reader, the arguments are libFuzzer's
+//! (directories of corpora, `-max_total_time=600`).
 
 #![no_main]
 

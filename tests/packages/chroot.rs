@@ -1,4 +1,5 @@
-//! A Debian of its own, as debootstrap makes it: the packages installed in it, used, upgraded and purged.
+//! A Debian of its own, as debootstrap makes it: the packages installed in it, used, upgraded and
+//! purged.
 
 use crate::{dist, run, sh, tree};
 use harness::{TOOLS, schema, scratch, source_root};
@@ -8,7 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the new system has besides the essential packages: what the tools work on, and who reads manuals and completions.
+/// What the new system has besides the essential packages: what the tools work on, and who reads
+/// manuals and completions.
 const INCLUDED: &str =
     "ansible-core bash-completion cron fish libssl3 man-db postgresql python3-venv zsh";
 
@@ -149,7 +151,8 @@ impl Chroot {
         assert!(state.lines().all(|line| line.contains(" ii ")), "{state}");
     }
 
-    /// What there is, but for the notes that dpkg, apt, man-db and PostgreSQL keep of their own work.
+    /// What there is, but for the notes that dpkg, apt, man-db and PostgreSQL keep of their own
+    /// work.
     fn files(&self) -> BTreeSet<String> {
         let kept = [
             "/var/log/",
@@ -333,7 +336,8 @@ fn installed_used_upgraded_and_purged() {
     shown(&chroot);
     used(&chroot);
 
-    // The page that the old version put up is the new one's to take down, and its lines are still in the crontab.
+    // The page that the old version put up is the new one's to take down, and its lines are still
+    // in the crontab.
     let later = scratch();
     chroot.install(&newer(later.path()));
     assert_eq!(

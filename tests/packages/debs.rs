@@ -27,8 +27,9 @@ fn lintian_has_nothing_to_say() {
         ])
         .args(dist("deb"));
     let said = run(&mut lintian);
-    // Hints of the lowest kind that are no fault: Rust's own checks are what fortified C functions are for C; words of which one string
-    // of a program ends where the next begins, or that stand in a crate; the README is where ansible-galaxy looks for it.
+    // Hints of the lowest kind that are no fault: Rust's own checks are what fortified C functions
+    // are for C; words of which one string of a program ends where the next begins, or that stand
+    // in a crate; the README is where ansible-galaxy looks for it.
     let known = [
         "hardening-no-fortify-functions",
         "spelling-error-in-binary",

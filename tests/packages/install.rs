@@ -1,4 +1,5 @@
-//! `make install` and `make uninstall`, with the programs that these tests use in place of release builds.
+//! `make install` and `make uninstall`, with the programs that these tests use in place of release
+//! builds.
 
 use crate::{files, mode, run, sh, tree};
 use harness::{TOOLS, scratch, source_root, tools};

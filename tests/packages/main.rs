@@ -1,6 +1,7 @@
-//! What an administrator installs: `make install`, the .deb and the .rpm packages, each file in its place and nothing left when it is taken
-//! away again. The tests that need release builds, a chroot or minutes are ignored unless `make packages` asks for them: it builds the
-//! packages in dist/ first.
+//! What an administrator installs: `make install`, the .deb and the .rpm packages, each file in its
+//! place and nothing left when it is taken away again. The tests that need release builds, a chroot
+//! or minutes are ignored unless `make packages` asks for them: it builds the packages in dist/
+//! first.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod chroot;

@@ -1,4 +1,5 @@
-//! The packages' own lists of files: what `make install` puts is in exactly one package of each format, whoever adds a file.
+//! The packages' own lists of files: what `make install` puts is in exactly one package of each
+//! format, whoever adds a file.
 
 use crate::install::installed;
 use crate::{files, run, tree};
@@ -285,7 +286,8 @@ fn the_compiler_asked_for_is_new_enough_for_every_crate() {
     }
 }
 
-/// What is linked into the programs may be given on under the licences that the packages name, or under others that ask for no more.
+/// What is linked into the programs may be given on under the licences that the packages name, or
+/// under others that ask for no more.
 #[test]
 fn every_crate_may_be_given_on() {
     let permissive = [

@@ -1,5 +1,6 @@
-//! The same sources make the same bytes, on whatever machine: here once more in another directory, by another umask, time zone,
-//! language, host name and number of cores, with files of another date, from vendored sources and without a network.
+//! The same sources make the same bytes, on whatever machine: here once more in another directory,
+//! by another umask, time zone, language, host name and number of cores, with files of another
+//! date, from vendored sources and without a network.
 
 use crate::{dist, run, sh};
 use harness::{scratch, source_root};
@@ -7,7 +8,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// This tree, and the crates in vendor/ as `cargo vendor` puts them, with its advice on their use followed.
+/// This tree, and the crates in vendor/ as `cargo vendor` puts them, with its advice on their use
+/// followed.
 fn vendored(dir: &Path) {
     sh(crate::COPY, &[&source_root(), dir]);
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -29,7 +31,8 @@ fn another_machine_without_a_network_makes_the_same_packages() {
     let there = scratch.path().join("some where else/a rather longer name");
     fs::create_dir(there.parent().expect("a directory")).expect("a directory");
     vendored(&there);
-    // The packaging programs are no part of the sources; neither is what cargo has downloaded: it gets a home without any of that.
+    // The packaging programs are no part of the sources; neither is what cargo has downloaded: it
+    // gets a home without any of that.
     let script = "
         hostname elsewhere
         umask 077

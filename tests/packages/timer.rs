@@ -91,7 +91,8 @@ fn moves_the_page(machine: &Machine) {
 }
 
 fn verified(machine: &Machine) {
-    // systemd's own reader has nothing to say about the units, the manual and the program they name.
+    // systemd's own reader has nothing to say about the units, the manual and the program they
+    // name.
     let said = machine.must(&[
         "systemd-analyze",
         "verify",

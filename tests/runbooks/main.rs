@@ -1,5 +1,6 @@
-//! The five sites' runbooks, run for real: each on a host of its own, with the servers, files and troubles its guide speaks of.
-//! One directory per site: `runbook.sh` and what it needs, named as on a real host, and the test beside them.
+//! The five sites' runbooks, run for real: each on a host of its own, with the servers, files and
+//! troubles its guide speaks of. One directory per site: `runbook.sh` and what it needs, named as
+//! on a real host, and the test beside them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "case-conductor/mod.rs"]

@@ -1,5 +1,6 @@
-//! What lies beyond the host, at 192.0.2.10: the site's repositories (git's own daemon) and a package index made of the wheels. Taking the
-//! address away is how the network goes: every connection then fails as on a host whose uplink is cut. The machine's end ends both.
+//! What lies beyond the host, at 192.0.2.10: the site's repositories (git's own daemon) and a
+//! package index made of the wheels. Taking the address away is how the network goes: every
+//! connection then fails as on a host whose uplink is cut. The machine's end ends both.
 
 use crate::stage::Stage;
 
@@ -38,7 +39,8 @@ done
 "#;
 
 impl Stage {
-    /// Serves the repositories of /srv/upstream as git://192.0.2.10/NAME and the wheels as http://192.0.2.10:8400/.
+    /// Serves the repositories of /srv/upstream as git://192.0.2.10/NAME and the wheels as
+    /// http://192.0.2.10:8400/.
     pub fn outside(&self) -> Outside<'_> {
         let outside = Outside { stage: self };
         outside.reconnect();

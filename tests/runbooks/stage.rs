@@ -1,9 +1,11 @@
-//! A host for a site's runbook: a machine of its own with the seven tools in /usr/bin, the site's directory in /root/SITE (that is where
-//! the administrator keeps the runbook and its files) and the packages it may install in /srv/wheels, since nothing reaches the network.
+//! A host for a site's runbook: a machine of its own with the seven tools in /usr/bin, the site's
+//! directory in /root/SITE (that is where the administrator keeps the runbook and its files) and
+//! the packages it may install in /srv/wheels, since nothing reaches the network.
 //!
-//! A runbook is held to two things here. Every step, which is what follows a line `step 'Title'`, has a line `# before: …` that says what
-//! the guide would have typed. And every table of the site file, site.toml, names one journal: every report that a run adds there is checked
-//! against its schema.
+//! A runbook is held to two things here. Every step, which is what follows a line `step 'Title'`,
+//! has a line `# before: …` that says what the guide would have typed. And every table of the site
+//! file, site.toml, names one journal: every report that a run adds there is checked against its
+//! schema.
 
 pub use crate::visitors::Answer;
 use harness::machine::Machine;
@@ -46,8 +48,9 @@ const ENVIRONMENT: [&str; 6] = [
 ];
 
 impl Stage {
-    /// Sets it. `None` only where servers may be skipped and a machine cannot be had. Where the site has a `wheels.txt`, the packages it
-    /// names (and theirs) are in /srv/wheels: fetched once, and kept under target/.
+    /// Sets it. `None` only where servers may be skipped and a machine cannot be had. Where the
+    /// site has a `wheels.txt`, the packages it names (and theirs) are in /srv/wheels: fetched
+    /// once, and kept under target/.
     pub fn set(site: &str, init: Init) -> Option<Stage> {
         harness::need("systemd-nspawn")?;
         let from = source_root().join("tests/runbooks").join(site);
@@ -84,8 +87,8 @@ impl Stage {
         Some(stage)
     }
 
-    /// Copies a directory or file of the site's own (beside its mod.rs) to a path of the host, without the tests themselves. A directory
-    /// is laid over what is there.
+    /// Copies a directory or file of the site's own (beside its mod.rs) to a path of the host,
+    /// without the tests themselves. A directory is laid over what is there.
     pub fn copy(&self, from: &str, to: &str) {
         let from = source_root()
             .join("tests/runbooks")
@@ -94,8 +97,8 @@ impl Stage {
         copy_tree(&from, &self.machine.path(to));
     }
 
-    /// Commits a directory of the site's own to the branch `main` of a repository of the host, which is made if it is not there:
-    /// `git clone` and `git pull` work on it.
+    /// Commits a directory of the site's own to the branch `main` of a repository of the host,
+    /// which is made if it is not there: `git clone` and `git pull` work on it.
     pub fn commit(&self, repository: &str, from: &str, message: &str) {
         let git = |words: &[&str]| {
             let who = [
@@ -435,8 +438,9 @@ fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-/// The packages that `wheels.txt` names, with what they need: `target/wheels/SITE-HASH`. Complete or not there. Each paragraph is
-/// resolved by itself, so that two versions of a package can be had.
+/// The packages that `wheels.txt` names, with what they need: `target/wheels/SITE-HASH`. Complete
+/// or not there. Each paragraph is resolved by itself, so that two versions of a package can be
+/// had.
 fn wheelhouse(site: &str, list: &Path) -> PathBuf {
     let wanted = fs::read_to_string(list).expect("wheels.txt");
     let sum = wanted.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {

@@ -1,4 +1,5 @@
-//! Visitors who keep asking while a runbook runs, and what they were told: only they know whether the site was there.
+//! Visitors who keep asking while a runbook runs, and what they were told: only they know whether
+//! the site was there.
 
 use crate::stage::Stage;
 use serde_json::Value;
@@ -6,7 +7,8 @@ use std::io::Read;
 use std::process::{Child, Stdio};
 
 impl Stage {
-    /// Visitors who keep asking for these addresses, each some thirty times a second, until they are called off.
+    /// Visitors who keep asking for these addresses, each some thirty times a second, until they
+    /// are called off.
     pub fn visitors(&self, urls: &[&str]) -> Visitors {
         let argv = [&["python3", "-u", "-c", VISITORS], urls].concat();
         let mut child = self

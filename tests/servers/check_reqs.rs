@@ -1,4 +1,5 @@
-//! check-reqs against the real servers: PostgreSQL, nginx, Apache, Caddy, Django, mail, supervisor, TLS.
+//! check-reqs against the real servers: PostgreSQL, nginx, Apache, Caddy, Django, mail, supervisor,
+//! TLS.
 
 mod django;
 mod mail;

@@ -1,4 +1,5 @@
-//! log-paths against the servers it reads about: what it says from their configurations is what they really open.
+//! log-paths against the servers it reads about: what it says from their configurations is what
+//! they really open.
 
 mod apache;
 mod caddy;
@@ -99,7 +100,8 @@ pub fn written_by(pid: u32) -> BTreeSet<PathBuf> {
     found
 }
 
-/// Every file below a directory with what a careless look could change: inode, owner, mode, size, times, links.
+/// Every file below a directory with what a careless look could change: inode, owner, mode, size,
+/// times, links.
 pub fn tree(dir: &Path) -> Vec<String> {
     use std::os::unix::fs::MetadataExt;
     let mut found = Vec::new();

@@ -1,5 +1,6 @@
-//! The environment file is read as systemd reads `EnvironmentFile=`: each of these files is given to a real unit and to our
-//! reader, and both have to come to the same variables, or refuse the file.
+//! The environment file is read as systemd reads `EnvironmentFile=`: each of these files is given
+//! to a real unit and to our reader, and both have to come to the same variables, or refuse the
+//! file.
 
 use base::site::parse_environment;
 use harness::machine::Machine;

@@ -1,5 +1,6 @@
-//! Files that are replaced whole or not at all. The directory is opened once; everything in it is done relative to that descriptor and
-//! never through a symbolic link, so a path swapped meanwhile cannot lead elsewhere.
+//! Files that are replaced whole or not at all. The directory is opened once; everything in it is
+//! done relative to that descriptor and never through a symbolic link, so a path swapped meanwhile
+//! cannot lead elsewhere.
 
 use crate::error::{Error, Kind, Result};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Uid};
@@ -106,7 +107,8 @@ impl Dir {
         rustix::fs::fstat(&self.fd).map_err(|e| self.named("look at", "", e))
     }
 
-    /// The content of a regular file, at most `limit` bytes; `None` if there is none. Never follows a link, never waits for a FIFO.
+    /// The content of a regular file, at most `limit` bytes; `None` if there is none. Never follows
+    /// a link, never waits for a FIFO.
     ///
     /// # Errors
     /// `Kind::Io`, or `Kind::Failed` for what is no regular file or too large.
@@ -141,8 +143,9 @@ impl Dir {
         Ok(Some(bytes))
     }
 
-    /// Puts a file under `name`, in place of whatever file stood there: temporary file, explicit mode and owner, fsync, rename, fsync of
-    /// the directory. Whoever opens `name` at any moment finds the old content or the new, whole.
+    /// Puts a file under `name`, in place of whatever file stood there: temporary file, explicit
+    /// mode and owner, fsync, rename, fsync of the directory. Whoever opens `name` at any moment
+    /// finds the old content or the new, whole.
     ///
     /// # Errors
     /// `Kind::Io` or `Kind::Permission`; what stood there still does.
@@ -315,8 +318,8 @@ impl Dir {
         }
     }
 
-    /// As [`Dir::sweep`], for a directory in which others may be writing just now: only temporaries that were last written longer ago
-    /// than `age`, by the file system's clock.
+    /// As [`Dir::sweep`], for a directory in which others may be writing just now: only temporaries
+    /// that were last written longer ago than `age`, by the file system's clock.
     ///
     /// # Errors
     /// `Kind::Io`.
@@ -354,8 +357,8 @@ impl Dir {
         Ok(gone)
     }
 
-    /// Whether somebody beside its owner and root could put something else in place of what is written here: a directory that others may
-    /// write, without the sticky bit.
+    /// Whether somebody beside its owner and root could put something else in place of what is
+    /// written here: a directory that others may write, without the sticky bit.
     ///
     /// # Errors
     /// `Kind::Permission`, naming the mode.

@@ -12,7 +12,8 @@ pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A moment after which nothing more is waited for. No deadline at all is a deadline that never comes.
+/// A moment after which nothing more is waited for. No deadline at all is a deadline that never
+/// comes.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Option<Instant>);
 

@@ -1,5 +1,6 @@
-//! Connections that end at a deadline. A unix socket whose queue is full (a server that hangs) makes a plain connect(2) wait for ever, and
-//! a FIFO or a file under a socket's name is an error, never a wait.
+//! Connections that end at a deadline. A unix socket whose queue is full (a server that hangs)
+//! makes a plain connect(2) wait for ever, and a FIFO or a file under a socket's name is an error,
+//! never a wait.
 
 use crate::clock::Deadline;
 use rustix::io::Errno;
@@ -13,7 +14,8 @@ use std::time::Duration;
 /// How long a connection is tried where nobody sets a deadline.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Who is at the other end of a unix socket: whoever called listen(2), or connect(2) (SO_PEERCRED of unix(7)).
+/// Who is at the other end of a unix socket: whoever called listen(2), or connect(2) (SO_PEERCRED
+/// of unix(7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// The process, by its number in our process namespace.
@@ -22,7 +24,8 @@ pub struct Peer {
     pub uid: u32,
 }
 
-/// Connects to a unix socket. A full queue is waited for until the deadline, 10 seconds where there is none.
+/// Connects to a unix socket. A full queue is waited for until the deadline, 10 seconds where there
+/// is none.
 ///
 /// # Errors
 /// As connect(2); `TimedOut` where the server's queue stays full.

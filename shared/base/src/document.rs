@@ -1,5 +1,6 @@
-//! The files that a tool reads, as its manual and `--help` describe them: which tables there are, which keys, what each means. Said where
-//! the file is read (the doc comments of the types that serde fills), so that a key cannot be accepted and go unmentioned.
+//! The files that a tool reads, as its manual and `--help` describe them: which tables there are,
+//! which keys, what each means. Said where the file is read (the doc comments of the types that
+//! serde fills), so that a key cannot be accepted and go unmentioned.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};

@@ -1,5 +1,6 @@
-//! The envelope: the keys that every report of every tool has, whichever way the run ends. One function makes each of
-//! them, for a finished run, a run that was stopped, a call that Ansible is refused and a module that was killed.
+//! The envelope: the keys that every report of every tool has, whichever way the run ends. One
+//! function makes each of them, for a finished run, a run that was stopped, a call that Ansible is
+//! refused and a module that was killed.
 
 use crate::cli::CommandLine;
 use crate::clock::{millis, rfc3339};
@@ -24,8 +25,8 @@ pub struct Envelope<'a, B> {
     pub status: Status,
     /// Whether the run changed something, or in a dry run would change something.
     pub changed: bool,
-    /// Whether the run counts as failed for Ansible: the status is failed or retry, or the status is no and a real run
-    /// would not change that.
+    /// Whether the run counts as failed for Ansible: the status is failed or retry, or the status
+    /// is no and a real run would not change that.
     pub failed: bool,
     /// The exit status.
     pub rc: u8,
@@ -127,7 +128,8 @@ pub(crate) fn stop(error: Error) -> Report<Nothing> {
         .exit(exit)
 }
 
-/// One line of JSON for a call that Ansible is refused, or for a module that ended without a report.
+/// One line of JSON for a call that Ansible is refused, or for a module that ended without a
+/// report.
 pub(crate) fn refusal(line: &'static CommandLine, error: &Error, exit: Exit) -> Vec<u8> {
     let about = About {
         tool: line.name,

@@ -1,5 +1,5 @@
-//! One error type: a kind (which decides the exit code), a message that names the thing and its value, and a hint that says what to
-//! type next.
+//! One error type: a kind (which decides the exit code), a message that names the thing and its
+//! value, and a hint that says what to type next.
 
 use crate::exit::Exit;
 use schemars::JsonSchema;
@@ -106,8 +106,9 @@ impl Error {
         Error::new(Kind::Deadline, message)
     }
 
-    /// What an operating system call said of `what` (exit 3): `cannot open /etc/x: Permission denied`. A host that is short of
-    /// descriptors or memory says nothing about `what`: the kind is [`Kind::Unknown`].
+    /// What an operating system call said of `what` (exit 3): `cannot open /etc/x: Permission
+    /// denied`. A host that is short of descriptors or memory says nothing about `what`: the kind
+    /// is [`Kind::Unknown`].
     pub fn io(what: impl fmt::Display, error: &io::Error) -> Error {
         let kind = match error.kind() {
             io::ErrorKind::NotFound => Kind::NotFound,
@@ -128,7 +129,8 @@ impl Error {
         self
     }
 
-    /// The same error of a thing that goes by another name here: of an option's key in place of the option.
+    /// The same error of a thing that goes by another name here: of an option's key in place of the
+    /// option.
     #[must_use]
     pub fn about(mut self, name: &str, here: &str) -> Error {
         if let Some(rest) = self.message.strip_prefix(name) {
@@ -155,7 +157,8 @@ impl Error {
 pub const SHORTAGE: &str =
     "raise the limits on processes, memory and open files (ulimit -u, -v, -n)";
 
-/// Whether the system was short of processes, memory or descriptors: nothing is known about the thing then.
+/// Whether the system was short of processes, memory or descriptors: nothing is known about the
+/// thing then.
 pub fn is_shortage(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let number = error.raw_os_error().map(Errno::from_raw_os_error);

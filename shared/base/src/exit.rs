@@ -101,7 +101,8 @@ pub const COMMAND_TABLE: &[Row] = &[
     },
 ];
 
-/// A tool's whole table, codes and meanings. A row of its own stands in place of the common one, or, where it begins with "Also", after it.
+/// A tool's whole table, codes and meanings. A row of its own stands in place of the common one,
+/// or, where it begins with "Also", after it.
 #[must_use]
 pub fn table(own: &'static [Row], around_command: bool) -> Vec<(&'static str, String)> {
     let common = TABLE

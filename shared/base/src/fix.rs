@@ -1,10 +1,10 @@
 //! What closes a gap: the one type that every tool reports under the key `fix`.
 //!
-//! A fix is applied by people and by scripts (`jq -r '.items[].fix.steps[]? | select(.kind=="shell") | .text'`), so each
-//! step can be copied as it stands: every word is quoted for the program that reads the step, and a
-//! step of one kind holds nothing of another kind. A fix never widens rights beyond the request and
-//! never deletes anything; the rare fix that has to is marked with [`Fix::destructive`] and names
-//! what is lost in its summary.
+//! A fix is applied by people and by scripts (`jq -r '.items[].fix.steps[]? |
+//! select(.kind=="shell") | .text'`), so each step can be copied as it stands: every word is quoted
+//! for the program that reads the step, and a step of one kind holds nothing of another kind. A fix
+//! never widens rights beyond the request and never deletes anything; the rare fix that has to is
+//! marked with [`Fix::destructive`] and names what is lost in its summary.
 
 use crate::report::Text;
 use crate::shell;

@@ -1,6 +1,7 @@
-//! What must not stay (a superuser, stopped services, a page) has a guardian: the same program once more, in a session of its own, that
-//! waits at the end of a pipe. The pipe's other end closes when the tool ends, however it ends, SIGKILL included; unless the tool said
-//! before that all is done, the guardian then does it.
+//! What must not stay (a superuser, stopped services, a page) has a guardian: the same program once
+//! more, in a session of its own, that waits at the end of a pipe. The pipe's other end closes when
+//! the tool ends, however it ends, SIGKILL included; unless the tool said before that all is done,
+//! the guardian then does it.
 
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
@@ -23,10 +24,12 @@ pub struct Guardian {
     pipe: Option<ChildStdin>,
 }
 
-/// Starts one: `kind` and `payload` are what [`crate::tool::Tool::guardian`] will be called with. It is ready when this returns.
+/// Starts one: `kind` and `payload` are what [`crate::tool::Tool::guardian`] will be called with.
+/// It is ready when this returns.
 ///
 /// # Errors
-/// `Kind::Io` where the process cannot be started or does not answer: then nothing may be begun that needs it.
+/// `Kind::Io` where the process cannot be started or does not answer: then nothing may be begun
+/// that needs it.
 pub fn start(kind: &str, payload: &[u8]) -> Result<Guardian> {
     let io = |e: &std::io::Error| Error::io("cannot start the guardian process", e);
     let mut command = Command::new("/proc/self/exe");
@@ -77,8 +80,8 @@ impl Guardian {
         let _ = self.child.wait();
     }
 
-    /// The guardian is to do its work once this process has ended; nobody waits for it, and it lets go of standard error, on which
-    /// cron and ssh would wait.
+    /// The guardian is to do its work once this process has ended; nobody waits for it, and it lets
+    /// go of standard error, on which cron and ssh would wait.
     pub fn leave(mut self) {
         if let Some(mut pipe) = self.pipe.take() {
             let _ = pipe.write_all(&[LEAVE]);
@@ -118,8 +121,9 @@ const LOOK: Timespec = Timespec {
 /// How many looks in a row find the tool stopped before the tool is continued.
 const LOOKS: u32 = 5;
 
-/// What the tool says before it ends. A tool that is stopped (SIGSTOP, Ctrl-Z) would leave everything as it is for as long: after ten
-/// seconds the guardian continues the tool, whose own deadlines hold again then.
+/// What the tool says before it ends. A tool that is stopped (SIGSTOP, Ctrl-Z) would leave
+/// everything as it is for as long: after ten seconds the guardian continues the tool, whose own
+/// deadlines hold again then.
 fn last_words(pipe: &mut std::io::Stdin) -> Vec<u8> {
     let tool = rustix::process::getppid();
     let mut said = Vec::new();
@@ -135,7 +139,8 @@ fn last_words(pipe: &mut std::io::Stdin) -> Vec<u8> {
                     0
                 };
                 if let Some(tool) = tool.filter(|_| stopped >= LOOKS) {
-                    // As long as the pipe is open, the tool is our parent, and no other process has the number.
+                    // As long as the pipe is open, the tool is our parent, and no other process has
+                    // the number.
                     if rustix::process::getppid() == Some(tool) {
                         let _ = rustix::process::kill_process(tool, Signal::CONT);
                     }

@@ -1,6 +1,7 @@
-//! The contract that all seven tools keep, in one place: what a report looks like, which exit code means what, how a command line is
-//! defined and read, how a file is replaced, a lock taken, a child run and ended. A tool that needs one of these things takes it from
-//! here; nothing here knows any tool, and nothing here depends on clap.
+//! The contract that all seven tools keep, in one place: what a report looks like, which exit code
+//! means what, how a command line is defined and read, how a file is replaced, a lock taken, a
+//! child run and ended. A tool that needs one of these things takes it from here; nothing here
+//! knows any tool, and nothing here depends on clap.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 

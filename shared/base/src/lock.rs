@@ -1,6 +1,7 @@
-//! One lock for each thing that is changed: flock(2) on a file beside it, or in the state directory. The kernel releases the lock when
-//! the process ends, whatever ends the process, so no lock is ever stale. The file stays: two processes could hold the lock of a file
-//! that was removed and made again.
+//! One lock for each thing that is changed: flock(2) on a file beside it, or in the state
+//! directory. The kernel releases the lock when the process ends, whatever ends the process, so no
+//! lock is ever stale. The file stays: two processes could hold the lock of a file that was removed
+//! and made again.
 
 use crate::atomic::Dir;
 use crate::clock::Deadline;
@@ -19,7 +20,8 @@ pub struct Lock {
     path: PathBuf,
 }
 
-/// A duplicate of the descriptor that a child inherits keeps the lock held until that child has ended, too.
+/// A duplicate of the descriptor that a child inherits keeps the lock held until that child has
+/// ended, too.
 impl AsFd for Lock {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
@@ -30,12 +32,14 @@ impl Lock {
     /// Takes the lock, waiting for `wait` at the most.
     ///
     /// # Errors
-    /// `Kind::Locked` (exit 75) with the holder's pid; `Kind::Permission` where the file is somebody else's or others may write it.
+    /// `Kind::Locked` (exit 75) with the holder's pid; `Kind::Permission` where the file is
+    /// somebody else's or others may write it.
     pub fn acquire(path: &Path, wait: Duration) -> Result<Lock> {
         Lock::opened_at(rustix::fs::CWD, path, path, wait)
     }
 
-    /// As [`Lock::acquire`], for a lock in a directory that is open already: a path swapped meanwhile leads nowhere else.
+    /// As [`Lock::acquire`], for a lock in a directory that is open already: a path swapped
+    /// meanwhile leads nowhere else.
     ///
     /// # Errors
     /// As [`Lock::acquire`].
@@ -90,7 +94,8 @@ impl Lock {
         }
     }
 
-    /// Whether somebody holds it: an error as [`Lock::acquire`] gives if so. Nothing is made or written, for dry runs.
+    /// Whether somebody holds it: an error as [`Lock::acquire`] gives if so. Nothing is made or
+    /// written, for dry runs.
     ///
     /// # Errors
     /// `Kind::Locked` with the holder's pid.
@@ -141,7 +146,8 @@ impl Lock {
         if meta.uid() != me && meta.uid() != 0 && me != 0 {
             return refuse(&format!("belongs to uid {}", meta.uid()));
         }
-        // The holder's pid is written into it: under a second name that would be another file's content.
+        // The holder's pid is written into it: under a second name that would be another file's
+        // content.
         if meta.nlink() > 1 {
             return refuse("has a second name elsewhere (a hard link)");
         }
@@ -200,8 +206,9 @@ fn program(pid: u32) -> String {
     }
 }
 
-/// The directory for locks and journals that belong to no directory of their own: `/run/runbook-tools` for root,
-/// `$XDG_RUNTIME_DIR/runbook-tools` or `~/.local/state/runbook-tools` for others. It is made if need be, for its owner alone.
+/// The directory for locks and journals that belong to no directory of their own:
+/// `/run/runbook-tools` for root, `$XDG_RUNTIME_DIR/runbook-tools` or
+/// `~/.local/state/runbook-tools` for others. It is made if need be, for its owner alone.
 ///
 /// # Errors
 /// `Kind::Permission` where it is not its owner's alone.
@@ -224,8 +231,9 @@ pub fn existing_state_directory() -> Result<Option<PathBuf>> {
     Ok(Some(path))
 }
 
-/// The directory for what has to outlive a reboot: `/var/lib/runbook-tools` for root, `$XDG_STATE_HOME/runbook-tools` or
-/// `~/.local/state/runbook-tools` for others; where that cannot be written, the [`state_directory`].
+/// The directory for what has to outlive a reboot: `/var/lib/runbook-tools` for root,
+/// `$XDG_STATE_HOME/runbook-tools` or `~/.local/state/runbook-tools` for others; where that cannot
+/// be written, the [`state_directory`].
 ///
 /// # Errors
 /// `Kind::Permission` where it is not its owner's alone.
@@ -289,7 +297,8 @@ fn me_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Makes a directory (and those above it) for its owner alone, or checks the owner and the mode of an existing one.
+/// Makes a directory (and those above it) for its owner alone, or checks the owner and the mode of
+/// an existing one.
 ///
 /// # Errors
 /// `Kind::Io`, or `Kind::Permission` where somebody else owns it or may write there.

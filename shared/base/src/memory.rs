@@ -1,6 +1,8 @@
-//! The memory of a run has an end. Every input has a bound of its own; for an answer that grows without one (a server that never ends its
-//! message), and for a limit of the host (`ulimit -v`), this is where the run ends: with a message and exit status 3, which means that
-//! nothing was found out. std would abort. What must not stay as it is then is the guardian's work ([`crate::guardian`]).
+//! The memory of a run has an end. Every input has a bound of its own; for an answer that grows
+//! without one (a server that never ends its message), and for a limit of the host (`ulimit -v`),
+//! this is where the run ends: with a message and exit status 3, which means that nothing was found
+//! out. std would abort. What must not stay as it is then is the guardian's work
+//! ([`crate::guardian`]).
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::OnceLock;
@@ -26,7 +28,8 @@ pub(crate) fn bound(name: &'static str) {
 }
 
 #[allow(unsafe_code)]
-// SAFETY: every call is handed on to the system's allocator as it came; counting touches no memory of the caller's.
+// SAFETY: every call is handed on to the system's allocator as it came; counting touches no memory
+// of the caller's.
 unsafe impl GlobalAlloc for Bounded {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         take(layout.size());

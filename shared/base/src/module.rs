@@ -1,6 +1,7 @@
-//! Ansible takes exactly one JSON object from a module, whatever happens to it. So a tool that is run as one is run twice: the outer
-//! process only waits, hands signals on, and prints what the inner one reported; where that was killed before it could report, the outer
-//! says so in its place.
+//! Ansible takes exactly one JSON object from a module, whatever happens to it. So a tool that is
+//! run as one is run twice: the outer process only waits, hands signals on, and prints what the
+//! inner one reported; where that was killed before it could report, the outer says so in its
+//! place.
 
 use crate::child::Ending;
 use crate::cli::CommandLine;
@@ -56,8 +57,9 @@ fn is_object(text: &[u8]) -> bool {
 
 fn run(args: &[OsString]) -> Result<(Vec<u8>, Ending)> {
     let io = |e: std::io::Error| Error::io("cannot run the tool as a module", &e);
-    // Ansible runs modules on a terminal of its own and reads what comes out of it as one stream: whatever stood on standard error would
-    // stand in front of the object. The inner process is started before signals are held back here: it is to have the mask that we were given.
+    // Ansible runs modules on a terminal of its own and reads what comes out of it as one stream:
+    // whatever stood on standard error would stand in front of the object. The inner process is
+    // started before signals are held back here: it is to have the mask that we were given.
     let mut command = Command::new("/proc/self/exe");
     command
         .args(args)

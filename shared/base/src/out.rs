@@ -5,12 +5,14 @@ use crate::terminal;
 use std::io::Write as _;
 use std::time::Duration;
 
-/// Writes to standard output. A reader that has gone away is no error: what was done stays done, and its exit code with it.
+/// Writes to standard output. A reader that has gone away is no error: what was done stays done,
+/// and its exit code with it.
 ///
 /// # Errors
 /// `Kind::Io` for every other failure: a full disk.
 pub fn emit(bytes: &[u8]) -> Result<()> {
-    // `io::stdout` buffers by line and would write the rest at exit, where an error is lost: straight to the descriptor.
+    // `io::stdout` buffers by line and would write the rest at exit, where an error is lost:
+    // straight to the descriptor.
     let mut rest = bytes;
     while !rest.is_empty() {
         match rustix::io::write(rustix::stdio::stdout(), rest) {

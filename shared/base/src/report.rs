@@ -17,11 +17,13 @@ pub const SCHEMA: u32 = 2;
 pub enum Status {
     /// The host is in the requested state, or the answer is yes.
     Ok,
-    /// The answer is no: something is unmet, drifted or not found, or a dry run would change something.
+    /// The answer is no: something is unmet, drifted or not found, or a dry run would change
+    /// something.
     No,
     /// The tool tried and failed, or could not tell.
     Failed,
-    /// The tool could not begin or finish now: a lock is held, a server is unreachable, the deadline passed.
+    /// The tool could not begin or finish now: a lock is held, a server is unreachable, the
+    /// deadline passed.
     Retry,
 }
 
@@ -42,8 +44,8 @@ pub trait Body: Serialize + JsonSchema {
     /// Sets it for a person; the summary line is added by the envelope.
     fn text(&self, out: &mut Text);
 
-    /// Whether that text holds all that the report's error says. Where report and errors reach the same terminal, the error is not
-    /// written a second time then.
+    /// Whether that text holds all that the report's error says. Where report and errors reach the
+    /// same terminal, the error is not written a second time then.
     fn shows_error(&self) -> bool {
         false
     }
@@ -113,7 +115,8 @@ impl Diff {
         })
     }
 
-    /// Fit to be shown: without secrets, and without control bytes, since Ansible prints it as it is.
+    /// Fit to be shown: without secrets, and without control bytes, since Ansible prints it as it
+    /// is.
     #[must_use]
     pub fn shown(&self) -> Diff {
         // Tabs are text in a crontab.

@@ -1,4 +1,5 @@
-//! The user and the variables with which a COMMAND or a check of the site's own code runs: `--as`, `--env-file` and `--as-site`.
+//! The user and the variables with which a COMMAND or a check of the site's own code runs: `--as`,
+//! `--env-file` and `--as-site`.
 
 use crate::child::{Foreground, Identity, Run};
 use crate::cli::Parsed;
@@ -8,7 +9,8 @@ use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// A user, an environment and a place for a program. Without any of the options: as the caller, as before.
+/// A user, an environment and a place for a program. Without any of the options: as the caller, as
+/// before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunAs {
     user: Option<Identity>,
@@ -17,11 +19,13 @@ pub struct RunAs {
 }
 
 impl RunAs {
-    /// What the options say. Everything is looked up and checked here, before the tool changes anything.
+    /// What the options say. Everything is looked up and checked here, before the tool changes
+    /// anything.
     ///
     /// # Errors
-    /// `Kind::Usage` where `--as-site` has no site, or the caller cannot become the user; `Kind::Input` for an environment
-    /// file that systemd would refuse or that is less trusted than the user.
+    /// `Kind::Usage` where `--as-site` has no site, or the caller cannot become the user;
+    /// `Kind::Input` for an environment file that systemd would refuse or that is less trusted than
+    /// the user.
     pub fn read(parsed: &Parsed) -> Result<RunAs> {
         let site = parsed.site();
         let as_site = parsed.flag("as-site");
@@ -92,8 +96,8 @@ impl RunAs {
         }
     }
 
-    /// The same for a program that this program starts anew as the user: the variables and the directory, which only the
-    /// caller may have been able to read.
+    /// The same for a program that this program starts anew as the user: the variables and the
+    /// directory, which only the caller may have been able to read.
     #[must_use]
     pub fn of_parts(env: Vec<(OsString, OsString)>, dir: Option<PathBuf>) -> RunAs {
         RunAs {
@@ -147,7 +151,8 @@ impl RunAs {
     }
 }
 
-/// Whether the mode bits let the user read the file: read permission on the file, search permission on each directory above it.
+/// Whether the mode bits let the user read the file: read permission on the file, search permission
+/// on each directory above it.
 fn can_read(user: &Identity, path: &Path) -> bool {
     let allows = |path: &Path, bit: u32| {
         std::fs::metadata(path).is_ok_and(|meta| {

@@ -1,5 +1,5 @@
-//! Words as a shell reads them back, for the commands that people and scripts are told to type. Nothing here is ever run by a shell of
-//! ours.
+//! Words as a shell reads them back, for the commands that people and scripts are told to type.
+//! Nothing here is ever run by a shell of ours.
 
 /// One word.
 pub fn quoted(word: &str) -> String {

@@ -1,11 +1,13 @@
-//! Signals, taken as events and never in a handler. The two places that need an unsafe call are here, with their reasons.
+//! Signals, taken as events and never in a handler. The two places that need an unsafe call are
+//! here, with their reasons.
 
 use crate::error::{Error, Result};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Makes a write beyond the file size limit an error like others (EFBIG) where it would otherwise end the process.
+/// Makes a write beyond the file size limit an error like others (EFBIG) where it would otherwise
+/// end the process.
 pub fn ignore_file_size_signal() {
     ignore(Signal::SIGXFSZ);
 }
@@ -29,7 +31,8 @@ pub const ENDING: [Signal; 4] = [
     Signal::SIGQUIT,
 ];
 
-/// The ending signals, held back from now on and handed out one by one. [`crate::child`] gives children a clean mask.
+/// The ending signals, held back from now on and handed out one by one. [`crate::child`] gives
+/// children a clean mask.
 #[derive(Debug)]
 pub struct Watch {
     fd: SignalFd,

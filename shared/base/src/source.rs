@@ -1,4 +1,5 @@
-//! Structured input: TOML or JSON, from a file or standard input. What is wrong in it is named with line and column.
+//! Structured input: TOML or JSON, from a file or standard input. What is wrong in it is named with
+//! line and column.
 
 mod json;
 mod read;
@@ -74,7 +75,8 @@ pub fn position(text: &str, offset: usize) -> Position {
     }
 }
 
-/// The bytes of a regular file, or of standard input for `-`; at most [`LIMIT`]. Never waits for a FIFO's writer.
+/// The bytes of a regular file, or of standard input for `-`; at most [`LIMIT`]. Never waits for a
+/// FIFO's writer.
 ///
 /// # Errors
 /// `Kind::Input`, naming the path.
@@ -131,7 +133,8 @@ fn text_of(path: &Path, bytes: Vec<u8>) -> Result<String> {
 }
 
 impl Source {
-    /// Reads FILE, or standard input for `-`. JSON is what is called `.json` or begins with `{`; the rest is TOML.
+    /// Reads FILE, or standard input for `-`. JSON is what is called `.json` or begins with `{`;
+    /// the rest is TOML.
     ///
     /// # Errors
     /// `Kind::Input`.
@@ -165,7 +168,8 @@ impl Source {
         }
     }
 
-    /// Whose rights the input has: those of the least trusted user who can change the file. `--trust FILE` lends a file the caller's.
+    /// Whose rights the input has: those of the least trusted user who can change the file.
+    /// `--trust FILE` lends a file the caller's.
     pub fn rights(&self) -> &Rights {
         &self.rights
     }
@@ -182,7 +186,8 @@ impl Source {
         }
     }
 
-    /// Refuses `what`, to be done as the user `uid`, where the file's users may not act as that user.
+    /// Refuses `what`, to be done as the user `uid`, where the file's users may not act as that
+    /// user.
     ///
     /// # Errors
     /// As [`Source::require_root_for`].
@@ -236,7 +241,8 @@ impl Source {
         .map_err(plainly)
     }
 
-    /// The error for something wrong with the value at the end of these steps; it names the place, if the value is there.
+    /// The error for something wrong with the value at the end of these steps; it names the place,
+    /// if the value is there.
     #[must_use]
     pub fn wrong_at(&self, steps: &[tree::Step<'_>], words: &str) -> Error {
         let found = read::document(&self.text)
@@ -273,7 +279,8 @@ impl Source {
     }
 }
 
-/// serde's way of naming an unknown key, said for people: not all the keys there are, but the one that was meant.
+/// serde's way of naming an unknown key, said for people: not all the keys there are, but the one
+/// that was meant.
 fn plainly(error: Error) -> Error {
     let message = error.message.trim_end();
     let Some((before, rest)) = message.split_once("unknown field `") else {

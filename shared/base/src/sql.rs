@@ -1,5 +1,5 @@
-//! Quoting for PostgreSQL: every name is an identifier and every value a literal, whatever bytes they
-//! hold. Source: "Lexical Structure" in PostgreSQL's manual.
+//! Quoting for PostgreSQL: every name is an identifier and every value a literal, whatever bytes
+//! they hold. Source: "Lexical Structure" in PostgreSQL's manual.
 
 /// `name` as a quoted identifier.
 #[must_use]

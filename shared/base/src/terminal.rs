@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
-/// `text` with every control, format and bidi character written as an escape (`\n`, `\x1b`, `\u{202e}`), so that a name from a
-/// file system or a server cannot move the cursor, change colours or reorder what stands beside it.
+/// `text` with every control, format and bidi character written as an escape (`\n`, `\x1b`,
+/// `\u{202e}`), so that a name from a file system or a server cannot move the cursor, change
+/// colours or reorder what stands beside it.
 pub fn escape(text: &str) -> String {
     if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
         return text.to_owned();
@@ -45,7 +46,8 @@ pub fn escape_lines(text: &str) -> String {
     text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
 }
 
-/// `text` without the sequences that drive a terminal (ECMA-48: ESC [ … letter, and ESC ] … BEL), which many a program writes into a log.
+/// `text` without the sequences that drive a terminal (ECMA-48: ESC [ … letter, and ESC ] … BEL),
+/// which many a program writes into a log.
 pub fn without_sequences(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -64,12 +66,14 @@ pub fn without_sequences(text: &str) -> String {
     out
 }
 
-/// C1 controls, and Unicode's format characters that change the order or the visibility of others (UAX #9, Trojan Source).
+/// C1 controls, and Unicode's format characters that change the order or the visibility of others
+/// (UAX #9, Trojan Source).
 fn steers(c: char) -> bool {
     matches!(c as u32, 0x80..=0x9f | 0x061c | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x2069 | 0xfeff | 0xe0000..=0xe007f)
 }
 
-/// The variable by which a tool tells the tools in its COMMAND that a person watches: the pipes that lead to the person's terminal.
+/// The variable by which a tool tells the tools in its COMMAND that a person watches: the pipes
+/// that lead to the person's terminal.
 const WATCHED: &str = "RUNBOOK_TOOLS_WATCHED";
 
 /// A pipe by device and inode, which both of its ends share.
@@ -79,13 +83,15 @@ fn name_of_pipe(end: impl AsFd) -> Option<String> {
     is_pipe.then(|| format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
-/// The variable for a COMMAND whose output goes through these pipes to our standard error; `None` where nobody watches that.
+/// The variable for a COMMAND whose output goes through these pipes to our standard error; `None`
+/// where nobody watches that.
 pub fn watched(pipes: &[impl AsFd]) -> Option<(&'static str, String)> {
     let names: Vec<String> = pipes.iter().filter_map(name_of_pipe).collect();
     stderr_is_terminal().then(|| (WATCHED, names.join(" ")))
 }
 
-/// Whether it is one of the pipes that lead to a person's terminal. Another pipe within COMMAND leads to a program.
+/// Whether it is one of the pipes that lead to a person's terminal. Another pipe within COMMAND
+/// leads to a program.
 fn is_watched(end: impl AsFd) -> bool {
     let Some(names) = std::env::var(WATCHED).ok() else {
         return false;
@@ -103,8 +109,8 @@ pub fn stdout_is_for_a_person() -> bool {
     stdout_is_terminal() || is_watched(std::io::stdout())
 }
 
-/// The width of the terminal that standard output is, in columns; `None` where standard output is no terminal, or the terminal does not
-/// know its width.
+/// The width of the terminal that standard output is, in columns; `None` where standard output is
+/// no terminal, or the terminal does not know its width.
 pub fn columns() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
@@ -115,7 +121,8 @@ pub fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal() || is_watched(std::io::stderr())
 }
 
-/// Whether colour is wanted where nobody said so: a terminal that is not dumb, and no `NO_COLOR` (<https://no-color.org>).
+/// Whether colour is wanted where nobody said so: a terminal that is not dumb, and no `NO_COLOR`
+/// (<https://no-color.org>).
 pub fn color_wanted(is_terminal: bool) -> bool {
     is_terminal
         && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())

@@ -63,7 +63,8 @@ fn shown(text: &str) -> String {
     escape_lines(&crate::mask::shown(text))
 }
 
-/// Text for a terminal. Everything that goes in is escaped on the way: a name cannot drive the terminal.
+/// Text for a terminal. Everything that goes in is escaped on the way: a name cannot drive the
+/// terminal.
 #[derive(Debug, Default)]
 pub struct Text {
     out: String,
@@ -83,7 +84,8 @@ impl Text {
         }
     }
 
-    /// Breaks prose between words where a line would be wider than the terminal. Steps and lines stay whole, to be copied.
+    /// Breaks prose between words where a line would be wider than the terminal. Steps and lines
+    /// stay whole, to be copied.
     #[must_use]
     pub fn within(mut self, columns: Option<usize>) -> Text {
         self.columns = columns;
@@ -179,7 +181,8 @@ impl Text {
         }
     }
 
-    /// The last cell of a row: its further lines stand below its first one, or nearer to the margin where that leaves little room.
+    /// The last cell of a row: its further lines stand below its first one, or nearer to the margin
+    /// where that leaves little room.
     fn last_cell(&self, line: &mut String, cell: &str, at: usize) {
         let is_narrow = self.columns.is_some_and(|columns| at + 30 > columns);
         let indent = if is_narrow { 6 } else { at };

@@ -1,5 +1,5 @@
-//! Threads that help. std's own spawn panics where the system has no thread to spare (`ulimit -u`, `-v`, a control group's limit); a tool
-//! then does the work itself, later and not less.
+//! Threads that help. std's own spawn panics where the system has no thread to spare (`ulimit -u`,
+//! `-v`, a control group's limit); a tool then does the work itself, later and not less.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, Scope, ScopedJoinHandle};

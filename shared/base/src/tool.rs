@@ -1,5 +1,6 @@
-//! What a program is: a command line, a report, and the function between them. The one `main` that all seven share is here, and with it
-//! the one place that writes to standard output, appends to journals and decides the exit code.
+//! What a program is: a command line, a report, and the function between them. The one `main` that
+//! all seven share is here, and with it the one place that writes to standard output, appends to
+//! journals and decides the exit code.
 
 use crate::cli::{self, Asked, CommandLine, Parsed};
 use crate::clock::Deadline;
@@ -18,8 +19,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-/// One of the programs. Each tool's library exports its own (`log_paths::LogPaths`), its `main.rs` is one call of [`main`], and one line in
-/// `shared/docgen/src/tools.rs` gives it a manual, completions and a schema (`cargo run -p runbook-docgen` writes them).
+/// One of the programs. Each tool's library exports its own (`log_paths::LogPaths`), its `main.rs`
+/// is one call of [`main`], and one line in `shared/docgen/src/tools.rs` gives it a manual,
+/// completions and a schema (`cargo run -p runbook-docgen` writes them).
 pub trait Tool {
     /// Its command line.
     const COMMAND_LINE: &'static CommandLine;
@@ -44,8 +46,9 @@ pub trait Tool {
     /// Does the work.
     ///
     /// # Errors
-    /// Only what happens before there is anything to report: wrong usage, a bad input file, a held lock. It is reported all the same, with
-    /// no keys of the tool's own, unless it is the caller's mistake (exit status 2).
+    /// Only what happens before there is anything to report: wrong usage, a bad input file, a held
+    /// lock. It is reported all the same, with no keys of the tool's own, unless it is the caller's
+    /// mistake (exit status 2).
     fn run(parsed: &Parsed, context: &Context) -> Result<Report<Self::Body>>;
 
     /// What its guardian process does once the tool is gone ([`crate::guardian`]).
@@ -255,8 +258,9 @@ fn unended(why: crate::watchdog::Why) -> Error {
     .hint("look for a file system, name server or device that hangs: cat /proc/PID/wchan")
 }
 
-/// An error before there was anything to report: a held lock, a file that cannot be written. The report is the envelope
-/// alone; with exit status 2 standard output stays empty, and in the formats for people only standard error speaks.
+/// An error before there was anything to report: a held lock, a file that cannot be written. The
+/// report is the envelope alone; with exit status 2 standard output stays empty, and in the formats
+/// for people only standard error speaks.
 fn stopped(
     line: &'static CommandLine,
     context: &Context,
@@ -269,7 +273,8 @@ fn stopped(
     deliver(line, context, journal, &stop(error), None)
 }
 
-/// An error before there is a report: standard output stays empty, but for Ansible, which needs one object.
+/// An error before there is a report: standard output stays empty, but for Ansible, which needs one
+/// object.
 fn refuse(line: &'static CommandLine, error: &Error, ansible: bool) -> Exit {
     if ansible {
         return match emit(&envelope::refusal(line, error, error.exit())) {
@@ -387,7 +392,8 @@ fn open_journal(path: &std::path::Path) -> Result<File> {
     })
 }
 
-/// One line, whole, however many write at once: under a lock, in one write; a line that did not fit is taken back.
+/// One line, whole, however many write at once: under a lock, in one write; a line that did not fit
+/// is taken back.
 fn append(file: File, line: &[u8], deadline: Deadline) -> Result<()> {
     let named = |e: std::io::Error| Error::io("cannot write the journal", &e);
     crate::lock::wait_for(&file, deadline.or_after(JOURNAL_WAIT)).map_err(|e| match e {

@@ -1,6 +1,8 @@
-//! Every run ends. A thread watches the clock and the ending signals while the work may be stuck in a system call that nothing
-//! interrupts: a file system that does not answer, a name server, a device. At the end of `--timeout`, or when an ending signal stays
-//! unheeded, the watchdog reports and ends the process. What must not stay as it is then is the guardian's work ([`crate::guardian`]).
+//! Every run ends. A thread watches the clock and the ending signals while the work may be stuck in
+//! a system call that nothing interrupts: a file system that does not answer, a name server, a
+//! device. At the end of `--timeout`, or when an ending signal stays unheeded, the watchdog reports
+//! and ends the process. What must not stay as it is then is the guardian's work
+//! ([`crate::guardian`]).
 
 use crate::clock::Deadline;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
@@ -61,8 +63,8 @@ pub(crate) fn begin(deadline: Deadline, act: End) {
     }
 }
 
-/// Allows the run this long from now, whatever its deadline: for what has to be put right before a run may end, and has a bound of its
-/// own. Only the work itself can say so, hence it is not stuck.
+/// Allows the run this long from now, whatever its deadline: for what has to be put right before a
+/// run may end, and has a bound of its own. Only the work itself can say so, hence it is not stuck.
 pub fn winding_up(most: Duration) {
     let mut state = state();
     if let Some(end) = state.end {
@@ -86,7 +88,8 @@ pub(crate) fn heed(signals: impl AsFd) {
     }
 }
 
-/// Starts the thread, or tells it that something is new. Without a descriptor or a thread to spare the kernel's alarm ends the run.
+/// Starts the thread, or tells it that something is new. Without a descriptor or a thread to spare
+/// the kernel's alarm ends the run.
 fn wake(state: &mut State) {
     if let Some(wake) = &state.wake {
         let _ = rustix::io::write(wake, &1u64.to_ne_bytes());
@@ -115,7 +118,8 @@ fn start() -> Option<OwnedFd> {
     started.is_ok().then_some(fd)
 }
 
-/// Ends the process after this long, with a message and exit status 75 and without a report; with `None`, no longer.
+/// Ends the process after this long, with a message and exit status 75 and without a report; with
+/// `None`, no longer.
 #[allow(unsafe_code)]
 fn alarm(after: Option<Duration>) {
     use nix::libc;
@@ -135,7 +139,8 @@ fn alarm(after: Option<Duration>) {
     };
     let handler = SigHandler::Handler(rings);
     let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
-    // SAFETY: the handler makes only async-signal-safe calls and allocates nothing; setitimer(2) reads the struct, which outlives the call.
+    // SAFETY: the handler makes only async-signal-safe calls and allocates nothing; setitimer(2)
+    // reads the struct, which outlives the call.
     unsafe {
         if after.is_some() && sigaction(Signal::SIGALRM, &action).is_err() {
             return;
@@ -224,7 +229,8 @@ fn finish(why: Why) {
     leave(code);
 }
 
-/// The report's reader may be what hangs: a moment, and then the process ends without having been read.
+/// The report's reader may be what hangs: a moment, and then the process ends without having been
+/// read.
 fn bounded(act: impl FnOnce() -> u8 + Send + 'static) -> u8 {
     let (sender, receiver) = std::sync::mpsc::channel();
     let started = std::thread::Builder::new()
@@ -238,7 +244,8 @@ fn bounded(act: impl FnOnce() -> u8 + Send + 'static) -> u8 {
     }
 }
 
-/// Ends the process as it stands: a thread that is stuck may hold what the C library's exit(3) waits for.
+/// Ends the process as it stands: a thread that is stuck may hold what the C library's exit(3)
+/// waits for.
 #[allow(unsafe_code)]
 fn leave(code: u8) -> ! {
     // SAFETY: _exit(2) returns to nobody and touches no memory.

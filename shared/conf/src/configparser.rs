@@ -1,6 +1,6 @@
-//! Python's `configparser.RawConfigParser`, as supervisor sets it up: `;` and `#` start inline comments after white space,
-//! repeated sections and options merge (the last wins), an indented line continues the value above it, and `[DEFAULT]`
-//! stands behind every section.
+//! Python's `configparser.RawConfigParser`, as supervisor sets it up: `;` and `#` start inline
+//! comments after white space, repeated sections and options merge (the last wins), an indented
+//! line continues the value above it, and `[DEFAULT]` stands behind every section.
 //!
 //! Read from CPython 3.11's `Lib/configparser.py`; values are bytes, since paths are.
 
@@ -136,7 +136,8 @@ impl ConfigParser {
         .cloned()
     }
 
-    /// Puts `here` wherever a value so far says `%(here)s`, as supervisord does after each included file.
+    /// Puts `here` wherever a value so far says `%(here)s`, as supervisord does after each included
+    /// file.
     pub fn expand_here(&mut self, here: &[u8]) {
         const HERE: &[u8] = b"%(here)s";
         let defaults: Vec<Entry> = self
@@ -272,7 +273,8 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Where a comment starts. The two marks are searched in step, one occurrence of each at a time, exactly as CPython does.
+/// Where a comment starts. The two marks are searched in step, one occurrence of each at a time,
+/// exactly as CPython does.
 fn comment_start(line: &[u8]) -> Option<usize> {
     if strip(line)
         .first()

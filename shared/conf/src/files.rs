@@ -1,8 +1,9 @@
 //! Reading configuration files without disturbing or trusting them.
 //!
-//! A configuration may name a FIFO, a device, a directory, itself, or fifteen megabytes of noise. A file is looked at before it
-//! is opened, opened without blocking, read only when it is regular and at most [`LIMIT`] bytes long. With a root, every name
-//! (and every symbolic link) is resolved inside that directory, by the kernel.
+//! A configuration may name a FIFO, a device, a directory, itself, or fifteen megabytes of noise. A
+//! file is looked at before it is opened, opened without blocking, read only when it is regular and
+//! at most [`LIMIT`] bytes long. With a root, every name (and every symbolic link) is resolved
+//! inside that directory, by the kernel.
 
 use crate::pattern::{self, Pattern};
 use crate::{Error, Kind};
@@ -64,7 +65,8 @@ impl Files {
     /// The whole of one regular file.
     ///
     /// # Errors
-    /// When it is missing, unreadable, not a regular file, too large, or more than [`MOST`] files or [`TOTAL`] bytes were read before.
+    /// When it is missing, unreadable, not a regular file, too large, or more than [`MOST`] files
+    /// or [`TOTAL`] bytes were read before.
     pub fn read(&self, path: &Path) -> Result<Vec<u8>, Error> {
         if self.read.fetch_add(1, Ordering::Relaxed) >= MOST {
             let message = format!("not read: {MOST} files were read before it");
@@ -146,7 +148,8 @@ impl Files {
         Some(PathBuf::from(OsString::from_vec(target.into_bytes())))
     }
 
-    /// An absolute path with every symbolic link in it followed, as realpath(3) does; what does not exist stays as it is.
+    /// An absolute path with every symbolic link in it followed, as realpath(3) does; what does not
+    /// exist stays as it is.
     #[must_use]
     pub fn real(&self, path: &Path) -> Option<PathBuf> {
         let mut left: Vec<OsString> = path.iter().rev().map(OsStr::to_owned).collect();
@@ -255,7 +258,8 @@ pub fn lstat_at(dir: impl AsFd, name: &OsStr) -> Result<Stat, Errno> {
     rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// The contents, in one read where the file stays as long as it was: a short read of a regular file is its end.
+/// The contents, in one read where the file stays as long as it was: a short read of a regular file
+/// is its end.
 fn whole(fd: &OwnedFd, size: usize) -> Result<Vec<u8>, Errno> {
     let mut bytes: Vec<u8> = Vec::with_capacity(size + 1);
     loop {

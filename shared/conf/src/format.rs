@@ -1,4 +1,5 @@
-//! Python's `text % mapping`, as far as supervisor's configuration uses it: `%(name)s`, `%(process_num)02d`, `%%`.
+//! Python's `text % mapping`, as far as supervisor's configuration uses it: `%(name)s`,
+//! `%(process_num)02d`, `%%`.
 
 use std::collections::BTreeMap;
 

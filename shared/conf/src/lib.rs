@@ -1,7 +1,8 @@
 //! Configuration readers that two tools need.
 //!
-//! A reader here imitates one program's own reading of its own files, and says for each value which file and line it came from.
-//! It only ever reads: no reader runs the program, follows a configuration into code, or opens anything but regular files.
+//! A reader here imitates one program's own reading of its own files, and says for each value which
+//! file and line it came from. It only ever reads: no reader runs the program, follows a
+//! configuration into code, or opens anything but regular files.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 

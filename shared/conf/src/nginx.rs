@@ -1,7 +1,9 @@
-//! nginx's configuration syntax, byte for byte: words, quotations, escapes, comments, blocks, and Lua blocks skipped whole.
+//! nginx's configuration syntax, byte for byte: words, quotations, escapes, comments, blocks, and
+//! Lua blocks skipped whole.
 //!
-//! The rules are those of nginx 1.22's `ngx_conf_read_token`, found by trying the real program and compared with `crossplane`
-//! in the tests. Meanings (includes, contexts, what a directive does) are not here: this only says what statements a file has.
+//! The rules are those of nginx 1.22's `ngx_conf_read_token`, found by trying the real program and
+//! compared with `crossplane` in the tests. Meanings (includes, contexts, what a directive does)
+//! are not here: this only says what statements a file has.
 
 mod lua;
 
@@ -181,7 +183,8 @@ impl<'a> Statements<'a> {
         }
     }
 
-    /// A quotation runs to its own mark over any number of lines, and a blank, `;`, `{` or `)` must follow it.
+    /// A quotation runs to its own mark over any number of lines, and a blank, `;`, `{` or `)` must
+    /// follow it.
     fn quoted(&mut self, mark: u8) -> Result<&'a [u8], Error> {
         let opened = self.line;
         self.at += 1;
@@ -257,7 +260,8 @@ impl<'a> Statements<'a> {
     }
 }
 
-/// An error is where nginx would refuse the file; nothing comes after it, since the rest cannot be trusted.
+/// An error is where nginx would refuse the file; nothing comes after it, since the rest cannot be
+/// trusted.
 impl<'a> Iterator for Statements<'a> {
     type Item = Result<Statement<'a>, Error>;
 

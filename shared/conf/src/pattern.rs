@@ -1,7 +1,8 @@
 //! File name patterns over bytes.
 //!
-//! Names are bytes and the `glob` crate's are text, so each byte is handed to it as the character of the same number: that is
-//! how a program in the C locale (nginx, logrotate) matches, and it loses no name. `*` never matches a leading dot.
+//! Names are bytes and the `glob` crate's are text, so each byte is handed to it as the character
+//! of the same number: that is how a program in the C locale (nginx, logrotate) matches, and it
+//! loses no name. `*` never matches a leading dot.
 
 use std::borrow::Cow;
 
@@ -73,7 +74,8 @@ pub fn is_pattern(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| matches!(byte, b'*' | b'?' | b'['))
 }
 
-/// Does a whole name, with no regard for dots or slashes, match a pattern, as fnmatch(3) without flags has it?
+/// Does a whole name, with no regard for dots or slashes, match a pattern, as fnmatch(3) without
+/// flags has it?
 #[must_use]
 pub fn fnmatch(pattern: &[u8], name: &[u8]) -> bool {
     if let Some(ending) = ending(pattern) {

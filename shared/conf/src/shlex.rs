@@ -1,4 +1,5 @@
-//! Python's `shlex.shlex` without POSIX rules, as supervisor reads `environment=KEY="value",OTHER=1` with it.
+//! Python's `shlex.shlex` without POSIX rules, as supervisor reads
+//! `environment=KEY="value",OTHER=1` with it.
 
 /// Splits a text as `shlex.shlex(text)` with supervisor's extra word characters does.
 ///
@@ -21,7 +22,8 @@ pub fn tokens(text: &[u8]) -> Result<Vec<Vec<u8>>, String> {
             tokens.push(text[at..at + close + 2].to_vec());
             at += close + 2;
         } else if is_word(byte) {
-            // A quotation mark inside a word is part of it here, and a comment ends the line but not the word.
+            // A quotation mark inside a word is part of it here, and a comment ends the line but
+            // not the word.
             let mut word = Vec::new();
             while let Some(byte) = text.get(at) {
                 if *byte == b'#' {
@@ -73,7 +75,8 @@ pub fn pairs(text: &[u8]) -> Result<Vec<Pair>, String> {
     Ok(pairs)
 }
 
-/// Splits a command line as `shlex.split` does, with POSIX rules: supervisor's `command`, a unit's words, `GUNICORN_CMD_ARGS`.
+/// Splits a command line as `shlex.split` does, with POSIX rules: supervisor's `command`, a unit's
+/// words, `GUNICORN_CMD_ARGS`.
 ///
 /// # Errors
 /// When a quotation is not closed, or a backslash ends the text.

@@ -1,9 +1,10 @@
-//! `supervisord.conf` as supervisord itself would understand it: includes, `%(…)s` in every form, groups, numbered processes,
-//! where each process's output goes, and how to reach the daemon.
+//! `supervisord.conf` as supervisord itself would understand it: includes, `%(…)s` in every form,
+//! groups, numbered processes, where each process's output goes, and how to reach the daemon.
 //!
-//! Read from supervisor 4.2.5's `options.py` and `datatypes.py`, and compared with it in the tests. Supervisord stops at the
-//! first mistake; this reader says what it found and lists the mistakes, since a site's log paths are wanted most when
-//! something is wrong. It never imports a plug-in, resolves an event handler or looks up a host.
+//! Read from supervisor 4.2.5's `options.py` and `datatypes.py`, and compared with it in the tests.
+//! Supervisord stops at the first mistake; this reader says what it found and lists the mistakes,
+//! since a site's log paths are wanted most when something is wrong. It never imports a plug-in,
+//! resolves an event handler or looks up a host.
 
 mod processes;
 mod reader;
@@ -22,7 +23,8 @@ use std::path::{Path, PathBuf};
 /// What supervisord takes from its surroundings.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
-    /// The environment that `%(ENV_X)s` is filled from: the running supervisord's, or what it would be started with.
+    /// The environment that `%(ENV_X)s` is filled from: the running supervisord's, or what it would
+    /// be started with.
     pub env: BTreeMap<OsString, OsString>,
     /// The directory that relative names start from.
     pub cwd: PathBuf,
@@ -77,7 +79,8 @@ pub struct Supervisor {
     pub here: PathBuf,
     /// `[supervisord]`.
     pub daemon: Daemon,
-    /// `[unix_http_server]` and `[inet_http_server]`, in supervisord's order: network sockets first.
+    /// `[unix_http_server]` and `[inet_http_server]`, in supervisord's order: network sockets
+    /// first.
     pub servers: Vec<Server>,
     /// `[supervisorctl]`, where the main file has one.
     pub control: Option<Control>,
@@ -271,7 +274,8 @@ impl Supervisor {
         Ok(reader::Reader::new(files, file, surroundings, parser, errors).read())
     }
 
-    /// The first of supervisord's usual places that has a configuration, as `supervisorctl` looks for it.
+    /// The first of supervisord's usual places that has a configuration, as `supervisorctl` looks
+    /// for it.
     #[must_use]
     pub fn usual(files: &Files) -> Option<PathBuf> {
         let places = ["/etc/supervisord.conf", "/etc/supervisor/supervisord.conf"];

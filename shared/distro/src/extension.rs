@@ -1,5 +1,5 @@
-//! Which package of which distribution holds an extension's files. A name that is not in the table is not guessed: then the command that
-//! asks the package manager is given.
+//! Which package of which distribution holds an extension's files. A name that is not in the table
+//! is not guessed: then the command that asks the package manager is given.
 
 use crate::{Distro, Family, Manager};
 use base::shell::quoted;
@@ -59,18 +59,21 @@ const CONTRIB: &[&str] = &[
     "xml2",
 ];
 
-/// Procedural languages, with what Debian (`postgresql-LANGUAGE-N`), the RPM families and Alpine call them.
+/// Procedural languages, with what Debian (`postgresql-LANGUAGE-N`), the RPM families and Alpine
+/// call them.
 const LANGUAGES: &[(&str, &str)] = &[
     ("plperl", "plperl"),
     ("plpython3", "plpython3"),
     ("pltcl", "pltcl"),
 ];
 
-/// Third parties' extensions: the stem of Debian's `postgresql-N-STEM`; the RPM families', Alpine's and Arch's names where they have one.
+/// Third parties' extensions: the stem of Debian's `postgresql-N-STEM`; the RPM families', Alpine's
+/// and Arch's names where they have one.
 struct Third {
     extension: &'static str,
     debian: &'static str,
-    /// The first releases of Debian and Ubuntu that have the package, where not all do that are still supported.
+    /// The first releases of Debian and Ubuntu that have the package, where not all do that are
+    /// still supported.
     since: Option<(u32, Option<u32>)>,
     pgdg_rpm: Option<&'static str>,
     fedora: Option<&'static str>,
@@ -205,7 +208,8 @@ const THIRD: &[Third] = &[
 /// Where an extension's files come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packaged {
-    /// A package of the distribution's release (or of the PostgreSQL project's repository, where the server is from there).
+    /// A package of the distribution's release (or of the PostgreSQL project's repository, where
+    /// the server is from there).
     Here(String),
     /// The server's own package: a server without the file has lost it.
     Server(String),
@@ -289,7 +293,8 @@ pub fn package(extension: &str, series: &str, distro: &Distro) -> Option<String>
 fn contrib(series: &str, distro: &Distro) -> Option<String> {
     let plain = series.replace('.', "");
     Some(match distro.family {
-        // The plain package follows the release's own version: for any other server it would pull in a second one.
+        // The plain package follows the release's own version: for any other server it would pull
+        // in a second one.
         Family::Debian | Family::Ubuntu if own_version(distro) == Some(series) => {
             "postgresql-contrib".to_string()
         }

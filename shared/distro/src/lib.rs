@@ -1,5 +1,6 @@
-//! Distributions, as far as fixes need their commands: which one this is, what its package manager is called, and which
-//! package holds what. Nothing is run here, and a name that is not known is not guessed.
+//! Distributions, as far as fixes need their commands: which one this is, what its package manager
+//! is called, and which package holds what. Nothing is run here, and a name that is not known is
+//! not guessed.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
@@ -57,7 +58,8 @@ impl Distro {
         Distro::parse(&text.unwrap_or_default())
     }
 
-    /// Reads an os-release file: shell assignments, quoted or not. Of two for one key the last counts, as in a shell.
+    /// Reads an os-release file: shell assignments, quoted or not. Of two for one key the last
+    /// counts, as in a shell.
     pub fn parse(text: &str) -> Distro {
         let value = |key: &str| {
             let lines = text
@@ -87,7 +89,8 @@ impl Distro {
         }
     }
 
-    /// The same, knowing where this host's server of a release series (`16`, `9.6`) is from: the project's RPMs have a place of their own.
+    /// The same, knowing where this host's server of a release series (`16`, `9.6`) is from: the
+    /// project's RPMs have a place of their own.
     pub fn with_server(mut self, series: &str) -> Distro {
         let rpm = matches!(self.family, Family::Fedora | Family::Rhel);
         self.pgdg |= rpm && std::path::Path::new(&format!("/usr/pgsql-{series}")).is_dir();

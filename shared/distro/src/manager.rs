@@ -66,8 +66,8 @@ impl Manager {
         }
     }
 
-    /// The line for a script that installs packages: nothing asks, and nothing reads the script, which
-    /// may be standard input.
+    /// The line for a script that installs packages: nothing asks, and nothing reads the script,
+    /// which may be standard input.
     pub fn script(self, packages: &[&str]) -> String {
         self.unattended(&[self.install(), self.unasked(), packages].concat())
     }

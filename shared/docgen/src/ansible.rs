@@ -1,6 +1,6 @@
-//! The Ansible collection: for each tool a module that execs the installed program, and the documentation that `ansible-doc` shows, both
-//! from the tool's one definition. YAML is written with quoted strings only, which JSON's are (YAML 1.2, 5.7), so nothing needs escaping
-//! twice.
+//! The Ansible collection: for each tool a module that execs the installed program, and the
+//! documentation that `ansible-doc` shows, both from the tool's one definition. YAML is written
+//! with quoted strings only, which JSON's are (YAML 1.2, 5.7), so nothing needs escaping twice.
 
 use crate::{Described, Page, TOOLS};
 use base::cli::{COMMON, CommandLine, Opt, Positional, Trailing, Value, is_for_modules};

@@ -1,5 +1,5 @@
-//! CHANGELOG.md is where releases are written down; the manuals' date and Debian's own form of a changelog (Debian Policy, 4.4) come from
-//! it.
+//! CHANGELOG.md is where releases are written down; the manuals' date and Debian's own form of a
+//! changelog (Debian Policy, 4.4) come from it.
 
 use crate::Page;
 use base::error::{Error, Result};
@@ -54,7 +54,8 @@ pub fn date(releases: &[Release]) -> Result<String> {
         .ok_or_else(|| Error::failed("CHANGELOG.md: no release"))
 }
 
-/// Debian's form. The revision is older than any that a distribution would give its own package of the same release.
+/// Debian's form. The revision is older than any that a distribution would give its own package of
+/// the same release.
 ///
 /// # Errors
 /// `Kind::Failed` for a date that is none.

@@ -1,5 +1,6 @@
-//! Manuals, completions and schemas, made from the tools' own definitions and types. They are committed, so that packages and people
-//! without a compiler have them; a test compares, so that they cannot grow old.
+//! Manuals, completions and schemas, made from the tools' own definitions and types. They are
+//! committed, so that packages and people without a compiler have them; a test compares, so that
+//! they cannot grow old.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 

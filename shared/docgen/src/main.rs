@@ -1,4 +1,5 @@
-//! `runbook-docgen [--check]`: writes, or compares, everything that is made from the tools' definitions.
+//! `runbook-docgen [--check]`: writes, or compares, everything that is made from the tools'
+//! definitions.
 
 use std::process::ExitCode;
 

@@ -91,7 +91,8 @@ pub fn page(tool: &Described, date: &str) -> Page {
     }
 }
 
-/// Breaks text lines at 80 columns, as people who read the source expect; not those set as they are (between nf and fi).
+/// Breaks text lines at 80 columns, as people who read the source expect; not those set as they are
+/// (between nf and fi).
 pub(crate) fn fold(source: &str) -> String {
     const WIDTH: usize = 78;
     let mut out = String::with_capacity(source.len() + 256);
@@ -243,7 +244,8 @@ impl Shared {
         self.options.iter().any(|o| same(o, opt))
     }
 
-    /// Which commands take the option: those that do, or all but those that do not, whichever is shorter.
+    /// Which commands take the option: those that do, or all but those that do not, whichever is
+    /// shorter.
     fn commands_with(&self, opt: &Opt) -> String {
         let (with, without): (Vec<&Command>, Vec<&Command>) = self
             .commands

@@ -1,4 +1,5 @@
-//! `runbook-tools(7)`: what all tools have in common. The keys of the envelope and the exit table are generated from the types.
+//! `runbook-tools(7)`: what all tools have in common. The keys of the envelope and the exit table
+//! are generated from the types.
 
 use crate::{Page, TOOLS, man};
 use base::envelope::Envelope;

@@ -1,5 +1,5 @@
-//! The REPORT section of a manual: the keys of a tool's report, their types and their words, from the types that the report
-//! is made of.
+//! The REPORT section of a manual: the keys of a tool's report, their types and their words, from
+//! the types that the report is made of.
 
 use crate::Described;
 use crate::sentence::sentence;

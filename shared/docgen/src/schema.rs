@@ -19,7 +19,8 @@ pub fn page(tool: &Described) -> Page {
     }
 }
 
-/// The tool's own keys are always there, unless the run could not begin and there is an error in their place.
+/// The tool's own keys are always there, unless the run could not begin and there is an error in
+/// their place.
 fn own_keys(schema: &mut Schema, body: &Schema) {
     let required = body.get("required").cloned().unwrap_or_else(|| json!([]));
     schema.insert(

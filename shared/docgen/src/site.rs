@@ -1,4 +1,5 @@
-//! `runbook-tools.site(5)` and the JSON Schema of a site file, from the facts and the tools' own options.
+//! `runbook-tools.site(5)` and the JSON Schema of a site file, from the facts and the tools' own
+//! options.
 
 use crate::{Page, TOOLS, man};
 use base::cli::{COMMON, CommandLine, Value, table_keys};

@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::settings::{KEYWORDS, Keyword, Settings};
 use crate::uri;
 
-/// Whether a database's name is a connection string, as libpq asks it of `dbname` (`recognized_connection_string` of libpq's fe-connect.c):
-/// a URI, or anything with a `=`.
+/// Whether a database's name is a connection string, as libpq asks it of `dbname`
+/// (`recognized_connection_string` of libpq's fe-connect.c): a URI, or anything with a `=`.
 #[must_use]
 pub fn is_conninfo(text: &str) -> bool {
     uri::strip_scheme(text).is_some() || text.contains('=')

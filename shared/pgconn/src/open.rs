@@ -374,8 +374,9 @@ fn keepalives(settings: &Settings, config: &mut Config) -> Result<()> {
     Ok(())
 }
 
-/// `requirepeer`: who listens on the socket. The crate keeps its own socket to itself, so this is asked over one of ours; whoever could put
-/// another server in its place in between owns the directory, and could have done so before.
+/// `requirepeer`: who listens on the socket. The crate keeps its own socket to itself, so this is
+/// asked over one of ours; whoever could put another server in its place in between owns the
+/// directory, and could have done so before.
 fn peer_is(
     socket: &Path,
     wanted: &str,

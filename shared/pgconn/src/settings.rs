@@ -82,7 +82,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Sets a keyword of a connection string, where an old spelling is known; service files do not know that spelling.
+    /// Sets a keyword of a connection string, where an old spelling is known; service files do not
+    /// know that spelling.
     ///
     /// # Errors
     /// As [`Settings::set`].

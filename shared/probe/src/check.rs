@@ -1,8 +1,9 @@
 //! A probe as a set file writes it, and what came of asking.
 //!
-//! One table in a file names exactly one thing to ask: `{ port = 8001 }`, `{ http = "http://…", status = [200] }`,
-//! `{ socket = "/run/app.sock" }`, `{ pidfile = … }`, `{ file = … }`, `{ log = …, line = … }`, `{ command = […] }`.
-//! Nothing here retries: how long to go on asking is the caller's business.
+//! One table in a file names exactly one thing to ask: `{ port = 8001 }`, `{ http = "http://…",
+//! status = [200] }`, `{ socket = "/run/app.sock" }`, `{ pidfile = … }`, `{ file = … }`, `{ log =
+//! …, line = … }`, `{ command = […] }`. Nothing here retries: how long to go on asking is the
+//! caller's business.
 
 use std::fmt;
 use std::fs;
@@ -31,7 +32,8 @@ pub enum Probe {
     Port(String),
     /// A unix socket accepts a connection.
     Socket(PathBuf),
-    /// A page answers, with one of these statuses (any below 400 when none is given) and this text in it.
+    /// A page answers, with one of these statuses (any below 400 when none is given) and this text
+    /// in it.
     Http {
         /// What to ask.
         request: Box<Request>,
@@ -61,7 +63,8 @@ pub enum Probe {
 pub struct Written {
     /// The TCP port that has to accept a connection: a port of 127.0.0.1, or HOST:PORT.
     port: Option<PortWritten>,
-    /// The unix socket that has to accept a connection. With http: the socket that the request is sent to.
+    /// The unix socket that has to accept a connection. With http: the socket that the request is
+    /// sent to.
     socket: Option<PathBuf>,
     /// The URL of a page that has to answer.
     http: Option<String>,
@@ -215,8 +218,8 @@ struct Asker {
     dir: PathBuf,
 }
 
-/// Where a log ended: device and inode say whether it is still that file. It is kept open, so that the file
-/// a rotation puts in its place cannot be given the same inode.
+/// Where a log ended: device and inode say whether it is still that file. It is kept open, so that
+/// the file a rotation puts in its place cannot be given the same inode.
 #[derive(Debug, Clone)]
 struct LogMark {
     device: u64,
@@ -245,8 +248,8 @@ impl Probe {
         self.arm_as(None, Path::new("/"))
     }
 
-    /// As [`Probe::arm`]. What `user` wrote asks with that user's rights and no more: a command runs as the user, in `dir`; files and
-    /// sockets are opened as the user.
+    /// As [`Probe::arm`]. What `user` wrote asks with that user's rights and no more: a command
+    /// runs as the user, in `dir`; files and sockets are opened as the user.
     #[must_use]
     pub fn arm_as(self, user: Option<User>, dir: &Path) -> Armed {
         let dir = dir.to_path_buf();
@@ -281,7 +284,8 @@ impl Probe {
         self
     }
 
-    /// The TCP port it asks on this host, so that the holder can be looked up; None when it asks another host or no port.
+    /// The TCP port it asks on this host, so that the holder can be looked up; None when it asks
+    /// another host or no port.
     #[must_use]
     pub fn local_port(&self) -> Option<u16> {
         let address = match self {
@@ -432,7 +436,8 @@ fn pidfile(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Runs the command in a process group of its own, with no input and its output dropped; the group is killed at the end of `timeout`.
+/// Runs the command in a process group of its own, with no input and its output dropped; the group
+/// is killed at the end of `timeout`.
 fn command(argv: &[String], asker: Option<&Asker>, timeout: Duration) -> Result<(), String> {
     let Some((program, arguments)) = argv.split_first() else {
         return Err("no program".to_owned());

@@ -1,8 +1,9 @@
 //! One HTTP request, over TCP or over a unix socket, and its answer as it came.
 //!
-//! Every status is an answer, none an error: whether 503 is right is the caller's question. Redirects are not
-//! followed unless asked, proxies of the environment never. `connect` sends the request of one name to another
-//! address (a virtual host on this machine), which is curl's `--connect-to`.
+//! Every status is an answer, none an error: whether 503 is right is the caller's question.
+//! Redirects are not followed unless asked, proxies of the environment never. `connect` sends the
+//! request of one name to another address (a virtual host on this machine), which is curl's
+//! `--connect-to`.
 //!
 //! The connector and resolver traits are in the part of ureq that it may change in any release
 //! (`ureq::unversioned`), so Cargo.lock pins it and all use of it is in this file.
@@ -57,7 +58,8 @@ pub enum Method {
     Post(String, Vec<u8>),
 }
 
-/// What is read or written at once, in bytes. ureq's own 128 KiB are cleared for each request, which takes longer than a local answer.
+/// What is read or written at once, in bytes. ureq's own 128 KiB are cleared for each request,
+/// which takes longer than a local answer.
 const BUFFER: usize = 16 << 10;
 
 impl Request {
@@ -256,7 +258,8 @@ impl Failure {
             ureq::Error::Http(why) => Self::Address(format!("{target}: {why}")),
             ureq::Error::Tls(why) => Self::Tls(format!("{target}: TLS: {why}")),
             ureq::Error::Io(why) => Self::io(request, why),
-            // Feature-dependent variants (native-tls among them) cannot be named here: their text can.
+            // Feature-dependent variants (native-tls among them) cannot be named here: their text
+            // can.
             other if other.to_string().to_ascii_lowercase().contains("tls") => {
                 Self::Tls(format!("{target}: {other}"))
             }
@@ -484,7 +487,8 @@ mod tests {
             (503, &b"ba"[..], true)
         );
         assert_eq!(server.join().unwrap()[0], "GET / HTTP/1.1");
-        // The file stays behind when its server goes: refused, or reset where the fork of a sibling test still holds it.
+        // The file stays behind when its server goes: refused, or reset where the fork of a sibling
+        // test still holds it.
         assert!(matches!(
             request.send().unwrap_err(),
             Failure::Refused(_) | Failure::Broken(_)

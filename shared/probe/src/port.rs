@@ -1,8 +1,8 @@
 //! TCP ports: does one answer, and which process holds it.
 //!
-//! The second question is what makes the first an answer: a port can be held by another program, or by the
-//! old instance of the very service that was restarted. `/proc/net/tcp` names the socket of a listener by its
-//! inode, and `/proc/PID/fd` says whose it is (proc(5)).
+//! The second question is what makes the first an answer: a port can be held by another program, or
+//! by the old instance of the very service that was restarted. `/proc/net/tcp` names the socket of
+//! a listener by its inode, and `/proc/PID/fd` says whose it is (proc(5)).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -47,7 +47,8 @@ pub enum Holders {
     Nobody,
     /// These processes have the listening socket open (a master and the workers that inherited it).
     Processes(BTreeSet<i32>),
-    /// Somebody listens, but this user may not look into the processes, or it listens in another namespace.
+    /// Somebody listens, but this user may not look into the processes, or it listens in another
+    /// namespace.
     Unknown,
 }
 
@@ -139,7 +140,8 @@ pub struct Listening {
     pub sockets: BTreeSet<String>,
 }
 
-/// Where these processes listen: the sockets that they have open, looked up in the tables of proc_net(5).
+/// Where these processes listen: the sockets that they have open, looked up in the tables of
+/// proc_net(5).
 ///
 /// # Errors
 /// `/proc` cannot be read.
@@ -234,7 +236,8 @@ mod tests {
         };
         assert!(pids.contains(&i32::try_from(std::process::id()).unwrap()));
         drop(listener);
-        // A sibling test may have forked between bind and drop, so only our own hold is certain to be gone.
+        // A sibling test may have forked between bind and drop, so only our own hold is certain to
+        // be gone.
         match holders(port).unwrap() {
             Holders::Processes(pids) => {
                 assert!(!pids.contains(&i32::try_from(std::process::id()).unwrap()));

@@ -1,12 +1,14 @@
 //! Unix sockets: a connection that is accepted is the only proof that somebody listens.
 //!
-//! A socket file outlives its server, so the file's presence says nothing; `connect` on a leftover is refused.
+//! A socket file outlives its server, so the file's presence says nothing; `connect` on a leftover
+//! is refused.
 
 use base::clock::Deadline;
 use std::path::Path;
 use std::time::Duration;
 
-/// Whether somebody accepts connections on the unix socket at `path`, within `timeout`: the queue of a server that hangs is full.
+/// Whether somebody accepts connections on the unix socket at `path`, within `timeout`: the queue
+/// of a server that hangs is full.
 ///
 /// # Errors
 /// What `connect` said, in words.

@@ -1,6 +1,7 @@
 //! The descriptors of a process: a walk over /proc/PID/fd that opens nothing but the directory.
 //!
-//! Each descriptor costs one lstat, whose mode says how the descriptor was opened; everything else is read when it is asked for.
+//! Each descriptor costs one lstat, whose mode says how the descriptor was opened; everything else
+//! is read when it is asked for.
 
 use crate::process::contents;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat};
@@ -46,8 +47,8 @@ impl Descriptors {
         }
     }
 
-    /// Shows each descriptor; one that is closed meanwhile is left out. `buffer` is room for the names of the
-    /// directory, and can be used for the next process again.
+    /// Shows each descriptor; one that is closed meanwhile is left out. `buffer` is room for the
+    /// names of the directory, and can be used for the next process again.
     pub fn each(&self, buffer: &mut Vec<u8>, mut show: impl FnMut(&Descriptor<'_>)) {
         buffer.reserve(32 * 1024);
         let mut entries = rustix::fs::RawDir::new(&self.dir, buffer.spare_capacity_mut());
@@ -72,7 +73,8 @@ impl Descriptors {
 }
 
 impl Descriptor<'_> {
-    /// What the kernel calls the file, ` (deleted)` included: a path, or `socket:[1]`, `pipe:[2]`, `anon_inode:x`.
+    /// What the kernel calls the file, ` (deleted)` included: a path, or `socket:[1]`, `pipe:[2]`,
+    /// `anon_inode:x`.
     #[must_use]
     pub fn target(&self) -> Option<PathBuf> {
         let text = rustix::fs::readlinkat(self.dir, self.name, Vec::new()).ok()?;

@@ -5,7 +5,8 @@
 //! namespaces, control group, files and children are read here and nowhere else.
 //!
 //! Rules that every reader keeps:
-//! - A pid alone proves nothing: [`Identity`] holds the start time since boot, and [`Process`] a pidfd.
+//! - A pid alone proves nothing: [`Identity`] holds the start time since boot, and [`Process`] a
+//!   pidfd.
 //! - A name is not evidence. Anybody can call a process "nginx: master process"; the executable and
 //!   the user are read from the kernel.
 //! - This process and its descendants are never evidence ([`Snapshot::ours`]).

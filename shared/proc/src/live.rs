@@ -1,9 +1,11 @@
 //! The environment a running process has now, not only the one it was started with.
 //!
-//! `/proc/PID/environ` is what exec was given. uwsgi's `--env PRODUCTION=1`, gunicorn's `--env` and a wsgi.py that sets os.environ come
-//! later, through setenv(3), and are not in it: asking there says "not set" of exactly the mistake that was mended. The C library keeps the
-//! present environment in `environ`; where that variable lies is in the program's or the library's symbols, and its content in
-//! `/proc/PID/mem`. All of it is only read, by offsets that are checked; what does not fit is `None`.
+//! `/proc/PID/environ` is what exec was given. uwsgi's `--env PRODUCTION=1`, gunicorn's `--env` and
+//! a wsgi.py that sets os.environ come later, through setenv(3), and are not in it: asking there
+//! says "not set" of exactly the mistake that was mended. The C library keeps the present
+//! environment in `environ`; where that variable lies is in the program's or the library's symbols,
+//! and its content in `/proc/PID/mem`. All of it is only read, by offsets that are checked; what
+//! does not fit is `None`.
 
 use nix::fcntl::OFlag;
 use std::ffi::OsString;
@@ -91,8 +93,8 @@ fn string(memory: &File, at: u64) -> Option<Vec<u8>> {
     None
 }
 
-/// Where `environ` lies. A program that names it may have its own copy (R_X86_64_COPY), which the library then uses, too: so the program
-/// is asked before the library.
+/// Where `environ` lies. A program that names it may have its own copy (R_X86_64_COPY), which the
+/// library then uses, too: so the program is asked before the library.
 fn environ(pid: i32, maps: &str) -> Option<u64> {
     let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
     let library = |path: &&Mapping| {
@@ -147,8 +149,9 @@ impl Mapping {
     }
 }
 
-/// The file that is mapped: through the kernel's own links to it, since the path may by now lead to something else. Without the right to
-/// those (a user's own process), by the path as the process sees it.
+/// The file that is mapped: through the kernel's own links to it, since the path may by now lead to
+/// something else. Without the right to those (a user's own process), by the path as the process
+/// sees it.
 fn image(pid: i32, mapping: &Mapping, program: bool) -> Option<Vec<u8>> {
     let link = match program {
         true => PathBuf::from(format!("/proc/{pid}/exe")),
@@ -186,7 +189,8 @@ fn place(bytes: &[u8], at: usize) -> Option<usize> {
     usize::try_from(number::<8>(bytes, at)?).ok()
 }
 
-/// The value of a symbol that is defined in a 64-bit little-endian ELF file, and whether it is an address as it stands (ET_EXEC).
+/// The value of a symbol that is defined in a 64-bit little-endian ELF file, and whether it is an
+/// address as it stands (ET_EXEC).
 fn symbol(elf: &[u8], names: &[&str]) -> Option<(u64, bool)> {
     const SHT_DYNSYM: u64 = 11;
     if elf.get(..6)? != b"\x7fELF\x02\x01" {

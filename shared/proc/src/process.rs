@@ -1,8 +1,9 @@
 //! One process, and the proof that it is still that one.
 //!
-//! A pid is reused; a pid with its start time, executable and owner is not. [`Identity`] is what can be written
-//! down and compared later; [`Process`] is a pidfd taken together with an identity, so that a signal or a wait
-//! cannot reach whatever got the number afterwards (pidfd_open(2): the descriptor stays with the process).
+//! A pid is reused; a pid with its start time, executable and owner is not. [`Identity`] is what
+//! can be written down and compared later; [`Process`] is a pidfd taken together with an identity,
+//! so that a signal or a wait cannot reach whatever got the number afterwards (pidfd_open(2): the
+//! descriptor stays with the process).
 
 use std::ffi::OsString;
 use std::fs;
@@ -25,7 +26,8 @@ pub struct Identity {
     pub pid: i32,
     /// Start time in clock ticks since boot: field 22 of `/proc/PID/stat`.
     pub start: u64,
-    /// The executable, as `/proc/PID/exe` has it; None when this user may not read the link (kernel threads have none).
+    /// The executable, as `/proc/PID/exe` has it; None when this user may not read the link (kernel
+    /// threads have none).
     pub exe: Option<PathBuf>,
     /// The effective user, as the owner of `/proc/PID`.
     pub uid: u32,
@@ -53,7 +55,8 @@ impl Identity {
         })
     }
 
-    /// How long the process has been running; `None` where the clock or the kernel's tick is not known.
+    /// How long the process has been running; `None` where the clock or the kernel's tick is not
+    /// known.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
@@ -66,7 +69,8 @@ impl Identity {
         up.checked_sub(Duration::from_millis(self.start * 1000 / ticks))
     }
 
-    /// Whether that very process still lives. An `exec` since then is the same process; only pid and start time count here.
+    /// Whether that very process still lives. An `exec` since then is the same process; only pid
+    /// and start time count here.
     #[must_use]
     pub fn lives(&self) -> bool {
         match Stat::of(self.pid) {
@@ -91,7 +95,8 @@ impl Process {
     /// # Errors
     /// NotFound when there is none.
     pub fn open(pid: i32) -> io::Result<Self> {
-        // 0 and the negative numbers mean groups and everybody to kill(2), and from_raw asserts they do not come.
+        // 0 and the negative numbers mean groups and everybody to kill(2), and from_raw asserts
+        // they do not come.
         let number = (pid > 0)
             .then(|| Pid::from_raw(pid))
             .flatten()
@@ -145,7 +150,8 @@ impl Process {
         self.wait(Duration::ZERO)
     }
 
-    /// Waits until it ends: true if it did within `timeout`. No polling: the kernel wakes us, so an exit is seen at once.
+    /// Waits until it ends: true if it did within `timeout`. No polling: the kernel wakes us, so an
+    /// exit is seen at once.
     ///
     /// # Errors
     /// Only what poll(2) says.
@@ -160,7 +166,8 @@ impl Process {
     }
 }
 
-/// Waits until at least one of `processes` has ended, and says which (indices); empty when `timeout` passed first.
+/// Waits until at least one of `processes` has ended, and says which (indices); empty when
+/// `timeout` passed first.
 ///
 /// # Errors
 /// Only what poll(2) says.
@@ -199,7 +206,8 @@ fn gone(errno: rustix::io::Errno) -> io::Error {
     }
 }
 
-/// A small file of /proc, in as few calls as it takes: one call for the size would be wasted, since /proc shows 0.
+/// A small file of /proc, in as few calls as it takes: one call for the size would be wasted, since
+/// /proc shows 0.
 pub(crate) fn contents(path: &str) -> Result<Vec<u8>, rustix::io::Errno> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
@@ -215,7 +223,8 @@ pub(crate) fn contents(path: &str) -> Result<Vec<u8>, rustix::io::Errno> {
     }
 }
 
-/// The environment a process was started with, as `/proc/PID/environ` has it (not what it changed in itself later).
+/// The environment a process was started with, as `/proc/PID/environ` has it (not what it changed
+/// in itself later).
 ///
 /// # Errors
 /// PermissionDenied for another user's process; NotFound when it has ended.
@@ -247,8 +256,8 @@ pub fn executable(pid: i32) -> Option<PathBuf> {
     Some(PathBuf::from(OsString::from_vec(bytes)))
 }
 
-/// Whether it lives in our process namespace: a container's processes are seen from outside, and are the container's own.
-/// What may not be looked at counts as ours.
+/// Whether it lives in our process namespace: a container's processes are seen from outside, and
+/// are the container's own. What may not be looked at counts as ours.
 #[must_use]
 pub fn is_of_this_machine(pid: i32) -> bool {
     let of = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
@@ -294,7 +303,8 @@ pub struct Stat {
     pub flags: u64,
 }
 
-/// Whether the kernel knows the process and refuses to signal it for this user; only asked where `/proc` shows no such process.
+/// Whether the kernel knows the process and refuses to signal it for this user; only asked where
+/// `/proc` shows no such process.
 fn is_hidden(pid: i32) -> bool {
     let number = (pid > 0).then(|| Pid::from_raw(pid)).flatten();
     number
@@ -308,8 +318,8 @@ impl Stat {
     /// Reads it for one process.
     ///
     /// # Errors
-    /// NotFound when there is no such process; PermissionDenied when `/proc` hides the process from this user (hidepid=2); InvalidData
-    /// when the line is not proc(5)'s.
+    /// NotFound when there is no such process; PermissionDenied when `/proc` hides the process from
+    /// this user (hidepid=2); InvalidData when the line is not proc(5)'s.
     pub fn of(pid: i32) -> io::Result<Self> {
         // Reading it while the process goes is ESRCH, not ENOENT.
         let bytes = contents(&format!("/proc/{pid}/stat"))
@@ -427,7 +437,8 @@ mod tests {
             .spawn()
             .unwrap();
         let pid = i32::try_from(child.id()).unwrap();
-        // Until exec is through, the child shows our environment, and then for a moment an empty one.
+        // Until exec is through, the child shows our environment, and then for a moment an empty
+        // one.
         while arguments(pid).unwrap() != ["/bin/sleep", "60"] {
             std::thread::yield_now();
         }

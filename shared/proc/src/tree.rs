@@ -1,9 +1,10 @@
 //! A process and all its descendants.
 //!
-//! Stopping a master proves nothing about its workers: they are re-parented and go on serving the old code.
-//! So the tree is written down before the stop (each member with its start time), and afterwards each member is
-//! looked for. Members are the descendants and whoever shares the root's session or group when the root leads it:
-//! a worker whose parent has died has no parent left to find it by, but keeps its session.
+//! Stopping a master proves nothing about its workers: they are re-parented and go on serving the
+//! old code. So the tree is written down before the stop (each member with its start time), and
+//! afterwards each member is looked for. Members are the descendants and whoever shares the root's
+//! session or group when the root leads it: a worker whose parent has died has no parent left to
+//! find it by, but keeps its session.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -22,7 +23,8 @@ impl Snapshot {
     /// Reads `/proc` once. Processes that end meanwhile are left out.
     ///
     /// # Errors
-    /// `/proc` cannot be listed, or a process in it cannot be looked at: one left out would be taken for ended.
+    /// `/proc` cannot be listed, or a process in it cannot be looked at: one left out would be
+    /// taken for ended.
     pub fn take() -> io::Result<Self> {
         let mut processes = BTreeMap::new();
         for pid in pids()? {
@@ -35,7 +37,8 @@ impl Snapshot {
         Ok(Self { processes })
     }
 
-    /// What of `/proc` the kernel shows to this user, and the numbers of the processes whose state it hides (hidepid=1).
+    /// What of `/proc` the kernel shows to this user, and the numbers of the processes whose state
+    /// it hides (hidepid=1).
     ///
     /// # Errors
     /// `/proc` cannot be listed.
@@ -63,7 +66,8 @@ impl Snapshot {
         self.processes.values()
     }
 
-    /// The living members of the tree of `root`, the root among them, sorted; empty when the root is not there.
+    /// The living members of the tree of `root`, the root among them, sorted; empty when the root
+    /// is not there.
     #[must_use]
     pub fn tree(&self, root: i32) -> BTreeSet<i32> {
         let mut members = BTreeSet::new();
@@ -71,7 +75,8 @@ impl Snapshot {
             return members;
         };
         members.insert(root);
-        // Only a session or group that the root leads is its own; the terminal's or supervisord's is not.
+        // Only a session or group that the root leads is its own; the terminal's or supervisord's
+        // is not.
         let leads_session = stat.session == root;
         let leads_group = stat.group == root;
         let mut grew = true;

@@ -22,7 +22,8 @@ const FLAGS: OFlags = OFlags::RDONLY
 
 /// Opens a regular file, `name` as seen from `dir`.
 pub fn open_at(dir: impl AsFd, name: &Path) -> io::Result<(OwnedFd, u64)> {
-    // Only a link can lead to a device that does something when it is opened; whatever stands here itself cannot.
+    // Only a link can lead to a device that does something when it is opened; whatever stands here
+    // itself cannot.
     let file = match rustix::fs::openat(&dir, name, FLAGS | OFlags::NOFOLLOW, Mode::empty()) {
         Err(rustix::io::Errno::LOOP) => {
             regular(rustix::fs::statat(&dir, name, rustix::fs::AtFlags::empty())?.st_mode)?;

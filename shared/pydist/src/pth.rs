@@ -1,7 +1,7 @@
 //! `.pth` files: lines that Python's `site` adds to `sys.path`, or executes at every start.
 //!
-//! They are how a virtual environment leaks, and how a line of somebody else's code runs as whoever starts Python. Here they are read
-//! and never obeyed.
+//! They are how a virtual environment leaks, and how a line of somebody else's code runs as whoever
+//! starts Python. Here they are read and never obeyed.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

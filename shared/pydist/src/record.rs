@@ -1,7 +1,8 @@
 //! RECORD: which files a distribution put where, with their hashes and sizes.
 //!
-//! It is a CSV file of `path,algorithm=digest,size`. Paths are relative to the site directory and may climb out of it with `../`, to
-//! the scripts in `bin`; how far they may climb is the caller's decision. Nothing is opened here.
+//! It is a CSV file of `path,algorithm=digest,size`. Paths are relative to the site directory and
+//! may climb out of it with `../`, to the scripts in `bin`; how far they may climb is the caller's
+//! decision. Nothing is opened here.
 
 use std::borrow::Cow;
 

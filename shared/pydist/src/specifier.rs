@@ -1,8 +1,9 @@
 //! Version specifiers (PEP 440) as pip reads them: `>=1.0,<2`, and `===` as a string.
 //!
-//! The parsing and the order of versions are `pep440_rs`'s; what a clause means is here, because its `contains` differs from pip's in
-//! small things (`1` is not `==1.4.*`; `2.0a1` is `<2.0rc1`), and because an installed pre-release counts like any other version and
-//! `===` compares text, so that `1.0.0` is not `===1.0`.
+//! The parsing and the order of versions are `pep440_rs`'s; what a clause means is here, because
+//! its `contains` differs from pip's in small things (`1` is not `==1.4.*`; `2.0a1` is `<2.0rc1`),
+//! and because an installed pre-release counts like any other version and `===` compares text, so
+//! that `1.0.0` is not `===1.0`.
 
 use std::fmt;
 use std::str::FromStr;

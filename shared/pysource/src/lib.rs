@@ -1,5 +1,6 @@
-//! Python source without running it: logical lines with brackets and backslashes joined, comments gone, and strings whole. Implicit
-//! concatenation stays as tokens side by side, because a formatted string may stand among them.
+//! Python source without running it: logical lines with brackets and backslashes joined, comments
+//! gone, and strings whole. Implicit concatenation stays as tokens side by side, because a
+//! formatted string may stand among them.
 
 /// A word, a text, a number, or a mark.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,7 @@
-//! Command lines with subcommands, parsed by clap. The definition stays the data of [`base::cli`]; this crate turns it into a
-//! [`clap::Command`] (which the manuals and completions are made from, too), and clap's findings back into the house's own types, so
-//! that a wrong option reads the same in all seven tools.
+//! Command lines with subcommands, parsed by clap. The definition stays the data of [`base::cli`];
+//! this crate turns it into a [`clap::Command`] (which the manuals and completions are made from,
+//! too), and clap's findings back into the house's own types, so that a wrong option reads the same
+//! in all seven tools.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
@@ -117,7 +118,8 @@ fn argument(opt: &'static Opt) -> Arg {
     }
 }
 
-/// clap knows the words of a choice for completions; whether a value is one is checked where all values are.
+/// clap knows the words of a choice for completions; whether a value is one is checked where all
+/// values are.
 fn parser(value: Value) -> ValueParser {
     match value {
         Value::Choice(_, words) => PossibleValuesParser::new(words).into(),
@@ -204,8 +206,8 @@ enum Word {
     Own,
 }
 
-/// What each argument is, before it is known which subcommand is meant: the value of an option that takes one is no word of
-/// its own, even where the value is spelt like a subcommand.
+/// What each argument is, before it is known which subcommand is meant: the value of an option that
+/// takes one is no word of its own, even where the value is spelt like a subcommand.
 fn words(line: &'static CommandLine, args: &[OsString]) -> Vec<Word> {
     let mut words = Vec::with_capacity(args.len());
     let mut is_value = false;
@@ -227,7 +229,8 @@ fn words(line: &'static CommandLine, args: &[OsString]) -> Vec<Word> {
                 _ => Word::Own,
             });
         } else if let Some(letters) = text.strip_prefix('-').filter(|rest| !rest.is_empty()) {
-            // Of letters written together the first that takes a value takes the rest, or the next argument.
+            // Of letters written together the first that takes a value takes the rest, or the next
+            // argument.
             let valued = letters
                 .char_indices()
                 .find(|(_, letter)| takes_value(line, |opt| opt.short == Some(*letter)));
@@ -248,7 +251,8 @@ fn words(line: &'static CommandLine, args: &[OsString]) -> Vec<Word> {
     words
 }
 
-/// Whether an option takes a value: as the subcommand that goes without saying has the option, or else as any does.
+/// Whether an option takes a value: as the subcommand that goes without saying has the option, or
+/// else as any does.
 fn takes_value(line: &'static CommandLine, is_meant: impl Fn(&Opt) -> bool) -> bool {
     let default = Scope {
         line,

@@ -96,7 +96,8 @@ fn a_monitoring_plugin_has_its_own_exit_codes() {
     let text = done.out();
     let first = text.lines().next().unwrap();
     assert!(first.starts_with("REQS CRITICAL - "), "{first}");
-    // Performance data as the guidelines have it: 'label'=value[UOM];[warn];[crit];[min];[max], read with their grammar.
+    // Performance data as the guidelines have it: 'label'=value[UOM];[warn];[crit];[min];[max],
+    // read with their grammar.
     let script = r#"
 import re, sys
 text = sys.stdin.read()

@@ -1,4 +1,5 @@
-//! Programs and peers that mean no good: everything ends in time, with a clear answer, and no secret is said.
+//! Programs and peers that mean no good: everything ends in time, with a clear answer, and no
+//! secret is said.
 
 use super::{answer, ask, check, check_file, pair};
 use harness::{scratch, tool, wait_until};

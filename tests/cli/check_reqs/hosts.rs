@@ -1,4 +1,5 @@
-//! Hosts that are not like this one: other distributions' databases, limits, read-only file systems; and a snapshot of this one.
+//! Hosts that are not like this one: other distributions' databases, limits, read-only file
+//! systems; and a snapshot of this one.
 
 use super::{ask, check, pair};
 use harness::{namespace, need, scratch, tool};

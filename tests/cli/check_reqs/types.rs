@@ -294,7 +294,8 @@ fn names_that_resolve() {
     assert_eq!(ask("dns:localhost").0, "met");
     assert_eq!(ask("dns:localhost=127.0.0.1").0, "met");
     assert_eq!(ask("dns:localhost=192.0.2.1"), pair("unmet", "address"));
-    // In a network namespace of its own no name server can be reached: that is not the name's fault.
+    // In a network namespace of its own no name server can be reached: that is not the name's
+    // fault.
     if root() {
         let bin = harness::bin("check-reqs");
         let done = std::process::Command::new("unshare")

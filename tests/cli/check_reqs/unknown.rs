@@ -62,7 +62,8 @@ fn where_there_is_no_permission_to_look() {
     assert_eq!(as_nobody(&needs), vec!["unknown permission"; needs.len()]);
 }
 
-/// With `hidepid`, what runs as another user is not there at all: what needs it is not missing for that.
+/// With `hidepid`, what runs as another user is not there at all: what needs it is not missing for
+/// that.
 #[test]
 fn where_proc_hides_other_users_processes() {
     if !namespace::available() {
@@ -128,7 +129,8 @@ fn where_no_answer_comes_in_time() {
 
 #[test]
 fn where_connections_are_not_taken() {
-    // A queue that is full: what comes next is dropped, and the kernel tries again until somebody gives up.
+    // A queue that is full: what comes next is dropped, and the kernel tries again until somebody
+    // gives up.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();

@@ -28,7 +28,8 @@ impl Dice {
             .collect()
     }
 
-    /// A version, or one that differs from `other` in a single piece: neighbours find more than strangers.
+    /// A version, or one that differs from `other` in a single piece: neighbours find more than
+    /// strangers.
     fn near(&mut self, other: &str, pieces: &[&str]) -> String {
         let at = self.roll(other.len() + 1);
         let (head, tail) = other.split_at(at);

@@ -1,5 +1,6 @@
-//! `explain` read back: a reader of its English that shares nothing with the tool, over generated schedules. A sentence is true
-//! when its reader would start the job at the same minutes of the same days as the five fields do.
+//! `explain` read back: a reader of its English that shares nothing with the tool, over generated
+//! schedules. A sentence is true when its reader would start the job at the same minutes of the
+//! same days as the five fields do.
 
 use harness::tool;
 use std::collections::BTreeSet;
@@ -442,7 +443,8 @@ impl Random {
     }
 }
 
-/// Days since 1970-01-01 of a Gregorian date (Hinnant, "chrono-compatible low-level date algorithms").
+/// Days since 1970-01-01 of a Gregorian date (Hinnant, "chrono-compatible low-level date
+/// algorithms").
 fn weekday(year: i64, month: u32, day: u32) -> u32 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);

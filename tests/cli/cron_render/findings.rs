@@ -423,8 +423,8 @@ fn ids_and_paths_of_a_job_cannot_break_out_of_their_line() {
     }
 }
 
-/// Crontabs of the kinds that distributions and projects ship, by all rules: nothing is wrong with any,
-/// but for programs and users that this host lacks.
+/// Crontabs of the kinds that distributions and projects ship, by all rules: nothing is wrong with
+/// any, but for programs and users that this host lacks.
 #[test]
 fn crontabs_as_they_are_in_the_world_have_no_findings() {
     let all = include_str!("real.txt");

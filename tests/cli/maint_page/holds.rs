@@ -57,7 +57,8 @@ fn who_releases_nothing_changes_nothing() {
         .args(["--id", "alice", "--for", "30m"])
         .run()
         .expect_code(0);
-    // Time goes by, and Retry-After is no longer what it should be: that is alice's to mend, or tick's.
+    // Time goes by, and Retry-After is no longer what it should be: that is alice's to mend, or
+    // tick's.
     site.age("alice", 1500);
     let before = site.picture();
     for (words, code, status) in [

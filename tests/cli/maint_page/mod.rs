@@ -1,4 +1,5 @@
-//! maint-page as a user runs it: holds, times, files, exit codes. What the web servers make of it is in tests/servers.
+//! maint-page as a user runs it: holds, times, files, exit codes. What the web servers make of it
+//! is in tests/servers.
 
 mod clock;
 mod during;

@@ -1,5 +1,6 @@
-//! maint-page killed or failed at each system call: what visitors see is the old page or the new one, whole, and the next call mends the
-//! rest. The short form goes through the calls that change something; RUNBOOK_SWEEP=full through every one.
+//! maint-page killed or failed at each system call: what visitors see is the old page or the new
+//! one, whole, and the next call mends the rest. The short form goes through the calls that change
+//! something; RUNBOOK_SWEEP=full through every one.
 
 mod power;
 
@@ -28,7 +29,8 @@ const CHANGING: [&str; 14] = [
     "umask",
 ];
 
-/// What can fail for reasons of the disk's or the directory's; an error elsewhere (of mmap, say) is one of the machine's.
+/// What can fail for reasons of the disk's or the directory's; an error elsewhere (of mmap, say) is
+/// one of the machine's.
 const FAILING: [&str; 11] = [
     "openat",
     "read",
@@ -362,7 +364,8 @@ fn a_file_size_limit_keeps_the_old_page_whole() {
     ward.tool("off").run().expect_code(0);
 }
 
-/// The directory is exchanged for a link at each moment of a run: nothing is ever written through it.
+/// The directory is exchanged for a link at each moment of a run: nothing is ever written through
+/// it.
 #[test]
 fn a_directory_swapped_for_a_link_leads_nowhere() {
     let ward = Ward::new(false);

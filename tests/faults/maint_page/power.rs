@@ -1,5 +1,5 @@
-//! The power goes at the end of a run and in the middle of it: after the reboot the old page or the new one is there, whole, and what was
-//! reported as done is done.
+//! The power goes at the end of a run and in the middle of it: after the reboot the old page or the
+//! new one is there, whole, and what was reported as done is done.
 
 use harness::disk::Disk;
 use harness::{Output, Tool, bin, full_sweep, need, tool};

@@ -1,7 +1,9 @@
-//! apply and rollback with one system call after the other killed or failed, by strace, in the tool alone and not in what it starts.
+//! apply and rollback with one system call after the other killed or failed, by strace, in the tool
+//! alone and not in what it starts.
 //!
-//! In the short form, the calls that change something, a few points of each. In the long form every one of those, and the calls that
-//! only read at some points spread over all of them: there are hundreds, alike.
+//! In the short form, the calls that change something, a few points of each. In the long form every
+//! one of those, and the calls that only read at some points spread over all of them: there are
+//! hundreds, alike.
 
 use super::{all_whole, mends, other, start, whole};
 use harness::full_sweep;
@@ -27,7 +29,8 @@ const CHANGES: [&str; 15] = [
     "fchmod",
 ];
 
-/// Calls whose failure says nothing of us: the loader and the runtime end the process before `main`, and what Linux never refuses.
+/// Calls whose failure says nothing of us: the loader and the runtime end the process before
+/// `main`, and what Linux never refuses.
 const UNREAL: [&str; 16] = [
     "arch_prctl",
     "brk",

@@ -1,4 +1,5 @@
-//! venv-sync killed at any moment, failed at any call, and on a full disk: the environment is the old one or the new one, whole.
+//! venv-sync killed at any moment, failed at any call, and on a full disk: the environment is the
+//! old one or the new one, whole.
 
 mod injected;
 mod power;

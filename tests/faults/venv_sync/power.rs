@@ -1,5 +1,6 @@
-//! The power goes while an environment changes: what the disk has got by then is the old environment or the new one, whole, with no
-//! file of zeros in it; and what was reported as done is there.
+//! The power goes while an environment changes: what the disk has got by then is the old
+//! environment or the new one, whole, with no file of zeros in it; and what was reported as done is
+//! there.
 
 use super::other;
 use harness::disk::Disk;
@@ -75,7 +76,8 @@ impl Site {
         .to_vec()
     }
 
-    /// Killed right before the n-th of these calls, and the power goes with it. False where it made fewer of them and came to its end.
+    /// Killed right before the n-th of these calls, and the power goes with it. False where it made
+    /// fewer of them and came to its end.
     fn killed(&self, words: &[String], call: &str, n: usize) -> bool {
         let mut strace = self.venvs.command("strace");
         let (trace, inject) = (
@@ -94,7 +96,8 @@ impl Site {
             .success()
     }
 
-    /// Which version is live on a disk; it is whole, to the last hash, and so is all that could be gone back to.
+    /// Which version is live on a disk; it is whole, to the last hash, and so is all that could be
+    /// gone back to.
     fn live(&self, disk: &Disk, at: &str) -> String {
         let venv = disk.path().join("venv");
         let version = self.version(&venv, at);
@@ -140,8 +143,8 @@ impl Site {
                 "hash",
             ])
             .run();
-        // The copy is mounted elsewhere: its scripts start the interpreter of the original place, and
-        // that is all that is wrong with it.
+        // The copy is mounted elsewhere: its scripts start the interpreter of the original place,
+        // and that is all that is wrong with it.
         let counts = check.json()["counts"]["kinds"].clone();
         let kinds: Vec<String> = counts
             .as_object()

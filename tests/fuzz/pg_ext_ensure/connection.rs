@@ -164,7 +164,8 @@ fn libpq(strings: &[String]) -> Vec<Value> {
 fn connection_strings_are_read_as_libpq_reads_them() {
     let mut random = Random(0x11b);
     let all = (0..rounds(20_000, 600_000)).map(|_| connection_string(&mut random));
-    // A lone word is a database's name to psql and to us; PQconninfoParse leaves that to its caller.
+    // A lone word is a database's name to psql and to us; PQconninfoParse leaves that to its
+    // caller.
     let is_one = |text: &String| {
         text.contains('=') || text.starts_with("postgresql://") || text.starts_with("postgres://")
     };
@@ -224,7 +225,8 @@ fn a_password_is_found_in_whatever_file_it_stands() {
             .map(|_| format!("f{}", random.text(FIELD, 3)))
             .collect();
         let password = random.text(FIELD, 4);
-        // Lines that say nothing of this one: an asterisk fits only alone, so nothing before has one there, or has the wrong user.
+        // Lines that say nothing of this one: an asterisk fits only alone, so nothing before has
+        // one there, or has the wrong user.
         let mut text = String::new();
         for _ in 0..random.below(4) {
             text += &format!(

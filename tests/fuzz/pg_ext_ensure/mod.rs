@@ -1,4 +1,5 @@
-//! pg-ext-ensure's readers on what nobody meant: connection strings beside the real libpq, password and service files.
+//! pg-ext-ensure's readers on what nobody meant: connection strings beside the real libpq, password
+//! and service files.
 //!
 //! The corpus is made anew each time from the same numbers, so that a failure comes back.
 

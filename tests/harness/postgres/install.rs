@@ -1,5 +1,5 @@
-//! The installed PostgreSQL, and the tree that a test's server runs from: links beside a copy of the one binary, and a cluster fresh from
-//! `initdb`, which is made once per test process.
+//! The installed PostgreSQL, and the tree that a test's server runs from: links beside a copy of
+//! the one binary, and a cluster fresh from `initdb`, which is made once per test process.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,7 +1,8 @@
-//! Something that never answers at every path that a run opens. A first run of each verb says, through strace, which files it opens, which
-//! locks it takes and which sockets it connects to; then each of these is a FIFO without a writer, a lock that somebody holds, or a socket
-//! whose queue is full, and the run has to end in time. The short form tries every fourth place of every third
-//! verb, RUNBOOK_SWEEP=full all.
+//! Something that never answers at every path that a run opens. A first run of each verb says,
+//! through strace, which files it opens, which locks it takes and which sockets it connects to;
+//! then each of these is a FIFO without a writer, a lock that somebody holds, or a socket whose
+//! queue is full, and the run has to end in time. The short form tries every fourth place of every
+//! third verb, RUNBOOK_SWEEP=full all.
 
 mod ending;
 mod place;

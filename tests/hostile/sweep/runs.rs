@@ -1,6 +1,7 @@
 //! The verbs of the sweep.
 
-/// One verb of a tool; `@` stands for the directory of the scene, `%` for an @ before the directory.
+/// One verb of a tool; `@` stands for the directory of the scene, `%` for an @ before the
+/// directory.
 pub const RUNS: &[(&str, &[&str])] = &[
     ("check-reqs", &["-f", "@/needs.toml"]),
     ("check-reqs", &["--site", "@/reef.toml", "file:@/app.log"]),

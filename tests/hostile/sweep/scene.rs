@@ -208,7 +208,8 @@ impl Scene {
 impl Drop for Scene {
     fn drop(&mut self) {
         self.clear();
-        // A run that could not start its service again has left a journal: the service is gone with the scene.
+        // A run that could not start its service again has left a journal: the service is gone with
+        // the scene.
         let scene = self.top.path().display().to_string();
         for entry in fs::read_dir("/var/lib/runbook-tools")
             .into_iter()

@@ -1,5 +1,6 @@
-//! What can go wrong, on one site, one after another. Before the page is up, visitors keep the version they have; behind the page it
-//! stays, with 503, until the next run has mended it. That is what the runbook says at its top.
+//! What can go wrong, on one site, one after another. Before the page is up, visitors keep the
+//! version they have; behind the page it stays, with 503, until the next run has mended it. That is
+//! what the runbook says at its top.
 
 use super::{LOGIN, UPSTREAM, at_version_1, host, login_page, psql, serves, tool};
 use crate::stage::Stage;
@@ -72,7 +73,8 @@ fn case_conductor_s_bad_nights() {
         "--config=/etc/rsyncd-assets2.conf",
     ]);
 
-    // The migration waits for somebody's lock, and the administrator loses patience: Ctrl-C, and again.
+    // The migration waits for somebody's lock, and the administrator loses patience: Ctrl-C, and
+    // again.
     let locked = "BEGIN; LOCK TABLE core_case IN ACCESS SHARE MODE; SELECT pg_sleep(600)";
     stage.sh(&format!(
         "systemd-run -q --unit=report --uid=postgres psql -d cases -c \"{locked}\""
@@ -90,7 +92,8 @@ fn case_conductor_s_bad_nights() {
     });
     typed.ctrl_c();
     typed.ctrl_c();
-    // psycopg2 waits for the server before it hears the keyboard; lock_timeout bounds that, and is then what it says.
+    // psycopg2 waits for the server before it hears the keyboard; lock_timeout bounds that, and is
+    // then what it says.
     let night = typed.end();
     assert!([1, 130].contains(&night.code), "{night}");
     assert!(

@@ -1,4 +1,5 @@
-//! From a bare host to a running site, to its second version; and what the guide warns of, met on the way.
+//! From a bare host to a running site, to its second version; and what the guide warns of, met on
+//! the way.
 
 use super::{LOGIN, UPSTREAM, at_version_1, host, login_page, psql, serves, tool};
 use crate::stage::Stage;
@@ -63,7 +64,8 @@ fn case_conductor_from_a_bare_host_to_version_2() {
     stage.must(&["curl", "-fsS", "-o", "/dev/null", &old]);
 }
 
-/// mod_wsgi's processes are the site's user's; the secret is nobody else's to read; what visitors upload to is not the code.
+/// mod_wsgi's processes are the site's user's; the secret is nobody else's to read; what visitors
+/// upload to is not the code.
 fn owners(stage: &Stage) {
     assert_eq!(
         stage
@@ -80,7 +82,8 @@ fn owners(stage: &Stage) {
     assert_eq!(stage.sh("stat -c %U /srv/case-conductor/vendor-manage.py /srv/case-conductor/collected-assets").trim(), "root\ncc");
 }
 
-/// Compressed by the system's rcssmin: one small file each, whose name its content decides, the same on both hosts.
+/// Compressed by the system's rcssmin: one small file each, whose name its content decides, the
+/// same on both hosts.
 fn assets(stage: &Stage) {
     let small = stage.must(&["curl", "-fsS", &stylesheet(stage)]);
     assert_eq!(small.trim(), "body{margin:0 auto;max-width:40em}");
@@ -217,7 +220,8 @@ fn case_conductor_s_guide_s_warnings_are_answered() {
         "{settings}"
     );
 
-    // The next run of the runbook puts this host's settings back; the package and the mail server it can only ask for.
+    // The next run of the runbook puts this host's settings back; the package and the mail server
+    // it can only ask for.
     stage.sh("systemctl reset-failed mail 2>/dev/null || :");
     let night = stage.runbook(&[]).expect_code(1);
     assert!(
@@ -225,7 +229,8 @@ fn case_conductor_s_guide_s_warnings_are_answered() {
         "{night}"
     );
 
-    // The library in PYTHONPATH is not a site directory: its .pth files are not read. addsitedir reads them.
+    // The library in PYTHONPATH is not a site directory: its .pth files are not read. addsitedir
+    // reads them.
     let library = "/srv/case-conductor/requirements/vendor/lib/python";
     let tried = stage.machine.run(&[
         "env",

@@ -1,6 +1,7 @@
-//! Case Conductor's guide, run for real: Apache with mod_wsgi, a vendor library by `site.addsitedir`, compiled packages from the system, a
-//! mail server that takes the confirmations, HTTPS by an authority of the site's own, static files collected, compressed and copied to two
-//! asset hosts.
+//! Case Conductor's guide, run for real: Apache with mod_wsgi, a vendor library by
+//! `site.addsitedir`, compiled packages from the system, a mail server that takes the
+//! confirmations, HTTPS by an authority of the site's own, static files collected, compressed and
+//! copied to two asset hosts.
 
 mod bad_nights;
 mod good_night;
@@ -12,7 +13,8 @@ use serde_json::json;
 use std::path::Path;
 use std::process::Command;
 
-/// What was there before: Debian's packages, names, a database, a certificate, mail, two asset hosts with nothing on them.
+/// What was there before: Debian's packages, names, a database, a certificate, mail, two asset
+/// hosts with nothing on them.
 const HOST: &str = r#"
 printf '127.0.0.1 localhost cases.example.org\n127.0.2.1 assets1.example.org assets.example.org\n' >/etc/hosts
 printf '127.0.2.2 assets2.example.org assets.example.org\n' >>/etc/hosts
@@ -62,8 +64,8 @@ const UPSTREAM: &str = "/srv/upstream/case-conductor";
 const VENDOR: &str = "/usr/bin/python3 -m pip --disable-pip-version-check -q install --no-index --no-deps --no-compile \
      --root-user-action ignore --target /srv/upstream/case-conductor/requirements/vendor/lib/python /srv/wheels/*.whl";
 
-/// A host that is ready for the site, and version 1 of it in the repository. None where the site's Django does not run, as on Debian 13:
-/// there the runbook has to stop at its first step.
+/// A host that is ready for the site, and version 1 of it in the repository. None where the site's
+/// Django does not run, as on Debian 13: there the runbook has to stop at its first step.
 fn host() -> Option<Stage> {
     let stage = Stage::set("case-conductor", Init::Systemd)?;
     mail_server(&stage);
@@ -175,7 +177,8 @@ fn login_page(stage: &Stage) -> (String, String) {
     (status.to_owned(), body.to_owned())
 }
 
-/// What has to be so after a night that went well, or mended itself: this version, no page, and no hold on it.
+/// What has to be so after a night that went well, or mended itself: this version, no page, and no
+/// hold on it.
 fn serves(stage: &Stage, version: u32) {
     let (status, body) = login_page(stage);
     assert_eq!(status, "200", "{body}");

@@ -1,5 +1,5 @@
-//! What the guide does not speak of: nights on which the update goes wrong. The runbook promises that the old version runs on behind the
-//! page, and that the next run mends it.
+//! What the guide does not speak of: nights on which the update goes wrong. The runbook promises
+//! that the old version runs on behind the page, and that the next run mends it.
 
 use super::{
     REPOSITORY, is_whole_page, nothing_is_left, psql, running, server, status, version_served,
@@ -111,7 +111,8 @@ fn a_migration_that_fails_ctrl_c_twice_and_a_lost_connection() {
     stage.tool("maint-page", &["off"]).run().expect_code(0);
     assert_eq!(status(&stage), "200");
 
-    // Mended, but one that takes ten minutes has come with it, and the administrator has no patience.
+    // Mended, but one that takes ten minutes has come with it, and the administrator has no
+    // patience.
     stage.commit(REPOSITORY, "trouble/mended", "Depth, for images there are");
     stage.commit(REPOSITORY, "trouble/slow", "Thumbnails");
     let mut terminal = stage.runbook_on_terminal(&["+1s"]);
@@ -126,7 +127,8 @@ fn a_migration_that_fails_ctrl_c_twice_and_a_lost_connection() {
     );
     kept_and_as_before(&stage, &night, &before);
 
-    // The same with ssh, whose connection is lost: the terminal is gone, and nobody is there to press anything.
+    // The same with ssh, whose connection is lost: the terminal is gone, and nobody is there to
+    // press anything.
     let mut terminal = stage.runbook_on_terminal(&["+1s"]);
     terminal.wait_for("Applying images.0004_thumbnails");
     stage.sh("pkill -KILL -x script");

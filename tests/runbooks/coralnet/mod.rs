@@ -1,5 +1,6 @@
-//! CoralNet's runbook: nginx, gunicorn and celery under supervisor, redis, PostgreSQL. `host.sh` brings the server to version 1; GitHub
-//! and the package index are servers on its loopback, so that they can be gone for a night.
+//! CoralNet's runbook: nginx, gunicorn and celery under supervisor, redis, PostgreSQL. `host.sh`
+//! brings the server to version 1; GitHub and the package index are servers on its loopback, so
+//! that they can be gone for a night.
 
 mod bad_nights;
 
@@ -111,7 +112,8 @@ fn the_good_night() {
     let uploads = String::from_utf8(divers.wait_with_output().unwrap().stdout).unwrap();
     every_answer_was_the_site_or_the_page(&visitors.told());
 
-    // The site is at version 2: code, environment, database, static files; and version 2 is what gunicorn and the workers run.
+    // The site is at version 2: code, environment, database, static files; and version 2 is what
+    // gunicorn and the workers run.
     assert_eq!(version_served(&stage), "<h1>CoralNet, version 2</h1>");
     assert!(
         stage

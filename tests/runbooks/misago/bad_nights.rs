@@ -1,5 +1,6 @@
-//! What can go wrong in the middle of the night, on one forum, one after another. It ends each time on the version it had, served, with
-//! the page down; and the next run of the runbook goes on from there.
+//! What can go wrong in the middle of the night, on one forum, one after another. It ends each time
+//! on the version it had, served, with the page down; and the next run of the runbook goes on from
+//! there.
 
 use super::{UPSTREAM, all_is_well, forum_at_version_1, host, psql};
 use harness::wait_until;
@@ -49,7 +50,8 @@ fn misago_s_bad_nights() {
     outside.index_returns();
     all_is_well(&stage, 1);
 
-    // The migration waits for somebody's lock, and the administrator loses patience: Ctrl-C, and again.
+    // The migration waits for somebody's lock, and the administrator loses patience: Ctrl-C, and
+    // again.
     let locked = "BEGIN; LOCK TABLE forum_thread IN ACCESS SHARE MODE; SELECT pg_sleep(600)";
     stage.sh(&format!(
         "systemd-run -q --unit=report --uid=postgres psql -d misago -c \"{locked}\""

@@ -9,7 +9,8 @@ fn misago_is_installed_and_its_guide_s_errors_are_answered() {
     let Some(stage) = host() else { return };
     let _outside = stage.outside();
 
-    // PostgreSQL without its contrib package. The runbook stops before anything is touched and names the package.
+    // PostgreSQL without its contrib package. The runbook stops before anything is touched and
+    // names the package.
     let extensions = stage
         .sh("echo /usr/share/postgresql/*/extension")
         .trim()
@@ -86,7 +87,8 @@ fn misago_is_installed_and_its_guide_s_errors_are_answered() {
     all_is_well(&stage, 1);
 }
 
-/// In another database, the guide's own way: first `migrate`, then its message, then what the tool says to that.
+/// In another database, the guide's own way: first `migrate`, then its message, then what the tool
+/// says to that.
 fn both_errors_as_migrate_shows_them(stage: &Stage, extensions: &str) {
     psql(stage, "postgres", "CREATE DATABASE trial");
     psql(
@@ -156,7 +158,8 @@ fn both_errors_as_migrate_shows_them(stage: &Stage, extensions: &str) {
     let (done, said) = migrate();
     assert!(done, "{said}");
 
-    // The guide's own way, where somebody insists: a superuser for the duration of the migration, and not a moment longer.
+    // The guide's own way, where somebody insists: a superuser for the duration of the migration,
+    // and not a moment longer.
     psql(stage, "postgres", "CREATE DATABASE insisting");
     psql(
         stage,
@@ -228,7 +231,8 @@ fn media_is_not_listed(stage: &Stage) {
     );
 }
 
-/// Debian's cron, its clock put to a quarter past midnight and sped up: every task of cron.txt runs, as the forum's user, in its place.
+/// Debian's cron, its clock put to a quarter past midnight and sped up: every task of cron.txt
+/// runs, as the forum's user, in its place.
 fn cron_does_the_night_s_work(stage: &Stage) {
     let table = stage.must(&["crontab", "-u", "misago", "-l"]);
     let jobs: Vec<&str> = table

@@ -1,5 +1,6 @@
-//! Misago's guide, run for real: the extensions and both its error messages, the crontab under a real cron, media that is not listed.
-//! The forum is a small Django project whose migrations need what Misago's need.
+//! Misago's guide, run for real: the extensions and both its error messages, the crontab under a
+//! real cron, media that is not listed. The forum is a small Django project whose migrations need
+//! what Misago's need.
 
 mod bad_nights;
 mod good_night;
@@ -7,8 +8,8 @@ mod good_night;
 use crate::outside::Outside;
 use crate::stage::{Init, Stage};
 
-/// What the hosting provider grants: Debian's packages, a system user, a role that may do no more than it has to, the administrator's own
-/// way into PostgreSQL, cron.
+/// What the hosting provider grants: Debian's packages, a system user, a role that may do no more
+/// than it has to, the administrator's own way into PostgreSQL, cron.
 const HOST: &str = r#"
 version=$(ls /usr/lib/postgresql | sort -V | tail -n 1)
 rm -rf "/etc/postgresql/$version/main" "/var/lib/postgresql/$version/main"
@@ -56,8 +57,8 @@ fn psql(stage: &Stage, database: &str, sql: &str) -> String {
     said.trim().to_owned()
 }
 
-/// What must be so after every night: the forum serves this version, the page is down, nothing is owed, and nobody is a superuser who
-/// was not.
+/// What must be so after every night: the forum serves this version, the page is down, nothing is
+/// owed, and nobody is a superuser who was not.
 fn all_is_well(stage: &Stage, version: u64) {
     let healthz = stage.sh("curl -sS http://127.0.0.1/healthz");
     assert!(

@@ -1,4 +1,5 @@
-//! What can go wrong while nginx and uwsgi are stopped. Each time both are back, on the version there was, and the next run goes on.
+//! What can go wrong while nginx and uwsgi are stopped. Each time both are back, on the version
+//! there was, and the next run goes on.
 
 use super::{UPSTREAM, all_is_well, at_version_1, host, psql};
 use harness::wait_until;
@@ -37,7 +38,8 @@ fn tracks_bad_nights() {
     outside.index_returns();
     all_is_well(&stage, 1);
 
-    // The migration waits for somebody's lock, and the administrator loses patience: Ctrl-C, and again.
+    // The migration waits for somebody's lock, and the administrator loses patience: Ctrl-C, and
+    // again.
     stage.sh("setsid runuser -u postgres -- psql -qd tracks -c 'BEGIN; LOCK TABLE roasted_target IN ACCESS SHARE MODE; SELECT pg_sleep(600)' </dev/null >/dev/null 2>&1 &");
     let locks = "SELECT count(*) FROM pg_locks WHERE relation = 'roasted_target'::regclass";
     wait_until("somebody holds the lock", || {

@@ -16,7 +16,8 @@ fn tracks_is_installed_updated_and_copied() {
         "mouse zebrafish"
     );
 
-    // The directories for which there had been three `mkdir -p`: each belongs to whoever opens the logs in it.
+    // The directories for which there had been three `mkdir -p`: each belongs to whoever opens the
+    // logs in it.
     let made: Vec<&str> = night.of("log-paths")[0]["directories"]
         .as_array()
         .unwrap()

@@ -1,4 +1,5 @@
-//! "Debugging notes, lessons, code changes, tasks learned": each of the server's old mistakes made again, and told by the tool.
+//! "Debugging notes, lessons, code changes, tasks learned": each of the server's old mistakes made
+//! again, and told by the tool.
 
 use super::{all_is_well, at_version_1, host};
 use crate::stage::Stage;
@@ -41,7 +42,8 @@ fn production_does_not_reach_the_daemon(stage: &Stage) {
     all_is_well(stage, 1);
 }
 
-/// Somebody installs by hand what was missing, into the environment and beside the system's Python; and something goes missing.
+/// Somebody installs by hand what was missing, into the environment and beside the system's Python;
+/// and something goes missing.
 fn requirements_are_not_what_is_installed(stage: &Stage) {
     let kinds = |report: &Value| -> Vec<String> {
         let items = report["items"].as_array().unwrap().iter();
@@ -87,7 +89,8 @@ fn requirements_are_not_what_is_installed(stage: &Stage) {
     all_is_well(stage, 1);
 }
 
-/// logrotate makes the new file for root, and uwsgi, which is deployer's, can no longer write its log.
+/// logrotate makes the new file for root, and uwsgi, which is deployer's, can no longer write its
+/// log.
 fn log_rotation_forgets_the_owner(stage: &Stage) {
     let right = stage.read("/root/tracks/tracks.logrotate");
     stage.write(

@@ -1,5 +1,6 @@
-//! The notes of the tracks server, run for real: nginx and uwsgi under init scripts that are started in an empty environment, and the
-//! lessons its administrators learned: PRODUCTION, requirements, log directories, log rotation.
+//! The notes of the tracks server, run for real: nginx and uwsgi under init scripts that are
+//! started in an empty environment, and the lessons its administrators learned: PRODUCTION,
+//! requirements, log directories, log rotation.
 
 mod bad_nights;
 mod good_night;
@@ -8,7 +9,8 @@ mod lessons;
 use crate::outside::Outside;
 use crate::stage::{Init, Night, Stage};
 
-/// What the system administrator has installed: Debian's packages, the users, a role with a database, PostgreSQL running.
+/// What the system administrator has installed: Debian's packages, the users, a role with a
+/// database, PostgreSQL running.
 const HOST: &str = r#"
 version=$(ls /usr/lib/postgresql | sort -V | tail -n 1)
 rm -rf "/etc/postgresql/$version/main" "/var/lib/postgresql/$version/main"
@@ -66,7 +68,8 @@ fn psql(stage: &Stage, database: &str, sql: &str) -> String {
     said.trim().to_owned()
 }
 
-/// What must be so after every night: this version is served with production's settings, by deployer's processes, and nothing is owed.
+/// What must be so after every night: this version is served with production's settings, by
+/// deployer's processes, and nothing is owed.
 fn all_is_well(stage: &Stage, version: u64) {
     let status = stage.sh("curl -sS -H 'Host: tracks.example.org' http://127.0.0.1/status/");
     assert!(

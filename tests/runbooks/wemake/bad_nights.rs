@@ -1,5 +1,6 @@
-//! The guide's own troubles, and nights on which something goes wrong between nodes. The runbook promises that a node on which it fails
-//! goes on with the version it had, and that nobody waits for a node that is gone.
+//! The guide's own troubles, and nights on which something goes wrong between nodes. The runbook
+//! promises that a node on which it fails goes on with the version it had, and that nobody waits
+//! for a node that is gone.
 
 use super::cluster::{Cluster, ip};
 use super::{Before, SITE, at_once, main_pid, version_served};
@@ -40,8 +41,8 @@ fn what_the_guide_warns_of() {
     node.sh("chown web /var/www/django/static");
     unnoticed(node, &night, &before);
 
-    // A migration was forgotten, a cookie is sent over http, and a file that a style sheet names is missing: what the manifest storage
-    // fails at, and a dry run does not see.
+    // A migration was forgotten, a cookie is sent over http, and a file that a style sheet names is
+    // missing: what the manifest storage fails at, and a dry run does not see.
     cluster
         .world
         .commit("/srv/git/wemake", "update", "Version 2");
@@ -84,7 +85,8 @@ fn what_the_guide_warns_of() {
     unnoticed(node, &night, &before);
     assert!(visitors.told().iter().all(|answer| answer.status == 200));
 
-    // All that is asked beforehand is right, and the page is not: it is seen, and the version of before runs again.
+    // All that is asked beforehand is right, and the page is not: it is seen, and the version of
+    // before runs again.
     cluster.change("git checkout -q HEAD~4 -- . && sed -i 's/posts/comments/' server/apps/main/views.py && sed -i 's/BlogPost.objects.count()/1 \\/ 0/' server/apps/main/views.py");
     let night = node.runbook(&[]).expect_code(1);
     assert_eq!(unmet(&night), ["index"], "{night}");

@@ -1,5 +1,6 @@
-//! Nodes of one site on machines of their own, and a machine with what they share: PostgreSQL, the git server, the package index. A bridge
-//! and a cable to each node connect them, so that one can be pulled out.
+//! Nodes of one site on machines of their own, and a machine with what they share: PostgreSQL, the
+//! git server, the package index. A bridge and a cable to each node connect them, so that one can
+//! be pulled out.
 
 use crate::stage::{Init, Stage};
 use harness::need;

@@ -1,4 +1,5 @@
-//! wemake's runbook: Caddy, gunicorn and PostgreSQL, on several nodes. What a node has been is in [`Before`], and a bad night ends there.
+//! wemake's runbook: Caddy, gunicorn and PostgreSQL, on several nodes. What a node has been is in
+//! [`Before`], and a bad night ends there.
 
 mod bad_nights;
 mod cluster;
@@ -75,7 +76,8 @@ fn three_nodes_at_once() {
         .map(|night| night.expect_code(0))
         .collect();
 
-    // Migrated once: so says the migration itself, and Django's own list; one node did it, and the others found nothing to do.
+    // Migrated once: so says the migration itself, and Django's own list; one node did it, and the
+    // others found nothing to do.
     assert_eq!(
         cluster.psql("SELECT migration, count(*) FROM applied GROUP BY 1"),
         "0002_slug|1"

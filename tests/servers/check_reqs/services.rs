@@ -70,7 +70,8 @@ fn init_scripts_are_asked_and_not_believed() {
         answer(&check(&["service:no-such-service"])),
         "unmet missing"
     );
-    // The script is made up; its program is a file of its own, so that no other process executes it.
+    // The script is made up; its program is a file of its own, so that no other process executes
+    // it.
     let script = r#"
 rm -rf /run/systemd/system
 cp /bin/sleep /srv/made-upd
@@ -200,8 +201,8 @@ fn checks_never_see_each_others_children() {
         return;
     }
     let rounds = if harness::full_sweep() { 1000 } else { 40 };
-    // Without cron: its init script runs programs that have its name in their arguments. A `uwsgi` of
-    // this script's own is the only real one.
+    // Without cron: its init script runs programs that have its name in their arguments. A `uwsgi`
+    // of this script's own is the only real one.
     let script = format!(
         r#"
 rm -rf /run/systemd/system
@@ -271,7 +272,8 @@ fn a_running_cron_is_seen() {
     if need("cron").is_none() || !harness::need_root() {
         return;
     }
-    // In process, mount and network namespaces of its own, with a crontab directory of its own: no other cron is touched or seen.
+    // In process, mount and network namespaces of its own, with a crontab directory of its own: no
+    // other cron is touched or seen.
     let script = r#"
 mount -t tmpfs none /var/spool/cron && mkdir -p /var/spool/cron/crontabs && mount -t tmpfs none /run
 $CHECK crontab | jq -r '.items[0] | "\(.status) \(.reason) \(.fix.steps[0].text)"'

@@ -1,4 +1,5 @@
-//! The requirements of the five sites, as they stand in tests/runbooks, on hosts that meet them and on one that does not.
+//! The requirements of the five sites, as they stand in tests/runbooks, on hosts that meet them and
+//! on one that does not.
 
 use super::django::Site;
 use harness::nginx::Nginx;
@@ -395,7 +396,8 @@ fn tracks_knows_whether_production_reached_the_daemon() {
         )
     };
     let ask = |variable: &str| super::answer(&super::check_file(&file(variable)));
-    // The mistake of the guide: PRODUCTION in a shell, and a daemon that was started in an empty environment.
+    // The mistake of the guide: PRODUCTION in a shell, and a daemon that was started in an empty
+    // environment.
     let server = start(&[]);
     assert_eq!(ask("PRODUCTION"), "unmet not_set");
     drop(server);

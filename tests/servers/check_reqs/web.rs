@@ -292,7 +292,8 @@ impl Authority {
             format!("subjectAltName=DNS:{host},IP:127.0.0.1\n"),
         )
         .unwrap();
-        // OpenSSL 3.4 and later sign nothing that is over already: that one was made for a day, some days ago.
+        // OpenSSL 3.4 and later sign nothing that is over already: that one was made for a day,
+        // some days ago.
         let mut openssl = Command::new("openssl");
         if days < 0 {
             openssl = Command::new("faketime");

@@ -1,4 +1,5 @@
-//! `try` against what the daemons themselves do, and every way in which an installed line cannot run.
+//! `try` against what the daemons themselves do, and every way in which an installed line cannot
+//! run.
 
 use harness::machine::Machine;
 use harness::{bin, namespace};

@@ -21,7 +21,8 @@ fn changes(zone: &str) -> Vec<(i64, i64)> {
             all.push((i64::MIN, offset(words[2])));
             continue;
         }
-        // The local date and time right after the change, which is a second of UTC once the offset is taken off.
+        // The local date and time right after the change, which is a second of UTC once the offset
+        // is taken off.
         let (date, time) = (words[0], words[1]);
         let d: Vec<i64> = date.split('-').map(|p| p.parse().unwrap()).collect();
         let mut t: Vec<i64> = time.split(':').map(|p| p.parse().unwrap()).collect();
@@ -258,7 +259,8 @@ fn agree(schedules: &[&str], zone: &str, dialect: &str, from: i64, until: i64) {
     }
 }
 
-/// Two years (with `RUNBOOK_SWEEP=full`, ten) of the sparse ones; two days around each change of all.
+/// Two years (with `RUNBOOK_SWEEP=full`, ten) of the sparse ones; two days around each change of
+/// all.
 fn agree_over_years(zone: &str) {
     let years = if full_sweep() { 10 } else { 2 };
     let until = START + years * 365 * 86_400;

@@ -1,4 +1,5 @@
-//! The crons of other distributions, as programs: what tests/crons.sh makes. The long sweeps run them.
+//! The crons of other distributions, as programs: what tests/crons.sh makes. The long sweeps run
+//! them.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -26,7 +27,8 @@ impl Cron {
     }
 }
 
-/// Those whose rules are known, with RUNBOOK_SWEEP=full, else none. RUNBOOK_CRONS names a directory where they are.
+/// Those whose rules are known, with RUNBOOK_SWEEP=full, else none. RUNBOOK_CRONS names a directory
+/// where they are.
 pub fn all() -> Vec<Cron> {
     named(&[
         "debian-11",

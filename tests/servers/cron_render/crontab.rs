@@ -134,7 +134,8 @@ fn the_user_does_it_without_root() {
     person.set(FOREIGN);
     let user = nix::unistd::User::from_name(&person.name).unwrap().unwrap();
     let bin = person.home.join("cron-render");
-    // By another process: a descriptor of ours that some other test's child inherits would keep it busy.
+    // By another process: a descriptor of ours that some other test's child inherits would keep it
+    // busy.
     assert!(
         std::process::Command::new("cp")
             .arg(harness::bin("cron-render"))

@@ -1,5 +1,5 @@
-//! When the daemons themselves start jobs, over generated schedules and both changes of time: the real
-//! programs, under a clock that sleeping moves on.
+//! When the daemons themselves start jobs, over generated schedules and both changes of time: the
+//! real programs, under a clock that sleeping moves on.
 
 use super::acceptance::Dice;
 use super::crons;

@@ -1,11 +1,12 @@
-//! Crons whose rules cron-render does not know, as the real programs: each is named, nothing is written for it, and what does not
-//! touch the host works all the same.
+//! Crons whose rules cron-render does not know, as the real programs: each is named, nothing is
+//! written for it, and what does not touch the host works all the same.
 
 use super::crons;
 use harness::{bin, namespace};
 use std::path::Path;
 
-/// What the tool says where this file is the host's crontab(1): each line an exit status and standard error's first line.
+/// What the tool says where this file is the host's crontab(1): each line an exit status and
+/// standard error's first line.
 fn said(crontab: &Path) -> String {
     let tool = bin("cron-render");
     let env = [("TOOL", tool.as_path()), ("CRONTAB", crontab)];

@@ -1,5 +1,5 @@
-//! Run times beside croniter's and systemd's: equal where those are right, and every case where they
-//! are not is listed with the reason.
+//! Run times beside croniter's and systemd's: equal where those are right, and every case where
+//! they are not is listed with the reason.
 
 use harness::{need, test_venv, tool};
 use std::collections::BTreeMap;

@@ -35,7 +35,8 @@ IncludeOptional sites/*.conf
 </IfModule>
 "#;
 
-/// The site's directories, the modules that this Apache needs, and a main file in which `@` is the directory.
+/// The site's directories, the modules that this Apache needs, and a main file in which `@` is the
+/// directory.
 fn configured(dir: &TempDir, main: &str) -> PathBuf {
     let modules = ["mpm_event", "authz_core", "log_config"];
     let present = |name: &&&str| {

@@ -1,4 +1,5 @@
-//! Caddy: what `caddy adapt` makes of a Caddyfile is what is read from it; and the JSON that it makes is read to the same.
+//! Caddy: what `caddy adapt` makes of a Caddyfile is what is read from it; and the JSON that it
+//! makes is read to the same.
 
 use super::{items, site, write};
 use harness::need;
@@ -15,8 +16,8 @@ const FILES: &[&str] = &[
     "http://{$HOST:localhost}:8081 {\n\tlog {\n\t\toutput file {$DIR:/l}/{$NOPE}x.log\n\t}\n}\n",
 ];
 
-/// What stands in a heredoc (Caddy 2.7) is text. Debian 12's Caddy is older and has none, so that the logs are named here; one that has
-/// them is asked, too.
+/// What stands in a heredoc (Caddy 2.7) is text. Debian 12's Caddy is older and has none, so that
+/// the logs are named here; one that has them is asked, too.
 #[test]
 fn heredocs_are_text() {
     let Some(caddy) = need("caddy") else { return };

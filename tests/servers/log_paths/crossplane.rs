@@ -1,4 +1,5 @@
-//! The nginx reader beside crossplane's, on configurations of every syntax put together at random: the same logs from the same lines.
+//! The nginx reader beside crossplane's, on configurations of every syntax put together at random:
+//! the same logs from the same lines.
 
 use super::{items, log_paths, site, write};
 use harness::{need, test_venv};

@@ -76,8 +76,8 @@ fn missing_directories_are_made() {
     assert!(!dir.path().join("a/y").exists());
 }
 
-/// A process name is not believed: nothing is made for a configuration that another user could have written, or that only a process of
-/// another user asks for.
+/// A process name is not believed: nothing is made for a configuration that another user could have
+/// written, or that only a process of another user asks for.
 #[test]
 fn directories_are_not_made_for_strangers() {
     if !need_root() {

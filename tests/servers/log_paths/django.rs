@@ -75,7 +75,8 @@ fn the_files_are_those_that_django_opens() {
     );
 }
 
-/// Settings that put their paths together: what comes before LOGGING, and the file name in it; and whether it can be known unrun.
+/// Settings that put their paths together: what comes before LOGGING, and the file name in it; and
+/// whether it can be known unrun.
 const KNOWN: &[(&str, &str)] = &[
     (
         "from pathlib import Path\nBASE_DIR = Path(__file__).resolve().parent.parent\n",
@@ -193,7 +194,8 @@ const UNKNOWN: &[(&str, &str)] = &[
     ),
 ];
 
-/// What Python makes of a file name is what is read, or it is said that it is not known; never anything else.
+/// What Python makes of a file name is what is read, or it is said that it is not known; never
+/// anything else.
 #[test]
 fn a_path_put_together_is_pythons_or_unknown() {
     let dir = site();
@@ -255,7 +257,8 @@ fn a_path_put_together_is_pythons_or_unknown() {
     }
 }
 
-/// LOGGING itself, its handlers and what is in them may have names of their own, or come from another module.
+/// LOGGING itself, its handlers and what is in them may have names of their own, or come from
+/// another module.
 #[test]
 fn names_are_followed() {
     let dir = site();

@@ -1,4 +1,5 @@
-//! Several servers of one kind on one machine: a configuration that is named means its own server, for root and for others.
+//! Several servers of one kind on one machine: a configuration that is named means its own server,
+//! for root and for others.
 
 use super::{log_paths, paths, site, write};
 use harness::{Output, Server, TempDir, need, need_root, tool_copied_to, wait_until};
@@ -61,7 +62,8 @@ fn another_nginx_is_another() {
         started(command, dir.path())
     };
     let servers = [start(&own), start(&named)];
-    // One with the usual configuration: in a file system of its own, since this machine's may have one.
+    // One with the usual configuration: in a file system of its own, since this machine's may have
+    // one.
     let mut command = Command::new("unshare");
     let script = format!(
         "mount --make-rprivate / && mount --bind {0}/etc /etc/nginx && exec nginx -e {0}/start.log",
@@ -89,7 +91,8 @@ fn another_nginx_is_another() {
             "{report:#}"
         );
     }
-    // Where nothing is named, all that may be looked at are there, and it is said that others are closed.
+    // Where nothing is named, all that may be looked at are there, and it is said that others are
+    // closed.
     let report = as_nobody(own.path(), &["nginx"]).expect_code(3).json();
     assert!(
         paths(&report).contains(&named.path().join("access.log")),
@@ -102,7 +105,8 @@ fn another_nginx_is_another() {
     drop((servers, other));
 }
 
-/// supervisord finds its configuration where it is started and does not say so: the logs it holds do.
+/// supervisord finds its configuration where it is started and does not say so: the logs it holds
+/// do.
 #[test]
 fn a_server_that_names_nothing_is_known_by_its_logs() {
     let Some(supervisord) = need("supervisord") else {

@@ -1,4 +1,5 @@
-//! The list that is followed: a live site of nginx and supervisor, `log-paths -0 … | xargs -0r tail -F`, and lines arriving.
+//! The list that is followed: a live site of nginx and supervisor, `log-paths -0 … | xargs -0r tail
+//! -F`, and lines arriving.
 
 use super::nginx;
 use harness::supervisor::{Supervisor, available};

@@ -1,4 +1,5 @@
-//! logrotate: what `logrotate -d` says it would do to each log is what is reported, and what it really makes is what was foretold.
+//! logrotate: what `logrotate -d` says it would do to each log is what is reported, and what it
+//! really makes is what was foretold.
 
 mod sweep;
 
@@ -11,7 +12,8 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A supervisord.conf whose programs log to these files, which supervisor does not rotate, and a logrotate configuration.
+/// A supervisord.conf whose programs log to these files, which supervisor does not rotate, and a
+/// logrotate configuration.
 struct Site {
     dir: harness::TempDir,
 }
@@ -112,7 +114,8 @@ fn each_fate_is_the_one_that_logrotate_foretells() {
         "@/l/b.log { daily\n}\n@/l/hard.log @/l/d.log\n{\n create 0600 root root }\n",
     );
     site.conf("conf.d/.02", "# a hidden file counts\n\"@/l/.hidden.log\" {\n missingok\n postrotate\n  echo } @/l/none.log {\n endscript\n}\n@/l/script.log { }\n");
-    // The second pattern meets b.log, which is taken: what follows it in that pattern is dropped, c.log among it.
+    // The second pattern meets b.log, which is taken: what follows it in that pattern is dropped,
+    // c.log among it.
     site.conf("conf.d/03", "@/l/a.log @/l/[b-c].log {\n copytruncate\n}\n");
     site.conf(
         "conf.d/04",
@@ -178,7 +181,8 @@ fn each_fate_is_the_one_that_logrotate_foretells() {
     );
 }
 
-/// logrotate makes the new file for the wrong owner, really; it was foretold, with what to write instead.
+/// logrotate makes the new file for the wrong owner, really; it was foretold, with what to write
+/// instead.
 #[test]
 fn the_new_file_belongs_to_somebody_else() {
     if !can() {

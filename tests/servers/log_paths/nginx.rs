@@ -88,7 +88,8 @@ http {
 }
 "#;
 
-/// What the configuration makes nginx open is what it has open; templates and other sinks are reported as such.
+/// What the configuration makes nginx open is what it has open; templates and other sinks are
+/// reported as such.
 #[test]
 fn every_syntax_is_read_as_nginx_reads_it() {
     let others = [
@@ -152,7 +153,8 @@ fn every_syntax_is_read_as_nginx_reads_it() {
     assert_eq!(off["source"]["line"], 22);
 }
 
-/// A running master's `-p` and `-c` are believed, and its descriptors are joined with what its configuration says.
+/// A running master's `-p` and `-c` are believed, and its descriptors are joined with what its
+/// configuration says.
 #[test]
 fn a_running_master_says_where_it_reads() {
     let Some(running) = start(
@@ -223,7 +225,8 @@ fn the_default_log_is_for_bare_servers_only() {
     assert_eq!(found("stream { server { } }"), [""; 0]);
 }
 
-/// Includes that go in a circle, are missing, or are no files end in a clear error, and the rest is still read.
+/// Includes that go in a circle, are missing, or are no files end in a clear error, and the rest is
+/// still read.
 #[test]
 fn hostile_includes_end_in_clear_errors() {
     let dir = site();

@@ -1,4 +1,5 @@
-//! PostgreSQL: the settings are those that the server itself says it has, and the files those it has open.
+//! PostgreSQL: the settings are those that the server itself says it has, and the files those it
+//! has open.
 
 use super::{item, items, log_paths, paths, site, write};
 use harness::postgres::Postgres;

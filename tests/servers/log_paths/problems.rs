@@ -30,7 +30,8 @@ pub fn problem(report: &Value, path: &Path, code: &str) -> Value {
     found
 }
 
-/// A log that was deleted and is still written holds its space, and an exchanged one is not the one that is written.
+/// A log that was deleted and is still written holds its space, and an exchanged one is not the one
+/// that is written.
 #[test]
 fn deleted_renamed_and_replaced_logs() {
     let Some(running) = nginx::start(SITE, &[]) else {

@@ -7,7 +7,8 @@ use harness::{need_root, wait_until};
 use std::fs;
 use std::process::Command;
 
-/// The advice for a log that nothing rotates: typed, it makes the verdict change, logrotate takes it, and no line is lost.
+/// The advice for a log that nothing rotates: typed, it makes the verdict change, logrotate takes
+/// it, and no line is lost.
 #[test]
 fn advice_for_rotation_works() {
     if !need_root() || harness::need("logrotate").is_none() {
@@ -116,7 +117,8 @@ fn advice_for_rotation_works() {
     );
 }
 
-/// Whatever a log is called after it was moved away: the service runs, should hold it, and does not.
+/// Whatever a log is called after it was moved away: the service runs, should hold it, and does
+/// not.
 #[test]
 fn every_way_of_renaming_is_seen() {
     let Some(running) = nginx::start(SITE, &[]) else {

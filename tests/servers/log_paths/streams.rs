@@ -1,4 +1,5 @@
-//! Standard streams: a program that logs to one is followed to the file or the journal that it really leads to.
+//! Standard streams: a program that logs to one is followed to the file or the journal that it
+//! really leads to.
 
 use super::{item, items, log_paths, paths, site, write};
 use harness::machine::Machine;
@@ -204,7 +205,8 @@ fn what_the_journal_has() {
         !journal("leaves").contains("said-leaves") && !journal("appends").contains("said-appends")
     );
     assert!(paths(&report).contains(Path::new("/var/log/t-leaves.log")));
-    // Caddy logs to its standard error, which is the journal's: one log, with the place that says so.
+    // Caddy logs to its standard error, which is the journal's: one log, with the place that says
+    // so.
     let report = machine
         .tool("log-paths")
         .arg("caddy")

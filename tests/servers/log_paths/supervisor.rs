@@ -1,4 +1,5 @@
-//! supervisor: what the reader finds is what supervisord opens; and the reader agrees with supervisor's own on random files.
+//! supervisor: what the reader finds is what supervisord opens; and the reader agrees with
+//! supervisor's own on random files.
 
 use super::{items, log_paths, paths, write, written_by};
 use harness::supervisor::{Supervisor, available};

@@ -1,4 +1,5 @@
-//! Services that only a whole system has: cron's tables, systemd's units; read from a tree that stands for one.
+//! Services that only a whole system has: cron's tables, systemd's units; read from a tree that
+//! stands for one.
 
 use super::{items, paths, site, write};
 use serde_json::Value;
@@ -79,7 +80,8 @@ fn cron_jobs_write_where_their_shell_would() {
     );
 }
 
-/// Every redirection of a list of commands, made by sh in an empty directory, is the one that is read.
+/// Every redirection of a list of commands, made by sh in an empty directory, is the one that is
+/// read.
 #[test]
 fn the_shell_makes_the_same_files() {
     let commands = [

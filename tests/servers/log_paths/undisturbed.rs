@@ -1,4 +1,5 @@
-//! A run disturbs nothing: what is there before is there after, to the inode and the change time, and no log is made.
+//! A run disturbs nothing: what is there before is there after, to the inode and the change time,
+//! and no log is made.
 
 use super::{nginx, tree};
 
@@ -9,7 +10,8 @@ fn the_tree_is_the_same_before_and_after() {
         return;
     };
     let dir = running.dir.path();
-    // A log that nginx would make if it were asked whether its configuration is right, and a directory whose owner it would change.
+    // A log that nginx would make if it were asked whether its configuration is right, and a
+    // directory whose owner it would change.
     super::write(
         &dir.join("more.conf"),
         "access_log logs/new.log; access_log missing/dir/b.log; client_body_temp_path body;",

@@ -110,7 +110,8 @@ fn json() {
     opened("json", JSON, &[]);
 }
 
-/// `daemonize` beats `logto`, whose file is not even made; a colon is an address; what has no value is said.
+/// `daemonize` beats `logto`, whose file is not even made; a colon is an address; what has no value
+/// is said.
 #[test]
 fn what_wins_and_what_is_no_file() {
     let dir = site();

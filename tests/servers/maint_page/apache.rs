@@ -193,7 +193,8 @@ fn the_sites_own_rules_stay_in_force() {
     assert!(page.body.contains("<!-- maint-page 1 "), "{page:?}");
 }
 
-/// Two virtual hosts with the same site, the second with the snippet; error documents at each level.
+/// Two virtual hosts with the same site, the second with the snippet; error documents at each
+/// level.
 #[test]
 fn outside_of_maintenance_the_snippet_changes_nothing() {
     let site = Site::allowing(&PAST);

@@ -168,8 +168,9 @@ fn behind_a_proxy_the_clients_own_address_counts() {
     }
 }
 
-/// The same site twice, the second with the snippet; with and without handle_errors. Whether Caddy's own limit of a body (413) or
-/// the answer of what is behind it comes first is a race in Caddy, so the 413 here is an error that the site raises.
+/// The same site twice, the second with the snippet; with and without handle_errors. Whether
+/// Caddy's own limit of a body (413) or the answer of what is behind it comes first is a race in
+/// Caddy, so the 413 here is an error that the site raises.
 #[test]
 fn outside_of_maintenance_the_snippet_changes_nothing() {
     let site = Site::allowing(&PAST);
@@ -179,7 +180,8 @@ fn outside_of_maintenance_the_snippet_changes_nothing() {
     let backend = Nginx::serving(
         "location / { return 200 'app'; }\nlocation /busy { return 503 'busy'; }\nlocation /gone { return 404 'gone'; }",
     );
-    // bcrypt of `secret` at its lowest cost, in base64 as Caddy 2.6 wants it and newer ones take it.
+    // bcrypt of `secret` at its lowest cost, in base64 as Caddy 2.6 wants it and newer ones take
+    // it.
     let hash = "JDJiJDA0JERJT3hlT2UucnRtWmNiVi5YWEtQQWVmOTJCcFowMXBGL3g0YWQ5Y082RWVpWDhnZ3ZzeVll";
     let rest = |log: &str, own: &str| {
         format!(

@@ -1,5 +1,5 @@
-//! A crowd of visitors on kept connections, who look at every byte of every answer: it is the site's, or a whole page with its token, or
-//! it is counted as wrong, with what was wrong about it.
+//! A crowd of visitors on kept connections, who look at every byte of every answer: it is the
+//! site's, or a whole page with its token, or it is counted as wrong, with what was wrong about it.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,7 +18,8 @@ pub struct Tally {
     pub page: u64,
     /// The site's own, on a path that is let past the page.
     pub past: u64,
-    /// Kept connections that the server had closed before it read the next request: the visitor asks again, as RFC 9112 (9.3.1) has it.
+    /// Kept connections that the server had closed before it read the next request: the visitor
+    /// asks again, as RFC 9112 (9.3.1) has it.
     pub renewed: u64,
     /// Neither.
     pub wrong: u64,

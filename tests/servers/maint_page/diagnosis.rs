@@ -1,4 +1,5 @@
-//! Each way in which a page fails to show is brought about on a real nginx, and `verify` has to say which it was.
+//! Each way in which a page fails to show is brought about on a real nginx, and `verify` has to say
+//! which it was.
 
 use super::site::Site;
 use harness::nginx::Nginx;

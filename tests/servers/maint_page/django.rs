@@ -1,4 +1,5 @@
-//! maintenance.json is read by a Django site as CoralNet's reads its own file: `timestamp` and `message`, by a template tag.
+//! maintenance.json is read by a Django site as CoralNet's reads its own file: `timestamp` and
+//! `message`, by a template tag.
 
 use super::site::Site;
 use harness::test_venv;

@@ -1,5 +1,5 @@
-//! The page in a real browser, as nginx serves it: at phone and desktop width, light and dark. The pictures stay in
-//! target/artefacts/maint-page, to be looked at.
+//! The page in a real browser, as nginx serves it: at phone and desktop width, light and dark. The
+//! pictures stay in target/artefacts/maint-page, to be looked at.
 
 use super::png::{Colour, Picture, contrast};
 use super::site::Site;
@@ -176,7 +176,8 @@ const LANGUAGES: [&str; 17] = [
     "he",
 ];
 
-/// The pictures of all languages; the short form takes a wide script, one from right to left and three languages on one page.
+/// The pictures of all languages; the short form takes a wide script, one from right to left and
+/// three languages on one page.
 #[test]
 fn every_language_fits_at_every_width_and_in_the_dark() {
     let chosen: Vec<Vec<&str>> = if harness::full_sweep() {
@@ -233,7 +234,8 @@ fn every_language_fits_at_every_width_and_in_the_dark() {
     }
 }
 
-/// A template's style sheet and picture reach the browser in spite of the policy that comes with the page.
+/// A template's style sheet and picture reach the browser in spite of the policy that comes with
+/// the page.
 #[test]
 fn a_template_looks_as_its_own_style_says() {
     let site = Site::new();

@@ -1,4 +1,5 @@
-//! maint-page around svc-cycle around a deploy, under a real supervisord: the page is up before anything stops, and goes when all is back.
+//! maint-page around svc-cycle around a deploy, under a real supervisord: the page is up before
+//! anything stops, and goes when all is back.
 
 use super::site::Site;
 use harness::supervisor::{Supervisor, available};

@@ -46,7 +46,8 @@ fn the_sites_own_errors_stay_its_own() {
     );
 }
 
-/// The common rule against dot files, and a password for the whole site, stay in force and do not hide the page from those let in.
+/// The common rule against dot files, and a password for the whole site, stay in force and do not
+/// hide the page from those let in.
 #[test]
 fn the_sites_own_rules_stay_in_force() {
     let site = Site::new();
@@ -198,7 +199,8 @@ fn what_is_allowed_is_let_past() {
     lets_past(&site, nginx.port());
 }
 
-/// Behind a proxy the address is the one that ngx_http_realip_module took from its header, IPv6 too.
+/// Behind a proxy the address is the one that ngx_http_realip_module took from its header, IPv6
+/// too.
 #[test]
 fn behind_a_proxy_the_clients_own_address_counts() {
     let site = Site::allowing(&PROXIED);

@@ -1,4 +1,5 @@
-//! Two people who are root on one host, by sudo and by their ssh keys, with a real sudo and a real sshd: neither undoes the other's hold.
+//! Two people who are root on one host, by sudo and by their ssh keys, with a real sudo and a real
+//! sshd: neither undoes the other's hold.
 
 use harness::machine::Machine;
 use harness::need;
@@ -6,7 +7,8 @@ use std::io::Write;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-/// A host with sshd, and alice and bob, who may do everything by sudo; root's account takes both keys.
+/// A host with sshd, and alice and bob, who may do everything by sudo; root's account takes both
+/// keys.
 struct Host {
     machine: Machine,
 }

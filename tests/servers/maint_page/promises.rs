@@ -150,7 +150,8 @@ pub fn keeps_every_promise(site: &Site, port: u16) {
     proves(site, port);
 }
 
-/// An upload larger than the server takes is refused with the page, not with 413 or a broken connection.
+/// An upload larger than the server takes is refused with the page, not with 413 or a broken
+/// connection.
 fn uploads(site: &Site, port: u16) {
     let file = site.top().join("upload");
     fs::write(&file, vec![b'x'; 3 << 20]).unwrap();

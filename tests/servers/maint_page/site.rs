@@ -1,4 +1,5 @@
-//! What every server's test needs: a layout that the server's user can see, and requests that are read to their last byte.
+//! What every server's test needs: a layout that the server's user can see, and requests that are
+//! read to their last byte.
 
 use harness::{TempDir, Tool, scratch, tool};
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! The same requests to the same site with the snippet and without, on connections that are kept: outside of maintenance nobody can tell
-//! the two from each other.
+//! The same requests to the same site with the snippet and without, on connections that are kept:
+//! outside of maintenance nobody can tell the two from each other.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

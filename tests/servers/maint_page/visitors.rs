@@ -6,7 +6,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// Flips under a crowd, some of whom ask for paths that are let past the page all the while: every
-/// answer is the site's or the whole page, and none is missing. The long form is 100 flips under 64 connections.
+/// answer is the site's or the whole page, and none is missing. The long form is 100 flips under 64
+/// connections.
 pub fn loses_nothing(site: &Site, port: u16) {
     let tally = flips(site, port);
     assert_eq!(

@@ -55,7 +55,8 @@ fn every_database_but_templates_and_those_that_are_excluded() {
     ] {
         assert_eq!(installed(&server, name).len(), expected, "{name}");
     }
-    // A template is a database like others, once it is named; new databases come with what is in it.
+    // A template is a database like others, once it is named; new databases come with what is in
+    // it.
     run(&["--db", "tmpl", "--db", "blog", "citext"]).expect_code(0);
     server.psql("postgres", "CREATE DATABASE child TEMPLATE tmpl");
     assert_eq!(installed(&server, "child"), ["citext"]);
@@ -74,8 +75,8 @@ fn every_database_but_templates_and_those_that_are_excluded() {
     assert_eq!(report["items"][0]["error"]["sqlstate"], "3D000");
 }
 
-/// As psql's `-d`: a connection string in place of a database's name leads to the server that the string names. A site file has it so, too;
-/// the fix that is printed then leads there as well.
+/// As psql's `-d`: a connection string in place of a database's name leads to the server that the
+/// string names. A site file has it so, too; the fix that is printed then leads there as well.
 #[test]
 fn a_name_may_be_a_connection_string() {
     let server = Postgres::start();

@@ -139,7 +139,8 @@ fn elevation(output: &Output) -> Value {
 
 #[test]
 fn a_superuser_inside_and_none_outside() {
-    // On a server of its own: another test's superuser of this moment would be told as one that COMMAND made.
+    // On a server of its own: another test's superuser of this moment would be told as one that
+    // COMMAND made.
     let server = &Postgres::start();
     let stage = Stage::new(server);
     stage.elevate(&["-n"], "true").run().expect_code(1);

@@ -1,11 +1,13 @@
-//! Every fix that is printed is done, as the role that it names, and mends its cause without taking anything along.
+//! Every fix that is printed is done, as the role that it names, and mends its cause without taking
+//! anything along.
 
 use super::sqlstate::Holder;
 use super::{apply, ensure, installed, item};
 use harness::postgres::{Postgres, unique};
 use serde_json::{Value, json};
 
-/// A gap: what is there before (as the superuser), what is asked for as which role, and what the server would say.
+/// A gap: what is there before (as the superuser), what is asked for as which role, and what the
+/// server would say.
 struct Gap {
     before: &'static str,
     role: &'static str,

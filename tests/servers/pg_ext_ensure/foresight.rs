@@ -1,4 +1,5 @@
-//! `-n` says what a real run then does: over roles and extensions, cell by cell, each in a database of its own.
+//! `-n` says what a real run then does: over roles and extensions, cell by cell, each in a database
+//! of its own.
 
 use super::ensure;
 use harness::postgres::{Postgres, unique};

@@ -1,5 +1,5 @@
-//! The connection module beside the real psql: the same variables, files and connection strings, the same server reached as the same role
-//! with or without TLS, or both refused.
+//! The connection module beside the real psql: the same variables, files and connection strings,
+//! the same server reached as the same role with or without TLS, or both refused.
 
 mod tls;
 

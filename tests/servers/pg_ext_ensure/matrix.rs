@@ -1,5 +1,6 @@
-//! `-n` and the real run agree over roles, extensions and the circumstances of servers: schemas that are not there, a whitelist, poolers,
-//! libraries that are not loaded, control files that are gone. The long form goes through every cell.
+//! `-n` and the real run agree over roles, extensions and the circumstances of servers: schemas
+//! that are not there, a whitelist, poolers, libraries that are not loaded, control files that are
+//! gone. The long form goes through every cell.
 
 use super::bare;
 use super::foresight::disagreement;

@@ -1,4 +1,5 @@
-//! `--from-migrations` beside Django itself: what `manage.py migrate` creates on one database, the tool creates on another.
+//! `--from-migrations` beside Django itself: what `manage.py migrate` creates on one database, the
+//! tool creates on another.
 
 use super::{apply, ensure, installed};
 use harness::postgres::{Postgres, unique};
@@ -270,7 +271,8 @@ fn what_only_python_would_tell_is_unknown_and_named() {
     assert_eq!(output.json()["msg"], "the migrations create no extension");
 }
 
-/// The application runs into the same causes as with extensions that are typed, and the fixes are as good.
+/// The application runs into the same causes as with extensions that are typed, and the fixes are
+/// as good.
 #[test]
 fn a_fix_repeats_the_extension_and_a_site_file_names_the_directory() {
     let server = Postgres::start();

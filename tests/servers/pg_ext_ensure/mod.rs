@@ -17,7 +17,8 @@ use harness::postgres::Postgres;
 use harness::{Output, Tool, tool};
 use serde_json::Value;
 
-/// The tool, connecting over the socket as this role to this database, and knowing nothing of the tester's own PG* variables.
+/// The tool, connecting over the socket as this role to this database, and knowing nothing of the
+/// tester's own PG* variables.
 pub fn ensure(server: &Postgres, role: &str, database: &str) -> Tool {
     bare().arg("-d").arg(server.dsn(role, database))
 }

@@ -1,4 +1,5 @@
-//! Extensions as Debian packages them, with requirements of their own: libraries that have to be loaded, whitelists, PostGIS.
+//! Extensions as Debian packages them, with requirements of their own: libraries that have to be
+//! loaded, whitelists, PostGIS.
 
 use super::{apply, ensure, installed, item};
 use harness::postgres::Postgres;
@@ -126,7 +127,8 @@ fn a_whitelist_is_foreseen_and_the_application_is_tried_first() {
         );
         assert_eq!(item(output, "file_fdw")["via"], "admin");
     }
-    // Whatever is foreseen wrongly is tried all the same: a whitelist that this role's catalog does not show.
+    // Whatever is foreseen wrongly is tried all the same: a whitelist that this role's catalog does
+    // not show.
     assert_eq!(installed(&server, "app"), ["dblink", "file_fdw"]);
     ensure(&server, "app", "app")
         .args(["-n", "--absent", "dblink"])

@@ -1,4 +1,5 @@
-//! Every SQLSTATE of the manual page, brought about on a real server, in English and in German: the answer is the same.
+//! Every SQLSTATE of the manual page, brought about on a real server, in English and in German: the
+//! answer is the same.
 
 use super::{ensure, item};
 use harness::postgres::{Postgres, program, unique, version};

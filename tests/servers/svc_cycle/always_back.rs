@@ -1,4 +1,5 @@
-//! Whatever happens to COMMAND, to the terminal, to supervisord or to svc-cycle: what ran before runs again, once.
+//! Whatever happens to COMMAND, to the terminal, to supervisord or to svc-cycle: what ran before
+//! runs again, once.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -182,7 +183,8 @@ fn killed_with_its_guardian_recover_does_it() {
         .spawn()
         .unwrap();
     wait_until("COMMAND runs", || started.exists());
-    // COMMAND's pid is noted as soon as it runs, which can be a moment after it has touched its file.
+    // COMMAND's pid is noted as soon as it runs, which can be a moment after it has touched its
+    // file.
     std::thread::sleep(Duration::from_millis(200));
     // Its own session, so not in the group: found as the child that is the same program.
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap();
@@ -351,7 +353,8 @@ fn a_lost_terminal() {
         .envs(environment)
         .status()
         .unwrap();
-    // Standard output was that terminal: that the report could not be written is 3, as on a full disk.
+    // Standard output was that terminal: that the report could not be written is 3, as on a full
+    // disk.
     assert!(matches!(status.code(), Some(3 | 129)), "{status}");
     all_back(&site, Duration::from_secs(1));
 }

@@ -1,4 +1,5 @@
-//! celery under systemd as celery's manual has it: `celery multi` in a unit of Type=forking, beat beside it, Debian's redis between them.
+//! celery under systemd as celery's manual has it: `celery multi` in a unit of Type=forking, beat
+//! beside it, Debian's redis between them.
 
 use harness::machine::Machine;
 use harness::{need, test_venv};

@@ -1,4 +1,5 @@
-//! The compose backend, through a command on PATH that behaves as `docker compose` does. What the real one does is in engine.rs.
+//! The compose backend, through a command on PATH that behaves as `docker compose` does. What the
+//! real one does is in engine.rs.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::site::service;
 
-/// A `docker` whose containers are files: `web` runs until stopped, `migrate` does its work and exits 0, `broken` exits 1.
-/// As the real one, `up --wait` fails when a container has exited, whatever its status, and `ps` prints a line for each.
+/// A `docker` whose containers are files: `web` runs until stopped, `migrate` does its work and
+/// exits 0, `broken` exits 1. As the real one, `up --wait` fails when a container has exited,
+/// whatever its status, and `ps` prints a line for each.
 const DOCKER: &str = r#"#!/bin/sh
 echo "$@" >> "$STATE/calls"
 if [ "$1" = inspect ]; then

@@ -1,4 +1,5 @@
-//! The stack of the coralnet site: redis that is only ensured, celery's worker and beat under supervisord.
+//! The stack of the coralnet site: redis that is only ensured, celery's worker and beat under
+//! supervisord.
 
 use std::fs;
 

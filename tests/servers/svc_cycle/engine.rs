@@ -1,4 +1,5 @@
-//! Compose files under a real dockerd and a real `docker compose`: what answers, what stops in its own time, and what only seems to run.
+//! Compose files under a real dockerd and a real `docker compose`: what answers, what stops in its
+//! own time, and what only seems to run.
 
 use std::fs;
 use std::path::PathBuf;
@@ -142,12 +143,14 @@ fn new_code_answers_and_a_kill_brings_the_containers_back() {
     let report = site.run(&cycle, 0);
     assert_eq!(report["restored"], true);
     assert_eq!(site.answer().as_deref(), Some("2\n"));
-    // A restart starts the code anew, although docker compose would call an unchanged container up to date.
+    // A restart starts the code anew, although docker compose would call an unchanged container up
+    // to date.
     site.version("3");
     site.run(&["restart", "compose:web"], 0);
     assert_eq!(site.answer().as_deref(), Some("3"));
 
-    // The file is named, or found by docker compose: the same service, so the same lock and the same recovery.
+    // The file is named, or found by docker compose: the same service, so the same lock and the
+    // same recovery.
     let began = site.file("began");
     let script = "touch began; exec sleep 60";
     let mut cycle = site.spawn(&["cycle", "compose:web", "--", "sh", "-c", script]);

@@ -1,4 +1,5 @@
-//! The lies that a status of supervisord can tell: a program that is gone a moment later, an answer of another process.
+//! The lies that a status of supervisord can tell: a program that is gone a moment later, an answer
+//! of another process.
 
 use std::fs;
 

@@ -202,7 +202,8 @@ fn nginx_apache_and_redis_serve_the_new_configuration_or_say_why_not() {
             answers(2);
         }
         write(2);
-        // COMMAND makes it bad: the server's own words are in the report, and recover starts it once the file is good.
+        // COMMAND makes it bad: the server's own words are in the report, and recover starts it
+        // once the file is good.
         machine.write("/root/new", &broken);
         let report = run(&machine, &["cycle", unit, "--", "sh", "-c", &copy], 125);
         assert_eq!(report["outcome"], "left_down", "{report}");

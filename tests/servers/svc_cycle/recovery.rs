@@ -1,4 +1,5 @@
-//! What an interrupted run leaves to its successors: service by service, by site, after a reboot, and from a timer.
+//! What an interrupted run leaves to its successors: service by service, by site, after a reboot,
+//! and from a timer.
 
 use harness::machine::Machine;
 use serde_json::json;

@@ -1,4 +1,5 @@
-//! A small site for the tests: gunicorn under a supervisord of the test's own, and the set file that describes it.
+//! A small site for the tests: gunicorn under a supervisord of the test's own, and the set file
+//! that describes it.
 
 use std::fs;
 use std::path::Path;
@@ -152,7 +153,8 @@ impl Site {
     }
 }
 
-/// A tool whose state directory is `state` and nobody else's: recover looks at all journals there are.
+/// A tool whose state directory is `state` and nobody else's: recover looks at all journals there
+/// are.
 pub fn private(name: &str, state: &Path) -> Tool {
     if !nix::unistd::geteuid().is_root() {
         return tool(name)

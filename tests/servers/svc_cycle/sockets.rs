@@ -1,4 +1,5 @@
-//! gunicorn as its manual deploys it: a socket that starts the service, Type=notify, and code that is new or broken.
+//! gunicorn as its manual deploys it: a socket that starts the service, Type=notify, and code that
+//! is new or broken.
 
 use harness::machine::Machine;
 

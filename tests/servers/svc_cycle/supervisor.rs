@@ -1,4 +1,5 @@
-//! Programs under a real supervisord: a real gunicorn and groups, in order, by name, and as a person sees them.
+//! Programs under a real supervisord: a real gunicorn and groups, in order, by name, and as a
+//! person sees them.
 
 use std::fs;
 
@@ -312,7 +313,8 @@ fn a_terminal_shows_progress_and_a_pipe_does_not() {
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }
-    // Within COMMAND of another tool a person watches, too; what a pipe of COMMAND's own gets is a report.
+    // Within COMMAND of another tool a person watches, too; what a pipe of COMMAND's own gets is a
+    // report.
     let program = harness::bin("svc-cycle").display().to_string();
     let config = supervisor.config().display().to_string();
     let inner = format!("{program} restart -c {config} supervisor:web");
@@ -346,7 +348,8 @@ fn a_terminal_shows_progress_and_a_pipe_does_not() {
     assert_eq!(piped.err(), "");
 }
 
-/// A set file from what runs: check passes with it, a cycle works with it, and nothing has to be typed.
+/// A set file from what runs: check passes with it, a cycle works with it, and nothing has to be
+/// typed.
 #[test]
 fn a_snapshot_is_a_set_that_works() {
     let Some(site) = Site::start() else { return };

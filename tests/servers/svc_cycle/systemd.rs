@@ -1,4 +1,5 @@
-//! Units of a real systemd, booted for the test; each lie that systemctl's exit code tells is brought about.
+//! Units of a real systemd, booted for the test; each lie that systemctl's exit code tells is
+//! brought about.
 
 use harness::machine::Machine;
 use serde_json::{Value, json};

@@ -69,7 +69,8 @@ fn nginx_and_uwsgi_in_order_under_an_empty_environment() {
     run(&machine, &["restart", "tracks", "nginx"], 0);
     run(&machine, &["check", "-f", "/root/set.toml"], 0);
 
-    // nginx's own script says 0 or 1 as it likes; a broken configuration is found because nothing runs.
+    // nginx's own script says 0 or 1 as it likes; a broken configuration is found because nothing
+    // runs.
     machine.write("/etc/nginx/nginx.conf", "nonsense;\n");
     let report = run(&machine, &["restart", "-f", "/root/set.toml", "nginx"], 3);
     assert_eq!(
@@ -136,7 +137,8 @@ fn debian_s_own_uwsgi_script() {
     run(&machine, &["restart", "-f", "/root/set.toml"], 0);
     run(&machine, &["stop", "-f", "/root/set.toml"], 0);
     run(&machine, &["status", "-f", "/root/set.toml"], 1);
-    // Without a pid file: the script's own status exits 0 of nothing, the processes of its program are what counts.
+    // Without a pid file: the script's own status exits 0 of nothing, the processes of its program
+    // are what counts.
     run(&machine, &["status", "sysv:uwsgi"], 1);
     let report = run(&machine, &["start", "sysv:uwsgi"], 0);
     let pid = service(&report, "sysv:uwsgi")["pids"][0].as_i64().unwrap();
@@ -152,7 +154,8 @@ fn debian_s_own_uwsgi_script() {
             .status
             .success()
     );
-    // A script that has no status, a pid file nowhere and a shell for a program: nobody knows, and the start's own processes speak.
+    // A script that has no status, a pid file nowhere and a shell for a program: nobody knows, and
+    // the start's own processes speak.
     machine.script(
         "/etc/init.d/blind",
         "#!/bin/sh\ncase $1 in\n start) setsid sleep 600.5 </dev/null >/dev/null 2>&1 & ;;\n stop) pkill -f 'sleep 600.5' ;;\n *) echo usage; exit 3 ;;\nesac\n",

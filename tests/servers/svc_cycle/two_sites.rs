@@ -1,4 +1,5 @@
-//! Two sites on one host, each with a site file: what is done for one site leaves the other site alone.
+//! Two sites on one host, each with a site file: what is done for one site leaves the other site
+//! alone.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -56,7 +57,8 @@ impl Two {
         names.filter(|entry| is_journal(entry.file_name())).count()
     }
 
-    /// A cycle of the site that is killed together with its guardian: the site's services stay down.
+    /// A cycle of the site that is killed together with its guardian: the site's services stay
+    /// down.
     fn interrupt(&self, at: usize) {
         let started = self.sites[at].0.dir().join("started");
         let script = format!("touch {}; exec sleep 600", started.display());

@@ -182,7 +182,8 @@ fn drop_ins_masks_templates_and_one_shots() {
         .expect_err("systemctl unmask t-masked");
     assert_eq!(show(&machine, "t-masked", "MainPID"), pid);
 
-    // A one-shot that did its work is done: a second start does nothing, a restart does the work once more.
+    // A one-shot that did its work is done: a second start does nothing, a restart does the work
+    // once more.
     let set = "[service.once]\nbackend = \"systemd\"\nname = \"t-once\"\noneshot = true\n";
     machine.write("/root/once.toml", set);
     run(&machine, &["status", "-f", "/root/once.toml"], 1);

@@ -1,4 +1,5 @@
-//! Every kind of drift, produced for real: an environment is made by uv or by `python -m venv`, then broken the way it happens.
+//! Every kind of drift, produced for real: an environment is made by uv or by `python -m venv`,
+//! then broken the way it happens.
 
 use harness::venvs::Venvs;
 use serde_json::Value;
@@ -301,7 +302,8 @@ fn one_file_of_two_distributions() {
         &[("file_claimed_twice", "one")],
     );
     expect(&venvs, &["--verify", "hash", "--allow", "two"], &[]);
-    // No release would be any better: that is a word to the administrator, not a reason to build for ever.
+    // No release would be any better: that is a word to the administrator, not a reason to build
+    // for ever.
     venvs.apply(&["--adopt"]).run().expect_code(0);
 }
 

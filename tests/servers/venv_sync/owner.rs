@@ -56,7 +56,8 @@ fn owners(dir: &Path) -> Vec<u32> {
 fn what_an_installation_runs_runs_as_the_owner() {
     for installer in ["uv", "pip"] {
         let Some(venvs) = owned() else { return };
-        // A line that every Python of this environment executes, as its owner could have planted it.
+        // A line that every Python of this environment executes, as its owner could have planted
+        // it.
         let proof = venvs.path().join("proof");
         let line = format!(
             "import os; open('{}', 'a').write(str(os.geteuid()) + chr(10))",

@@ -1,4 +1,5 @@
-//! How requirements, versions, markers and whole files are read, beside pip's own code (and the `packaging` that it carries).
+//! How requirements, versions, markers and whole files are read, beside pip's own code (and the
+//! `packaging` that it carries).
 
 use harness::test_venv;
 use pydist::PythonVersion;
@@ -210,7 +211,8 @@ fn versions_as_pip_compares_them() {
         let ours = Specifiers::parse(specifier)
             .ok()
             .map(|s| s.allow(&InstalledVersion::new(version)));
-        // pip cuts the text of `~=` at its dots without reading it first, and then nothing satisfies it.
+        // pip cuts the text of `~=` at its dots without reading it first, and then nothing
+        // satisfies it.
         let slip = specifier.starts_with("~=v") || specifier.starts_with("~=2.0.0-beta");
         if json!(ours) != *pip && !slip {
             differ.push(format!("{version} {specifier:?}: pip {pip}, here {ours:?}"));
@@ -315,7 +317,8 @@ fn markers_as_pip_evaluates_them() {
         let ours = Marker::parse(marker).ok().map(|m| m.holds(&values, "a-b"));
         match (pip.as_bool(), ours) {
             (pip, ours) if pip == ours => agree += 1,
-            // pip ends with a traceback where it must order `posix` and a version; here it is compared as text.
+            // pip ends with a traceback where it must order `posix` and a version; here it is
+            // compared as text.
             (None, Some(_)) if Marker::parse(marker).is_ok() => {}
             (pip, ours) => differ.push(format!("{marker}: pip {pip:?}, here {ours:?}")),
         }

@@ -1,4 +1,5 @@
-//! How a release comes about: prepared before, from what is there already, anew, with newer versions.
+//! How a release comes about: prepared before, from what is there already, anew, with newer
+//! versions.
 
 use harness::venvs::Venvs;
 use serde_json::{Value, json};
@@ -220,7 +221,8 @@ fn prepare_builds_and_apply_flips() {
     let list = venvs.tool(&["list", "venv"]).run().expect_code(0).json();
     assert_eq!(list["prepared"], Value::Null);
 
-    // What changed since is built anew: the file, a post-check that was not run, the environment itself.
+    // What changed since is built anew: the file, a post-check that was not run, the environment
+    // itself.
     for (index, change) in ["file", "post-check", "environment"].iter().enumerate() {
         venvs.requirements(if index % 2 == 0 {
             "alpha==1.0\n"

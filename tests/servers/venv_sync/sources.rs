@@ -1,4 +1,5 @@
-//! Where wheels come from: a wheelhouse, with hashes, an index that wants a password, an index that fails; with uv and with pip.
+//! Where wheels come from: a wheelhouse, with hashes, an index that wants a password, an index that
+//! fails; with uv and with pip.
 
 use harness::venvs::Venvs;
 use std::io::{BufRead, BufReader, Write};
@@ -61,7 +62,8 @@ fn a_cache_gone_bad_is_noticed_and_gone_round() {
     let venvs = Venvs::with_alpha();
     venvs.requirements("alpha==1.0\n");
     venvs.apply(&[]).run().expect_code(0);
-    // What an editor, or a program that writes into its own package, does to a cache that is linked and not copied.
+    // What an editor, or a program that writes into its own package, does to a cache that is linked
+    // and not copied.
     let spoil = "find home/uv-cache -name beta.py -exec sh -c 'chmod u+w \"$1\"; echo \"value = 9\" > \"$1\"' _ {} \\;";
     assert!(
         venvs
@@ -168,7 +170,8 @@ fn leaks(dir: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn no_password_appears_anywhere() {
-    // pip takes its time to make an environment: one of the three ways is enough for it, in the long form all.
+    // pip takes its time to make an environment: one of the three ways is enough for it, in the
+    // long form all.
     let all: &[&str] = &["file", "variable", "link"];
     for (installer, ways) in [
         ("uv", all),
@@ -362,7 +365,8 @@ fn an_index_that_does_not_answer_is_worth_another_try() {
                 format!("https://joe:{PASSWORD}@index.invalid/simple/"),
             ),
         ];
-        // pip makes every new environment from scratch, which takes seconds: in the short form two of them tell.
+        // pip makes every new environment from scratch, which takes seconds: in the short form two
+        // of them tell.
         let count = if installer == "uv" || harness::full_sweep() {
             away.len()
         } else {

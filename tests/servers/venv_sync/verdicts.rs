@@ -1,5 +1,6 @@
-//! Verdicts beside those of `uv pip sync --dry-run`, `uv pip check`, `pip check` and `pip install --dry-run --report`, over generated
-//! environments. The environments are real to all of them: directories with METADATA, which is what they read, too.
+//! Verdicts beside those of `uv pip sync --dry-run`, `uv pip check`, `pip check` and `pip install
+//! --dry-run --report`, over generated environments. The environments are real to all of them:
+//! directories with METADATA, which is what they read, too.
 
 use harness::venvs::Venvs;
 use harness::{full_sweep, test_venv};

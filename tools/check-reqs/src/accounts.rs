@@ -1,4 +1,5 @@
-//! Looks up users and groups by name. The C library says "there is none" where it may not read the database; that is not the same.
+//! Looks up users and groups by name. The C library says "there is none" where it may not read the
+//! database; that is not the same.
 
 use nix::unistd::{Gid, Group, Uid, User};
 use std::fs::File;

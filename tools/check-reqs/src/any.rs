@@ -1,5 +1,6 @@
-//! `[[any]]`: a requirement that one of several alternatives meets. An alternative is one requirement,
-//! or a list of requirements that hold together (nginx with uwsgi, or Apache with mod_wsgi).
+//! `[[any]]`: a requirement that one of several alternatives meets. An alternative is one
+//! requirement, or a list of requirements that hold together (nginx with uwsgi, or Apache with
+//! mod_wsgi).
 
 use crate::finding::{Finding, Verdict};
 use crate::kind::Check;

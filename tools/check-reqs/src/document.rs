@@ -1,5 +1,6 @@
-//! A requirement file as values that remember where they stood, so that every complaint names line and column. A misspelled key in a
-//! list of requirements is a requirement that nobody checks; that is why nothing here is skipped in silence.
+//! A requirement file as values that remember where they stood, so that every complaint names line
+//! and column. A misspelled key in a list of requirements is a requirement that nobody checks; that
+//! is why nothing here is skipped in silence.
 
 mod fields;
 mod filling;

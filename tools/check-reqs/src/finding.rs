@@ -1,5 +1,5 @@
-//! The answer of one look at the host. A check says unmet when it has seen that something is missing,
-//! and unknown whenever it could not see: no permission, no service manager, no time left.
+//! The answer of one look at the host. A check says unmet when it has seen that something is
+//! missing, and unknown whenever it could not see: no permission, no service manager, no time left.
 
 use base::Fix;
 

@@ -1,9 +1,9 @@
 //! Fixes that several types of check print: packages, accounts, owners. Nothing is run here. A fix
 //! without steps is better than a wrong step.
 //!
-//! Every step is for root's shell, so that `jq … | sh -e` runs the whole script; a step that another
-//! account has to take goes through runuser(1). A step can be repeated: two requirements that lack the
-//! same account print the same line.
+//! Every step is for root's shell, so that `jq … | sh -e` runs the whole script; a step that
+//! another account has to take goes through runuser(1). A step can be repeated: two requirements
+//! that lack the same account print the same line.
 
 pub use base::Fix;
 pub use base::shell::{line as shell, quoted};
@@ -161,8 +161,8 @@ pub fn is_number(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Directories that belong to the system: their owner and rights are not changed by a fix, and neither
-/// are those of anything below the second list.
+/// Directories that belong to the system: their owner and rights are not changed by a fix, and
+/// neither are those of anything below the second list.
 const SYSTEM: &[&str] = &[
     "/",
     "/home",

@@ -1,5 +1,5 @@
-//! Other programs' formats: monitoring plugins, test harnesses, build servers, Prometheus. One file each; every one is read back by a
-//! real consumer in the tests.
+//! Other programs' formats: monitoring plugins, test harnesses, build servers, Prometheus. One file
+//! each; every one is read back by a real consumer in the tests.
 
 mod junit;
 mod nagios;

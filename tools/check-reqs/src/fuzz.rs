@@ -1,4 +1,5 @@
-//! Every parser of check-reqs over mutations of a corpus that stays the same: no panic, no hang, and for documents the same answer twice.
+//! Every parser of check-reqs over mutations of a corpus that stays the same: no panic, no hang,
+//! and for documents the same answer twice.
 
 use crate::document::{self, Origin};
 use crate::version::{Order, Wanted, alpine, dpkg, plain, postgres, rpm};

@@ -1,5 +1,5 @@
-//! What a type of check is: a table of keys that becomes an expectation, and a look at the host that
-//! gives a finding. Each type is whole in its file below `check/`.
+//! What a type of check is: a table of keys that becomes an expectation, and a look at the host
+//! that gives a finding. Each type is whole in its file below `check/`.
 
 use crate::document::Fields;
 use crate::finding::Finding;

@@ -1,7 +1,8 @@
 //! check-reqs compares this host with what a site needs.
 //!
-//! Pipeline: [`cli`] turns arguments and files into requirements, [`plan`] chooses and orders them, [`observe`] looks at the host side by
-//! side, [`plan`] adds the answers up, [`report`] and [`format`] say them. Nothing is changed, so there is no `act`.
+//! Pipeline: [`cli`] turns arguments and files into requirements, [`plan`] chooses and orders them,
+//! [`observe`] looks at the host side by side, [`plan`] adds the answers up, [`report`] and
+//! [`format`] say them. Nothing is changed, so there is no `act`.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 

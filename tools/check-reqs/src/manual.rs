@@ -1,4 +1,5 @@
-//! The description of the requirements file for the manual and `--help`, made of the types of check and their keys.
+//! The description of the requirements file for the manual and `--help`, made of the types of check
+//! and their keys.
 
 use crate::check::TYPES;
 use crate::requirement::{ANY_KEYS, COMMON_KEYS};

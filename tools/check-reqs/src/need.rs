@@ -1,8 +1,9 @@
-//! A NEED: the short form of a requirement, for one line of a runbook or a crontab. Which words begin a
-//! form, and how the rest is read, stands in the row of each type; this file only finds the row.
+//! A NEED: the short form of a requirement, for one line of a runbook or a crontab. Which words
+//! begin a form, and how the rest is read, stands in the row of each type; this file only finds the
+//! row.
 //!
-//! A word that is not known is never taken for a Python distribution where it looks like a misspelled
-//! requirement: `posgres>=13` would name a package that anybody may have uploaded.
+//! A word that is not known is never taken for a Python distribution where it looks like a
+//! misspelled requirement: `posgres>=13` would name a package that anybody may have uploaded.
 
 use crate::check::{TYPES, dist};
 use crate::document::Node;

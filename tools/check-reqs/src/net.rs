@@ -1,4 +1,5 @@
-//! Names and connections within a deadline. `getaddrinfo` knows no time-out, so it is asked in a thread that may be left behind.
+//! Names and connections within a deadline. `getaddrinfo` knows no time-out, so it is asked in a
+//! thread that may be left behind.
 
 use crate::finding::Finding;
 use crate::fix::Fix;
@@ -107,7 +108,8 @@ pub fn resolve(host: &str, port: u16, deadline: Deadline) -> Result<Vec<SocketAd
     }
 }
 
-/// The C library's words say whether the name is unknown or the name server did not answer (EAI_AGAIN).
+/// The C library's words say whether the name is unknown or the name server did not answer
+/// (EAI_AGAIN).
 fn lookup_trouble(host: &str, error: &io::Error) -> Trouble {
     let text = error.to_string();
     let words = text.rsplit(": ").next().unwrap_or(&text);

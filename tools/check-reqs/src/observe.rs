@@ -1,6 +1,7 @@
-//! Looking at the host, side by side: worker threads take what is ready, one thread keeps the account. It alone decides what is ready
-//! (everything needed is met), what took too long, and when the run is over, so a look that hangs in the kernel (a dead NFS server) costs
-//! its own answer and nobody else's.
+//! Looking at the host, side by side: worker threads take what is ready, one thread keeps the
+//! account. It alone decides what is ready (everything needed is met), what took too long, and when
+//! the run is over, so a look that hangs in the kernel (a dead NFS server) costs its own answer and
+//! nobody else's.
 
 mod workers;
 
@@ -46,7 +47,8 @@ impl Outcome {
     }
 }
 
-/// Looks at everything, again and again where that is asked for, and gives one outcome each, in order.
+/// Looks at everything, again and again where that is asked for, and gives one outcome each, in
+/// order.
 pub fn look_at(
     requirements: &Arc<Vec<Requirement>>,
     order: &Order,
@@ -54,7 +56,8 @@ pub fn look_at(
 ) -> Vec<Outcome> {
     // Held back, so that the programs a look has started are ended with us.
     let signals = Watch::begin().ok();
-    // What a program of ours leaves behind stays our descendant, and so no evidence for other checks.
+    // What a program of ours leaves behind stays our descendant, and so no evidence for other
+    // checks.
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     let mut outcomes: Vec<Option<Outcome>> = vec![None; requirements.len()];
     let until = manner.wait.map(|(wait, _)| manner.deadline.or_after(wait));
@@ -108,7 +111,8 @@ fn never(reason: &'static str) -> Outcome {
     }
 }
 
-/// How long a look may overrun its time before it is given up: its own time-outs come first and say more.
+/// How long a look may overrun its time before it is given up: its own time-outs come first and say
+/// more.
 const GRACE: Duration = Duration::from_millis(1500);
 
 /// How often a signal is looked for.
@@ -194,7 +198,8 @@ impl<'p> Pass<'p> {
         false
     }
 
-    /// How long to wait for the next event: until the first of those that run is overdue, or a signal should be looked for.
+    /// How long to wait for the next event: until the first of those that run is overdue, or a
+    /// signal should be looked for.
     fn patience(&self) -> Duration {
         let first = self
             .running
@@ -287,7 +292,8 @@ impl<'p> Pass<'p> {
         }
     }
 
-    /// The programs that looks have started are in process groups of their own: no terminal ends them.
+    /// The programs that looks have started are in process groups of their own: no terminal ends
+    /// them.
     fn interrupt(&mut self) {
         if let (Ok(me), Ok(tree)) = (i32::try_from(std::process::id()), proc::Snapshot::take()) {
             for child in tree.children(me) {

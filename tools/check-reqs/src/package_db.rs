@@ -1,5 +1,6 @@
-//! Which packages are installed: `dpkg-query` and `rpm` are asked, once each, since dpkg's file lags behind its journal while dpkg runs (and
-//! after it was killed) and rpm's database has no text form; apk's installed file and pacman's directories are read.
+//! Which packages are installed: `dpkg-query` and `rpm` are asked, once each, since dpkg's file
+//! lags behind its journal while dpkg runs (and after it was killed) and rpm's database has no text
+//! form; apk's installed file and pacman's directories are read.
 
 use crate::version::Order;
 use base::child::Run;
@@ -86,8 +87,8 @@ impl PackageDb {
             });
     }
 
-    /// dpkg's paragraphs; only `install ok installed` (or held, or with triggers pending) counts. The
-    /// native architecture is that of dpkg itself.
+    /// dpkg's paragraphs; only `install ok installed` (or held, or with triggers pending) counts.
+    /// The native architecture is that of dpkg itself.
     pub fn dpkg(text: &str) -> PackageDb {
         let mut db = PackageDb {
             order: Some(Order::Dpkg),

@@ -1,4 +1,5 @@
-//! Pure decisions: which requirements are looked at, in which order, and what the answers add up to.
+//! Pure decisions: which requirements are looked at, in which order, and what the answers add up
+//! to.
 
 use crate::request::FailOn;
 use crate::requirement::{Requirement, Severity};

@@ -1,4 +1,5 @@
-//! Where programs are: on PATH, and where administrators' programs are although cron's PATH does not say so.
+//! Where programs are: on PATH, and where administrators' programs are although cron's PATH does
+//! not say so.
 
 use crate::finding::Finding;
 use base::child::{Identity, Run};
@@ -10,8 +11,8 @@ use std::path::{Path, PathBuf};
 /// A PATH with everything a system has: what children get.
 pub const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The file that would be run as `name`: along the caller's PATH, then along the system's. cron gives `/usr/bin:/bin`, where nginx and
-/// crond are not.
+/// The file that would be run as `name`: along the caller's PATH, then along the system's. cron
+/// gives `/usr/bin:/bin`, where nginx and crond are not.
 pub fn find(name: &str) -> Option<PathBuf> {
     if name.contains('/') {
         return Some(PathBuf::from(name)).filter(|path| executable(path));
@@ -24,7 +25,8 @@ pub fn find(name: &str) -> Option<PathBuf> {
         .find(|path| executable(path))
 }
 
-/// A program with a known environment: nothing of the caller's but PATH, HOME, and where version managers keep their versions.
+/// A program with a known environment: nothing of the caller's but PATH, HOME, and where version
+/// managers keep their versions.
 pub fn known(run: Run) -> Run {
     let path = match env::var_os("PATH").filter(|path| !path.is_empty()) {
         Some(mut path) => {
@@ -64,8 +66,8 @@ pub fn runner(program: &Path) -> Result<Option<Identity>, Box<Finding>> {
     })
 }
 
-/// The user that a Python interpreter runs as. The standard library of a virtual environment is where
-/// pyvenv.cfg says, whoever owns that place.
+/// The user that a Python interpreter runs as. The standard library of a virtual environment is
+/// where pyvenv.cfg says, whoever owns that place.
 pub fn runner_of_python(python: &Path) -> Result<Option<Identity>, Box<Finding>> {
     if let Some(owner) = runner(python)? {
         return Ok(Some(owner));

@@ -1,4 +1,5 @@
-//! The report: an item for each requirement, in the order of the file, and how it is set for a person.
+//! The report: an item for each requirement, in the order of the file, and how it is set for a
+//! person.
 
 use crate::observe::{Outcome, Seen};
 use crate::plan::{self, Counts, Status};

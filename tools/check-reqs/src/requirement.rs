@@ -1,5 +1,5 @@
-//! A requirement as the report knows it: its id, how bad its failing is, what it waits for; and reading lists of them from files and
-//! from the command line.
+//! A requirement as the report knows it: its id, how bad its failing is, what it waits for; and
+//! reading lists of them from files and from the command line.
 
 use crate::any::{self, Any, Member};
 use crate::check::{self, TYPES};

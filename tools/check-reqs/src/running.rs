@@ -1,9 +1,9 @@
 //! Which processes prove that something runs. A name proves nothing: everybody may call a process
-//! cron. A process counts when the kernel says that it executes the right file, as the right user, in
-//! this process namespace, and when this run did not start it itself.
+//! cron. A process counts when the kernel says that it executes the right file, as the right user,
+//! in this process namespace, and when this run did not start it itself.
 //!
-//! Where the kernel does not show the file to the caller (another user's process), only a process of
-//! root counts by its name, since nobody but root could have given it that name.
+//! Where the kernel does not show the file to the caller (another user's process), only a process
+//! of root counts by its name, since nobody but root could have given it that name.
 
 use crate::programs;
 use proc::{Namespace, Snapshot, Stat, View};
@@ -62,8 +62,8 @@ impl Found {
     }
 }
 
-/// Reads every process that is not ours. An error where processes are hidden from the caller: what is
-/// not seen is not missing.
+/// Reads every process that is not ours. An error where processes are hidden from the caller: what
+/// is not seen is not missing.
 pub fn evidence() -> Result<Evidence, String> {
     let wrong = |error: io::Error| format!("/proc: {}", base::error::plain(&error));
     let snapshot = Snapshot::take().map_err(wrong)?;
@@ -71,7 +71,8 @@ pub fn evidence() -> Result<Evidence, String> {
         return Err("/proc hides other users' processes (hidepid)".into());
     }
     let ours = snapshot.ours();
-    // A process whose parent is not in the snapshot began while the snapshot was taken: perhaps ours.
+    // A process whose parent is not in the snapshot began while the snapshot was taken: perhaps
+    // ours.
     let whole = |stat: &Stat| stat.parent == 0 || snapshot.get(stat.parent).is_some();
     let processes = snapshot
         .iter()
@@ -231,7 +232,8 @@ fn runs_script(found: &Found, script: &Path) -> bool {
     })
 }
 
-/// The interpreter that the first line of a script names: `#!/usr/bin/python3`, `#!/usr/bin/env ruby`.
+/// The interpreter that the first line of a script names: `#!/usr/bin/python3`, `#!/usr/bin/env
+/// ruby`.
 fn interpreter(path: &Path) -> Option<PathBuf> {
     let mut head = Vec::new();
     File::open(path)
@@ -254,9 +256,9 @@ fn interpreter(path: &Path) -> Option<PathBuf> {
     }
 }
 
-/// The processes that an administrator calls by a name: those that execute the program of this name,
-/// and an interpreter's process whose script or title has the name (gunicorn, celery). The user of
-/// each is part of the answer, since the title is the process' own word.
+/// The processes that an administrator calls by a name: those that execute the program of this
+/// name, and an interpreter's process whose script or title has the name (gunicorn, celery). The
+/// user of each is part of the answer, since the title is the process' own word.
 pub fn called(name: &str, whose: Whose) -> Result<Vec<Found>, String> {
     let evidence = evidence()?;
     let program = Program::named(name);

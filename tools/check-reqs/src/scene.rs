@@ -1,5 +1,6 @@
-//! What all checks of a run share: the distribution, and readings that are taken once and used often (the package database, an
-//! environment's distributions). Filled on first use, from whichever check comes first.
+//! What all checks of a run share: the distribution, and readings that are taken once and used
+//! often (the package database, an environment's distributions). Filled on first use, from
+//! whichever check comes first.
 
 use crate::package_db::PackageDb;
 use distro::Distro;
@@ -82,7 +83,8 @@ fn index(place: &Path) -> Result<DistIndex, String> {
     let mut all = environment
         .distributions()
         .map_err(|error| error.to_string())?;
-    // With include-system-site-packages the base interpreter's distributions can be imported, too; the environment's own come first.
+    // With include-system-site-packages the base interpreter's distributions can be imported, too;
+    // the environment's own come first.
     if environment.config.system_site {
         if let Some(base) = environment.base() {
             all.extend(base.distributions().unwrap_or_default());

@@ -7,8 +7,8 @@ use base::mask;
 
 pub use base::mask::text as masked;
 
-/// A fix without secrets. A step that would hold one cannot be run as printed, so the step becomes one
-/// for a person.
+/// A fix without secrets. A step that would hold one cannot be run as printed, so the step becomes
+/// one for a person.
 pub fn fix(mut fix: Fix) -> Fix {
     fix.summary = masked(&fix.summary);
     for step in &mut fix.steps {

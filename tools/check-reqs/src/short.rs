@@ -1,5 +1,6 @@
-//! Short forms: what a type of check reads on the command line. A short form is another way to write a
-//! `[[check]]` table. Each type brings its own reader; the pieces that several readers need are here.
+//! Short forms: what a type of check reads on the command line. A short form is another way to
+//! write a `[[check]]` table. Each type brings its own reader; the pieces that several readers need
+//! are here.
 
 use crate::document::{Key, Node, Value};
 

@@ -1,6 +1,7 @@
-//! `--snapshot`: the requirements that this host meets, as a file for the next one. Versions are pinned as tightly as a guide would:
-//! Python and PostgreSQL by their release series, distributions exactly, packages and commands from here on upwards (security updates
-//! must not make the file wrong).
+//! `--snapshot`: the requirements that this host meets, as a file for the next one. Versions are
+//! pinned as tightly as a guide would: Python and PostgreSQL by their release series, distributions
+//! exactly, packages and commands from here on upwards (security updates must not make the file
+//! wrong).
 
 mod lists;
 mod site;
@@ -168,7 +169,8 @@ fn of_kind(wanted: &Wanted<'_>, scene: &Scene, deadline: Deadline) -> Result<Vec
     }
 }
 
-/// Looks at a requirement, and pins it to the version that is found; what is not met cannot be written down.
+/// Looks at a requirement, and pins it to the version that is found; what is not met cannot be
+/// written down.
 fn pinned(
     mut table: Table,
     pin: fn(&str) -> String,

@@ -1,5 +1,6 @@
 //! Asking a server for TLS on a connection that begins in clear: SMTP (RFC 3207), PostgreSQL's
-//! SSLRequest, LDAP's StartTLS (RFC 4511). Every read is short, and the deadline is the whole check's.
+//! SSLRequest, LDAP's StartTLS (RFC 4511). Every read is short, and the deadline is the whole
+//! check's.
 
 use base::clock::Deadline;
 use std::io::{self, Read, Write};

@@ -1,6 +1,7 @@
-//! Versions, each in the order of those who number them: Python's (PEP 440), dpkg's, rpm's, Alpine's, PostgreSQL's, and the plain
-//! dotted numbers that commands print. `1.10` is newer than `1.9`, `2.0~rc1` is older than `2.0`, and a string comparison gets both
-//! wrong. Nothing here runs a program; the differential tests do.
+//! Versions, each in the order of those who number them: Python's (PEP 440), dpkg's, rpm's,
+//! Alpine's, PostgreSQL's, and the plain dotted numbers that commands print. `1.10` is newer than
+//! `1.9`, `2.0~rc1` is older than `2.0`, and a string comparison gets both wrong. Nothing here runs
+//! a program; the differential tests do.
 
 pub mod alpine;
 pub mod dpkg;
@@ -29,7 +30,8 @@ pub enum Order {
     Alpine,
 }
 
-/// A wanted version: alternatives (`||` in text, several strings in a file) of clauses that hold together (`,`).
+/// A wanted version: alternatives (`||` in text, several strings in a file) of clauses that hold
+/// together (`,`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     text: String,
@@ -169,8 +171,8 @@ fn compare(found: &str, wanted: &str, order: Order) -> Ordering {
     }
 }
 
-/// PostgreSQL's version as PEP 440 orders it: `15.4 (Debian 15.4-1.pgdg120+1)` is 15.4, `16beta1` is 16b1, `17devel` is older than
-/// every beta of 17.
+/// PostgreSQL's version as PEP 440 orders it: `15.4 (Debian 15.4-1.pgdg120+1)` is 15.4, `16beta1`
+/// is 16b1, `17devel` is older than every beta of 17.
 pub fn postgres(text: &str) -> Option<Version> {
     let text = text.trim();
     let word = text.split([' ', '(']).find(|w| !w.is_empty())?;

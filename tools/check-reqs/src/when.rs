@@ -1,11 +1,13 @@
-//! `when = "os.id == 'debian'"`: whether a check concerns this host at all. The language is comparisons of known facts, joined by
-//! `and`, `or`, `not` and brackets; an unknown name is an error, because a condition that is quietly false drops a requirement.
+//! `when = "os.id == 'debian'"`: whether a check concerns this host at all. The language is
+//! comparisons of known facts, joined by `and`, `or`, `not` and brackets; an unknown name is an
+//! error, because a condition that is quietly false drops a requirement.
 
 use crate::version::plain;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-/// What is known of a host, by name: `os.id`, `os.version`, `os.like`, `arch`, `hostname`, and every setting as `set.NAME`.
+/// What is known of a host, by name: `os.id`, `os.version`, `os.like`, `arch`, `hostname`, and
+/// every setting as `set.NAME`.
 pub type Facts = BTreeMap<String, String>;
 
 /// A condition, ready to be asked.
@@ -73,7 +75,8 @@ pub fn holds(when: &When, facts: &Facts) -> Result<bool, String> {
     })
 }
 
-/// Whether every name in it is known; asked when the file is read, so that a wrong name is an error on every host.
+/// Whether every name in it is known; asked when the file is read, so that a wrong name is an error
+/// on every host.
 pub fn names(when: &When, facts: &Facts) -> Result<(), String> {
     match when {
         When::And(a, b) | When::Or(a, b) => names(a, facts).and_then(|()| names(b, facts)),

@@ -1,8 +1,8 @@
 //! Our block in somebody's crontab: found, replaced, removed, and nothing else touched.
 //!
 //! The block stands between two comment lines; the first carries the hash of what lies between, so
-//! that a block edited by hand is noticed and not overwritten. Everything outside is bytes that pass
-//! through: blanks at line ends, tabs and bytes that are no UTF-8 included.
+//! that a block edited by hand is noticed and not overwritten. Everything outside is bytes that
+//! pass through: blanks at line ends, tabs and bytes that are no UTF-8 included.
 
 use std::ops::Range;
 
@@ -42,8 +42,8 @@ pub fn wrap(name: &str, body: &[u8]) -> Vec<u8> {
 /// Finds the block of `name`.
 ///
 /// # Errors
-/// `Kind::Failed` where the markers are broken, doubled or out of order: what belongs to whom cannot
-/// be told then.
+/// `Kind::Failed` where the markers are broken, doubled or out of order: what belongs to whom
+/// cannot be told then.
 pub fn find(file: &[u8], name: &str) -> Result<Option<Block>> {
     let begin = format!("# BEGIN cron-render {name}");
     let end = format!("# END cron-render {name}");

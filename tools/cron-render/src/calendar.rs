@@ -45,7 +45,8 @@ pub fn month_length(year: i64, month: u32) -> u32 {
     }
 }
 
-/// Writes a local minute as RFC 3339, `offset` seconds east of UTC, `Z` without one; how many bytes.
+/// Writes a local minute as RFC 3339, `offset` seconds east of UTC, `Z` without one; how many
+/// bytes.
 pub fn write_minute(out: &mut [u8; 25], minute: i64, offset: Option<i32>) -> u8 {
     let (year, month, day) = date(minute.div_euclid(DAY));
     let of_day = minute.rem_euclid(DAY) as u32;

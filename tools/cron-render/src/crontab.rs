@@ -141,9 +141,9 @@ fn job(text: &[u8], written: Written, form: Form) -> JobLine {
 
 /// Why the daemon would not take a file, and at which line; `None` if it would.
 ///
-/// For a user's crontab this is `crontab -n FILE` (cronie: `-T`), and nothing more: what is accepted
-/// may still be foolish. Some daemons have no such checker, and none has one for /etc/cron.d. Files
-/// with a NUL are not asked about; they are an error before it comes to this.
+/// For a user's crontab this is `crontab -n FILE` (cronie: `-T`), and nothing more: what is
+/// accepted may still be foolish. Some daemons have no such checker, and none has one for
+/// /etc/cron.d. Files with a NUL are not asked about; they are an error before it comes to this.
 pub fn refusal(file: &[u8], form: Form, dialect: Dialect) -> Option<(usize, Refused)> {
     let reading = Reading {
         dialect,
@@ -194,7 +194,8 @@ pub enum Refused {
     TooLong,
 }
 
-/// cronie's own option before a command, `-n`: the command after it; `None` where cronie refuses it.
+/// cronie's own option before a command, `-n`: the command after it; `None` where cronie refuses
+/// it.
 pub fn command_option(command: &[u8]) -> Option<&[u8]> {
     let rest = command.strip_prefix(b"-n")?;
     let blank = rest.first().is_some_and(|b| matches!(b, b' ' | b'\t'));

@@ -2,7 +2,8 @@
 //!
 //! Debian's cron and cronie descend from one program and differ where a job depends on it: how long
 //! a command may be, what a backslash means, whether `@daily` may stand without a command. Versions
-//! differ, too. Every difference is a question to this type, so that no other module compares names.
+//! differ, too. Every difference is a question to this type, so that no other module compares
+//! names.
 
 use serde::{Deserialize, Serialize};
 
@@ -76,8 +77,8 @@ impl Dialect {
         }
     }
 
-    /// Whether cron reads a file of this name in `/etc/cron.d`. cronie leaves out only hidden files and
-    /// what editors and package managers put aside; Debian's cron runs without `-l`.
+    /// Whether cron reads a file of this name in `/etc/cron.d`. cronie leaves out only hidden files
+    /// and what editors and package managers put aside; Debian's cron runs without `-l`.
     pub fn reads_file(self, name: &str) -> bool {
         if self.is_cronie() {
             let aside = ["~", ".rpmsave", ".rpmorig", ".rpmnew"];
@@ -152,8 +153,8 @@ impl Dialect {
         self.family() == Family::Debian
     }
 
-    /// Whether a range's end and a step beyond the field are refused; cronie before 1.5.5 looks at the
-    /// values alone that a range comes to.
+    /// Whether a range's end and a step beyond the field are refused; cronie before 1.5.5 looks at
+    /// the values alone that a range comes to.
     pub fn refuses_steps_beyond(self) -> bool {
         matches!(self, Dialect::Cronie15 | Dialect::Cronie)
     }
@@ -169,8 +170,8 @@ impl Dialect {
             && (name.starts_with("LC_") || matches!(name, "LANG" | "LANGUAGE" | "MAILFROM"))
     }
 
-    /// The service files of PAM under which the daemon opens a session for each job, the first of them
-    /// that exists; none where the daemon opens none.
+    /// The service files of PAM under which the daemon opens a session for each job, the first of
+    /// them that exists; none where the daemon opens none.
     pub fn pam_services(self, of_system_table: bool, user: &str) -> &'static [&'static str] {
         match self {
             Dialect::Debian | Dialect::Debian13 => &["cron"],
@@ -188,8 +189,8 @@ impl Dialect {
         }
     }
 
-    /// Whether the daemon hands this address to the mailer: printable letters and a few signs, and a
-    /// letter or digit first. The empty address is one, too: no mail.
+    /// Whether the daemon hands this address to the mailer: printable letters and a few signs, and
+    /// a letter or digit first. The empty address is one, too: no mail.
     pub fn mails_to(self, address: &str) -> bool {
         let signs: &[u8] = if self.is_cronie() {
             b"@!:%-.,_+"

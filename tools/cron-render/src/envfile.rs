@@ -1,6 +1,6 @@
-//! The environment file of a site as its two readers take it: a shell, which cron's jobs read it with
-//! (`. FILE`), and systemd (`EnvironmentFile=`). A value that the two read differently is a wrong
-//! password at night, so only what means the same to the reader at hand is let through. Pure.
+//! The environment file of a site as its two readers take it: a shell, which cron's jobs read it
+//! with (`. FILE`), and systemd (`EnvironmentFile=`). A value that the two read differently is a
+//! wrong password at night, so only what means the same to the reader at hand is let through. Pure.
 
 use crate::finding::{Code, Finding};
 

@@ -2,9 +2,9 @@
 //! in `field/read.rs` the reading.
 //!
 //! The daemon reads a byte at a time and stops where it has seen enough, so `1#2` is 1 and `5.5` is
-//! 5 on Debian. Reading fields by a grammar of our own would refuse what cron runs, or run what cron
-//! refuses; so this follows its steps, keeps where everything stood, and notes what an administrator
-//! would not expect. It judges nothing: notes become findings elsewhere.
+//! 5 on Debian. Reading fields by a grammar of our own would refuse what cron runs, or run what
+//! cron refuses; so this follows its steps, keeps where everything stood, and notes what an
+//! administrator would not expect. It judges nothing: notes become findings elsewhere.
 
 mod read;
 

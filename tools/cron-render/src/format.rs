@@ -1,5 +1,5 @@
-//! What a schedule is made into, as plain data: each place in `target/` has a constant of this type,
-//! and every other module asks for a property, never for a place.
+//! What a schedule is made into, as plain data: each place in `target/` has a constant of this
+//! type, and every other module asks for a property, never for a place.
 
 use crate::crontab::Form;
 use crate::dialect::Dialect;
@@ -8,7 +8,8 @@ use crate::finding::Finding;
 /// Who an installed schedule belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// One user, whose crontab holds lines of other people, too: ours are a block, crontab(1) puts them there.
+    /// One user, whose crontab holds lines of other people, too: ours are a block, crontab(1) puts
+    /// them there.
     User,
     /// The host: root installs the schedule, and each job names its user.
     Host,

@@ -290,7 +290,8 @@ fn numbers(version: &str) -> Vec<u32> {
         .collect()
 }
 
-/// The version of an installed package, as dpkg-query(1) says: dpkg's file lags behind while dpkg runs.
+/// The version of an installed package, as dpkg-query(1) says: dpkg's file lags behind while dpkg
+/// runs.
 fn installed(package: &str, deadline: Deadline) -> Option<String> {
     let run = Run::new("dpkg-query")
         .args(["--show", "--showformat=${db:Status-Status} ${Version}"])

@@ -1,8 +1,8 @@
 //! A job's id: what its hash, lock, log and units are named after.
 //!
 //! An id comes from what the job does and from nothing else, so that a job keeps its minute, lock
-//! and log when others are added or moved: the subcommand or program, and where there is more to say
-//! (arguments, other commands) a hash of all of it.
+//! and log when others are added or moved: the subcommand or program, and where there is more to
+//! say (arguments, other commands) a hash of all of it.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
-//! The places where a schedule is installed: one row for each file in `target/`. `--format`, its help
-//! and the manual follow from the rows.
+//! The places where a schedule is installed: one row for each file in `target/`. `--format`, its
+//! help and the manual follow from the rows.
 
 use base::document::{Document, Key, Table};
 use base::error::{Error, Result};

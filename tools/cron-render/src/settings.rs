@@ -1,5 +1,5 @@
-//! The environment settings that hold for each job: the template's lines above it, under the facts of
-//! the site.
+//! The environment settings that hold for each job: the template's lines above it, under the facts
+//! of the site.
 
 use std::rc::Rc;
 

@@ -1,8 +1,8 @@
 //! Jobs of one site that would start together are moved apart, each to a minute of its own.
 //!
 //! Where a job goes depends on the site's name and its own id, not on its neighbours, so adding a
-//! job leaves the others where they are unless it wants one of their minutes. A job never leaves its
-//! day, and runs as often as before; what begins with `*` in its minute field is never moved.
+//! job leaves the others where they are unless it wants one of their minutes. A job never leaves
+//! its day, and runs as often as before; what begins with `*` in its minute field is never moved.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -52,7 +52,8 @@ pub trait Target {
     /// As [`Target::plan`].
     fn plan_removal(&self, before: Option<Vec<u8>>, force: bool) -> Result<Plan>;
 
-    /// Our part of what is there: the block's lines, or all of it. Empty where nothing is installed.
+    /// Our part of what is there: the block's lines, or all of it. Empty where nothing is
+    /// installed.
     ///
     /// # Errors
     /// `Kind::Failed` for broken markers.
@@ -85,7 +86,8 @@ pub trait Target {
     fn write(&self, plan: &Plan) -> Result<Vec<String>>;
 }
 
-/// What is made of a template: its jobs with the facts of the site, at the times that were found for them.
+/// What is made of a template: its jobs with the facts of the site, at the times that were found
+/// for them.
 pub type Of<T> = fn(&Template, &Site, &[Placed]) -> Result<T>;
 
 /// What the daemon knows a job by.
@@ -99,15 +101,18 @@ pub type Listing = fn(&str, &[u8]) -> Vec<(String, Mark)>;
 pub struct Row {
     /// Its properties.
     pub format: &'static Format,
-    /// What becomes of the lines of `clearsessions` that a test renders: the text, or the part of it that matters.
+    /// What becomes of the lines of `clearsessions` that a test renders: the text, or the part of
+    /// it that matters.
     pub example: &'static str,
     /// Opens the place of a site.
     pub open: fn(&Site, &Cron, &Context) -> Result<Box<dyn Target>>,
     /// A text of each job, and the finished text of all.
     pub finished: Of<(Vec<String>, Vec<u8>)>,
-    /// What the daemon knows each job by: its line in the finished text, or the name of its service.
+    /// What the daemon knows each job by: its line in the finished text, or the name of its
+    /// service.
     pub marks: Of<Vec<Mark>>,
-    /// The jobs of an installed text of this site, by id and mark; `None` where the text is a crontab.
+    /// The jobs of an installed text of this site, by id and mark; `None` where the text is a
+    /// crontab.
     pub listed: Option<Listing>,
     /// Runs one job as its daemon would.
     pub attempt: fn(&Trial<'_>) -> Result<Attempt>,

@@ -72,9 +72,11 @@ struct Document {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct GivenJob {
-    /// The name of the job; the place and the lock of the job depend on the name (default: made of the command).
+    /// The name of the job; the place and the lock of the job depend on the name (default: made of
+    /// the command).
     id: Option<String>,
-    /// The schedule: five fields, or a word such as @daily, as in a crontab. H stands for a value that cron-render computes for the job.
+    /// The schedule: five fields, or a word such as @daily, as in a crontab. H stands for a value
+    /// that cron-render computes for the job.
     schedule: String,
     /// The arguments of manage.py, such as clearsessions.
     manage: Option<String>,
@@ -82,7 +84,8 @@ struct GivenJob {
     argv: Option<Vec<String>>,
     /// A command line for the shell of the jobs.
     shell: Option<String>,
-    /// A lock that keeps the job from running twice at the same time: true for a file in lock_dir, or the path of the lock.
+    /// A lock that keeps the job from running twice at the same time: true for a file in lock_dir,
+    /// or the path of the lock.
     lock: Option<Place>,
     /// A file that the output is appended to: true for a file in log_dir, or the path of the file.
     log: Option<Place>,
@@ -289,7 +292,8 @@ impl Draft {
         })
     }
 
-    /// The format of these facts; a name that no place has is an error of this template, since a command line has only known ones.
+    /// The format of these facts; a name that no place has is an error of this template, since a
+    /// command line has only known ones.
     ///
     /// # Errors
     /// `Kind::Input`, with the place.
@@ -511,7 +515,8 @@ fn form_of_lines(bytes: &[u8], is_user: impl Fn(&str) -> bool) -> Form {
     if jobs > 0 { Form::System } else { Form::User }
 }
 
-/// TOML or JSON rather than a crontab: by its name, else by what its first line of sense looks like.
+/// TOML or JSON rather than a crontab: by its name, else by what its first line of sense looks
+/// like.
 fn is_document(name: &str, bytes: &[u8]) -> bool {
     let ends = |with: &[&str]| {
         let end = Path::new(name).extension().and_then(|e| e.to_str());

@@ -226,8 +226,8 @@ pub fn of_expressions(
     Ok(Report::new(Status::Ok, msg, body))
 }
 
-/// `next --merged` without a template: the system's table, /etc/cron.d and the crontabs of all users
-/// that this user may read.
+/// `next --merged` without a template: the system's table, /etc/cron.d and the crontabs of all
+/// users that this user may read.
 ///
 /// # Errors
 /// `Kind::Failed` where the crontab of this user cannot be read for certain.

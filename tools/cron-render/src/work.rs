@@ -120,8 +120,8 @@ impl Work {
         })
     }
 
-    /// Refuses what an input file of another user may not ask for: that user's own crontab is theirs
-    /// to shape, everything else is root's.
+    /// Refuses what an input file of another user may not ask for: that user's own crontab is
+    /// theirs to shape, everything else is root's.
     ///
     /// # Errors
     /// `Kind::Input`, naming the user who can change the file.

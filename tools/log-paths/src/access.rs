@@ -1,5 +1,5 @@
-//! May this account write there? Answered from modes, owners, groups and ACLs on the whole way down, never by trying, and never by
-//! access(2), which answers for root only.
+//! May this account write there? Answered from modes, owners, groups and ACLs on the whole way
+//! down, never by trying, and never by access(2), which answers for root only.
 
 use crate::users::Account;
 use conf::files::Files;
@@ -72,7 +72,8 @@ impl<'a> Judge<'a> {
         found
     }
 
-    /// May `account` open this file for appending, creating it where it does not exist? `own` is what the name itself is, if that is known.
+    /// May `account` open this file for appending, creating it where it does not exist? `own` is
+    /// what the name itself is, if that is known.
     #[must_use]
     pub fn may_append(&self, account: &Account, path: &Path, own: Option<&Stat>) -> Access {
         if let (Some(stat), Some(dir)) = (
@@ -188,7 +189,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// An extended ACL; the mode's group bits are its mask then, so it is asked for only where they allow something.
+    /// An extended ACL; the mode's group bits are its mask then, so it is asked for only where they
+    /// allow something.
     fn acl(&self, path: &Path, stat: &Stat) -> Option<Vec<Entry>> {
         if stat.st_mode & 0o070 == 0 {
             return None;
@@ -213,7 +215,8 @@ struct Entry {
     id: u32,
 }
 
-/// The kernel's form: a version, then tag, permissions and id, little endian (linux/posix_acl_xattr.h).
+/// The kernel's form: a version, then tag, permissions and id, little endian
+/// (linux/posix_acl_xattr.h).
 fn entries(bytes: &[u8]) -> Option<Vec<Entry>> {
     let (version, rest) = bytes.split_first_chunk::<4>()?;
     if u32::from_le_bytes(*version) != 2 {

@@ -1,7 +1,8 @@
 //! The only thing this tool changes: directories that logs need, made for whoever opens the log.
 //!
-//! The way down is walked with openat and O_NOFOLLOW, a component at a time; only what was made here is given away. Nothing is made
-//! below a directory that somebody else could change, since he could put a link where the walk goes.
+//! The way down is walked with openat and O_NOFOLLOW, a component at a time; only what was made
+//! here is given away. Nothing is made below a directory that somebody else could change, since he
+//! could put a link where the walk goes.
 
 use crate::plan::{Claim, MissingDir};
 use crate::report::Directory;
@@ -71,8 +72,9 @@ fn one(site: &Site, dir: &MissingDir, dry_run: bool) -> Directory {
     }
 }
 
-/// A directory is made only for what root, or whoever runs this, alone could have asked for: a configuration that nobody else can change,
-/// and where a process says which one that is, a process of root's with a program of root's. A name or a command line proves nothing.
+/// A directory is made only for what root, or whoever runs this, alone could have asked for: a
+/// configuration that nobody else can change, and where a process says which one that is, a process
+/// of root's with a program of root's. A name or a command line proves nothing.
 fn trusted(site: &Site, claim: &Claim) -> Result<(), String> {
     let me = geteuid().as_raw();
     if let Some(pid) = claim.pid {
@@ -163,8 +165,8 @@ fn descend<'a>(site: &Site, path: &'a Path, owner: u32) -> Result<Walk<'a>, Stri
 impl Walk<'_> {
     /// Makes what is missing; the last of it belongs to the log's owner, what lies between to root.
     ///
-    /// Each directory is made under a name of its own and gets its place only when owner and mode are right: a run that is killed
-    /// leaves nothing half-made for the next one to take for done.
+    /// Each directory is made under a name of its own and gets its place only when owner and mode
+    /// are right: a run that is killed leaves nothing half-made for the next one to take for done.
     fn make(self, owner: Option<(u32, u32)>) -> Result<&'static str, String> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut at = self.base;
@@ -237,8 +239,8 @@ fn temporary_name() -> Result<OsString, Errno> {
     )))
 }
 
-/// Removes what killed runs have left: empty directories of ours under a temporary name. While another run holds the lock, they may be
-/// its own, and stay.
+/// Removes what killed runs have left: empty directories of ours under a temporary name. While
+/// another run holds the lock, they may be its own, and stay.
 fn sweep(dir: &OwnedFd) {
     if rustix::fs::flock(dir, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
         return;

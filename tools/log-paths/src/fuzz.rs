@@ -1,5 +1,5 @@
-//! Every configuration that log-paths reads, damaged at random from a stable corpus: nothing panics, nothing hangs, and what is found
-//! still has a name and a place.
+//! Every configuration that log-paths reads, damaged at random from a stable corpus: nothing
+//! panics, nothing hangs, and what is found still has a name and a place.
 
 use crate::log::Sink;
 use crate::rotation::{Fate, Rotation};
@@ -14,7 +14,8 @@ fn full_sweep() -> bool {
     std::env::var_os("RUNBOOK_SWEEP").is_some_and(|value| value == "full")
 }
 
-/// A small generator of its own (xorshift64*), so that a failing round can be replayed by its number.
+/// A small generator of its own (xorshift64*), so that a failing round can be replayed by its
+/// number.
 struct Dice(u64);
 
 impl Dice {

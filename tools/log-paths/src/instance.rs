@@ -1,7 +1,8 @@
 //! Which processes are those of the configurations that `--conf` names.
 //!
-//! A process that names its configuration is easy. One that names none uses the usual one, or it has set a title that hides what it was
-//! started with; and other users' processes hide more. Where this module cannot decide, the logs that the process holds decide.
+//! A process that names its configuration is easy. One that names none uses the usual one, or it
+//! has set a title that hides what it was started with; and other users' processes hide more. Where
+//! this module cannot decide, the logs that the process holds decide.
 
 use crate::process::{Process, option};
 use crate::request::Request;

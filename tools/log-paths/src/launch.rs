@@ -1,5 +1,6 @@
-//! How a program is started: by a process that runs, or by a unit, a supervisor or a crontab that would start it. What a command line and
-//! an environment decide (gunicorn, celery, uwsgi) is read from here, whoever starts the program and through whatever wrapper.
+//! How a program is started: by a process that runs, or by a unit, a supervisor or a crontab that
+//! would start it. What a command line and an environment decide (gunicorn, celery, uwsgi) is read
+//! from here, whoever starts the program and through whatever wrapper.
 
 mod finder;
 mod wrappers;
@@ -68,7 +69,8 @@ impl Launch {
     }
 }
 
-/// Every way that programs of this name are started. A process whose title hides its command line is left to whoever starts it.
+/// Every way that programs of this name are started. A process whose title hides its command line
+/// is left to whoever starts it.
 #[must_use]
 pub fn of(site: &Site, service: &'static str, names: &[&str]) -> Vec<Launch> {
     let running = site
@@ -80,7 +82,8 @@ pub fn of(site: &Site, service: &'static str, names: &[&str]) -> Vec<Launch> {
         .iter()
         .flat_map(|start| of_start(site, start, names))
     {
-        // The same program by the same words in the same place, seen running, needs no second mention but keeps its place.
+        // The same program by the same words in the same place, seen running, needs no second
+        // mention but keeps its place.
         match launches
             .iter_mut()
             .find(|known| known.arguments == launch.arguments && known.cwd == launch.cwd)

@@ -1,6 +1,7 @@
 //! log-paths: where a site logs, and whether each log is healthy.
 //!
-//! A request is read, everything it asks for is observed, a plan judges what was seen, and it is reported; only `--create-dirs` acts.
+//! A request is read, everything it asks for is observed, a plan judges what was seen, and it is
+//! reported; only `--create-dirs` acts.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 

@@ -1,4 +1,5 @@
-//! The words of this tool: what a log is, who opens it, and how it became known. Everything else reads or fills these.
+//! The words of this tool: what a log is, who opens it, and how it became known. Everything else
+//! reads or fills these.
 
 use crate::process::{Process, Program, Root};
 use crate::site::Site;
@@ -161,7 +162,8 @@ pub enum Doubt {
 }
 
 impl Target {
-    /// A log that a configuration names, opened by the service itself; the rest is filled in by whoever knows better.
+    /// A log that a configuration names, opened by the service itself; the rest is filled in by
+    /// whoever knows better.
     #[must_use]
     pub fn new(service: &'static str, instance: impl Into<String>, kind: Kind, sink: Sink) -> Self {
         Self {
@@ -203,7 +205,8 @@ pub struct Service {
     pub read: fn(&Site) -> Configured,
     /// A configuration that names a log; a test reads every one.
     pub example: Example,
-    /// The configurations that a process has that names none, where a process always shows the one that it names.
+    /// The configurations that a process has that names none, where a process always shows the one
+    /// that it names.
     pub usual: Option<fn(&Site, &Process) -> Vec<PathBuf>>,
     /// The commands that it starts for others.
     pub starts: Option<fn(&Site) -> Vec<Start>>,

@@ -1,4 +1,5 @@
-//! Reads configurations, the files they name, the processes, logrotate. Nothing here judges; [`crate::plan`] does.
+//! Reads configurations, the files they name, the processes, logrotate. Nothing here judges;
+//! [`crate::plan`] does.
 
 mod one;
 mod rotated;
@@ -21,7 +22,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Leaves out what a configuration without measure would fill the report with, and says that it is left out.
+/// Leaves out what a configuration without measure would fill the report with, and says that it is
+/// left out.
 fn bound(service: &'static str, configured: &mut Configured) {
     configured.faults.truncate(MOST);
     let Some(first) = configured.targets.get(MOST) else {
@@ -230,7 +232,8 @@ fn install(site: &Site) -> Vec<String> {
     words.map(|word| (*word).to_owned()).collect()
 }
 
-/// Names that are no files: the standard streams and /dev/null, however a configuration spells them.
+/// Names that are no files: the standard streams and /dev/null, however a configuration spells
+/// them.
 fn settle(mut target: Target) -> Target {
     if let Sink::File(path) = &target.sink {
         target.sink = match path.to_str() {
@@ -244,7 +247,8 @@ fn settle(mut target: Target) -> Target {
     target
 }
 
-/// The units of the main processes: those that systemd started itself. What supervisord started is in its unit, and is another program.
+/// The units of the main processes: those that systemd started itself. What supervisord started is
+/// in its unit, and is another program.
 fn units(site: &Site, targets: &mut [Target]) {
     let mut known: BTreeMap<u32, Option<String>> = BTreeMap::new();
     for target in targets.iter_mut().filter(|target| target.unit.is_none()) {
@@ -257,7 +261,8 @@ fn units(site: &Site, targets: &mut [Target]) {
     }
 }
 
-/// Which configurations were written after their service had started: the service does not know them yet.
+/// Which configurations were written after their service had started: the service does not know
+/// them yet.
 fn newer(site: &Site, logs: &mut [Seen]) {
     let mut known: BTreeMap<(u32, PathBuf), bool> = BTreeMap::new();
     for seen in logs.iter_mut() {
@@ -281,7 +286,8 @@ fn newer(site: &Site, logs: &mut [Seen]) {
     }
 }
 
-/// The containers whose processes belong to services that are asked for; none where a configuration is named.
+/// The containers whose processes belong to services that are asked for; none where a configuration
+/// is named.
 fn inside(request: &Request, site: &Site) -> Vec<(Site, Root)> {
     if site.files.is_rooted() || !request.conf.is_empty() || request.look == Look::Config {
         return Vec::new();
@@ -290,7 +296,8 @@ fn inside(request: &Request, site: &Site) -> Vec<(Site, Root)> {
     site.roots().into_iter().filter_map(open).collect()
 }
 
-/// What each name itself is; many are asked for by several threads. The outer `None` stands for what may not be looked at.
+/// What each name itself is; many are asked for by several threads. The outer `None` stands for
+/// what may not be looked at.
 fn stats(site: &Site, targets: &[Target]) -> Vec<Option<Option<Stat>>> {
     let files = &site.files;
     let stat = |target: &Target| match &target.sink {

@@ -1,4 +1,5 @@
-//! What was seen: configured logs, open files, processes, logrotate. [`crate::observe`] fills it, [`crate::plan`] judges it.
+//! What was seen: configured logs, open files, processes, logrotate. [`crate::observe`] fills it,
+//! [`crate::plan`] judges it.
 
 use crate::access::Access;
 use crate::log::{Fault, Target};

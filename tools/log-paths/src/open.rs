@@ -1,6 +1,9 @@
-//! Which logs processes really hold open, by their descriptors as the crate `proc` shows them. No log is opened.
+//! Which logs processes really hold open, by their descriptors as the crate `proc` shows them. No
+//! log is opened.
 //!
-//! Only descriptors that were opened for writing are looked at, and of them the regular files. Device and inode show whether a file was deleted, renamed or replaced. Memory files, O_TMPFILE and devices are no logs.
+//! Only descriptors that were opened for writing are looked at, and of them the regular files.
+//! Device and inode show whether a file was deleted, renamed or replaced. Memory files, O_TMPFILE
+//! and devices are no logs.
 
 use crate::parts::in_parts;
 use crate::process::{Process, number};
@@ -67,7 +70,8 @@ pub struct Walk {
     pub total: usize,
 }
 
-/// Looks at these processes. Files in `wanted` (device and inode) count as logs whatever their names.
+/// Looks at these processes. Files in `wanted` (device and inode) count as logs whatever their
+/// names.
 #[must_use]
 pub fn walk(processes: &[&Process], wanted: &HashSet<(u64, u64)>) -> Walk {
     let parts = in_parts(processes, 64, |processes| part(processes, wanted));
@@ -130,7 +134,8 @@ fn look_at(process: &Process, wanted: &HashSet<(u64, u64)>, buffer: &mut Vec<u8>
         .extend((!fds.is_empty()).then_some((process.pid, fds)));
 }
 
-/// Looks for a name in the file system of its process. Of a private namespace most names are the host's all the same.
+/// Looks for a name in the file system of its process. Of a private namespace most names are the
+/// host's all the same.
 fn inside(view: &View, open: &mut Open) {
     let here = open.in_place;
     open.in_place = rustix::fs::stat(view.inside(&open.path))
@@ -177,7 +182,8 @@ fn log_of(
     })
 }
 
-/// The name, and whether it leads to this very file. ` (deleted)` is only taken off where the name as it stands does not.
+/// The name, and whether it leads to this very file. ` (deleted)` is only taken off where the name
+/// as it stands does not.
 fn place(path: PathBuf, stat: &Stat) -> (PathBuf, bool) {
     let leads = |path: &Path| {
         rustix::fs::stat(path)
@@ -241,7 +247,8 @@ pub fn flag_names(flags: u32) -> Vec<&'static str> {
         .collect()
 }
 
-/// `JOURNAL_STREAM` names the device and inode of the socket that systemd gave; it counts while descriptor 1 or 2 still is that.
+/// `JOURNAL_STREAM` names the device and inode of the socket that systemd gave; it counts while
+/// descriptor 1 or 2 still is that.
 fn in_journal(pid: u32, streams: &[(u32, Stat)]) -> Vec<u32> {
     if streams.is_empty() {
         return Vec::new();

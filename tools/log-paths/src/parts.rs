@@ -2,8 +2,8 @@
 
 use std::thread;
 
-/// Does the work in as many parts as there are processors, up to four; the parts' results in order. A thread costs some 50 µs: lists
-/// shorter than `many` are not worth it.
+/// Does the work in as many parts as there are processors, up to four; the parts' results in order.
+/// A thread costs some 50 µs: lists shorter than `many` are not worth it.
 pub fn in_parts<T: Sync, R: Send + Default>(
     list: &[T],
     many: usize,

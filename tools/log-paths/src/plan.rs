@@ -1,5 +1,5 @@
-//! Makes the items of the report of the observations: each configured log joined with the processes that hold it, then the logs that only processes
-//! know of. Pure: nothing is read here.
+//! Makes the items of the report of the observations: each configured log joined with the processes
+//! that hold it, then the logs that only processes know of. Pure: nothing is read here.
 
 mod advice;
 mod health;

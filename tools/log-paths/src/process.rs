@@ -1,5 +1,6 @@
-//! The processes of this machine, as the services' rows see them: what they call themselves, who they run as, and which service they
-//! belong to. What the kernel knows of a process is read by the crate `proc`.
+//! The processes of this machine, as the services' rows see them: what they call themselves, who
+//! they run as, and which service they belong to. What the kernel knows of a process is read by the
+//! crate `proc`.
 
 use proc::{Identity, Namespace, Snapshot, Stat, View};
 use std::collections::BTreeMap;
@@ -46,7 +47,8 @@ impl Process {
         self.argv.join(&b' ')
     }
 
-    /// The arguments one by one, also where the process has set its title and they stand there as one.
+    /// The arguments one by one, also where the process has set its title and they stand there as
+    /// one.
     #[must_use]
     pub fn words(&self) -> Vec<Vec<u8>> {
         match self.argv.as_slice() {
@@ -146,7 +148,8 @@ pub fn option<'a>(argv: &'a [Vec<u8>], names: &[&str]) -> Option<&'a [u8]> {
     found
 }
 
-/// Every process but the kernel's own and this tool's. A process whose state the kernel hides has a number and nothing else.
+/// Every process but the kernel's own and this tool's. A process whose state the kernel hides has a
+/// number and nothing else.
 #[must_use]
 pub fn all(by: Identify) -> Vec<Process> {
     let (snapshot, hidden) = Snapshot::visible().unwrap_or_default();
@@ -170,7 +173,8 @@ pub fn all(by: Identify) -> Vec<Process> {
     processes
 }
 
-/// Finds the processes of services that have a root directory of their own; what may not be looked at counts as ours.
+/// Finds the processes of services that have a root directory of their own; what may not be looked
+/// at counts as ours.
 fn roots(processes: &mut [Process]) {
     let own = View::of(number(std::process::id()))
         .and_then(|view| view.root())
@@ -224,7 +228,8 @@ impl<'a> Program<'a> {
     #[must_use]
     pub fn of(process: &'a Process) -> Self {
         let title = process.argv.first().map_or(&b""[..], Vec::as_slice);
-        // A title that a server gave itself begins with the program and goes on with something else.
+        // A title that a server gave itself begins with the program and goes on with something
+        // else.
         let program = base(title.split(|byte| *byte == b' ').next().unwrap_or(title));
         let script = process
             .argv

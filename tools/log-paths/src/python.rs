@@ -1,7 +1,9 @@
-//! Python source read without running it: the module's own assignments, as far as they are literals.
+//! Python source read without running it: the module's own assignments, as far as they are
+//! literals.
 //!
-//! gunicorn's and Django's configurations are programs. What they say outright is read; anything that would have to be computed is
-//! handed back as its source text, so that the report can say so. Nothing is imported, called or guessed.
+//! gunicorn's and Django's configurations are programs. What they say outright is read; anything
+//! that would have to be computed is handed back as its source text, so that the report can say so.
+//! Nothing is imported, called or guessed.
 
 mod literal;
 mod module;
@@ -23,8 +25,8 @@ pub struct Assignment {
     pub value: Literal,
 }
 
-/// The assignments of a module: for each name its last one. A name that is also set inside `if`, `for`, `try` or `with`, or
-/// changed in place, is dynamic.
+/// The assignments of a module: for each name its last one. A name that is also set inside `if`,
+/// `for`, `try` or `with`, or changed in place, is dynamic.
 ///
 /// # Errors
 /// The line on which a text or a bracket is not closed.
@@ -52,7 +54,8 @@ pub fn assignments(source: &[u8]) -> Result<Vec<Assignment>, usize> {
     Ok(found)
 }
 
-/// The names a line sets: `a = 1`, `a = b = 1`, `a: str = "x"`, `a += x`, `a["x"] = y`, `a.update(…)`.
+/// The names a line sets: `a = 1`, `a = b = 1`, `a: str = "x"`, `a += x`, `a["x"] = y`,
+/// `a.update(…)`.
 fn assigned(line: &Line) -> Vec<(String, Literal)> {
     let tokens = line.tokens.as_slice();
     let [Token::Name(name), second, rest @ ..] = tokens else {

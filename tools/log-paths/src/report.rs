@@ -91,7 +91,8 @@ pub struct Item {
     pub mode: Option<String>,
     /// The unit that starts the service, where that is known.
     pub unit: Option<String>,
-    /// The directory that the path is below, for a process with a file system of its own; null for this host's.
+    /// The directory that the path is below, for a process with a file system of its own; null for
+    /// this host's.
     pub root: Option<String>,
     /// The user that the service, or its worker, runs as.
     pub service_user: Option<String>,
@@ -99,7 +100,8 @@ pub struct Item {
     pub opener: Opener,
     /// Whether the process that opens the log may write the log; null where the tool cannot tell.
     pub writable: Option<bool>,
-    /// Whether the service may open the log again after a rotation; null where the tool cannot tell.
+    /// Whether the service may open the log again after a rotation; null where the tool cannot
+    /// tell.
     pub reopenable: Option<bool>,
     /// The processes that hold the log open.
     pub open_by: Vec<Holder>,
@@ -155,7 +157,8 @@ pub struct Rotator {
     pub su: Option<String>,
     /// Whether logrotate copies and empties the file instead of renaming the file.
     pub copytruncate: bool,
-    /// Whether the service writes the new file after the rotation; null where the tool does not understand a command of the script.
+    /// Whether the service writes the new file after the rotation; null where the tool does not
+    /// understand a command of the script.
     pub reopened: Option<bool>,
 }
 

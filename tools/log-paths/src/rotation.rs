@@ -1,6 +1,8 @@
-//! What logrotate would do to a file, from its configuration alone: it is never run, nor are its scripts.
+//! What logrotate would do to a file, from its configuration alone: it is never run, nor are its
+//! scripts.
 //!
-//! Rules and refusals are those of logrotate 3.21 and 3.22, compared with `logrotate -d` in the tests.
+//! Rules and refusals are those of logrotate 3.21 and 3.22, compared with `logrotate -d` in the
+//! tests.
 
 mod cursor;
 mod directive;
@@ -83,7 +85,8 @@ pub enum Skip {
     Insecure(PathBuf),
     /// It is no regular file.
     Irregular,
-    /// The stanza has `sharedscripts`, and this file of it is an error: missing, or in a directory that others can write.
+    /// The stanza has `sharedscripts`, and this file of it is an error: missing, or in a directory
+    /// that others can write.
     Set(PathBuf, &'static str),
 }
 

@@ -1,4 +1,5 @@
-//! The services: one file each, and one row in the table. Each reads its own configuration, by its own rules, and runs nothing.
+//! The services: one file each, and one row in the table. Each reads its own configuration, by its
+//! own rules, and runs nothing.
 
 mod apache;
 mod caddy;
@@ -57,14 +58,16 @@ pub const UNITS: &str = systemd::SERVICE.name;
 /// The name of the daemons that run crontabs.
 pub const CRON: &str = cron::SERVICE.name;
 
-/// The configurations that a process of a service may have that names none, for the services that always show what they name.
+/// The configurations that a process of a service may have that names none, for the services that
+/// always show what they name.
 #[must_use]
 pub fn usual(site: &Site, process: &Process, service: &str) -> Option<Vec<PathBuf>> {
     let usual = named(service)?.usual?;
     Some(usual(site, process))
 }
 
-/// The commands that services start for others: supervisor's programs, systemd's units, and cron's lines.
+/// The commands that services start for others: supervisor's programs, systemd's units, and cron's
+/// lines.
 #[must_use]
 pub fn starts(site: &Site) -> Vec<Start> {
     SERVICES

@@ -1,4 +1,5 @@
-//! Text of the shell: files of assignments, and command lines of units, crontabs, init scripts and logrotate's scripts. Nothing is run.
+//! Text of the shell: files of assignments, and command lines of units, crontabs, init scripts and
+//! logrotate's scripts. Nothing is run.
 
 mod assignments;
 mod command;

@@ -1,4 +1,5 @@
-//! What is looked at: the file system (or a tree that stands for one), its users, and the processes of this machine.
+//! What is looked at: the file system (or a tree that stands for one), its users, and the processes
+//! of this machine.
 
 use crate::process::{self, Identify, Process, Root};
 use crate::start::Start;

@@ -1,4 +1,5 @@
-//! A command that something would start: a unit, a supervisor's program, a line of a crontab. Plain data.
+//! A command that something would start: a unit, a supervisor's program, a line of a crontab. Plain
+//! data.
 
 use conf::Source;
 use std::collections::BTreeMap;

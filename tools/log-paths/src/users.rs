@@ -1,5 +1,5 @@
-//! Users and groups: names to numbers and back, from the files of the system that is looked at, and from the name service of this
-//! one where it is the same.
+//! Users and groups: names to numbers and back, from the files of the system that is looked at, and
+//! from the name service of this one where it is the same.
 
 use conf::files::Files;
 use std::cell::RefCell;

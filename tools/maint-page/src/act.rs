@@ -1,5 +1,6 @@
-//! The only side effects on the layout's files: a plan's steps, in order, under its lock. All of it happens with the rights of the
-//! user whose directory it is ([`crate::settle`]): what is made is that user's, and what that user cannot change stays as it is.
+//! The only side effects on the layout's files: a plan's steps, in order, under its lock. All of it
+//! happens with the rights of the user whose directory it is ([`crate::settle`]): what is made is
+//! that user's, and what that user cannot change stays as it is.
 
 use crate::layout::{self, Layout, Place, Where};
 use crate::observe::Opened;

@@ -72,7 +72,8 @@ pub fn on(holds: &mut Vec<Hold>, wish: &Wish, now: Timestamp) -> Result<(), Stri
     }
 }
 
-/// The hold that the wish would change although another person made it: both go by the caller's name.
+/// The hold that the wish would change although another person made it: both go by the caller's
+/// name.
 pub fn anothers<'a>(holds: &'a [Hold], wish: &Wish) -> Option<&'a Hold> {
     let hold = holds
         .iter()
@@ -268,7 +269,8 @@ pub enum Event {
     Abandoned(String),
 }
 
-/// Moves every hold, or the only one that is to be moved, on to `now`. Said once: a second call at the same instant says nothing.
+/// Moves every hold, or the only one that is to be moved, on to `now`. Said once: a second call at
+/// the same instant says nothing.
 pub fn tick(holds: &mut Vec<Hold>, only: Option<&str>, now: Timestamp) -> Vec<Event> {
     let mut events = Vec::new();
     holds.retain_mut(|hold| {

@@ -1,5 +1,5 @@
-//! What a change means, for `--diff`: whether visitors see the page, what maintenance.json says, whose holds exist, and how many
-//! keys, which are secrets. Pure.
+//! What a change means, for `--diff`: whether visitors see the page, what maintenance.json says,
+//! whose holds exist, and how many keys, which are secrets. Pure.
 
 use crate::layout::{Layout, Place};
 use crate::observe::{Found, Observed};

@@ -116,8 +116,8 @@ impl Layout {
         self.dir.parent().unwrap_or(Path::new("/"))
     }
 
-    /// With whose rights the work in it is done: those of the user who can change its path, where root works for that user. `None` means
-    /// with the caller's.
+    /// With whose rights the work in it is done: those of the user who can change its path, where
+    /// root works for that user. `None` means with the caller's.
     ///
     /// # Errors
     /// `Kind::Permission` where more than one user can change the path.

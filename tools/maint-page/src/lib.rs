@@ -1,8 +1,8 @@
 //! Put a site behind an honest maintenance page, and take it away again.
 //!
-//! Pipeline of every command: read the request ([`request`]), look at what is there
-//! ([`observe`]), change the holds ([`change`]), see what the disk lacks ([`plan`]), do that
-//! ([`act`]), look again. [`settle`] has the pipeline; the files in `command/` have what differs between commands.
+//! Pipeline of every command: read the request ([`request`]), look at what is there ([`observe`]),
+//! change the holds ([`change`]), see what the disk lacks ([`plan`]), do that ([`act`]), look
+//! again. [`settle`] has the pipeline; the files in `command/` have what differs between commands.
 //!
 //! What this tool refuses: to touch a page or flag that it did not put there, to take a page
 //! away while somebody else still holds it, and to call something on or off without having

@@ -30,7 +30,8 @@ pub fn of(cause: &Cause, clues: &Clues, layout: &Layout) -> Option<Fix> {
     }
 }
 
-/// The tool's own directory may be opened to the server; what stands above it belongs to somebody else.
+/// The tool's own directory may be opened to the server; what stands above it belongs to somebody
+/// else.
 fn readable(path: &str, layout: &Layout) -> Fix {
     let own = std::path::Path::new(path);
     if own.starts_with(layout.dir()) {

@@ -15,7 +15,8 @@ pub struct Maintenance {
     pub command: String,
     /// The state of all holds together.
     pub state: State,
-    /// Whether the flag or the file that makes the web server show the page is in place, and was put there by this tool.
+    /// Whether the flag or the file that makes the web server show the page is in place, and was
+    /// put there by this tool.
     pub up: bool,
     /// Who put up what stands in the flag's place.
     pub flag: FlagShown,

@@ -1,4 +1,5 @@
-//! The pipeline of every command that changes something: lock, observe, change the holds, plan, act, observe again.
+//! The pipeline of every command that changes something: lock, observe, change the holds, plan,
+//! act, observe again.
 
 use crate::act;
 use crate::bypass::Key;
@@ -87,8 +88,8 @@ impl<'a> Settling<'a> {
         self.run_if(|holds, keys, now| alter(holds, keys, now).map(|()| true))
     }
 
-    /// The same, where `alter` may find that nothing is to be done: then everything stays as it was found, down to what the clock would
-    /// have brought up to date.
+    /// The same, where `alter` may find that nothing is to be done: then everything stays as it was
+    /// found, down to what the clock would have brought up to date.
     pub fn run_if(
         &self,
         alter: impl FnOnce(&mut Vec<Hold>, &mut Vec<Key>, Timestamp) -> Result<bool>,

@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::net::IpAddr;
 
-/// The servers there is a text for; `nginx-http` is the part for nginx's http block, `caddy-proxied`
-/// the text for a Caddy behind a proxy.
+/// The servers there is a text for; `nginx-http` is the part for nginx's http block,
+/// `caddy-proxied` the text for a Caddy behind a proxy.
 pub const SERVERS: [&str; 5] = ["nginx", "apache", "caddy", "nginx-http", "caddy-proxied"];
 
 /// Who and what is let past the page.

@@ -34,8 +34,9 @@ pub struct Template {
     files: Vec<(PathBuf, Vec<u8>)>,
 }
 
-/// Reads a template's files, refusing what could not be copied faithfully. Root reads with the rights of the user who can change the
-/// template: a file that the user cannot read does not become a page.
+/// Reads a template's files, refusing what could not be copied faithfully. Root reads with the
+/// rights of the user who can change the template: a file that the user cannot read does not become
+/// a page.
 pub fn read(dir: &Path) -> Result<Template> {
     let input = |e: Error| {
         Error {
@@ -107,7 +108,8 @@ fn text_of(files: &[(PathBuf, Vec<u8>)]) -> Option<std::result::Result<&str, std
     Some(std::str::from_utf8(bytes))
 }
 
-/// Reads a directory and those below, by their descriptors: nothing is followed, and nothing but regular files is opened.
+/// Reads a directory and those below, by their descriptors: nothing is followed, and nothing but
+/// regular files is opened.
 fn list(
     dir: &Dir,
     below: &Path,
@@ -165,8 +167,8 @@ pub fn page(template: &Template) -> Result<String> {
     }
 }
 
-/// Copies it to `page/NAME`: beside, then by one rename. Nothing to do if it is there. The web server reads the files as another user,
-/// whatever umask and original said.
+/// Copies it to `page/NAME`: beside, then by one rename. Nothing to do if it is there. The web
+/// server reads the files as another user, whatever umask and original said.
 pub fn copy(template: &Template, page: &Dir) -> Result<bool> {
     if page.stat(&template.name)?.is_some() {
         return Ok(false);

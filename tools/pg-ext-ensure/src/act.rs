@@ -1,6 +1,7 @@
-//! The only place that changes a database. All steps that the role may take run in one transaction and one round trip, with the look
-//! afterwards at its end. If the transaction fails nothing of it has happened, and each step is tried in a transaction of its own. An
-//! update runs first thing in a new session: some libraries refuse to be updated once they were loaded.
+//! The only place that changes a database. All steps that the role may take run in one transaction
+//! and one round trip, with the look afterwards at its end. If the transaction fails nothing of it
+//! has happened, and each step is tried in a transaction of its own. An update runs first thing in
+//! a new session: some libraries refuse to be updated once they were loaded.
 
 use pgconn::{Notice, Resolved};
 use postgres::Client;
@@ -64,7 +65,8 @@ pub fn together(
     }
 }
 
-/// Takes one step, for a role that shall own a schema that is created where that is not the session's own.
+/// Takes one step, for a role that shall own a schema that is created where that is not the
+/// session's own.
 ///
 /// # Errors
 /// Only a lost connection: what the server refuses is in the ending.
@@ -91,7 +93,8 @@ pub fn single(
     let found = database.installed.get(&step.want.name);
     let ending = match refused {
         None => Ending::Done,
-        // A race that was lost leaves things as they should be: 23505 and 42710 are no failure then.
+        // A race that was lost leaves things as they should be: 23505 and 42710 are no failure
+        // then.
         Some(_) if is_so(&step.want, found, step, policy) => Ending::Raced,
         Some(refusal) => Ending::Refused(refusal),
     };
@@ -130,8 +133,8 @@ fn begin(policy: &Policy) -> String {
     )
 }
 
-/// An update in a session of its own, while this one holds the lock. All statements of the step go in one message, which is one
-/// transaction, and the update is the first of them.
+/// An update in a session of its own, while this one holds the lock. All statements of the step go
+/// in one message, which is one transaction, and the update is the first of them.
 fn update(
     session: &mut Session,
     step: &Step,
@@ -166,7 +169,8 @@ fn update(
     refused
 }
 
-/// A session in which nothing has run yet. Its limits come with the greeting; a pooler that takes no settings there gets none.
+/// A session in which nothing has run yet. Its limits come with the greeting; a pooler that takes
+/// no settings there gets none.
 fn fresh(resolved: &Resolved, policy: &Policy) -> pgconn::Result<pgconn::Connected> {
     let options = format!(
         "-c lock_timeout={} -c statement_timeout={}",

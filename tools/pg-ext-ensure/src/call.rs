@@ -1,4 +1,5 @@
-//! The command line of the user, reduced to one extension: a fix is this command line with one addition.
+//! The command line of the user, reduced to one extension: a fix is this command line with one
+//! addition.
 
 use std::time::Duration;
 

@@ -90,7 +90,8 @@ pub struct Installed {
     pub owned: bool,
     /// `SET SCHEMA` may move the extension.
     pub relocatable: bool,
-    /// Some members belong to a role whose rights this role does not have: a trusted extension's members belong to the superuser.
+    /// Some members belong to a role whose rights this role does not have: a trusted extension's
+    /// members belong to the superuser.
     pub foreign_members: bool,
 }
 
@@ -107,7 +108,8 @@ pub struct Depth {
     pub needs: BTreeMap<String, BTreeSet<String>>,
     /// For installed extensions: the versions that an update can reach.
     pub reachable: BTreeMap<String, Vec<String>>,
-    /// For extensions that shall move: members outside the extension's schema, as `ALTER` statements that bring them back.
+    /// For extensions that shall move: members outside the extension's schema, as `ALTER`
+    /// statements that bring them back.
     pub scattered: BTreeMap<String, Vec<String>>,
     /// Roles that may log in.
     pub logins: BTreeSet<String>,
@@ -152,7 +154,8 @@ pub struct Settings {
     pub cron_database: Option<String>,
     /// `extwlist.extensions`, where pgextwlist is loaded: what everybody may create.
     pub whitelist: Option<Vec<String>>,
-    /// A role of a managed service that this role is a member of: the service decides what its members may do.
+    /// A role of a managed service that this role is a member of: the service decides what its
+    /// members may do.
     pub provider: Option<String>,
 }
 

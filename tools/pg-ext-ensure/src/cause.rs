@@ -1,5 +1,6 @@
-//! What stands in the way of a step. Causes come from catalogs and SQLSTATEs, never from the words of a message, which are in the
-//! server's language. The planner foresees causes; `diagnose` finds the cause of a server's refusal.
+//! What stands in the way of a step. Causes come from catalogs and SQLSTATEs, never from the words
+//! of a message, which are in the server's language. The planner foresees causes; `diagnose` finds
+//! the cause of a server's refusal.
 
 use base::terminal::escape;
 

@@ -1,5 +1,5 @@
-//! The cause of a server's refusal: what was foreseen, then catalog facts, then what the SQLSTATE means for the action. Where none of
-//! these decides, the server's own words have to do.
+//! The cause of a server's refusal: what was foreseen, then catalog facts, then what the SQLSTATE
+//! means for the action. Where none of these decides, the server's own words have to do.
 
 use crate::cause::{Cause, Scene, count, quoted};
 use crate::plan::Step;
@@ -78,7 +78,8 @@ pub fn cause(refusal: &Refusal, denied: Option<&Cause>, step: &Step, scene: &Sce
         ("57014", _) => Cause::TooLong,
         ("3D000", _) => Cause::NoDatabase,
         ("2BP01", Action::Drop) => Cause::Dependents(step.lost.clone()),
-        // Only of an extension that is known to need a library: others mean something else by this SQLSTATE.
+        // Only of an extension that is known to need a library: others mean something else by this
+        // SQLSTATE.
         ("55000" | "42704", _) => match needs_library {
             Some(row) => Cause::Preload(row.library.to_string()),
             None => Cause::Other,
@@ -111,7 +112,8 @@ pub fn short(mut notices: Vec<String>) -> Vec<String> {
     notices
 }
 
-/// Two refusals in one: the application's role was refused, and the administrator could not be asked.
+/// Two refusals in one: the application's role was refused, and the administrator could not be
+/// asked.
 pub fn without_admin(refusal: &Refusal, role: &str) -> String {
     format!(
         "role {} was refused: {}",

@@ -1,5 +1,6 @@
-//! One database, from the connection to the items of the report. The application's role tries every step; the administrator takes those
-//! that the server refuses that role for want of a right, and only those.
+//! One database, from the connection to the items of the report. The application's role tries every
+//! step; the administrator takes those that the server refuses that role for want of a right, and
+//! only those.
 
 use std::collections::BTreeSet;
 
@@ -154,7 +155,8 @@ impl Work<'_> {
         self.one_by_one(steps, before)
     }
 
-    /// What one transaction has done. Whose notices are whose is known only where one step was taken.
+    /// What one transaction has done. Whose notices are whose is known only where one step was
+    /// taken.
     fn all_done(&mut self, steps: Vec<Step>, taken: &Taken) -> Vec<Tried> {
         let single = steps.iter().filter(|step| step.is_work()).count() == 1;
         if !single {

@@ -1,6 +1,7 @@
-//! What closes a gap: for each cause the request once more with one thing added, or the statements of the plan for whoever may run them.
-//! No fix drops anything or gives away more rights than the request needs; where only a loss is left, the loss is an alternative that is
-//! marked as destructive.
+//! What closes a gap: for each cause the request once more with one thing added, or the statements
+//! of the plan for whoever may run them. No fix drops anything or gives away more rights than the
+//! request needs; where only a loss is left, the loss is an alternative that is marked as
+//! destructive.
 
 use std::time::Duration;
 
@@ -172,7 +173,8 @@ impl Setting<'_> {
         depth.settings.provider.clone()
     }
 
-    /// The extension's owner, or the superuser where the owner cannot log in or may not run the script, either.
+    /// The extension's owner, or the superuser where the owner cannot log in or may not run the
+    /// script, either.
     fn owner_or_superuser<'a>(&'a self, owner: &'a str) -> &'a str {
         let depth = self.scene.database.depth.as_ref();
         let logs_in = depth.is_some_and(|depth| depth.logins.contains(owner));

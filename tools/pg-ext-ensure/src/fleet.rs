@@ -1,5 +1,5 @@
-//! Many databases: which ones, and several at a time. Also the deadline of the whole run: a database that has not answered by then is
-//! reported as such, and left behind.
+//! Many databases: which ones, and several at a time. Also the deadline of the whole run: a
+//! database that has not answered by then is reported as such, and left behind.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -19,13 +19,15 @@ use crate::request::{Connection, Databases, Ensure};
 use crate::session::lost;
 use crate::want::Want;
 
-/// How many databases are worked on at a time: each is a server process of its own, and the server has other guests.
+/// How many databases are worked on at a time: each is a server process of its own, and the server
+/// has other guests.
 const WORKERS: usize = 8;
 
 /// Everything that was asked for.
 ///
 /// # Errors
-/// `Kind::Usage` for a wrong connection string; what a server says is in the outcomes, but where the list of databases cannot be had.
+/// `Kind::Usage` for a wrong connection string; what a server says is in the outcomes, but where
+/// the list of databases cannot be had.
 pub fn run(request: &Ensure, context: &Context) -> Result<Vec<Outcome>> {
     let app = resolved(&request.app, context.deadline)?;
     let admin = request
@@ -151,7 +153,8 @@ fn all(tasks: VecDeque<Task>, deadline: Deadline) -> Vec<Outcome> {
             }
         };
         let started = std::thread::Builder::new().spawn(work.clone());
-        // Without a thread to spare the databases are done one after the other; the watchdog ends a run that is late.
+        // Without a thread to spare the databases are done one after the other; the watchdog ends a
+        // run that is late.
         if started.is_err() && number == 0 {
             work();
         }

@@ -1,5 +1,5 @@
-//! The readers of pg-ext-ensure on random input: extensions as they are asked for, spec files, and the plan for catalogs of any shape,
-//! circles of requirements among them.
+//! The readers of pg-ext-ensure on random input: extensions as they are asked for, spec files, and
+//! the plan for catalogs of any shape, circles of requirements among them.
 //!
 //! The corpus is made anew each time from the same numbers, so that a failure comes back.
 

@@ -1,9 +1,10 @@
-//! `pg-ext-ensure`: PostgreSQL extensions, in every database that needs them, with the least privilege and a straight answer where that
-//! cannot be. Request ([`cli`]), observe, plan, act, report, database by database ([`ensure`], [`fleet`]). And, for commands that insist
-//! on one, a superuser for the length of a command ([`elevate`]).
+//! `pg-ext-ensure`: PostgreSQL extensions, in every database that needs them, with the least
+//! privilege and a straight answer where that cannot be. Request ([`cli`]), observe, plan, act,
+//! report, database by database ([`ensure`], [`fleet`]). And, for commands that insist on one, a
+//! superuser for the length of a command ([`elevate`]).
 //!
-//! What it refuses to do: drop and create again, guess from the words of an error message, use an administrator's rights for what the
-//! application may do itself.
+//! What it refuses to do: drop and create again, guess from the words of an error message, use an
+//! administrator's rights for what the application may do itself.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 

@@ -1,5 +1,6 @@
-//! Reads a database through one session. The first look is one round trip and enough where nothing is to be done. The deep look makes the
-//! server read every control file it has; the tool takes it only where something is to be done.
+//! Reads a database through one session. The first look is one round trip and enough where nothing
+//! is to be done. The deep look makes the server read every control file it has; the tool takes it
+//! only where something is to be done.
 
 use std::time::Duration;
 
@@ -34,7 +35,8 @@ pub fn batch(client: &mut Client, sql: &str) -> Result<Rows> {
     Ok(results)
 }
 
-/// Begins every look: the role's own search_path is asked for its first schema before it is set aside.
+/// Begins every look: the role's own search_path is asked for its first schema before it is set
+/// aside.
 const BEGIN: &str =
     "BEGIN READ ONLY; SELECT pg_catalog.current_schema(); SET LOCAL search_path = pg_catalog;";
 

@@ -1,5 +1,6 @@
-//! The package that holds an extension's files on the server's distribution, and what to type there as root. A command is a step only
-//! where the server runs on this machine: a script of fixes must not install anything on the wrong one.
+//! The package that holds an extension's files on the server's distribution, and what to type there
+//! as root. A command is a step only where the server runs on this machine: a script of fixes must
+//! not install anything on the wrong one.
 
 use base::Fix;
 use base::shell::line;

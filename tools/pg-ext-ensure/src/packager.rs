@@ -1,8 +1,10 @@
-//! Which distribution the server runs on: on this machine `os-release` says it; of another, only what the packager put into `version()`.
+//! Which distribution the server runs on: on this machine `os-release` says it; of another, only
+//! what the packager put into `version()`.
 
 use distro::{Distro, Family};
 
-/// The server's distribution: `version` is what `version()` gave, `words` what `server_version` did, `major` its number.
+/// The server's distribution: `version` is what `version()` gave, `words` what `server_version`
+/// did, `major` its number.
 pub fn of_server(version: &str, words: &str, major: u32, local: bool) -> Option<Distro> {
     let here = || {
         local
@@ -17,8 +19,9 @@ pub fn of_server(version: &str, words: &str, major: u32, local: bool) -> Option<
     })
 }
 
-/// From the packager's words: `(Debian 15.18-0+deb12u1)`, `(Ubuntu 14.11-0ubuntu0.22.04.1)`, `gcc (Alpine 13.2.1) 13.2.1`,
-/// `gcc (GCC) 11.4.1 20230605 (Red Hat 11.4.1-2)`. Fedora and Red Hat are told apart by `os-release` alone.
+/// From the packager's words: `(Debian 15.18-0+deb12u1)`, `(Ubuntu 14.11-0ubuntu0.22.04.1)`, `gcc
+/// (Alpine 13.2.1) 13.2.1`, `gcc (GCC) 11.4.1 20230605 (Red Hat 11.4.1-2)`. Fedora and Red Hat are
+/// told apart by `os-release` alone.
 fn of_version(version: &str, words: &str) -> Option<Distro> {
     let packager = words.split_once('(').map_or("", |(_, rest)| rest);
     let pgdg = packager.contains(".pgdg");

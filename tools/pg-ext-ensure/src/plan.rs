@@ -1,5 +1,6 @@
-//! From what is asked for and what was read to the steps that are to be taken: a pure function. A step says which statements do it, which
-//! rights the statements need (`rights` judges them for a role) and which cause stops it whoever takes it.
+//! From what is asked for and what was read to the steps that are to be taken: a pure function. A
+//! step says which statements do it, which rights the statements need (`rights` judges them for a
+//! role) and which cause stops it whoever takes it.
 
 use crate::catalog::{Available, Control, Database, Depth, Installed, Server};
 use crate::cause::Cause;
@@ -67,7 +68,8 @@ pub fn steps(server: &Server, database: &Database, wants: &[Want], policy: &Poli
     order.into_iter().map(|want| planner.step(want)).collect()
 }
 
-/// The libraries of a step as another role sees them: an administrator knows settings that the application does not.
+/// The libraries of a step as another role sees them: an administrator knows settings that the
+/// application does not.
 pub fn see_library(step: &mut Step, server: &Server, database: &Database, policy: &Policy) {
     let planner = Planner {
         server,
@@ -108,13 +110,15 @@ impl<'a> Planner<'a> {
         self.installed(name).is_some() && self.wanted(name, State::Absent).is_some()
     }
 
-    /// The extension will be there without anything that its requirement adds: it is installed and stays, or it is wanted.
+    /// The extension will be there without anything that its requirement adds: it is installed and
+    /// stays, or it is wanted.
     fn stays(&self, name: &str) -> bool {
         self.wanted(name, State::Absent).is_none()
             && (self.installed(name).is_some() || self.wanted(name, State::Present).is_some())
     }
 
-    /// The update of an installed extension gets rid of the need for another one, which shall be absent.
+    /// The update of an installed extension gets rid of the need for another one, which shall be
+    /// absent.
     fn outgrows(&self, want: &Want, absent: &str) -> bool {
         let Some(found) = self.installed(&want.name) else {
             return false;
@@ -169,7 +173,8 @@ impl<'a> Planner<'a> {
         step
     }
 
-    /// A library that has to be loaded at the server's start, and a cause where nothing works without the library.
+    /// A library that has to be loaded at the server's start, and a cause where nothing works
+    /// without the library.
     fn library(&self, step: &mut Step) {
         let (Some(row), Some(depth)) = (preload::of(&step.want.name), self.depth()) else {
             return;

@@ -1,4 +1,5 @@
-//! Extensions whose library has to be in `shared_preload_libraries`, and whether a server has loaded the library.
+//! Extensions whose library has to be in `shared_preload_libraries`, and whether a server has
+//! loaded the library.
 
 use crate::catalog::Settings;
 
@@ -67,8 +68,9 @@ impl Preloaded {
     }
 }
 
-/// The libraries of a list as the server reads it: separated by commas, in double quotes where a name needs them. A directory before the
-/// name and `.so` after it do not change which library is loaded.
+/// The libraries of a list as the server reads it: separated by commas, in double quotes where a
+/// name needs them. A directory before the name and `.so` after it do not change which library is
+/// loaded.
 pub fn names(list: &str) -> Vec<String> {
     elements(list)
         .iter()

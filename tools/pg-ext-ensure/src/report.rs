@@ -34,7 +34,8 @@ pub struct Elevation {
     pub granted_at: Option<String>,
     /// When the catalog showed that the role is no longer a superuser.
     pub revoked_at: Option<String>,
-    /// Whether the catalog shows that the role is no longer a superuser; null where the role never was one.
+    /// Whether the catalog shows that the role is no longer a superuser; null where the role never
+    /// was one.
     pub revoke_verified: Option<bool>,
     /// COMMAND.
     pub command: Option<Command>,
@@ -124,16 +125,18 @@ pub struct Item {
     pub action: Action,
     /// Whose rights the statements ran with; in a dry run, would run with.
     pub via: Via,
-    /// Whether the version is trusted: CREATE on the database is enough. Null where the tool did not need to know.
+    /// Whether the version is trusted: CREATE on the database is enough. Null where the tool did
+    /// not need to know.
     pub trusted: Option<bool>,
-    /// Whether the server has loaded the library that the extension needs from the server's start; null where the extension needs none,
-    /// or where the role cannot see that.
+    /// Whether the server has loaded the library that the extension needs from the server's start;
+    /// null where the extension needs none, or where the role cannot see that.
     pub loaded: Option<bool>,
     /// Required extensions that the run created with this one.
     pub requires: Vec<String>,
     /// The statements of the step.
     pub sql: Vec<String>,
-    /// The objects that depend on the extension to be dropped: dropped along with --drop-cascade, else the reason why nothing is dropped.
+    /// The objects that depend on the extension to be dropped: dropped along with --drop-cascade,
+    /// else the reason why nothing is dropped.
     pub lost: Vec<String>,
     /// The server's notices and warnings during the step.
     pub notices: Vec<String>,

@@ -1,4 +1,5 @@
-//! What one run is asked to do, as plain data. `cli.rs` makes it from the arguments; everything else takes it.
+//! What one run is asked to do, as plain data. `cli.rs` makes it from the arguments; everything
+//! else takes it.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -1,5 +1,5 @@
-//! Whether a role may take a step: foreseen from the catalogs, by the server's own rules. A server may decide otherwise (a whitelist, a
-//! managed service), so a real run tries all the same.
+//! Whether a role may take a step: foreseen from the catalogs, by the server's own rules. A server
+//! may decide otherwise (a whitelist, a managed service), so a real run tries all the same.
 
 use std::collections::BTreeSet;
 

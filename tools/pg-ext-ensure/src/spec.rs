@@ -1,4 +1,5 @@
-//! `--spec FILE`: which extensions which databases need, as TOML or JSON. The strings in it are written as on the command line.
+//! `--spec FILE`: which extensions which databases need, as TOML or JSON. The strings in it are
+//! written as on the command line.
 
 use std::path::Path;
 
@@ -15,7 +16,8 @@ use crate::want::Want;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// Databases that all need the extensions of this table; the connection's own database where neither this key nor --db names one.
+    /// Databases that all need the extensions of this table; the connection's own database where
+    /// neither this key nor --db names one.
     #[serde(default)]
     databases: Vec<String>,
     /// The extensions that each of those databases needs, written as EXT is.
@@ -71,7 +73,8 @@ pub struct Spec {
     pub own: Vec<(String, Vec<Want>)>,
 }
 
-/// Reads the file. `admin`: statements may run with the rights of --admin, which only the caller may lend.
+/// Reads the file. `admin`: statements may run with the rights of --admin, which only the caller
+/// may lend.
 ///
 /// # Errors
 /// `Kind::Input`, with line and column or the text that is wrong.

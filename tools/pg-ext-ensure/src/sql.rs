@@ -1,5 +1,5 @@
-//! SQL text: every name is quoted and every value a literal, whatever is in it. Statements go over the simple protocol, many in one
-//! round trip, so there are no parameters.
+//! SQL text: every name is quoted and every value a literal, whatever is in it. Statements go over
+//! the simple protocol, many in one round trip, so there are no parameters.
 
 pub use base::sql::{identifier, literal};
 use std::fmt::Write as _;
@@ -13,7 +13,8 @@ pub fn array<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
     text + "]::text[]"
 }
 
-/// One statement of a plan. The same statement reads differently for somebody who acts for the application's role.
+/// One statement of a plan. The same statement reads differently for somebody who acts for the
+/// application's role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Statement {
     /// `CREATE SCHEMA`.
@@ -56,7 +57,8 @@ pub enum Statement {
 }
 
 impl Statement {
-    /// The text. `owner` is the role that a new schema shall belong to, where somebody else runs the statement.
+    /// The text. `owner` is the role that a new schema shall belong to, where somebody else runs
+    /// the statement.
     pub fn text(&self, owner: Option<&str>) -> String {
         match self {
             Statement::CreateSchema(name) => {

@@ -1,4 +1,5 @@
-//! From the outcomes of all databases to one report: status, summary line and error are decided here.
+//! From the outcomes of all databases to one report: status, summary line and error are decided
+//! here.
 
 use base::error::{Error, Kind};
 use base::report::{Diff, Report, Status};
@@ -71,7 +72,8 @@ pub fn report(
     }
 }
 
-/// Places of the migrations that may create what nobody has named: the host may lack an extension although every item is met.
+/// Places of the migrations that may create what nobody has named: the host may lack an extension
+/// although every item is met.
 fn unknown(migrations: &Migrations) -> Option<Error> {
     let first = migrations.unknown.first()?;
     let others = match migrations.unknown.len() {
@@ -155,7 +157,8 @@ fn message(items: &[Item], dry_run: bool) -> String {
     }
 }
 
-/// The first failure that trying again would not mend, or else the first; the message says how many more there are.
+/// The first failure that trying again would not mend, or else the first; the message says how many
+/// more there are.
 fn error(items: &[Item]) -> Option<Error> {
     let failed: Vec<&Item> = items.iter().filter(|item| item.error.is_some()).collect();
     let lasting = failed.iter().find(|item| retry(item).is_none());

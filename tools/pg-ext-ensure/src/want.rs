@@ -1,5 +1,6 @@
-//! What is asked for one extension: `EXT[@VERSION|@latest][:SCHEMA]`, where each name may stand in SQL's double quotes. Names are taken
-//! as they are written, without SQL's folding to lower case: `uuid-ossp` needs no quotes here.
+//! What is asked for one extension: `EXT[@VERSION|@latest][:SCHEMA]`, where each name may stand in
+//! SQL's double quotes. Names are taken as they are written, without SQL's folding to lower case:
+//! `uuid-ossp` needs no quotes here.
 
 use base::error::{Error, Result};
 use schemars::JsonSchema;

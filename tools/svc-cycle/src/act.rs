@@ -1,7 +1,7 @@
 //! The only side effects: stopping, starting and waiting, service by service, wave by wave.
 //!
-//! Services of one wave are worked on at once, each in a thread of its own, because stopping takes as long as the
-//! slowest worker's last request.
+//! Services of one wave are worked on at once, each in a thread of its own, because stopping takes
+//! as long as the slowest worker's last request.
 
 mod start;
 mod stop;
@@ -32,7 +32,8 @@ pub struct Executor<'a> {
     pub progress: bool,
     /// What is written down before a stop that its backend does not show.
     pub journal: Option<&'a Mutex<Journal>>,
-    /// A service that its socket starts again right after its stop is as good as started: nothing runs in between.
+    /// A service that its socket starts again right after its stop is as good as started: nothing
+    /// runs in between.
     pub revival: bool,
 }
 
@@ -63,7 +64,8 @@ impl Executor<'_> {
         }
     }
 
-    /// Works on the tasks at these places at once. Where the system has no thread left, this one does their work.
+    /// Works on the tasks at these places at once. Where the system has no thread left, this one
+    /// does their work.
     pub fn at_once(
         &self,
         tasks: &mut [Task],

@@ -1,5 +1,5 @@
-//! Who runs a service. Each backend is whole in its file and has one line in [`ALL`]; whatever it is asked, it answers
-//! with what it could see, not with what it was told.
+//! Who runs a service. Each backend is whole in its file and has one line in [`ALL`]; whatever it
+//! is asked, it answers with what it could see, not with what it was told.
 
 pub mod command;
 pub mod compose;
@@ -36,7 +36,8 @@ pub fn named(name: &str) -> Option<&'static Backend> {
     ALL.iter().copied().find(|backend| backend.name == name)
 }
 
-/// The backend of a service. A set is only read with known names, so the first row is never the answer for another.
+/// The backend of a service. A set is only read with known names, so the first row is never the
+/// answer for another.
 #[must_use]
 pub fn of(service: &Service) -> &'static Backend {
     named(service.backend).unwrap_or(ALL[0])
@@ -54,7 +55,8 @@ pub fn id(service: &Service) -> ServiceId {
     (of(service).id)(service)
 }
 
-/// Who runs a service that was named without its backend: the first backend that keeps services of such a name here.
+/// Who runs a service that was named without its backend: the first backend that keeps services of
+/// such a name here.
 ///
 /// # Errors
 /// Usage: nobody here knows the name.

@@ -40,7 +40,8 @@ pub struct Changed {
 /// The whole run.
 ///
 /// # Errors
-/// What is wrong before anything was touched: usage, a held lock, a supervisord that does not answer.
+/// What is wrong before anything was touched: usage, a held lock, a supervisord that does not
+/// answer.
 pub fn run(request: &Request, set: Set, context: &Context) -> Result<Changed> {
     let interrupt = Interrupt::begin()?;
     let mut locks = Locks::default();
@@ -123,8 +124,8 @@ pub fn run(request: &Request, set: Set, context: &Context) -> Result<Changed> {
     Ok(changed)
 }
 
-/// The set with what the managers of its services stop together with them and what starts them again, and the identities of all that
-/// comes along.
+/// The set with what the managers of its services stop together with them and what starts them
+/// again, and the identities of all that comes along.
 fn with_related(action: Action, set: Set) -> Result<(Set, Vec<Related>)> {
     if !matches!(
         action,
@@ -232,7 +233,8 @@ fn tasks(set: &Set, states: Vec<State>, intents: Vec<Intent>, along: &[Related])
         .collect()
 }
 
-/// Everything that can be found out before the first change. False where something speaks against it.
+/// Everything that can be found out before the first change. False where something speaks against
+/// it.
 fn checked(
     request: &Request,
     set: &Set,
@@ -240,7 +242,8 @@ fn checked(
     facts: &mut Facts,
     deadline: Deadline,
 ) -> bool {
-    // A name that another user's PATH finds (--as-site puts the site's venv first) is only that user's to look up.
+    // A name that another user's PATH finds (--as-site puts the site's venv first) is only that
+    // user's to look up.
     let by_name = request
         .command
         .first()

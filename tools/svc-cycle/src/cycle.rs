@@ -1,9 +1,10 @@
 //! Stop, COMMAND, start: and the start comes whatever happens.
 //!
-//! Before the first stop there are a synced journal and a guardian process. From then on no path leads out of
-//! [`run`] but through [`restore`]; signals are held back and looked at, COMMAND gets them, and a panic or a KILL
-//! leaves the guardian to do the same with the same code. A service whose stop was asked for counts as interrupted until its new process
-//! is ready: where that is not so when the run ends, the guardian goes on.
+//! Before the first stop there are a synced journal and a guardian process. From then on no path
+//! leads out of [`run`] but through [`restore`]; signals are held back and looked at, COMMAND gets
+//! them, and a panic or a KILL leaves the guardian to do the same with the same code. A service
+//! whose stop was asked for counts as interrupted until its new process is ready: where that is not
+//! so when the run ends, the guardian goes on.
 
 use std::ffi::OsString;
 use std::sync::{Mutex, PoisonError};
@@ -44,7 +45,8 @@ pub struct Facts {
     pub guarded: bool,
 }
 
-/// The whole of restart and cycle. Its errors come before anything was touched; later ones are in the tasks.
+/// The whole of restart and cycle. Its errors come before anything was touched; later ones are in
+/// the tasks.
 ///
 /// # Errors
 /// The journal cannot be written or the guardian not started: then nothing was stopped.
@@ -111,7 +113,8 @@ pub fn run(
     Ok(facts)
 }
 
-/// The services that have to run again: those that this run stops, and those that an interrupted run left down.
+/// The services that have to run again: those that this run stops, and those that an interrupted
+/// run left down.
 fn owes(set: &Set, tasks: &[Task]) -> Vec<Owed> {
     let services = set.services.iter().zip(tasks);
     services
@@ -149,11 +152,13 @@ fn stop_all(exec: &Executor<'_>, tasks: &mut [Task]) {
 /// What bringing one service back may take beside its start.
 const PER_SERVICE: Duration = Duration::from_secs(30);
 
-/// Starts everything that is to run, in order, without asking anybody. What runs already although it was stopped was started by
-/// something else while COMMAND ran, perhaps with the code of before COMMAND: it is started anew.
+/// Starts everything that is to run, in order, without asking anybody. What runs already although
+/// it was stopped was started by something else while COMMAND ran, perhaps with the code of before
+/// COMMAND: it is started anew.
 fn restore(exec: &Executor<'_>, tasks: &mut [Task]) {
     let services: Vec<&Service> = exec.set.services.iter().collect();
-    // Bringing services back is not cut short by --timeout: it may take what the services themselves may.
+    // Bringing services back is not cut short by --timeout: it may take what the services
+    // themselves may.
     let most = services
         .iter()
         .map(|service| service.start_timeout() + PER_SERVICE)
@@ -203,13 +208,15 @@ fn anew(exec: &Executor<'_>, service: &Service, task: &mut Task) {
 fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task) {
     let wanted = task.intent.start.clone();
     let members = match act::settled(service) {
-        // The system had no descriptor or process left for the stop: it was never told, and runs on.
+        // The system had no descriptor or process left for the stop: it was never told, and runs
+        // on.
         Ok(state) if never_told(task) && is_old(task, &state) => {
             task.saw(&state);
             task.up = service.is_up(&state);
             return;
         }
-        // Told to stop and still there: it cannot be started before it is gone, and the guardian waits for that.
+        // Told to stop and still there: it cannot be started before it is gone, and the guardian
+        // waits for that.
         Ok(state) if task.touched && !task.down && is_old(task, &state) => {
             task.saw(&state);
             task.stuck = true;
@@ -240,8 +247,8 @@ fn is_old(task: &Task, state: &State) -> bool {
     state.holds_one_of(&task.before.generation())
 }
 
-/// Member by member: stopped, started and ready before the next is touched. The first that fails ends it. What systemd stops with a
-/// service is stopped before and started after it.
+/// Member by member: stopped, started and ready before the next is touched. The first that fails
+/// ends it. What systemd stops with a service is stopped before and started after it.
 fn rolling(exec: &Executor<'_>, tasks: &mut [Task]) {
     let order: Vec<usize> = exec.set.waves.iter().flatten().copied().collect();
     let role = |at: usize| exec.set.services[at].role;
@@ -371,7 +378,8 @@ fn missing(tasks: &[Task]) -> Vec<ServiceId> {
     found.map(|task| task.report.id.clone()).collect()
 }
 
-/// Whether somebody has to go on after the run: a stop is under way, or the system had no room for a start.
+/// Whether somebody has to go on after the run: a stop is under way, or the system had no room for
+/// a start.
 fn needs_guardian(tasks: &[Task]) -> bool {
     tasks.iter().any(|task| {
         let owed = !task.intent.start.is_empty() && task.touched && !task.ready;
@@ -381,7 +389,8 @@ fn needs_guardian(tasks: &[Task]) -> bool {
     })
 }
 
-/// The members that interrupted runs left down, by identity, for the plan of another run over the same services.
+/// The members that interrupted runs left down, by identity, for the plan of another run over the
+/// same services.
 #[must_use]
 pub fn owed_by(journals: &[Journal]) -> plan::Owed {
     let mut owed = plan::Owed::new();

@@ -1,9 +1,10 @@
 //! Is the running process what it was meant to be?
 //!
-//! A variable set in the administrator's shell, in a unit, in an init script: whether it reached the daemon is seen in
-//! the daemon alone. The environment that counts is the one which the process has now (`proc::live`): uwsgi's and gunicorn's
-//! `--env` and a program's own os.environ come after exec, and /proc/PID/environ never shows them. Where a program keeps no
-//! table that can be read (a static Go binary), what exec was given is all there is to know.
+//! A variable set in the administrator's shell, in a unit, in an init script: whether it reached
+//! the daemon is seen in the daemon alone. The environment that counts is the one which the process
+//! has now (`proc::live`): uwsgi's and gunicorn's `--env` and a program's own os.environ come after
+//! exec, and /proc/PID/environ never shows them. Where a program keeps no table that can be read (a
+//! static Go binary), what exec was given is all there is to know.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -117,7 +118,8 @@ fn uid_of(user: &str) -> Option<u32> {
     }
 }
 
-/// The executable itself and, since a venv's python is a link to the system's, the name it was started by.
+/// The executable itself and, since a venv's python is a link to the system's, the name it was
+/// started by.
 fn executables(pid: i32) -> Vec<std::path::PathBuf> {
     let mut found: Vec<std::path::PathBuf> = proc::executable(pid).into_iter().collect();
     let words = arguments(pid).unwrap_or_default();
@@ -154,7 +156,8 @@ fn variables(pid: i32) -> Option<Variables> {
     live::environment(pid).or_else(|| environment(pid).ok())
 }
 
-/// A worker imports the application; a master that does not preload it never sees what the application sets.
+/// A worker imports the application; a master that does not preload it never sees what the
+/// application sets.
 fn workers_hold(wanted: &str, pid: i32) -> bool {
     if wanted.starts_with('!') {
         return false;

@@ -1,4 +1,5 @@
-//! What a service is, whatever a set calls it: the one identity in locks, journals, recovery and reports.
+//! What a service is, whatever a set calls it: the one identity in locks, journals, recovery and
+//! reports.
 
 use std::fmt;
 use std::path::PathBuf;

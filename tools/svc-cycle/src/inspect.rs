@@ -18,7 +18,8 @@ use crate::set::Set;
 use crate::state::{Done, State};
 use crate::task::Task;
 
-/// Looks at every service; `check` asks its probes and expectations too. What cannot be told of one hides nothing of the others.
+/// Looks at every service; `check` asks its probes and expectations too. What cannot be told of one
+/// hides nothing of the others.
 ///
 /// # Errors
 /// A name of which nothing is known, where it is the only one.
@@ -101,7 +102,8 @@ pub fn run(request: &Request, set: &Set) -> Result<Report<Cycle>> {
     })
 }
 
-/// What an interrupted run stopped, of these services. Others than the owner of the journals cannot see them, and get no warning.
+/// What an interrupted run stopped, of these services. Others than the owner of the journals cannot
+/// see them, and get no warning.
 fn owed(set: &Set) -> Vec<String> {
     let Ok((journals, _)) = Journal::interrupted() else {
         return Vec::new();

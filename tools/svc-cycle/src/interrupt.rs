@@ -1,6 +1,7 @@
 //! TERM, INT, HUP and QUIT, held back and looked at where it is safe to stop.
 //!
-//! Whoever waits asks [`Interrupt::seen`]. Bringing services back does not ask: no number of signals skips the start.
+//! Whoever waits asks [`Interrupt::seen`]. Bringing services back does not ask: no number of
+//! signals skips the start.
 
 use std::sync::Mutex;
 

@@ -1,9 +1,11 @@
-//! What a run has taken down, written where its successor finds it: after a kill, and after a power cut.
+//! What a run has taken down, written where its successor finds it: after a kill, and after a power
+//! cut.
 //!
-//! The file is written and synced before the first stop and removed after the last start, in a directory that only its
-//! owner can enter and that outlives a reboot. It holds the whole set as it was then: what `git pull` makes of the set file
-//! in between must not change what is brought back. Every service stands in it by its own identity, so that it is recovered
-//! by itself, and a set of another site that calls its service by the same name never touches it.
+//! The file is written and synced before the first stop and removed after the last start, in a
+//! directory that only its owner can enter and that outlives a reboot. It holds the whole set as it
+//! was then: what `git pull` makes of the set file in between must not change what is brought back.
+//! Every service stands in it by its own identity, so that it is recovered by itself, and a set of
+//! another site that calls its service by the same name never touches it.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -118,7 +120,8 @@ impl Journal {
         let _ = self.write();
     }
 
-    /// Notes that a service is about to be told to stop. Failing that, a successor takes an old process for one that stays.
+    /// Notes that a service is about to be told to stop. Failing that, a successor takes an old
+    /// process for one that stays.
     pub fn note_stop(&mut self, id: &ServiceId) {
         for owed in self.entry.owed.iter_mut().filter(|owed| owed.id == *id) {
             owed.stop = Stop::Begun;

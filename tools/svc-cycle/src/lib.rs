@@ -1,8 +1,10 @@
-//! svc-cycle: stop, start, restart, reload or inspect a set of services in order, and tell the truth about the result.
+//! svc-cycle: stop, start, restart, reload or inspect a set of services in order, and tell the
+//! truth about the result.
 //!
-//! A run reads the request, observes every service, makes a plan, checks what can be checked, and acts; `cycle` and `restart`
-//! keep a journal and a guardian meanwhile, so that what ran before runs again whatever happens. This tool refuses to believe
-//! exit codes, pid files and its own success: each of them is looked at again afterwards.
+//! A run reads the request, observes every service, makes a plan, checks what can be checked, and
+//! acts; `cycle` and `restart` keep a journal and a guardian meanwhile, so that what ran before
+//! runs again whatever happens. This tool refuses to believe exit codes, pid files and its own
+//! success: each of them is looked at again afterwards.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 

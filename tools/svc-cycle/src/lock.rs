@@ -1,8 +1,11 @@
-//! One lock for each service that is changed, so that two runs over different services do not wait for each other.
+//! One lock for each service that is changed, so that two runs over different services do not wait
+//! for each other.
 //!
-//! Each lock has two parts. A file in the user's own state directory keeps the runs of one user apart. A name in the kernel's
-//! abstract namespace of unix sockets (unix(7)) keeps the runs of different users apart: root and a deploy user share no directory that
-//! both may write. Every user could take such a name, so it counts only where its holder is somebody who may change the service.
+//! Each lock has two parts. A file in the user's own state directory keeps the runs of one user
+//! apart. A name in the kernel's abstract namespace of unix sockets (unix(7)) keeps the runs of
+//! different users apart: root and a deploy user share no directory that both may write. Every user
+//! could take such a name, so it counts only where its holder is somebody who may change the
+//! service.
 
 use std::io::Read as _;
 use std::os::linux::net::SocketAddrExt as _;
@@ -29,7 +32,8 @@ pub struct Locks {
 }
 
 impl Locks {
-    /// Takes the lock of every service, always in the same order, so that two runs cannot wait for each other in a ring.
+    /// Takes the lock of every service, always in the same order, so that two runs cannot wait for
+    /// each other in a ring.
     ///
     /// # Errors
     /// One is held (75).
@@ -54,7 +58,8 @@ impl Locks {
     }
 }
 
-/// Takes the name of the service; None where the name is somebody's who has no say, or where the kernel has none to give.
+/// Takes the name of the service; None where the name is somebody's who has no say, or where the
+/// kernel has none to give.
 fn among_users(id: &ServiceId, service: &Service, wait: Duration) -> Result<Option<UnixListener>> {
     let name = format!("runbook-tools/svc-cycle/{}", id.file_name());
     let Ok(address) = SocketAddr::from_abstract_name(&name) else {

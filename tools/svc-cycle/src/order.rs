@@ -1,7 +1,8 @@
-//! The order: a service starts once everything in its `after` is ready, and stops before any of that does.
+//! The order: a service starts once everything in its `after` is ready, and stops before any of
+//! that does.
 //!
-//! Services that do not wait for each other form a wave and are worked on at once. An `after` that was not
-//! selected does not hold anything up: what is not in the run is not in the order either.
+//! Services that do not wait for each other form a wave and are worked on at once. An `after` that
+//! was not selected does not hold anything up: what is not in the run is not in the order either.
 
 use base::{Error, Result};
 

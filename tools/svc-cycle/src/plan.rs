@@ -1,4 +1,5 @@
-//! The plan: from the request and the state of the services to the steps for each service. Pure: nothing is read here.
+//! The plan: from the request and the state of the services to the steps for each service. Pure:
+//! nothing is read here.
 
 use std::collections::BTreeMap;
 
@@ -46,8 +47,8 @@ impl Intent {
 /// What an interrupted run left down: the members by the identity of their service.
 pub type Owed = BTreeMap<ServiceId, Vec<String>>;
 
-/// The intent for each service of the set, in its order. `owed` are members that an interrupted run took down and nothing
-/// brought back: to a cycle they count as having been up.
+/// The intent for each service of the set, in its order. `owed` are members that an interrupted run
+/// took down and nothing brought back: to a cycle they count as having been up.
 #[must_use]
 pub fn make(
     action: Action,
@@ -114,7 +115,8 @@ fn asked(
     }
 }
 
-/// Stops a service that runs and starts the service again; starts what an interrupted run left down, too.
+/// Stops a service that runs and starts the service again; starts what an interrupted run left
+/// down, too.
 fn restored(state: &State, owed: &[String]) -> Intent {
     let up = state.up();
     let known = state.names(|_| true);
@@ -142,8 +144,8 @@ fn dependent(action: Action, state: &State, owed: &[String]) -> Intent {
     }
 }
 
-/// What starts the service by itself: in the way of a stop and of COMMAND, and wanted again afterwards. A restart leaves it alone,
-/// so that no connection is refused.
+/// What starts the service by itself: in the way of a stop and of COMMAND, and wanted again
+/// afterwards. A restart leaves it alone, so that no connection is refused.
 fn trigger(action: Action, state: &State, owed: &[String]) -> Intent {
     match action {
         Action::Stop => Intent {
@@ -159,7 +161,8 @@ fn trigger(action: Action, state: &State, owed: &[String]) -> Intent {
     }
 }
 
-/// What the manager stops along with another service of the set must come back, too, whatever the set says of it.
+/// What the manager stops along with another service of the set must come back, too, whatever the
+/// set says of it.
 pub fn bring_along(intents: &mut [Intent], states: &[State], along: &[usize]) {
     for at in along {
         let (intent, state) = (&mut intents[*at], &states[*at]);

@@ -1,4 +1,5 @@
-//! What is checked before the first stop: the service's own preflight, the checks that its program is known for, COMMAND, and rights.
+//! What is checked before the first stop: the service's own preflight, the checks that its program
+//! is known for, COMMAND, and rights.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -132,8 +133,9 @@ impl Known {
     }
 }
 
-/// The check of the program that runs now, as its own user, in its own directory and environment. None where the program is not known,
-/// or where a part of its command line cannot be seen any more.
+/// The check of the program that runs now, as its own user, in its own directory and environment.
+/// None where the program is not known, or where a part of its command line cannot be seen any
+/// more.
 fn known(state: &State) -> Option<Known> {
     let view = state.pids().first().and_then(|pid| View::of(*pid).ok())?;
     let exe = view.exe().ok().filter(|exe| !exe.deleted)?;
@@ -142,7 +144,8 @@ fn known(state: &State) -> Option<Known> {
     if view.shares(proc::Namespace::Pid) != Some(true) {
         return None;
     }
-    // A unit with PrivateTmp= or ProtectSystem= sees other files under the same names: the check runs among them.
+    // A unit with PrivateTmp= or ProtectSystem= sees other files under the same names: the check
+    // runs among them.
     let among = match view.shares(proc::Namespace::Mount) {
         Some(true) => None,
         _ if rustix::process::geteuid().is_root() => Some(view.identity.clone()),

@@ -1,8 +1,9 @@
 //! Is it up, is it the service that answers, and does it stay?
 //!
-//! Three things in turn: the backend says that it runs; every probe is answered, by a process of the service itself
-//! and by none of the old ones; and then for `stable` the same processes live and the backend has restarted nothing.
-//! An exit ends every wait at once, because the wait is on the processes' own descriptors.
+//! Three things in turn: the backend says that it runs; every probe is answered, by a process of
+//! the service itself and by none of the old ones; and then for `stable` the same processes live
+//! and the backend has restarted nothing. An exit ends every wait at once, because the wait is on
+//! the processes' own descriptors.
 
 use std::collections::BTreeSet;
 use std::thread::sleep;
@@ -85,7 +86,8 @@ impl Watchers {
         self.reports
     }
 
-    /// A port that another program already has is no place to start at: its answer would be taken for ours.
+    /// A port that another program already has is no place to start at: its answer would be taken
+    /// for ours.
     ///
     /// # Errors
     /// Somebody listens there.
@@ -119,7 +121,8 @@ impl Watchers {
         left: Duration,
     ) -> bool {
         for ((armed, anybody), report) in self.probes.iter().zip(&mut self.reports) {
-            // A question that cannot be answered in what is left would only hide the last answer that came.
+            // A question that cannot be answered in what is left would only hide the last answer
+            // that came.
             if report.ok || (report.attempts > 0 && left < Duration::from_millis(20)) {
                 continue;
             }
@@ -152,7 +155,8 @@ impl Watchers {
     }
 }
 
-/// Whether the answer came from the service: one of its processes holds the port, and none of the old ones does.
+/// Whether the answer came from the service: one of its processes holds the port, and none of the
+/// old ones does.
 fn own(
     probe: &Probe,
     service: &Service,
@@ -267,7 +271,8 @@ impl Of<'_> {
     }
 }
 
-/// Waits until the members are up, answer, and stay. `interrupt` is None where nothing may interrupt.
+/// Waits until the members are up, answer, and stay. `interrupt` is None where nothing may
+/// interrupt.
 #[must_use]
 pub fn wait(
     service: &Service,
@@ -341,8 +346,9 @@ pub fn wait(
     }
 }
 
-/// Whether an answer of the backend stays what it is. A daemon that root starts writes its pid file before it gives up root's rights:
-/// for a moment the file seems to name a process that its owner may not signal.
+/// Whether an answer of the backend stays what it is. A daemon that root starts writes its pid file
+/// before it gives up root's rights: for a moment the file seems to name a process that its owner
+/// may not signal.
 fn is_final(service: &Service, error: &Error, waited: Duration) -> bool {
     match error.kind {
         Kind::Usage | Kind::Input => true,
@@ -396,7 +402,8 @@ fn rest(pids: &[i32], time: Duration) {
     }
 }
 
-/// How long it has to stay: as the set says; else a moment where a probe spoke for it, and a second where nothing did.
+/// How long it has to stay: as the set says; else a moment where a probe spoke for it, and a second
+/// where nothing did.
 fn stable(service: &Service, state: &State) -> Duration {
     service.spec.stable.unwrap_or_else(|| {
         let vouched =
@@ -409,14 +416,16 @@ fn stable(service: &Service, state: &State) -> Duration {
     })
 }
 
-/// How often the watch over a service begins anew because a child of it ended, before the service is believed all the same.
+/// How often the watch over a service begins anew because a child of it ended, before the service
+/// is believed all the same.
 const CHILDREN: u32 = 4;
 
 /// A service that did not stay up: the last state, and the reason.
 type Gone = Box<(State, String)>;
 
-/// Watches it for `stable`. A master that says it is ready and whose workers then die (gunicorn with broken code under Type=notify) dies
-/// a moment after them: so the end of a child makes the watch begin anew, a few times.
+/// Watches it for `stable`. A master that says it is ready and whose workers then die (gunicorn
+/// with broken code under Type=notify) dies a moment after them: so the end of a child makes the
+/// watch begin anew, a few times.
 fn stays(
     service: &Service,
     of: Of<'_>,
@@ -491,7 +500,8 @@ fn workers(pids: &[i32]) -> BTreeSet<i32> {
     )
 }
 
-/// Asks everything once, of a service that should be up: `check`, and a start that found it running.
+/// Asks everything once, of a service that should be up: `check`, and a start that found it
+/// running.
 pub fn once(service: &Service, state: &State, watchers: &mut Watchers) -> Result<()> {
     let answered = watchers.ask(service, state, &[], Instant::now(), PATIENCE);
     match watchers.unanswered() {

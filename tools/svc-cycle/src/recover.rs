@@ -1,9 +1,11 @@
-//! Bringing back what an interrupted run left down: the guardian does it at once, `recover` later, both with this code.
+//! Bringing back what an interrupted run left down: the guardian does it at once, `recover` later,
+//! both with this code.
 //!
-//! It is idempotent, and it goes service by service: one that cannot be started keeps no other from being started. What runs
-//! again already is left alone, a start that is still in flight is waited for, what was told to stop is waited for, and what is
-//! left of COMMAND is ended first, because it was promised that nothing runs while it does. What was left down on purpose is
-//! started only by name.
+//! It is idempotent, and it goes service by service: one that cannot be started keeps no other from
+//! being started. What runs again already is left alone, a start that is still in flight is waited
+//! for, what was told to stop is waited for, and what is left of COMMAND is ended first, because it
+//! was promised that nothing runs while it does. What was left down on purpose is started only by
+//! name.
 
 mod guardian;
 
@@ -74,8 +76,9 @@ impl Selection {
         })
     }
 
-    /// Whether the recovery is about this service of an interrupted run. A run for the same site counts as a whole, whatever
-    /// has become of the set since; a run for another site does not count, even where both sites use the service.
+    /// Whether the recovery is about this service of an interrupted run. A run for the same site
+    /// counts as a whole, whatever has become of the set since; a run for another site does not
+    /// count, even where both sites use the service.
     fn wants(&self, journal: &Journal, id: &ServiceId) -> bool {
         let selected = || self.only.as_ref().is_none_or(|only| only.contains(id));
         match (&self.site, &journal.entry().origin.site) {
@@ -243,7 +246,8 @@ fn settle_accounts(journal: &mut Journal, tasks: &mut [Task]) {
     }
 }
 
-/// The interrupted services as a set: as the set file in the journal describes them, else by their identity alone.
+/// The interrupted services as a set: as the set file in the journal describes them, else by their
+/// identity alone.
 fn set(journal: &Journal, chosen: &[Owed]) -> Result<Set> {
     let origin = &journal.entry().origin;
     let described = Set::recall(origin);
@@ -396,7 +400,8 @@ fn bring_up(exec: &Executor<'_>, service: &Service, task: &mut Task, owed: &Owed
         }
     }
     if members.is_empty() && is_another(&task.before.only(&owed.members), owed) {
-        // Something else starts the service, its own manager for one, which also does so again and again: that is no start yet.
+        // Something else starts the service, its own manager for one, which also does so again and
+        // again: that is no start yet.
         exec.await_start(service, task);
         if !task.up {
             task.error = None;
@@ -419,7 +424,8 @@ fn is_another(state: &State, owed: &Owed) -> bool {
     })
 }
 
-/// Ends what is left of COMMAND: its whole process group, each member through its pidfd. After a reboot nothing is left of it.
+/// Ends what is left of COMMAND: its whole process group, each member through its pidfd. After a
+/// reboot nothing is left of it.
 fn end_command(journal: &Journal) -> Result<()> {
     let Some(command) = journal.entry().command.as_ref() else {
         return Ok(());

@@ -1,7 +1,9 @@
-//! Reload, and the proof that it took: the same main process, other workers, and both still there a moment later.
+//! Reload, and the proof that it took: the same main process, other workers, and both still there a
+//! moment later.
 //!
-//! A HUP is a signal and says nothing. gunicorn given broken code by one loses its master within the second; nginx
-//! given a broken configuration keeps its old workers and its old behaviour. Both look like success to `kill`.
+//! A HUP is a signal and says nothing. gunicorn given broken code by one loses its master within
+//! the second; nginx given a broken configuration keeps its old workers and its old behaviour. Both
+//! look like success to `kill`.
 
 use std::collections::BTreeSet;
 use std::thread::sleep;
@@ -97,7 +99,8 @@ fn reload(
             Some((seen, since)) if *seen == fresh && !fresh.is_empty() => {
                 if since.elapsed() >= believed {
                     second_master(service, before, &fresh)?;
-                    // A second main process has no workers of its own for a while, and tells none of the old ones to go.
+                    // A second main process has no workers of its own for a while, and tells none
+                    // of the old ones to go.
                     let leave = old.is_empty() || old.iter().any(is_leaving);
                     if leave || !replaces {
                         return Ok(done);
@@ -133,7 +136,8 @@ fn reload(
     }
 }
 
-/// Programs whose master replaces its workers on a reload, so that old workers mean that the reload did not take.
+/// Programs whose master replaces its workers on a reload, so that old workers mean that the reload
+/// did not take.
 const REPLACING: &[&str] = &[
     "nginx",
     "uwsgi",
@@ -166,7 +170,8 @@ fn state_replaces(state: &State) -> bool {
     })
 }
 
-/// Whether an old worker is gone, or says in its title that it is about to go, as nginx's do while connections last.
+/// Whether an old worker is gone, or says in its title that it is about to go, as nginx's do while
+/// connections last.
 fn is_leaving(worker: &Identity) -> bool {
     let says_so = || {
         proc::arguments(worker.pid).is_ok_and(|words| {
@@ -177,7 +182,8 @@ fn is_leaving(worker: &Identity) -> bool {
     !worker.lives() || says_so()
 }
 
-/// A new child that is the same program and has workers of its own is a second master: USR2 of gunicorn and nginx leaves both up.
+/// A new child that is the same program and has workers of its own is a second master: USR2 of
+/// gunicorn and nginx leaves both up.
 fn second_master(service: &Service, before: &State, fresh: &BTreeSet<Identity>) -> Result<()> {
     let snapshot = Snapshot::take().map_err(|error| Error::io("/proc", &error))?;
     let exe = before.pids().first().and_then(|pid| proc::executable(*pid));

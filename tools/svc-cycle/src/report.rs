@@ -1,4 +1,5 @@
-//! What svc-cycle reports: each service before and after, each step with its time, and whether all is back.
+//! What svc-cycle reports: each service before and after, each step with its time, and whether all
+//! is back.
 
 use base::Fix;
 use base::report::{Body, Diff, Mark, Text};
@@ -14,14 +15,15 @@ pub struct Cycle {
     pub action: String,
     /// The result of the run.
     pub outcome: Outcome,
-    /// The time from the first stop until the last service was ready again, in milliseconds; null where no service was stopped and
-    /// started.
+    /// The time from the first stop until the last service was ready again, in milliseconds; null
+    /// where no service was stopped and started.
     pub downtime_ms: Option<u64>,
     /// The services of the run, in starting order.
     pub services: Vec<ServiceReport>,
     /// What COMMAND did; null where no COMMAND ran.
     pub command: Option<CommandReport>,
-    /// Whether every service that ran before runs again; null where no service was stopped to be started again.
+    /// Whether every service that ran before runs again; null where no service was stopped to be
+    /// started again.
     pub restored: Option<bool>,
     /// The processes that still ran after their service was stopped.
     pub leftovers: Vec<i32>,
@@ -70,15 +72,18 @@ pub struct ServiceReport {
     pub id: ServiceId,
     /// The service manager that runs the service.
     pub backend: String,
-    /// The reason why the service is part of the run although the caller did not name it; null for a service that the caller named.
+    /// The reason why the service is part of the run although the caller did not name it; null for
+    /// a service that the caller named.
     pub because: Option<String>,
-    /// The state before the run: running, stopped, failed, starting, stopping, finished, partly running, unknown.
+    /// The state before the run: running, stopped, failed, starting, stopping, finished, partly
+    /// running, unknown.
     pub before: String,
     /// The state after the run.
     pub after: String,
     /// The main processes after the run.
     pub pids: Vec<i32>,
-    /// Whether the run stopped, started or reloaded the service; in a dry run: whether a real run would.
+    /// Whether the run stopped, started or reloaded the service; in a dry run: whether a real run
+    /// would.
     pub changed: bool,
     /// The probes that show whether the service is ready.
     pub ready: Vec<ReadyReport>,
@@ -136,7 +141,8 @@ pub struct StepReport {
 pub struct CommandReport {
     /// The program and its arguments.
     pub argv: Vec<String>,
-    /// The exit status of COMMAND; null where a signal ended COMMAND, or COMMAND could not be executed.
+    /// The exit status of COMMAND; null where a signal ended COMMAND, or COMMAND could not be
+    /// executed.
     pub exit: Option<i32>,
     /// The number of the signal that ended COMMAND; null after an exit.
     pub signal: Option<i32>,
@@ -202,7 +208,8 @@ impl Body for Cycle {
 }
 
 impl Cycle {
-    /// What `--diff` shows: a line for each service, as it was and as it is, or in a dry run would be.
+    /// What `--diff` shows: a line for each service, as it was and as it is, or in a dry run would
+    /// be.
     #[must_use]
     pub fn difference(&self) -> Option<Diff> {
         let lines = |state: fn(&ServiceReport) -> String| -> String {

@@ -22,7 +22,8 @@ pub struct Service {
     pub name: String,
     /// The service manager: a name in the registry of backends.
     pub backend: &'static str,
-    /// The name that the backend knows the service by: a process, a unit, a script, a file, a program.
+    /// The name that the backend knows the service by: a process, a unit, a script, a file, a
+    /// program.
     pub unit: String,
     /// The directory that relative paths and commands start from.
     pub directory: PathBuf,
@@ -30,7 +31,8 @@ pub struct Service {
     pub spec: Spec,
     /// The reason why the service is part of the run.
     pub role: Role,
-    /// Who can change the set file, where that is neither root nor the caller: what the file starts and checks runs as that user.
+    /// Who can change the set file, where that is neither root nor the caller: what the file starts
+    /// and checks runs as that user.
     pub owner: Option<(u32, u32)>,
 }
 
@@ -54,12 +56,14 @@ pub struct Spec {
     pub backend: Option<String>,
     /// The name that the service manager knows the service by (default: NAME).
     pub name: Option<String>,
-    /// supervisor: the configuration file of supervisord. compose: the compose file, or a list of files, each overriding the ones before.
+    /// supervisor: the configuration file of supervisord. compose: the compose file, or a list of
+    /// files, each overriding the ones before.
     pub config: Option<Files>,
-    /// compose: the name of the project (default: the name that docker compose makes of the directory).
+    /// compose: the name of the project (default: the name that docker compose makes of the
+    /// directory).
     pub project: Option<String>,
-    /// The user whose own service manager has the unit (systemd-user), who starts the service (pidfile, command), and who runs the
-    /// preflight (default: the caller).
+    /// The user whose own service manager has the unit (systemd-user), who starts the service
+    /// (pidfile, command), and who runs the preflight (default: the caller).
     pub user: Option<String>,
     /// The services that have to be ready before this one starts, and that stop after this one.
     pub after: Vec<String>,
@@ -70,7 +74,8 @@ pub struct Spec {
     /// The probes that have to succeed before the service counts as ready.
     #[schemars(with = "Vec<ReadyKeys>")]
     pub ready: Vec<Ready>,
-    /// How long the service then has to stay the same process (default: 1s without a probe, else a moment).
+    /// How long the service then has to stay the same process (default: 1s without a probe, else a
+    /// moment).
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub stable: Option<Duration>,
@@ -78,7 +83,8 @@ pub struct Spec {
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub start_timeout: Option<Duration>,
-    /// The longest time for a stop (default: the limit of the unit or of supervisord's program, else 30s).
+    /// The longest time for a stop (default: the limit of the unit or of supervisord's program,
+    /// else 30s).
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "Option<String>")]
     pub stop_timeout: Option<Duration>,
@@ -87,14 +93,16 @@ pub struct Spec {
     /// The conditions that have to hold after a stop.
     #[schemars(with = "Vec<StoppedKeys>")]
     pub stopped: Vec<Stopped>,
-    /// A program and its arguments; the program has to exit with 0 before the first stop, and again before a start (default: the
-    /// configuration check of a running nginx, apache2, gunicorn or caddy). [] means no preflight.
+    /// A program and its arguments; the program has to exit with 0 before the first stop, and again
+    /// before a start (default: the configuration check of a running nginx, apache2, gunicorn or
+    /// caddy). [] means no preflight.
     pub preflight: Option<Vec<String>>,
     /// What the running process has to be.
     pub expect: Expect,
     /// pidfile, command: the program that starts the service, and its arguments.
     pub start: Option<Vec<String>>,
-    /// command: a text in the command line of the process, where several processes have the name of the program.
+    /// command: a text in the command line of the process, where several processes have the name of
+    /// the program.
     #[serde(rename = "match")]
     pub matching: Option<String>,
     /// pidfile, command: the signal that makes the service reload (default: HUP).
@@ -103,7 +111,8 @@ pub struct Spec {
     pub stop_signal: Option<String>,
     /// command: the file that gets the output (default: no file).
     pub log: Option<PathBuf>,
-    /// pidfile: the pid file (default: the key name). sysv, command: the pid file, where several processes have the name of the program.
+    /// pidfile: the pid file (default: the key name). sysv, command: the pid file, where several
+    /// processes have the name of the program.
     pub pidfile: Option<PathBuf>,
     /// command: the working directory (default: the directory of the set file).
     pub directory: Option<PathBuf>,
@@ -155,7 +164,8 @@ pub enum Policy {
     /// A run over the whole set stops and starts the service (the default).
     #[default]
     Cycle,
-    /// A run starts the service if the service is down, and stops the service only when the command line names it.
+    /// A run starts the service if the service is down, and stops the service only when the command
+    /// line names it.
     Ensure,
 }
 
@@ -240,7 +250,8 @@ fn split<'de, D: Deserializer<'de>, T>(
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
-    /// The variables that the environment has to hold: NAME=VALUE, NAME (set to any value), or !NAME (not set).
+    /// The variables that the environment has to hold: NAME=VALUE, NAME (set to any value), or
+    /// !NAME (not set).
     pub env: Vec<String>,
     /// The user that the process runs as.
     pub user: Option<String>,
@@ -265,17 +276,20 @@ fn duration<'de, D: Deserializer<'de>>(
         .map_err(|error| serde::de::Error::custom(error.message))
 }
 
-/// A probe that says when the service is ready; it names exactly one of port, socket, http, pidfile, file, log and command.
+/// A probe that says when the service is ready; it names exactly one of port, socket, http,
+/// pidfile, file, log and command.
 #[derive(JsonSchema)]
 #[allow(dead_code, reason = "described, not read: see Ready's Deserialize")]
 pub struct ReadyKeys {
     #[serde(flatten)]
     probe: probe::Written,
-    /// The processes whose answer counts: service (the default), the service's own processes; any, every process, for a server in front of the service.
+    /// The processes whose answer counts: service (the default), the service's own processes; any,
+    /// every process, for a server in front of the service.
     holder: Option<String>,
 }
 
-/// A probe that no longer answers once the service is down (a command, on the contrary, has to succeed), or tree alone.
+/// A probe that no longer answers once the service is down (a command, on the contrary, has to
+/// succeed), or tree alone.
 #[derive(JsonSchema)]
 #[allow(dead_code, reason = "described, not read: see Stopped's Deserialize")]
 pub struct StoppedKeys {
@@ -286,8 +300,8 @@ pub struct StoppedKeys {
 }
 
 impl Service {
-    /// The user that starts the service, runs the preflight and writes the log: the user in the set file, else the owner of the set
-    /// file, else the caller (None).
+    /// The user that starts the service, runs the preflight and writes the log: the user in the set
+    /// file, else the owner of the set file, else the caller (None).
     ///
     /// # Errors
     /// There is no such user, or the set file may not name that user.
@@ -306,7 +320,8 @@ impl Service {
         }
     }
 
-    /// The user who can change the set file, where that is not the caller. What the set file asks for is done with the rights of that user.
+    /// The user who can change the set file, where that is not the caller. What the set file asks
+    /// for is done with the rights of that user.
     #[must_use]
     pub fn rights(&self) -> Option<User> {
         let (uid, gid) = self.owner?;
@@ -314,7 +329,8 @@ impl Service {
         Some(User::of_uid(uid, gid).unwrap_or_else(|_| User::bare(uid, gid)))
     }
 
-    /// Opens or reads what the set file names, with the file rights of the user who can change the set file.
+    /// Opens or reads what the set file names, with the file rights of the user who can change the
+    /// set file.
     ///
     /// # Errors
     /// Those of `work`; the kernel refuses the change of rights.

@@ -1,8 +1,9 @@
 //! Which services there are: a set file (TOML or JSON), or names on the command line.
 //!
-//! A name without a file carries its backend in front (`supervisor:gunicorn`, `systemd:uwsgi.service`,
-//! `pidfile:/run/x.pid`); a bare name is looked for where this machine keeps its services. Everything that can be
-//! wrong in a set is found here, before anything is touched: unknown keys, unknown names in `after`, circles.
+//! A name without a file carries its backend in front (`supervisor:gunicorn`,
+//! `systemd:uwsgi.service`, `pidfile:/run/x.pid`); a bare name is looked for where this machine
+//! keeps its services. Everything that can be wrong in a set is found here, before anything is
+//! touched: unknown keys, unknown names in `after`, circles.
 
 pub mod document;
 
@@ -40,7 +41,8 @@ pub struct Set {
 }
 
 impl Set {
-    /// From a set file, or without one from names alone; `owner` is the user, with a group, who can change the file.
+    /// From a set file, or without one from names alone; `owner` is the user, with a group, who can
+    /// change the file.
     ///
     /// # Errors
     /// Usage for an unknown name, input for a wrong file; both before anything was touched.
@@ -95,8 +97,8 @@ impl Set {
         )
     }
 
-    /// The services of an interrupted run as they were described then, as far as that can still be read: a script that is gone
-    /// must not keep the others from being recovered.
+    /// The services of an interrupted run as they were described then, as far as that can still be
+    /// read: a script that is gone must not keep the others from being recovered.
     #[must_use]
     pub fn recall(origin: &Origin) -> Vec<Service> {
         if let Some((name, text)) = &origin.file {
@@ -172,7 +174,8 @@ impl Set {
     pub fn with(mut self, more: Vec<Service>) -> Result<Self> {
         let mut services = std::mem::take(&mut self.services);
         services.extend(more);
-        // In starting order, so that reports read in it and the first error is the one that others follow from.
+        // In starting order, so that reports read in it and the first error is the one that others
+        // follow from.
         let order: Vec<usize> = crate::order::waves(&services)?
             .into_iter()
             .flatten()
@@ -189,7 +192,8 @@ impl Set {
     }
 }
 
-/// A set file of another user may describe that user's own services; what only root may do is root's to ask for.
+/// A set file of another user may describe that user's own services; what only root may do is
+/// root's to ask for.
 fn may_ask(service: &Service, source: Option<&Source>) -> Result<()> {
     service.runs_as()?;
     let only_root = (backend::of(service).refuses_others)(service);
@@ -289,7 +293,8 @@ fn from_source(source: &Source, directory: &Path) -> Result<Vec<Service>> {
     Ok(services)
 }
 
-/// Each in the order typed, after the one before it: that is what somebody who types `uwsgi nginx` means.
+/// Each in the order typed, after the one before it: that is what somebody who types `uwsgi nginx`
+/// means.
 fn from_names(names: &[String], directory: &Path, config: Option<&Path>) -> Result<Vec<Service>> {
     let mut services: Vec<Service> = Vec::new();
     for name in names {

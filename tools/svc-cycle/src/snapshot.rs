@@ -1,4 +1,5 @@
-//! A set file from what runs: who runs each service, in which order they start, what shows that each is ready, and what each process is.
+//! A set file from what runs: who runs each service, in which order they start, what shows that
+//! each is ready, and what each process is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -147,7 +148,8 @@ fn table(
     Ok(())
 }
 
-/// Whether the socket takes commands for the server, as gunicorn's ~/.gunicorn/gunicorn.ctl does: an answer there says nothing of requests.
+/// Whether the socket takes commands for the server, as gunicorn's ~/.gunicorn/gunicorn.ctl does:
+/// an answer there says nothing of requests.
 fn is_control(path: &str) -> bool {
     path.ends_with(".ctl") || path.split('/').any(|part| part.starts_with('.'))
 }

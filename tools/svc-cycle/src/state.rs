@@ -1,4 +1,5 @@
-//! What a backend sees of a service: its members, each with its state, in the words of all backends.
+//! What a backend sees of a service: its members, each with its state, in the words of all
+//! backends.
 
 use std::time::Duration;
 
@@ -60,7 +61,8 @@ pub struct Member {
     pub word: String,
     /// The main process.
     pub pid: Option<i32>,
-    /// What must not change while the member stays up: pid with start time, invocation, number of restarts.
+    /// What must not change while the member stays up: pid with start time, invocation, number of
+    /// restarts.
     pub generation: String,
     /// Why the member is in this state.
     pub detail: Option<String>,
@@ -195,7 +197,8 @@ impl State {
                 .all(|member| matches!(member.run, Run::Running | Run::Finished))
     }
 
-    /// Whether the backend had to start a member again since somebody started the member on purpose.
+    /// Whether the backend had to start a member again since somebody started the member on
+    /// purpose.
     #[must_use]
     pub fn was_restarted(&self) -> bool {
         self.members.iter().any(|member| member.restarts > 0)
@@ -222,7 +225,8 @@ impl State {
             .collect()
     }
 
-    /// The members for which a stop has something to do: those that are up, and those of which nobody knows.
+    /// The members for which a stop has something to do: those that are up, and those of which
+    /// nobody knows.
     #[must_use]
     pub fn up(&self) -> Vec<String> {
         self.names(|member| member.run.is_up() || member.run == Run::Unknown)

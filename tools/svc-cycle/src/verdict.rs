@@ -1,4 +1,5 @@
-//! From what happened to the report: outcome, message, status and exit code, for every action, decided here and nowhere else.
+//! From what happened to the report: outcome, message, status and exit code, for every action,
+//! decided here and nowhere else.
 
 use base::child::Ending;
 use base::report::{Report, Status};

@@ -1,8 +1,9 @@
 //! supervisord's XML-RPC, spoken straight to its socket.
 //!
-//! `supervisorctl` takes 200 to 300 ms to start its Python; the socket answers in one or two. The protocol is the
-//! little of XML-RPC that supervisord uses (xmlrpc.com/spec: int, boolean, string, array, struct), read with
-//! quick-xml without DTDs or entities beyond XML's five. Anything else in an answer is an error, not a guess.
+//! `supervisorctl` takes 200 to 300 ms to start its Python; the socket answers in one or two. The
+//! protocol is the little of XML-RPC that supervisord uses (xmlrpc.com/spec: int, boolean, string,
+//! array, struct), read with quick-xml without DTDs or entities beyond XML's five. Anything else in
+//! an answer is an error, not a guess.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -124,12 +125,14 @@ pub struct Client {
     pub login: Option<(String, String)>,
     /// Who has answered so far, over a unix socket.
     pub answered: Answered,
-    /// With whose rights the socket is opened: those of the user who can change the set file; `None` means the caller's.
+    /// With whose rights the socket is opened: those of the user who can change the set file;
+    /// `None` means the caller's.
     pub rights: Option<User>,
 }
 
-/// The users of the processes that answered. A socket in another user's directory may lead to another server at each call: what counts is
-/// who gave the answers, not who could be asked before or after.
+/// The users of the processes that answered. A socket in another user's directory may lead to
+/// another server at each call: what counts is who gave the answers, not who could be asked before
+/// or after.
 #[derive(Debug, Clone, Default)]
 pub struct Answered(Arc<Mutex<BTreeSet<u32>>>);
 
@@ -181,7 +184,8 @@ impl Client {
     /// One call.
     ///
     /// # Errors
-    /// Unreachable: nobody listens, or no answer in time; failed: not XML-RPC, or the login is refused.
+    /// Unreachable: nobody listens, or no answer in time; failed: not XML-RPC, or the login is
+    /// refused.
     pub fn call(&self, method: &str, parameters: &[Value], timeout: Duration) -> Result<Answer> {
         let mut headers = Vec::new();
         if let Some((user, password)) = &self.login {

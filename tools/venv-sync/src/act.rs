@@ -1,8 +1,9 @@
-//! The side effects: building a release, letting the link lead to it, and clearing away what is no longer needed.
+//! The side effects: building a release, letting the link lead to it, and clearing away what is no
+//! longer needed.
 //!
-//! The order is what makes it all or nothing. A release holds `.incomplete` from before its first file until after its last one is on
-//! the disk; the link changes by one rename, after that; and nothing is removed that is live, that somebody runs, or that is not below
-//! `VENV.d/releases`.
+//! The order is what makes it all or nothing. A release holds `.incomplete` from before its first
+//! file until after its last one is on the disk; the link changes by one rename, after that; and
+//! nothing is removed that is live, that somebody runs, or that is not below `VENV.d/releases`.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -54,13 +55,15 @@ impl<'a> Locked<'a> {
         })
     }
 
-    /// A descriptor that children inherit, so that the lock is held for as long as any of them works, even if this process is killed.
+    /// A descriptor that children inherit, so that the lock is held for as long as any of them
+    /// works, even if this process is killed.
     pub fn inherited(&self) -> Result<OwnedFd> {
         rustix::io::dup(&self.lock)
             .map_err(|errno| Error::io("cannot share the lock", &errno.into()))
     }
 
-    /// Removes what killed runs left: unfinished releases, and links of ours that never got their name.
+    /// Removes what killed runs left: unfinished releases, and links of ours that never got their
+    /// name.
     pub fn sweep(&self) -> Result<()> {
         for id in self.store.ids()? {
             if !self.store.is_complete(&id)? {
@@ -110,8 +113,8 @@ impl<'a> Locked<'a> {
         self.releases.sync()
     }
 
-    /// Removes a release, whatever state it is in. It is marked as unfinished before anything else goes, and the mark goes last, so that
-    /// half of one is never taken for whole.
+    /// Removes a release, whatever state it is in. It is marked as unfinished before anything else
+    /// goes, and the mark goes last, so that half of one is never taken for whole.
     pub fn remove(&self, id: &str) -> Result<()> {
         let release = self.releases.below(id)?;
         if self.store.is_complete(id)? {
@@ -151,8 +154,8 @@ impl<'a> Locked<'a> {
         manifest.write(&self.releases.below(id)?)
     }
 
-    /// Lets the environment lead to a release. A plain directory, if it may be taken over, becomes a release in the same
-    /// instant. What was live before comes back.
+    /// Lets the environment lead to a release. A plain directory, if it may be taken over, becomes
+    /// a release in the same instant. What was live before comes back.
     pub fn go_live(&self, id: &str, state: &State, by: Command) -> Result<Option<Led>> {
         let mut journal = Journal::read(self.store);
         let dir = self.parent.below(self.store.store_name())?;
@@ -202,9 +205,9 @@ impl<'a> Locked<'a> {
         self.parent.symlink(Path::new(target), &self.store.name)
     }
 
-    /// Removes the oldest releases beyond `keep`: never one that is live, was live just now, is prepared, that a
-    /// process uses, or that holds something of the user's that the live release does not have. What stays
-    /// for the last reason is named.
+    /// Removes the oldest releases beyond `keep`: never one that is live, was live just now, is
+    /// prepared, that a process uses, or that holds something of the user's that the live release
+    /// does not have. What stays for the last reason is named.
     pub fn prune(
         &self,
         keep: usize,

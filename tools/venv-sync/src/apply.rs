@@ -1,4 +1,5 @@
-//! apply and prepare: is there anything to do? If so, build a release or take the prepared one, let it go live, clear up.
+//! apply and prepare: is there anything to do? If so, build a release or take the prepared one, let
+//! it go live, clear up.
 
 mod outcome;
 mod scene;
@@ -217,7 +218,8 @@ impl Run<'_> {
         seen
     }
 
-    /// Going live failed. If only the last sync did, the link leads to the new release all the same, and that must stay.
+    /// Going live failed. If only the last sync did, the link leads to the new release all the
+    /// same, and that must stay.
     fn not_sure(
         &self,
         store: &Store,

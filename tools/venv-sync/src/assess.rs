@@ -1,4 +1,5 @@
-//! check: read the files, look at the environment, compare. The other commands use this module, too.
+//! check: read the files, look at the environment, compare. The other commands use this module,
+//! too.
 
 use std::path::{Path, PathBuf};
 

@@ -140,7 +140,8 @@ impl Work<'_> {
         crate::delegate::is_delegated()
     }
 
-    /// pip's configuration as it is for the release: the environment's own pip.conf is there from the beginning.
+    /// pip's configuration as it is for the release: the environment's own pip.conf is there from
+    /// the beginning.
     fn configuration(&self, release: &Path) -> Result<PipConf> {
         self.pip_conf(release)?;
         Ok(PipConf::read(

@@ -185,7 +185,8 @@ fn without_egg(link: &Link) -> String {
     }
 }
 
-/// Where distributions are looked for, worked out as pip does: configuration first, then the files line by line.
+/// Where distributions are looked for, worked out as pip does: configuration first, then the files
+/// line by line.
 #[derive(Default)]
 struct Indexes {
     /// The index, and whether anything named one.

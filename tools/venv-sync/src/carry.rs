@@ -28,7 +28,8 @@ pub struct Carrier<'a> {
 }
 
 impl Carrier<'_> {
-    /// Copies each thing that the release does not have yet; the files with their fingerprints come back.
+    /// Copies each thing that the release does not have yet; the files with their fingerprints come
+    /// back.
     pub fn carry(&self, things: &[&Foreign]) -> Result<BTreeMap<String, String>> {
         let mut carried = BTreeMap::new();
         for thing in things {
@@ -110,8 +111,8 @@ impl Carrier<'_> {
         Ok(())
     }
 
-    /// Where a link has to lead from its new place: one that leads out of the environment by a relative path
-    /// would lead elsewhere.
+    /// Where a link has to lead from its new place: one that leads out of the environment by a
+    /// relative path would lead elsewhere.
     fn link(&self, path: &Path, target: &Path) -> PathBuf {
         if target.is_absolute() {
             return self.moved(target).unwrap_or_else(|| target.to_owned());
@@ -172,7 +173,8 @@ impl Carrier<'_> {
     }
 }
 
-/// Files of the user's in `release` that neither `live` has nor a later copy preserved: what would be lost with the release.
+/// Files of the user's in `release` that neither `live` has nor a later copy preserved: what would
+/// be lost with the release.
 pub fn unsaved(release: &Path, live: Option<&Path>) -> std::io::Result<Vec<PathBuf>> {
     let environment = pydist::Environment::open(release)
         .map_err(|error| std::io::Error::other(error.to_string()))?;

@@ -1,5 +1,6 @@
 //! A git repository that an installer cloned: which commit it is at, and whether somebody worked in
-//! it. Read from its files; git is not started, since a repository's configuration can run programs.
+//! it. Read from its files; git is not started, since a repository's configuration can run
+//! programs.
 
 use std::collections::{HashMap, HashSet};
 use std::os::unix::ffi::OsStrExt;
@@ -21,7 +22,8 @@ pub fn head(repository: &Path) -> Option<String> {
     }
 }
 
-/// The commit that a revision of a requirement means in this repository; `None` where that is not known.
+/// The commit that a revision of a requirement means in this repository; `None` where that is not
+/// known.
 pub fn commit(repository: &Path, revision: &str) -> Option<String> {
     let git = repository.join(".git");
     let names = [

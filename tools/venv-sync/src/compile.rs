@@ -51,8 +51,9 @@ pub fn sources(environment: &Environment) -> Vec<PathBuf> {
     out
 }
 
-/// Compiles them. The names in tracebacks are those that the sources have by way of `link`, so that every
-/// release has the same. What is no valid source for this Python (templates, tests of errors) is left alone.
+/// Compiles them. The names in tracebacks are those that the sources have by way of `link`, so that
+/// every release has the same. What is no valid source for this Python (templates, tests of errors)
+/// is left alone.
 pub fn compile(job: &Job<'_>, sources: &[PathBuf], link: &Path, minor: u32) -> Result<()> {
     let mut list = Vec::new();
     for source in sources {

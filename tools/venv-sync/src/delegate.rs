@@ -1,8 +1,9 @@
 //! Root, over somebody else's environment.
 //!
-//! Whatever an installer runs there (a `setup.py`, a line of a `.pth` file, the interpreter itself) the other user could have planted, so
-//! all of it runs as that user: this program starts itself again as the owner and passes the report on. What only root can see, who
-//! runs which release, it looks up before and tells.
+//! Whatever an installer runs there (a `setup.py`, a line of a `.pth` file, the interpreter itself)
+//! the other user could have planted, so all of it runs as that user: this program starts itself
+//! again as the owner and passes the report on. What only root can see, who runs which release, it
+//! looks up before and tells.
 
 use base::RunAs;
 use base::child::{Identity, Run};
@@ -23,7 +24,8 @@ use crate::users::{self, By, Seen, User};
 /// Tells the program that runs as the owner which releases are in use: `PID=ID,…`.
 const TOLD: &str = "VENV_SYNC_IN_USE";
 
-/// What an installer is configured by. Nothing else of root's environment reaches the owner's programs.
+/// What an installer is configured by. Nothing else of root's environment reaches the owner's
+/// programs.
 const PASSED: &[&str] = &[
     "PATH",
     "PIP_*",
@@ -50,7 +52,8 @@ const PASSED: &[&str] = &[
     "PKG_CONFIG_PATH",
 ];
 
-/// Says that variables and a directory stand on standard input, as [`Handed`]: root alone may have been able to read them.
+/// Says that variables and a directory stand on standard input, as [`Handed`]: root alone may have
+/// been able to read them.
 const HANDED: &str = "VENV_SYNC_HANDED";
 
 /// Names and values of variables.
@@ -63,7 +66,8 @@ struct Handed {
     post_checks: Option<(Variables, Option<PathBuf>)>,
 }
 
-/// The variables for builds and post-checks, and for post-checks alone, that root hands over; `None` where root hands over nothing.
+/// The variables for builds and post-checks, and for post-checks alone, that root hands over;
+/// `None` where root hands over nothing.
 ///
 /// # Errors
 /// Standard input cannot be read.
@@ -135,7 +139,8 @@ struct PassedError {
     hint: Option<String>,
 }
 
-/// Does it all as the environment's owner, where that is not who asks; `None` where this process may do it itself.
+/// Does it all as the environment's owner, where that is not who asks; `None` where this process
+/// may do it itself.
 pub fn to_owner(request: &Request, context: &Context) -> Result<Option<Report<Body>>> {
     let venv = match request {
         Request::Prepare(goal, _) | Request::Apply(goal, _) => &goal.venv,
@@ -186,7 +191,8 @@ pub fn to_owner(request: &Request, context: &Context) -> Result<Option<Report<Bo
     Ok(Some(passed.into_report(&store)))
 }
 
-/// The variables that the caller's own requirements files name: they are meant for whoever installs.
+/// The variables that the caller's own requirements files name: they are meant for whoever
+/// installs.
 fn named(request: &Request) -> std::collections::BTreeSet<String> {
     let goal = match request {
         Request::Prepare(goal, _) | Request::Apply(goal, _) => goal,

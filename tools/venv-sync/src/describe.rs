@@ -85,7 +85,8 @@ impl Description {
         self
     }
 
-    /// What a new release cannot have because a running site writes to it, or because it is work in a repository.
+    /// What a new release cannot have because a running site writes to it, or because it is work in
+    /// a repository.
     pub fn not_portable(&self) -> Vec<&Foreign> {
         let stays =
             |have: &&Foreign| matches!(have.kind, Kind::Data | Kind::Checkout) && have.files > 0;
@@ -99,8 +100,8 @@ impl Description {
         self.foreign.iter().filter(moves).collect()
     }
 
-    /// What the release lost, in words; nothing where it is what was described. A path of `present` is
-    /// there as a file of a distribution.
+    /// What the release lost, in words; nothing where it is what was described. A path of `present`
+    /// is there as a file of a distribution.
     pub fn lost_in(&self, release: &Description, present: &BTreeSet<PathBuf>) -> Vec<String> {
         let mut lost = Vec::new();
         if self.system_site != release.system_site {

@@ -1,4 +1,5 @@
-//! The text of `--diff`: the environment as `pip freeze` would write the list, with the findings as comments.
+//! The text of `--diff`: the environment as `pip freeze` would write the list, with the findings as
+//! comments.
 
 use std::collections::BTreeMap;
 use std::path::Path;

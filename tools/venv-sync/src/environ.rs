@@ -1,6 +1,6 @@
-//! The variables that reach the installer, the builds that it starts, and post-checks: an allow-list,
-//! since root's own variables are nobody else's, and a stray PYTHONPATH or PIP_TARGET would send the
-//! installation elsewhere.
+//! The variables that reach the installer, the builds that it starts, and post-checks: an
+//! allow-list, since root's own variables are nobody else's, and a stray PYTHONPATH or PIP_TARGET
+//! would send the installation elsewhere.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;

@@ -46,7 +46,8 @@ pub struct Foreign {
 /// How large a file at the top of an environment may be to be carried over.
 const LARGE: u64 = 1 << 20;
 
-/// Top directories that tools for environments and wheels use; what the user put there is no site's data.
+/// Top directories that tools for environments and wheels use; what the user put there is no site's
+/// data.
 const SHARED: [&str; 8] = [
     "bin", "lib", "lib64", "include", "share", "etc", "man", "doc",
 ];

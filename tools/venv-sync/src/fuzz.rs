@@ -1,4 +1,5 @@
-//! The readers of venv-sync on random bytes: whatever a file contains, a reader ends and does not panic.
+//! The readers of venv-sync on random bytes: whatever a file contains, a reader ends and does not
+//! panic.
 //!
 //! The corpus is made anew each time from the same numbers, so that a failure comes back.
 

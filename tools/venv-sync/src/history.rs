@@ -119,7 +119,8 @@ fn destination(store: &Store, to: Option<&str>) -> Result<(State, Led)> {
     Ok((state, to))
 }
 
-/// The release that was live when the live one was applied, or the one before that where it is gone.
+/// The release that was live when the live one was applied, or the one before that where it is
+/// gone.
 fn before(store: &Store, live: &str, ids: &[String]) -> Option<Led> {
     let journal = Journal::read(store);
     let current = Led::Release(live.to_owned());

@@ -1,6 +1,8 @@
-//! The installers, uv and pip, by the same steps. Make an empty environment, install into it, and say what went wrong.
+//! The installers, uv and pip, by the same steps. Make an empty environment, install into it, and
+//! say what went wrong.
 //!
-//! Both are called by argument vector with nothing secret on it: files with an index's credentials are handed over in memory.
+//! Both are called by argument vector with nothing secret on it: files with an index's credentials
+//! are handed over in memory.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -200,8 +202,9 @@ impl Installer {
         self.with_or_without_isolation(job, |isolated| self.call_with_files(job, how, isolated))
     }
 
-    /// pip builds in an environment of its own, as uv does: pip before 23.1 otherwise runs `setup.py install`, which notes no
-    /// origin. A wheelhouse that has not all that such an environment needs leaves only the old way.
+    /// pip builds in an environment of its own, as uv does: pip before 23.1 otherwise runs
+    /// `setup.py install`, which notes no origin. A wheelhouse that has not all that such an
+    /// environment needs leaves only the old way.
     fn with_or_without_isolation(
         self,
         job: &Job<'_>,
@@ -327,7 +330,8 @@ impl Job<'_> {
             .deadline(self.deadline)
             .watch(Some(Arc::clone(&self.watch)));
         run = run.default_env(variables);
-        // Root may have called from a directory that the environment's owner may not enter: uv ends at the uv.toml it looks for there.
+        // Root may have called from a directory that the environment's owner may not enter: uv ends
+        // at the uv.toml it looks for there.
         let may_enter =
             |dir: PathBuf| rustix::fs::access(&dir, rustix::fs::Access::EXEC_OK).is_ok();
         let run = if std::env::current_dir().is_ok_and(may_enter) {

@@ -78,7 +78,8 @@ impl Moment {
         }
     }
 
-    /// Whether a process that started at this tick of this boot was there before; `None` within the length of a tick.
+    /// Whether a process that started at this tick of this boot was there before; `None` within the
+    /// length of a tick.
     pub fn is_after(&self, start: u64) -> Option<bool> {
         // Every process of this boot is younger than a flip of an earlier boot.
         if self.boot_id != boot_id() {
@@ -141,8 +142,8 @@ impl Journal {
         self.flips.iter().rfind(|flip| flip.to == *live)
     }
 
-    /// What was live when `live` was applied, and what before that, and so on: where a rollback may go.
-    /// A release that a rollback left is no way back.
+    /// What was live when `live` was applied, and what before that, and so on: where a rollback may
+    /// go. A release that a rollback left is no way back.
     pub fn before(&self, live: &Led) -> Vec<Led> {
         let mut out = Vec::new();
         let mut at = live.clone();

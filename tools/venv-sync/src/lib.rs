@@ -1,8 +1,10 @@
-//! Say whether a virtual environment is exactly what its requirements files ask for, and make it so, all or nothing.
+//! Say whether a virtual environment is exactly what its requirements files ask for, and make it
+//! so, all or nothing.
 //!
-//! check reads the files as pip does (`requirements`), looks at the environment without starting Python (`observe`), compares
-//! (`compare`) and verifies files (`verify`). apply describes the environment (`describe`), decides (`plan`), builds a release
-//! beside the live one (`build`), checks it the same way, and lets a link lead to it (`act`). rollback and list are `history`.
+//! check reads the files as pip does (`requirements`), looks at the environment without starting
+//! Python (`observe`), compares (`compare`) and verifies files (`verify`). apply describes the
+//! environment (`describe`), decides (`plan`), builds a release beside the live one (`build`),
+//! checks it the same way, and lets a link lead to it (`act`). rollback and list are `history`.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 

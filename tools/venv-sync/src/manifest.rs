@@ -25,7 +25,8 @@ pub struct Manifest {
 /// What a release was prepared for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prepared {
-    /// A fingerprint of the files, of the options that shape the release, and of the environment as it was.
+    /// A fingerprint of the files, of the options that shape the release, and of the environment as
+    /// it was.
     pub key: String,
     /// The post-checks that passed.
     pub post_checks: Vec<String>,

@@ -1,4 +1,5 @@
-//! Observes the environment: its distributions, its `.pth` files, and whatever else Python would see. Reads only, starts nothing.
+//! Observes the environment: its distributions, its `.pth` files, and whatever else Python would
+//! see. Reads only, starts nothing.
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -34,7 +35,8 @@ pub struct Installed {
     pub metadata: Result<Metadata, String>,
     /// What it requires; what cannot be read of it is left out.
     pub requires: Vec<Requirement>,
-    /// What it requires only with an extra, as written: most lines of most METADATA, and rarely asked for.
+    /// What it requires only with an extra, as written: most lines of most METADATA, and rarely
+    /// asked for.
     pub optional: Vec<String>,
     /// Where it came from, if not from an index.
     pub direct_url: Option<DirectUrl>,
@@ -141,7 +143,8 @@ impl Observed {
         Ok(())
     }
 
-    /// Which distribution's RECORD lists a file that executes something. Only then are RECORDs worth reading.
+    /// Which distribution's RECORD lists a file that executes something. Only then are RECORDs
+    /// worth reading.
     fn find_owners(&mut self) {
         for file in self
             .startup
@@ -171,7 +174,8 @@ impl Observed {
         }
     }
 
-    /// What was installed into the Python beneath instead, as happens where `pip` is not the environment's.
+    /// What was installed into the Python beneath instead, as happens where `pip` is not the
+    /// environment's.
     fn find_elsewhere(&mut self, base: &Environment, wanted: &Requirements) {
         let here: std::collections::HashSet<&str> =
             self.installed.iter().map(|i| i.dist.key.as_str()).collect();
@@ -276,7 +280,8 @@ fn read(dist: Dist, place: Place) -> Installed {
     }
 }
 
-/// Whether a requirement cannot count unless an extra is asked for: `extra == 'x'`, and no `or` that could let it count otherwise.
+/// Whether a requirement cannot count unless an extra is asked for: `extra == 'x'`, and no `or`
+/// that could let it count otherwise.
 fn needs_an_extra(line: &str) -> bool {
     let Some((_, marker)) = line.split_once(';') else {
         return false;

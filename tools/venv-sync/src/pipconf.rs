@@ -1,6 +1,6 @@
-//! pip's configuration: its files and PIP_* variables, read as pip reads them, for an installer that
-//! does not. Where a company's index stands in pip.conf, an installer that ignores the file takes
-//! the package of the same name from the public index.
+//! pip's configuration: its files and PIP_* variables, read as pip reads them, for an installer
+//! that does not. Where a company's index stands in pip.conf, an installer that ignores the file
+//! takes the package of the same name from the public index.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -136,7 +136,8 @@ impl PipConf {
         match sections(&text) {
             Ok(sections) => {
                 for (section, name, value) in sections {
-                    // A section of another command means nothing here; the order of sections is pip's.
+                    // A section of another command means nothing here; the order of sections is
+                    // pip's.
                     let key = match section.as_str() {
                         "global" => name,
                         "install" => format!("install.{name}"),
@@ -149,7 +150,8 @@ impl PipConf {
         }
     }
 
-    /// The value of an option; the section of the command wins over `[global]`, a variable over both.
+    /// The value of an option; the section of the command wins over `[global]`, a variable over
+    /// both.
     pub fn get(&self, name: &str) -> Option<&str> {
         let own = self.values.get(&format!("install.{name}"));
         let value = own.or_else(|| self.values.get(name));
@@ -220,7 +222,8 @@ fn normal(name: &str) -> String {
     name.strip_prefix("--").unwrap_or(&name).to_owned()
 }
 
-/// Python's RawConfigParser: sections, `=` or `:`, whole-line comments, values that go on in lines that begin with space.
+/// Python's RawConfigParser: sections, `=` or `:`, whole-line comments, values that go on in lines
+/// that begin with space.
 fn sections(text: &str) -> Result<Vec<(String, String, String)>, String> {
     let mut out: Vec<(String, String, String)> = Vec::new();
     let mut section: Option<String> = None;

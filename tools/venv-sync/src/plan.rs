@@ -93,8 +93,8 @@ pub fn may_take_over(venv: &str, state: &State, build: &Build) -> Result<()> {
     }
 }
 
-/// Findings that a new release would have, too: what two distributions fight over, they fight over in
-/// every release, and the system's packages stay visible until --drop says otherwise.
+/// Findings that a new release would have, too: what two distributions fight over, they fight over
+/// in every release, and the system's packages stay visible until --drop says otherwise.
 pub fn is_lasting(kind: Kind) -> bool {
     matches!(kind, Kind::FileClaimedTwice | Kind::LeakSystem)
 }
@@ -120,7 +120,8 @@ fn is_damage(kind: Kind) -> bool {
 pub struct Reuse {
     /// Distributions that are taken over as they are.
     pub kept: Vec<Kept>,
-    /// `name==version` of distributions that nothing asks for, that stay, and that cannot be taken over.
+    /// `name==version` of distributions that nothing asks for, that stay, and that cannot be taken
+    /// over.
     pub additions: Vec<String>,
 }
 
@@ -207,7 +208,8 @@ fn is_sound(installed: &Installed, findings: &[Finding]) -> bool {
     installed.dist.form == Form::DistInfo && installed.is_whole() && !is_damaged
 }
 
-/// Whether a new installation could bring something else under the same version: a directory, or a branch of a repository.
+/// Whether a new installation could bring something else under the same version: a directory, or a
+/// branch of a repository.
 fn is_moving(installed: &Installed, requirements: &Requirements) -> bool {
     let Some(origin) = &installed.direct_url else {
         return false;

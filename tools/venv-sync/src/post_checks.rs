@@ -7,8 +7,9 @@ use crate::environ;
 use crate::installer::Job;
 use crate::request::Build;
 
-/// Runs the post-checks. Where the caller is the environment's owner they see the caller's own variables, since sites are configured
-/// by those; with `--as` or `--as-site` they see the user's and the site's.
+/// Runs the post-checks. Where the caller is the environment's owner they see the caller's own
+/// variables, since sites are configured by those; with `--as` or `--as-site` they see the user's
+/// and the site's.
 pub fn run(job: &Job<'_>, build: &Build, callers: bool) -> Result<()> {
     let bin = job.release.join("bin");
     let user = build.run_as.as_ref().and_then(|run_as| run_as.user());

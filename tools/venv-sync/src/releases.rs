@@ -1,7 +1,8 @@
 //! The releases beside an environment: `VENV` is a link to `VENV.d/releases/ID`.
 //!
-//! A release is built where it will stay, because the scripts in it name their interpreter by its path; so going live is one rename of
-//! a link, and nothing else moves. Reading only; what changes them is in `act`.
+//! A release is built where it will stay, because the scripts in it name their interpreter by its
+//! path; so going live is one rename of a link, and nothing else moves. Reading only; what changes
+//! them is in `act`.
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
@@ -89,7 +90,8 @@ impl Store {
         self.releases().join(id)
     }
 
-    /// What the link has to hold to lead to a release: a relative path, so that a whole directory can be moved or mounted elsewhere.
+    /// What the link has to hold to lead to a release: a relative path, so that a whole directory
+    /// can be moved or mounted elsewhere.
     pub fn target(&self, id: &str) -> PathBuf {
         Path::new(&self.store_name()).join("releases").join(id)
     }
@@ -146,8 +148,9 @@ impl Store {
         Ok(ids)
     }
 
-    /// Whether a release was finished. A directory that was made in the instant before the power went holds nothing yet, not even the
-    /// mark of what is unfinished. What cannot be looked at is neither: an unfinished release is swept away.
+    /// Whether a release was finished. A directory that was made in the instant before the power
+    /// went holds nothing yet, not even the mark of what is unfinished. What cannot be looked at is
+    /// neither: an unfinished release is swept away.
     pub fn is_complete(&self, id: &str) -> Result<bool> {
         let is_there = |name: &str| match self.release(id).join(name).symlink_metadata() {
             Ok(_) => Ok(true),
@@ -181,7 +184,8 @@ impl Store {
         }
     }
 
-    /// Who may change this environment: the first that is not root of the directory that it stands in, itself, and its store.
+    /// Who may change this environment: the first that is not root of the directory that it stands
+    /// in, itself, and its store.
     pub fn owner(&self) -> (u32, u32) {
         let places = [self.parent.clone(), self.link(), self.path()];
         let metas = places
@@ -205,8 +209,8 @@ impl Store {
     }
 }
 
-/// A name for a new release: the time to the millisecond, so that names sort as they were made, also two of one second, and a few
-/// random letters.
+/// A name for a new release: the time to the millisecond, so that names sort as they were made,
+/// also two of one second, and a few random letters.
 pub fn new_id(now: SystemTime) -> Result<String> {
     let time = base::clock::rfc3339(now).replace(['-', ':'], "");
     let millis = now

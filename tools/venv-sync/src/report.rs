@@ -41,8 +41,8 @@ pub struct Body {
     pub counts: Counts,
     /// The findings; for list the releases.
     pub items: Vec<Item>,
-    /// Whether a process still runs a release that is no longer live; null where the tool did not look, or where a Python process
-    /// does not show its environment.
+    /// Whether a process still runs a release that is no longer live; null where the tool did not
+    /// look, or where a Python process does not show its environment.
     pub restart_required: Option<bool>,
     /// The processes that still run a release that is no longer live.
     pub stale_processes: Vec<StaleProcess>,
@@ -133,7 +133,8 @@ pub struct Release {
 pub struct StaleProcess {
     /// The process's number.
     pub pid: u32,
-    /// The release that the process has in memory; null where the process was started through the link, before the link last changed.
+    /// The release that the process has in memory; null where the process was started through the
+    /// link, before the link last changed.
     pub release: Option<String>,
 }
 
@@ -149,7 +150,8 @@ impl Body {
     }
 }
 
-/// Beyond this many findings of a kind, a person wants the number, not the list; `-v` gives the list.
+/// Beyond this many findings of a kind, a person wants the number, not the list; `-v` gives the
+/// list.
 const SHOWN: usize = 10;
 
 impl base::report::Body for Body {

@@ -148,7 +148,8 @@ impl<'a> Copier<'a> {
         copied
     }
 
-    /// The files of a RECORD, each below the environment; `Odd` where one is not a plain file inside it.
+    /// The files of a RECORD, each below the environment; `Odd` where one is not a plain file
+    /// inside it.
     fn files(&self, site: &Path, dist: &Kept, text: &str) -> Result<Vec<File>, Unfit> {
         let own: PathBuf = Path::new(name_of(&dist.info)).join("RECORD");
         let mut files = Vec::new();
@@ -238,7 +239,8 @@ impl<'a> Copier<'a> {
             return Err(Unfit::Odd);
         }
         if to.symlink_metadata().is_ok() {
-            // Two distributions have the file; with another content one of them would not be taken over.
+            // Two distributions have the file; with another content one of them would not be taken
+            // over.
             return Ok(None);
         }
         if path.parent() == Some(Path::new("bin")) {
@@ -264,7 +266,8 @@ impl<'a> Copier<'a> {
         let (Some(bin), true) = (program.parent(), name.starts_with(b"python")) else {
             return Ok(None);
         };
-        // Whatever environment the script was made for, a moved or copied one too: the release's own interpreter starts it.
+        // Whatever environment the script was made for, a moved or copied one too: the release's
+        // own interpreter starts it.
         let old = bin.parent().unwrap_or(bin).to_owned();
         if old == Path::new("/usr") || old == Path::new("/usr/local") {
             return Ok(None);

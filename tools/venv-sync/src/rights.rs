@@ -1,5 +1,6 @@
-//! Whose files decide what is installed: a requirements file is a list of programs to be run. Root installs for a user what root wrote, or
-//! that user; nobody else's file decides what runs with that user's rights.
+//! Whose files decide what is installed: a requirements file is a list of programs to be run. Root
+//! installs for a user what root wrote, or that user; nobody else's file decides what runs with
+//! that user's rights.
 
 use base::child::Identity;
 use base::error::Result;
@@ -11,8 +12,9 @@ use crate::releases::Store;
 use crate::request::{Build, Goal};
 use crate::requirements::Requirements;
 
-/// Refuses to build an environment by what another user can change. The paths themselves are judged: a path that leads through another
-/// user's directory is that user's, whatever stands at its end at the moment.
+/// Refuses to build an environment by what another user can change. The paths themselves are
+/// judged: a path that leads through another user's directory is that user's, whatever stands at
+/// its end at the moment.
 ///
 /// # Errors
 /// Input, with the user and the file.

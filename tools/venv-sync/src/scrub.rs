@@ -1,5 +1,6 @@
-//! An installer may write an index's or a repository's credentials into `direct_url.json`, where every reader of the environment finds
-//! them. This module removes the credentials, and updates RECORD.
+//! An installer may write an index's or a repository's credentials into `direct_url.json`, where
+//! every reader of the environment finds them. This module removes the credentials, and updates
+//! RECORD.
 
 use std::path::Path;
 

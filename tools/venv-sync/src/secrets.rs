@@ -1,7 +1,8 @@
 //! What must not be shown: the credentials of indexes, wherever they come from.
 //!
-//! `base::mask` knows what a password in a URL looks like. An installer may print one in a form of its own (percent-decoded, without
-//! its URL), so those that are known are also masked by their very text.
+//! `base::mask` knows what a password in a URL looks like. An installer may print one in a form of
+//! its own (percent-decoded, without its URL), so those that are known are also masked by their
+//! very text.
 
 /// The credentials that are known.
 #[derive(Clone, Debug, Default)]

@@ -60,7 +60,8 @@ fn executed(head: &[u8]) -> Option<std::ops::Range<usize>> {
     path.starts_with(b"/").then_some(at + open..at + close)
 }
 
-/// The script with its interpreter in `to` in place of one of `old`; `None` where it names none of them.
+/// The script with its interpreter in `to` in place of one of `old`; `None` where it names none of
+/// them.
 pub fn moved(script: &[u8], old: &[PathBuf], to: &Path) -> Option<Vec<u8>> {
     let Some(Starts::Program(_)) = interpreter(script) else {
         return None;

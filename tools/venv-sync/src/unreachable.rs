@@ -1,9 +1,10 @@
-//! Whether an installer failed only because a server did not answer, which is worth another try, or because what was asked for is not
-//! there, which is not.
+//! Whether an installer failed only because a server did not answer, which is worth another try, or
+//! because what was asked for is not there, which is not.
 //!
-//! Neither installer says so by its exit status. uv names the address and the cause on standard error. pip says "no matching
-//! distribution" of both, and the difference only in its log. What is looked for here are the words of uv 0.4 to 0.13 and of pip 23 to
-//! 25 with its urllib3; a failure in other words is an ordinary one.
+//! Neither installer says so by its exit status. uv names the address and the cause on standard
+//! error. pip says "no matching distribution" of both, and the difference only in its log. What is
+//! looked for here are the words of uv 0.4 to 0.13 and of pip 23 to 25 with its urllib3; a failure
+//! in other words is an ordinary one.
 
 /// Where an installer could not get an answer, and why.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,8 +15,8 @@ pub struct Silence {
     pub cause: String,
 }
 
-/// Words of a server that is not there, or is not well. A certificate that is refused, a password, and a page that is not found are
-/// none of these: they will be the same the next time.
+/// Words of a server that is not there, or is not well. A certificate that is refused, a password,
+/// and a page that is not found are none of these: they will be the same the next time.
 const TRANSIENT: [&str; 32] = [
     "connection refused",
     "connection reset",
@@ -125,7 +126,8 @@ fn broken_off(said: &str) -> Option<Silence> {
     })
 }
 
-/// What a failed build printed, where pip sent the output to its log and only says "See above for output".
+/// What a failed build printed, where pip sent the output to its log and only says "See above for
+/// output".
 pub fn build_output(said: &str, log: &str) -> Option<String> {
     if !said.contains("See above for output") {
         return None;
@@ -222,7 +224,8 @@ fn pooled(text: &str) -> Option<String> {
     Some(format!("{scheme}://{host}:{port}{path}"))
 }
 
-/// What is out of reach, as a person calls it: the index that the address lies below, or the address.
+/// What is out of reach, as a person calls it: the index that the address lies below, or the
+/// address.
 pub fn named(url: Option<&str>, indexes: &[String]) -> String {
     let Some(url) = url else {
         return "the index".to_owned();

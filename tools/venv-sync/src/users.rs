@@ -2,8 +2,9 @@
 //!
 //! A process names the environment in many ways: by files in its memory, by any word of its command
 //! line (`uwsgi --home VENV`), by its working directory and `venv/bin/python`, by a variable
-//! (`VIRTUAL_ENV`, `UWSGI_HOME`, `PYTHONPATH`). All of them count. A Python that names nothing of the
-//! kind (`home = VENV` in an ini file, `python-home` of mod_wsgi) is unknown, never "not a user".
+//! (`VIRTUAL_ENV`, `UWSGI_HOME`, `PYTHONPATH`). All of them count. A Python that names nothing of
+//! the kind (`home = VENV` in an ini file, `python-home` of mod_wsgi) is unknown, never "not a
+//! user".
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -35,7 +36,8 @@ pub struct User {
     pub start: u64,
     /// The release or the link.
     pub by: By,
-    /// Whether Python runs in the process; a shell with `VIRTUAL_ENV` uses a release and runs nothing of it.
+    /// Whether Python runs in the process; a shell with `VIRTUAL_ENV` uses a release and runs
+    /// nothing of it.
     pub python: bool,
 }
 
@@ -96,7 +98,8 @@ pub fn observe(store: &Store, minor: Option<&str>) -> Seen {
     out
 }
 
-/// Which processes run what is not live, and whether a restart is required: null where that cannot be told.
+/// Which processes run what is not live, and whether a restart is required: null where that cannot
+/// be told.
 pub fn judge(
     seen: &Seen,
     live: Option<&str>,
@@ -287,7 +290,8 @@ fn is_interpreter(name: &OsStr) -> bool {
     version.is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
 }
 
-/// Programs that run Python, for processes that may not be looked into. No evidence of use: only a reason not to say no.
+/// Programs that run Python, for processes that may not be looked into. No evidence of use: only a
+/// reason not to say no.
 fn is_pythonic(comm: &str) -> bool {
     const NAMES: [&str; 10] = [
         "python", "pypy", "uwsgi", "gunicorn", "celery", "apache2", "httpd", "unitd", "daphne",
@@ -328,8 +332,8 @@ impl Place {
         }
     }
 
-    /// Whether the path leads the process to the same directory; in another mount namespace it may not.
-    /// A process whose root may not be looked at is taken for one of this namespace.
+    /// Whether the path leads the process to the same directory; in another mount namespace it may
+    /// not. A process whose root may not be looked at is taken for one of this namespace.
     fn is_seen_by(&self, view: &View) -> bool {
         let probe = if self.releases.exists() {
             self.releases.as_path()
@@ -364,7 +368,8 @@ impl Place {
         path.starts_with(&self.link).then_some(By::Link)
     }
 
-    /// A path as somebody wrote it: some directory above may be a link to where the environment stands.
+    /// A path as somebody wrote it: some directory above may be a link to where the environment
+    /// stands.
     fn resolved(&mut self, path: &Path) -> Option<By> {
         if let Some(by) = self.plain(path) {
             return Some(by);

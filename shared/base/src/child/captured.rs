@@ -22,10 +22,12 @@ pub const CAP: usize = 64 << 10;
 /// How long a group that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How long a run may go on after it has ended a program at the deadline: to clear away what the program left.
+/// How long a run may go on after it has ended a program at the deadline: to clear away what the
+/// program left.
 const WIND_UP: Duration = Duration::from_secs(5);
 
-/// How long a stream is still read after the program has ended: a daemon it left behind may hold the other end for ever.
+/// How long a stream is still read after the program has ended: a daemon it left behind may hold
+/// the other end for ever.
 const LINGER: Duration = Duration::from_millis(50);
 
 /// A program to run.
@@ -81,7 +83,8 @@ impl Finished {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
 
-    /// The last line with something in it, of standard error or else of standard output: most programs' own summary.
+    /// The last line with something in it, of standard error or else of standard output: most
+    /// programs' own summary.
     pub fn last_words(&self) -> String {
         let last = |bytes: &[u8]| {
             String::from_utf8_lossy(bytes)
@@ -175,7 +178,8 @@ impl Run {
         self
     }
 
-    /// As this user, where that is not who we are: apart from everything of ours ([`Identity::isolate`]).
+    /// As this user, where that is not who we are: apart from everything of ours
+    /// ([`Identity::isolate`]).
     #[must_use]
     pub fn user(mut self, user: Option<Identity>) -> Run {
         self.user = user;
@@ -197,8 +201,9 @@ impl Run {
         self
     }
 
-    /// Executes this very file, whatever its path leads to by then. A script is executed by its path: its interpreter opens the path
-    /// again, and who can exchange the script is who it is run as.
+    /// Executes this very file, whatever its path leads to by then. A script is executed by its
+    /// path: its interpreter opens the path again, and who can exchange the script is who it is run
+    /// as.
     #[must_use]
     pub fn opened(mut self, program: Trust) -> Run {
         self.opened = Some(Arc::new(program));
@@ -212,14 +217,16 @@ impl Run {
         self
     }
 
-    /// It may take this many bytes of address space (RLIMIT_AS): for a program that reads what another user answers.
+    /// It may take this many bytes of address space (RLIMIT_AS): for a program that reads what
+    /// another user answers.
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> Run {
         self.memory = Some(bytes);
         self
     }
 
-    /// Among the mounts of this namespace (mount_namespaces(7)), which is entered before the user is taken on. For root.
+    /// Among the mounts of this namespace (mount_namespaces(7)), which is entered before the user
+    /// is taken on. For root.
     #[must_use]
     pub fn mounts(mut self, namespace: OwnedFd) -> Run {
         self.mounts = Some(Arc::new(namespace));
@@ -254,9 +261,9 @@ impl Run {
         self
     }
 
-    /// As a daemon starts its jobs: in a session without a terminal, with this umask, both outputs in one pipe (which
-    /// [`Finished::stdout`] holds), standard input a pipe even where it is empty, and followed until the pipe is closed by
-    /// everything that the program started.
+    /// As a daemon starts its jobs: in a session without a terminal, with this umask, both outputs
+    /// in one pipe (which [`Finished::stdout`] holds), standard input a pipe even where it is
+    /// empty, and followed until the pipe is closed by everything that the program started.
     #[must_use]
     pub fn as_job(mut self, umask: u32) -> Run {
         self.detached = Some(Detached { umask });
@@ -315,7 +322,8 @@ impl Run {
         Ok(command)
     }
 
-    /// The user, where that is not who we are: the one whose rights this thread has, else the one that was named.
+    /// The user, where that is not who we are: the one whose rights this thread has, else the one
+    /// that was named.
     fn another(&self) -> Option<Identity> {
         Identity::assumed()
             .or_else(|| self.user.clone())
@@ -341,8 +349,9 @@ impl Run {
     /// Runs it to its end, or to the deadline.
     ///
     /// # Errors
-    /// `Kind::CommandNotFound`, `Kind::CommandNotExecutable` where it could not be started; `Kind::Io`. A program that fails or is ended
-    /// at the deadline is no error here: look at the [`Finished`].
+    /// `Kind::CommandNotFound`, `Kind::CommandNotExecutable` where it could not be started;
+    /// `Kind::Io`. A program that fails or is ended at the deadline is no error here: look at the
+    /// [`Finished`].
     pub fn run(&self) -> Result<Finished> {
         let began = Instant::now();
         let program = self

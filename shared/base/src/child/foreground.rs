@@ -1,5 +1,6 @@
-//! The COMMAND that a user put after `--`: as whoever called the tool, in a process group of its own which is given the terminal, its
-//! output on our standard error, its last words kept, our ending signals handed on to it.
+//! The COMMAND that a user put after `--`: as whoever called the tool, in a process group of its
+//! own which is given the terminal, its output on our standard error, its last words kept, our
+//! ending signals handed on to it.
 
 use super::captured::{pidfd, poll_until};
 use super::streams::nonblocking;
@@ -21,7 +22,8 @@ use std::time::{Duration, Instant};
 /// How much of its last words is kept, in bytes.
 const TAIL: usize = 4 << 10;
 
-/// How long a run may go on after COMMAND was ended at the deadline: to put back what was changed for COMMAND.
+/// How long a run may go on after COMMAND was ended at the deadline: to put back what was changed
+/// for COMMAND.
 const WIND_UP: Duration = Duration::from_secs(60);
 
 /// How long its streams are still read after it has ended.
@@ -76,7 +78,8 @@ impl<'a> Foreground<'a> {
         }
     }
 
-    /// As this user, where that is not who we are: apart from everything of ours ([`Identity::isolate`]), without a terminal.
+    /// As this user, where that is not who we are: apart from everything of ours
+    /// ([`Identity::isolate`]), without a terminal.
     #[must_use]
     pub fn user(mut self, user: Option<Identity>) -> Foreground<'a> {
         self.user = user;
@@ -97,8 +100,8 @@ impl<'a> Foreground<'a> {
         self
     }
 
-    /// A signal is handed on, and then COMMAND has all the time it needs: it may be one that puts things right before it ends, such as
-    /// a `svc-cycle cycle` that starts the services again.
+    /// A signal is handed on, and then COMMAND has all the time it needs: it may be one that puts
+    /// things right before it ends, such as a `svc-cycle cycle` that starts the services again.
     #[must_use]
     pub fn patient(mut self) -> Foreground<'a> {
         self.patient = true;
@@ -112,21 +115,24 @@ impl<'a> Foreground<'a> {
         self
     }
 
-    /// How long the process group may take to end after an ending signal, before the group is killed (default: 10 s).
+    /// How long the process group may take to end after an ending signal, before the group is
+    /// killed (default: 10 s).
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Foreground<'a> {
         self.grace = grace;
         self
     }
 
-    /// Gets the pid, which is the group's, too, as soon as COMMAND has started: a journal that has it can end COMMAND after us.
+    /// Gets the pid, which is the group's, too, as soon as COMMAND has started: a journal that has
+    /// it can end COMMAND after us.
     #[must_use]
     pub fn started(mut self, started: &'a dyn Fn(u32)) -> Foreground<'a> {
         self.started = Some(started);
         self
     }
 
-    /// Runs it. `watch` is whoever holds the ending signals back; each goes to COMMAND's group as it comes.
+    /// Runs it. `watch` is whoever holds the ending signals back; each goes to COMMAND's group as
+    /// it comes.
     ///
     /// # Errors
     /// `Kind::CommandNotFound` (exit 127), `Kind::CommandNotExecutable` (126); `Kind::Io`.
@@ -283,7 +289,8 @@ fn pipe() -> Result<(std::fs::File, OwnedFd)> {
     Ok((file, write))
 }
 
-/// The last words, with some more before them: a secret that the cut went through would not be known any more.
+/// The last words, with some more before them: a secret that the cut went through would not be
+/// known any more.
 #[derive(Default)]
 struct Tail {
     bytes: Vec<u8>,
@@ -334,14 +341,16 @@ fn tee(pipe: &mut Option<std::fs::File>, tail: &mut Tail) {
     }
 }
 
-/// The terminal, lent to COMMAND's group as a shell does, so that it can ask for a password and gets the Ctrl-C; taken back at the end.
+/// The terminal, lent to COMMAND's group as a shell does, so that it can ask for a password and
+/// gets the Ctrl-C; taken back at the end.
 struct Terminal {
     ours: rustix::process::Pid,
 }
 
 impl Terminal {
     fn lend(leader: u32) -> Option<Terminal> {
-        // The terminal first: without one the group is not asked for, which in another process namespace can be 0, an assertion's end.
+        // The terminal first: without one the group is not asked for, which in another process
+        // namespace can be 0, an assertion's end.
         let held = rustix::termios::tcgetpgrp(rustix::stdio::stdin()).ok()?;
         let ours = rustix::process::getpgrp();
         if held != ours {
@@ -360,7 +369,8 @@ impl Drop for Terminal {
     }
 }
 
-/// Changing the terminal's group from the background raises SIGTTOU unless it is blocked (tcsetpgrp(3)).
+/// Changing the terminal's group from the background raises SIGTTOU unless it is blocked
+/// (tcsetpgrp(3)).
 fn give(group: rustix::process::Pid) -> bool {
     let blocked: nix::sys::signal::SigSet = [Signal::SIGTTOU].into_iter().collect();
     let before = blocked.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK);

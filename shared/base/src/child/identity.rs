@@ -1,6 +1,6 @@
-//! What has to happen between fork and exec, which Rust calls unsafe; this module is the one place where it is done. Becoming another
-//! user: groups, group, user, in that order, as setpriv(1) and su(1) do. And giving the child a signal mask that holds nothing back:
-//! std lets it inherit ours.
+//! What has to happen between fork and exec, which Rust calls unsafe; this module is the one place
+//! where it is done. Becoming another user: groups, group, user, in that order, as setpriv(1) and
+//! su(1) do. And giving the child a signal mask that holds nothing back: std lets it inherit ours.
 
 use crate::error::{Error, Kind, Result};
 use nix::sys::signal::SigSet;
@@ -70,8 +70,8 @@ impl Identity {
         }
     }
 
-    /// The user whose file rights this thread has, where those are not the process' own. A thread has the rights of the thread that began
-    /// it.
+    /// The user whose file rights this thread has, where those are not the process' own. A thread
+    /// has the rights of the thread that began it.
     pub fn assumed() -> Option<Identity> {
         if !rustix::process::geteuid().is_root() {
             return None;
@@ -124,8 +124,9 @@ impl Identity {
         rustix::process::geteuid().as_raw() == self.uid
     }
 
-    /// The variables that a program of this user finds: who it is, a PATH of the system's own directories, and the caller's language
-    /// and time zone. Nothing else of the caller's environment is anybody else's business.
+    /// The variables that a program of this user finds: who it is, a PATH of the system's own
+    /// directories, and the caller's language and time zone. Nothing else of the caller's
+    /// environment is anybody else's business.
     pub fn environment(&self) -> Vec<(OsString, OsString)> {
         let mut all: Vec<(OsString, OsString)> = vec![("PATH".into(), PATH.into())];
         let name = self.name.clone().unwrap_or_else(|| self.uid.to_string());
@@ -140,12 +141,13 @@ impl Identity {
         all
     }
 
-    /// Makes the command run as this user, apart from everything of ours: in a session of its own (no terminal of ours can be typed
-    /// into), with [`Identity::environment`], without descriptors but 0, 1 and 2, with umask 022, all groups of the user, and an empty
-    /// signal mask. Limits (ulimit) stay. The directory is entered as that user; without one the program stands in `/`.
+    /// Makes the command run as this user, apart from everything of ours: in a session of its own
+    /// (no terminal of ours can be typed into), with [`Identity::environment`], without descriptors
+    /// but 0, 1 and 2, with umask 022, all groups of the user, and an empty signal mask. Limits
+    /// (ulimit) stay. The directory is entered as that user; without one the program stands in `/`.
     ///
-    /// What the command's environment holds before this call is forgotten. The caller adds no process group of its own: the session's
-    /// leader leads its group.
+    /// What the command's environment holds before this call is forgotten. The caller adds no
+    /// process group of its own: the session's leader leads its group.
     ///
     /// # Errors
     /// `Kind::Usage` for a directory's name that no system call takes.
@@ -158,8 +160,8 @@ impl Identity {
             .map_err(|_| Error::usage("a directory's name holds a NUL byte"))?;
         let most = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
             .map_or(1024, |(soft, _)| soft.min(65_536));
-        // SAFETY: between fork and exec only async-signal-safe calls are allowed: these are plain system calls, and what they need was
-        // allocated before.
+        // SAFETY: between fork and exec only async-signal-safe calls are allowed: these are plain
+        // system calls, and what they need was allocated before.
         unsafe {
             command.pre_exec(move || {
                 let user = |e: nix::errno::Errno| marked(USER, e);
@@ -181,7 +183,8 @@ impl Identity {
 /// Where a program of another user finds the system's programs.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Marks an error number that [`Identity::isolate`] met before exec, for [`before_exec`]: Linux has no numbers that high.
+/// Marks an error number that [`Identity::isolate`] met before exec, for [`before_exec`]: Linux has
+/// no numbers that high.
 const USER: i32 = 1000;
 const DIR: i32 = 2000;
 
@@ -189,7 +192,8 @@ fn marked(by: i32, errno: nix::errno::Errno) -> std::io::Error {
     std::io::Error::from_raw_os_error(by + errno as i32)
 }
 
-/// The error of a child that could not become the user or enter the directory; `None` for what exec itself said.
+/// The error of a child that could not become the user or enter the directory; `None` for what exec
+/// itself said.
 pub(super) fn before_exec(
     error: &std::io::Error,
     user: &Identity,
@@ -213,10 +217,12 @@ pub(super) fn before_exec(
     (number > USER).then(|| Error::io(format!("cannot run as user '{who}'"), &plain(USER)))
 }
 
-/// Every descriptor but 0, 1 and 2 is closed when the program is executed. std's own pipe, which reports a failed exec, works until then.
+/// Every descriptor but 0, 1 and 2 is closed when the program is executed. std's own pipe, which
+/// reports a failed exec, works until then.
 fn close_at_exec(most: u64) {
     const CLOEXEC: nix::libc::c_uint = 4;
-    // SAFETY: close_range(2) with CLOSE_RANGE_CLOEXEC touches no memory, and closes nothing that this process still uses.
+    // SAFETY: close_range(2) with CLOSE_RANGE_CLOEXEC touches no memory, and closes nothing that
+    // this process still uses.
     #[allow(unsafe_code)]
     let done = unsafe {
         nix::libc::syscall(
@@ -231,13 +237,15 @@ fn close_at_exec(most: u64) {
     }
     // A kernel of before 5.11: one by one.
     for fd in 3..i32::try_from(most).unwrap_or(1024) {
-        // SAFETY: F_SETFD touches no memory; a number that is no descriptor is an error that changes nothing.
+        // SAFETY: F_SETFD touches no memory; a number that is no descriptor is an error that
+        // changes nothing.
         #[allow(unsafe_code)]
         let _ = unsafe { nix::libc::fcntl(fd, nix::libc::F_SETFD, nix::libc::FD_CLOEXEC) };
     }
 }
 
-/// Gives the child an empty signal mask, where ours holds something back ([`crate::signals::Watch`]).
+/// Gives the child an empty signal mask, where ours holds something back
+/// ([`crate::signals::Watch`]).
 #[allow(unsafe_code)]
 pub(crate) fn release_signals(command: &mut Command) {
     if SigSet::thread_get_mask().is_ok_and(|mask| mask == SigSet::empty()) {
@@ -249,7 +257,8 @@ pub(crate) fn release_signals(command: &mut Command) {
     }
 }
 
-/// Makes a child that would be root's run as this user, in a session of its own: the last word before exec.
+/// Makes a child that would be root's run as this user, in a session of its own: the last word
+/// before exec.
 #[allow(unsafe_code)]
 pub(super) fn at_least(command: &mut Command, user: &Identity) {
     let groups: Vec<Gid> = user.groups.iter().map(|g| Gid::from_raw(*g)).collect();
@@ -316,8 +325,8 @@ impl Detached {
     #[allow(unsafe_code)]
     pub(super) fn prepare(self, command: &mut Command, session: bool) {
         let umask = nix::sys::stat::Mode::from_bits_truncate(self.umask);
-        // SAFETY: setsid(2), umask(2) and dup2(2) are async-signal-safe. Descriptors 1 and 2 are the child's own pipes by
-        // now: std has put them in place before it calls this.
+        // SAFETY: setsid(2), umask(2) and dup2(2) are async-signal-safe. Descriptors 1 and 2 are
+        // the child's own pipes by now: std has put them in place before it calls this.
         unsafe {
             command.pre_exec(move || {
                 if session {
@@ -333,10 +342,12 @@ impl Detached {
     }
 }
 
-/// Gives a program that is to outlive us a session of its own, away from our terminal, and a clean signal mask.
+/// Gives a program that is to outlive us a session of its own, away from our terminal, and a clean
+/// signal mask.
 #[allow(unsafe_code)]
 pub fn own_session(command: &mut Command) {
-    // SAFETY: sigprocmask(2) and setsid(2) are async-signal-safe, and the set is built on the stack.
+    // SAFETY: sigprocmask(2) and setsid(2) are async-signal-safe, and the set is built on the
+    // stack.
     unsafe {
         command.pre_exec(|| {
             SigSet::empty().thread_set_mask()?;

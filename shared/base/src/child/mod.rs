@@ -1,6 +1,7 @@
-//! Other programs, run by their argument vector and never through a shell of ours: in a process group of their own, with a deadline that
-//! ends the whole group, an environment that is known, and an output that cannot fill the memory. [`Run`] captures what a program says;
-//! [`Foreground`] is for the COMMAND that a user put after `--`.
+//! Other programs, run by their argument vector and never through a shell of ours: in a process
+//! group of their own, with a deadline that ends the whole group, an environment that is known, and
+//! an output that cannot fill the memory. [`Run`] captures what a program says; [`Foreground`] is
+//! for the COMMAND that a user put after `--`.
 
 mod captured;
 mod foreground;
@@ -64,8 +65,9 @@ impl std::fmt::Display for Ending {
     }
 }
 
-/// Why a program could not be started, told apart as `env(1)` does: 127 not found, 126 found. execvp(3) says EACCES, too, where a
-/// directory on PATH may not be searched and the program is in none of the others: then it was not found.
+/// Why a program could not be started, told apart as `env(1)` does: 127 not found, 126 found.
+/// execvp(3) says EACCES, too, where a directory on PATH may not be searched and the program is in
+/// none of the others: then it was not found.
 pub(crate) fn not_started(program: &OsStr, error: &std::io::Error) -> Error {
     let shown = crate::terminal::escape_bytes(program.as_encoded_bytes());
     let by_name = !program.as_encoded_bytes().contains(&b'/');
@@ -126,9 +128,9 @@ fn on_path(program: &OsStr) -> bool {
 /// How long a fork that the system refuses for want of processes or memory is tried again.
 const FORK_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Starts a command. Where the system has no process or memory to spare just now (`EAGAIN`, `ENOMEM`), the start is tried again for two
-/// seconds, but not beyond the deadline. A thread that has another user's rights ([`Identity::assumed`]) starts programs as that
-/// user.
+/// Starts a command. Where the system has no process or memory to spare just now (`EAGAIN`,
+/// `ENOMEM`), the start is tried again for two seconds, but not beyond the deadline. A thread that
+/// has another user's rights ([`Identity::assumed`]) starts programs as that user.
 ///
 /// # Errors
 /// As [`std::process::Command::spawn`].

@@ -1,4 +1,5 @@
-//! The pipes of a program whose output is wanted: never waited for, so that a program that says nothing, or too much, holds nobody up.
+//! The pipes of a program whose output is wanted: never waited for, so that a program that says
+//! nothing, or too much, holds nobody up.
 
 use rustix::fs::OFlags;
 use std::io::{Read, Write};

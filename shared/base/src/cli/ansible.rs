@@ -1,7 +1,8 @@
-//! Options from Ansible. A `WANT_JSON` module is handed a file with one JSON object; its keys are the long options with `_` for `-`
-//! (typed from a playbook, strings from an ad-hoc call), `command` is the subcommand, the positionals are keyed by their lower-case
-//! names, `argv` is what would stand after `--`. Keys that begin with `_ansible_` are Ansible's own.
-//! Source: "Non-native modules that want JSON" in Ansible's developer guide.
+//! Options from Ansible. A `WANT_JSON` module is handed a file with one JSON object; its keys are
+//! the long options with `_` for `-` (typed from a playbook, strings from an ad-hoc call),
+//! `command` is the subcommand, the positionals are keyed by their lower-case names, `argv` is what
+//! would stand after `--`. Keys that begin with `_ansible_` are Ansible's own. Source: "Non-native
+//! modules that want JSON" in Ansible's developer guide.
 
 use super::{Builder, CommandLine, Opt, Parsed, Scope, Trailing, Value};
 use crate::error::{Error, Result};
@@ -17,7 +18,8 @@ pub struct Modes {
     pub no_log: bool,
 }
 
-/// Options that a module does not take: what Ansible says in its own way (check mode, diff mode), and what is for terminals, pipes and people.
+/// Options that a module does not take: what Ansible says in its own way (check mode, diff mode),
+/// and what is for terminals, pipes and people.
 const NOT_FOR_MODULES: [&str; 11] = [
     "dry-run",
     "diff",
@@ -112,8 +114,8 @@ fn command(line: &CommandLine, given: &Json) -> Result<String> {
     )))
 }
 
-/// What a boolean was before YAML read it, where only one of the choices can be meant: an unquoted `on` arrives as true. Ansible's own
-/// modules do the same.
+/// What a boolean was before YAML read it, where only one of the choices can be meant: an unquoted
+/// `on` arrives as true. Ansible's own modules do the same.
 fn meant<'a>(given: &Json, choices: &[&'a str]) -> Option<&'a str> {
     let Json::Bool(given) = given else {
         return None;
@@ -227,7 +229,8 @@ fn truth(value: &Json) -> Option<bool> {
     }
 }
 
-/// The words of a value: a list gives one each; a string for an option that may be repeated is split at commas, as Ansible does.
+/// The words of a value: a list gives one each; a string for an option that may be repeated is
+/// split at commas, as Ansible does.
 pub(super) fn words(key: &str, value: &Json, kind: Value, many: bool) -> Result<Vec<OsString>> {
     match value {
         Json::Array(items) if many => items.iter().map(|v| scalar(key, v, Some(kind))).collect(),
@@ -257,7 +260,8 @@ fn scalar(key: &str, value: &Json, kind: Option<Value>) -> Result<OsString> {
     }
 }
 
-/// A value of the wrong type as a message names it: what it is, but for a short plain one. A mapping or a list may hold a password.
+/// A value of the wrong type as a message names it: what it is, but for a short plain one. A
+/// mapping or a list may hold a password.
 fn shown(value: &Json) -> String {
     match value {
         Json::Object(_) => "a mapping".into(),

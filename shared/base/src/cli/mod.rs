@@ -1,6 +1,7 @@
-//! The command line as data. A tool writes down once, as constants, what its options are called, what they take and what they mean;
-//! from that come the parser, `-h` and `--help`, the man page, the completions and the Ansible module. A flat tool is parsed here, over
-//! lexopt; one with subcommands by clap, in a crate of its own, from the same data and into the same [`Parsed`].
+//! The command line as data. A tool writes down once, as constants, what its options are called,
+//! what they take and what they mean; from that come the parser, `-h` and `--help`, the man page,
+//! the completions and the Ansible module. A flat tool is parsed here, over lexopt; one with
+//! subcommands by clap, in a crate of its own, from the same data and into the same [`Parsed`].
 
 mod ansible;
 mod common;
@@ -49,7 +50,8 @@ pub struct CommandLine {
     pub environment: &'static [Entry],
     /// The manual's SECURITY, a paragraph each.
     pub security: &'static [&'static str],
-    /// The manual's SEE ALSO: `psql(1)`; another of these tools by its name alone, since its own definition knows the section.
+    /// The manual's SEE ALSO: `psql(1)`; another of these tools by its name alone, since its own
+    /// definition knows the section.
     pub see_also: &'static [&'static str],
 }
 
@@ -98,7 +100,8 @@ pub struct Opt {
     pub help: &'static str,
     /// More, for `--help` and the manual.
     pub more: &'static str,
-    /// The fact of the site file that stands for this option where the option is not given; empty for none.
+    /// The fact of the site file that stands for this option where the option is not given; empty
+    /// for none.
     pub fact: &'static str,
 }
 

@@ -1,4 +1,5 @@
-//! What was typed, checked: every value already is what the definition says it is, so the getters cannot fail.
+//! What was typed, checked: every value already is what the definition says it is, so the getters
+//! cannot fail.
 
 use super::value::{check, masked, parse_duration, parse_size};
 use super::{CommandLine, Opt, Scope, Trailing, Value};
@@ -108,7 +109,8 @@ impl Parsed {
         &self.positionals
     }
 
-    /// What was given by its place, as text (paths that are not UTF-8 are left out: ask [`Parsed::positionals`] for those).
+    /// What was given by its place, as text (paths that are not UTF-8 are left out: ask
+    /// [`Parsed::positionals`] for those).
     pub fn positional_texts(&self) -> Vec<&str> {
         self.positionals.iter().filter_map(|v| v.to_str()).collect()
     }

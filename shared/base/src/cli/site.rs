@@ -1,5 +1,5 @@
-//! Options from the site file: the tool's own table, read as Ansible's options are, and the facts of `[site]` that stand for
-//! an option. The command line wins.
+//! Options from the site file: the tool's own table, read as Ansible's options are, and the facts
+//! of `[site]` that stand for an option. The command line wins.
 
 use super::ansible::{is_for_modules, take, words};
 use super::{Builder, COMMON, CommandLine, Opt};
@@ -10,7 +10,8 @@ use serde_json::Value as Json;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Whether a table may hold the option. What a file may not decide: which site file is read, and whom root trusts.
+/// Whether a table may hold the option. What a file may not decide: which site file is read, and
+/// whom root trusts.
 fn is_for_tables(opt: &Opt) -> bool {
     is_for_modules(opt) && !["site", "trust"].contains(&opt.long)
 }
@@ -86,7 +87,8 @@ impl Builder<'static> {
         Ok(())
     }
 
-    /// What stands by its place: those places that were not typed, up to the first that the file does not give.
+    /// What stands by its place: those places that were not typed, up to the first that the file
+    /// does not give.
     fn add_places(&mut self, site: &Site) -> Result<()> {
         let tool = self.scope.line.name;
         let typed = self.parsed.positionals.len();

@@ -19,7 +19,8 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
     })
 }
 
-/// A size in bytes: a whole or decimal number, and K, M, G, T or P (powers of 1024; `MiB` and `MB` mean the same).
+/// A size in bytes: a whole or decimal number, and K, M, G, T or P (powers of 1024; `MiB` and `MB`
+/// mean the same).
 ///
 /// # Errors
 /// `Kind::Usage`, with what sizes look like.

@@ -73,7 +73,8 @@ fn word_at(line: &str, at: usize) -> &str {
         .trim_end_matches(['"', '\'', '`', '’', '”', ',', ';'])
 }
 
-/// What is secret in each word. `strict` for an argument vector; in prose the word after an option is often no value.
+/// What is secret in each word. `strict` for an argument vector; in prose the word after an option
+/// is often no value.
 pub(super) fn hidden(words: &[&str], strict: bool) -> Vec<Option<Range<usize>>> {
     let mut programs: Vec<&'static str> = Vec::new();
     let mut next = None;

@@ -1,11 +1,13 @@
-//! JSON whose strings are masked while they are written, so that no key of any report can be forgotten.
+//! JSON whose strings are masked while they are written, so that no key of any report can be
+//! forgotten.
 
 use serde::Serialize;
 use serde::ser::Error as _;
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 use std::io::{self, Write};
 
-/// Keys whose values are words of ours, never text from elsewhere: masking one would break the report's schema.
+/// Keys whose values are words of ours, never text from elsewhere: masking one would break the
+/// report's schema.
 const OWN_WORDS: &[&str] = &[
     "tool",
     "version",

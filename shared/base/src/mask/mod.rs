@@ -1,11 +1,12 @@
 //! Secrets stay out of reports, journals and errors.
 //!
-//! A secret is known in two ways. By where it comes from: whoever reads an environment file, a DSN or an index's address
-//! gives its secrets to [`register`], and from then on each of them is replaced wherever text leaves the process. By its
-//! form: a password in a URL, `password=x`, `"password": "x"`, `Authorization: …`, `Bearer x`, `curl -u user:x`.
+//! A secret is known in two ways. By where it comes from: whoever reads an environment file, a DSN
+//! or an index's address gives its secrets to [`register`], and from then on each of them is
+//! replaced wherever text leaves the process. By its form: a password in a URL, `password=x`,
+//! `"password": "x"`, `Authorization: …`, `Bearer x`, `curl -u user:x`.
 //!
-//! The text that leaves the process is masked in one place, `base::tool`; a tool masks text itself only where it cuts or
-//! compares that text first.
+//! The text that leaves the process is masked in one place, `base::tool`; a tool masks text itself
+//! only where it cuts or compares that text first.
 
 mod commands;
 mod json;
@@ -39,13 +40,15 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     replace(text, found)
 }
 
-/// `text` without the registered secrets; what merely has the form of a secret stays. For another program's format.
+/// `text` without the registered secrets; what merely has the form of a secret stays. For another
+/// program's format.
 #[must_use]
 pub fn registered(text: &str) -> Cow<'_, str> {
     replace(text, registry::find(text))
 }
 
-/// The arguments of a command line, each masked, and the word after an option that takes a secret, too.
+/// The arguments of a command line, each masked, and the word after an option that takes a secret,
+/// too.
 #[must_use]
 pub fn argv<S: AsRef<str>>(words: &[S]) -> Vec<String> {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();

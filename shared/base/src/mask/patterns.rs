@@ -44,8 +44,9 @@ fn urls(text: &str, found: &mut Vec<Range<usize>>) {
         let word = tail
             .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`'))
             .unwrap_or(tail.len());
-        // The authority ends at the first '/', '?' or '#' (RFC 3986, 3.2). A password written unescaped may hold any of
-        // them: the last '@' of the word decides, unless what follows the ':' can only be a port.
+        // The authority ends at the first '/', '?' or '#' (RFC 3986, 3.2). A password written
+        // unescaped may hold any of them: the last '@' of the word decides, unless what follows the
+        // ':' can only be a port.
         let authority = tail[..word].find(['/', '?', '#']).unwrap_or(word);
         let end = tail[..authority].rfind('@').or_else(|| {
             let last = tail[..word].rfind('@')?;
@@ -142,7 +143,8 @@ fn key_before(before: &str) -> Option<Key<'_>> {
     })
 }
 
-/// Where the secret stands in a value that begins here: inside quotes (with `\` escapes), or up to white space.
+/// Where the secret stands in a value that begins here: inside quotes (with `\` escapes), or up to
+/// white space.
 fn extent(value: &str) -> Range<usize> {
     let escaped = value.strip_prefix('\\').map_or(0, |_| 1);
     let Some(quote @ ('"' | '\'')) = value[escaped..].chars().next() else {
@@ -165,8 +167,9 @@ fn extent(value: &str) -> Range<usize> {
     start..value.len()
 }
 
-/// The length of a value without quotes. A separator ends the value only where another pair follows, since a password may
-/// hold one; quotes and brackets at the end belong to the text around the value.
+/// The length of a value without quotes. A separator ends the value only where another pair
+/// follows, since a password may hold one; quotes and brackets at the end belong to the text around
+/// the value.
 fn bare(value: &str) -> usize {
     let word = value.find(char::is_whitespace).unwrap_or(value.len());
     let end = value[..word]

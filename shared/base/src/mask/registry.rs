@@ -20,8 +20,8 @@ static KNOWN: RwLock<Known> = RwLock::new(Known {
     public: Vec::new(),
 });
 
-/// From now on `secret` is replaced wherever text leaves this process, also as a shell, JSON or a URL would write it. A
-/// text shorter than 4 bytes, or of one repeated character, is not taken.
+/// From now on `secret` is replaced wherever text leaves this process, also as a shell, JSON or a
+/// URL would write it. A text shorter than 4 bytes, or of one repeated character, is not taken.
 pub fn register(secret: &str) {
     let mut forms = vec![
         secret.to_owned(),
@@ -62,9 +62,10 @@ pub fn register_in(text: &str) {
     }
 }
 
-/// Registers the value of a variable that an environment file sets, and the passwords in the value. A value that cannot be
-/// a secret stays readable, or a report about the site would say nothing: a switch, a port, a path that exists, a locale,
-/// the name of this host, and what was declared [`public`]. A name that names a secret overrides that.
+/// Registers the value of a variable that an environment file sets, and the passwords in the value.
+/// A value that cannot be a secret stays readable, or a report about the site would say nothing: a
+/// switch, a port, a path that exists, a locale, the name of this host, and what was declared
+/// [`public`]. A name that names a secret overrides that.
 pub fn register_variable(name: &str, value: &str) {
     register_in(value);
     if super::is_secret(name) || !is_plain(name, value) {
@@ -72,8 +73,8 @@ pub fn register_variable(name: &str, value: &str) {
     }
 }
 
-/// Declares a word that stands on command lines and in site files, such as the name of a site or of its user: the word is
-/// never taken for a secret, although a variable may hold the same word.
+/// Declares a word that stands on command lines and in site files, such as the name of a site or of
+/// its user: the word is never taken for a secret, although a variable may hold the same word.
 pub fn public(word: &str) {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     known.secrets.retain(|secret| secret != word);

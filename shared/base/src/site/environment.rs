@@ -1,5 +1,5 @@
-//! Environment files, read as systemd reads `EnvironmentFile=` (systemd.exec(5)): quotes, continuations, comments, and
-//! which assignments do not count.
+//! Environment files, read as systemd reads `EnvironmentFile=` (systemd.exec(5)): quotes,
+//! continuations, comments, and which assignments do not count.
 
 use crate::error::{Error, Kind, Result};
 use crate::source;
@@ -21,7 +21,8 @@ impl Environment {
     /// Reads the file; from now on every value is a secret ([`crate::mask`]).
     ///
     /// # Errors
-    /// `Kind::Input` where the file cannot be read, or where systemd would refuse to start the unit.
+    /// `Kind::Input` where the file cannot be read, or where systemd would refuse to start the
+    /// unit.
     pub fn read(path: &Path) -> Result<Environment> {
         let (bytes, rights) = source::read_judged(path)?;
         let file = path.display().to_string();
@@ -42,8 +43,8 @@ impl Environment {
         })
     }
 
-    /// Refuses to give the variables to a program of the user `uid`, where the file is less trusted than that user: a
-    /// variable such as LD_PRELOAD runs code.
+    /// Refuses to give the variables to a program of the user `uid`, where the file is less trusted
+    /// than that user: a variable such as LD_PRELOAD runs code.
     ///
     /// # Errors
     /// `Kind::Input`, naming the user who can change the file.
@@ -58,7 +59,8 @@ impl Environment {
     }
 }
 
-/// Before version 254 systemd took the line after a comment that ends with a backslash for more of that comment.
+/// Before version 254 systemd took the line after a comment that ends with a backslash for more of
+/// that comment.
 fn comment_goes_on() -> bool {
     let version = ["/usr/lib/systemd", "/lib/systemd", "/usr/lib64/systemd"]
         .iter()
@@ -73,7 +75,8 @@ fn comment_goes_on() -> bool {
     version.is_some_and(|version| version < 254)
 }
 
-/// What stands in an environment file: variables and ignored names, or the line (from 1) at which systemd refuses the file.
+/// What stands in an environment file: variables and ignored names, or the line (from 1) at which
+/// systemd refuses the file.
 type Parsed = std::result::Result<(Vec<(String, String)>, Vec<String>), (usize, String)>;
 
 #[derive(Clone, Copy)]
@@ -90,7 +93,8 @@ enum State {
     CommentEscape,
 }
 
-/// One assignment as it is read: the length up to which a key or a value stands without white space at its end.
+/// One assignment as it is read: the length up to which a key or a value stands without white space
+/// at its end.
 #[derive(Default)]
 struct Assignment {
     key: Vec<u8>,

@@ -72,7 +72,8 @@ pub struct Site {
 }
 
 impl Site {
-    /// Reads the file. The names in the file are public from now on, and the values of its environment file secret.
+    /// Reads the file. The names in the file are public from now on, and the values of its
+    /// environment file secret.
     ///
     /// # Errors
     /// `Kind::Input`, with line and column; also for root, where another user can change the file.

@@ -1,5 +1,5 @@
-//! The site file: a site's facts, said once, in TOML. `--site FILE` or the variable RUNBOOK_SITE names the file; a bare
-//! name means a file in [`DIRECTORY`].
+//! The site file: a site's facts, said once, in TOML. `--site FILE` or the variable RUNBOOK_SITE
+//! names the file; a bare name means a file in [`DIRECTORY`].
 
 mod environment;
 mod file;

@@ -1,4 +1,5 @@
-//! JSON as RFC 8259 has it, with positions; a key given twice is refused, because the second would silently win.
+//! JSON as RFC 8259 has it, with positions; a key given twice is refused, because the second would
+//! silently win.
 
 use super::tree::{Key, Node, Value, Wrong};
 

@@ -1,11 +1,12 @@
-//! Reads TOML and JSON into one tree. TOML goes through the `toml` crate; JSON has a reader of its own, because
-//! `serde_json` keeps no positions.
+//! Reads TOML and JSON into one tree. TOML goes through the `toml` crate; JSON has a reader of its
+//! own, because `serde_json` keeps no positions.
 
 use super::json;
 use super::tree::{Key, Node, Value, Wrong};
 use toml::de::{DeTable, DeValue};
 
-/// Reads a document: JSON if its first character is `{` (no TOML document begins with it), TOML otherwise. A byte order mark is passed over.
+/// Reads a document: JSON if its first character is `{` (no TOML document begins with it), TOML
+/// otherwise. A byte order mark is passed over.
 ///
 /// # Errors
 /// What is wrong first, and where.

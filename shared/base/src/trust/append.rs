@@ -1,5 +1,5 @@
-//! Files that are appended to: journals and logs. They may stand in another user's directory, who could put a link to a file of root's
-//! there, or a FIFO that nobody reads.
+//! Files that are appended to: journals and logs. They may stand in another user's directory, who
+//! could put a link to a file of root's there, or a FIFO that nobody reads.
 
 use super::{Trust, assume, failed, open, walk};
 use crate::child::Identity;
@@ -13,12 +13,13 @@ use std::path::Path;
 /// How often a file is looked for again that appears or disappears meanwhile.
 const ROUNDS: usize = 8;
 
-/// Opens a file for appending and makes it where there is none. In a directory that another user can change, that is done with that
-/// user's rights, and the file made is that user's. Never waits, never writes through a second name of a file.
+/// Opens a file for appending and makes it where there is none. In a directory that another user
+/// can change, that is done with that user's rights, and the file made is that user's. Never waits,
+/// never writes through a second name of a file.
 ///
 /// # Errors
-/// `Kind::Permission` where more than one other user can change the path, or the user has no right to the file; `Kind::Failed` for what
-/// is no regular file; `Kind::Io`.
+/// `Kind::Permission` where more than one other user can change the path, or the user has no right
+/// to the file; `Kind::Failed` for what is no regular file; `Kind::Io`.
 pub fn open_append(path: &Path, mode: u32) -> Result<File> {
     let mut last = Errno::AGAIN;
     for _ in 0..ROUNDS {
@@ -68,7 +69,8 @@ fn existing(path: &Path, trust: &Trust) -> Result<Opened> {
         None => trust.reopen(FLAGS),
     };
     Ok(match opened {
-        // A file that root made in that directory: it is where its name says, unless a link led here.
+        // A file that root made in that directory: it is where its name says, unless a link led
+        // here.
         Err(Errno::ACCESS) if !trust.linked => trust.reopen(FLAGS),
         other => other,
     })
@@ -91,7 +93,8 @@ fn missing(path: &Path, mode: u32) -> Result<Opened> {
     }
 }
 
-/// With whose rights a name is made in a directory: the caller's own, or those of the one other user who can change the path.
+/// With whose rights a name is made in a directory: the caller's own, or those of the one other
+/// user who can change the path.
 fn maker(dir: &Trust) -> Result<Option<Identity>> {
     dir.as_whom(dir.owner)
 }

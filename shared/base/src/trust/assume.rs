@@ -1,13 +1,15 @@
-//! For the length of one call, this thread asks the file system with another user's rights. The kernel keeps these rights for each thread
-//! (setfsuid(2)); what the thread opens or makes meanwhile is what that user could open or make, and belongs to that user. Programs that
-//! the thread starts meanwhile run as that user, too ([`crate::child`]).
+//! For the length of one call, this thread asks the file system with another user's rights. The
+//! kernel keeps these rights for each thread (setfsuid(2)); what the thread opens or makes
+//! meanwhile is what that user could open or make, and belongs to that user. Programs that the
+//! thread starts meanwhile run as that user, too ([`crate::child`]).
 
 use crate::child::Identity;
 use crate::error::{Error, Result};
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 
-/// Does `work` with the file rights of `user`. Where this process is not root, or is that user, with its own. Where this thread has another
-/// user's rights already, those stay: what that user wrote does not lead to a third user.
+/// Does `work` with the file rights of `user`. Where this process is not root, or is that user,
+/// with its own. Where this thread has another user's rights already, those stay: what that user
+/// wrote does not lead to a third user.
 ///
 /// # Errors
 /// `Kind::Io` where the kernel refuses the change.
@@ -45,7 +47,8 @@ pub fn with_rights_of<T>(user: &Identity, work: impl FnOnce() -> T) -> Result<T>
 /// This thread's supplementary groups. The C library would change those of all threads.
 #[allow(unsafe_code)]
 fn set_groups(groups: &[u32]) -> Result<()> {
-    // SAFETY: the kernel reads `groups.len()` numbers from a slice that lives until the call returns.
+    // SAFETY: the kernel reads `groups.len()` numbers from a slice that lives until the call
+    // returns.
     let done =
         unsafe { nix::libc::syscall(nix::libc::SYS_setgroups, groups.len(), groups.as_ptr()) };
     if done == 0 {

@@ -1,9 +1,11 @@
-//! Who decides what a path leads to. A path is as trusted as the least trusted user who can change any of its components: who owns a
-//! directory on the way can put another file in place, who owns the file can write it. [`inspect`] walks a path by descriptors, one
-//! component at a time, follows symbolic links by hand, and returns the object that it reached together with that user.
+//! Who decides what a path leads to. A path is as trusted as the least trusted user who can change
+//! any of its components: who owns a directory on the way can put another file in place, who owns
+//! the file can write it. [`inspect`] walks a path by descriptors, one component at a time, follows
+//! symbolic links by hand, and returns the object that it reached together with that user.
 //!
-//! Two facts follow, and the rest of the house relies on both. Where the owner is root, nobody else can change the path meanwhile.
-//! Where the owner is another user, whatever is done with the path has to be done with the rights of that user, and no more.
+//! Two facts follow, and the rest of the house relies on both. Where the owner is root, nobody else
+//! can change the path meanwhile. Where the owner is another user, whatever is done with the path
+//! has to be done with the rights of that user, and no more.
 
 mod append;
 mod assume;
@@ -53,7 +55,8 @@ impl Owner {
         Owner::of(rustix::process::geteuid().as_raw())
     }
 
-    /// The least trusted of both. The user who runs the tool is trusted by the tool; two other users are more than one.
+    /// The least trusted of both. The user who runs the tool is trusted by the tool; two other
+    /// users are more than one.
     #[must_use]
     pub fn and(self, other: Owner) -> Owner {
         let caller = Owner::caller();
@@ -67,7 +70,8 @@ impl Owner {
         }
     }
 
-    /// Whether a process of `uid` may believe what this owner wrote: the owner is root or that user.
+    /// Whether a process of `uid` may believe what this owner wrote: the owner is root or that
+    /// user.
     pub fn trusted_by(self, uid: u32) -> bool {
         self == Owner::Root || self == Owner::Uid(uid)
     }
@@ -136,7 +140,8 @@ impl fmt::Display for Because {
 pub struct Trust {
     /// The least trusted user over all components.
     pub owner: Owner,
-    /// The least trusted user over the way to the object: who can put another in its place, whoever may write the object itself.
+    /// The least trusted user over the way to the object: who can put another in its place, whoever
+    /// may write the object itself.
     pub way: Owner,
     /// The component that this owner can change; `None` where the owner is root.
     pub because: Option<Because>,
@@ -146,8 +151,8 @@ pub struct Trust {
     pub stat: Stat,
     /// The object itself, opened with O_PATH.
     fd: OwnedFd,
-    /// The directory that holds the object, and the object's name there; `None` for a directory reached without a name and for what
-    /// only a link in /proc leads to.
+    /// The directory that holds the object, and the object's name there; `None` for a directory
+    /// reached without a name and for what only a link in /proc leads to.
     entry: Option<(OwnedFd, OsString)>,
     /// Users other than the directory's owner can make new names in this directory.
     shared: bool,
@@ -177,8 +182,9 @@ pub fn inspect_link(path: &Path) -> Result<Trust> {
     walk::walk(path, false).map_err(|e| failed("look at", path, e))
 }
 
-/// Judges the directory that a path's last component stands in, or would stand in: what is to be asked before something is made there.
-/// Links are followed but for the last component, whose name is returned.
+/// Judges the directory that a path's last component stands in, or would stand in: what is to be
+/// asked before something is made there. Links are followed but for the last component, whose name
+/// is returned.
 ///
 /// # Errors
 /// As [`inspect`]; `Kind::Failed` where the path ends with `..` or is `/`.
@@ -198,8 +204,9 @@ fn parent_and_name(path: &Path) -> Result<(&Path, &OsStr)> {
     })
 }
 
-/// As whom a program, a script or a directory of code may be used: the least trusted user over the path's components, where the tool runs
-/// as root; the caller, where it does not. `None` means as the caller.
+/// As whom a program, a script or a directory of code may be used: the least trusted user over the
+/// path's components, where the tool runs as root; the caller, where it does not. `None` means as
+/// the caller.
 ///
 /// # Errors
 /// As [`inspect`]; `Kind::Permission` where more than one user can change the path.
@@ -281,13 +288,14 @@ impl Trust {
         (self.stat.st_dev, self.stat.st_ino)
     }
 
-    /// Whether users other than the directory's owner can make new names in it: /tmp, which the sticky bit protects otherwise.
+    /// Whether users other than the directory's owner can make new names in it: /tmp, which the
+    /// sticky bit protects otherwise.
     pub fn is_shared(&self) -> bool {
         self.shared
     }
 
-    /// Whether the walk followed a link that a user other than root and the caller could have put there: what is reached then may be
-    /// anything on the host.
+    /// Whether the walk followed a link that a user other than root and the caller could have put
+    /// there: what is reached then may be anything on the host.
     pub fn is_linked(&self) -> bool {
         self.linked
     }

@@ -1,5 +1,5 @@
-//! Opening what a walk reached. The object that was judged is the one that is opened; if another stands in its place by then, the walk is
-//! repeated.
+//! Opening what a walk reached. The object that was judged is the one that is opened; if another
+//! stands in its place by then, the walk is repeated.
 
 use super::{Trust, failed, walk};
 use crate::atomic::Dir;
@@ -15,7 +15,8 @@ use std::path::Path;
 /// How often a walk is repeated when somebody exchanges what stands there.
 const ROUNDS: usize = 8;
 
-/// Opens a regular file for reading, links followed. Never waits: a FIFO, a socket, a device or a directory is an error.
+/// Opens a regular file for reading, links followed. Never waits: a FIFO, a socket, a device or a
+/// directory is an error.
 ///
 /// # Errors
 /// `Kind::NotFound`, `Kind::Permission`, `Kind::Io`; `Kind::Failed` for what is no regular file.
@@ -31,8 +32,9 @@ pub fn open_regular(path: &Path) -> Result<(File, Trust)> {
     Ok((File::from(fd), trust))
 }
 
-/// As [`open_regular`], with the rights of the user who can change the path: what that user cannot read is not read for a report. A file
-/// that stands where its name says, with no second name, is read all the same: root put it there.
+/// As [`open_regular`], with the rights of the user who can change the path: what that user cannot
+/// read is not read for a report. A file that stands where its name says, with no second name, is
+/// read all the same: root put it there.
 ///
 /// # Errors
 /// As [`open_regular`]; `Kind::Permission` where more than one user can change the path.
@@ -60,7 +62,8 @@ pub fn open_with_its_rights(path: &Path) -> Result<(File, Trust)> {
 /// The whole of a regular file of at most `limit` bytes.
 ///
 /// # Errors
-/// As [`open_regular`]; `Kind::Failed` where the file is larger; `Kind::Deadline` where the time is up before the end.
+/// As [`open_regular`]; `Kind::Failed` where the file is larger; `Kind::Deadline` where the time is
+/// up before the end.
 pub fn read_regular(path: &Path, limit: u64, deadline: Deadline) -> Result<(Vec<u8>, Trust)> {
     let (file, trust) = open_regular(path)?;
     let bytes = read_all(file, path, limit, deadline)?;
@@ -145,7 +148,8 @@ fn opened(
 }
 
 impl Trust {
-    /// Opens the object itself with these flags. Never follows a link, never waits for a FIFO's other end.
+    /// Opens the object itself with these flags. Never follows a link, never waits for a FIFO's
+    /// other end.
     ///
     /// # Errors
     /// As open(2); `ESTALE` where another object stands in its place.

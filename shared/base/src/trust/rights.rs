@@ -1,5 +1,5 @@
-//! The rights of an input file: those of the least trusted user who can change the file, and no more. `--trust FILE` lends a file the
-//! caller's rights.
+//! The rights of an input file: those of the least trusted user who can change the file, and no
+//! more. `--trust FILE` lends a file the caller's rights.
 
 use super::{Because, Owner, Trust};
 use crate::child::Identity;
@@ -58,7 +58,8 @@ impl Rights {
         super::inspect(path).map(|trust| rights_of(&trust))
     }
 
-    /// All that the caller has: of what was typed, of standard input, and of every input of a caller who is not root.
+    /// All that the caller has: of what was typed, of standard input, and of every input of a
+    /// caller who is not root.
     pub fn caller() -> Rights {
         Rights {
             owner: Owner::caller(),

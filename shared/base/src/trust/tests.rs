@@ -107,7 +107,8 @@ fn a_link_is_judged_by_where_it_stands_and_by_where_it_leads() {
         inspect_link(&looped).unwrap().file_type(),
         FileType::Symlink
     );
-    // A link in /tmp is whoever's made it; one that root made in a directory of root's says no more than its target.
+    // A link in /tmp is whoever's made it; one that root made in a directory of root's says no more
+    // than its target.
     let sticky = at.dir("sticky", 0, 0o1777);
     let link = sticky.join("link");
     symlink("/bin/sh", &link).unwrap();

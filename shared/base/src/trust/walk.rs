@@ -1,5 +1,5 @@
-//! The walk: one component at a time, by descriptors, links followed by hand. Nothing is opened but with O_PATH, which has no effect on
-//! FIFOs and devices.
+//! The walk: one component at a time, by descriptors, links followed by hand. Nothing is opened but
+//! with O_PATH, which has no effect on FIFOs and devices.
 
 use super::writers::{self, Found};
 use super::{Because, How, Owner, Trust};
@@ -95,7 +95,8 @@ impl Walk {
         Walk::begin(root, PathBuf::from("/"))
     }
 
-    /// The working directory, with all that is above it: who can move a directory above decides where the caller stood.
+    /// The working directory, with all that is above it: who can move a directory above decides
+    /// where the caller stood.
     fn from_here() -> Result<Walk, Errno> {
         let here = rustix::fs::stat(".")?;
         let name = rustix::process::getcwd(Vec::new())?.into_bytes();
@@ -106,7 +107,8 @@ impl Walk {
                 return Ok(walk);
             }
         }
-        // Removed, or out of reach below this root: the directories above, by their own descriptors.
+        // Removed, or out of reach below this root: the directories above, by their own
+        // descriptors.
         let open =
             |at: BorrowedFd<'_>, name: &str| rustix::fs::openat(at, name, DIRECTORY, Mode::empty());
         let mut walk = Walk::begin(open(CWD, ".")?, PathBuf::from("."))?;
@@ -205,8 +207,8 @@ impl Walk {
         if self.links > LINKS {
             return Err(Errno::LOOP);
         }
-        // What a link says cannot be changed: only who can put another in its place counts, and where others can make names that is
-        // the link's owner.
+        // What a link says cannot be changed: only who can put another in its place counts, and
+        // where others can make names that is the link's owner.
         if self.shared {
             let place = self.path.join(name);
             self.least(Owner::of(stat.st_uid), How::Owns(stat.st_uid), place);

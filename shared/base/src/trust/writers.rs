@@ -1,4 +1,5 @@
-//! Who, beside its owner, may write a file or directory: by its mode, by its group's members, by an access control list.
+//! Who, beside its owner, may write a file or directory: by its mode, by its group's members, by an
+//! access control list.
 
 use super::{How, Owner};
 use rustix::fs::{FileType, Stat};
@@ -26,7 +27,8 @@ pub(super) fn of(stat: &Stat, fd: &OwnedFd) -> Option<Found> {
             how: world,
         });
     }
-    // With an access control list the group's bits are the list's mask (acl(5)): without them nobody named there can write.
+    // With an access control list the group's bits are the list's mask (acl(5)): without them
+    // nobody named there can write.
     if stat.st_mode & 0o020 == 0 {
         return None;
     }
@@ -84,8 +86,8 @@ enum List {
     Unknown,
 }
 
-/// Who the access control list lets write. The attribute is read through /proc: fgetxattr(2) takes no descriptor that was opened with
-/// O_PATH.
+/// Who the access control list lets write. The attribute is read through /proc: fgetxattr(2) takes
+/// no descriptor that was opened with O_PATH.
 fn list(fd: &OwnedFd) -> List {
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     let mut bytes = vec![0u8; 4096];
@@ -100,7 +102,8 @@ fn list(fd: &OwnedFd) -> List {
     }
 }
 
-/// The layout is the kernel's (linux/posix_acl_xattr.h): a version, then tag, permissions and number of each entry, little-endian.
+/// The layout is the kernel's (linux/posix_acl_xattr.h): a version, then tag, permissions and
+/// number of each entry, little-endian.
 fn entries(bytes: &[u8]) -> Option<Vec<Entry>> {
     const USER: u16 = 0x02;
     const GROUP_OBJ: u16 = 0x04;
@@ -126,7 +129,8 @@ fn entries(bytes: &[u8]) -> Option<Vec<Entry>> {
     Some(found)
 }
 
-/// Whose processes have this group, beside root and `owner`: nobody's (`Root`), one user's, or more.
+/// Whose processes have this group, beside root and `owner`: nobody's (`Root`), one user's, or
+/// more.
 fn group(gid: u32, owner: u32) -> Owner {
     match members(gid) {
         Some(members) => {
@@ -145,8 +149,8 @@ type Known = Vec<(u32, Option<BTreeSet<u32>>)>;
 
 static KNOWN: Mutex<Known> = Mutex::new(Vec::new());
 
-/// The users in a group: those that the group database names, and those of /etc/passwd whose own group it is. `None` where the group is
-/// not known or the databases cannot be read.
+/// The users in a group: those that the group database names, and those of /etc/passwd whose own
+/// group it is. `None` where the group is not known or the databases cannot be read.
 fn members(gid: u32) -> Option<BTreeSet<u32>> {
     if let Ok(known) = KNOWN.lock() {
         if let Some((_, members)) = known.iter().find(|(known, _)| *known == gid) {
@@ -189,7 +193,8 @@ fn look_up(gid: u32) -> Option<BTreeSet<u32>> {
     Some(members)
 }
 
-/// Who mounted the FUSE file system with this device number: the kernel shows the user's number as an option in mountinfo (proc(5)).
+/// Who mounted the FUSE file system with this device number: the kernel shows the user's number as
+/// an option in mountinfo (proc(5)).
 pub(super) fn mounted_by(device: u64) -> Owner {
     let wanted = format!(
         "{}:{}",

@@ -1,4 +1,5 @@
-//! The end of a Lua block: Lua's own strings, long brackets and comments may hold braces and apostrophes.
+//! The end of a Lua block: Lua's own strings, long brackets and comments may hold braces and
+//! apostrophes.
 
 /// The length of a block up to and with its closing brace, given the bytes after the opening one.
 pub fn block(bytes: &[u8]) -> Option<usize> {
@@ -49,7 +50,8 @@ fn comment(bytes: &[u8]) -> Option<usize> {
     bytes.iter().position(|byte| *byte == b'\n')
 }
 
-/// `[[ … ]]`, `[==[ … ]==]`: the whole length; 0 when none starts here, `None` when it is not closed.
+/// `[[ … ]]`, `[==[ … ]==]`: the whole length; 0 when none starts here, `None` when it is not
+/// closed.
 fn long(bytes: &[u8]) -> Option<usize> {
     if bytes.first() != Some(&b'[') {
         return Some(0);

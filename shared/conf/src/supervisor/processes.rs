@@ -261,7 +261,8 @@ impl Reader<'_> {
         }
     }
 
-    /// `stdout_logfile` and its companions. The name is filled in twice, as supervisord does; `None` when that fails.
+    /// `stdout_logfile` and its companions. The name is filled in twice, as supervisord does;
+    /// `None` when that fails.
     fn output(
         &mut self,
         section: &Section,
@@ -315,7 +316,8 @@ fn prefix(role: Role) -> &'static [u8] {
     }
 }
 
-/// The name that an AUTO log has, up to its random part: `NAME-stdout---IDENTIFIER-` in `childlogdir`.
+/// The name that an AUTO log has, up to its random part: `NAME-stdout---IDENTIFIER-` in
+/// `childlogdir`.
 #[must_use]
 pub fn auto_prefix(daemon: &Daemon, process: &Process, stream: &str) -> (PathBuf, String) {
     (

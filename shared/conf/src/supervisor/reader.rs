@@ -101,7 +101,8 @@ impl<'a> Reader<'a> {
         names
     }
 
-    /// An option of a section, filled in once; `None` when it is not there. A text that cannot be filled in is an error.
+    /// An option of a section, filled in once; `None` when it is not there. A text that cannot be
+    /// filled in is an error.
     pub fn option(&mut self, section: &Section, name: &str, names: &Names) -> Option<Found> {
         let entry = self.parser.get(section, name)?;
         match expand(&entry.value, names) {

@@ -1,5 +1,5 @@
-//! What the reader makes of one small site, by the rules in `options.py`. The comparison with supervisor itself is in
-//! tests/servers.
+//! What the reader makes of one small site, by the rules in `options.py`. The comparison with
+//! supervisor itself is in tests/servers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::{Address, Log, Supervisor, Surroundings};

@@ -1,4 +1,5 @@
-//! The kinds of value in supervisor's configuration: numbers, sizes, yes and no, names, paths, addresses.
+//! The kinds of value in supervisor's configuration: numbers, sizes, yes and no, names, paths,
+//! addresses.
 
 use super::{Address, Log};
 use crate::configparser::strip;

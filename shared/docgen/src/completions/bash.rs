@@ -1,4 +1,5 @@
-//! For bash, without the bash-completion package, and with its `_command_offset` where it is loaded.
+//! For bash, without the bash-completion package, and with its `_command_offset` where it is
+//! loaded.
 
 use super::{identifier, name, quoted, scopes, with_trailing};
 use base::cli::{CommandLine, Opt, Scope, Value};
@@ -132,7 +133,8 @@ fn spellings(opt: &Opt) -> Vec<String> {
         .collect()
 }
 
-/// The values of a scope's options, each the last word but one. What any scope has in common is said once.
+/// The values of a scope's options, each the last word but one. What any scope has in common is
+/// said once.
 fn values(text: &mut String, scope: Scope<'static>) {
     for opt in scope.all() {
         let Some(value) = opt.value else { continue };

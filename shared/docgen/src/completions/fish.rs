@@ -65,7 +65,8 @@ pub fn page(line: &'static CommandLine) -> String {
     text
 }
 
-/// Which subcommand it is, whether the words of COMMAND have begun, and what fish itself offers for those.
+/// Which subcommand it is, whether the words of COMMAND have begun, and what fish itself offers for
+/// those.
 fn functions(line: &'static CommandLine) -> String {
     let function = format!("__fish_{}", identifier(line.name));
     let mut valued: Vec<String> = Vec::new();

@@ -1,6 +1,7 @@
-//! Completions for bash, zsh and fish, made here from the same data as the parser. Those that clap_complete makes were tried in the real
-//! shells: bash offered nothing after the subcommand of a program with a hyphen in its name, and none of the three completed the command
-//! that stands after `--`. Here all three do, and a test presses Tab in each.
+//! Completions for bash, zsh and fish, made here from the same data as the parser. Those that
+//! clap_complete makes were tried in the real shells: bash offered nothing after the subcommand of
+//! a program with a hyphen in its name, and none of the three completed the command that stands
+//! after `--`. Here all three do, and a test presses Tab in each.
 
 mod bash;
 mod fish;

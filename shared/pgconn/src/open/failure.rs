@@ -1,4 +1,5 @@
-//! Failed attempts: the words that report them, and which of them let libpq go on to the next server.
+//! Failed attempts: the words that report them, and which of them let libpq go on to the next
+//! server.
 
 use postgres::config::SslMode;
 

@@ -1,4 +1,5 @@
-//! Configurations of logrotate put together at random: for each log what `logrotate -d` would do is what is reported.
+//! Configurations of logrotate put together at random: for each log what `logrotate -d` would do is
+//! what is reported.
 
 use super::{Site, can};
 use crate::log_paths::{codes, items};
@@ -259,7 +260,8 @@ fn made(round: u64, doubt: usize) -> Site {
         "include @/conf.d/04.conf\n",
     ]);
     let (mut before, after) = (stanzas(&mut dice, doubt), stanzas(&mut dice, doubt));
-    // A directory that is included within a stanza, with an error in it, damages logrotate's own list: nothing is foretold then.
+    // A directory that is included within a stanza, with an error in it, damages logrotate's own
+    // list: nothing is foretold then.
     if before.matches('{').count() != before.matches('}').count() {
         before.clear();
     }
@@ -324,7 +326,8 @@ fn compare(rounds: u64, doubt: usize) -> usize {
             };
             let truth = foretold(&said, &site.at(name));
             rotated += usize::from(truth == "rotated");
-            // A file that is not there yet is the pattern's once it is; logrotate only tells of what is there.
+            // A file that is not there yet is the pattern's once it is; logrotate only tells of
+            // what is there.
             let to_come = *name == "l/none.log";
             if reported != truth && !to_come {
                 let files: Vec<String> = std::iter::once(&"main.conf")

@@ -1,4 +1,5 @@
-//! Whoever dies meanwhile, the tool, COMMAND, the guardian or the server: the right is taken back, or recover takes it.
+//! Whoever dies meanwhile, the tool, COMMAND, the guardian or the server: the right is taken back,
+//! or recover takes it.
 
 use super::*;
 
@@ -224,7 +225,8 @@ fn killed_at_any_moment_the_role_is_no_superuser_soon() {
     let began = Instant::now();
     assert!(stage.spawn(script).wait().unwrap().success());
     let whole = began.elapsed();
-    // At moments of its whole length, in an order that is no order; and if the machine has changed its pace, at more of them.
+    // At moments of its whole length, in an order that is no order; and if the machine has changed
+    // its pace, at more of them.
     for round in 0..10 * rounds {
         if round >= rounds && killed_while_super > 0 {
             break;

@@ -158,7 +158,8 @@ fn levels_of_sslmode_and_whose_certificate_is_trusted() {
                 plain.port()
             ));
         }
-        // A root's file that exists is used at every level, so three of them show all there is; the long form tries all six.
+        // A root's file that exists is used at every level, so three of them show all there is; the
+        // long form tries all six.
         let telling = full_sweep() || ["prefer", "verify-ca", "verify-full"].contains(&mode);
         for root in ["root.crt", "other.crt", "nosuch.crt", "server.key"]
             .iter()
@@ -179,7 +180,8 @@ fn levels_of_sslmode_and_whose_certificate_is_trusted() {
                     file(root)
                 ));
             }
-            // A common name counts where there is no alternative one; a self-signed root serves as well as a server's certificate.
+            // A common name counts where there is no alternative one; a self-signed root serves as
+            // well as a server's certificate.
             add(&format!(
                 "port={} user=anyway sslmode={mode} host=cn.test sslrootcert={}",
                 named.port(),

@@ -57,7 +57,8 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     }))
 }
 
-/// Commands that know their version by another word. nginx, sshd and others take `-V` for more than they should print.
+/// Commands that know their version by another word. nginx, sshd and others take `-V` for more than
+/// they should print.
 const ASKED: &[(&str, &[&str])] = &[
     ("nginx", &["-v"]),
     ("ssh", &["-V"]),

@@ -1,4 +1,5 @@
-//! Whether a user can have a crontab that is run: the command, the daemon, and the lists of who may (crontab(1)).
+//! Whether a user can have a crontab that is run: the command, the daemon, and the lists of who may
+//! (crontab(1)).
 
 use crate::accounts;
 use crate::document::Fields;

@@ -1,4 +1,5 @@
-//! Free space, as the caller's programs may use it (what is kept back for root does not count), in bytes, per cent or inodes.
+//! Free space, as the caller's programs may use it (what is kept back for root does not count), in
+//! bytes, per cent or inodes.
 
 use crate::document::Fields;
 use crate::finding::Finding;
@@ -204,7 +205,8 @@ impl Check for Disk {
     }
 }
 
-/// The file system of a path, or of the nearest directory above that exists: a directory to come will be there.
+/// The file system of a path, or of the nearest directory above that exists: a directory to come
+/// will be there.
 fn nearest(path: &Path) -> Result<(&Path, Statvfs), nix::Error> {
     let mut place = path;
     loop {

@@ -1,4 +1,5 @@
-//! An installed Python distribution, read from its `*.dist-info`: pip is not run, and neither is Python.
+//! An installed Python distribution, read from its `*.dist-info`: pip is not run, and neither is
+//! Python.
 
 use super::python;
 use crate::document::Fields;

@@ -1,10 +1,12 @@
-//! A Django site that is ready: no warnings of `check --deploy`, no model without its migration, no migration that was not applied,
-//! static files that can be collected.
+//! A Django site that is ready: no warnings of `check --deploy`, no model without its migration, no
+//! migration that was not applied, static files that can be collected.
 //!
-//! An exit status of 0 is not believed. With the database down `makemigrations --check` exits 0; settings that end in `sys.exit(0)` make
-//! every command exit 0. So each command has to say its own line, and `migrate` is asked for its plan, because `migrate --check` says
-//! nothing where all is well. `collectstatic --dry-run` passes where the real one fails (a manifest that misses a file), so files are
-//! collected for real, into a directory that is thrown away; where the storage is not on this host, the dry run has to do.
+//! An exit status of 0 is not believed. With the database down `makemigrations --check` exits 0;
+//! settings that end in `sys.exit(0)` make every command exit 0. So each command has to say its own
+//! line, and `migrate` is asked for its plan, because `migrate --check` says nothing where all is
+//! well. `collectstatic --dry-run` passes where the real one fails (a manifest that misses a file),
+//! so files are collected for real, into a directory that is thrown away; where the storage is not
+//! on this host, the dry run has to do.
 //!
 //! All of it runs as the service's user, with nothing of the caller's environment.
 
@@ -309,8 +311,8 @@ impl Django {
         }
     }
 
-    /// The aliases of DATABASES that the site migrates; none where the settings cannot be read, which
-    /// `migrate` says better.
+    /// The aliases of DATABASES that the site migrates; none where the settings cannot be read,
+    /// which `migrate` says better.
     fn aliases(&self, stage: &Stage, deadline: Deadline) -> Vec<String> {
         let words = ["-c", scratch::ALIASES, self.manage.as_str()];
         let run = self.run(stage, &words, deadline).run();

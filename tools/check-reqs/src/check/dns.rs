@@ -1,4 +1,5 @@
-//! A name that resolves, as this host's programs resolve it (hosts file, DNS, whatever nsswitch.conf says).
+//! A name that resolves, as this host's programs resolve it (hosts file, DNS, whatever
+//! nsswitch.conf says).
 
 use crate::document::Fields;
 use crate::finding::Finding;

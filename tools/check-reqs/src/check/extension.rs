@@ -1,4 +1,5 @@
-//! A PostgreSQL extension: are its files on the server's host, and, where that is asked, is it created in the database?
+//! A PostgreSQL extension: are its files on the server's host, and, where that is asked, is it
+//! created in the database?
 
 use super::postgres::{Connection, query_failed};
 use crate::document::Fields;
@@ -151,7 +152,8 @@ impl Check for Extension {
 }
 
 impl Extension {
-    /// How the extension is created; a connection with a password in it is not written into a command.
+    /// How the extension is created; a connection with a password in it is not written into a
+    /// command.
     fn ensure(&self, database: &str) -> Fix {
         let text = format!("create the extension {} in {database}", self.name);
         match self.connection.dsn() {

@@ -1,4 +1,5 @@
-//! A path: there or not, of which type, whose, with which mode. Links are followed unless a symlink is what is asked for.
+//! A path: there or not, of which type, whose, with which mode. Links are followed unless a symlink
+//! is what is asked for.
 
 use crate::accounts::{group_name_of, name_of};
 use crate::document::Fields;
@@ -117,7 +118,8 @@ pub fn kind(of: FileType) -> &'static str {
     }
 }
 
-/// Whether a number is what a name (or a number) stands for; `None` where the name stands for nothing.
+/// Whether a number is what a name (or a number) stands for; `None` where the name stands for
+/// nothing.
 fn is_user(name: &str, uid: u32) -> Option<bool> {
     match name.parse::<u32>() {
         Ok(number) => Some(number == uid),

@@ -1,4 +1,5 @@
-//! A page and what it answers: status, header, text. A redirect is an answer and is not followed unless that is asked for.
+//! A page and what it answers: status, header, text. A redirect is an answer and is not followed
+//! unless that is asked for.
 
 use crate::document::Fields;
 use crate::finding::{Finding, tail};

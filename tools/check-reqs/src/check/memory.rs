@@ -1,5 +1,6 @@
-//! Free memory, as a new process would find it: the lesser of the kernel's MemAvailable and what the control groups above this
-//! process leave (a container's limit is not the host's, and `free` does not know it).
+//! Free memory, as a new process would find it: the lesser of the kernel's MemAvailable and what
+//! the control groups above this process leave (a container's limit is not the host's, and `free`
+//! does not know it).
 
 use crate::document::Fields;
 use crate::finding::Finding;
@@ -103,7 +104,8 @@ fn headroom() -> Option<(u64, PathBuf)> {
     let mut least: Option<(u64, PathBuf)> = None;
     for (root, group, v2) in controllers(&groups) {
         let mut dir = root.join(group.trim_start_matches('/'));
-        // In a container the path may name a group that is not mounted here: its own top is what is.
+        // In a container the path may name a group that is not mounted here: its own top is what
+        // is.
         while dir.starts_with(&root) {
             let left = if v2 { left_v2(&dir) } else { left_v1(&dir) };
             if let Some(left) =
@@ -119,7 +121,8 @@ fn headroom() -> Option<(u64, PathBuf)> {
     least
 }
 
-/// The memory controller's lines of `/proc/self/cgroup`: where it is mounted, the group, and whether it is version 2.
+/// The memory controller's lines of `/proc/self/cgroup`: where it is mounted, the group, and
+/// whether it is version 2.
 fn controllers(text: &str) -> Vec<(PathBuf, String, bool)> {
     text.lines()
         .filter_map(|line| {

@@ -1,7 +1,9 @@
-//! A directory of the web site whose content may not be listed: uploads are found by guessing otherwise.
+//! A directory of the web site whose content may not be listed: uploads are found by guessing
+//! otherwise.
 //!
-//! 403 and 404 are what a server says that lists nothing. 200 is judged by the page: the title that nginx, Apache, lighttpd and Python
-//! give a listing, the formats nginx can write, and, where the directory's place on this host is known, the names of its files.
+//! 403 and 404 are what a server says that lists nothing. 200 is judged by the page: the title that
+//! nginx, Apache, lighttpd and Python give a listing, the formats nginx can write, and, where the
+//! directory's place on this host is known, the names of its files.
 
 use super::http::{Page, beginning};
 use crate::document::Fields;
@@ -93,8 +95,8 @@ fn listing(body: &[u8], names: &[String]) -> Option<&'static str> {
     {
         return Some("the answer is the listing of an object store");
     }
-    // Apache's column heads sort the listing, whatever HeaderName and SuppressHTMLPreamble leave out;
-    // the plain form links the directory above.
+    // Apache's column heads sort the listing, whatever HeaderName and SuppressHTMLPreamble leave
+    // out; the plain form links the directory above.
     let sorts = ["?c=n;o=", "?c=m;o=", "?c=n&amp;o=", "?n=d", "?n=a"];
     if sorts
         .iter()

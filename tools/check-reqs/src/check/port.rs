@@ -1,4 +1,5 @@
-//! A TCP port on this host, as the kernel's own table has it: nothing is connected to, and a port that is free is not bound.
+//! A TCP port on this host, as the kernel's own table has it: nothing is connected to, and a port
+//! that is free is not bound.
 
 use crate::document::Fields;
 use crate::finding::Finding;
@@ -91,8 +92,9 @@ impl Port {
         }
     }
 
-    /// Whether a listener at `address` serves (or blocks) the wanted one: a wildcard does both, and so does everything where no
-    /// address is wanted. A wildcard of IPv6 takes IPv4, too, unless its socket has the option IPV6_V6ONLY, which the table does not show.
+    /// Whether a listener at `address` serves (or blocks) the wanted one: a wildcard does both, and
+    /// so does everything where no address is wanted. A wildcard of IPv6 takes IPv4, too, unless
+    /// its socket has the option IPV6_V6ONLY, which the table does not show.
     fn concerns(&self, address: IpAddr) -> bool {
         match self.address {
             None => true,
@@ -134,8 +136,8 @@ impl Check for Port {
         let (mut ours, mut others): (Vec<_>, Vec<_>) = listeners
             .into_iter()
             .partition(|listener| self.concerns(listener.address));
-        // Whether a wildcard of IPv6 serves IPv4, too, is not in the table; the kernel tells who asks
-        // for the address.
+        // Whether a wildcard of IPv6 serves IPv4, too, is not in the table; the kernel tells who
+        // asks for the address.
         let only_v6 = ours.iter().all(|listener| listener.address.is_ipv6());
         if let (Some(wanted @ IpAddr::V4(_)), true, false) =
             (self.address, only_v6, ours.is_empty())
@@ -234,8 +236,8 @@ impl Port {
     }
 }
 
-/// Whether the kernel refuses the address to a server that binds as servers do, with SO_REUSEADDR. The
-/// socket never listens. None where the caller may not bind the port, or has no such address.
+/// Whether the kernel refuses the address to a server that binds as servers do, with SO_REUSEADDR.
+/// The socket never listens. None where the caller may not bind the port, or has no such address.
 fn is_taken(address: IpAddr, port: u16) -> Option<bool> {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
     let family = match address {
@@ -298,7 +300,8 @@ pub fn listening() -> Vec<(IpAddr, u16)> {
         .collect()
 }
 
-/// proc_pid_net(5): `sl local_address rem_address st … inode`, addresses in hexadecimal words of the host's byte order, state 0A.
+/// proc_pid_net(5): `sl local_address rem_address st … inode`, addresses in hexadecimal words of
+/// the host's byte order, state 0A.
 fn parse(text: &str) -> Vec<Listener> {
     text.lines()
         .skip(1)

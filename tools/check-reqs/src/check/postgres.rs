@@ -1,4 +1,5 @@
-//! A PostgreSQL server that can be logged in to, and its version. What the server says counts, not what is installed beside it.
+//! A PostgreSQL server that can be logged in to, and its version. What the server says counts, not
+//! what is installed beside it.
 
 use crate::document::Fields;
 use crate::finding::Finding;
@@ -105,8 +106,8 @@ impl Connection {
     }
 }
 
-/// What a refused connection means. A server that answers and says no is no server that can be logged
-/// in to; only where nothing could be asked the answer is unknown.
+/// What a refused connection means. A server that answers and says no is no server that can be
+/// logged in to; only where nothing could be asked the answer is unknown.
 fn refusal(scene: &Scene, error: &pgconn::Error, place: Option<&Resolved>) -> Finding {
     let msg = masked(&error.message);
     let hint = error.hint.clone().unwrap_or_default();

@@ -1,6 +1,7 @@
-//! A Python interpreter, the real one: links, virtual environments and pyenv's shims are seen through, because `python3` on PATH may be
-//! a script that starts another Python in another directory, and a virtual environment's link may lead to an interpreter that an
-//! upgrade of the system has removed.
+//! A Python interpreter, the real one: links, virtual environments and pyenv's shims are seen
+//! through, because `python3` on PATH may be a script that starts another Python in another
+//! directory, and a virtual environment's link may lead to an interpreter that an upgrade of the
+//! system has removed.
 
 use crate::document::Fields;
 use crate::finding::{Finding, tail};
@@ -60,7 +61,8 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     }))
 }
 
-/// Prints the version and the executable as Python itself knows them; every Python from 2.7 on understands it.
+/// Prints the version and the executable as Python itself knows them; every Python from 2.7 on
+/// understands it.
 const ASK: &str = "import sys; v = sys.version_info; \
     print('%d.%d.%d%s' % (v[0], v[1], v[2], '' if v[3] == 'final' else {'alpha': 'a', 'beta': 'b'}.get(v[3], 'rc') + str(v[4]))); \
     print(sys.executable)";
@@ -184,8 +186,8 @@ impl Python {
     }
 }
 
-/// Makes a virtual environment. One that is there is moved aside, never emptied; a directory that is
-/// no virtual environment is left alone.
+/// Makes a virtual environment. One that is there is moved aside, never emptied; a directory that
+/// is no virtual environment is left alone.
 pub fn venv_fix(scene: &Scene, venv: &Path) -> Fix {
     let shown = venv.display().to_string();
     let broken = venv.join("pyvenv.cfg").exists();
@@ -262,7 +264,8 @@ fn unused(venv: &Path) -> String {
         .unwrap_or_else(|| format!("{shown}.broken"))
 }
 
-/// The interpreter behind a script that starts another (pyenv's and asdf's shims), as that one says; anything else is what it is.
+/// The interpreter behind a script that starts another (pyenv's and asdf's shims), as that one
+/// says; anything else is what it is.
 pub fn behind_shim(path: &Path, deadline: Deadline) -> PathBuf {
     let script = fs::File::open(path).is_ok_and(|mut file| {
         let mut magic = [0u8; 2];
@@ -279,8 +282,8 @@ pub fn behind_shim(path: &Path, deadline: Deadline) -> PathBuf {
         .unwrap_or_else(|| path.to_path_buf())
 }
 
-/// Asks an interpreter for its version and path. -I and -S: neither PYTHONPATH nor a sitecustomize has
-/// a say. Python 2 knows no -I.
+/// Asks an interpreter for its version and path. -I and -S: neither PYTHONPATH nor a sitecustomize
+/// has a say. Python 2 knows no -I.
 fn ask(path: &Path, deadline: Deadline) -> Result<base::child::Finished, Box<Finding>> {
     let user = programs::runner_of_python(path)?;
     let run = |isolated: &str| {

@@ -55,7 +55,8 @@ fn read(fields: &mut Fields<'_>) -> Result<Box<dyn Check>> {
     }))
 }
 
-/// Whether any crawler (`User-agent: *`) is kept from `path`: the longest rule that matches decides, and Allow wins a tie.
+/// Whether any crawler (`User-agent: *`) is kept from `path`: the longest rule that matches
+/// decides, and Allow wins a tie.
 fn disallowed(robots: &str, path: &str) -> bool {
     let mut in_group = false;
     let mut heading = false;

@@ -1,5 +1,6 @@
-//! A service that runs: systemd, OpenRC, init scripts or supervisor say so, and a process proves it.
-//! Where no manager is there to ask, or no process can be tied to the service, the answer is unknown.
+//! A service that runs: systemd, OpenRC, init scripts or supervisor say so, and a process proves
+//! it. Where no manager is there to ask, or no process can be tied to the service, the answer is
+//! unknown.
 
 mod script;
 mod state;
@@ -375,8 +376,8 @@ impl Check for Service {
     fn look(&self, scene: &Scene, deadline: Deadline) -> Finding {
         let name = &self.name;
         let Some(manager) = self.manager() else {
-            // Debian keeps init scripts where they are without systemd: a missing script says that the
-            // service is not installed.
+            // Debian keeps init scripts where they are without systemd: a missing script says that
+            // the service is not installed.
             return match Path::new("/etc/init.d").is_dir() {
                 true => Finding::unmet(
                     "missing",

@@ -1,5 +1,6 @@
-//! A variable in the environment that a running process really has: what stands in a unit, an init script or a shell's profile may never
-//! have reached it, and what uwsgi's `--env` sets is not in what it was started with. Said is whether it is set and how long it is, never the value.
+//! A variable in the environment that a running process really has: what stands in a unit, an init
+//! script or a shell's profile may never have reached it, and what uwsgi's `--env` sets is not in
+//! what it was started with. Said is whether it is set and how long it is, never the value.
 
 use crate::accounts;
 use crate::document::Fields;
@@ -152,7 +153,8 @@ impl ServiceEnv {
         }
     }
 
-    /// How long the variable is, if it is set: as the process has it now, or, where its memory may not be read, as it was started.
+    /// How long the variable is, if it is set: as the process has it now, or, where its memory may
+    /// not be read, as it was started.
     fn length(&self, pid: i32) -> std::io::Result<Option<usize>> {
         match live::variable(pid, &self.variable) {
             Live::Set(length) => return Ok(Some(length)),

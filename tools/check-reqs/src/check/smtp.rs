@@ -1,6 +1,8 @@
-//! A mail server that says hello (RFC 5321), and speaks TLS where that is asked for (RFC 3207). No mail is sent.
+//! A mail server that says hello (RFC 5321), and speaks TLS where that is asked for (RFC 3207). No
+//! mail is sent.
 //!
-//! A tarpit that sends one byte a second keeps a reader with a time-out per read for ever; here the deadline is the whole check's.
+//! A tarpit that sends one byte a second keeps a reader with a time-out per read for ever; here the
+//! deadline is the whole check's.
 
 use super::port;
 use crate::document::Fields;

@@ -1,5 +1,6 @@
-//! A server's certificate: valid for the name, trusted by this host, and not about to expire. The handshake is finished whatever the
-//! certificate is like, so that the answer says what is wrong and not only that something is.
+//! A server's certificate: valid for the name, trusted by this host, and not about to expire. The
+//! handshake is finished whatever the certificate is like, so that the answer says what is wrong
+//! and not only that something is.
 
 use super::port;
 use crate::document::Fields;

@@ -1,9 +1,10 @@
-//! Whether a user may write to a path, as the kernel decides it: with that user's uid, gid and groups, through every directory above,
-//! on a file system that may be mounted read-only. Reading mode bits answers a different question (no groups, no ACLs, no mounts).
+//! Whether a user may write to a path, as the kernel decides it: with that user's uid, gid and
+//! groups, through every directory above, on a file system that may be mounted read-only. Reading
+//! mode bits answers a different question (no groups, no ACLs, no mounts).
 //!
-//! Credentials belong to threads in Linux (credentials(7)); only the C library makes them the process's. So the question is asked from
-//! a thread of its own, which takes the user's groups, gid and uid, asks, and ends: a hundredth of what a child costs, and nothing of
-//! the user's ever runs.
+//! Credentials belong to threads in Linux (credentials(7)); only the C library makes them the
+//! process's. So the question is asked from a thread of its own, which takes the user's groups, gid
+//! and uid, asks, and ends: a hundredth of what a child costs, and nothing of the user's ever runs.
 
 use crate::accounts;
 use crate::document::Fields;
@@ -63,8 +64,8 @@ enum Answer {
     CannotAsk,
 }
 
-/// Asks the kernel as `user`, in a thread that has taken that user's place; as the caller where there is none. `None` where the caller may
-/// not.
+/// Asks the kernel as `user`, in a thread that has taken that user's place; as the caller where
+/// there is none. `None` where the caller may not.
 fn access_as(user: Option<&User>, path: &Path, wanted: Access) -> Option<Result<(), Errno>> {
     let access = || accessat(CWD, path, wanted, AtFlags::EACCESS);
     let Some(user) = user.filter(|user| user.uid != geteuid()) else {
@@ -166,7 +167,8 @@ impl Writable {
     }
 
     /// Gives the right that is asked for, and no other. A path of root in no place of the system
-    /// becomes the user's; from another owner nothing is taken, and the user gets an entry of its own.
+    /// becomes the user's; from another owner nothing is taken, and the user gets an entry of its
+    /// own.
     fn grant(&self, scene: &Scene, who: &str, meta: &fs::Metadata) -> Fix {
         let shown = self.path.display().to_string();
         // A directory of root that others may write into is shared: it keeps its owner.
@@ -225,7 +227,8 @@ fn acl(scene: &Scene, summary: String, entry: &str, path: &str) -> Fix {
     fix::root(summary, lines)
 }
 
-/// The account of a user of this name, or of this number; a number without an account has no groups.
+/// The account of a user of this name, or of this number; a number without an account has no
+/// groups.
 fn account(name: &str) -> Result<Option<User>, String> {
     if let Some(uid) = fix::is_number(name)
         .then(|| name.parse::<u32>().ok())

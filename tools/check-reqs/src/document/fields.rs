@@ -190,7 +190,8 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Refuses every key that is not one of these, before anything else is said: a misspelled key is why another one is missing.
+    /// Refuses every key that is not one of these, before anything else is said: a misspelled key
+    /// is why another one is missing.
     pub fn only(&self, known: &[&str]) -> Result<()> {
         match self
             .pairs

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-/// The values that `${name}` stands for: `[set]` of the file, and `--set name=value` over it. With a site file there are also
-/// `site.name`, `site.user`, `site.dir`, `site.venv` and `site.env_file`; `as.user` and `as.env_file` say as whom and with what the
-/// site's own code runs.
+/// The values that `${name}` stands for: `[set]` of the file, and `--set name=value` over it. With
+/// a site file there are also `site.name`, `site.user`, `site.dir`, `site.venv` and
+/// `site.env_file`; `as.user` and `as.env_file` say as whom and with what the site's own code runs.
 pub type Settings = BTreeMap<String, String>;
 
 /// `text` with `${name}` replaced; `$${` stands for `${`.

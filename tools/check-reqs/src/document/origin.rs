@@ -19,7 +19,8 @@ pub struct Origin {
     lines: OnceLock<Vec<usize>>,
     /// What `${NAME}` has added so far, in bytes.
     filled: AtomicUsize,
-    /// Who can change the file, where that is not the caller: with this user's rights its requirements are looked at.
+    /// Who can change the file, where that is not the caller: with this user's rights its
+    /// requirements are looked at.
     pub user: Option<Identity>,
 }
 

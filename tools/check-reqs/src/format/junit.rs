@@ -1,4 +1,5 @@
-//! JUnit's XML, as build servers read it: unmet is a failure, unknown an error, a warning passes with its words on system-err.
+//! JUnit's XML, as build servers read it: unmet is a failure, unknown an error, a warning passes
+//! with its words on system-err.
 
 use super::whole::Whole;
 use crate::plan::Status;

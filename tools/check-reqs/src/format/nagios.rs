@@ -1,5 +1,5 @@
-//! A monitoring plugin's answer (Monitoring Plugins Development Guidelines): one line for the pager, performance data after a bar, more
-//! lines for the page; the exit status is the state.
+//! A monitoring plugin's answer (Monitoring Plugins Development Guidelines): one line for the
+//! pager, performance data after a bar, more lines for the page; the exit status is the state.
 
 use super::whole::Whole;
 use crate::plan::{Counts, Status};
@@ -7,7 +7,8 @@ use crate::report;
 use base::Exit;
 use base::terminal::escape;
 
-/// OK, WARNING, CRITICAL or UNKNOWN: a plugin's exit status has its own meaning, 2 is critical there.
+/// OK, WARNING, CRITICAL or UNKNOWN: a plugin's exit status has its own meaning, 2 is critical
+/// there.
 pub fn state(whole: &Whole<'_>) -> Exit {
     Exit::Command(number(report::counts(whole.items)))
 }

@@ -1,4 +1,5 @@
-//! Test Anything Protocol 13, as `prove` reads it. A warning is a TODO (it may fail), what was not looked at is a SKIP.
+//! Test Anything Protocol 13, as `prove` reads it. A warning is a TODO (it may fail), what was not
+//! looked at is a SKIP.
 
 use super::whole::Whole;
 use crate::plan::Status;

@@ -1,4 +1,5 @@
-//! The threads that look. They are not waited for: one that hangs in a system call ends with the process.
+//! The threads that look. They are not waited for: one that hangs in a system call ends with the
+//! process.
 
 use crate::finding::Finding;
 use crate::request::Manner;

@@ -1,5 +1,6 @@
-//! `--snapshot site`: a first site file (runbook-tools.site(5)), from the processes that run the site's code: where manage.py is,
-//! which virtual environment and user they have, and which environment file their systemd unit names.
+//! `--snapshot site`: a first site file (runbook-tools.site(5)), from the processes that run the
+//! site's code: where manage.py is, which virtual environment and user they have, and which
+//! environment file their systemd unit names.
 
 use crate::accounts;
 use crate::programs;
@@ -151,7 +152,8 @@ fn option(words: &[OsString], names: &[&str]) -> Option<PathBuf> {
     None
 }
 
-/// The process's virtual environment: the one that its interpreter or its script is in, or that uwsgi was given.
+/// The process's virtual environment: the one that its interpreter or its script is in, or that
+/// uwsgi was given.
 fn venv(found: &Found) -> Option<PathBuf> {
     let words = found.view.argv().ok()?;
     let is_venv = |dir: &Path| dir.join("pyvenv.cfg").is_file();

@@ -1,5 +1,6 @@
-//! Alpine's order of versions: `digits{.digits}[letter]{_suffix[digits]}[-rN]`, where `_alpha`, `_beta`, `_pre` and `_rc` come before
-//! the release and `_cvs`, `_svn`, `_git`, `_hg`, `_p` after it (apk-package(5)).
+//! Alpine's order of versions: `digits{.digits}[letter]{_suffix[digits]}[-rN]`, where `_alpha`,
+//! `_beta`, `_pre` and `_rc` come before the release and `_cvs`, `_svn`, `_git`, `_hg`, `_p` after
+//! it (apk-package(5)).
 
 use super::dpkg::number;
 use std::cmp::Ordering;
@@ -64,7 +65,8 @@ impl Parts<'_> {
     }
 }
 
-/// The first number counts as a number; a later one that begins with 0 is compared as text, as apk does.
+/// The first number counts as a number; a later one that begins with 0 is compared as text, as apk
+/// does.
 fn numbers(a: &[&str], b: &[&str]) -> Ordering {
     for i in 0..a.len().max(b.len()) {
         let ordering = match (a.get(i), b.get(i)) {

@@ -1,5 +1,6 @@
-//! Debian's order of versions, as deb-version(7) and Debian Policy 5.6.12 define it: `[epoch:]upstream[-revision]`, compared in turns
-//! of non-digits (letters before everything else, `~` before even the end) and digits (as numbers).
+//! Debian's order of versions, as deb-version(7) and Debian Policy 5.6.12 define it:
+//! `[epoch:]upstream[-revision]`, compared in turns of non-digits (letters before everything else,
+//! `~` before even the end) and digits (as numbers).
 
 use std::cmp::Ordering;
 

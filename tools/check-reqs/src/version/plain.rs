@@ -1,6 +1,7 @@
-//! The versions that commands print: `git version 2.39.5`, `nginx version: nginx/1.22.1`, `OpenSSH_9.2p1`, `OpenSSL 1.1.1w`. They are
-//! put into PEP 440's words, so that one order and one set of operators serve: a letter at the end is one more number (`1.1.1w` is
-//! `1.1.1.23`), `p1` is a post-release.
+//! The versions that commands print: `git version 2.39.5`, `nginx version: nginx/1.22.1`,
+//! `OpenSSH_9.2p1`, `OpenSSL 1.1.1w`. They are put into PEP 440's words, so that one order and one
+//! set of operators serve: a letter at the end is one more number (`1.1.1w` is `1.1.1.23`), `p1` is
+//! a post-release.
 
 use pep440_rs::Version;
 use std::str::FromStr;
@@ -13,7 +14,8 @@ pub fn find(output: &str) -> Option<&str> {
     })
 }
 
-/// Every run of version characters that begins with a digit at the edge of a word (`v1.2` and `nginx/1.2` have one, `sha1` has none).
+/// Every run of version characters that begins with a digit at the edge of a word (`v1.2` and
+/// `nginx/1.2` have one, `sha1` has none).
 fn candidates(line: &str) -> impl Iterator<Item = &str> {
     let bytes = line.as_bytes();
     let edge = move |i: usize| {

@@ -1,10 +1,12 @@
-//! What a PEP 440 clause admits. Parsing and order are `pep440_rs`'s. The meaning of `<`, `>` and `.*` is `packaging`'s, which pip has:
-//! `pep440_rs` 0.7 refuses 2.0a1 in `<2.0rc1` and 2.0.post1 in `>2.0rc1`, and takes 2 for a 2.1.*; a test compares.
+//! What a PEP 440 clause admits. Parsing and order are `pep440_rs`'s. The meaning of `<`, `>` and
+//! `.*` is `packaging`'s, which pip has: `pep440_rs` 0.7 refuses 2.0a1 in `<2.0rc1` and 2.0.post1
+//! in `>2.0rc1`, and takes 2 for a 2.1.*; a test compares.
 
 use pep440_rs::{Operator, Version, VersionSpecifier};
 use std::str::FromStr;
 
-/// Whether a version is in a clause. Pre-releases count, as in `SpecifierSet.contains(…, prereleases=True)`: what is installed is judged.
+/// Whether a version is in a clause. Pre-releases count, as in `SpecifierSet.contains(…,
+/// prereleases=True)`: what is installed is judged.
 pub fn admits(clause: &VersionSpecifier, found: &Version) -> bool {
     let wanted = clause.version();
     let public = || found.clone().without_local();

@@ -1,5 +1,6 @@
-//! rpm's order of versions: `[epoch:]version[-release]`, each part compared in turns of digits and letters, everything else only
-//! separating; `~` sorts before the end, `^` after it but before anything longer (rpm-version(7)).
+//! rpm's order of versions: `[epoch:]version[-release]`, each part compared in turns of digits and
+//! letters, everything else only separating; `~` sorts before the end, `^` after it but before
+//! anything longer (rpm-version(7)).
 
 use super::dpkg::number;
 use std::cmp::Ordering;

@@ -1,5 +1,5 @@
-//! What a job's environment lacked, read from what the job printed. Pure: a hint for a person, which
-//! decides no verdict.
+//! What a job's environment lacked, read from what the job printed. Pure: a hint for a person,
+//! which decides no verdict.
 
 use base::Fix;
 
@@ -74,8 +74,8 @@ fn program(name: &str, directory_of: &dyn Fn(&str) -> Option<String>) -> Option<
     })
 }
 
-/// `KeyError: 'SECRET_KEY'`, `sh: 1: X: parameter not set`, `X: unbound variable`, and the sentences of
-/// Django and of the libraries that read settings from the environment.
+/// `KeyError: 'SECRET_KEY'`, `sh: 1: X: parameter not set`, `X: unbound variable`, and the
+/// sentences of Django and of the libraries that read settings from the environment.
 fn missing_variable(line: &str) -> Option<&str> {
     let line = line.trim_end();
     if let Some(rest) = line.split("KeyError: ").nth(1) {

@@ -197,8 +197,8 @@ fn umask(options: &[&str], read: &dyn Fn(&str) -> Option<String>) -> Umask {
     }
 }
 
-/// A line of /etc/environment as pam_env reads it: a `#` ends the line wherever it stands, one pair of
-/// quotes around the value goes, nothing is expanded.
+/// A line of /etc/environment as pam_env reads it: a `#` ends the line wherever it stands, one pair
+/// of quotes around the value goes, nothing is expanded.
 fn assignment(line: &str) -> Option<(String, String)> {
     let line = line.trim_start();
     let line = line.split('#').next()?;

@@ -3,8 +3,8 @@
 //! Reading is the dangerous half. `crontab -l` fails for many reasons, and whoever takes a failure
 //! for an empty crontab wipes it; so only its exact words for "there is none" count as empty. And
 //! Debian's shows a carriage return as `\r` and a backspace as `\b`, which a `sed 's/\r//'` in a
-//! job looks just like: then the editor's copy (`crontab -e`, with cat for an editor) is read, which
-//! has the bytes themselves.
+//! job looks just like: then the editor's copy (`crontab -e`, with cat for an editor) is read,
+//! which has the bytes themselves.
 
 use base::atomic::Access;
 use base::child::{Finished, Run};

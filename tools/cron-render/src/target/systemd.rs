@@ -226,7 +226,8 @@ impl Target for Units {
         })
     }
 
-    /// Whether every unit that starts by itself is enabled and, where systemd runs, every timer waits.
+    /// Whether every unit that starts by itself is enabled and, where systemd runs, every timer
+    /// waits.
     fn sound(&self, plan: &Plan) -> Result<bool> {
         let Some(after) = plan.after.as_deref() else {
             return Ok(true);

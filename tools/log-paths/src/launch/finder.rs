@@ -1,4 +1,5 @@
-//! Looks for a program in a command line: behind wrappers, interpreters, shells and scripts, with what they set.
+//! Looks for a program in a command line: behind wrappers, interpreters, shells and scripts, with
+//! what they set.
 
 use super::wrappers::{RUNNERS, WRAPPERS};
 use crate::shell::{self, Variables, Word};
@@ -281,7 +282,8 @@ impl<'a> Finder<'a> {
             .collect()
     }
 
-    /// systemd.service(5): `${NAME}` within a word, `$NAME` as a word of its own that is cut at blanks; `$$` is a dollar sign.
+    /// systemd.service(5): `${NAME}` within a word, `$NAME` as a word of its own that is cut at
+    /// blanks; `$$` is a dollar sign.
     pub fn systemd(&self, words: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
         let mut out = Vec::new();
         for word in words {

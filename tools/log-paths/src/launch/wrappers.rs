@@ -1,6 +1,8 @@
-//! Programs that start the program they are given: how many of the words after the name are their own.
+//! Programs that start the program they are given: how many of the words after the name are their
+//! own.
 
-/// A program that starts another one. What follows a wrapper's name before the command: options with a value of their own, and how many words that are no options.
+/// A program that starts another one. What follows a wrapper's name before the command: options
+/// with a value of their own, and how many words that are no options.
 pub struct Wrapper {
     pub name: &'static str,
     pub valued: &'static [&'static str],

@@ -1,4 +1,5 @@
-//! One configured log: its name, its file, its directory, who may write it, and what logrotate does with it.
+//! One configured log: its name, its file, its directory, who may write it, and what logrotate does
+//! with it.
 
 use super::rotated::rotated;
 use crate::access::{Access, Judge};
@@ -22,7 +23,8 @@ pub fn looked(stat: Result<Stat, Errno>) -> Option<Option<Stat>> {
     }
 }
 
-/// The file systems of processes with a mount namespace of their own (PrivateTmp=), each opened once.
+/// The file systems of processes with a mount namespace of their own (PrivateTmp=), each opened
+/// once.
 #[derive(Default)]
 pub struct Views {
     known: BTreeMap<u32, Option<Files>>,

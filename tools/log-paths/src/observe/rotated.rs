@@ -71,7 +71,8 @@ fn scripts(stanza: &Stanza) -> Vec<Action> {
         .collect()
 }
 
-/// Who could rotate in a directory that others can write: somebody who may write the directory and the log.
+/// Who could rotate in a directory that others can write: somebody who may write the directory and
+/// the log.
 fn su(
     site: &Site,
     judge: &Judge<'_>,
@@ -112,8 +113,8 @@ fn unwritable(
     target: &Target,
     account: &Account,
 ) -> Option<(String, String, u32)> {
-    // nginx's master stays root and gives the new file to the worker itself. uwsgi's master is no longer root when it opens the file
-    // again.
+    // nginx's master stays root and gives the new file to the worker itself. uwsgi's master is no
+    // longer root when it opens the file again.
     let gives = target.opener == Opener::RootThenWorker
         && service::named(target.service).is_some_and(|service| service.reopen.gives);
     if gives || account.uid == 0 {

@@ -1,5 +1,5 @@
-//! The stanza to write for a log that nothing rotates, and the lines that mend one that is wrong: such as logrotate accepts, and such as
-//! make this log's writer write the new file.
+//! The stanza to write for a log that nothing rotates, and the lines that mend one that is wrong:
+//! such as logrotate accepts, and such as make this log's writer write the new file.
 
 use super::holding::Holding;
 use crate::log::{Reopen, Sink};
@@ -14,7 +14,8 @@ use std::path::Path;
 /// How the log's writer comes to the new file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// By itself: it opens the file for each line, or looks whether the name still leads to its file.
+    /// By itself: it opens the file for each line, or looks whether the name still leads to its
+    /// file.
     Itself,
     /// A command after the rotation.
     Command(String),
@@ -134,7 +135,8 @@ fn stanza(seen: &Seen, path: &Path, way: &Way) -> Vec<String> {
         .collect()
 }
 
-/// A path as logrotate reads it back: quoted where that is needed, with what is special to glob(3) masked.
+/// A path as logrotate reads it back: quoted where that is needed, with what is special to glob(3)
+/// masked.
 pub fn name(path: &Path) -> String {
     let mut out = String::new();
     let mut special = false;

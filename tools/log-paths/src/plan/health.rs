@@ -1,4 +1,5 @@
-//! What is wrong with a log, from what was seen of it: its place, its rights, its kind, its writers, its rotation.
+//! What is wrong with a log, from what was seen of it: its place, its rights, its kind, its
+//! writers, its rotation.
 
 use super::holding::{self, Holding};
 use super::rotate;

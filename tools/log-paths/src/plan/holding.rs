@@ -20,13 +20,16 @@ pub struct Holding<'a> {
     pub held: Vec<&'a Open>,
     /// Descriptors of files that were the log before: deleted, renamed or replaced.
     pub away: Vec<&'a Open>,
-    /// The main process of a service that runs, whose files could all be seen, and that should hold the log.
+    /// The main process of a service that runs, whose files could all be seen, and that should hold
+    /// the log.
     pub expected: Option<u32>,
-    /// Another log of the same configuration, deeper in it, that was written while this one was not.
+    /// Another log of the same configuration, deeper in it, that was written while this one was
+    /// not.
     pub shadowed: bool,
 }
 
-/// What is wrong with the writers of a log. One cause is one problem: the deleted file before the renamed one before the missing one.
+/// What is wrong with the writers of a log. One cause is one problem: the deleted file before the
+/// renamed one before the missing one.
 pub fn problems(seen: &Seen, path: &Path, holding: &Holding<'_>) -> Option<Problem> {
     let service = seen.target.service;
     if let Some(open) = holding.away.iter().find(|open| open.deleted()) {

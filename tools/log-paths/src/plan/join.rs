@@ -1,4 +1,5 @@
-//! Which open files belong to which configured log: by device and inode first, then by name, then by the name a rotation would give.
+//! Which open files belong to which configured log: by device and inode first, then by name, then
+//! by the name a rotation would give.
 
 use super::holding::{self, Holding};
 use super::matching::{
@@ -55,7 +56,8 @@ pub fn join(observed: &Observed) -> Joined<'_> {
         .iter()
         .map(|open| matches(observed, &by_file, &by_names, open))
         .collect();
-    // A process that may be another instance than the one asked for is that one if it holds one of its logs.
+    // A process that may be another instance than the one asked for is that one if it holds one of
+    // its logs.
     let holders: HashSet<u32> = walk
         .open
         .iter()
@@ -95,8 +97,9 @@ pub fn join(observed: &Observed) -> Joined<'_> {
     joined
 }
 
-/// The one rule: a service that runs should hold the logs that it opens when it starts. A log that none of its processes holds is held
-/// under another name: of the files that they write and no configuration names, the one that is called most alike.
+/// The one rule: a service that runs should hold the logs that it opens when it starts. A log that
+/// none of its processes holds is held under another name: of the files that they write and no
+/// configuration names, the one that is called most alike.
 fn expect<'a>(
     observed: &'a Observed,
     walk: &Walk,
@@ -199,7 +202,8 @@ fn group<'a>(observed: &'a Observed, left: Vec<&'a Open>, joined: &mut Joined<'a
     }
 }
 
-/// The pipe of a service that a process stands at the other end of: a child of the service that runs the pipe's program.
+/// The pipe of a service that a process stands at the other end of: a child of the service that
+/// runs the pipe's program.
 fn piped<'a>(observed: &'a Observed, process: &Process) -> Option<&'a Seen> {
     if process.service.is_some() {
         return None;

@@ -1,4 +1,5 @@
-//! Logs that only processes know of: files that no configuration names, standard streams that somebody redirected, the journal.
+//! Logs that only processes know of: files that no configuration names, standard streams that
+//! somebody redirected, the journal.
 
 use super::join::Loose;
 use super::{blank, describe, holder, holding, rotate, rotator};

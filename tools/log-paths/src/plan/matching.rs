@@ -1,4 +1,5 @@
-//! What an open file is to the configured logs: theirs, one that had their name before, or none of them.
+//! What an open file is to the configured logs: theirs, one that had their name before, or none of
+//! them.
 
 use super::names::could_be;
 use crate::log::Sink;
@@ -27,7 +28,8 @@ pub fn matches(observed: &Observed, by_file: &ByFile, by_name: &ByName<'_>, open
     let process = observed.processes.get(&open.pid);
     let service = process.and_then(|process| process.service);
     let root = process.and_then(|process| process.root);
-    // A name in another file system is another name, unless the log is one of the same service there.
+    // A name in another file system is another name, unless the log is one of the same service
+    // there.
     let same = |at: &usize| {
         observed.logs.get(*at).is_some_and(|seen| {
             seen.target.root == root && (!open.foreign || Some(seen.target.service) == service)
@@ -105,7 +107,8 @@ pub fn best(observed: &Observed, found: Vec<usize>, service: Option<&'static str
     if own.is_empty() { found } else { own }
 }
 
-/// `access.log.1`, `access.log-20261121`: what a rotation makes of `access.log`, still written by the same service.
+/// `access.log.1`, `access.log-20261121`: what a rotation makes of `access.log`, still written by
+/// the same service.
 fn renamed(observed: &Observed, open: &Open, service: Option<&'static str>) -> Vec<usize> {
     let name = open.path.file_name().map_or(&b""[..], OsStrExt::as_bytes);
     let fits = |seen: &Seen| {
@@ -136,7 +139,8 @@ pub fn template(observed: &Observed, open: &Open, service: &str) -> Option<usize
     })
 }
 
-/// The logs that go where this standard stream of a process leads: those of its own configuration, or of the only one there is.
+/// The logs that go where this standard stream of a process leads: those of its own configuration,
+/// or of the only one there is.
 pub fn streams(observed: &Observed, process: &Process, fd: u32) -> Vec<usize> {
     let name = match fd {
         1 => "stdout",

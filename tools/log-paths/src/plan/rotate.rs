@@ -1,4 +1,5 @@
-//! Whether a log's rotation is true: logrotate accepts the stanza, something runs logrotate, and no line is lost.
+//! Whether a log's rotation is true: logrotate accepts the stanza, something runs logrotate, and no
+//! line is lost.
 
 use super::advice::{self, Way};
 use super::holding::Holding;
@@ -183,7 +184,8 @@ fn add(fix: Fix, stanza: &Stanza, lines: &[&str]) -> Fix {
     )
 }
 
-/// Does the stanza's script make the log's writer open the new file? `None` where a command is not understood.
+/// Does the stanza's script make the log's writer open the new file? `None` where a command is not
+/// understood.
 pub fn reopened(seen: &Seen) -> Option<bool> {
     let target = &seen.target;
     if !target.held || target.watched {

@@ -1,4 +1,5 @@
-//! Values that say what they are: texts, numbers, None, lists, dictionaries. Everything else stays code.
+//! Values that say what they are: texts, numbers, None, lists, dictionaries. Everything else stays
+//! code.
 
 use pysource::{Line, Token};
 
@@ -132,7 +133,8 @@ impl Reader<'_> {
         })
     }
 
-    /// A value within a list or dictionary, up to its comma or bracket; what cannot be read is code, and the rest goes on.
+    /// A value within a list or dictionary, up to its comma or bracket; what cannot be read is
+    /// code, and the rest goes on.
     fn element(&mut self, depth: usize) -> Literal {
         let (start, line) = (self.at, self.number());
         let end = |token: Option<&Token>| {

@@ -1,7 +1,8 @@
 //! What a name stands for at one place of a module: its last binding before it.
 //!
-//! Only what is bound once and for all is believed. A name that a loop, a condition, a tuple or anything else out of the ordinary may have
-//! bound since is not known; bodies of functions and classes are not looked at.
+//! Only what is bound once and for all is believed. A name that a loop, a condition, a tuple or
+//! anything else out of the ordinary may have bound since is not known; bodies of functions and
+//! classes are not looked at.
 
 use super::literal::Literal;
 use pysource::{Line, Token};
@@ -189,7 +190,8 @@ fn imported(tokens: &[Token]) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// `import a.b, c as d`: the names that are bound, and the modules they stand for; `import a.b` binds `a`.
+/// `import a.b, c as d`: the names that are bound, and the modules they stand for; `import a.b`
+/// binds `a`.
 fn imports(tokens: &[Token]) -> Vec<(String, String)> {
     let part = |part: &[Token]| {
         let at = part

@@ -1,8 +1,10 @@
-//! Paths that settings put together: `BASE_DIR / "logs" / "x.log"`, `os.path.join(BASE_DIR, "x.log")`, `f"{BASE_DIR}/x.log"`.
+//! Paths that settings put together: `BASE_DIR / "logs" / "x.log"`, `os.path.join(BASE_DIR,
+//! "x.log")`, `f"{BASE_DIR}/x.log"`.
 //!
-//! What is understood is what says the same wherever and whenever it is run: texts, `__file__`, the functions of os.path and pathlib that
-//! take paths apart and put them together, and names that stand for such. Everything else (environment, working directory, functions of
-//! the project) has no value here. A wrong path would be worse than none.
+//! What is understood is what says the same wherever and whenever it is run: texts, `__file__`, the
+//! functions of os.path and pathlib that take paths apart and put them together, and names that
+//! stand for such. Everything else (environment, working directory, functions of the project) has
+//! no value here. A wrong path would be worse than none.
 
 use pysource::Token;
 use std::ffi::OsString;

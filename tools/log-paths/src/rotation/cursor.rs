@@ -7,7 +7,8 @@ pub struct Cursor<'a> {
 }
 
 impl Cursor<'_> {
-    /// The rest of the line, without blanks at its end; the cursor is on the last byte before the line's end then.
+    /// The rest of the line, without blanks at its end; the cursor is on the last byte before the
+    /// line's end then.
     pub fn line(&mut self) -> Vec<u8> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let width = rest.iter().take_while(|byte| **byte != b'\n').count();

@@ -1,7 +1,8 @@
-//! The directives of logrotate: what each takes, what each sets, and with which words logrotate refuses it.
+//! The directives of logrotate: what each takes, what each sets, and with which words logrotate
+//! refuses it.
 //!
-//! Sources: config.c of logrotate 3.21 and 3.22. A value goes to the end of its line, which is why two directives on one line are an
-//! error; numbers are read as strtol(3) does.
+//! Sources: config.c of logrotate 3.21 and 3.22. A value goes to the end of its line, which is why
+//! two directives on one line are an error; numbers are read as strtol(3) does.
 
 mod value;
 
@@ -228,7 +229,8 @@ const VALUES: &[(&str, usize)] = &[
     ("create", 3),
 ];
 
-/// A line that holds several directives, as logrotate wants them: one a line. `None` where a word of the line is not understood.
+/// A line that holds several directives, as logrotate wants them: one a line. `None` where a word
+/// of the line is not understood.
 pub fn one_a_line(line: &str) -> Option<Vec<String>> {
     let mut lines: Vec<String> = Vec::new();
     let (names, mut rest) = match line.split_once('{') {

@@ -1,5 +1,6 @@
-//! One file of logrotate's configuration, read byte by byte as logrotate's own reader does, with the same blind spots: after an error a
-//! stanza is passed over up to a `}` at the very start of a word, and some errors lose the rest of the file.
+//! One file of logrotate's configuration, read byte by byte as logrotate's own reader does, with
+//! the same blind spots: after an error a stanza is passed over up to a `}` at the very start of a
+//! word, and some errors lose the rest of the file.
 
 use super::cursor::Cursor;
 use super::directive::{self, Done, Refused, Script};
@@ -77,7 +78,8 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
             self.drop_stanza(&refusal);
             return true;
         }
-        // A stanza that the end of the file cuts off stays in logrotate's list, whatever is wrong with it.
+        // A stanza that the end of the file cuts off stays in logrotate's list, whatever is wrong
+        // with it.
         if let Some(stanza) = self
             .stanza
             .and_then(|at| self.reader.reading.stanzas.get_mut(at))
@@ -338,7 +340,8 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
         *place = Some(text);
     }
 
-    /// A stanza with an error is passed over; only a `}` that no blank of its line precedes ends it.
+    /// A stanza with an error is passed over; only a `}` that no blank of its line precedes ends
+    /// it.
     fn skip_config(&mut self, byte: u8) {
         if byte == b'}' {
             self.state = State::Default;
@@ -382,7 +385,8 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
         }
     }
 
-    /// What RAISE_ERROR does: the stanza is passed over; outside of one the rest of the file is lost.
+    /// What RAISE_ERROR does: the stanza is passed over; outside of one the rest of the file is
+    /// lost.
     fn refuse(&mut self, start: usize, message: String, mend: Option<Mend>) -> Result<(), Lost> {
         if self.stanza.is_none() {
             let line = self.cursor.line_number(start);
@@ -411,7 +415,8 @@ impl<'m, 'r, 'b> Machine<'m, 'r, 'b> {
         }
     }
 
-    /// The stanzas that logrotate does not get to see, for the report: names up to a `{`, until a line that begins with `}`.
+    /// The stanzas that logrotate does not get to see, for the report: names up to a `{`, until a
+    /// line that begins with `}`.
     fn lost(&mut self, refusal: Refusal) {
         self.reader.error(&refusal);
         let bytes = self.cursor.bytes;

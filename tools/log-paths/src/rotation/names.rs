@@ -28,8 +28,9 @@ pub fn compile(patterns: &[PathBuf]) -> Arc<[Vec<Pattern>]> {
     patterns.iter().map(compile).collect()
 }
 
-/// The names before a brace, as `poptParseArgvString` cuts them: quotations anywhere in a word; outside them a backslash takes the next
-/// byte as it is, inside it stays unless the mark follows. `None` where the text ends with a backslash.
+/// The names before a brace, as `poptParseArgvString` cuts them: quotations anywhere in a word;
+/// outside them a backslash takes the next byte as it is, inside it stays unless the mark follows.
+/// `None` where the text ends with a backslash.
 pub fn words(text: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = vec![Vec::new()];
     let mut quote: Option<u8> = None;

@@ -1,5 +1,5 @@
-//! logrotate's configuration as a whole: which files are read and in which order, what a file leaves behind for the next, and which stanza
-//! has which log.
+//! logrotate's configuration as a whole: which files are read and in which order, what a file
+//! leaves behind for the next, and which stanza has which log.
 
 use super::directive::Dialect;
 use super::names::{compile, path_of};
@@ -65,13 +65,16 @@ pub struct Reader<'a> {
     depth: usize,
     /// The stanzas that logrotate has in its list, by their places here.
     queue: Vec<usize>,
-    /// Whether an error in a file that is included within a stanza has cut logrotate's list: nothing behind that is sure to be rotated.
+    /// Whether an error in a file that is included within a stanza has cut logrotate's list:
+    /// nothing behind that is sure to be rotated.
     cut: bool,
-    /// What relative names are relative to: logrotate is started in `/`, and stands in a directory while it reads its files.
+    /// What relative names are relative to: logrotate is started in `/`, and stands in a directory
+    /// while it reads its files.
     cwd: PathBuf,
 }
 
-/// Reads one file into the reader, which reads the files that it includes; whether logrotate finds an error in it.
+/// Reads one file into the reader, which reads the files that it includes; whether logrotate finds
+/// an error in it.
 pub type Parse = fn(&mut Reader<'_>, &Path, &[u8]) -> bool;
 
 /// Reads the main file and all it includes, each file by `parse`.
@@ -145,7 +148,8 @@ impl<'a> Reader<'a> {
             }
         };
         self.reading.found = true;
-        // What a file sets for all stanzas holds for the files after it, too, unless logrotate finds an error in it.
+        // What a file sets for all stanzas holds for the files after it, too, unless logrotate
+        // finds an error in it.
         let before = self.global.clone();
         let refused = self.refused(path);
         self.global.ignored = refused.clone().or_else(|| before.ignored.clone());
@@ -213,7 +217,8 @@ impl<'a> Reader<'a> {
         (stat.st_uid != 0).then(|| "its owner is not root".to_owned())
     }
 
-    /// Begins a stanza for these names: its place in the list, and whether one of its files is taken already.
+    /// Begins a stanza for these names: its place in the list, and whether one of its files is
+    /// taken already.
     pub fn open(&mut self, names: &[Vec<u8>], source: Source, opened: usize) -> (usize, bool) {
         let patterns: Vec<PathBuf> = names.iter().map(|name| path_of(name)).collect();
         let index = self.reading.stanzas.len();
@@ -239,7 +244,8 @@ impl<'a> Reader<'a> {
         (index, failed)
     }
 
-    /// Gives each file of a pattern to the stanza. A pattern that meets a file which a stanza has is cut off there.
+    /// Gives each file of a pattern to the stanza. A pattern that meets a file which a stanza has
+    /// is cut off there.
     fn claim(&mut self, index: usize, pattern: &Path) -> bool {
         let mut duplicate: Option<PathBuf> = None;
         for path in expand(self.files, pattern) {
@@ -264,8 +270,9 @@ impl<'a> Reader<'a> {
         duplicate.is_some()
     }
 
-    /// Forgets the last stanza of logrotate's list, which is not always the one with the error: a file that is included within a stanza
-    /// has stanzas of its own. What it named is free for the next one.
+    /// Forgets the last stanza of logrotate's list, which is not always the one with the error: a
+    /// file that is included within a stanza has stanzas of its own. What it named is free for the
+    /// next one.
     pub fn drop_last(&mut self, refusal: Option<&Refusal>) {
         let Some(index) = self.queue.pop() else {
             return;

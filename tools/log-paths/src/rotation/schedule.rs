@@ -1,4 +1,5 @@
-//! Whether anything runs logrotate on this host: systemd's timer, cron's daily jobs, a crontab of its own, and when it ran last.
+//! Whether anything runs logrotate on this host: systemd's timer, cron's daily jobs, a crontab of
+//! its own, and when it ran last.
 
 use crate::service;
 use crate::site::Site;
@@ -123,7 +124,8 @@ fn mentions(site: &Site) -> (bool, bool) {
     (found, unread)
 }
 
-/// logrotate writes its state at each run: an old state on a host that has been up for longer says that it does not run.
+/// logrotate writes its state at each run: an old state on a host that has been up for longer says
+/// that it does not run.
 fn late(site: &Site) -> Option<String> {
     let up = Duration::from_secs(u64::try_from(rustix::system::sysinfo().uptime).ok()?);
     if up < LATE {

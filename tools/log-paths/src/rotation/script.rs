@@ -1,6 +1,8 @@
-//! What a script of logrotate's does, as far as its commands are the usual ones: which unit is reloaded, which process gets which signal.
+//! What a script of logrotate's does, as far as its commands are the usual ones: which unit is
+//! reloaded, which process gets which signal.
 //!
-//! A service says by itself which of these make it open its log again; a command that nobody understands leaves the answer open.
+//! A service says by itself which of these make it open its log again; a command that nobody
+//! understands leaves the answer open.
 
 use crate::shell::{self, Part, Simple, Variables, Word};
 use std::ffi::OsStr;

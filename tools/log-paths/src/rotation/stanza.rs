@@ -1,4 +1,5 @@
-//! One stanza of logrotate's configuration: what it names, what it sets, and why logrotate refuses it.
+//! One stanza of logrotate's configuration: what it names, what it sets, and why logrotate refuses
+//! it.
 
 use crate::users::Users;
 use conf::Source;
@@ -164,7 +165,8 @@ impl Stanza {
         (self.creates && self.renames()).then_some(&self.create)
     }
 
-    /// Owner, group and mode of the file that logrotate makes in place of `old`; `None` where it makes none.
+    /// Owner, group and mode of the file that logrotate makes in place of `old`; `None` where it
+    /// makes none.
     #[must_use]
     pub fn created(&self, users: &Users, old: &Stat) -> Option<(u32, u32, u32)> {
         let create = self.creation()?;

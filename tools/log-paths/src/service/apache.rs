@@ -1,6 +1,8 @@
-//! Apache: ErrorLog, CustomLog, TransferLog, GlobalLog and ForensicLog of the server and its virtual hosts.
+//! Apache: ErrorLog, CustomLog, TransferLog, GlobalLog and ForensicLog of the server and its
+//! virtual hosts.
 //!
-//! `apachectl -t` is not asked: it opens the logs. envvars is read as the assignments it is, not run.
+//! `apachectl -t` is not asked: it opens the logs. envvars is read as the assignments it is, not
+//! run.
 
 mod directives;
 mod macros;
@@ -255,7 +257,8 @@ fn one(site: &Site, instance: Instance, out: &mut Configured) {
         target.pid = instance.process.map(|(pid, _)| pid);
         target.claimed = instance.process.is_some();
         target.pid_file.clone_from(&pid_file);
-        // The parent opens them all, at each start and graceful restart, and hands the descriptors down.
+        // The parent opens them all, at each start and graceful restart, and hands the descriptors
+        // down.
         target.by = match instance.process {
             Some((_, uid)) => Some(site.users.user_name(uid)),
             None if instance.conf.starts_with("/etc") || rustix::process::geteuid().is_root() => {

@@ -1,6 +1,7 @@
 //! Caddy: the `log` directives of a Caddyfile, or the `logging` of a JSON configuration.
 //!
-//! `caddy validate` opens the logs, so it is not asked; what is read here is compared with `caddy adapt` in the tests.
+//! `caddy validate` opens the logs, so it is not asked; what is read here is compared with `caddy
+//! adapt` in the tests.
 
 mod caddyfile;
 

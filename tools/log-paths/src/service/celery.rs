@@ -1,7 +1,8 @@
-//! celery: `--logfile` of workers, beat and `multi`, from processes, from what starts them, and from /etc/default/celeryd.
+//! celery: `--logfile` of workers, beat and `multi`, from processes, from what starts them, and
+//! from /etc/default/celeryd.
 //!
-//! In a worker's log name `%n` is the node's name, `%h` the host and so on; `%I` and `%i` number the pool's processes, each with a
-//! file of its own.
+//! In a worker's log name `%n` is the node's name, `%h` the host and so on; `%I` and `%i` number
+//! the pool's processes, each with a file of its own.
 
 use crate::launch::{self, Launch};
 use crate::log::{Configured, Doubt, Evidence, Example, Kind, Reopen, Service, Sink, Target};
@@ -188,7 +189,8 @@ fn sinks(logfile: &[u8], node: &[u8], cwd: &Path) -> Vec<Sink> {
     sinks
 }
 
-/// `%p` the node, `%n` its name, `%h` its host, `%d` the host's domain, `%i` and `%I` the pool process.
+/// `%p` the node, `%n` its name, `%h` its host, `%d` the host's domain, `%i` and `%I` the pool
+/// process.
 fn expand(name: &[u8], node: &[u8], index: Option<&[u8]>, suffix: Option<&[u8]>) -> Vec<u8> {
     let host = rustix::system::uname().nodename().to_bytes().to_vec();
     let at = node.iter().position(|byte| *byte == b'@');

@@ -1,6 +1,8 @@
-//! cron: where its jobs send their output, as far as the lines of the crontabs say so by `>`, `>>`, `2>`, `&>` and `tee`.
+//! cron: where its jobs send their output, as far as the lines of the crontabs say so by `>`, `>>`,
+//! `2>`, `&>` and `tee`.
 //!
-//! cron itself logs to syslog. The shell of a line is not run: a redirection to a name with a variable in it stays a template.
+//! cron itself logs to syslog. The shell of a line is not run: a redirection to a name with a
+//! variable in it stays a template.
 
 mod line;
 

@@ -1,7 +1,8 @@
-//! Django: the handlers of `LOGGING`, from `manage.py` to the settings module and what it imports with `*`.
+//! Django: the handlers of `LOGGING`, from `manage.py` to the settings module and what it imports
+//! with `*`.
 //!
-//! Settings are Python and are not run. Literal file names are read, and those that are put together from other literals and the place
-//! of the file; anything else is said to be dynamic.
+//! Settings are Python and are not run. Literal file names are read, and those that are put
+//! together from other literals and the place of the file; anything else is said to be dynamic.
 
 mod settings;
 
@@ -45,7 +46,8 @@ fn read(site: &Site) -> Configured {
     configured
 }
 
-/// Projects: their `manage.py`, the settings module where the environment names one, and who runs them.
+/// Projects: their `manage.py`, the settings module where the environment names one, and who runs
+/// them.
 fn projects(site: &Site) -> Vec<(PathBuf, Option<String>, Option<String>)> {
     let asked = site.asked(NAME);
     if !asked.is_empty() {
@@ -179,7 +181,8 @@ fn one(
     settings.tell(out);
 }
 
-/// Can code in the module configure logging although no line binds LOGGING? Then nothing is known, and standard error is a guess.
+/// Can code in the module configure logging although no line binds LOGGING? Then nothing is known,
+/// and standard error is a guess.
 fn hides_logging(site: &Site, file: &Path) -> bool {
     const SIGNS: &[&[u8]] = &[
         b"include(",
@@ -258,7 +261,8 @@ fn handlers(place: &Place<'_>, logging: &Literal, dir: &Path) -> Vec<Handler> {
     entries.iter().filter_map(one).collect()
 }
 
-/// Where a handler of a known class writes; whether it rotates; the line; and what only code would tell.
+/// Where a handler of a known class writes; whether it rotates; the line; and what only code would
+/// tell.
 fn handler_sink(
     place: &Place<'_>,
     handler: &Literal,

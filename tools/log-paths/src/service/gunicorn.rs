@@ -1,6 +1,8 @@
-//! gunicorn: its access and error logs, from the command line over `GUNICORN_CMD_ARGS` over the configuration file.
+//! gunicorn: its access and error logs, from the command line over `GUNICORN_CMD_ARGS` over the
+//! configuration file.
 //!
-//! The configuration file is Python and is not run: literal assignments count, anything else is said to be dynamic.
+//! The configuration file is Python and is not run: literal assignments count, anything else is
+//! said to be dynamic.
 
 use crate::launch::{self, Launch};
 use crate::log::{Configured, Doubt, Evidence, Example, Kind, Reopen, Service, Sink, Target};
@@ -143,7 +145,8 @@ impl Settings<'_> {
     }
 }
 
-/// The last of these options; argparse takes `--name value`, `--name=value`, `-n value` and `-nvalue`.
+/// The last of these options; argparse takes `--name value`, `--name=value`, `-n value` and
+/// `-nvalue`.
 fn option<'a>(words: &'a [Vec<u8>], names: &[&str]) -> Option<&'a [u8]> {
     let mut with_program = None;
     for (index, word) in words.iter().enumerate() {
@@ -168,7 +171,8 @@ fn variable(launch: &Launch) -> Vec<Vec<u8>> {
     shlex::split(text).unwrap_or_default()
 }
 
-/// The configuration file: `-c`, else `gunicorn.conf.py` where it starts. `python:MODULE` is code elsewhere.
+/// The configuration file: `-c`, else `gunicorn.conf.py` where it starts. `python:MODULE` is code
+/// elsewhere.
 fn conf_file(site: &Site, launch: &Launch) -> Option<PathBuf> {
     let in_variable = variable(launch);
     let names = &["-c", "--config"];
@@ -328,7 +332,8 @@ fn logging_config(
     }
 }
 
-/// What tells one gunicorn from another: its name, its configuration file, or the application it serves.
+/// What tells one gunicorn from another: its name, its configuration file, or the application it
+/// serves.
 fn instance(settings: &Settings<'_>, launch: &Launch) -> String {
     if let Some(name) = settings.text(PROC_NAME) {
         return String::from_utf8_lossy(&name).into_owned();

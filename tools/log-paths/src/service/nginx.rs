@@ -1,7 +1,8 @@
 //! nginx: which files its configuration makes it open.
 //!
-//! `nginx -t` and `-T` create the logs they find missing, as root, so nginx is never asked. The rules (who inherits what, what a
-//! relative name is relative to, when the compiled default is used) are those of nginx 1.22, checked against its open files.
+//! `nginx -t` and `-T` create the logs they find missing, as root, so nginx is never asked. The
+//! rules (who inherits what, what a relative name is relative to, when the compiled default is
+//! used) are those of nginx 1.22, checked against its open files.
 
 mod build;
 mod file;
@@ -126,11 +127,13 @@ fn of_file(site: &Site, conf: PathBuf) -> Instance {
     }
 }
 
-/// A master, from its command line: `nginx: master process /usr/sbin/nginx -c …`, in one piece, or as it was typed.
+/// A master, from its command line: `nginx: master process /usr/sbin/nginx -c …`, in one piece, or
+/// as it was typed.
 fn of_process(site: &Site, process: &Process) -> Option<Instance> {
     let argv = command_line(process)?;
     let option = |name: &str| crate::process::option(&argv, &[name]);
-    // Another user's process does not show its program; a name that a shell would look for says nothing of where it was found.
+    // Another user's process does not show its program; a name that a shell would look for says
+    // nothing of where it was found.
     let typed = argv
         .first()
         .filter(|word| word.starts_with(b"/"))
@@ -180,7 +183,8 @@ fn command_line(process: &Process) -> Option<Vec<Vec<u8>>> {
         return Some(process.argv.clone());
     };
     let typed = title.strip_prefix(b"master process ")?;
-    // The title joins the arguments with blanks, and quotations are gone: an option's value ends where the next option begins.
+    // The title joins the arguments with blanks, and quotations are gone: an option's value ends
+    // where the next option begins.
     let mut argv: Vec<Vec<u8>> = Vec::new();
     for word in typed
         .split(|byte| *byte == b' ')

@@ -1,4 +1,5 @@
-//! PostgreSQL: the collector's files, or, with the collector off, where Debian's `pg_ctlcluster` sends the server's standard error.
+//! PostgreSQL: the collector's files, or, with the collector off, where Debian's `pg_ctlcluster`
+//! sends the server's standard error.
 
 mod guc;
 
@@ -14,7 +15,8 @@ use std::sync::Arc;
 
 const NAME: &str = "postgresql";
 
-/// One cluster: its main file, its data directory where the command line says it, and settings given there.
+/// One cluster: its main file, its data directory where the command line says it, and settings
+/// given there.
 struct Cluster {
     conf: PathBuf,
     data: Option<PathBuf>,
@@ -96,7 +98,8 @@ fn clusters(site: &Site) -> Vec<Cluster> {
     clusters
 }
 
-/// `postgres -D DATA -c config_file=FILE -c name=value --name=value`; the data directory may come from PGDATA, too.
+/// `postgres -D DATA -c config_file=FILE -c name=value --name=value`; the data directory may come
+/// from PGDATA, too.
 fn of_process(site: &Site, process: &Process) -> Option<Cluster> {
     if process
         .argv
@@ -127,7 +130,8 @@ fn of_process(site: &Site, process: &Process) -> Option<Cluster> {
             .find(|(known, _)| known == name)
             .map(|(_, value)| path(value))
     };
-    // A server's working directory is its data directory; a relative -D was relative to where it was started, which nobody knows now.
+    // A server's working directory is its data directory; a relative -D was relative to where it
+    // was started, which nobody knows now.
     let data = process::option(&process.argv, &["-D"])
         .filter(|dir| dir.first() == Some(&b'/'))
         .map_or_else(|| cwd.clone(), path);
@@ -161,7 +165,8 @@ fn one(site: &Site, cluster: &Cluster, out: &mut Configured) {
         .filter(|_| !cluster.running)
         .or_else(|| cluster.data.clone())
         .unwrap_or_else(|| beside.to_path_buf());
-    // Settings made by ALTER SYSTEM come after the file, the command line after both. The directory is closed to others.
+    // Settings made by ALTER SYSTEM come after the file, the command line after both. The directory
+    // is closed to others.
     guc.read_auto(&site.files, &data.join("postgresql.auto.conf"));
     for (name, value) in &cluster.given {
         guc.set(name, value.clone(), None);
@@ -294,7 +299,8 @@ impl View<'_> {
         }
     }
 
-    /// The collector begins a new file by age or size, which helps only when the name changes with the date.
+    /// The collector begins a new file by age or size, which helps only when the name changes with
+    /// the date.
     fn rotation(&self) -> Option<OwnRotation> {
         let name = self.guc.text("log_filename").unwrap_or(b"%");
         let off = |setting: &str| {
@@ -318,7 +324,8 @@ impl View<'_> {
         })
     }
 
-    /// With the collector off the server's standard error is a file only because `pg_ctlcluster` made it one.
+    /// With the collector off the server's standard error is a file only because `pg_ctlcluster`
+    /// made it one.
     fn standard_error(&self) -> Target {
         let said = self.guc.get("logging_collector");
         let Some((version, name)) = debian(&self.cluster.conf) else {

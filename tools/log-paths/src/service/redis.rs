@@ -1,4 +1,5 @@
-//! redis: one log file, relative to `dir`, opened for every line and never held; the last directive wins, and the command line over all.
+//! redis: one log file, relative to `dir`, opened for every line and never held; the last directive
+//! wins, and the command line over all.
 
 use crate::log::{Configured, Evidence, Example, Kind, Reopen, Service, Sink, Target};
 use crate::process::Process;
@@ -107,7 +108,8 @@ fn files(site: &Site) -> Vec<PathBuf> {
     running
 }
 
-/// The file a server was started with; its title keeps only that much: `redis-server 127.0.0.1:6379`, or the words as typed.
+/// The file a server was started with; its title keeps only that much: `redis-server
+/// 127.0.0.1:6379`, or the words as typed.
 fn conf_of(process: &Process) -> Option<PathBuf> {
     let word = process
         .argv
@@ -117,7 +119,8 @@ fn conf_of(process: &Process) -> Option<PathBuf> {
     Some(normal(&cwd.join(OsStr::from_bytes(word))))
 }
 
-/// A title keeps the address only: `/usr/bin/redis-server 127.0.0.1:6379`, `redis-server unixsocket:/run/redis.sock`.
+/// A title keeps the address only: `/usr/bin/redis-server 127.0.0.1:6379`, `redis-server
+/// unixsocket:/run/redis.sock`.
 fn serves(process: &Process, settings: &Settings) -> bool {
     let title = process.title();
     let Some(address) = title.split(|byte| *byte == b' ').nth(1) else {
@@ -214,7 +217,8 @@ fn file(
             .unwrap_or_default();
         let value = words.get(1).cloned().unwrap_or_default();
         if directive == "include" {
-            // A relative name is relative to where the server was started, as a rule the file's own directory or /.
+            // A relative name is relative to where the server was started, as a rule the file's own
+            // directory or /.
             let base = path.parent().unwrap_or(Path::new("/"));
             for included in site.files.glob(&base.join(OsStr::from_bytes(&value))) {
                 file(site, &included, Some(&source), stack, settings, out);

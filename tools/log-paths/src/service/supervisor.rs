@@ -1,5 +1,5 @@
-//! supervisor: its own log, and what its programs print. supervisord opens these files, not the programs, and rotates them itself
-//! unless it is told not to.
+//! supervisor: its own log, and what its programs print. supervisord opens these files, not the
+//! programs, and rotates them itself unless it is told not to.
 
 use crate::log::{
     Configured, Doubt, Evidence, Example, Kind, OwnRotation, Reopen, Service, Sink, Target,
@@ -220,7 +220,8 @@ fn one(
     for error in &supervisor.errors {
         out.fault(NAME, error.clone());
     }
-    // A pattern that matches nothing is how a fresh supervisor looks; a name without wildcards was meant to be there.
+    // A pattern that matches nothing is how a fresh supervisor looks; a name without wildcards was
+    // meant to be there.
     let literal = |pattern: &Path| !conf::pattern::is_pattern(pattern.as_os_str().as_bytes());
     for (pattern, source) in supervisor
         .unmatched

@@ -1,5 +1,5 @@
-//! systemd units: `StandardOutput=` and `StandardError=` that name files. What goes to the journal is read from the processes that
-//! really are connected to it.
+//! systemd units: `StandardOutput=` and `StandardError=` that name files. What goes to the journal
+//! is read from the processes that really are connected to it.
 
 mod unit;
 
@@ -152,7 +152,8 @@ fn one(unit: &Unit, out: &mut Configured) {
         } else {
             Kind::App
         };
-        // The manager opens it, before the unit's user is taken; nobody opens it again while the service runs.
+        // The manager opens it, before the unit's user is taken; nobody opens it again while the
+        // service runs.
         let target = Target::new(NAME, unit.name.clone(), kind, sink);
         out.add(Target {
             source: Some(source),

@@ -1,7 +1,9 @@
-//! uWSGI: `daemonize`, `logto`, `logto2` and loggers, from ini, xml, yaml, json and the command line, and an emperor's vassals.
+//! uWSGI: `daemonize`, `logto`, `logto2` and loggers, from ini, xml, yaml, json and the command
+//! line, and an emperor's vassals.
 //!
-//! Rules found by running uWSGI 2.0.21: the last repeat wins, `daemonize` beats `logto`, relative names are relative to where it was
-//! started (not to `chdir`), a `:` in `logto` is an address, and `logto2` is opened after privileges are dropped.
+//! Rules found by running uWSGI 2.0.21: the last repeat wins, `daemonize` beats `logto`, relative
+//! names are relative to where it was started (not to `chdir`), a `:` in `logto` is an address, and
+//! `logto2` is opened after privileges are dropped.
 
 mod options;
 mod syntax;

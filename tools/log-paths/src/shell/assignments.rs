@@ -1,11 +1,13 @@
-//! Files of shell assignments (envvars, /etc/default/…), of which only the assignments are read: nothing in them is run.
+//! Files of shell assignments (envvars, /etc/default/…), of which only the assignments are read:
+//! nothing in them is run.
 
 use std::collections::BTreeMap;
 
 /// Variables by name.
 pub type Variables = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// `NAME=value` and `export NAME=value`, a line each, each filled in from those before it; with the line of each name.
+/// `NAME=value` and `export NAME=value`, a line each, each filled in from those before it; with the
+/// line of each name.
 #[must_use]
 pub fn assignments(text: &[u8], mut variables: Variables) -> (Variables, BTreeMap<Vec<u8>, usize>) {
     let mut lines = BTreeMap::new();

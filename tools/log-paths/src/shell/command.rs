@@ -1,6 +1,8 @@
-//! Simple commands of a shell text, in order: their words, assignments, redirections, and whether the one before is piped into them.
+//! Simple commands of a shell text, in order: their words, assignments, redirections, and whether
+//! the one before is piped into them.
 //!
-//! Control flow is flattened: what stands in `if`, `while` and `{ … }` counts, and is marked as conditional.
+//! Control flow is flattened: what stands in `if`, `while` and `{ … }` counts, and is marked as
+//! conditional.
 
 use super::lexer::{Token, Word, tokens};
 

@@ -85,7 +85,8 @@ impl Part {
 pub enum Token {
     /// A word.
     Word(Word),
-    /// `>`, `>>`, `2>`, `&>` and the like: descriptor, and whether it appends. The target follows as a word.
+    /// `>`, `>>`, `2>`, `&>` and the like: descriptor, and whether it appends. The target follows
+    /// as a word.
     Output(u32, bool),
     /// `&>`: both streams.
     Both(bool),

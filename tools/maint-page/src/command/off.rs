@@ -37,7 +37,8 @@ pub fn run(
             Whose::All => holds.iter().map(|hold| hold.id.clone()).collect(),
         };
         gone = change::release(holds, &ids);
-        // Where others keep the page up and nothing goes, it is theirs to keep up to date, or tick's.
+        // Where others keep the page up and nothing goes, it is theirs to keep up to date, or
+        // tick's.
         Ok(!gone.is_empty() || !holds.iter().any(|hold| hold.state(now).is_up()))
     })?;
     Ok(finish(layout, settled, whose, &gone, proof, context))

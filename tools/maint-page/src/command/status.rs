@@ -85,7 +85,8 @@ fn wrong(layout: &Layout, observed: &Observed, id: Option<&str>, now: Timestamp)
     }
     for step in plan::plan(layout, observed, &observed.holds, &keys, now, true).steps {
         let said = match step {
-            // The page of these holds, whose words only time has overtaken: the next tick says them.
+            // The page of these holds, whose words only time has overtaken: the next tick says
+            // them.
             Step::Write(Place::Html, _) if speaks_for(&observed.html, &observed.holds, now) => {
                 continue;
             }

@@ -1,4 +1,5 @@
-//! `tick`: does what is due at this time. cron runs `tick`, so a run that changes nothing prints nothing.
+//! `tick`: does what is due at this time. cron runs `tick`, so a run that changes nothing prints
+//! nothing.
 
 use super::report;
 use crate::change::Event;

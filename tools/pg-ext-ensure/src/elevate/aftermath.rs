@@ -1,5 +1,6 @@
-//! What a superuser's COMMAND may have left: superusers, rights and memberships, objects that belong to a superuser, functions in
-//! languages that run outside the database. Reported, never undone: that is for people.
+//! What a superuser's COMMAND may have left: superusers, rights and memberships, objects that
+//! belong to a superuser, functions in languages that run outside the database. Reported, never
+//! undone: that is for people.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,8 @@ pub struct Snapshot {
 const SUPERUSERS: &str = "SELECT r.rolname FROM pg_roles r WHERE r.rolsuper OR EXISTS \
      (SELECT FROM pg_roles s WHERE s.rolsuper AND pg_has_role(r.oid, s.oid, 'MEMBER')) ORDER BY 1";
 
-/// Each right with a key that changes with its value, and the text for people. A setting's value may be a secret, and is not shown.
+/// Each right with a key that changes with its value, and the text for people. A setting's value
+/// may be a secret, and is not shown.
 const RIGHTS: &str = "SELECT 'role ' || quote_ident(rolname) || ' has ' || a.name AS key, NULL FROM pg_roles, LATERAL (VALUES \
        ('LOGIN', rolcanlogin), ('CREATEROLE', rolcreaterole), ('CREATEDB', rolcreatedb), ('REPLICATION', rolreplication), ('BYPASSRLS', rolbypassrls)) a(name, has) \
        WHERE a.has \
@@ -65,8 +67,8 @@ fn read(rows: &Rows) -> Result<Snapshot, postgres::Error> {
     })
 }
 
-/// Functions, tables, schemas and the like that are a superuser's, and functions in untrusted languages, that were made or changed since
-/// a transaction; members of extensions come with these.
+/// Functions, tables, schemas and the like that are a superuser's, and functions in untrusted
+/// languages, that were made or changed since a transaction; members of extensions come with these.
 fn objects_sql(transaction: &str) -> String {
     let kinds = [
         (

@@ -1,5 +1,5 @@
-//! What is written down before a role is elevated, so that even after a power cut somebody knows that the right has to be taken back. A
-//! journal never holds a connection string.
+//! What is written down before a role is elevated, so that even after a power cut somebody knows
+//! that the right has to be taken back. A journal never holds a connection string.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,5 @@
-//! Where journals are, and the lock on each. Journals outlast a reboot, as the right does: they are not in /run.
+//! Where journals are, and the lock on each. Journals outlast a reboot, as the right does: they are
+//! not in /run.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,7 +29,8 @@ fn name(subject: &Subject) -> String {
 }
 
 impl Place {
-    /// Takes the lock of this role on this cluster; nobody else elevates the role from this machine then.
+    /// Takes the lock of this role on this cluster; nobody else elevates the role from this machine
+    /// then.
     ///
     /// # Errors
     /// `Kind::Locked` where an elevation is under way.
@@ -106,7 +108,8 @@ impl Place {
         Dir::open(&self.directory)?.create(&self.name, &text, Access::mode(0o600))
     }
 
-    /// The right is gone, and the journal with it. A journal that cannot be removed is found by `recover`, which does no harm.
+    /// The right is gone, and the journal with it. A journal that cannot be removed is found by
+    /// `recover`, which does no harm.
     pub fn forget(&self) {
         if let Ok(dir) = Dir::open(&self.directory) {
             let _ = dir.remove(&self.name);
@@ -117,7 +120,8 @@ impl Place {
 /// A journal with its place, or why it could not be read.
 pub type Found = Result<(Journal, Place)>;
 
-/// The journals of elevations that were not finished, without making or locking anything: for a dry run.
+/// The journals of elevations that were not finished, without making or locking anything: for a dry
+/// run.
 ///
 /// # Errors
 /// `Kind::Permission` where the directory is not its owner's alone.
@@ -181,8 +185,8 @@ fn names(dir: &Dir) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Where journals are: `$STATE_DIRECTORY` (systemd's), `/var/lib/runbook-tools` for root, `$XDG_STATE_HOME/runbook-tools` or
-/// `~/.local/state/runbook-tools` for others.
+/// Where journals are: `$STATE_DIRECTORY` (systemd's), `/var/lib/runbook-tools` for root,
+/// `$XDG_STATE_HOME/runbook-tools` or `~/.local/state/runbook-tools` for others.
 ///
 /// # Errors
 /// `Kind::Permission` where others could write there.

@@ -1,4 +1,5 @@
-//! `recover`: finishes what a power cut, a dead server or a killed guardian left, from the journals on this machine.
+//! `recover`: finishes what a power cut, a dead server or a killed guardian left, from the journals
+//! on this machine.
 
 use std::time::{Duration, SystemTime};
 
@@ -67,7 +68,8 @@ pub fn run(connection: &Connection, context: &Context) -> Result<Report<Body>> {
     Ok(run.report())
 }
 
-/// What one run has done so far. One journal that cannot be read, or whose elevation is under way, does not stop the others.
+/// What one run has done so far. One journal that cannot be read, or whose elevation is under way,
+/// does not stop the others.
 struct Run {
     admin: Resolved,
     dry_run: bool,

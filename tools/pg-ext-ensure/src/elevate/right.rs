@@ -1,5 +1,6 @@
-//! The right itself: looked at and given, in one transaction. The transaction tells this elevation apart from whatever else the same
-//! server process does, which through a pooler is other people's work.
+//! The right itself: looked at and given, in one transaction. The transaction tells this elevation
+//! apart from whatever else the same server process does, which through a pooler is other people's
+//! work.
 
 use base::error::{Error, Kind, Result};
 use base::terminal::escape;
@@ -31,7 +32,8 @@ pub struct Grant {
     pub transaction: Option<String>,
 }
 
-/// A transaction of a server process, told apart from every other. Times are the server's, in microseconds since 1970.
+/// A transaction of a server process, told apart from every other. Times are the server's, in
+/// microseconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Giver {
     /// The process id.
@@ -98,7 +100,8 @@ pub fn failed(error: &postgres::Error) -> Error {
     Error::new(kind, failure.message)
 }
 
-/// Times go as microseconds since 1970: whatever DateStyle and TimeZone a session has, they mean the same in the next.
+/// Times go as microseconds since 1970: whatever DateStyle and TimeZone a session has, they mean
+/// the same in the next.
 pub const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 /// When a process of `pg_stat_activity` began.
 pub const PROCESS_START: &str = "(extract(epoch FROM backend_start) * 1000000)::bigint";
@@ -141,8 +144,8 @@ pub fn subject(client: &mut Client, role: &str) -> Result<Subject> {
     Ok(Subject { system, oid })
 }
 
-/// Begins the transaction that will give the right, and reads what has to be known before. The transaction stays open: a pooler keeps
-/// this server process for it.
+/// Begins the transaction that will give the right, and reads what has to be known before. The
+/// transaction stays open: a pooler keeps this server process for it.
 ///
 /// # Errors
 /// `Kind::NotFound` where there is no such role any more.

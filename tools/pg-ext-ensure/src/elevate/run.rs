@@ -26,7 +26,8 @@ use crate::connect::{refused, resolved};
 use crate::report::{Body, Command, Elevation};
 use crate::request::Elevate;
 
-/// How long the tool itself tries to take the right back before it leaves that to the guardian: a server may be restarting.
+/// How long the tool itself tries to take the right back before it leaves that to the guardian: a
+/// server may be restarting.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs COMMAND with the role elevated.
@@ -166,7 +167,8 @@ fn begin(
     Ok((guardian, before))
 }
 
-/// A journal whose lock is free is that of a run that was killed: what that run gave is taken back before anything else.
+/// A journal whose lock is free is that of a run that was killed: what that run gave is taken back
+/// before anything else.
 fn finish_earlier(
     place: &Place,
     client: &mut Client,
@@ -380,7 +382,8 @@ fn unverified(
     around(report.error(error).changed(true)).warnings(warnings)
 }
 
-/// 126 and 127 as `env` has them; 75 where trying again helps; anything else that kept COMMAND from running is our own failure.
+/// 126 and 127 as `env` has them; 75 where trying again helps; anything else that kept COMMAND from
+/// running is our own failure.
 fn not_run(error: &Error) -> Exit {
     match error.kind {
         Kind::CommandNotFound => Exit::NotFound,

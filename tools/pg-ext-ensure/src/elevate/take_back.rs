@@ -69,7 +69,8 @@ impl From<postgres::Error> for Obstacle {
 
 type Attempt<T> = Result<T, Obstacle>;
 
-/// Takes the right back, through this session or a new one, again and again until the catalog says so or the time is up.
+/// Takes the right back, through this session or a new one, again and again until the catalog says
+/// so or the time is up.
 pub fn take_back(
     mut client: Option<&mut Client>,
     admin: &Resolved,
@@ -116,7 +117,8 @@ fn run(client: &mut Client, sql: &str) -> Attempt<Rows> {
     }
 }
 
-/// Once: the transaction that gives the right is over, the right is gone, the sessions that began with it are gone.
+/// Once: the transaction that gives the right is over, the right is gone, the sessions that began
+/// with it are gone.
 fn attempt(client: &mut Client, grant: &Grant, revocation: &mut Revocation) -> Attempt<()> {
     // The tool's own session may be in the middle of the transaction that gives the right.
     batch(client, "ROLLBACK")?;
@@ -137,7 +139,8 @@ fn attempt(client: &mut Client, grant: &Grant, revocation: &mut Revocation) -> A
         if obstacle.sqlstate.as_deref() != Some("55P03") {
             return Err(obstacle);
         }
-        // Somebody holds the role's row: a session that COMMAND left behind, or one that COMMAND opened as another role.
+        // Somebody holds the role's row: a session that COMMAND left behind, or one that COMMAND
+        // opened as another role.
         end_sessions(client, grant, revocation)?;
         end_blockers(client, revocation)?;
         run(client, &revoke)?;
@@ -153,8 +156,9 @@ fn attempt(client: &mut Client, grant: &Grant, revocation: &mut Revocation) -> A
     Ok(())
 }
 
-/// A tool that was killed while its statement was under way: the right may come after the look. The transaction ends first. The same server
-/// process in another transaction is left alone: through a pooler that is somebody else's work.
+/// A tool that was killed while its statement was under way: the right may come after the look. The
+/// transaction ends first. The same server process in another transaction is left alone: through a
+/// pooler that is somebody else's work.
 fn end_giver(client: &mut Client, giver: &Giver) -> Attempt<()> {
     let Giver {
         pid,
@@ -166,7 +170,8 @@ fn end_giver(client: &mut Client, giver: &Giver) -> Attempt<()> {
     if *transaction_start != 0 {
         same += &format!(" AND {TRANSACTION_START} = {transaction_start}");
     }
-    // pg_terminate_backend must not be called before the others are told apart: the order of a WHERE is the planner's.
+    // pg_terminate_backend must not be called before the others are told apart: the order of a
+    // WHERE is the planner's.
     run(
         client,
         &format!(
@@ -188,8 +193,8 @@ fn end_giver(client: &mut Client, giver: &Giver) -> Attempt<()> {
     ))
 }
 
-/// A session that began as a superuser's may become any other role for as long as it lasts (`SET SESSION AUTHORIZATION` asks how the
-/// session began): such sessions end with the right.
+/// A session that began as a superuser's may become any other role for as long as it lasts (`SET
+/// SESSION AUTHORIZATION` asks how the session began): such sessions end with the right.
 fn end_sessions(client: &mut Client, grant: &Grant, revocation: &mut Revocation) -> Attempt<()> {
     let sql = format!(
         "SELECT pid, pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE usesysid = {} AND {PROCESS_START} >= {} \
@@ -200,8 +205,8 @@ fn end_sessions(client: &mut Client, grant: &Grant, revocation: &mut Revocation)
     Ok(())
 }
 
-/// Whoever holds a lock on a row of `pg_authid` in a transaction that goes on and on: only superusers can, and this one stands between
-/// a role and the end of its right.
+/// Whoever holds a lock on a row of `pg_authid` in a transaction that goes on and on: only
+/// superusers can, and this one stands between a role and the end of its right.
 fn end_blockers(client: &mut Client, revocation: &mut Revocation) -> Attempt<()> {
     let sql = "SELECT pid, pg_terminate_backend(pid) FROM (SELECT DISTINCT pid FROM pg_locks WHERE relation = 'pg_authid'::regclass \
                AND mode = 'RowExclusiveLock' AND granted AND pid <> pg_backend_pid() OFFSET 0) chosen";

@@ -1,4 +1,5 @@
-//! The plan, for catalogs of any shape: what control files say of versions and requirements need not make sense.
+//! The plan, for catalogs of any shape: what control files say of versions and requirements need
+//! not make sense.
 
 use super::{Random, rounds};
 use crate::catalog::{
@@ -29,7 +30,8 @@ fn control(random: &mut Random, requires: &[&str]) -> Control {
     }
 }
 
-/// A server's whole knowledge, of any shape: versions without a default, requirements in circles, of what is not there, of itself.
+/// A server's whole knowledge, of any shape: versions without a default, requirements in circles,
+/// of what is not there, of itself.
 fn database(random: &mut Random) -> Database {
     let mut depth = Depth::default();
     let mut installed = std::collections::BTreeMap::new();
@@ -213,7 +215,8 @@ fn a_plan_for_any_catalog_ends_and_is_in_order() {
                 assert!(!step.lost.iter().any(stays), "drops what shall stay: {at}");
                 assert!(step.lost.is_empty() || policy.drop_cascade, "{at}");
             }
-            // What stands in the way of nothing has all that it requires: there, created before it, or created with it.
+            // What stands in the way of nothing has all that it requires: there, created before it,
+            // or created with it.
             if step.action == Action::Create && step.cause.is_none() {
                 created += 1;
                 let version = match &step.want.version {

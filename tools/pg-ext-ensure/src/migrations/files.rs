@@ -1,5 +1,6 @@
-//! The files of migrations below a directory. Directories of virtual environments and of tests are told apart: whether their applications
-//! are installed in the site stands in settings that only Python reads.
+//! The files of migrations below a directory. Directories of virtual environments and of tests are
+//! told apart: whether their applications are installed in the site stands in settings that only
+//! Python reads.
 
 use std::fs::File;
 use std::io::Read;
@@ -97,7 +98,8 @@ impl Found {
         }
     }
 
-    /// Adds a file; outside of a directory that is called migrations only where the file defines one.
+    /// Adds a file; outside of a directory that is called migrations only where the file defines
+    /// one.
     fn file(&mut self, path: &Path, own: bool, sure: bool) {
         let (source, foreign) = match read(path) {
             Ok((bytes, trust)) => {
@@ -129,7 +131,8 @@ impl Found {
 pub fn read(path: &Path) -> Result<(Vec<u8>, Trust)> {
     let (file, trust) = match trust::open_with_its_rights(path) {
         Err(error) if error.kind == Kind::Permission => {
-            // Several users can change the path: what stands there by its own name is read all the same.
+            // Several users can change the path: what stands there by its own name is read all the
+            // same.
             let (file, trust) = trust::open_regular(path)?;
             if trust.is_linked() || trust.stat.st_nlink > 1 {
                 return Err(error);

@@ -1,5 +1,5 @@
-//! `--from-migrations DIR`: which extensions the migrations of a Django site create, read without running Python. What a migration does
-//! not say is named as unknown, with its file and line.
+//! `--from-migrations DIR`: which extensions the migrations of a Django site create, read without
+//! running Python. What a migration does not say is named as unknown, with its file and line.
 
 mod files;
 mod operations;
@@ -71,7 +71,8 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// One `CREATE EXTENSION` or `DROP EXTENSION`, where it stands in the order of an application's migrations.
+/// One `CREATE EXTENSION` or `DROP EXTENSION`, where it stands in the order of an application's
+/// migrations.
 struct Event {
     created: Option<Created>,
     directory: PathBuf,
@@ -184,8 +185,9 @@ impl Migrations {
         }
     }
 
-    /// An extension that an application's later migration drops again is not wanted. Migrations of one application run in the order of
-    /// their names; between applications the order is not known here.
+    /// An extension that an application's later migration drops again is not wanted. Migrations of
+    /// one application run in the order of their names; between applications the order is not known
+    /// here.
     fn settle(&mut self, name: &str, events: Vec<Event>) {
         let mut last: BTreeMap<&Path, &Event> = BTreeMap::new();
         for event in &events {

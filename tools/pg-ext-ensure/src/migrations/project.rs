@@ -1,4 +1,5 @@
-//! The project around a migration: subclasses of `CreateExtension` that stand in a module of the project's own.
+//! The project around a migration: subclasses of `CreateExtension` that stand in a module of the
+//! project's own.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -25,11 +26,13 @@ pub struct Project {
     files: RefCell<BTreeMap<(PathBuf, String), Option<PathBuf>>>,
 }
 
-/// A subclass of `CreateExtension`: the extension, or nothing where the argument of the call names one.
+/// A subclass of `CreateExtension`: the extension, or nothing where the argument of the call names
+/// one.
 type Extension = Option<String>;
 
 impl Project {
-    /// The extension that a class of a module creates; `Some(None)` where the call's first argument names the extension.
+    /// The extension that a class of a module creates; `Some(None)` where the call's first argument
+    /// names the extension.
     pub fn extension(&self, module: &Module, full: &str, path: &Path) -> Option<Extension> {
         match full.split_once('.') {
             None => self.of_class(module, full, path, DEPTH),
@@ -76,7 +79,8 @@ impl Project {
         Some(executed.or(own))
     }
 
-    /// A class that is imported: in the file of its module, found from the migration's directory upwards.
+    /// A class that is imported: in the file of its module, found from the migration's directory
+    /// upwards.
     fn of_import(&self, full: &str, path: &Path, depth: usize) -> Option<Extension> {
         let depth = depth.checked_sub(1)?;
         let (module, name) = full.rsplit_once('.')?;
@@ -128,7 +132,8 @@ impl Project {
     }
 }
 
-/// The file of a module: an absolute name is looked for in the directories above, a relative one where its dots lead.
+/// The file of a module: an absolute name is looked for in the directories above, a relative one
+/// where its dots lead.
 fn find(module: &str, directory: &Path) -> Option<PathBuf> {
     let dots = module.bytes().take_while(|byte| *byte == b'.').count();
     let parts: Vec<&str> = module[dots..]
@@ -149,8 +154,8 @@ fn find(module: &str, directory: &Path) -> Option<PathBuf> {
     }
 }
 
-/// An operation of the project's own that executes `CREATE EXTENSION`: the name in the statement, or nothing where the statement has a
-/// place for a name.
+/// An operation of the project's own that executes `CREATE EXTENSION`: the name in the statement,
+/// or nothing where the statement has a place for a name.
 fn executed(module: &Module, first: usize, end: usize) -> Option<Extension> {
     for at in first..end {
         let tokens = &module.lines[at].tokens;

@@ -1,5 +1,6 @@
-//! One Python module: what its names stand for, the calls in it, and the values of expressions as far as they are written down.
-//! Nothing is imported or run. A name that is bound more than once in its scope has no value here.
+//! One Python module: what its names stand for, the calls in it, and the values of expressions as
+//! far as they are written down. Nothing is imported or run. A name that is bound more than once in
+//! its scope has no value here.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};

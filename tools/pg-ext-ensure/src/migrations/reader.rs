@@ -1,7 +1,8 @@
 //! One migration: which extensions it creates and drops, and what in it only running it would tell.
 //!
-//! An extension that is created under a condition counts. Strings that hold `CREATE EXTENSION` and that no operation of the migration is
-//! seen to run are unknown, as is everything whose SQL or name is not written down.
+//! An extension that is created under a condition counts. Strings that hold `CREATE EXTENSION` and
+//! that no operation of the migration is seen to run are unknown, as is everything whose SQL or
+//! name is not written down.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -323,7 +324,8 @@ impl Reader<'_> {
                         continue;
                     };
                     let value = self.module.value(span);
-                    // What no string of the migration shows is part of what RunPython does not tell.
+                    // What no string of the migration shows is part of what RunPython does not
+                    // tell.
                     if !matches!(value, Value::Unknown(Hint::Nothing | Hint::OtherSql)) {
                         self.statements(self.module.number(span), &value, "RunPython");
                     }

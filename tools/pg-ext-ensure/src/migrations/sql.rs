@@ -1,5 +1,6 @@
-//! What SQL text does to extensions: `CREATE EXTENSION` and `DROP EXTENSION` as statements, also within a dollar-quoted body. Comments,
-//! strings and other words that happen to stand side by side are no statements.
+//! What SQL text does to extensions: `CREATE EXTENSION` and `DROP EXTENSION` as statements, also
+//! within a dollar-quoted body. Comments, strings and other words that happen to stand side by side
+//! are no statements.
 
 /// What a statement does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +89,8 @@ fn collect(sql: &str, depth: usize, found: &mut Vec<Effect>) {
             }
             Token::Body(body) => collect(body, depth - 1, found),
             Token::Text(text) if run_before(&tokens[..at]) => collect(text, depth - 1, found),
-            // Whether something runs the string is not known: `format('CREATE EXTENSION %I', name)`.
+            // Whether something runs the string is not known: `format('CREATE EXTENSION %I',
+            // name)`.
             Token::Text(text) => {
                 let mut inner = Vec::new();
                 collect(text, depth - 1, &mut inner);

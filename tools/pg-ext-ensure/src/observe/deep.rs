@@ -1,4 +1,5 @@
-//! The deep look: what could be installed and where, which rights and settings decide about it, and what stands in the way of a drop.
+//! The deep look: what could be installed and where, which rights and settings decide about it, and
+//! what stands in the way of a drop.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,8 @@ use crate::request::Policy;
 use crate::sql::literal;
 use crate::want::{State, Want};
 
-/// A trusted extension's members belong to the superuser: a role that owns only the extension cannot move those.
+/// A trusted extension's members belong to the superuser: a role that owns only the extension
+/// cannot move those.
 const FOREIGN_MEMBERS: &str = "SELECT DISTINCT e.extname FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass \
      AND d.refobjid = e.oid AND d.deptype = 'e' AND d.classid = 'pg_proc'::regclass JOIN pg_proc p ON p.oid = d.objid \
      WHERE NOT pg_has_role(p.proowner, 'USAGE');";
@@ -20,12 +22,14 @@ const FOREIGN_MEMBERS: &str = "SELECT DISTINCT e.extname FROM pg_extension e JOI
 const SCHEMAS: &str = "SELECT nspname, has_schema_privilege(oid, 'CREATE'), pg_get_userbyid(nspowner) FROM pg_namespace \
      WHERE nspname !~ '^pg_(toast|temp)';";
 
-/// Settings that the role may not see have no row. A setting that no loaded library has defined has none, either.
+/// Settings that the role may not see have no row. A setting that no loaded library has defined has
+/// none, either.
 const SETTINGS: &str = "SELECT name, setting, pending_restart FROM pg_settings WHERE name IN \
      ('shared_preload_libraries', 'cron.database_name', 'extwlist.extensions'); \
      SELECT DISTINCT split_part(name, '.', 1) FROM pg_settings WHERE name LIKE '%.%';";
 
-/// The superuser of `initdb`, the database's owner, and a managed service's role that this role is a member of.
+/// The superuser of `initdb`, the database's owner, and a managed service's role that this role is
+/// a member of.
 const PEOPLE: &str = "SELECT (SELECT rolname FROM pg_roles WHERE oid = 10), \
      (SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()), \
      (SELECT rolname FROM pg_roles WHERE rolname IN ('rds_superuser', 'cloudsqlsuperuser', 'alloydbsuperuser', 'azure_pg_admin', \
@@ -161,7 +165,8 @@ fn statements(server: &Server, database: &Database, scope: &Scope<'_>, policy: &
         sql += &scattered_sql(name);
     }
     for name in &scope.there {
-        // An extension that is installed may have lost its control file, and then has no update paths to ask for.
+        // An extension that is installed may have lost its control file, and then has no update
+        // paths to ask for.
         sql += &format!(
             "SELECT source, target FROM (SELECT name FROM pg_available_extensions() WHERE name = {} OFFSET 0) a, \
              LATERAL pg_extension_update_paths(a.name) WHERE path IS NOT NULL ORDER BY source, length(target), target;",

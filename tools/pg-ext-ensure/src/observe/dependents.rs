@@ -1,5 +1,6 @@
-//! What a drop of an extension would take along, by the rules of the server's own dependency walk: everything that depends on a member,
-//! and whatever depends on that, with the whole object in place of its internal part and the extension in place of its members.
+//! What a drop of an extension would take along, by the rules of the server's own dependency walk:
+//! everything that depends on a member, and whatever depends on that, with the whole object in
+//! place of its internal part and the extension in place of its members.
 
 use postgres::SimpleQueryRow;
 
@@ -7,7 +8,8 @@ use super::text;
 use crate::catalog::Dependent;
 use crate::sql::{array, literal};
 
-/// The statement. It does not walk past other extensions that are dropped in the same run: their own dependents count there.
+/// The statement. It does not walk past other extensions that are dropped in the same run: their
+/// own dependents count there.
 pub(super) fn sql(name: &str, going: &[&str]) -> String {
     format!(
         "WITH RECURSIVE target AS (SELECT oid FROM pg_extension WHERE extname = {name}), \

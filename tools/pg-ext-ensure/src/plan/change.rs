@@ -81,7 +81,8 @@ impl Planner<'_> {
         }
     }
 
-    /// The schema of PostGIS 3 and its default version: from that version on, PostGIS updates its extensions with a function of its own.
+    /// The schema of PostGIS 3 and its default version: from that version on, PostGIS updates its
+    /// extensions with a function of its own.
     fn postgis(&self) -> Option<(String, Option<String>)> {
         let found = self.installed("postgis")?;
         let major: u32 = found.version.split('.').next()?.parse().ok()?;

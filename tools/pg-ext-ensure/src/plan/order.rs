@@ -1,4 +1,5 @@
-//! The order of the steps: an update that frees what shall go, then drops, dependents first, then the rest, requirements first.
+//! The order of the steps: an update that frees what shall go, then drops, dependents first, then
+//! the rest, requirements first.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! A step of the plan: what is to be done for one extension, which rights that needs, and what stops it.
+//! A step of the plan: what is to be done for one extension, which rights that needs, and what
+//! stops it.
 
 use crate::catalog::Dependent;
 use crate::cause::Cause;
@@ -96,7 +97,8 @@ impl Step {
         });
     }
 
-    /// Whether the extension is, or will be, unusable because the server has not loaded its library.
+    /// Whether the extension is, or will be, unusable because the server has not loaded its
+    /// library.
     pub fn is_unloaded(&self) -> bool {
         matches!(&self.library, Some((_, Some(false))))
     }

@@ -1,4 +1,5 @@
-//! What is planned for small catalogs, and who may take which step; tests/fuzz has large and strange catalogs.
+//! What is planned for small catalogs, and who may take which step; tests/fuzz has large and
+//! strange catalogs.
 
 use super::*;
 use crate::catalog::{Dependent, Role, Schema, Settings};

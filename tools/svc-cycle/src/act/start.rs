@@ -16,7 +16,8 @@ use crate::state::{Done, Run, State};
 use crate::task::Task;
 
 impl Executor<'_> {
-    /// Starts these members and waits until they are ready. With `always`, no signal and no overall deadline cuts it short.
+    /// Starts these members and waits until they are ready. With `always`, no signal and no overall
+    /// deadline cuts it short.
     pub fn start(
         &self,
         service: &Service,
@@ -48,8 +49,8 @@ impl Executor<'_> {
         ok
     }
 
-    /// Waits for a service that something else has begun to start, such as a supervisord that has just come up: it is no more ready
-    /// than one that was started here.
+    /// Waits for a service that something else has begun to start, such as a supervisord that has
+    /// just come up: it is no more ready than one that was started here.
     pub fn await_start(&self, service: &Service, task: &mut Task) {
         let began = Instant::now();
         let deadline = self.deadline.or_after(service.start_timeout());
@@ -145,7 +146,8 @@ impl Executor<'_> {
     }
 }
 
-/// The state once no stop is under way any more: what is still going down cannot be started, and is not up either.
+/// The state once no stop is under way any more: what is still going down cannot be started, and is
+/// not up either.
 ///
 /// # Errors
 /// The backend does not answer.
@@ -169,8 +171,9 @@ pub fn settled(service: &Service) -> Result<State> {
     }
 }
 
-/// Asks for the start. A supervisord that is just being started again does not answer yet; and where the start has to come whatever
-/// happens, a system without a free process or descriptor is asked again, too.
+/// Asks for the start. A supervisord that is just being started again does not answer yet; and
+/// where the start has to come whatever happens, a system without a free process or descriptor is
+/// asked again, too.
 fn ask_to_start(
     service: &Service,
     members: &[String],

@@ -76,7 +76,8 @@ impl Executor<'_> {
         old.dedup();
         task.old.extend(old.iter().cloned());
         let asked = (backend.stop)(service, &state, members, deadline);
-        // Whoever does not go in time is killed, where the set says so; what its backend says then counts.
+        // Whoever does not go in time is killed, where the set says so; what its backend says then
+        // counts.
         let escalates = service.spec.kill == KillPolicy::Escalate;
         let done = match asked {
             Err(_) if escalates => {

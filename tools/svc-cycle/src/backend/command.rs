@@ -1,9 +1,9 @@
 //! A program that nobody supervises: started from a shell, found among the running processes.
 //!
-//! What `ps cax | grep redis-server` was after, without its mistakes: the program is recognised by what it is
-//! (its executable, its own name in front of its title, or the script an interpreter runs), not by a word
-//! anywhere in a line. Where several unrelated ones run, `match` or `pidfile` says which is meant; nothing is
-//! signalled as long as it is not clear.
+//! What `ps cax | grep redis-server` was after, without its mistakes: the program is recognised by
+//! what it is (its executable, its own name in front of its title, or the script an interpreter
+//! runs), not by a word anywhere in a line. Where several unrelated ones run, `match` or `pidfile`
+//! says which is meant; nothing is signalled as long as it is not clear.
 
 use std::ffi::OsStr;
 use std::io;
@@ -145,7 +145,8 @@ fn state(service: &Service, snapshot: &Snapshot) -> Result<State> {
 
 /// The processes of the program whose parent is not one: masters, not workers.
 fn roots(service: &Service, snapshot: &Snapshot) -> io::Result<Vec<i32>> {
-    // Not our descendants: a copy that COMMAND or the start just made is one of them, and is what is looked for.
+    // Not our descendants: a copy that COMMAND or the start just made is one of them, and is what
+    // is looked for.
     let me = i32::try_from(std::process::id()).unwrap_or_default();
     let own = rustix::process::geteuid();
     let only = match service.owner {
@@ -178,7 +179,8 @@ fn roots(service: &Service, snapshot: &Snapshot) -> io::Result<Vec<i32>> {
 fn is_program(pid: i32, program: &str, matching: Option<&str>) -> io::Result<bool> {
     let arguments = match arguments(pid) {
         Ok(arguments) => arguments,
-        // Ended meanwhile (ESRCH while it is read); any other error hides a process that may be the one.
+        // Ended meanwhile (ESRCH while it is read); any other error hides a process that may be the
+        // one.
         Err(error)
             if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(3) =>
         {
@@ -196,7 +198,8 @@ fn is_program(pid: i32, program: &str, matching: Option<&str>) -> io::Result<boo
     if matching.is_some_and(|text| !words.join(" ").contains(text)) {
         return Ok(false);
     }
-    // A title set by the program itself (`redis-server *:6379`, `nginx: master process`) begins with its name.
+    // A title set by the program itself (`redis-server *:6379`, `nginx: master process`) begins
+    // with its name.
     let title = first.split([' ', ':']).next().unwrap_or_default();
     let named = |word: &str| Path::new(word).file_name() == Some(OsStr::new(program));
     let executable = executable(pid);

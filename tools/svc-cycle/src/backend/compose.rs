@@ -1,10 +1,11 @@
 //! Services of compose files, through `docker compose`.
 //!
-//! States come from `ps --all --format json`, which older versions print as one array and newer ones as a line for each
-//! container; when a container was started, how often the engine restarted it and which process it is come from `inspect`,
-//! because a container that dies and comes back every two seconds is called running. `up --wait` fails when a one-shot (a
-//! migration) has done its work and gone: a service with `oneshot = true` counts as finished then, and any other as down.
-//! How long a stop may take is the file's own stop_grace_period.
+//! States come from `ps --all --format json`, which older versions print as one array and newer
+//! ones as a line for each container; when a container was started, how often the engine restarted
+//! it and which process it is come from `inspect`, because a container that dies and comes back
+//! every two seconds is called running. `up --wait` fails when a one-shot (a migration) has done
+//! its work and gone: a service with `oneshot = true` counts as finished then, and any other as
+//! down. How long a stop may take is the file's own stop_grace_period.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -55,7 +56,8 @@ config = ["docker-compose.yml", "docker/docker-compose.prod.yml"]
     log,
 };
 
-/// Where the engine listens on a host with one; whoever can write there can start and stop every container.
+/// Where the engine listens on a host with one; whoever can write there can start and stop every
+/// container.
 const SOCKET: &str = "/run/docker.sock";
 
 /// `ps` talks to the engine and may have to wait for it.
@@ -110,7 +112,8 @@ fn id(service: &Service) -> ServiceId {
     }
 }
 
-/// A project name that is written out and the same name as docker compose makes it are one service, so the lock does not tell them apart.
+/// A project name that is written out and the same name as docker compose makes it are one service,
+/// so the lock does not tell them apart.
 fn locks(service: &Service) -> Vec<ServiceId> {
     vec![ServiceId {
         matching: None,
@@ -318,7 +321,8 @@ fn go_duration(text: &str) -> Option<Duration> {
     base::cli::parse_duration(text).ok()
 }
 
-/// The containers of a service as one: compose starts and stops them together, and names them anew as it likes.
+/// The containers of a service as one: compose starts and stops them together, and names them anew
+/// as it likes.
 fn whole(unit: &str, containers: Vec<Member>) -> Member {
     let worst = containers
         .iter()

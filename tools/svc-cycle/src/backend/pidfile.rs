@@ -1,10 +1,12 @@
 //! A daemon that is known by the file it writes its pid into.
 //!
-//! The number in the file is a claim. It is believed only when the file cannot have been written by somebody who may not signal
-//! that process anyway, and when the process is not younger than the file: a daemon writes its pid after it has started, so a
-//! process that started after the file was written got the number later. A clock that was set forward in between looks the
-//! same; then only a proof that it is the right program counts (it holds the file open, it is the executable that was expected,
-//! it has the command line of `start`), and without one nothing is started and nothing is signalled. Signals go through a pidfd.
+//! The number in the file is a claim. It is believed only when the file cannot have been written by
+//! somebody who may not signal that process anyway, and when the process is not younger than the
+//! file: a daemon writes its pid after it has started, so a process that started after the file was
+//! written got the number later. A clock that was set forward in between looks the same; then only
+//! a proof that it is the right program counts (it holds the file open, it is the executable that
+//! was expected, it has the command line of `start`), and without one nothing is started and
+//! nothing is signalled. Signals go through a pidfd.
 
 use std::fs;
 use std::io;
@@ -69,7 +71,8 @@ start = ["/srv/reef/venv/bin/gunicorn", "--daemon", "--pid", "/run/reef/gunicorn
     log: |service, _| spawn::log_of(service),
 };
 
-/// How much younger than its pid file a process may look: its start is known to 10 ms, and file times lag by a tick of the kernel.
+/// How much younger than its pid file a process may look: its start is known to 10 ms, and file
+/// times lag by a tick of the kernel.
 const SLACK: Duration = Duration::from_millis(50);
 
 fn check(service: &Service) -> Result<()> {
@@ -144,7 +147,8 @@ pub struct Proof {
     pub program: Option<PathBuf>,
     /// The arguments after it.
     pub arguments: Vec<String>,
-    /// The user who can change the set file, where that is not the caller: the set file names this user's processes alone.
+    /// The user who can change the set file, where that is not the caller: the set file names this
+    /// user's processes alone.
     pub owner: Option<u32>,
 }
 
@@ -183,7 +187,8 @@ impl Proof {
         expected || self.is_started(&view) || open()
     }
 
-    /// The program's own file runs, or its script is run by an interpreter, with the same arguments.
+    /// The program's own file runs, or its script is run by an interpreter, with the same
+    /// arguments.
     fn is_started(&self, view: &proc::View) -> bool {
         let (Some(program), Ok(argv)) = (&self.program, view.argv()) else {
             return false;
@@ -212,8 +217,8 @@ const LONGEST: u64 = 4096;
 /// Reads a pid file and looks at the process.
 ///
 /// # Errors
-/// Permission: whoever can write the file may not signal that process. Unknown: the process is younger than the file, and nothing proves
-/// that it is the right one all the same.
+/// Permission: whoever can write the file may not signal that process. Unknown: the process is
+/// younger than the file, and nothing proves that it is the right one all the same.
 pub fn read(path: &Path, proof: &Proof) -> Result<Found> {
     let meta = match fs::metadata(path) {
         Ok(meta) => meta,
@@ -286,7 +291,8 @@ pub fn read(path: &Path, proof: &Proof) -> Result<Found> {
     })
 }
 
-/// The text of the file that `meta` was taken of; another file may stand in its place by now, and is not read.
+/// The text of the file that `meta` was taken of; another file may stand in its place by now, and
+/// is not read.
 fn content(path: &Path, meta: &fs::Metadata) -> Result<String> {
     let (file, trust) = base::trust::open_regular(path)?;
     if trust.identity() != (meta.dev(), meta.ino()) {
@@ -301,8 +307,9 @@ fn content(path: &Path, meta: &fs::Metadata) -> Result<String> {
     Ok(text)
 }
 
-/// A pid file of an ordinary user, or in such a user's directory, may only name that user's processes: otherwise the user would have
-/// root signal whatever the user likes. start-stop-daemon(8) has the same rule.
+/// A pid file of an ordinary user, or in such a user's directory, may only name that user's
+/// processes: otherwise the user would have root signal whatever the user likes.
+/// start-stop-daemon(8) has the same rule.
 fn written_by_its_like(path: &Path, meta: &fs::Metadata, identity: &Identity) -> Result<()> {
     let whole = path
         .canonicalize()
@@ -433,7 +440,8 @@ pub fn signal_all(service: &Service, pids: &[i32]) -> Result<Done> {
     })
 }
 
-/// A start that a killed run left behind is still running when a process has exactly its command line.
+/// A start that a killed run left behind is still running when a process has exactly its command
+/// line.
 fn settle(service: &Service, deadline: Deadline) {
     let Some(argv) = &service.spec.start else {
         return;
@@ -485,7 +493,8 @@ mod tests {
         write(&format!("{}\n", std::process::id()));
         let none = Proof::default();
         assert!(read(&path, &none).unwrap().identity.is_some());
-        // The clock was set forward by an hour, or the number was given to another: nobody can tell.
+        // The clock was set forward by an hour, or the number was given to another: nobody can
+        // tell.
         let set = |seconds: u64| {
             fs::File::options()
                 .write(true)

@@ -18,7 +18,8 @@ pub type ForMany<T> = fn(&[&Service]) -> Result<T>;
 /// What is read from a backend's configuration file.
 pub type FromFile = fn(&Path) -> Result<Vec<String>>;
 
-/// A backend. Every function is about one service, but for `observe` and `related`, which are asked about many at once.
+/// A backend. Every function is about one service, but for `observe` and `related`, which are asked
+/// about many at once.
 #[derive(Debug)]
 pub struct Backend {
     /// Its name in set files and before the colon.
@@ -33,7 +34,8 @@ pub struct Backend {
     pub example: &'static str,
     /// Whether a name without a backend means a service of this one, on this host.
     pub keeps: fn(&str) -> bool,
-    /// What the service is called where the set file gives no `name`; without it, by the service's own name.
+    /// What the service is called where the set file gives no `name`; without it, by the service's
+    /// own name.
     pub unit: fn(&Spec) -> Option<String>,
     /// Whether root refuses the service in a set file that another user can change.
     pub refuses_others: fn(&Service) -> bool,
@@ -45,31 +47,38 @@ pub struct Backend {
     pub id: fn(&Service) -> ServiceId,
     /// The names that a run has to lock before it changes the service.
     pub locks: fn(&Service) -> Vec<ServiceId>,
-    /// Whether a process of another ordinary user can start and stop the service, so that a run of that user holds a lock that counts.
+    /// Whether a process of another ordinary user can start and stop the service, so that a run of
+    /// that user holds a lock that counts.
     pub may_touch: fn(&Service, Peer) -> bool,
     /// The state now.
     pub observe: fn(&[&Service]) -> Vec<Result<State>>,
-    /// Asks for these members to be started; returns when the backend took it as done, which proves nothing.
+    /// Asks for these members to be started; returns when the backend took it as done, which proves
+    /// nothing.
     pub start: fn(&Service, &[String], Deadline) -> Result<Done>,
     /// Asks for these members to be stopped.
     pub stop: fn(&Service, &State, &[String], Deadline) -> Result<Done>,
     /// Asks for a reload.
     pub reload: fn(&Service, &State, Deadline) -> Result<Done>,
-    /// Processes that belong to it besides the trees of its main ones: those of its cgroup. Asked before a stop and after it.
+    /// Processes that belong to it besides the trees of its main ones: those of its cgroup. Asked
+    /// before a stop and after it.
     pub processes: fn(&State) -> Vec<i32>,
-    /// How long after a start it may still look as if nothing had been started: a pid file comes late.
+    /// How long after a start it may still look as if nothing had been started: a pid file comes
+    /// late.
     pub late: Duration,
     /// Waits for a start that another run of ours left in flight.
     pub settle: fn(&Service, Deadline),
     /// What speaks for readiness when the set names no probe.
     pub vouches: fn(&Service, &State) -> bool,
-    /// Whether the caller may change this service, and what to know before it is changed; asked before the first change.
+    /// Whether the caller may change this service, and what to know before it is changed; asked
+    /// before the first change.
     pub allowed: fn(&Service, &State) -> Result<Remarks>,
     /// What the manager stops together with these services, and what starts them again.
     pub related: Option<ForMany<Vec<Related>>>,
-    /// Whether the backend itself shows that a stop is under way; where it does not, the journal remembers.
+    /// Whether the backend itself shows that a stop is under way; where it does not, the journal
+    /// remembers.
     pub shows_stopping: bool,
-    /// Pairs of places: the first of a pair starts before the second, by the manager's own relations.
+    /// Pairs of places: the first of a pair starts before the second, by the manager's own
+    /// relations.
     pub order: Option<ForMany<Vec<(usize, usize)>>>,
     /// The names of everything that the configuration has, for a set without names.
     pub everything: Option<FromFile>,
@@ -102,7 +111,8 @@ pub fn itself(id: ServiceId) -> Vec<ServiceId> {
     vec![id]
 }
 
-/// Whether a user can write to a file: the file is a socket, and whoever can write to it can start and stop what its server runs.
+/// Whether a user can write to a file: the file is a socket, and whoever can write to it can start
+/// and stop what its server runs.
 #[must_use]
 pub fn can_write(uid: u32, path: &Path) -> bool {
     let Ok(meta) = std::fs::metadata(path) else {

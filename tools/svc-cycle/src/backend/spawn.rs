@@ -1,10 +1,12 @@
-//! Starting a program that outlives us: an init script, a command that daemonizes, or the daemon itself.
+//! Starting a program that outlives us: an init script, a command that daemonizes, or the daemon
+//! itself.
 //!
-//! The new process gets a session of its own and standard input from /dev/null. Its output goes to its log; without one, that
-//! of the daemon itself goes to /dev/null, and that of a command which comes back to a memory file: never to a pipe, because a
-//! daemon inherits it and whoever reads until the end waits for ever. When the command has ended the memory file is sealed
-//! against growing, so a daemon that keeps it cannot fill the memory. What the command says is only for the report; its exit
-//! code is only a hint.
+//! The new process gets a session of its own and standard input from /dev/null. Its output goes to
+//! its log; without one, that of the daemon itself goes to /dev/null, and that of a command which
+//! comes back to a memory file: never to a pipe, because a daemon inherits it and whoever reads
+//! until the end waits for ever. When the command has ended the memory file is sealed against
+//! growing, so a daemon that keeps it cannot fill the memory. What the command says is only for the
+//! report; its exit code is only a hint.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -111,13 +113,15 @@ impl Launch {
                 .env_clear()
                 .envs(these.iter().map(|(name, value)| (name, value))),
         };
-        // A fork that fails for want of processes or memory is tried again: a service may be down meanwhile.
+        // A fork that fails for want of processes or memory is tried again: a service may be down
+        // meanwhile.
         let child = base::child::spawn(&mut command, Deadline::NEVER)
             .map_err(|error| Error::io(format!("{}: cannot run {program}", self.name), &error))?;
         Ok((child, output))
     }
 
-    /// Starts a command that is to come back, and waits for it. A failure is a warning: what counts is what runs afterwards.
+    /// Starts a command that is to come back, and waits for it. A failure is a warning: what counts
+    /// is what runs afterwards.
     ///
     /// # Errors
     /// It cannot be started, or has not come back at the deadline.
@@ -229,9 +233,11 @@ impl Output {
     }
 }
 
-/// A log to append to. Whoever can change the path decides where it leads, so nothing of root's may be reached that way: no link is
-/// followed at its end, a FIFO is not waited for, a file with a second name is refused. With whose rights the log is opened, or made: those
-/// of the user who can change the set file, else those of the user who can change the log's directory, else the caller's.
+/// A log to append to. Whoever can change the path decides where it leads, so nothing of root's may
+/// be reached that way: no link is followed at its end, a FIFO is not waited for, a file with a
+/// second name is refused. With whose rights the log is opened, or made: those of the user who can
+/// change the set file, else those of the user who can change the log's directory, else the
+/// caller's.
 #[derive(Debug, Clone)]
 struct Log {
     path: PathBuf,
@@ -248,7 +254,8 @@ impl Log {
         Error::io(self.path.display(), &errno.into())
     }
 
-    /// The directory, the name in the directory, and with whose rights the log is opened there where not with the caller's.
+    /// The directory, the name in the directory, and with whose rights the log is opened there
+    /// where not with the caller's.
     fn place(&self) -> Result<(Trust, OsString, Option<User>)> {
         let (dir, name) = base::trust::inspect_parent(&self.path)?;
         let other = match &self.owner {
@@ -343,8 +350,8 @@ impl Log {
     }
 }
 
-/// What a person should know before a service is stopped that is started here: what the start would fail with, and what root would run
-/// that another user can change.
+/// What a person should know before a service is stopped that is started here: what the start would
+/// fail with, and what root would run that another user can change.
 ///
 /// # Errors
 /// Permission: the log cannot be opened as a log may be.

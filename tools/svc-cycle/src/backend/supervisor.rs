@@ -1,9 +1,10 @@
 //! Programs under supervisord, through its own socket.
 //!
-//! The configuration file says where the socket is; the `supervisorctl` client is never run. Calls for the processes
-//! of a group go out in one exchange and do not wait there: the processes themselves are watched, so that an exit is
-//! seen when it happens and not when supervisord's loop comes round. There is no restartProcess in the protocol, and
-//! `startProcess` says yes to a program that dies a second later: the states afterwards are what counts.
+//! The configuration file says where the socket is; the `supervisorctl` client is never run. Calls
+//! for the processes of a group go out in one exchange and do not wait there: the processes
+//! themselves are watched, so that an exit is seen when it happens and not when supervisord's loop
+//! comes round. There is no restartProcess in the protocol, and `startProcess` says yes to a
+//! program that dies a second later: the states afterwards are what counts.
 
 mod act;
 mod connection;
@@ -81,7 +82,8 @@ fn id(service: &Service) -> ServiceId {
     }
 }
 
-/// The processes that the configuration has under this name, so that a group and its member exclude each other.
+/// The processes that the configuration has under this name, so that a group and its member exclude
+/// each other.
 fn locks(service: &Service) -> Vec<ServiceId> {
     let whole = id(service);
     let Ok(connection) = connection(service) else {

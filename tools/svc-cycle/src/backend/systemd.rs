@@ -1,8 +1,9 @@
 //! Units of systemd, asked with `systemctl show`, many at once.
 //!
-//! `systemctl start` says 0 for a Type=simple unit whose program dies at once, for one that dies again and again, and
-//! `stop` says 0 when systemd had to kill. What counts here is what `show` has afterwards: the state, the invocation, the
-//! number of restarts, the main process, the result; that a process is there, and after a stop, that the control group is empty.
+//! `systemctl start` says 0 for a Type=simple unit whose program dies at once, for one that dies
+//! again and again, and `stop` says 0 when systemd had to kill. What counts here is what `show` has
+//! afterwards: the state, the invocation, the number of restarts, the main process, the result;
+//! that a process is there, and after a stop, that the control group is empty.
 
 mod act;
 mod finished;

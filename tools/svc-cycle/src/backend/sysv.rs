@@ -1,11 +1,13 @@
 //! Init scripts, run exactly as service(8) runs them.
 //!
-//! That is the point of this backend: `/` as the directory, and nothing in the environment but the locale, PATH and
-//! TERM, so a variable that was set in the administrator's shell is as absent as it will be after a reboot. Where the
-//! init is systemd, service(8) hands over to systemctl, and so does this (`systemd:NAME.service`). Neither exit codes of
-//! scripts are believed (Debian's own nginx script says 0 while nginx's configuration is broken) nor their `status` (Debian's
-//! own uwsgi script says 0 of nothing at all). What runs is seen by the pid file that the script's header or body names, or as
-//! `pidfile` says; else by the processes of the program that the script calls DAEMON; else nobody knows.
+//! That is the point of this backend: `/` as the directory, and nothing in the environment but the
+//! locale, PATH and TERM, so a variable that was set in the administrator's shell is as absent as
+//! it will be after a reboot. Where the init is systemd, service(8) hands over to systemctl, and so
+//! does this (`systemd:NAME.service`). Neither exit codes of scripts are believed (Debian's own
+//! nginx script says 0 while nginx's configuration is broken) nor their `status` (Debian's own
+//! uwsgi script says 0 of nothing at all). What runs is seen by the pid file that the script's
+//! header or body names, or as `pidfile` says; else by the processes of the program that the script
+//! calls DAEMON; else nobody knows.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -108,7 +110,8 @@ fn id(service: &Service) -> ServiceId {
     ServiceId::system(BACKEND.name, whole.display().to_string())
 }
 
-/// By the pid file where one is known, by the processes of the script's program where that is known, else unknown.
+/// By the pid file where one is known, by the processes of the script's program where that is
+/// known, else unknown.
 fn state(service: &Service) -> Result<State> {
     let name = &service.unit;
     let script = Script::read(service);
@@ -177,7 +180,8 @@ fn several(service: &Service, found: &[Identity]) -> Vec<String> {
     )]
 }
 
-/// The processes of this machine that execute this very file and whose parent does not, masters before workers.
+/// The processes of this machine that execute this very file and whose parent does not, masters
+/// before workers.
 fn processes_of(daemon: &Path) -> Result<Vec<Identity>> {
     use std::os::unix::fs::MetadataExt;
     let Ok(meta) = fs::metadata(daemon) else {
@@ -229,7 +233,8 @@ fn service_name(service: &Service) -> String {
         .unwrap_or_default()
 }
 
-/// `# pidfile: PATH` of the header (chkconfig), and `PIDFILE=PATH` (Debian's nginx: `PID=PATH`) of the body, where only the service's own name is a variable in it.
+/// `# pidfile: PATH` of the header (chkconfig), and `PIDFILE=PATH` (Debian's nginx: `PID=PATH`) of
+/// the body, where only the service's own name is a variable in it.
 fn written_pidfiles(text: &str, name: &str) -> Vec<PathBuf> {
     let mut found: Vec<String> = text
         .lines()
@@ -250,7 +255,8 @@ fn written_pidfiles(text: &str, name: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// `DAEMON=PATH`, as Debian's scripts have it. A shell or an interpreter is no daemon's own program.
+/// `DAEMON=PATH`, as Debian's scripts have it. A shell or an interpreter is no daemon's own
+/// program.
 fn daemon_of(text: &str, name: &str) -> Option<PathBuf> {
     let found = variables(text, name)
         .into_iter()
@@ -270,7 +276,8 @@ fn daemon_of(text: &str, name: &str) -> Option<PathBuf> {
     is_program.then_some(whole)
 }
 
-/// The plain assignments of a script, where only the service's own name and earlier ones are variables in them.
+/// The plain assignments of a script, where only the service's own name and earlier ones are
+/// variables in them.
 fn variables(text: &str, name: &str) -> Vec<(String, String)> {
     let mut variables = vec![("NAME".to_owned(), name.to_owned())];
     for line in text.lines() {
@@ -327,7 +334,8 @@ fn command(service: &Service, action: &str) -> Launch {
 }
 
 fn start(service: &Service, _: &[String], deadline: Deadline) -> Result<Done> {
-    // Where nothing else will show what runs, the kernel hands over to us whatever the script leaves behind.
+    // Where nothing else will show what runs, the kernel hands over to us whatever the script
+    // leaves behind.
     let watched = Script::read(service);
     let blind = watched.pidfiles.is_empty() && watched.daemon.is_none();
     if blind {
@@ -361,7 +369,8 @@ fn is_guardian(pid: i32) -> bool {
 
 fn stop(service: &Service, state: &State, _: &[String], deadline: Deadline) -> Result<Done> {
     let done = command(service, "stop").and_wait(deadline)?;
-    // start-stop-daemon removes the pid file of a daemon that is still ending: the process is the one to wait for.
+    // start-stop-daemon removes the pid file of a daemon that is still ending: the process is the
+    // one to wait for.
     for identity in state
         .pids()
         .iter()

@@ -1,4 +1,5 @@
-//! The guardian of a run: once the run is no more, it brings back what the run has stopped, without being asked.
+//! The guardian of a run: once the run is no more, it brings back what the run has stopped, without
+//! being asked.
 
 use std::time::Duration;
 
@@ -56,7 +57,8 @@ fn restore_some(name: &str, interrupt: &Interrupt, which: impl Fn(&Owed) -> bool
     let services = set(&journal, &owed(&journal))?;
     let mut locks = Locks::default();
     locks.acquire(&services.services, LOCKS)?;
-    // Somebody else may have brought everything back, and the journal may be gone, while the locks were waited for.
+    // Somebody else may have brought everything back, and the journal may be gone, while the locks
+    // were waited for.
     let Some(mut journal) = Journal::named(name)? else {
         return Ok(());
     };
@@ -75,7 +77,8 @@ fn restore_some(name: &str, interrupt: &Interrupt, which: impl Fn(&Owed) -> bool
     }
 }
 
-/// Waits, without a lock, until everything that was told to stop is gone: somebody may make it go sooner, or run svc-cycle meanwhile.
+/// Waits, without a lock, until everything that was told to stop is gone: somebody may make it go
+/// sooner, or run svc-cycle meanwhile.
 fn wait_for_the_old(name: &str) -> Result<()> {
     let until = Deadline::after(Some(LEAVING));
     while !until.passed() {

@@ -1,4 +1,5 @@
-//! The set file as the manual describes it: the keys that [`super`] reads, by its own types, and those that it takes apart by hand.
+//! The set file as the manual describes it: the keys that [`super`] reads, by its own types, and
+//! those that it takes apart by hand.
 
 use super::Written as Set;
 use crate::backend;

@@ -1,4 +1,5 @@
-//! XML-RPC as bytes: a call written, an answer read. A document type, an unknown entity, a value nested beyond reason are errors.
+//! XML-RPC as bytes: a call written, an answer read. A document type, an unknown entity, a value
+//! nested beyond reason are errors.
 
 use super::{Answer, Fault, Value};
 use quick_xml::Reader;

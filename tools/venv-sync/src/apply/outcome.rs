@@ -61,7 +61,8 @@ impl Run<'_> {
         Ok(Report::new(Status::Ok, msg, body).warnings(scene.found.warnings))
     }
 
-    /// Nothing has drifted. Whether somebody still runs an older release is asked only where there is one.
+    /// Nothing has drifted. Whether somebody still runs an older release is asked only where there
+    /// is one.
     pub(super) fn unchanged(&self, store: &Store, scene: Scene) -> Result<Report<Body>> {
         let in_sync = Body {
             counts: crate::report::Counts {

@@ -1,4 +1,5 @@
-//! What a run finds before it changes anything: the environment, its interpreter, prepared releases, and the plan.
+//! What a run finds before it changes anything: the environment, its interpreter, prepared
+//! releases, and the plan.
 
 use std::path::{Path, PathBuf};
 
@@ -172,7 +173,8 @@ pub fn minor(found: &Assessment) -> Option<String> {
     Some(python.minor_text())
 }
 
-/// The interpreter that the environment has now, by a name that outlives the file: the environment's own, or python3.
+/// The interpreter that the environment has now, by a name that outlives the file: the
+/// environment's own, or python3.
 fn default_python(venv: &Path, environment: Option<&Environment>) -> PathBuf {
     let own = || {
         let environment = environment?;

@@ -1,4 +1,5 @@
-//! What the new release gets: distributions that are taken over, then the installer's work, then another look.
+//! What the new release gets: distributions that are taken over, then the installer's work, then
+//! another look.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,8 +23,8 @@ use crate::reuse::{self, Copier, Reused};
 use crate::scrub;
 
 impl Work<'_> {
-    /// Takes over what fits, installs the rest, and looks at the result: a file that is not what RECORD says may be a cache gone
-    /// bad, and is worth one more try.
+    /// Takes over what fits, installs the rest, and looks at the result: a file that is not what
+    /// RECORD says may be a cache gone bad, and is worth one more try.
     pub(super) fn install(
         &self,
         job: &Job<'_>,

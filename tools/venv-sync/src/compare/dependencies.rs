@@ -12,7 +12,8 @@ use crate::observe::{Installed, Place};
 use super::Work;
 
 impl<'a> Work<'a> {
-    /// Walks from what was asked for to everything that it needs, then looks at what is left over by itself.
+    /// Walks from what was asked for to everything that it needs, then looks at what is left over
+    /// by itself.
     pub(super) fn dependencies(&mut self) {
         let mut queue: Vec<String> = self.reached.keys().cloned().collect();
         let mut done: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();

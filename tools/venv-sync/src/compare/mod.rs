@@ -1,7 +1,7 @@
 //! Compares the environment with the requirements. Pure: everything was read before.
 //!
-//! The reading is pip's throughout. Beyond pip's it goes in three things: the dependencies of extras count, what nobody asked for
-//! counts, and so does the way in which an environment leaks.
+//! The reading is pip's throughout. Beyond pip's it goes in three things: the dependencies of
+//! extras count, what nobody asked for counts, and so does the way in which an environment leaks.
 
 mod dependencies;
 mod places;
@@ -107,7 +107,8 @@ impl<'a> Work<'a> {
                 .iter()
                 .filter(|i| i.place == place)
                 .partition(|i| i.is_whole());
-            // Of two in one place, which one is imported depends on the file system; what is whole is likelier.
+            // Of two in one place, which one is imported depends on the file system; what is whole
+            // is likelier.
             for installed in whole.into_iter().chain(rest) {
                 index
                     .entry(installed.dist.key.as_str())
@@ -173,7 +174,8 @@ impl<'a> Work<'a> {
     }
 }
 
-/// The Python that runs here: the environment's, or where nothing tells, the oldest that still has users.
+/// The Python that runs here: the environment's, or where nothing tells, the oldest that still has
+/// users.
 pub fn python(observed: &Observed) -> PythonVersion {
     let environment = &observed.environment;
     let named = environment

@@ -1,4 +1,5 @@
-//! The environment itself: its interpreter, the condition of its distributions' directories, and where it leaks.
+//! The environment itself: its interpreter, the condition of its distributions' directories, and
+//! where it leaks.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -280,7 +281,8 @@ impl Work<'_> {
             })
     }
 
-    /// Whether a directory is neither below the environment, nor the site's own, nor an editable install's.
+    /// Whether a directory is neither below the environment, nor the site's own, nor an editable
+    /// install's.
     fn leads_out(&self, path: &Path) -> bool {
         let environment = &self.observed.environment;
         let inside = [&environment.prefix, &self.observed.real_prefix];

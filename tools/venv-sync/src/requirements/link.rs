@@ -309,7 +309,8 @@ pub struct ArchiveInfo {
     pub hashes: std::collections::BTreeMap<String, String>,
 }
 
-/// Whether an editable distribution is a repository below `src` of the environment, at the revision that was asked for.
+/// Whether an editable distribution is a repository below `src` of the environment, at the revision
+/// that was asked for.
 fn is_cloned(have: &DirectUrl, revision: Option<&str>, prefix: &Path) -> bool {
     let Some(path) = have.local_path() else {
         return false;
@@ -327,7 +328,8 @@ fn is_cloned(have: &DirectUrl, revision: Option<&str>, prefix: &Path) -> bool {
     }
     match crate::checkout::commit(&real, revision) {
         Some(commit) => commit == head,
-        // A revision that the clone does not know by name is no proof of drift, but another commit is.
+        // A revision that the clone does not know by name is no proof of drift, but another commit
+        // is.
         None => !hex,
     }
 }

@@ -78,7 +78,8 @@ pub fn other(path: &Path) -> Option<Problem> {
     Some(Problem::new(message).hint(format!("export the file and name the result: {command}")))
 }
 
-/// The parts of a `pylock.toml` that an installation needs. Keys that it does not know are left alone, as the standard asks.
+/// The parts of a `pylock.toml` that an installation needs. Keys that it does not know are left
+/// alone, as the standard asks.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Lock {
@@ -180,7 +181,8 @@ pub(super) fn read(
     environment(&lock, path, out)
 }
 
-/// Extras and groups: those that the caller names must be in the file; the file's default groups count.
+/// Extras and groups: those that the caller names must be in the file; the file's default groups
+/// count.
 fn asked(
     lock: &Lock,
     reader: &Reader<'_>,

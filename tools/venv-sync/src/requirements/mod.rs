@@ -26,8 +26,8 @@ use model::{LIMIT, content};
 /// The most lines that all files of a run have together.
 const MOST_LINES: usize = 100_000;
 
-/// How many files may be read, how deeply they may nest, and how many problems one run names: beyond what
-/// any author writes, and few enough that a hostile file costs little.
+/// How many files may be read, how deeply they may nest, and how many problems one run names:
+/// beyond what any author writes, and few enough that a hostile file costs little.
 const MOST_FILES: usize = 2_000;
 const DEEPEST: usize = 50;
 const MOST_PROBLEMS: usize = 20;

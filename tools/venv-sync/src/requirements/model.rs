@@ -156,7 +156,8 @@ impl Requirements {
             || self.wanted.iter().any(|wanted| !wanted.hashes.is_empty())
     }
 
-    /// Whether every requirement names one version or place, as a compiled file does: then there is little left to resolve.
+    /// Whether every requirement names one version or place, as a compiled file does: then there is
+    /// little left to resolve.
     pub fn is_locked(&self) -> bool {
         if self.lock_file {
             return true;

@@ -1,7 +1,7 @@
 //! Paths that distributions say are their own.
 //!
-//! Every path of every RECORD is noted, by a hash of it, so that a large environment costs little; the few that matter are read once
-//! more for their names.
+//! Every path of every RECORD is noted, by a hash of it, so that a large environment costs little;
+//! the few that matter are read once more for their names.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::ffi::OsStrExt;

@@ -41,7 +41,8 @@ pub struct Look<'a> {
     classes: u32,
 }
 
-/// A site directory, opened once: most files lie right below it, and the way to them is shorter from there.
+/// A site directory, opened once: most files lie right below it, and the way to them is shorter
+/// from there.
 pub struct Site {
     path: PathBuf,
     /// Its path in the environment.
@@ -309,7 +310,8 @@ pub fn text(bytes: Vec<u8>) -> String {
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// Reads to the end, or a little beyond the size that it should have: a file that grows for ever is modified already.
+/// Reads to the end, or a little beyond the size that it should have: a file that grows for ever is
+/// modified already.
 fn digest<D: Digest>(
     file: &mut std::fs::File,
     buffer: &mut [u8],

@@ -1,7 +1,8 @@
 //! Are the files that RECORD lists there, and are they what was installed?
 //!
-//! Every path is looked up from the environment's own directory, opened once, and one that would climb out of it is not looked at at
-//! all: RECORD is a file that anybody who can install can write. The work is spread over the processors by distribution.
+//! Every path is looked up from the environment's own directory, opened once, and one that would
+//! climb out of it is not looked at at all: RECORD is a file that anybody who can install can
+//! write. The work is spread over the processors by distribution.
 
 mod claims;
 mod look;

@@ -119,7 +119,8 @@ fn wrong_interpreter(program: &Path, own: &Path) -> Option<String> {
     is_environment.then(|| format!("'{shown}', the interpreter of another environment"))
 }
 
-/// The read bits of those who may enter a directory: its owner, and the group and others where they may.
+/// The read bits of those who may enter a directory: its owner, and the group and others where they
+/// may.
 pub fn classes(prefix: &Path) -> u32 {
     let mode = std::fs::metadata(prefix).map_or(0o700, |meta| meta.mode());
     let mut out = 0o400;

@@ -27,8 +27,8 @@ impl Hasher for Hashed {
     }
 }
 
-/// Files that two distributions installed with different content: one of them has lost. The same content twice (an empty
-/// `__init__.py`) harms nobody.
+/// Files that two distributions installed with different content: one of them has lost. The same
+/// content twice (an empty `__init__.py`) harms nobody.
 pub fn claimed_twice(parts: &[Part<'_>], look: &Look<'_>) -> Vec<Finding> {
     let most = parts.iter().map(|part| part.claims.len()).sum();
     let mut seen: HashMap<u64, (u64, &Installed), BuildHasherDefault<Hashed>> =

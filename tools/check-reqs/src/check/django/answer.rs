@@ -1,4 +1,5 @@
-//! What a command of manage.py said, and what that means. Pure, so that every way of being fooled is a unit test.
+//! What a command of manage.py said, and what that means. Pure, so that every way of being fooled
+//! is a unit test.
 
 use crate::finding::Verdict;
 use base::child::{Ending, Finished};
@@ -49,8 +50,8 @@ fn own_line<'o>(step: &str, out: &'o str, err: &'o str) -> Option<&'o str> {
     }
 }
 
-/// What a database said, in a traceback: one word, and the line. `makemigrations` only warns that the
-/// history cannot be read, and exits 0.
+/// What a database said, in a traceback: one word, and the line. `makemigrations` only warns that
+/// the history cannot be read, and exits 0.
 fn database(err: &str) -> Option<(Verdict, &'static str, String)> {
     let signs = [
         "OperationalError:",

@@ -5,9 +5,10 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-/// Runs `collectstatic` of the site's own manage.py with STATIC_ROOT in a scratch directory, through the site's own storage and its
-/// post-processing. Where the storage is not one of files (an object store, a CDN), collecting would upload: a dry run then.
-/// Arguments: manage.py's name, the directory.
+/// Runs `collectstatic` of the site's own manage.py with STATIC_ROOT in a scratch directory,
+/// through the site's own storage and its post-processing. Where the storage is not one of files
+/// (an object store, a CDN), collecting would upload: a dry run then. Arguments: manage.py's name,
+/// the directory.
 pub const COLLECT: &str = r#"
 import os, runpy, sys
 manage, place = sys.argv[1], sys.argv[2]
@@ -35,7 +36,8 @@ sys.argv = [manage, "collectstatic"]
 runpy.run_path(manage, run_name="__main__")
 "#;
 
-/// Prints the aliases of DATABASES for which the routers allow any model. Argument: manage.py's name.
+/// Prints the aliases of DATABASES for which the routers allow any model. Argument: manage.py's
+/// name.
 pub const ALIASES: &str = r#"
 import os, runpy, sys
 manage = sys.argv[1]
@@ -65,7 +67,8 @@ pub struct Directory {
 impl Directory {
     /// Makes it, with a name that cannot be foreseen.
     pub fn new(user: Option<&Identity>) -> Result<Directory, String> {
-        // The caller's TMPDIR may be one that the other user cannot enter (pam_tmpdir gives everybody a closed one).
+        // The caller's TMPDIR may be one that the other user cannot enter (pam_tmpdir gives
+        // everybody a closed one).
         let top = match user.is_some_and(|user| !user.is_current()) {
             true => PathBuf::from("/tmp"),
             false => std::env::temp_dir(),
@@ -119,7 +122,8 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // The standard library removes through descriptors and follows no link (CVE-2022-21658 is why).
+        // The standard library removes through descriptors and follows no link (CVE-2022-21658 is
+        // why).
         let _ = fs::remove_dir_all(&self.path);
     }
 }

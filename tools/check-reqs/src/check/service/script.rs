@@ -1,5 +1,6 @@
-//! Init scripts and OpenRC. What a script's `status` says is only its word: many exit 0 with nothing
-//! running. The script names the program and the pid file; a process of that program proves the rest.
+//! Init scripts and OpenRC. What a script's `status` says is only its word: many exit 0 with
+//! nothing running. The script names the program and the pid file; a process of that program proves
+//! the rest.
 
 use super::state::State;
 use crate::running::{Evidence, Found, Program, Whose};
@@ -82,8 +83,8 @@ fn expanded(value: &str, variables: &HashMap<&str, String>) -> Option<String> {
     Some(out)
 }
 
-/// What the script's exit code says: the Linux Standard Base has 0 for running, 1 and 2 for dead with
-/// leftovers, 3 for stopped, 4 for unknown.
+/// What the script's exit code says: the Linux Standard Base has 0 for running, 1 and 2 for dead
+/// with leftovers, 3 for stopped, 4 for unknown.
 enum Word {
     Running,
     Stopped,

@@ -9,8 +9,8 @@ use base::clock::Deadline;
 use std::io::Write;
 use std::path::Path;
 
-/// The most address space, in bytes, that supervisorctl may take: whoever listens at the address may answer without an end, which
-/// supervisorctl reads whole.
+/// The most address space, in bytes, that supervisorctl may take: whoever listens at the address
+/// may answer without an end, which supervisorctl reads whole.
 const MOST: u64 = 192 << 20;
 
 /// One line of `supervisorctl status`: `web:web_00  RUNNING  pid 812, uptime 0:10:00`.

@@ -39,9 +39,9 @@ impl Systemctl {
 
     /// Makes systemd forget when these timers ran and started.
     ///
-    /// A timer counts from its last run, or else from its previous start. With a new calendar a time
-    /// between then and now is overdue, and the job would run at once. A timer that is stopped and
-    /// disabled leaves the memory of systemd, and a fresh one counts from its start.
+    /// A timer counts from its last run, or else from its previous start. With a new calendar a
+    /// time between then and now is overdue, and the job would run at once. A timer that is stopped
+    /// and disabled leaves the memory of systemd, and a fresh one counts from its start.
     ///
     /// # Errors
     /// `Kind::Failed` where systemctl cannot do it.

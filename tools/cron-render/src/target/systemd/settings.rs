@@ -64,7 +64,8 @@ pub fn tell(settings: &[(String, String)], site: &Site) -> Told {
         shell: "/bin/sh".to_owned(),
         ..Told::default()
     };
-    // Cron's own environment: systemd would give another PATH and the shell of the password database.
+    // Cron's own environment: systemd would give another PATH and the shell of the password
+    // database.
     if crate::settings::value(settings, "PATH").is_none() {
         variable(&mut told, "PATH", site.dialect.path());
     }

@@ -75,7 +75,8 @@ fn timer(stem: &str, job: &Job, placed: &Placed, told: &Told, site: &Site) -> St
     for line in &told.timer {
         out += &format!("{line}\n");
     }
-    // Cron starts a job within a second of its minute, and never makes up for what it slept through.
+    // Cron starts a job within a second of its minute, and never makes up for what it slept
+    // through.
     out + "AccuracySec=1s\nPersistent=false\n\n[Install]\nWantedBy=timers.target\n"
 }
 
@@ -200,9 +201,9 @@ fn service(stem: &str, job: &Job, placed: &Placed, told: &Told, site: &Site) -> 
     out
 }
 
-/// What is run, and its standard input. systemd itself sees to directory, environment and limit, and
-/// starts no service twice. A lock stays where other jobs or programs may hold it, and the log is
-/// opened by the job's own shell: systemd would open it as root.
+/// What is run, and its standard input. systemd itself sees to directory, environment and limit,
+/// and starts no service twice. A lock stays where other jobs or programs may hold it, and the log
+/// is opened by the job's own shell: systemd would open it as root.
 fn command(job: &Job, site: &Site, ours: bool, around: &Around) -> (String, Option<String>) {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let bare = Around {

@@ -31,7 +31,8 @@ pub fn weekday(line: &[u8]) -> Result<(), Refused> {
     ))
 }
 
-/// `%u` of scanf(3), and how many bytes are left; a sign makes the number too large or leaves it as it is.
+/// `%u` of scanf(3), and how many bytes are left; a sign makes the number too large or leaves it as
+/// it is.
 fn unsigned(text: &[u8]) -> (Option<u64>, usize) {
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),

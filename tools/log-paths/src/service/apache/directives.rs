@@ -1,4 +1,5 @@
-//! Apache's configuration files: lines, continuations, quotations, variables, includes, and the sections that may leave lines out.
+//! Apache's configuration files: lines, continuations, quotations, variables, includes, and the
+//! sections that may leave lines out.
 
 use super::macros::Macro;
 use crate::site::{Site, normal};
@@ -68,7 +69,8 @@ pub struct Walk<'a> {
     pub faults: Vec<Error>,
 }
 
-/// A section that is open: what it is called, whether its lines count, and whether it is a virtual host.
+/// A section that is open: what it is called, whether its lines count, and whether it is a virtual
+/// host.
 struct Section {
     name: Vec<u8>,
     counts: bool,
@@ -226,7 +228,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// `Use NAME VALUES…`: the macro's lines, as if they stood here; a section that they open may be closed by later lines.
+    /// `Use NAME VALUES…`: the macro's lines, as if they stood here; a section that they open may
+    /// be closed by later lines.
     fn put_in(&mut self, line: &[u8], source: &Source, sections: &mut Vec<Section>, hosts: usize) {
         let words = words(&self.expand(line).0);
         let name = words
@@ -257,7 +260,8 @@ impl<'a> Walk<'a> {
         self.using.pop();
     }
 
-    /// Do the lines of a section count? Only what is decided when the files are read can leave them out.
+    /// Do the lines of a section count? Only what is decided when the files are read can leave them
+    /// out.
     fn applies(&self, name: &[u8], argument: &[u8]) -> bool {
         let (negated, argument) = argument
             .strip_prefix(b"!")
@@ -277,7 +281,8 @@ impl<'a> Walk<'a> {
         holds != negated
     }
 
-    /// A module by its name or by its source file; those that every Debian build has inside are known.
+    /// A module by its name or by its source file; those that every Debian build has inside are
+    /// known.
     fn has_module(&self, name: &[u8]) -> bool {
         const INSIDE: &[&str] = &[
             "core.c",
@@ -353,7 +358,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A directory stands for every file below it; a pattern that matches nothing is an error unless it is optional.
+    /// A directory stands for every file below it; a pattern that matches nothing is an error
+    /// unless it is optional.
     fn include(&mut self, value: &[u8], source: &Source, hosts: usize, required: bool) {
         let path = self.root.join(OsStr::from_bytes(value));
         let mut matched = self.site.files.glob(&path);
@@ -393,7 +399,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// `<IfVersion >= 2.4>`: as mod_version compares; a pattern in slashes or after `~` counts as true, since it is not read here.
+    /// `<IfVersion >= 2.4>`: as mod_version compares; a pattern in slashes or after `~` counts as
+    /// true, since it is not read here.
     fn version_fits(&self, words: &[Vec<u8>]) -> bool {
         let text = |word: &Vec<u8>| String::from_utf8_lossy(word).into_owned();
         let (operator, wanted) = match words {
@@ -505,7 +512,8 @@ fn lines(bytes: &[u8]) -> Vec<(usize, Vec<u8>)> {
     lines
 }
 
-/// Words as `ap_getword_conf` cuts them: quotations of either kind, and a backslash before the mark.
+/// Words as `ap_getword_conf` cuts them: quotations of either kind, and a backslash before the
+/// mark.
 fn words(line: &[u8]) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     let mut rest = line.trim_ascii();

@@ -1,7 +1,9 @@
-//! mod_macro: sections that are written once and used with different arguments, by Apache 2.4's rules.
+//! mod_macro: sections that are written once and used with different arguments, by Apache 2.4's
+//! rules.
 //!
-//! A body is text: parameters are put in wherever their names stand, the leftmost first and of two at one place the longer, and what
-//! comes out is read as if it stood where it is used. A value for an `@parameter` comes in quotation marks.
+//! A body is text: parameters are put in wherever their names stand, the leftmost first and of two
+//! at one place the longer, and what comes out is read as if it stood where it is used. A value for
+//! an `@parameter` comes in quotation marks.
 
 use conf::Source;
 
@@ -20,7 +22,8 @@ pub struct Macro {
 }
 
 impl Macro {
-    /// Begins one, from the words after its name; `/IgnoreEmptyArgs` and the like are no parameters.
+    /// Begins one, from the words after its name; `/IgnoreEmptyArgs` and the like are no
+    /// parameters.
     pub fn new(source: Source, words: &[Vec<u8>]) -> Self {
         let parameters = words
             .iter()

@@ -1,4 +1,5 @@
-//! The Caddyfile: tokens, `{$ENV:default}`, snippets with arguments, imports, and the `log` directives of it all.
+//! The Caddyfile: tokens, `{$ENV:default}`, snippets with arguments, imports, and the `log`
+//! directives of it all.
 
 mod heredoc;
 mod lexer;

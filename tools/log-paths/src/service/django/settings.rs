@@ -1,4 +1,5 @@
-//! Settings modules: which file a module is, what a name stands for in it and in those it imports from, and what a path comes to.
+//! Settings modules: which file a module is, what a name stands for in it and in those it imports
+//! from, and what a path comes to.
 
 use super::NAME;
 use crate::log::Configured;
@@ -150,7 +151,8 @@ impl<'a> Place<'a> {
                         .and_then(|file| self.settings.end(file, self.depth + 1)?.look_up(name));
                     match found {
                         Some(found) => return Some(found),
-                        // A package that is not the project's may bind anything; that it configures the project's logs is unheard of.
+                        // A package that is not the project's may bind anything; that it configures
+                        // the project's logs is unheard of.
                         None if file.is_none() && !module.starts_with('.') && name != "LOGGING" => {
                             return unclear(format!("from {module} import *"));
                         }

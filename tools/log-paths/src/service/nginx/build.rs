@@ -1,4 +1,5 @@
-//! What is compiled into an nginx: read from the program's own text (what `-V` would print), without running it.
+//! What is compiled into an nginx: read from the program's own text (what `-V` would print),
+//! without running it.
 
 use crate::site::Site;
 use std::cell::OnceCell;

@@ -1,5 +1,5 @@
-//! One configuration file as a tree of what matters for logs; everything else is left out, so that a file included by a thousand
-//! servers is read once and walked cheaply.
+//! One configuration file as a tree of what matters for logs; everything else is left out, so that
+//! a file included by a thousand servers is read once and walked cheaply.
 
 use conf::nginx::{End, Statement, Statements};
 use conf::{Error, Source};

@@ -14,7 +14,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How many includes one configuration may ask for in all: a thousand servers with fifty snippets each.
+/// How many includes one configuration may ask for in all: a thousand servers with fifty snippets
+/// each.
 const INCLUDES: usize = 50_000;
 
 /// The number of files from which on several threads read them.
@@ -192,7 +193,8 @@ impl Walk<'_> {
             }
             (Place::HttpServer | Place::HttpBelow { .. }, Context::If) => below(true),
             (Place::Stream | Place::Mail, Context::Server) => place,
-            // nginx refuses the block; nothing in it is believed, and what is missing has to be said.
+            // nginx refuses the block; nothing in it is believed, and what is missing has to be
+            // said.
             _ => return self.misplaced(context, &Source::new(file, line)),
         };
         self.depth += 1;
@@ -251,7 +253,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Reads a directory full of servers by several threads; files that cannot be read are left to the walk, which says why.
+    /// Reads a directory full of servers by several threads; files that cannot be read are left to
+    /// the walk, which says why.
     fn prefetch(&mut self, matched: &[PathBuf]) {
         if matched.len() < MANY {
             return;

@@ -1,4 +1,5 @@
-//! `postgresql.conf`: names and values, includes, and which one wins (the last, by config.sgml and guc-file.l).
+//! `postgresql.conf`: names and values, includes, and which one wins (the last, by config.sgml and
+//! guc-file.l).
 
 use super::syntax;
 use conf::files::{DEPTH, Files};

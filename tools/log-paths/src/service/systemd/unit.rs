@@ -1,4 +1,5 @@
-//! One unit: its file and drop-ins, lists that an empty value clears, continued lines, and the specifiers in names.
+//! One unit: its file and drop-ins, lists that an empty value clears, continued lines, and the
+//! specifiers in names.
 
 use super::NAME;
 use crate::log::Configured;
@@ -210,7 +211,8 @@ impl Unit {
     }
 }
 
-/// The lines of an EnvironmentFile=: no variables are filled in, comments begin lines, quotations go (systemd.exec(5)).
+/// The lines of an EnvironmentFile=: no variables are filled in, comments begin lines, quotations
+/// go (systemd.exec(5)).
 fn pairs(text: &[u8]) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     for line in text.split(|byte| *byte == b'\n') {
@@ -231,7 +233,8 @@ fn pairs(text: &[u8]) -> Vec<Vec<u8>> {
     found
 }
 
-/// `NAME.service.d/*.conf` and those of every shorter `PREFIX-.service.d`, by file name; the strongest place has each.
+/// `NAME.service.d/*.conf` and those of every shorter `PREFIX-.service.d`, by file name; the
+/// strongest place has each.
 fn drop_ins(site: &Site, places: &[&str], name: &str) -> Vec<PathBuf> {
     let mut dirs = vec!["service.d".to_owned()];
     let stem = name.strip_suffix(".service").unwrap_or(name);

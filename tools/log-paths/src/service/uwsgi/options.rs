@@ -1,4 +1,5 @@
-//! uWSGI's options as one ordered list, whatever they are written in, with placeholders and variables filled in afterwards.
+//! uWSGI's options as one ordered list, whatever they are written in, with placeholders and
+//! variables filled in afterwards.
 
 use super::NAME;
 use super::syntax::{self, Form};
@@ -66,7 +67,8 @@ impl Options {
                         word[at + 1..].to_vec(),
                     ),
                     None => {
-                        // An option that takes no value is followed by another option, or by a file.
+                        // An option that takes no value is followed by another option, or by a
+                        // file.
                         let value = words.next_if(|next| !next.starts_with(b"-")).cloned();
                         (long.to_owned(), value.unwrap_or_default())
                     }
@@ -215,7 +217,8 @@ impl Options {
         self.stack.pop();
     }
 
-    /// `%(name)` is another option's last value, `$(NAME)` the environment's; both are filled in when everything is read.
+    /// `%(name)` is another option's last value, `$(NAME)` the environment's; both are filled in
+    /// when everything is read.
     fn fill(&mut self) {
         let mut values: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         for opt in &self.list {
@@ -314,7 +317,8 @@ fn fill_once(
     (out, unresolved)
 }
 
-/// The magic variables of a file: `%d` its directory with a slash, `%n` its name without ending, `%0` the directory's first part.
+/// The magic variables of a file: `%d` its directory with a slash, `%n` its name without ending,
+/// `%0` the directory's first part.
 fn magic(value: &[u8], file: &Path, section: &str) -> Vec<u8> {
     let bytes = |name: Option<&OsStr>| name.unwrap_or_default().as_bytes().to_vec();
     let dir = file.parent().unwrap_or(Path::new("/"));

@@ -1,4 +1,5 @@
-//! The four languages that uWSGI's options may be written in. Each is read into the same ordered list of names and values.
+//! The four languages that uWSGI's options may be written in. Each is read into the same ordered
+//! list of names and values.
 
 use conf::{Error, Kind, Source};
 use quick_xml::events::Event;
@@ -186,7 +187,8 @@ fn xml(file: &Arc<Path>, bytes: &[u8], wanted: &str) -> Result<Vec<Entry>, Error
     }
 }
 
-/// uWSGI's own small YAML: a section at the margin, `name: value` indented below it, `- value` for another of the same name.
+/// uWSGI's own small YAML: a section at the margin, `name: value` indented below it, `- value` for
+/// another of the same name.
 fn yaml(file: &Arc<Path>, bytes: &[u8], wanted: &str) -> Vec<Entry> {
     let mut inside = false;
     let mut last = String::new();

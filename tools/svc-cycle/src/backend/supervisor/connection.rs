@@ -1,4 +1,5 @@
-//! How a supervisord is reached, and what its configuration says of its processes; each file is read once in a run.
+//! How a supervisord is reached, and what its configuration says of its processes; each file is
+//! read once in a run.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,8 @@ use conf::supervisor::{Address, Supervisor, Surroundings};
 use crate::service::Service;
 use crate::xmlrpc::{Answered, Client};
 
-/// One exchange with supervisord takes a millisecond or two; it is single-threaded, so it can be held up by its own work.
+/// One exchange with supervisord takes a millisecond or two; it is single-threaded, so it can be
+/// held up by its own work.
 pub const EXCHANGE: Duration = Duration::from_secs(10);
 
 /// A supervisord: how to reach it, and what its configuration says of its processes.
@@ -79,7 +81,8 @@ pub fn read(file: &Path) -> Result<Connection> {
     })
 }
 
-/// The unix socket before a port; the login that the administrator's own client has before the server's, whose password may be a digest.
+/// The unix socket before a port; the login that the administrator's own client has before the
+/// server's, whose password may be a digest.
 fn client(read: &Supervisor) -> Option<Client> {
     let control = read.control.as_ref();
     let unix = read

@@ -19,8 +19,8 @@ pub fn namespec_of(group: &str, name: &str) -> String {
     }
 }
 
-/// The processes that a name means, as supervisorctl reads it: `NAME` is the process NAME of the group NAME, and only where there is
-/// no such process all of the group.
+/// The processes that a name means, as supervisorctl reads it: `NAME` is the process NAME of the
+/// group NAME, and only where there is no such process all of the group.
 pub fn selected(unit: &str, all: &[(String, String)]) -> Vec<(String, String)> {
     let unit = spelled(unit);
     let exact: Vec<(String, String)> = all

@@ -1,4 +1,5 @@
-//! Who answers at supervisord's socket: what another user's server says of a process is not believed.
+//! Who answers at supervisord's socket: what another user's server says of a process is not
+//! believed.
 
 use std::path::Path;
 use std::time::Duration;
@@ -45,7 +46,8 @@ impl Server {
         }
     }
 
-    /// A server of an ordinary user that names another user's process would have root signal that process.
+    /// A server of an ordinary user that names another user's process would have root signal that
+    /// process.
     pub fn owns(&self, client: &Client, pid: i32) -> Result<()> {
         let uid = match self {
             Server::Root => return Ok(()),

@@ -14,7 +14,8 @@ pub fn start(service: &Service, members: &[String], deadline: Deadline) -> Resul
     finished::forget(&id(service));
     let before = show(&manager, members)?;
     let first = before.first().cloned().unwrap_or_default();
-    // systemd takes a unit without a process for started, and leaves one alone that it starts again later.
+    // systemd takes a unit without a process for started, and leaves one alone that it starts again
+    // later.
     let stuck = |unit: &Unit| {
         unit.get("SubState") == "auto-restart"
             || state::member(unit.id(), unit).run == Run::Failed && unit.is_active()
@@ -50,7 +51,8 @@ pub fn start(service: &Service, members: &[String], deadline: Deadline) -> Resul
         )));
     }
     if done.success() {
-        // The job of a one-shot ends with it and fails with it; afterwards systemd may forget that it ever ran.
+        // The job of a one-shot ends with it and fails with it; afterwards systemd may forget that
+        // it ever ran.
         let once =
             |unit: &Unit| unit.get("Type") == "oneshot" && unit.get("ActiveState") == "inactive";
         answer.finished = show(&manager, members)?.iter().all(once);
@@ -95,8 +97,8 @@ pub fn stop(
 ) -> Result<Done> {
     let (manager, unit) = (manager(service), unit(service));
     finished::forget(&id(service));
-    // An umbrella and the parts that it takes along, so that the job waits for them, too. What a target only wants stays up when systemd
-    // stops the target, and is seen afterwards.
+    // An umbrella and the parts that it takes along, so that the job waits for them, too. What a
+    // target only wants stays up when systemd stops the target, and is seen afterwards.
     let first = show(&manager, std::slice::from_ref(&unit))?;
     let parts = first.first().map(|unit| unit.list("ConsistsOf"));
     let parts = parts.unwrap_or_default();

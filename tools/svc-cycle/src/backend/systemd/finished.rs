@@ -1,5 +1,6 @@
-//! One-shots that ended well in this boot. systemd forgets an inactive unit that nothing refers to, and with the unit the fact that the
-//! work was done, so svc-cycle keeps a note of each one-shot that a run of svc-cycle started.
+//! One-shots that ended well in this boot. systemd forgets an inactive unit that nothing refers to,
+//! and with the unit the fact that the work was done, so svc-cycle keeps a note of each one-shot
+//! that a run of svc-cycle started.
 
 use base::Result;
 use base::atomic::{Access, Dir};

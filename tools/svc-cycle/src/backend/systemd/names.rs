@@ -71,8 +71,8 @@ const PLACES: &[&str] = &[
     "/lib/systemd/system",
 ];
 
-/// Whether a drop-in on disk is none that systemd has read. NeedDaemonReload tells of changed files, and not of the first drop-in of a
-/// unit: systemd remembers which directories there are.
+/// Whether a drop-in on disk is none that systemd has read. NeedDaemonReload tells of changed
+/// files, and not of the first drop-in of a unit: systemd remembers which directories there are.
 pub fn has_unread_drop_in(name: &str, unit: &Unit) -> bool {
     let read = unit.list("DropInPaths");
     let known = |file: &str| {
@@ -96,7 +96,8 @@ pub fn has_unread_drop_in(name: &str, unit: &Unit) -> bool {
     })
 }
 
-/// The unit's name with its suffix; an alias is a link in one of systemd's directories, and the link's end is the name.
+/// The unit's name with its suffix; an alias is a link in one of systemd's directories, and the
+/// link's end is the name.
 pub fn unit(service: &Service) -> String {
     let name = with_suffix(&service.unit);
     if manager(service) != Manager::System {

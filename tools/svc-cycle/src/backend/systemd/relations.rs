@@ -1,4 +1,5 @@
-//! What systemd does to other units when one stops: dependents stop with it, sockets, paths and timers start it again.
+//! What systemd does to other units when one stops: dependents stop with it, sockets, paths and
+//! timers start it again.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,8 @@ use base::Result;
 
 use super::show::{Manager, Unit, show};
 
-/// Properties that name the units which a stop job takes along (systemd.unit(5), the mapping of properties to their inverses).
+/// Properties that name the units which a stop job takes along (systemd.unit(5), the mapping of
+/// properties to their inverses).
 const TAKEN_ALONG: &[(&str, &str)] = &[
     ("RequiredBy", "requires"),
     ("RequisiteOf", "needs (Requisite=)"),
@@ -24,7 +26,8 @@ pub struct Relative {
     pub because: String,
 }
 
-/// The active units that a stop of `units` stops, too, in the order in which they are found; `own` are not among them.
+/// The active units that a stop of `units` stops, too, in the order in which they are found; `own`
+/// are not among them.
 ///
 /// # Errors
 /// systemd does not answer.
@@ -83,14 +86,16 @@ pub fn triggers(manager: &Manager, units: &[Unit]) -> Result<Vec<Relative>> {
     Ok(relatives.collect())
 }
 
-/// The units that an umbrella stands for: those that are part of it, and those that it pulls in at its start.
+/// The units that an umbrella stands for: those that are part of it, and those that it pulls in at
+/// its start.
 ///
 /// # Errors
 /// systemd does not answer.
 pub fn members(manager: &Manager, umbrella: &Unit) -> Result<Vec<Unit>> {
     let parts = umbrella.list("ConsistsOf");
     let mut names = parts;
-    // A one-shot service that wants others (a clean-up after boot) does not stand for them; it does for its parts.
+    // A one-shot service that wants others (a clean-up after boot) does not stand for them; it does
+    // for its parts.
     let is_target = umbrella.id().ends_with(".target");
     let mut pulled: Vec<String> = Vec::new();
     for property in ["Requires", "BindsTo", "Wants"] {
@@ -103,8 +108,8 @@ pub fn members(manager: &Manager, umbrella: &Unit) -> Result<Vec<Unit>> {
     names.sort();
     names.dedup();
     let shown = show(manager, &names)?;
-    // A part that nothing pulls in and that is down is down on purpose. One whose conditions are not met is not wanted here, and
-    // a one-shot has nothing to keep up.
+    // A part that nothing pulls in and that is down is down on purpose. One whose conditions are
+    // not met is not wanted here, and a one-shot has nothing to keep up.
     let counts = |unit: &Unit| {
         let skipped = unit.get("ConditionResult") == "no"
             && !matches!(unit.get("ConditionTimestampMonotonic"), "" | "0");

@@ -1,4 +1,5 @@
-//! From systemd's description of a unit to a state: a process is what counts, not the word "active".
+//! From systemd's description of a unit to a state: a process is what counts, not the word
+//! "active".
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,8 @@ pub fn usable(name: &str, unit: &Unit) -> Result<()> {
     }
 }
 
-/// Whether the unit stands for others and has no process of its own: a target, or a one-shot that stays active.
+/// Whether the unit stands for others and has no process of its own: a target, or a one-shot that
+/// stays active.
 pub fn is_umbrella(unit: &Unit) -> bool {
     unit.id().ends_with(".target")
         || unit.id().ends_with(".service")
@@ -62,8 +64,8 @@ pub fn member(name: &str, unit: &Unit) -> Member {
         ("activating", _) => Run::Starting,
         ("deactivating", _) => Run::Stopping,
         ("failed", _) => Run::Failed,
-        // A one-shot that has run in this boot (it has an invocation) and ended well. One that remains active until somebody stops the
-        // unit (Debian's postgresql) was stopped.
+        // A one-shot that has run in this boot (it has an invocation) and ended well. One that
+        // remains active until somebody stops the unit (Debian's postgresql) was stopped.
         ("inactive", _)
             if once
                 && result == "success"
@@ -112,7 +114,8 @@ fn refusal(unit: &Unit) -> Option<String> {
         .map(|property| format!("the unit has {property}=yes"))
 }
 
-/// How long a stop of the unit can take: ExecStop, the wait after TERM, the wait after KILL and ExecStopPost have the same time each.
+/// How long a stop of the unit can take: ExecStop, the wait after TERM, the wait after KILL and
+/// ExecStopPost have the same time each.
 fn stop_time(unit: &Unit) -> Option<Duration> {
     let time = unit.span("TimeoutStopUSec")?;
     Some(
@@ -175,7 +178,8 @@ fn reason(name: &str, run: Run, unit: &Unit) -> Option<String> {
         return conditions(run, unit);
     }
     let status = unit.get("ExecMainStatus");
-    // After restarts the result stays that of the last end; that it is not restarted any more says the rest.
+    // After restarts the result stays that of the last end; that it is not restarted any more says
+    // the rest.
     let restarts: u32 = unit.get("NRestarts").parse().unwrap_or(0);
     if run == Run::Failed && restarts > 0 && matches!(result, "exit-code" | "signal" | "core-dump")
     {

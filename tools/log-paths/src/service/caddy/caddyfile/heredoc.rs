@@ -1,4 +1,5 @@
-//! Heredocs, `<<MARKER` to `MARKER`, as Caddy has them since 2.7: a token of several lines, whose indentation is that of its end.
+//! Heredocs, `<<MARKER` to `MARKER`, as Caddy has them since 2.7: a token of several lines, whose
+//! indentation is that of its end.
 
 /// A heredoc.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,7 +12,8 @@ pub struct Heredoc {
     pub lines: usize,
 }
 
-/// Is `<<` at the start of a text the start of a heredoc, and not a word? It is one if no blank comes before the line's end.
+/// Is `<<` at the start of a text the start of a heredoc, and not a word? It is one if no blank
+/// comes before the line's end.
 pub fn opens(text: &[u8]) -> bool {
     let line = text.iter().position(|byte| *byte == b'\n');
     line.is_some_and(|end| !text[..end].contains(&b' '))
@@ -90,7 +92,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::{opens, read, unescaped};
 
-    /// As in the Caddyfile's documentation: the indentation of the end is taken from every line, empty lines have none.
+    /// As in the Caddyfile's documentation: the indentation of the end is taken from every line,
+    /// empty lines have none.
     #[test]
     fn indentation_and_marker() {
         let found = read(b"<<EOF\r\n\t\tone\r\n\n\t\t  two\n\t\tEOF 200\n").unwrap();

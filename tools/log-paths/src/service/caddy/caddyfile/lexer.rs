@@ -1,4 +1,5 @@
-//! The Caddyfile's tokens: words, quotations of two kinds, comments, heredocs, and variables put in before anything else.
+//! The Caddyfile's tokens: words, quotations of two kinds, comments, heredocs, and variables put in
+//! before anything else.
 
 use super::heredoc;
 use conf::{Error, Kind, Source};
