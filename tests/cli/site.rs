@@ -230,6 +230,44 @@ fn a_command_as_the_site_has_nothing_of_the_callers() {
         .expect_err("--as-site needs a site file");
 }
 
+/// COMMAND runs as the site on the administrator's terminal, and can neither open that terminal as
+/// its own nor push a line into what the administrator's shell reads next (TIOCSTI).
+#[test]
+fn a_command_as_the_site_cannot_type_for_the_caller() {
+    let Some(person) = Person::new() else { return };
+    let dir = site(&format!(
+        "[site]\nname = \"reef\"\nuser = \"{}\"\ndir = \"site\"\n[maint-page]\ndir = \"page\"\non_failure = \"off\"\n",
+        person.name
+    ));
+    let top = dir.path();
+    std::fs::create_dir(top.join("site")).unwrap();
+    let home = std::fs::metadata(&person.home).unwrap();
+    chown(top.join("site"), Some(home.uid()), Some(home.gid())).unwrap();
+    let attack = top.join("attack.py");
+    let script = "import fcntl, termios\n\
+        def tries(what, do):\n    try:\n        do()\n        print(what, 'done')\n    except OSError:\n        print(what, 'refused')\n\
+        tries('opening', lambda: open('/dev/tty', 'rb+', buffering=0))\n\
+        for fd in range(3):\n    tries('typing', lambda: fcntl.ioctl(fd, termios.TIOCSTI, b'#'))\n    \
+        tries('taking', lambda: fcntl.ioctl(fd, termios.TIOCSCTTY, 0))\n";
+    std::fs::write(&attack, script).unwrap();
+    let typed = |line: &str| {
+        let mut script = std::process::Command::new("script");
+        let done = script.args(["-q", "-e", "-c", line, "/dev/null"]).output();
+        String::from_utf8_lossy(&done.unwrap().stdout).into_owned()
+    };
+    // The attack is one: the caller's own process does open the terminal.
+    let own = typed(&format!("python3 {}", attack.display()));
+    assert!(own.contains("opening done"), "{own}");
+    let said = typed(&format!(
+        "{} during --site {} --as-site -o text -- python3 {}",
+        harness::bin("maint-page").display(),
+        top.join("reef.toml").display(),
+        attack.display()
+    ));
+    assert!(said.contains("opening refused"), "{said}");
+    assert_eq!(said.matches("refused").count(), 7, "{said}");
+}
+
 fn dir_less(name: &str) -> String {
     format!("/run/{name}")
 }

@@ -300,6 +300,27 @@ fn nobody_asks_for_a_plug_in_by_its_name() {
     }
 }
 
+/// What the site file says for one subcommand's option holds for the same option of the others: a `remove` that looks elsewhere than
+/// `install` says that nothing is there.
+#[test]
+fn an_option_means_one_fact_of_the_site() {
+    for tool in runbook_docgen::TOOLS {
+        let mut facts: BTreeMap<&str, &str> = BTreeMap::new();
+        let all = || {
+            let commands = tool.line.commands.iter();
+            let own = commands.flat_map(|command| command.options.iter().copied().flatten());
+            own.chain(tool.line.options)
+        };
+        for opt in all().filter(|opt| !opt.fact.is_empty()) {
+            facts.insert(opt.long, opt.fact);
+        }
+        for opt in all() {
+            let fact = facts.get(opt.long).copied().unwrap_or_default();
+            assert_eq!(opt.fact, fact, "{}: --{}", tool.line.name, opt.long);
+        }
+    }
+}
+
 /// What the kernel shows of a process is read by the crate `proc` alone: two readers give two
 /// answers.
 #[test]

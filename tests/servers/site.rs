@@ -1,9 +1,13 @@
 //! The environment file is read as systemd reads `EnvironmentFile=`: each of these files is given
 //! to a real unit and to our reader, and both have to come to the same variables, or refuse the
-//! file.
+//! file. And two sites on one host leave each other alone.
 
 use base::site::parse_environment;
 use harness::machine::Machine;
+use harness::person::Person;
+use harness::{scratch, wait_until};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 const FILES: &[&[u8]] = &[
     b"A=b\nC = d e \n",
@@ -105,4 +109,93 @@ fn environment_files_are_read_as_systemd_reads_them() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Two sites of one user, with one directory for their pages: a hold, a block of the crontab, an
+/// environment and a lock of one are never the other's. (Services and recover: svc_cycle::recovery.)
+#[test]
+fn two_sites_on_one_host() {
+    let Some(person) = Person::new() else { return };
+    let top = scratch();
+    let top = top.path();
+    fs::set_permissions(top, fs::Permissions::from_mode(0o755)).unwrap();
+    let file = |name: &str| top.join(format!("{name}.toml"));
+    for name in ["reef", "atoll"] {
+        let dir = top.join(name);
+        fs::create_dir(&dir).unwrap();
+        for (path, text) in [
+            ("manage.py", ""),
+            ("requirements.txt", ""),
+            ("cron.txt", "15 0 * * * python manage.py clearsessions\n"),
+        ] {
+            fs::write(dir.join(path), text).unwrap();
+        }
+        let text = format!(
+            "[site]\nname = \"{name}\"\nuser = \"{}\"\ndir = \"{name}\"\nvenv = \"{name}/venv\"\n\
+             requirements = [\"{name}/requirements.txt\"]\n\
+             [maint-page]\ndir = \"page\"\n\
+             [venv-sync]\npython = \"/usr/bin/python3\"\ninstaller = \"pip\"\n\
+             [cron-render]\ntemplate = \"{name}/cron.txt\"\n",
+            person.name
+        );
+        fs::write(file(name), text).unwrap();
+    }
+    let run = |tool: &str, verb: &str, name: &str, more: &[&str]| {
+        let call = harness::tool(tool).arg(verb).arg("--site").arg(file(name));
+        call.args(more.iter().copied()).run()
+    };
+
+    // An environment: the second is built while the first one's run holds its lock.
+    let script = top.join("wait");
+    let text = format!(
+        "#!/bin/sh\ntouch {0}/began\nuntil [ -e {0}/go ]; do sleep 0.05; done\n",
+        top.display()
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    std::thread::scope(|scope| {
+        let held = scope.spawn(|| {
+            let check = script.to_str().unwrap();
+            run("venv-sync", "apply", "reef", &["--post-check", check]).expect_code(0);
+        });
+        wait_until("the first site's run", || top.join("began").exists());
+        run("venv-sync", "apply", "reef", &[]).expect_code(75);
+        let done = run("venv-sync", "apply", "atoll", &[]);
+        fs::write(top.join("go"), "").unwrap();
+        done.expect_code(0);
+        held.join().unwrap();
+    });
+    for name in ["reef", "atoll"] {
+        run("venv-sync", "check", name, &[]).expect_code(0);
+    }
+
+    // A hold: the page is up until both are gone.
+    for name in ["reef", "atoll"] {
+        run("maint-page", "on", name, &["--for", "10m"]).expect_code(0);
+    }
+    let after = run("maint-page", "off", "atoll", &[]).json();
+    let holds = after["holds"].as_array().map(Vec::len);
+    assert_eq!(
+        (after["state"].as_str(), holds),
+        (Some("active"), Some(1)),
+        "{after}"
+    );
+    run("maint-page", "off", "atoll", &[]);
+    let after = run("maint-page", "status", "reef", &[]).json();
+    assert_eq!(after["state"], "active", "{after}");
+    let after = run("maint-page", "off", "reef", &[]).expect_code(0).json();
+    assert_eq!(after["state"], "off", "{after}");
+
+    // A block of the one crontab.
+    run("cron-render", "install", "reef", &[]).expect_code(0);
+    let table = || String::from_utf8(person.crontab().unwrap()).unwrap();
+    let alone = table();
+    run("cron-render", "install", "atoll", &[]).expect_code(0);
+    assert_ne!(table(), alone);
+    run("cron-render", "remove", "atoll", &[]).expect_code(0);
+    assert_eq!(table(), alone);
+    let again = run("cron-render", "install", "reef", &[])
+        .expect_code(0)
+        .json();
+    assert_eq!(again["changed"], false, "{again}");
 }

@@ -162,7 +162,8 @@ const REMOVE: &[Opt] = &[
         "user",
         Value::User("USER"),
         "The user whose crontab it is (default: you)",
-    ),
+    )
+    .fact("user"),
     Opt::value(
         "format",
         Value::Choice("FORMAT", registry::NAMES),

@@ -24,8 +24,8 @@ const PLACE: &[Opt] = &[
 ];
 
 const ID: Opt = Opt::value("id", Value::Text("ID"), "The name of the hold").more(
-    "The default is the user name of the caller, as sudo or the system knows it; for `during` a \
-     new name for each run. The page is up as long as at least one hold exists. Two people can \
+    "The default is the user name of the caller, as sudo or the system knows it, with @NAME of \
+     the site file where one is read; for `during` a new name for each run. The page is up as long as at least one hold exists. Two people can \
      have the same name, as two root shells have: without --id a command leaves a hold alone that \
      was made in another login with a terminal that is still open, from another address or with \
      another ssh key (where sshd has ExposeAuthInfo).",

@@ -115,7 +115,7 @@ pub fn request(parsed: &Parsed) -> Result<Request> {
     Ok(match parsed.command().unwrap_or_default() {
         "on" => Request::On {
             layout: layout(parsed)?,
-            wish: wish(parsed, caller())?,
+            wish: wish(parsed, own(parsed))?,
             template: template(parsed)?,
             wait: parsed.flag("wait"),
             force: parsed.flag("force"),
@@ -241,12 +241,23 @@ pub fn caller() -> String {
         .unwrap_or_else(|| format!("uid{uid}"))
 }
 
+/// The name of the caller's hold where no id is given. With a site file the hold is that site's: two
+/// sites can have one directory for their pages.
+fn own(parsed: &Parsed) -> String {
+    let caller = caller();
+    let Some(site) = parsed.site() else {
+        return caller;
+    };
+    let id = format!("{caller}@{}", site.name());
+    if hold::valid_id(&id) { id } else { caller }
+}
+
 fn whose(parsed: &Parsed) -> Result<Whose> {
     match (id(parsed)?, parsed.flag("all")) {
         (Some(_), true) => Err(Error::usage("--id and --all contradict each other")),
         (Some(id), false) => Ok(Whose::Id(id)),
         (None, true) => Ok(Whose::All),
-        (None, false) => Ok(Whose::Own(caller())),
+        (None, false) => Ok(Whose::Own(own(parsed))),
     }
 }
 
