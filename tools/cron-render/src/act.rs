@@ -131,7 +131,7 @@ pub fn install(work: Work, request: &Request, context: &Context) -> Result<Repor
         &Words {
             done: "installed",
             would: "to install",
-            already: "installed already",
+            already: "installed already".to_owned(),
         },
         &what,
     )
@@ -172,7 +172,7 @@ pub fn remove(request: &Request, context: &Context) -> Result<Report<CronReport>
         &Words {
             done: "removed",
             would: "to remove",
-            already: "not installed",
+            already: format!("not installed in {}", place.path()),
         },
         site.name(),
     )
@@ -189,7 +189,7 @@ pub fn open(site: &Site, cron: &Cron, context: &Context) -> Result<Box<dyn Place
 struct Words {
     done: &'static str,
     would: &'static str,
-    already: &'static str,
+    already: String,
 }
 
 fn change(
