@@ -133,7 +133,8 @@ fn a_migration_that_fails_ctrl_c_twice_and_a_lost_connection() {
     terminal.wait_for("Applying images.0004_thumbnails");
     stage.sh("pkill -KILL -x script");
     let night = terminal.end();
-    harness::wait_until("the runbook to end by itself", || {
+    let patience = Duration::from_secs(90);
+    harness::wait_for(patience, "the runbook to end by itself", || {
         stage.sh("pgrep -c -f '[r]unbook.sh' || :").trim() == "0"
     });
     kept_and_as_before(&stage, &night, &before);
