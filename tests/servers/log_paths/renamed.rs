@@ -85,36 +85,16 @@ fn advice_for_rotation_works() {
     apply(&problem(&run(), &log, "rotation_loses_lines")["fix"]);
     assert_eq!(codes(&item(&run(), &log)), [""; 0]);
     // And what logrotate refuses is mended, too.
-    fs::write(
-        &stanza,
-        format!(
-            "{} {{ weekly rotate 8 missingok copytruncate }}\n",
-            log.display()
-        ),
-    )
-    .unwrap();
-    apply(&problem(&run(), &log, "rotation_refused")["fix"]);
-    assert_eq!(
-        codes(&item(&run(), &log)),
-        [""; 0],
-        "{}",
-        fs::read_to_string(&stanza).unwrap()
-    );
-    fs::write(
-        &stanza,
-        format!(
-            "{} {{\n create 0640 nobody-here adm\n copytruncate\n}}\n",
-            log.display()
-        ),
-    )
-    .unwrap();
-    apply(&problem(&run(), &log, "rotation_refused")["fix"]);
-    assert_eq!(
-        codes(&item(&run(), &log)),
-        [""; 0],
-        "{}",
-        fs::read_to_string(&stanza).unwrap()
-    );
+    let name = log.display();
+    for refused in [
+        format!("{name} {{ weekly rotate 8 missingok copytruncate }}\n"),
+        format!("{name} {{\n create 0640 nobody-here adm\n copytruncate\n}}\n"),
+    ] {
+        fs::write(&stanza, refused).unwrap();
+        apply(&problem(&run(), &log, "rotation_refused")["fix"]);
+        let mended = fs::read_to_string(&stanza).unwrap();
+        assert_eq!(codes(&item(&run(), &log)), [""; 0], "{mended}");
+    }
 }
 
 /// Whatever a log is called after it was moved away: the service runs, should hold it, and does
