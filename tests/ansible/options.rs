@@ -42,6 +42,27 @@ fn adhoc(ground: &Ground) {
         "{on:?}"
     );
     assert_eq!(on.result["holds"][0]["auto_off"], true, "{on:?}");
+    // A site file is an option like the others; what the call gives wins over the file.
+    let file = "[site]\\nname = \"reef\"\\n[check-reqs]\\nneed = [\"cmd:sh\"]\\n";
+    ground
+        .host()
+        .sh(&format!("printf '{file}' > /srv/reef-site.toml"));
+    for (args, id) in [("", "cmd:sh"), (" need=cmd:env", "cmd:env")] {
+        let met = call(
+            "check_reqs",
+            &format!("site=/srv/reef-site.toml{args}"),
+            &[],
+        );
+        assert_eq!(
+            (met.verdict.as_str(), &met.result["items"][0]["id"]),
+            ("ok", &json!(id)),
+            "{met:?}"
+        );
+    }
+    ground.host().sh("echo x = 1 >> /srv/reef-site.toml");
+    let unknown = call("check_reqs", "site=/srv/reef-site.toml", &[]);
+    let said = unknown.result["msg"].as_str().unwrap();
+    assert!(said.contains("reef-site.toml:5:1: "), "{unknown:?}");
     let wrong = call("check_reqs", "needs=cmd:sh", &[]);
     assert_eq!(
         (wrong.verdict.as_str(), &wrong.result["rc"]),
